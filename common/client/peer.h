@@ -1,0 +1,81 @@
+// Another service, as its clients see it: a name, an address, a channel, and errors that say which
+// service failed and how to reach it.
+#ifndef RECSAE_COMMON_CLIENT_PEER_H_
+#define RECSAE_COMMON_CLIENT_PEER_H_
+
+#include <grpcpp/channel.h>
+#include <grpcpp/support/status.h>
+
+#include <condition_variable>
+#include <memory>
+#include <mutex>
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/strings/string_view.h"
+
+namespace recsae {
+
+// A channel to "host:port" that connects at the first call and again after a failure, with
+// keepalive, the suite's message limit (4 MiB and a margin) and plaintext.
+std::shared_ptr<grpc::Channel> NewChannel(const std::string& address);
+
+// One service that this process calls. Thread-safe.
+class Peer {
+ public:
+  // `name`: "probe", "trainer", "concept-store", "explainer"; also the flag that sets its address.
+  Peer(std::string name, std::string address);
+
+  // A service in the same process, whose channel arrives with SetChannel once the server runs.
+  explicit Peer(std::string name);
+
+  const std::string& name() const { return name_; }
+  // "127.0.0.1:7401", or "this process".
+  const std::string& address() const { return address_; }
+
+  void SetChannel(std::shared_ptr<grpc::Channel> channel);
+
+  // The channel; waits for SetChannel where the peer is in the same process.
+  std::shared_ptr<grpc::Channel> channel() const;
+
+  // Status of a call to this peer. A peer that cannot be reached becomes UNAVAILABLE, reason
+  // PEER_UNAVAILABLE (metadata `peer`, `address`), naming the peer, its address and the flag to
+  // set. Every other error keeps its code and details.
+  absl::Status FromGrpc(const grpc::Status& status) const;
+
+ private:
+  const std::string name_;
+  const std::string address_;
+  mutable std::mutex mutex_;
+  mutable std::condition_variable has_channel_;
+  std::shared_ptr<grpc::Channel> channel_;
+};
+
+// The stub of a service on a peer, made at its first use. Thread-safe.
+//
+//   PeerStub<probe::v1::Probe> probe(peer);
+//   absl::Status status = probe.peer().FromGrpc(probe->GetCatalog(&context, request, &response));
+//
+// In a handler make the client context with grpc::ClientContext::FromServerContext, so that the
+// caller's deadline and cancellation reach the peer.
+template <typename Service>
+class PeerStub {
+ public:
+  explicit PeerStub(std::shared_ptr<Peer> peer) : peer_(std::move(peer)) {}
+
+  const Peer& peer() const { return *peer_; }
+
+  typename Service::Stub* operator->() {
+    std::call_once(once_, [this] { stub_ = Service::NewStub(peer_->channel()); });
+    return stub_.get();
+  }
+
+ private:
+  const std::shared_ptr<Peer> peer_;
+  std::once_flag once_;
+  std::unique_ptr<typename Service::Stub> stub_;
+};
+
+}  // namespace recsae
+
+#endif  // RECSAE_COMMON_CLIENT_PEER_H_
