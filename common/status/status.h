@@ -1,0 +1,92 @@
+// Errors with a machine-readable reason: absl::Status carrying google.rpc details as payloads.
+//
+// Everything here is free of gRPC and protobuf headers; grpc_status.h converts to and from the
+// wire.
+#ifndef RECSAE_COMMON_STATUS_STATUS_H_
+#define RECSAE_COMMON_STATUS_STATUS_H_
+
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+
+namespace recsae {
+
+// The domain of every ErrorInfo made here.
+inline constexpr char kErrorDomain[] = "recsae";
+
+// Payload keys, as absl::Status::GetPayload takes them; the payload is the serialized message.
+inline constexpr char kErrorInfoUrl[] = "type.googleapis.com/google.rpc.ErrorInfo";
+inline constexpr char kBadRequestUrl[] = "type.googleapis.com/google.rpc.BadRequest";
+
+// Keys and values of ErrorInfo.metadata, for example {{"sae", "saes/ml-1m"}}.
+using ErrorMetadata = std::vector<std::pair<std::string, std::string>>;
+
+// A status with google.rpc.ErrorInfo{reason, "recsae", metadata}. `reason` is UPPER_SNAKE and
+// stable: callers branch on it. `message` names the thing, its value and the way out.
+absl::Status Error(absl::StatusCode code, absl::string_view reason, absl::string_view message,
+                   const ErrorMetadata& metadata = {});
+
+// The reason of a status made by Error(), here or on another server; "" if it has none.
+std::string Reason(const absl::Status& status);
+
+// The ErrorInfo metadata of a status, ordered by key; empty if it has none.
+ErrorMetadata Metadata(const absl::Status& status);
+
+// The same code and details with "context: " put before the message. OK stays OK.
+absl::Status Annotate(const absl::Status& status, absl::string_view context);
+
+// Collects every violation of a request, so that a caller sees all of them at once.
+//
+//   BadRequest bad;
+//   if (request.k() < 1) bad.Add("k", "must be at least 1, is 0");
+//   RECSAE_RETURN_IF_ERROR(bad.ToStatus());
+class BadRequest {
+ public:
+  // `field` is the path in the request, for example "spec.k".
+  void Add(absl::string_view field, absl::string_view description);
+  // Adds `status` as a violation of `field` unless it is OK.
+  void Add(absl::string_view field, const absl::Status& status);
+  bool ok() const { return violations_.empty(); }
+  // OK without violations. Otherwise INVALID_ARGUMENT whose message lists them, with
+  // google.rpc.BadRequest. The reason is INVALID_REQUEST, or that of the one violation which was
+  // added as a status.
+  absl::Status ToStatus() const;
+
+ private:
+  struct Violation {
+    std::string field;
+    std::string description;
+    std::string reason;
+    ErrorMetadata metadata;
+  };
+  std::vector<Violation> violations_;
+};
+
+}  // namespace recsae
+
+// Returns the status of `expr` (an absl::Status) from the function around it unless it is OK.
+#define RECSAE_RETURN_IF_ERROR(expr)                                  \
+  do {                                                                \
+    if (absl::Status recsae_status_ = (expr); !recsae_status_.ok()) { \
+      return recsae_status_;                                          \
+    }                                                                 \
+  } while (false)
+
+// Assigns the value of `expr` (an absl::StatusOr) to `lhs`, which may be a declaration, or returns
+// its status. An `expr` or `lhs` with commas outside parentheses works for `expr` only.
+#define RECSAE_ASSIGN_OR_RETURN(lhs, ...) \
+  RECSAE_ASSIGN_OR_RETURN_IMPL_(RECSAE_CONCAT_(recsae_status_or_, __LINE__), lhs, (__VA_ARGS__))
+
+#define RECSAE_ASSIGN_OR_RETURN_IMPL_(tmp, lhs, expr) \
+  auto tmp = expr;                                    \
+  if (!tmp.ok()) return std::move(tmp).status();      \
+  lhs = std::move(tmp).value()
+
+#define RECSAE_CONCAT_(a, b) RECSAE_CONCAT_IMPL_(a, b)
+#define RECSAE_CONCAT_IMPL_(a, b) a##b
+
+#endif  // RECSAE_COMMON_STATUS_STATUS_H_

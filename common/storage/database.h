@@ -1,0 +1,183 @@
+// One RocksDB directory of one service: opening, reading, atomic synced writes, scans.
+#ifndef RECSAE_COMMON_STORAGE_DATABASE_H_
+#define RECSAE_COMMON_STORAGE_DATABASE_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "absl/types/span.h"
+
+namespace recsae {
+
+// A named key space of a database; keys are bytes in lexicographic order.
+struct FamilyOptions {
+  std::string name;
+  // Floats and other bytes that do not compress: stored as they are, in larger blocks.
+  bool incompressible = false;
+};
+
+struct DatabaseOptions {
+  // Whose directory this is, for example "probe". Written to the STORE marker when the directory is
+  // made, compared when it is opened.
+  std::string service;
+  // Format of the keys and values. A directory of a newer format is refused; one of an older format
+  // is opened and keeps its number (see Database::format).
+  int format = 1;
+  // Beside "default" and kRequestFamily, which are always there.
+  std::vector<FamilyOptions> families;
+  // Shared by all families of the database.
+  size_t block_cache_bytes = size_t{64} << 20;
+  size_t write_buffer_bytes = size_t{64} << 20;
+};
+
+inline constexpr char kDefaultFamily[] = "default";
+// Where RequestLog keeps first responses.
+inline constexpr char kRequestFamily[] = "requests";
+
+// Whether a write is on disk when it returns.
+enum class Durability {
+  kSynced,
+  // Part of a bulk load: survives a crash of the process, and a crash of the machine once a later
+  // synced write (or Sync) has returned. Never acknowledge one of these on its own.
+  kUnsynced,
+};
+
+class Database;
+
+// Writes that take effect together or not at all. Made by Database::NewBatch and used by one
+// thread.
+class WriteBatch {
+ public:
+  WriteBatch(WriteBatch&&) noexcept;
+  WriteBatch& operator=(WriteBatch&&) noexcept;
+  ~WriteBatch();
+
+  void Put(absl::string_view family, absl::string_view key, absl::string_view value);
+  void Delete(absl::string_view family, absl::string_view key);
+  // Every key that starts with `prefix` (not empty).
+  void DeletePrefix(absl::string_view family, absl::string_view prefix);
+  // Bytes collected so far.
+  size_t size() const;
+
+ private:
+  friend class Database;
+  struct Impl;
+  explicit WriteBatch(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+// The database as it was at one moment, for several reads that must agree. Release it soon.
+class Snapshot {
+ public:
+  ~Snapshot();
+
+ private:
+  friend class Database;
+  struct Impl;
+  explicit Snapshot(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+struct ScanOptions {
+  // Starts at the first key >= `from` (in reverse: the last key < `from`); empty = the prefix's
+  // end.
+  std::string from;
+  // Largest key first.
+  bool reverse = false;
+  // Reads as of this moment; null = as of the call. Must outlive the scan.
+  const Snapshot* snapshot = nullptr;
+  // For long scans: read ahead, and leave the block cache to others.
+  bool bulk = false;
+};
+
+// Keys of one family in order. Used by one thread; must not outlive the database.
+//
+//   for (auto scan = db.Scan("items", prefix); scan->Valid(); scan->Next()) { ... }
+//
+// Check status() after the loop: a scan that meets an error is no longer Valid().
+class Scanner {
+ public:
+  ~Scanner();
+  bool Valid() const;
+  void Next();
+  // Whole key (prefix included) and value; valid until Next.
+  absl::string_view key() const;
+  absl::string_view value() const;
+  absl::Status status() const;
+
+ private:
+  friend class Database;
+  struct Impl;
+  explicit Scanner(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+// Sizes for metrics, in bytes but for the keys.
+struct DatabaseStats {
+  uint64_t live_bytes = 0;
+  uint64_t write_buffer_bytes = 0;
+  uint64_t block_cache_bytes = 0;
+  uint64_t pending_compaction_bytes = 0;
+  uint64_t estimated_keys = 0;
+};
+
+// Thread-safe. Codes of every call beside those named: DATA_LOSS (STORE_CORRUPT),
+// RESOURCE_EXHAUSTED (STORE_FULL: no space on the device), UNAVAILABLE (STORE_BUSY: try again),
+// INTERNAL (STORE_ERROR).
+class Database {
+ public:
+  // Opens the directory at `path` and makes it if it is not there. FAILED_PRECONDITION:
+  //   STORE_OF_OTHER_SERVICE  the marker names another service, or there are files but no marker
+  //   STORE_FORMAT_TOO_NEW    written by a newer version
+  //   STORE_LOCKED            another process (or Database) has it open
+  static absl::StatusOr<std::unique_ptr<Database>> Open(const std::string& path,
+                                                        const DatabaseOptions& options);
+  ~Database();
+  Database(const Database&) = delete;
+  Database& operator=(const Database&) = delete;
+
+  // NOT_FOUND (reason KEY_NOT_FOUND) if there is no such key.
+  absl::StatusOr<std::string> Get(absl::string_view family, absl::string_view key,
+                                  const Snapshot* snapshot = nullptr) const;
+  // One entry for each key, in their order; nullopt where there is no such key.
+  absl::StatusOr<std::vector<std::optional<std::string>>> MultiGet(
+      absl::string_view family, absl::Span<const std::string> keys,
+      const Snapshot* snapshot = nullptr) const;
+
+  absl::Status Put(absl::string_view family, absl::string_view key, absl::string_view value,
+                   Durability durability = Durability::kSynced);
+  // OK as well if there is no such key.
+  absl::Status Delete(absl::string_view family, absl::string_view key,
+                      Durability durability = Durability::kSynced);
+
+  WriteBatch NewBatch() const;
+  absl::Status Write(WriteBatch batch, Durability durability = Durability::kSynced);
+  // Makes every earlier unsynced write durable.
+  absl::Status Sync();
+
+  std::unique_ptr<Snapshot> GetSnapshot() const;
+  // Keys that start with `prefix` (empty = all).
+  std::unique_ptr<Scanner> Scan(absl::string_view family, absl::string_view prefix,
+                                const ScanOptions& options = {}) const;
+
+  // Format of the directory: that of the options, or an older one.
+  int format() const;
+  const std::string& path() const;
+  DatabaseStats Stats() const;
+
+ private:
+  struct Impl;
+  explicit Database(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace recsae
+
+#endif  // RECSAE_COMMON_STORAGE_DATABASE_H_
