@@ -1,0 +1,25 @@
+# Every library the project uses. All are Debian 12 packages (see scripts/install-dependencies.sh);
+# nothing is downloaded by the build.
+
+find_package(Threads REQUIRED)
+find_package(absl REQUIRED)
+find_package(Protobuf REQUIRED)
+find_package(gRPC CONFIG REQUIRED)
+find_package(RocksDB CONFIG REQUIRED)
+find_package(prometheus-cpp CONFIG REQUIRED)
+find_package(Eigen3 CONFIG REQUIRED)
+find_package(dnnl CONFIG REQUIRED)
+find_package(Torch REQUIRED)
+find_package(CLI11 CONFIG REQUIRED)
+find_package(nlohmann_json CONFIG REQUIRED)
+find_package(CURL REQUIRED)
+find_package(LibArchive REQUIRED)
+find_package(GTest CONFIG REQUIRED)
+find_package(benchmark CONFIG REQUIRED)
+find_program(RECSAE_PYTHON NAMES python3 PATHS /usr/bin NO_DEFAULT_PATH REQUIRED)
+
+# libtorch's targets drag its warning and ABI flags into every user; its headers are wanted in the
+# probe's recommenders alone, so they come as one interface target with system includes.
+add_library(recsae_torch INTERFACE)
+target_include_directories(recsae_torch SYSTEM INTERFACE ${TORCH_INCLUDE_DIRS})
+target_link_libraries(recsae_torch INTERFACE ${TORCH_LIBRARIES})
