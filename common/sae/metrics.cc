@@ -1,0 +1,88 @@
+// FVU, explained variance, L0 and dead share.
+#include "common/sae/metrics.h"
+
+#include <algorithm>
+#include <limits>
+
+namespace recsae::sae {
+
+VarianceAccumulator::VarianceAccumulator(int dim)
+    : shift_(static_cast<size_t>(dim)), sum_(static_cast<size_t>(dim)) {}
+
+void VarianceAccumulator::Add(const float* row) {
+  if (rows_ == 0) std::copy_n(row, shift_.size(), shift_.begin());
+  ++rows_;
+  double squared = 0.0;
+  for (size_t i = 0; i < shift_.size(); ++i) {
+    const double value = row[i] - shift_[i];
+    sum_[i] += value;
+    squared += value * value;
+  }
+  squared_ += squared;
+}
+
+std::vector<double> VarianceAccumulator::Mean() const {
+  std::vector<double> mean(shift_);
+  for (size_t i = 0; rows_ > 0 && i < mean.size(); ++i) {
+    mean[i] += sum_[i] / static_cast<double>(rows_);
+  }
+  return mean;
+}
+
+double VarianceAccumulator::Variance() const {
+  if (rows_ == 0) return 0.0;
+  const auto n = static_cast<double>(rows_);
+  double variance = squared_ / n;
+  for (double sum : sum_) variance -= (sum / n) * (sum / n);
+  return std::max(variance, 0.0);
+}
+
+MetricsAccumulator::MetricsAccumulator(int dim, int latents)
+    : dim_(dim),
+      data_(dim),
+      residual_(dim),
+      fired_(static_cast<size_t>(latents)),
+      difference_(static_cast<size_t>(dim)) {}
+
+void MetricsAccumulator::AddRow(const float* x, const float* reconstruction,
+                                std::span<const LatentActivation> code) {
+  data_.Add(x);
+  double squared = 0.0;
+  for (int i = 0; i < dim_; ++i) {
+    difference_[i] = x[i] - reconstruction[i];
+    squared += static_cast<double>(difference_[i]) * difference_[i];
+  }
+  residual_.Add(difference_.data());
+  squared_error_ += squared;
+  active_ += static_cast<int64_t>(code.size());
+  for (const LatentActivation& entry : code) fired_[static_cast<size_t>(entry.latent)] = 1;
+}
+
+void MetricsAccumulator::Add(const SaeModel& model, const float* rows, int64_t n) {
+  const SparseCodes codes = model.EncodeBatch(rows, n);
+  std::vector<float> reconstruction(static_cast<size_t>(dim_));
+  for (int64_t r = 0; r < n; ++r) {
+    model.Decode(codes.Row(r), reconstruction.data());
+    AddRow(rows + r * dim_, reconstruction.data(), codes.Row(r));
+  }
+}
+
+ReconstructionMetrics MetricsAccumulator::Result() const {
+  ReconstructionMetrics metrics;
+  metrics.rows = data_.rows();
+  if (metrics.rows == 0) return metrics;
+  const auto n = static_cast<double>(metrics.rows);
+  const double variance = data_.Variance();
+  const auto share = [variance](double part) {
+    if (variance > 0.0) return part / variance;
+    return part > 0.0 ? std::numeric_limits<double>::infinity() : 0.0;
+  };
+  metrics.fvu = share(squared_error_ / n);
+  metrics.explained_variance = 1.0 - share(residual_.Variance());
+  metrics.l0 = static_cast<double>(active_) / n;
+  const auto dead = std::count(fired_.begin(), fired_.end(), char{0});
+  metrics.dead_fraction = static_cast<double>(dead) / static_cast<double>(fired_.size());
+  return metrics;
+}
+
+}  // namespace recsae::sae

@@ -1,0 +1,73 @@
+// How well an SAE describes a data set: the one place where these numbers are defined.
+#ifndef COMMON_SAE_METRICS_H_
+#define COMMON_SAE_METRICS_H_
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "common/sae/codes.h"
+#include "common/sae/model.h"
+
+namespace recsae::sae {
+
+struct ReconstructionMetrics {
+  int64_t rows = 0;
+  // Fraction of variance unexplained: mean ‖x − x̂‖² / variance, where variance is the mean of
+  // ‖x − mean x‖² over the same rows. 0 is perfect; reconstructing every row by the mean gives 1.
+  double fvu = 0.0;
+  // 1 − (variance of x − x̂) / variance of x. Differs from 1 − fvu by a constant offset of x̂, which
+  // it forgives.
+  double explained_variance = 0.0;
+  // Mean number of active latents per row.
+  double l0 = 0.0;
+  // Share of the latents that are active in none of the rows.
+  double dead_fraction = 0.0;
+};
+
+// Mean and total variance of rows, in one pass. Sums are in double about the first row, so that a
+// large common offset costs no precision.
+class VarianceAccumulator {
+ public:
+  explicit VarianceAccumulator(int dim);
+  void Add(const float* row);
+  int64_t rows() const { return rows_; }
+  std::vector<double> Mean() const;
+  // Mean of ‖x − mean‖² (divided by n); 0 without rows.
+  double Variance() const;
+
+ private:
+  int64_t rows_ = 0;
+  std::vector<double> shift_;
+  std::vector<double> sum_;
+  double squared_ = 0.0;
+};
+
+// Gathers ReconstructionMetrics over a stream of rows. Not thread-safe.
+class MetricsAccumulator {
+ public:
+  MetricsAccumulator(int dim, int latents);
+
+  // One row x [dim], its reconstruction [dim] and its code.
+  void AddRow(const float* x, const float* reconstruction, std::span<const LatentActivation> code);
+
+  // Encodes and decodes rows [n, dim] with the model and adds them.
+  void Add(const SaeModel& model, const float* rows, int64_t n);
+
+  // Of what was added so far. Without variance fvu is 0 for a perfect reconstruction, else
+  // infinite; explained_variance likewise 1 or minus infinity.
+  ReconstructionMetrics Result() const;
+
+ private:
+  int dim_;
+  VarianceAccumulator data_;
+  VarianceAccumulator residual_;
+  double squared_error_ = 0.0;
+  int64_t active_ = 0;
+  std::vector<char> fired_;
+  std::vector<float> difference_;
+};
+
+}  // namespace recsae::sae
+
+#endif  // COMMON_SAE_METRICS_H_

@@ -1,0 +1,54 @@
+// Sample statistics and the geometric median.
+#include "common/sae/statistics.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "common/sae/metrics.h"
+
+namespace recsae::sae {
+
+SampleStatistics ComputeStatistics(const float* rows, int64_t n, int dim) {
+  VarianceAccumulator accumulator(dim);
+  double squared = 0.0;
+  for (int64_t r = 0; r < n; ++r) {
+    const float* row = rows + r * dim;
+    accumulator.Add(row);
+    for (int i = 0; i < dim; ++i) squared += static_cast<double>(row[i]) * row[i];
+  }
+  return {accumulator.Variance(), n > 0 ? squared / static_cast<double>(n) : 0.0};
+}
+
+std::vector<float> GeometricMedian(const float* rows, int64_t n, int dim) {
+  constexpr int kMaxIterations = 100;
+  constexpr double kTolerance = 1e-5;  // of the mean distance
+  const auto d = static_cast<size_t>(dim);
+  VarianceAccumulator accumulator(dim);
+  for (int64_t r = 0; r < n; ++r) accumulator.Add(rows + r * dim);
+  std::vector<double> centre = accumulator.Mean();
+  const double spread = std::sqrt(accumulator.Variance());
+  std::vector<double> next(d);
+  for (int iteration = 0; iteration < kMaxIterations && spread > 0.0; ++iteration) {
+    std::fill(next.begin(), next.end(), 0.0);
+    double weights = 0.0;
+    for (int64_t r = 0; r < n; ++r) {
+      const float* row = rows + r * dim;
+      double squared = 0.0;
+      for (size_t i = 0; i < d; ++i) squared += (row[i] - centre[i]) * (row[i] - centre[i]);
+      // A row that sits on the centre would weigh infinitely much.
+      const double weight = 1.0 / std::max(std::sqrt(squared), 1e-6 * spread);
+      weights += weight;
+      for (size_t i = 0; i < d; ++i) next[i] += weight * row[i];
+    }
+    double moved = 0.0;
+    for (size_t i = 0; i < d; ++i) {
+      next[i] /= weights;
+      moved += (next[i] - centre[i]) * (next[i] - centre[i]);
+    }
+    centre.swap(next);
+    if (std::sqrt(moved) < kTolerance * spread) break;
+  }
+  return {centre.begin(), centre.end()};
+}
+
+}  // namespace recsae::sae

@@ -1,0 +1,17 @@
+// Selection of the k largest pre-activations.
+#ifndef COMMON_SAE_TOP_K_H_
+#define COMMON_SAE_TOP_K_H_
+
+#include "common/sae/codes.h"
+
+namespace recsae::sae {
+
+// Writes the k largest of values[0..n) to out (room for min(k, n)), by falling value, equal values
+// by rising index; of values that tie for the last place the lower index wins. With positive_only
+// (ReLU) values that are not above 0 are left out. NaN and −infinity are never selected. Returns
+// how many were written. Thread-safe.
+int SelectTopK(const float* values, int n, int k, bool positive_only, LatentActivation* out);
+
+}  // namespace recsae::sae
+
+#endif  // COMMON_SAE_TOP_K_H_

@@ -1,0 +1,75 @@
+// The recipes and the checks on a training configuration.
+#include "common/sae/train_config.h"
+
+#include <cmath>
+
+#include "absl/strings/str_cat.h"
+
+namespace recsae::sae {
+namespace {
+
+constexpr int kLatentsPerDim = 16;  // s
+
+bool IsShare(double value) { return value >= 0.0 && value <= 1.0; }
+
+}  // namespace
+
+TrainConfig DefaultConfig(int dim) {
+  TrainConfig config;
+  config.latents = kLatentsPerDim * dim;
+  return config;
+}
+
+TrainConfig PaperConfig(int dim) {
+  TrainConfig config = DefaultConfig(dim);
+  config.activation = CodeActivation::kTopK;
+  config.normalise_inputs = false;
+  config.learning_rate = 1e-4;
+  config.epsilon = 1e-8;
+  config.warmup_fraction = 0.0;
+  config.decay_fraction = 0.0;
+  config.clip_norm = 0.0;
+  config.batch_rows = 16;
+  return config;
+}
+
+std::vector<ConfigViolation> FindViolations(const TrainConfig& config) {
+  std::vector<ConfigViolation> violations;
+  const auto require = [&](bool good, const char* field, const auto& value, const char* expected) {
+    if (good) return;
+    violations.push_back({field, absl::StrCat("is ", value, "; expected ", expected)});
+  };
+  require(config.latents >= 1, "latents", config.latents, "at least 1");
+  require(config.k >= 1, "k", config.k, "at least 1");
+  if (config.k > config.latents) {
+    violations.push_back(
+        {"k", absl::StrCat("is ", config.k, "; expected at most latents, ", config.latents)});
+  }
+  require(config.activation == CodeActivation::kReluTopK ||
+              config.activation == CodeActivation::kTopK,
+          "activation", static_cast<int>(config.activation), "a known activation");
+  require(config.aux_weight >= 0.0 && std::isfinite(config.aux_weight), "aux_weight",
+          config.aux_weight, "a finite number, at least 0");
+  require(config.aux_k >= 0, "aux_k", config.aux_k, "at least 0");
+  require(config.dead_after_rows >= 1, "dead_after_rows", config.dead_after_rows, "at least 1");
+  require(config.learning_rate > 0.0 && std::isfinite(config.learning_rate), "learning_rate",
+          config.learning_rate, "a finite number above 0");
+  require(config.beta1 >= 0.0 && config.beta1 < 1.0, "beta1", config.beta1, "a number in [0, 1)");
+  require(config.beta2 >= 0.0 && config.beta2 < 1.0, "beta2", config.beta2, "a number in [0, 1)");
+  require(config.epsilon > 0.0 && std::isfinite(config.epsilon), "epsilon", config.epsilon,
+          "a finite number above 0");
+  require(IsShare(config.warmup_fraction), "warmup_fraction", config.warmup_fraction,
+          "a number in [0, 1]");
+  require(IsShare(config.decay_fraction), "decay_fraction", config.decay_fraction,
+          "a number in [0, 1]");
+  if (IsShare(config.warmup_fraction) && IsShare(config.decay_fraction)) {
+    require(config.warmup_fraction + config.decay_fraction <= 1.0, "decay_fraction",
+            config.decay_fraction, "at most 1 together with warmup_fraction");
+  }
+  require(config.clip_norm >= 0.0 && std::isfinite(config.clip_norm), "clip_norm", config.clip_norm,
+          "a finite number, at least 0");
+  require(config.batch_rows >= 1, "batch_rows", config.batch_rows, "at least 1");
+  return violations;
+}
+
+}  // namespace recsae::sae

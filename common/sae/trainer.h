@@ -1,0 +1,100 @@
+// Trains an SAE step by step: Adam on the loss of gradients.h.
+#ifndef COMMON_SAE_TRAINER_H_
+#define COMMON_SAE_TRAINER_H_
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "common/sae/gradients.h"
+#include "common/sae/model.h"
+#include "common/sae/train_config.h"
+#include "common/sae/worker_pool.h"
+
+namespace recsae::sae {
+
+// What one step saw, before its update.
+struct StepStats {
+  double loss = 0.0;  // fvu + α · aux
+  double fvu = 0.0;   // mean ‖x − x̂‖² of the batch / variance of the data set
+  double aux = 0.0;   // mean ‖e − ê‖² of the batch / the same; 0 without dead latents
+  double l0 = 0.0;    // mean number of active latents per row
+  int dead = 0;       // dead latents
+  double gradient_norm = 0.0;  // before clipping
+  double learning_rate = 0.0;
+};
+
+// Not thread-safe; uses `threads` threads inside. Batches are cut into shards whose number depends
+// on the batch alone and whose gradients are summed in order, so the same configuration, sample and
+// rows give the same weights to the bit, with any number of threads.
+class Trainer {
+ public:
+  // Initial weights: random decoder rows of unit norm, encoder = decoder (the transpose of W_dec as
+  // the field writes it), pre_bias = geometric median of the sample [sample_rows, dim], which also
+  // gives the variance and the scale of the data. The learning-rate schedule spans total_rows.
+  // INVALID_ARGUMENT: a configuration with violations, an empty or not finite sample, or one
+  // without variance.
+  static absl::StatusOr<std::unique_ptr<Trainer>> Create(const TrainConfig& config, int dim,
+                                                         int64_t total_rows, const float* sample,
+                                                         int64_t sample_rows, int threads);
+
+  // Goes on from SaveState as if there had been no break: all later weights are the same to the
+  // bit. DATA_LOSS when the bytes are not a state of this version.
+  static absl::StatusOr<std::unique_ptr<Trainer>> Restore(absl::string_view state, int threads);
+
+  // One update from rows [n, dim], n >= 1 (usually config().batch_rows). INVALID_ARGUMENT, and
+  // nothing changed, when the loss is not finite (NaN or infinity among the rows).
+  absl::StatusOr<StepStats> Step(const float* rows, int64_t n);
+
+  // Weights, optimiser and counters, little-endian.
+  std::string SaveState() const;
+
+  const TrainConfig& config() const { return config_; }
+  const SaeWeights& weights() const { return weights_; }
+  int dim() const { return weights_.dim; }
+  int64_t steps() const { return steps_; }
+  int64_t total_steps() const { return total_steps_; }
+  int64_t rows_seen() const { return rows_seen_; }
+  // Latents that none of the last dead_after_rows rows fired.
+  int dead_latents() const { return static_cast<int>(dead_.size()); }
+
+ private:
+  // First and second moments of Adam, one for each parameter.
+  struct Moments {
+    std::vector<float> encoder, encoder_bias, decoder, pre_bias;
+  };
+
+  Trainer(const TrainConfig& config, int dim, int threads);
+  void InitialiseWeights(const float* sample, int64_t sample_rows);
+  void ScaleRows(const float* rows, int64_t n);
+  int AccumulateShards(int64_t n);
+  double SumShards(int shards);
+  void Update(double learning_rate, double clip);
+  void MarkFired(int shards, int64_t n);
+  void FindDead();
+  double LearningRate() const;
+  template <typename Archive, typename Self>
+  static void Visit(Archive& archive, Self& self);
+
+  TrainConfig config_;
+  double variance_ = 1.0;  // of the normalised data
+  int64_t total_steps_ = 1;
+  int64_t steps_ = 0;
+  int64_t rows_seen_ = 0;
+  SaeWeights weights_;
+  Moments first_, second_;
+  std::vector<int64_t> idle_rows_;  // [F]: rows since the latent last fired
+
+  std::vector<int32_t> dead_;           // latents with idle_rows_ >= dead_after_rows, rising
+  std::vector<float> scaled_;           // the batch, normalised
+  std::vector<ShardGradients> shards_;  // after SumShards the first holds the total
+  WorkerPool pool_;
+};
+
+}  // namespace recsae::sae
+
+#endif  // COMMON_SAE_TRAINER_H_

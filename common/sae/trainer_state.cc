@@ -1,0 +1,146 @@
+// Trainer::SaveState and Restore: a header, then every field in a fixed order.
+#include <algorithm>
+#include <cstring>
+#include <string>
+#include <type_traits>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
+#include "common/sae/trainer.h"
+
+namespace recsae::sae {
+namespace {
+
+// "RSAE" and the version of the layout.
+constexpr uint64_t kHeader = 0x0000'0001'4541'5352;
+
+class Writer {
+ public:
+  template <typename T>
+  void Value(const T& value) {
+    static_assert(std::is_arithmetic_v<T> || std::is_enum_v<T>);
+    out_.append(reinterpret_cast<const char*>(&value), sizeof(value));
+  }
+  // An array whose size follows from what came before.
+  template <typename T>
+  void Array(const std::vector<T>& values) {
+    out_.append(reinterpret_cast<const char*>(values.data()), values.size() * sizeof(T));
+  }
+  std::string Take() { return std::move(out_); }
+
+ private:
+  std::string out_;
+};
+
+class Reader {
+ public:
+  explicit Reader(absl::string_view in) : in_(in) {}
+  template <typename T>
+  void Value(T& value) {
+    Bytes(&value, sizeof(value));
+  }
+  template <typename T>
+  void Array(std::vector<T>& values) {
+    Bytes(values.data(), values.size() * sizeof(T));
+  }
+  // Every byte was there and none is left.
+  bool Complete() const { return good_ && in_.empty(); }
+  bool good() const { return good_; }
+  size_t left() const { return in_.size(); }
+
+ private:
+  void Bytes(void* to, size_t count) {
+    good_ = good_ && in_.size() >= count;
+    if (!good_ || count == 0) return;
+    std::memcpy(to, in_.data(), count);
+    in_.remove_prefix(count);
+  }
+  absl::string_view in_;
+  bool good_ = true;
+};
+
+template <typename Archive, typename Config>
+void VisitConfig(Archive& archive, Config& config) {
+  archive.Value(config.latents);
+  archive.Value(config.k);
+  archive.Value(config.activation);
+  archive.Value(config.encoder_bias);
+  archive.Value(config.normalise_inputs);
+  archive.Value(config.unit_norm_decoder);
+  archive.Value(config.aux_weight);
+  archive.Value(config.aux_k);
+  archive.Value(config.dead_after_rows);
+  archive.Value(config.learning_rate);
+  archive.Value(config.beta1);
+  archive.Value(config.beta2);
+  archive.Value(config.epsilon);
+  archive.Value(config.warmup_fraction);
+  archive.Value(config.decay_fraction);
+  archive.Value(config.clip_norm);
+  archive.Value(config.batch_rows);
+  archive.Value(config.seed);
+}
+
+}  // namespace
+
+// Everything after header, dim and configuration.
+template <typename Archive, typename Self>
+void Trainer::Visit(Archive& archive, Self& self) {
+  archive.Value(self.variance_);
+  archive.Value(self.total_steps_);
+  archive.Value(self.steps_);
+  archive.Value(self.rows_seen_);
+  archive.Value(self.weights_.input_scale);
+  archive.Array(self.weights_.encoder);
+  archive.Array(self.weights_.encoder_bias);
+  archive.Array(self.weights_.decoder);
+  archive.Array(self.weights_.pre_bias);
+  for (auto* moments : {&self.first_, &self.second_}) {
+    archive.Array(moments->encoder);
+    archive.Array(moments->encoder_bias);
+    archive.Array(moments->decoder);
+    archive.Array(moments->pre_bias);
+  }
+  archive.Array(self.idle_rows_);
+}
+
+std::string Trainer::SaveState() const {
+  Writer writer;
+  writer.Value(kHeader);
+  writer.Value(weights_.dim);
+  VisitConfig(writer, config_);
+  Visit(writer, *this);
+  return writer.Take();
+}
+
+absl::StatusOr<std::unique_ptr<Trainer>> Trainer::Restore(absl::string_view state, int threads) {
+  Reader reader(state);
+  uint64_t header = 0;
+  int dim = 0;
+  TrainConfig config;
+  reader.Value(header);
+  if (header != kHeader) {
+    return absl::DataLossError(
+        absl::StrCat("training state of ", state.size(), " bytes: not of this version"));
+  }
+  reader.Value(dim);
+  VisitConfig(reader, config);
+  // The sizes are checked against what is left before anything is allocated by them.
+  const size_t parameters = 3 * 2 * sizeof(float) * static_cast<size_t>(std::max(dim, 0)) *
+                            static_cast<size_t>(std::max(config.latents, 0));
+  if (!reader.good() || dim < 1 || !FindViolations(config).empty() || parameters > reader.left()) {
+    return absl::DataLossError(
+        absl::StrCat("training state of ", state.size(), " bytes: damaged configuration"));
+  }
+  std::unique_ptr<Trainer> trainer(new Trainer(config, dim, threads));
+  Visit(reader, *trainer);
+  if (!reader.Complete()) {
+    return absl::DataLossError(
+        absl::StrCat("training state of ", state.size(), " bytes: cut short or too long"));
+  }
+  trainer->FindDead();
+  return trainer;
+}
+
+}  // namespace recsae::sae
