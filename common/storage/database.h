@@ -31,7 +31,7 @@ struct DatabaseOptions {
   // is opened and keeps its number (see Database::format).
   int format = 1;
   // Beside "default" and kRequestFamily, which are always there.
-  std::vector<FamilyOptions> families;
+  std::vector<FamilyOptions> families = {};
   // Shared by all families of the database.
   size_t block_cache_bytes = size_t{64} << 20;
   size_t write_buffer_bytes = size_t{64} << 20;
@@ -88,7 +88,7 @@ class Snapshot {
 struct ScanOptions {
   // Starts at the first key >= `from` (in reverse: the last key < `from`); empty = the prefix's
   // end.
-  std::string from;
+  std::string from = {};
   // Largest key first.
   bool reverse = false;
   // Reads as of this moment; null = as of the call. Must outlive the scan.
