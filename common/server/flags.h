@@ -43,6 +43,9 @@ class FlagSet {
   void AddAddress(absl::string_view name, std::string* value, absl::string_view help,
                   bool allow_any, bool allow_empty);
 
+  // Reads `flag` (added before) from `variable` instead of from EnvironmentName(flag).
+  void ReadFrom(absl::string_view flag, const std::string& variable);
+
   // Sets all values. Returns -1 if the program should go on, else its exit status: 0 after --help
   // or --version (printed to standard output), 2 after one line on standard error.
   int Parse(int argc, const char* const* argv);

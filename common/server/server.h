@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/strings/string_view.h"
 #include "common/server/module.h"
 
 namespace recsae {
@@ -36,9 +37,9 @@ struct ServerSpec {
 // 1 if it could not start or had to cut calls off by force, 2 for bad flags. Errors are one line on
 // standard error.
 //
-// Values are taken from the command line, else from the environment (--data-dir is
-// RECSAE_DATA_DIR... see EnvironmentName in flags.h), else from the --config file (TOML), else the
-// default.
+// Values are taken from the command line, else from the environment (--log-level is
+// RECSAE_LOG_LEVEL; --data-dir alone has another name, RECSAE_STORE_DIR, because RECSAE_DATA_DIR is
+// where data sets are looked up), else from the --config file (TOML), else the default.
 //
 // At the first signal: health becomes NOT_SERVING; after --lame-duck-seconds modules drain, jobs
 // stop (they go on at the next start) and the port closes; calls have --drain-seconds to end and

@@ -1,0 +1,67 @@
+#include "common/client/peer.h"
+
+#include <grpcpp/create_channel.h>
+#include <grpcpp/security/credentials.h>
+#include <grpcpp/support/channel_arguments.h>
+
+#include <utility>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_replace.h"
+#include "common/status/grpc_status.h"
+#include "common/status/status.h"
+
+namespace recsae {
+namespace {
+
+// The servers' 4 MiB and some room for what is around a message of that size.
+constexpr int kMaxMessageBytes = 4 * 1024 * 1024 + 64 * 1024;
+
+}  // namespace
+
+std::shared_ptr<grpc::Channel> NewChannel(const std::string& address) {
+  grpc::ChannelArguments args;
+  args.SetMaxReceiveMessageSize(kMaxMessageBytes);
+  args.SetMaxSendMessageSize(kMaxMessageBytes);
+  // Notices a peer whose machine is gone, which TCP alone reports only after many minutes.
+  args.SetInt(GRPC_ARG_KEEPALIVE_TIME_MS, 30'000);
+  args.SetInt(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, 10'000);
+  // A peer that was restarted is found again soon.
+  args.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, 100);
+  args.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, 2'000);
+  // Addresses of services are never behind the proxy that http_proxy names.
+  args.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
+  return grpc::CreateCustomChannel(address, grpc::InsecureChannelCredentials(), args);
+}
+
+Peer::Peer(std::string name, std::string address)
+    : name_(std::move(name)), address_(std::move(address)), channel_(NewChannel(address_)) {}
+
+Peer::Peer(std::string name) : name_(std::move(name)), address_("this process") {}
+
+void Peer::SetChannel(std::shared_ptr<grpc::Channel> channel) {
+  std::lock_guard<std::mutex> lock(mutex_);
+  channel_ = std::move(channel);
+  has_channel_.notify_all();
+}
+
+std::shared_ptr<grpc::Channel> Peer::channel() const {
+  std::unique_lock<std::mutex> lock(mutex_);
+  has_channel_.wait(lock, [this] { return channel_ != nullptr; });
+  return channel_;
+}
+
+absl::Status Peer::FromGrpc(const grpc::Status& status) const {
+  absl::Status converted = recsae::FromGrpc(status);
+  // A server's own UNAVAILABLE (draining) carries a reason; the transport's does not.
+  if (!absl::IsUnavailable(converted) || !Reason(converted).empty()) return converted;
+  const std::string variable =
+      absl::StrCat("RECSAE_", absl::AsciiStrToUpper(absl::StrReplaceAll(name_, {{"-", "_"}})));
+  return Error(absl::StatusCode::kUnavailable, "PEER_UNAVAILABLE",
+               absl::StrCat(name_, " at ", address_, " is not reachable: ", status.error_message(),
+                            "; start it or set --", name_, " / ", variable),
+               {{"peer", name_}, {"address", address_}});
+}
+
+}  // namespace recsae
