@@ -1,6 +1,6 @@
 // Sparse codes: what the encoder makes of an activation.
-#ifndef COMMON_SAE_CODES_H_
-#define COMMON_SAE_CODES_H_
+#ifndef RECSAE_COMMON_SAE_CODES_H_
+#define RECSAE_COMMON_SAE_CODES_H_
 
 #include <cstddef>
 #include <cstdint>
@@ -44,4 +44,4 @@ class SparseCodes {
 
 }  // namespace recsae::sae
 
-#endif  // COMMON_SAE_CODES_H_
+#endif  // RECSAE_COMMON_SAE_CODES_H_

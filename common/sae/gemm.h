@@ -1,6 +1,6 @@
 // The one place where the project multiplies dense float matrices.
-#ifndef COMMON_SAE_GEMM_H_
-#define COMMON_SAE_GEMM_H_
+#ifndef RECSAE_COMMON_SAE_GEMM_H_
+#define RECSAE_COMMON_SAE_GEMM_H_
 
 #include <cstdint>
 
@@ -17,4 +17,4 @@ void Sgemm(Transpose transpose_a, Transpose transpose_b, int64_t m, int64_t n, i
 
 }  // namespace recsae::sae
 
-#endif  // COMMON_SAE_GEMM_H_
+#endif  // RECSAE_COMMON_SAE_GEMM_H_

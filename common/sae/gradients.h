@@ -1,6 +1,6 @@
 // Forward and backward pass of the SAE over one shard of a batch, touching only active latents.
-#ifndef COMMON_SAE_GRADIENTS_H_
-#define COMMON_SAE_GRADIENTS_H_
+#ifndef RECSAE_COMMON_SAE_GRADIENTS_H_
+#define RECSAE_COMMON_SAE_GRADIENTS_H_
 
 #include <cstdint>
 #include <vector>
@@ -44,4 +44,4 @@ void FinishPreBias(const SaeWeights& weights, ShardGradients& total);
 
 }  // namespace recsae::sae
 
-#endif  // COMMON_SAE_GRADIENTS_H_
+#endif  // RECSAE_COMMON_SAE_GRADIENTS_H_

@@ -1,6 +1,6 @@
 // Inner loops over float arrays, each compiled for several instruction sets (simd.h).
-#ifndef COMMON_SAE_KERNELS_H_
-#define COMMON_SAE_KERNELS_H_
+#ifndef RECSAE_COMMON_SAE_KERNELS_H_
+#define RECSAE_COMMON_SAE_KERNELS_H_
 
 namespace recsae::sae {
 
@@ -35,4 +35,4 @@ void ApplyAdam(const AdamStep& step, const float* gradient, int n, float* parame
 
 }  // namespace recsae::sae
 
-#endif  // COMMON_SAE_KERNELS_H_
+#endif  // RECSAE_COMMON_SAE_KERNELS_H_

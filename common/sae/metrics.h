@@ -1,6 +1,6 @@
 // How well an SAE describes a data set: the one place where these numbers are defined.
-#ifndef COMMON_SAE_METRICS_H_
-#define COMMON_SAE_METRICS_H_
+#ifndef RECSAE_COMMON_SAE_METRICS_H_
+#define RECSAE_COMMON_SAE_METRICS_H_
 
 #include <cstdint>
 #include <span>
@@ -70,4 +70,4 @@ class MetricsAccumulator {
 
 }  // namespace recsae::sae
 
-#endif  // COMMON_SAE_METRICS_H_
+#endif  // RECSAE_COMMON_SAE_METRICS_H_

@@ -1,6 +1,6 @@
 // A trained sparse autoencoder, ready to encode and decode.
-#ifndef COMMON_SAE_MODEL_H_
-#define COMMON_SAE_MODEL_H_
+#ifndef RECSAE_COMMON_SAE_MODEL_H_
+#define RECSAE_COMMON_SAE_MODEL_H_
 
 #include <cstdint>
 #include <span>
@@ -84,4 +84,4 @@ class SaeModel {
 
 }  // namespace recsae::sae
 
-#endif  // COMMON_SAE_MODEL_H_
+#endif  // RECSAE_COMMON_SAE_MODEL_H_

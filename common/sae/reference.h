@@ -1,7 +1,7 @@
 // The SAE's loss and gradients written out plainly, for any scalar type: what the fast engine is
 // checked against, and what is itself checked against central differences in double.
-#ifndef COMMON_SAE_REFERENCE_H_
-#define COMMON_SAE_REFERENCE_H_
+#ifndef RECSAE_COMMON_SAE_REFERENCE_H_
+#define RECSAE_COMMON_SAE_REFERENCE_H_
 
 #include <algorithm>
 #include <cstddef>
@@ -166,4 +166,4 @@ Result<T> Evaluate(const Problem<T>& problem, const Parameters<T>& p, const T* x
 
 }  // namespace recsae::sae::reference
 
-#endif  // COMMON_SAE_REFERENCE_H_
+#endif  // RECSAE_COMMON_SAE_REFERENCE_H_

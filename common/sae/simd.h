@@ -1,7 +1,7 @@
 // Compiles a function once for each x86-64 level and picks the widest at run time, so that one
 // binary uses AVX-512 or AVX2 where they are, without -march=native.
-#ifndef COMMON_SAE_SIMD_H_
-#define COMMON_SAE_SIMD_H_
+#ifndef RECSAE_COMMON_SAE_SIMD_H_
+#define RECSAE_COMMON_SAE_SIMD_H_
 
 // Sanitizers cannot run the resolvers that the choice needs before they are set up themselves.
 #if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) && \
@@ -15,4 +15,4 @@
 // For helpers of such functions: compiled into each version of the caller.
 #define RECSAE_ALWAYS_INLINE inline __attribute__((always_inline))
 
-#endif  // COMMON_SAE_SIMD_H_
+#endif  // RECSAE_COMMON_SAE_SIMD_H_

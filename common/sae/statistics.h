@@ -1,6 +1,6 @@
 // What training needs to know about its data beforehand, from a sample of it.
-#ifndef COMMON_SAE_STATISTICS_H_
-#define COMMON_SAE_STATISTICS_H_
+#ifndef RECSAE_COMMON_SAE_STATISTICS_H_
+#define RECSAE_COMMON_SAE_STATISTICS_H_
 
 #include <cstdint>
 #include <vector>
@@ -21,4 +21,4 @@ std::vector<float> GeometricMedian(const float* rows, int64_t n, int dim);
 
 }  // namespace recsae::sae
 
-#endif  // COMMON_SAE_STATISTICS_H_
+#endif  // RECSAE_COMMON_SAE_STATISTICS_H_

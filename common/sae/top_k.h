@@ -1,6 +1,6 @@
 // Selection of the k largest pre-activations.
-#ifndef COMMON_SAE_TOP_K_H_
-#define COMMON_SAE_TOP_K_H_
+#ifndef RECSAE_COMMON_SAE_TOP_K_H_
+#define RECSAE_COMMON_SAE_TOP_K_H_
 
 #include "common/sae/codes.h"
 
@@ -14,4 +14,4 @@ int SelectTopK(const float* values, int n, int k, bool positive_only, LatentActi
 
 }  // namespace recsae::sae
 
-#endif  // COMMON_SAE_TOP_K_H_
+#endif  // RECSAE_COMMON_SAE_TOP_K_H_

@@ -1,6 +1,6 @@
 // Everything that decides what an SAE becomes, beside its data.
-#ifndef COMMON_SAE_TRAIN_CONFIG_H_
-#define COMMON_SAE_TRAIN_CONFIG_H_
+#ifndef RECSAE_COMMON_SAE_TRAIN_CONFIG_H_
+#define RECSAE_COMMON_SAE_TRAIN_CONFIG_H_
 
 #include <cstdint>
 #include <string>
@@ -63,4 +63,4 @@ std::vector<ConfigViolation> FindViolations(const TrainConfig& config);
 
 }  // namespace recsae::sae
 
-#endif  // COMMON_SAE_TRAIN_CONFIG_H_
+#endif  // RECSAE_COMMON_SAE_TRAIN_CONFIG_H_

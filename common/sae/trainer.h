@@ -1,6 +1,6 @@
 // Trains an SAE step by step: Adam on the loss of gradients.h.
-#ifndef COMMON_SAE_TRAINER_H_
-#define COMMON_SAE_TRAINER_H_
+#ifndef RECSAE_COMMON_SAE_TRAINER_H_
+#define RECSAE_COMMON_SAE_TRAINER_H_
 
 #include <cstdint>
 #include <memory>
@@ -97,4 +97,4 @@ class Trainer {
 
 }  // namespace recsae::sae
 
-#endif  // COMMON_SAE_TRAINER_H_
+#endif  // RECSAE_COMMON_SAE_TRAINER_H_

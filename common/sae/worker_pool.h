@@ -1,6 +1,6 @@
 // A few threads that work through numbered tasks together with the caller.
-#ifndef COMMON_SAE_WORKER_POOL_H_
-#define COMMON_SAE_WORKER_POOL_H_
+#ifndef RECSAE_COMMON_SAE_WORKER_POOL_H_
+#define RECSAE_COMMON_SAE_WORKER_POOL_H_
 
 #include <condition_variable>
 #include <cstdint>
@@ -45,4 +45,4 @@ class WorkerPool {
 
 }  // namespace recsae::sae
 
-#endif  // COMMON_SAE_WORKER_POOL_H_
+#endif  // RECSAE_COMMON_SAE_WORKER_POOL_H_
