@@ -1,0 +1,47 @@
+#include "services/explainer/verification/statistics.h"
+
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+
+namespace recsae::explainer {
+
+std::pair<double, double> WilsonInterval(int successes, int trials) {
+  if (trials <= 0) return {0, 1};
+  constexpr double kZ = 1.959963984540054;  // 97.5 % quantile of the normal distribution
+  const double n = trials;
+  const double share = successes / n;
+  const double middle = share + kZ * kZ / (2 * n);
+  const double reach = kZ * std::sqrt(share * (1 - share) / n + kZ * kZ / (4 * n * n));
+  const double scale = 1 + kZ * kZ / n;
+  return {std::max(0.0, (middle - reach) / scale), std::min(1.0, (middle + reach) / scale)};
+}
+
+std::vector<double> BenjaminiHochberg(std::span<const double> p_values) {
+  std::vector<size_t> order(p_values.size());
+  std::iota(order.begin(), order.end(), size_t{0});
+  std::sort(order.begin(), order.end(),
+            [&](size_t a, size_t b) { return p_values[a] > p_values[b]; });
+  std::vector<double> q_values(p_values.size());
+  double smallest = 1;
+  for (size_t i = 0; i < order.size(); ++i) {
+    const double rank = static_cast<double>(order.size() - i);
+    smallest = std::min(smallest, p_values[order[i]] * static_cast<double>(order.size()) / rank);
+    q_values[order[i]] = smallest;
+  }
+  return q_values;
+}
+
+double RocAuc(std::span<const double> positives, std::span<const double> negatives) {
+  if (positives.empty() || negatives.empty()) return 0.5;
+  std::vector<double> sorted(negatives.begin(), negatives.end());
+  std::sort(sorted.begin(), sorted.end());
+  double wins = 0;
+  for (const double score : positives) {
+    const auto [first, last] = std::equal_range(sorted.begin(), sorted.end(), score);
+    wins += static_cast<double>(first - sorted.begin()) + 0.5 * static_cast<double>(last - first);
+  }
+  return wins / (static_cast<double>(positives.size()) * static_cast<double>(negatives.size()));
+}
+
+}  // namespace recsae::explainer

@@ -1,0 +1,258 @@
+#include "services/explainer/verification/verifier.h"
+
+#include <algorithm>
+#include <cmath>
+#include <unordered_map>
+#include <utility>
+
+#include "common/status/status.h"
+#include "services/explainer/verification/statistics.h"
+
+namespace recsae::explainer {
+namespace {
+
+constexpr int kProgressEvery = 16;
+
+double Ratio(int part, int whole) {
+  return whole == 0 ? 0.0 : static_cast<double>(part) / static_cast<double>(whole);
+}
+
+FiringStatistics Statistics(const CaseTable& cases, int latent) {
+  FiringStatistics statistics;
+  const std::span<const ActiveCase> active = cases.Active(latent);
+  statistics.rows = cases.size();
+  statistics.active_rows = static_cast<int64_t>(active.size());
+  if (active.empty()) return statistics;
+  const double n = static_cast<double>(active.size());
+  for (const ActiveCase& item : active) statistics.mean += item.activation / n;
+  for (const ActiveCase& item : active) {
+    statistics.standard_deviation += std::pow(item.activation - statistics.mean, 2) / n;
+  }
+  statistics.standard_deviation = std::sqrt(statistics.standard_deviation);
+  statistics.max = active.front().activation;
+  for (int level = 1; level < 10; ++level) {
+    statistics.level_thresholds.push_back(statistics.max * level / 10);
+  }
+  return statistics;
+}
+
+// Everything that is needed to describe and judge, for all latents.
+class Verifier {
+ public:
+  Verifier(const CaseTable& cases, const ItemFeatures& features, const VerifierOptions& options)
+      : cases_(cases),
+        features_(features),
+        options_(options),
+        selector_(cases, options.selection),
+        labeler_(features, Background(), options.labeler),
+        results_(static_cast<size_t>(cases.latents())),
+        selections_(results_.size()) {}
+
+  absl::StatusOr<std::vector<LatentResult>> Run(const VerifierProgress& progress) {
+    // Describing and judging take about as long as each other: half the progress each.
+    const int latents = cases_.latents();
+    for (int latent = 0; latent < latents; ++latent) {
+      Describe(latent);
+      if (latent % kProgressEvery == 0) {
+        RECSAE_RETURN_IF_ERROR(progress(latent / 2, latents));
+      }
+    }
+    Deal();
+    const DescriptionIndex index(descriptions_, features_.size());
+    for (size_t i = 0; i < described_.size(); ++i) {
+      Judge(i, index);
+      if (i % kProgressEvery == 0) {
+        const auto done = static_cast<int>(latents / 2 + i * static_cast<size_t>(latents) /
+                                                             (2 * described_.size()));
+        RECSAE_RETURN_IF_ERROR(progress(done, latents));
+      }
+    }
+    Verify();
+    RECSAE_RETURN_IF_ERROR(progress(latents, latents));
+    return std::move(results_);
+  }
+
+ private:
+  std::vector<double> Background() const {
+    std::vector<double> background(static_cast<size_t>(features_.size()));
+    for (int i = 0; i < cases_.size(); ++i) {
+      for (const auto& [feature, share] : ProfileOf(i)) {
+        background[static_cast<size_t>(feature)] += share;
+      }
+    }
+    for (double& share : background) share /= std::max(cases_.size(), 1);
+    return background;
+  }
+
+  Profile ProfileOf(int32_t index) const {
+    return MakeProfile(cases_.at(index), features_, options_.profile);
+  }
+
+  void Describe(int latent) {
+    LatentResult& result = results_[static_cast<size_t>(latent)];
+    CaseSelection& selection = selections_[static_cast<size_t>(latent)];
+    result.statistics = Statistics(cases_, latent);
+    const std::span<const ActiveCase> active = cases_.Active(latent);
+    const size_t evidence = std::min(active.size(), static_cast<size_t>(options_.evidence));
+    result.evidence.assign(active.begin(), active.begin() + static_cast<std::ptrdiff_t>(evidence));
+    if (active.empty()) return;
+
+    result.outcome = LatentResult::Outcome::kTooRare;
+    selection = selector_.Select(latent);
+    if (selection.construction.empty()) return;
+    result.description = DescribeFrom(latent, selection.construction);
+    if (result.description.terms.empty()) return;
+    result.outcome = LatentResult::Outcome::kDescribed;
+    described_.push_back(latent);
+    descriptions_.push_back(result.description);
+  }
+
+  Description DescribeFrom(int latent, const std::vector<int32_t>& construction) const {
+    std::vector<Profile> profiles;
+    for (const int32_t index : construction) profiles.push_back(ProfileOf(index));
+    const std::vector<int32_t> background = selector_.Background(latent, options_.threshold_cases);
+    for (const int32_t index : background) profiles.push_back(ProfileOf(index));
+
+    std::vector<ConstructionCase> describing;
+    std::vector<const Profile*> others;
+    const FiringStatistics& statistics = results_[static_cast<size_t>(latent)].statistics;
+    for (size_t i = 0; i < profiles.size(); ++i) {
+      if (i < construction.size()) {
+        const float activation = cases_.Activation(construction[i], latent);
+        describing.push_back({&profiles[i], IntensityLevel(activation, statistics)});
+      } else {
+        others.push_back(&profiles[i]);
+      }
+    }
+    return labeler_.Describe(describing, others);
+  }
+
+  // Gives every described latent the description of another one: a shift along a fixed
+  // pseudo-random order, so that nobody keeps its own.
+  void Deal() {
+    std::vector<std::pair<uint64_t, size_t>> order;
+    for (size_t i = 0; i < described_.size(); ++i) {
+      order.emplace_back((static_cast<uint64_t>(described_[i]) + 1 + options_.selection.seed) *
+                             0x9E3779B97F4A7C15u,
+                         i);
+    }
+    std::sort(order.begin(), order.end());
+    dealt_.resize(order.size());
+    for (size_t i = 0; i < order.size(); ++i) {
+      dealt_[order[i].second] = order[(i + 1) % order.size()].second;
+    }
+  }
+
+  // The answers of every description about some cases of one latent: adds to tallies_, and the
+  // scores of the latent's own description to `own_scores`.
+  void Answer(const std::vector<int32_t>& cases, bool activated, const DescriptionIndex& index,
+              size_t own, std::vector<double>* own_scores) {
+    for (const int32_t at : cases) {
+      index.Score(ProfileOf(at), scores_);
+      for (size_t i = 0; i < scores_.size(); ++i) {
+        const bool predicted = descriptions_[i].Predicts(scores_[i]);
+        Tally& tally = tallies_[i];
+        if (activated) {
+          ++(predicted ? tally.true_positives : tally.false_negatives);
+        } else {
+          ++(predicted ? tally.false_positives : tally.true_negatives);
+        }
+      }
+      if (own_scores != nullptr) own_scores->push_back(scores_[own]);
+    }
+  }
+
+  void Judge(size_t own, const DescriptionIndex& index) {
+    const auto latent = static_cast<size_t>(described_[own]);
+    LatentResult& result = results_[latent];
+    const CaseSelection& selection = selections_[latent];
+
+    tallies_.assign(descriptions_.size(), {});
+    Answer(selection.paper_positives, true, index, own, nullptr);
+    Answer(selection.paper_negatives, false, index, own, nullptr);
+    result.paper = tallies_[own];
+    result.paper_control = tallies_[dealt_[own]];
+
+    tallies_.assign(descriptions_.size(), {});
+    std::vector<double> positives;
+    std::vector<double> negatives;
+    Answer(selection.extended_positives, true, index, own, &positives);
+    Answer(selection.extended_negatives, false, index, own, &negatives);
+    result.extended = tallies_[own];
+    result.extended_control = tallies_[dealt_[own]];
+    result.hard_negatives = selection.hard_negatives;
+    result.auc = RocAuc(positives, negatives);
+    Compare(own, result);
+  }
+
+  // The p-value of a description among all others on the same cases (a permutation test: with none
+  // better, 1 in so many).
+  void Compare(size_t own, LatentResult& result) {
+    const size_t others = descriptions_.size() - 1;
+    if (others == 0 || result.extended.cases() == 0) return;
+    int as_good = 0;
+    int as_good_as_dealt = 0;
+    double sum = 0;
+    for (size_t i = 0; i < tallies_.size(); ++i) {
+      if (i == own) continue;
+      sum += tallies_[i].Confidence();
+      as_good += tallies_[i].correct() >= tallies_[own].correct();
+      as_good_as_dealt +=
+          i != dealt_[own] && tallies_[i].correct() >= tallies_[dealt_[own]].correct();
+    }
+    const double n = static_cast<double>(others);
+    result.control_confidence = sum / n;
+    result.p_value = (1 + as_good) / (1 + n);
+    control_p_.push_back((1 + as_good_as_dealt) / n);
+    judged_.push_back(&result);
+  }
+
+  void Verify() {
+    std::vector<double> p_values;
+    for (const LatentResult* result : judged_) p_values.push_back(result->p_value);
+    const std::vector<double> q_values = BenjaminiHochberg(p_values);
+    const std::vector<double> control_q = BenjaminiHochberg(control_p_);
+    for (size_t i = 0; i < judged_.size(); ++i) {
+      judged_[i]->q_value = q_values[i];
+      judged_[i]->verified = q_values[i] <= options_.false_discovery_rate;
+      judged_[i]->verified_control = control_q[i] <= options_.false_discovery_rate;
+    }
+  }
+
+  const CaseTable& cases_;
+  const ItemFeatures& features_;
+  const VerifierOptions& options_;
+  CaseSelector selector_;
+  StatisticalLabeler labeler_;
+  std::vector<LatentResult> results_;      // by latent
+  std::vector<CaseSelection> selections_;  // by latent
+  std::vector<int> described_;             // latents with a description, and below, in this order,
+  std::vector<Description> descriptions_;  // what they are
+  std::vector<size_t> dealt_;              // and whose each is dealt in the control
+  std::vector<LatentResult*> judged_;      // compared with the control, and
+  std::vector<double> control_p_;          // the p-values of the descriptions dealt to them
+  std::vector<float> scores_;              // scratch of Answer
+  std::vector<Tally> tallies_;             // by description
+};
+
+}  // namespace
+
+double Tally::Confidence() const { return Ratio(correct(), cases()); }
+double Tally::Precision() const { return Ratio(true_positives, true_positives + false_positives); }
+double Tally::Recall() const { return Ratio(true_positives, true_positives + false_negatives); }
+
+int IntensityLevel(double activation, const FiringStatistics& statistics) {
+  if (!(activation > 0)) return 0;
+  int level = 1;
+  for (const double threshold : statistics.level_thresholds) level += activation > threshold;
+  return level;
+}
+
+absl::StatusOr<std::vector<LatentResult>> DescribeAndVerify(const CaseTable& cases,
+                                                            const ItemFeatures& features,
+                                                            const VerifierOptions& options,
+                                                            const VerifierProgress& progress) {
+  return Verifier(cases, features, options).Run(progress);
+}
+
+}  // namespace recsae::explainer
