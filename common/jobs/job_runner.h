@@ -110,6 +110,8 @@ class JobRunner {
 // What a handler sees of its job. Thread-safe: the handler may hand it to threads of its own that
 // end before it returns.
 class JobContext {
+  struct Impl;
+
  public:
   // "jobs/{job}".
   const std::string& name() const;
@@ -144,8 +146,8 @@ class JobContext {
 
    private:
     friend class JobContext;
-    CancelCallback(const JobContext* context, uint64_t id) : context_(context), id_(id) {}
-    const JobContext* context_;
+    CancelCallback(std::shared_ptr<Impl> context, uint64_t id);
+    std::shared_ptr<Impl> context_;
     uint64_t id_;
   };
   [[nodiscard]] CancelCallback OnCancel(std::function<void()> callback) const;
@@ -158,10 +160,9 @@ class JobContext {
 
  private:
   friend class JobRunner;
-  struct Impl;
-  explicit JobContext(std::unique_ptr<Impl> impl);
+  explicit JobContext(std::shared_ptr<Impl> impl);
   ~JobContext();
-  std::unique_ptr<Impl> impl_;
+  std::shared_ptr<Impl> impl_;
 };
 
 }  // namespace recsae
