@@ -1,0 +1,90 @@
+// Attribution of scores to latents.
+#include "services/explainer/attribution/attribution.h"
+
+#include <algorithm>
+#include <cstddef>
+#include <span>
+
+#include "common/ranking/ranking.h"
+
+namespace recsae::explainer {
+namespace {
+
+template <typename A, typename B>
+double Dot(const A& a, const B& b) {
+  double sum = 0;
+  for (size_t i = 0; i < a.size(); ++i) sum += static_cast<double>(a[i]) * b[i];
+  return sum;
+}
+
+// x − x̂ in double.
+std::vector<double> Residual(const sae::SaeModel& sae, absl::Span<const float> x,
+                             const std::vector<sae::LatentActivation>& code) {
+  const std::span<const float> bias = sae.Bias();
+  std::vector<double> residual(x.size());
+  for (size_t i = 0; i < x.size(); ++i) residual[i] = static_cast<double>(x[i]) - bias[i];
+  for (const sae::LatentActivation& active : code) {
+    const std::span<const float> direction = sae.Direction(active.latent);
+    for (size_t i = 0; i < x.size(); ++i) {
+      residual[i] -= static_cast<double>(active.value) * direction[i];
+    }
+  }
+  return residual;
+}
+
+double RelativeError(absl::Span<const float> x, const std::vector<double>& residual) {
+  const double error = Dot(residual, residual);
+  const double norm = Dot(x, x);
+  if (norm > 0) return error / norm;
+  return error > 0 ? 1 : 0;
+}
+
+// Where `item` would stand among the items that are not left out; equal scores by the lower index.
+int Rank(absl::Span<const float> scores, const std::vector<bool>& left_out, int32_t item) {
+  int rank = 1;
+  for (size_t i = 0; i < scores.size(); ++i) {
+    const auto other = static_cast<int32_t>(i);
+    if (left_out[i] || other == item) continue;
+    rank += scores[i] > scores[item] || (scores[i] == scores[item] && other < item);
+  }
+  return rank;
+}
+
+}  // namespace
+
+ActivationExplanation ExplainActivation(const sae::SaeModel& sae, const PredictionHead* head,
+                                        absl::Span<const float> x, const ItemChoice& choice) {
+  ActivationExplanation explanation;
+  explanation.latents = sae.Encode(x.data());
+  const std::vector<double> residual = Residual(sae, x, explanation.latents);
+  explanation.relative_error = RelativeError(x, residual);
+  if (head == nullptr) return explanation;
+
+  const auto attribute = [&](int32_t item, int rank) {
+    const absl::Span<const float> vector = head->Vector(item);
+    ItemAttribution parts;
+    parts.item = item;
+    parts.rank = rank;
+    parts.score = Dot(x, vector) + head->Bias(item);
+    parts.contributions.reserve(explanation.latents.size());
+    for (const sae::LatentActivation& active : explanation.latents) {
+      parts.contributions.push_back(active.value * Dot(sae.Direction(active.latent), vector));
+    }
+    parts.bias = Dot(sae.Bias(), vector) + head->Bias(item);
+    parts.residual = Dot(residual, vector);
+    explanation.items.push_back(std::move(parts));
+  };
+
+  std::vector<float> scores(head->items());
+  ScoreItems(x, head->vectors, head->biases, absl::MakeSpan(scores));
+  const std::vector<ScoredItem> best = TopN(scores, choice.top, choice.excluded);
+  explanation.items.reserve(best.size() + choice.also.size());
+  for (size_t i = 0; i < best.size(); ++i) attribute(best[i].item, static_cast<int>(i) + 1);
+  if (choice.also.empty()) return explanation;
+  std::vector<bool> left_out(scores.size());
+  for (const int32_t item : choice.excluded) left_out[item] = true;
+  for (const int32_t item : choice.also) attribute(item, Rank(scores, left_out, item));
+  return explanation;
+}
+
+}  // namespace recsae::explainer

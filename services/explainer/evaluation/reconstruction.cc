@@ -1,0 +1,71 @@
+// Fidelity of reconstructions.
+#include "services/explainer/evaluation/reconstruction.h"
+
+#include <cstddef>
+#include <span>
+
+#include "services/explainer/evaluation/rank_biased_overlap.h"
+
+namespace recsae::explainer {
+namespace {
+
+constexpr int kOverlapDepth = 10;
+constexpr double kPersistence = 0.9;
+
+std::vector<int32_t> TopItems(const std::vector<float>& scores,
+                              absl::Span<const int32_t> excluded) {
+  std::vector<int32_t> items;
+  for (const ScoredItem& best : TopN(scores, kOverlapDepth, excluded)) items.push_back(best.item);
+  return items;
+}
+
+}  // namespace
+
+ReconstructionEvaluation::ReconstructionEvaluation(const sae::SaeModel& sae,
+                                                   const PredictionHead& head)
+    : sae_(sae),
+      head_(head),
+      sum_(sae.dim()),
+      reconstruction_(sae.dim()),
+      scores_(head.items()),
+      reconstructed_scores_(head.items()) {}
+
+void ReconstructionEvaluation::Add(absl::Span<const float> x,
+                                   absl::Span<const sae::LatentActivation> code, int32_t target,
+                                   absl::Span<const int32_t> excluded) {
+  sae_.Decode(std::span(code.data(), code.size()), reconstruction_.data());
+  if (first_.empty()) first_.assign(x.begin(), x.end());
+  for (size_t i = 0; i < x.size(); ++i) {
+    const double error = static_cast<double>(x[i]) - reconstruction_[i];
+    const double offset = static_cast<double>(x[i]) - first_[i];
+    squared_error_ += error * error;
+    sum_[i] += offset;
+    sum_of_squares_ += offset * offset;
+  }
+  ++rows_;
+  active_ += static_cast<int64_t>(code.size());
+  if (target < 0) return;
+
+  ScoreItems(x, head_.vectors, head_.biases, absl::MakeSpan(scores_));
+  ScoreItems(reconstruction_, head_.vectors, head_.biases, absl::MakeSpan(reconstructed_scores_));
+  recommender_.Add(RankOf(scores_, target, excluded));
+  reconstructed_.Add(RankOf(reconstructed_scores_, target, excluded));
+  rbo_sum_ += RankBiasedOverlap(TopItems(scores_, excluded),
+                                TopItems(reconstructed_scores_, excluded), kPersistence);
+}
+
+double ReconstructionEvaluation::rbo() const {
+  return recommender_.cases() == 0 ? 0 : rbo_sum_ / static_cast<double>(recommender_.cases());
+}
+
+double ReconstructionEvaluation::fvu() const {
+  double variance = sum_of_squares_;
+  for (const double sum : sum_) variance -= sum * sum / static_cast<double>(rows_);
+  return variance > 0 ? squared_error_ / variance : 0;
+}
+
+double ReconstructionEvaluation::l0() const {
+  return rows_ == 0 ? 0 : static_cast<double>(active_) / static_cast<double>(rows_);
+}
+
+}  // namespace recsae::explainer

@@ -1,0 +1,56 @@
+// What replacing activations by their reconstructions does: to the vectors and to the ranking.
+#ifndef RECSAE_SERVICES_EXPLAINER_EVALUATION_RECONSTRUCTION_H_
+#define RECSAE_SERVICES_EXPLAINER_EVALUATION_RECONSTRUCTION_H_
+
+#include <cstdint>
+#include <vector>
+
+#include "absl/types/span.h"
+#include "common/ranking/ranking.h"
+#include "common/sae/model.h"
+#include "services/explainer/prediction_head.h"
+
+namespace recsae::explainer {
+
+// Sums over the rows of a capture, one row at a time. Not thread-safe.
+class ReconstructionEvaluation {
+ public:
+  // Both must outlive this; `head.dim` must be the SAE's.
+  ReconstructionEvaluation(const sae::SaeModel& sae, const PredictionHead& head);
+
+  // Adds the activation `x` [d] with its code. `target`: the held-out item, -1 for none; such a row
+  // counts for fvu() and l0() alone. `excluded`: items that are not ranked (the target always is).
+  void Add(absl::Span<const float> x, absl::Span<const sae::LatentActivation> code, int32_t target,
+           absl::Span<const int32_t> excluded);
+
+  // Test-all quality of the activations as they are, and of x^ in their place.
+  const RankingMetrics& recommender() const { return recommender_; }
+  const RankingMetrics& reconstructed() const { return reconstructed_; }
+  // Rank-biased overlap (p = 0.9) of the two top-10 lists, mean over the rows with a target.
+  double rbo() const;
+  // sum |x - x^|^2 / sum |x - mean|^2 over all rows; 0 when the rows do not vary.
+  double fvu() const;
+  // Mean number of active latents.
+  double l0() const;
+
+ private:
+  const sae::SaeModel& sae_;
+  const PredictionHead& head_;
+  RankingMetrics recommender_;
+  RankingMetrics reconstructed_;
+  double rbo_sum_ = 0;
+  int64_t rows_ = 0;
+  int64_t active_ = 0;
+  double squared_error_ = 0;
+  // Moments about the first row, which keeps the variance exact for vectors far from 0.
+  std::vector<float> first_;
+  std::vector<double> sum_;
+  double sum_of_squares_ = 0;
+  std::vector<float> reconstruction_;
+  std::vector<float> scores_;
+  std::vector<float> reconstructed_scores_;
+};
+
+}  // namespace recsae::explainer
+
+#endif  // RECSAE_SERVICES_EXPLAINER_EVALUATION_RECONSTRUCTION_H_

@@ -1,0 +1,51 @@
+// How alike the items of a concept are, and those of different concepts (RecSAE, section 4.4).
+#ifndef RECSAE_SERVICES_EXPLAINER_EVALUATION_SIMILARITY_H_
+#define RECSAE_SERVICES_EXPLAINER_EVALUATION_SIMILARITY_H_
+
+#include <array>
+#include <cstdint>
+#include <vector>
+
+#include "absl/types/span.h"
+#include "common/sae/codes.h"
+#include "services/explainer/prediction_head.h"
+
+namespace recsae::explainer {
+
+// The recommended items of the two most activated cases of each latent. Not thread-safe.
+class MostActivatedItems {
+ public:
+  explicit MostActivatedItems(int latents) : best_(latents) {}
+
+  // `item`: what was recommended first for the row with this code. Equal activations: the earlier
+  // row wins.
+  void Add(absl::Span<const sae::LatentActivation> code, int32_t item);
+
+  // Strongest first; fewer than two where the latent fired on fewer rows.
+  std::vector<int32_t> Items(int32_t latent) const;
+
+ private:
+  struct Case {
+    float activation = 0;
+    int32_t item = -1;
+  };
+  std::vector<std::array<Case, 2>> best_;
+};
+
+struct ConceptSimilarity {
+  // Cosine between the items of a concept's two most activated cases, averaged over the concepts
+  // that have two.
+  double intra = 0;
+  // Cosine between the most activated items of two different concepts, averaged over all pairs.
+  double inter = 0;
+  // Concepts with at least one case.
+  int concepts = 0;
+};
+
+// Over the concepts of `latents` (no repeats). A vector of zeros is at cosine 0 to everything.
+ConceptSimilarity MeasureSimilarity(const MostActivatedItems& items, const PredictionHead& head,
+                                    absl::Span<const int32_t> latents);
+
+}  // namespace recsae::explainer
+
+#endif  // RECSAE_SERVICES_EXPLAINER_EVALUATION_SIMILARITY_H_

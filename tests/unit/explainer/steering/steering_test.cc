@@ -1,0 +1,142 @@
+// Edits of latents, the activation they make, and the two lists.
+#include "services/explainer/steering/steering.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <random>
+
+#include "common/status/status.h"
+#include "tests/unit/explainer/random_model.h"
+
+namespace recsae::explainer {
+namespace {
+
+using Operation = LatentEdit::Operation;
+using ::testing::SizeIs;
+
+class SteeringTest : public ::testing::Test {
+ protected:
+  std::mt19937_64 random_{3};
+  sae::SaeWeights weights_ = RandomWeights(16, 64, 6, 2.5f, random_);
+  sae::SaeModel sae_ = *sae::SaeModel::Create(weights_);
+  std::vector<float> x_ = RandomVector(16, random_);
+  std::vector<sae::LatentActivation> code_ = sae_.Encode(x_.data());
+
+  int32_t InactiveLatent() const {
+    int32_t latent = 0;
+    while (std::any_of(code_.begin(), code_.end(),
+                       [&](const auto& active) { return active.latent == latent; })) {
+      ++latent;
+    }
+    return latent;
+  }
+
+  // Row of the decoder in the recommender's units, in double, from the weights.
+  double Direction(int latent, int i) const {
+    return static_cast<double>(weights_.decoder[latent * 16 + i]) / weights_.input_scale;
+  }
+};
+
+TEST_F(SteeringTest, NoChangeOfALatentIsNoChangeOfABit) {
+  const std::vector<LatentEdit> edits = {
+      {code_[0].latent, Operation::kScale, 1},
+      {code_[1].latent, Operation::kAdd, 0},
+      {code_[2].latent, Operation::kSet, code_[2].value},
+      {InactiveLatent(), Operation::kScale, -10},
+      {InactiveLatent(), Operation::kRemove, 0},
+  };
+  const auto steered = SteerActivation(sae_, x_, edits, SteeringMode::kDelta);
+  ASSERT_TRUE(steered.ok()) << steered.status();
+  EXPECT_EQ(steered->activation, x_);
+}
+
+TEST_F(SteeringTest, EveryOperationDoesWhatItSays) {
+  const double z = code_[0].value;
+  const int32_t latent = code_[0].latent;
+  const std::vector<std::pair<LatentEdit, double>> cases = {
+      {{latent, Operation::kScale, 3}, 3 * z},   {{latent, Operation::kScale, -10}, -10 * z},
+      {{latent, Operation::kAdd, 1.5}, z + 1.5}, {{latent, Operation::kAdd, -1e6}, 0},
+      {{latent, Operation::kSet, 0.25}, 0.25},   {{latent, Operation::kRemove, 0}, 0},
+  };
+  for (const auto& [edit, after] : cases) {
+    const auto steered = SteerActivation(sae_, x_, {edit}, SteeringMode::kDelta);
+    ASSERT_TRUE(steered.ok()) << steered.status();
+    ASSERT_THAT(steered->changes, SizeIs(1));
+    EXPECT_EQ(steered->changes[0].latent, latent);
+    EXPECT_EQ(steered->changes[0].before, z);
+    EXPECT_EQ(steered->changes[0].after, after);
+    for (int i = 0; i < 16; ++i) {
+      const double expected = x_[i] + (after - z) * Direction(latent, i);
+      EXPECT_NEAR(steered->activation[i], expected, 1e-5 * (1 + std::abs(expected)));
+    }
+  }
+}
+
+TEST_F(SteeringTest, EditsOfOneLatentBuildOnEachOther) {
+  const int32_t latent = InactiveLatent();
+  const std::vector<LatentEdit> edits = {{latent, Operation::kSet, 2},
+                                         {code_[0].latent, Operation::kRemove, 0},
+                                         {latent, Operation::kScale, 3},
+                                         {latent, Operation::kAdd, -1}};
+  const auto steered = SteerActivation(sae_, x_, edits, SteeringMode::kDelta);
+  ASSERT_TRUE(steered.ok()) << steered.status();
+  ASSERT_THAT(steered->changes, SizeIs(2));
+  EXPECT_EQ(steered->changes[0].latent, latent);
+  EXPECT_EQ(steered->changes[0].before, 0);
+  EXPECT_EQ(steered->changes[0].after, 5);
+  EXPECT_EQ(steered->changes[1].latent, code_[0].latent);
+}
+
+TEST_F(SteeringTest, ReconstructionModeDecodesTheEditedCode) {
+  const int32_t added = InactiveLatent();
+  const std::vector<LatentEdit> edits = {{code_[0].latent, Operation::kScale, -2},
+                                         {added, Operation::kSet, 1.5}};
+  const auto steered = SteerActivation(sae_, x_, edits, SteeringMode::kReconstruction);
+  ASSERT_TRUE(steered.ok()) << steered.status();
+  for (int i = 0; i < 16; ++i) {
+    double expected = static_cast<double>(weights_.pre_bias[i]) / weights_.input_scale;
+    for (size_t j = 0; j < code_.size(); ++j) {
+      expected += (j == 0 ? -2.0 : 1.0) * code_[j].value * Direction(code_[j].latent, i);
+    }
+    expected += 1.5 * Direction(added, i);
+    EXPECT_NEAR(steered->activation[i], expected, 1e-5 * (1 + std::abs(expected)));
+  }
+}
+
+TEST_F(SteeringTest, LeavingTheRangeOfFloatsIsRefused) {
+  const std::vector<LatentEdit> edits = {{code_[0].latent, Operation::kScale, 1e300}};
+  const auto steered = SteerActivation(sae_, x_, edits, SteeringMode::kDelta);
+  EXPECT_EQ(steered.status().code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_EQ(Reason(steered.status()), "STEERED_NOT_FINITE");
+}
+
+TEST_F(SteeringTest, ListsTellWhereAnItemStandsInTheOther) {
+  const PredictionHead head = RandomHead(16, 1500, true, random_);
+  const std::vector<float> other = RandomVector(16, random_);
+  const std::vector<int32_t> excluded = {RankedItems(head, x_, {})[0],
+                                         RankedItems(head, other, {})[1]};
+  const std::vector<int32_t> first = RankedItems(head, x_, excluded);
+  const std::vector<int32_t> second = RankedItems(head, other, excluded);
+  const auto rank = [](const std::vector<int32_t>& items, int32_t item) {
+    const auto place = std::find(items.begin(), items.end(), item) - items.begin() + 1;
+    return place > 1000 ? 0 : static_cast<int>(place);
+  };
+  const auto compared = CompareRecommendations(head, x_, other, 200, excluded);
+  ASSERT_THAT(compared.before, SizeIs(200));
+  ASSERT_THAT(compared.after, SizeIs(200));
+  bool beyond = false;
+  for (int i = 0; i < 200; ++i) {
+    EXPECT_EQ(compared.before[i].item, first[i]);
+    EXPECT_EQ(compared.before[i].other_rank, rank(second, first[i]));
+    EXPECT_EQ(compared.after[i].item, second[i]);
+    EXPECT_EQ(compared.after[i].other_rank, rank(first, second[i]));
+    EXPECT_NEAR(compared.after[i].score, Score(head, other, second[i]), 1e-3);
+    beyond |= compared.before[i].other_rank == 0;
+  }
+  EXPECT_TRUE(beyond);  // else the limit was not tried
+}
+
+}  // namespace
+}  // namespace recsae::explainer
