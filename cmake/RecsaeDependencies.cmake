@@ -18,8 +18,11 @@ find_package(GTest CONFIG REQUIRED)
 find_package(benchmark CONFIG REQUIRED)
 find_program(RECSAE_PYTHON NAMES python3 PATHS /usr/bin NO_DEFAULT_PATH REQUIRED)
 
-# libtorch's targets drag its warning and ABI flags into every user; its headers are wanted in the
-# probe's recommenders alone, so they come as one interface target with system includes.
+# libtorch's targets drag its warning and ABI flags into every user, and name a gflags target that
+# RocksDB's package defines differently; its headers are wanted in the probe's recommenders alone, so
+# they come as one interface target with system includes and the libraries by path.
+find_library(RECSAE_TORCH_CPU torch_cpu REQUIRED)
+find_library(RECSAE_TORCH_C10 c10 REQUIRED)
 add_library(recsae_torch INTERFACE)
 target_include_directories(recsae_torch SYSTEM INTERFACE ${TORCH_INCLUDE_DIRS})
-target_link_libraries(recsae_torch INTERFACE ${TORCH_LIBRARIES})
+target_link_libraries(recsae_torch INTERFACE ${RECSAE_TORCH_CPU} ${RECSAE_TORCH_C10})

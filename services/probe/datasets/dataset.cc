@@ -1,0 +1,46 @@
+// Views and cases of a data set.
+#include "services/probe/datasets/dataset.h"
+
+#include <algorithm>
+
+namespace recsae::probe {
+
+int32_t Target(const Dataset& dataset, const Case& c) {
+  return dataset.sequences[c.user][c.position];
+}
+
+absl::Span<const int32_t> History(const Dataset& dataset, const Case& c, int limit) {
+  const int32_t begin = std::max(0, c.position - limit);
+  return absl::MakeConstSpan(dataset.sequences[c.user]).subspan(begin, c.position - begin);
+}
+
+std::vector<int32_t> Excluded(const Dataset& dataset, const Case& c) {
+  std::vector<int32_t> items = dataset.sequences[c.user];
+  std::sort(items.begin(), items.end());
+  items.erase(std::unique(items.begin(), items.end()), items.end());
+  std::erase(items, Target(dataset, c));
+  return items;
+}
+
+std::vector<Case> TrainCases(const Dataset& dataset, int min_history) {
+  std::vector<Case> cases;
+  for (int32_t user = 0; user < static_cast<int32_t>(dataset.sequences.size()); ++user) {
+    for (int32_t p = min_history; p < dataset.train_length[user]; ++p) cases.push_back({user, p});
+  }
+  return cases;
+}
+
+std::vector<Case> WithHistory(absl::Span<const Case> cases) {
+  std::vector<Case> kept;
+  std::copy_if(cases.begin(), cases.end(), std::back_inserter(kept),
+               [](const Case& c) { return c.position > 0; });
+  return kept;
+}
+
+int64_t CountInteractions(const Dataset& dataset) {
+  int64_t count = 0;
+  for (const auto& sequence : dataset.sequences) count += static_cast<int64_t>(sequence.size());
+  return count;
+}
+
+}  // namespace recsae::probe

@@ -1,0 +1,69 @@
+// The readers of data sets: published layouts, the ReChorus folder, plain tables, generated data.
+//
+// All of them: malformed lines are skipped, counted and named in the data set; more than 1 % of a
+// file is INVALID_ARGUMENT (DATASET_MALFORMED) naming file and line; a missing file is NOT_FOUND
+// (DATA_FILE_NOT_FOUND) naming the file. A title that ends in "(1995)" gives the attributes
+// year=1995 and decade=1990s.
+#ifndef RECSAE_SERVICES_PROBE_DATASETS_READERS_H_
+#define RECSAE_SERVICES_PROBE_DATASETS_READERS_H_
+
+#include <cstdint>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "services/probe/datasets/dataset.h"
+
+namespace recsae::probe {
+
+class IdIndex;
+struct Malformed;
+
+enum class Format { kAuto, kMl1m, kMl100k, kRechorus, kCsv };
+
+// Reads `folder` in the given format; kAuto tells it from the files that are there
+// (INVALID_ARGUMENT, DATASET_FORMAT_UNKNOWN, lists what each format would need).
+absl::StatusOr<Dataset> ReadDataset(const std::string& folder, Format format = Format::kAuto);
+
+// The formats by the names users type: auto, ml-1m, ml-100k, rechorus, csv.
+absl::StatusOr<Format> ParseFormat(const std::string& name);
+
+// MovieLens as published: ratings of 4 and more count, users and items with fewer than 5 of them
+// are dropped until none is left (5-core), each user's last item is test and the one before dev.
+absl::StatusOr<Dataset> ReadMl1m(const std::string& folder);
+absl::StatusOr<Dataset> ReadMl100k(const std::string& folder);
+
+// train.csv, dev.csv, test.csv, item_meta.csv, in the split given.
+absl::StatusOr<Dataset> ReadRechorus(const std::string& folder);
+
+// interactions.csv (user, item[, time][, rating]) and items.csv (item, title[, attribute columns]),
+// comma or tab, header lines. Without time the order of the file counts; with rating only
+// ratings >= 4. Leave-one-out; no core is cut.
+absl::StatusOr<Dataset> ReadCsv(const std::string& folder);
+
+// Catalogue table with an item (item_id, item, id) and a title column; every other column is an
+// attribute named after it, with several values separated by '|'.
+absl::Status ReadItemTable(const std::string& path, IdIndex* items, Dataset* dataset,
+                           Malformed* malformed);
+
+// Generated interactions whose concepts are known.
+struct PlantedOptions {
+  int users = 1000;
+  int items = 600;
+  int concepts = 12;    // 1 .. 26
+  int min_length = 20;  // of a user's sequence, drawn evenly from min to max
+  int max_length = 60;
+  double stay = 0.95;  // probability that the next item is of the same concept
+  double popularity_skew =
+      0.8;  // within a concept, item of rank r is drawn with weight (1+r)^-skew
+  uint64_t seed = 1;
+};
+
+// Items belong to exactly one concept each, whose invented name is a word of the title and the
+// attribute concept=<name>; titles also carry noise words. Users' sequences stay in a concept, then
+// switch. Leave-one-out. Same options, same data set.
+// INVALID_ARGUMENT (PLANTED_OPTIONS_INVALID) names the option that is out of range.
+absl::StatusOr<Dataset> GeneratePlanted(const PlantedOptions& options);
+
+}  // namespace recsae::probe
+
+#endif  // RECSAE_SERVICES_PROBE_DATASETS_READERS_H_

@@ -1,0 +1,159 @@
+// Line and table reading.
+#include "services/probe/datasets/text_file.h"
+
+#include <filesystem>
+#include <fstream>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/strip.h"
+#include "common/status/status.h"
+
+namespace recsae::probe {
+namespace {
+
+// True if `text` is well-formed UTF-8 (overlong forms are not told apart: no source has them).
+bool IsUtf8(absl::string_view text) {
+  for (size_t i = 0; i < text.size(); ++i) {
+    const auto lead = static_cast<unsigned char>(text[i]);
+    const int extra = lead < 0x80             ? 0
+                      : (lead & 0xE0) == 0xC0 ? 1
+                      : (lead & 0xF0) == 0xE0 ? 2
+                      : (lead & 0xF8) == 0xF0 ? 3
+                                              : -1;
+    if (extra < 0 || i + extra >= text.size()) return false;
+    for (int k = 0; k < extra; ++k) {
+      if ((static_cast<unsigned char>(text[++i]) & 0xC0) != 0x80) return false;
+    }
+  }
+  return true;
+}
+
+}  // namespace
+
+absl::Status MalformedError(const std::string& path, int64_t line, absl::string_view problem) {
+  return Error(absl::StatusCode::kInvalidArgument, "DATASET_MALFORMED",
+               absl::StrCat(path, ":", line, ": ", problem),
+               {{"file", path}, {"line", absl::StrCat(line)}});
+}
+
+absl::Status ReadLines(const std::string& path, Malformed* malformed, const ParseLine& parse) {
+  std::ifstream file(path, std::ios::binary);
+  if (!file || std::filesystem::is_directory(path)) {
+    return Error(absl::StatusCode::kNotFound, "DATA_FILE_NOT_FOUND",
+                 absl::StrCat("cannot read ", path, "; check the name and that it is readable"),
+                 {{"file", path}});
+  }
+  const std::string name = std::filesystem::path(path).filename().string();
+  int64_t number = 0, lines = 0, refused = 0, first_refused = 0;
+  std::string line, first_problem;
+  while (std::getline(file, line)) {
+    ++number;
+    absl::string_view text = line;
+    if (number == 1) absl::ConsumePrefix(&text, "\xEF\xBB\xBF");
+    absl::ConsumeSuffix(&text, "\r");
+    if (text.empty()) continue;
+    ++lines;
+    const std::string problem = parse(text);
+    if (problem.empty()) continue;
+    if (refused++ == 0) first_refused = number, first_problem = problem;
+    ++malformed->count;
+    if (malformed->first.size() < kMalformedNamed) {
+      malformed->first.push_back(absl::StrCat(name, ":", number, ": ", problem));
+    }
+  }
+  if (file.bad()) {
+    return Error(absl::StatusCode::kUnavailable, "DATA_FILE_UNREADABLE",
+                 absl::StrCat("reading ", path, " failed after line ", number), {{"file", path}});
+  }
+  if (refused * 100 > lines) {
+    return MalformedError(path, first_refused,
+                          absl::StrCat(first_problem, " (and ", refused - 1, " more of ", lines,
+                                       " lines; at most 1 % may be malformed)"));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status ReadTable(const std::string& path, Malformed* malformed,
+                       const std::function<absl::Status(const Fields&)>& header,
+                       const ParseFields& parse) {
+  bool first = true;
+  char delimiter = ',';
+  size_t width = 0;
+  Fields fields;
+  absl::Status refused;
+  absl::Status status = ReadLines(path, malformed, [&](absl::string_view line) -> std::string {
+    if (!refused.ok()) return "";
+    if (first) {
+      first = false;
+      delimiter = absl::StrContains(line, '\t') ? '\t' : ',';
+      refused = SplitFields(line, delimiter, &fields)
+                    ? header(fields)
+                    : MalformedError(path, 1, "the header line has an open quote");
+      width = fields.size();
+      return "";
+    }
+    if (!SplitFields(line, delimiter, &fields)) return "open quote";
+    if (fields.size() != width) {
+      return absl::StrCat("has ", fields.size(), " fields, the header ", width);
+    }
+    return parse(fields);
+  });
+  if (!refused.ok()) return refused;
+  if (status.ok() && first) return MalformedError(path, 1, "the file is empty");
+  return status;
+}
+
+bool SplitFields(absl::string_view line, char delimiter, Fields* fields) {
+  fields->clear();
+  std::string field;
+  bool quoted = false, was_quoted = false;
+  for (size_t i = 0; i < line.size(); ++i) {
+    const char c = line[i];
+    if (quoted) {
+      if (c != '"') {
+        field += c;
+      } else if (i + 1 < line.size() && line[i + 1] == '"') {
+        field += line[++i];
+      } else {
+        quoted = false;
+      }
+    } else if (c == '"' && field.empty() && !was_quoted) {
+      quoted = was_quoted = true;
+    } else if (c == delimiter) {
+      fields->push_back(std::move(field));
+      field.clear();
+      was_quoted = false;
+    } else {
+      field += c;
+    }
+  }
+  fields->push_back(std::move(field));
+  return !quoted;
+}
+
+std::string ToUtf8(absl::string_view text) {
+  if (IsUtf8(text)) return std::string(text);
+  std::string utf8;
+  for (const char c : text) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (byte < 0x80) {
+      utf8 += c;
+    } else {
+      utf8 += static_cast<char>(0xC0 | (byte >> 6));
+      utf8 += static_cast<char>(0x80 | (byte & 0x3F));
+    }
+  }
+  return utf8;
+}
+
+int FindColumn(const Fields& header, std::initializer_list<absl::string_view> names) {
+  for (const absl::string_view name : names) {
+    for (size_t i = 0; i < header.size(); ++i) {
+      if (absl::EqualsIgnoreCase(header[i], name)) return static_cast<int>(i);
+    }
+  }
+  return -1;
+}
+
+}  // namespace recsae::probe

@@ -1,0 +1,154 @@
+// Inner loops. Sums run over kLanes independent partial sums: that is what vector registers need,
+// and it fixes the order of the additions.
+#include "services/probe/recommenders/kernels.h"
+
+#include <algorithm>
+#include <bit>
+#include <cmath>
+#include <limits>
+
+#include "common/sae/simd.h"
+
+namespace recsae::probe {
+namespace {
+
+constexpr int kLanes = 16;
+
+// e^x for x <= 0 to about 2 units in the last place: 2^n · 2^f with f in [-1/2, 1/2] by a
+// polynomial (Cephes expf). Below -87 the result is about 0.
+RECSAE_ALWAYS_INLINE float Exp(float x) {
+  x = std::max(x, -87.0f);
+  const float n = __builtin_rintf(x * 1.44269504088896341f);
+  const float r = (x - n * 0.693359375f) + n * 2.12194440e-4f;
+  float p = 1.9875691500e-4f;
+  p = p * r + 1.3981999507e-3f;
+  p = p * r + 8.3334519073e-3f;
+  p = p * r + 4.1665795894e-2f;
+  p = p * r + 1.6666665459e-1f;
+  p = p * r + 5.0000001201e-1f;
+  p = p * r * r + r + 1.0f;
+  return p * std::bit_cast<float>((static_cast<int32_t>(n) + 127) << 23);
+}
+
+RECSAE_ALWAYS_INLINE float Max(const float* x, int64_t n) {
+  float lanes[kLanes];
+  std::fill_n(lanes, kLanes, -std::numeric_limits<float>::infinity());
+  int64_t i = 0;
+  for (; i + kLanes <= n; i += kLanes) {
+    for (int l = 0; l < kLanes; ++l) lanes[l] = x[i + l] > lanes[l] ? x[i + l] : lanes[l];
+  }
+  float best = lanes[0];
+  for (int l = 1; l < kLanes; ++l) best = std::max(best, lanes[l]);
+  for (; i < n; ++i) best = std::max(best, x[i]);
+  return best;
+}
+
+// x[i] = e^(x[i] - offset); returns their sum.
+RECSAE_ALWAYS_INLINE float ExpSum(float* x, int64_t n, float offset) {
+  float lanes[kLanes] = {};
+  int64_t i = 0;
+  for (; i + kLanes <= n; i += kLanes) {
+    for (int l = 0; l < kLanes; ++l) {
+      const float e = Exp(x[i + l] - offset);
+      x[i + l] = e;
+      lanes[l] += e;
+    }
+  }
+  float sum = 0;
+  for (; i < n; ++i) sum += x[i] = Exp(x[i] - offset);
+  for (const float lane : lanes) sum += lane;
+  return sum;
+}
+
+RECSAE_ALWAYS_INLINE float Dot(const float* a, const float* b, int n) {
+  float lanes[kLanes] = {};
+  int i = 0;
+  for (; i + kLanes <= n; i += kLanes) {
+    for (int l = 0; l < kLanes; ++l) lanes[l] += a[i + l] * b[i + l];
+  }
+  float sum = 0;
+  for (; i < n; ++i) sum += a[i] * b[i];
+  for (const float lane : lanes) sum += lane;
+  return sum;
+}
+
+RECSAE_ALWAYS_INLINE void AddScaled(float a, const float* x, int n, float* y) {
+  for (int i = 0; i < n; ++i) y[i] += a * x[i];
+}
+
+}  // namespace
+
+RECSAE_MULTIVERSION
+double SoftmaxGradient(float* scores, int64_t n, int64_t target, float scale) {
+  const float best = Max(scores, n);
+  const double target_score = static_cast<double>(scores[target]) - best;
+  const float sum = ExpSum(scores, n, best);
+  const float factor = scale / sum;
+  for (int64_t i = 0; i < n; ++i) scores[i] *= factor;
+  scores[target] -= scale;
+  return std::log(static_cast<double>(sum)) - target_score;
+}
+
+RECSAE_MULTIVERSION
+void FillDropoutMask(uint64_t seed, uint32_t drop, float scale, int64_t n, float* mask) {
+  for (int64_t i = 0; i < n; i += 4) {
+    uint64_t z = seed + (static_cast<uint64_t>(i) / 4 + 1) * 0x9E3779B97F4A7C15ULL;
+    z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9ULL;
+    z = (z ^ (z >> 27)) * 0x94D049BB133111EBULL;
+    z ^= z >> 31;
+    const int64_t count = std::min<int64_t>(4, n - i);
+    for (int64_t j = 0; j < count; ++j) {
+      mask[i + j] = ((z >> (16 * j)) & 0xFFFF) < drop ? 0.0f : scale;
+    }
+  }
+}
+
+RECSAE_MULTIVERSION
+void AttendForward(const float* q, const float* k, const float* v, int stride, int first,
+                   int length, int dim, float* weights, float* out, int out_stride) {
+  const float scale = 1 / std::sqrt(static_cast<float>(dim));
+  for (int i = 0; i < length; ++i) {
+    float* w = weights + i * length;
+    std::fill_n(w, length, 0.0f);
+    float* o = out + i * out_stride;
+    std::fill_n(o, dim, 0.0f);
+    if (i < first) continue;
+    for (int j = first; j <= i; ++j) w[j] = scale * Dot(q + i * stride, k + j * stride, dim);
+    const int count = i - first + 1;
+    const float sum = ExpSum(w + first, count, Max(w + first, count));
+    for (int j = first; j <= i; ++j) {
+      w[j] /= sum;
+      AddScaled(w[j], v + j * stride, dim, o);
+    }
+  }
+}
+
+RECSAE_MULTIVERSION
+void AttendBackward(const float* q, const float* k, const float* v, int stride, int first,
+                    int length, int dim, const float* weights, const float* grad_out,
+                    int out_stride, float* grad_q, float* grad_k, float* grad_v) {
+  const float scale = 1 / std::sqrt(static_cast<float>(dim));
+  for (int i = 0; i < length; ++i) {
+    std::fill_n(grad_q + i * stride, dim, 0.0f);
+    std::fill_n(grad_k + i * stride, dim, 0.0f);
+    std::fill_n(grad_v + i * stride, dim, 0.0f);
+  }
+  float grad_weight[kMaxLength];
+  for (int i = first; i < length; ++i) {
+    const float* w = weights + i * length;
+    const float* g = grad_out + i * out_stride;
+    float mean = 0;  // of the weights' gradients, weighted: what softmax takes off each of them
+    for (int j = first; j <= i; ++j) {
+      grad_weight[j] = Dot(g, v + j * stride, dim);
+      mean += w[j] * grad_weight[j];
+      AddScaled(w[j], g, dim, grad_v + j * stride);
+    }
+    for (int j = first; j <= i; ++j) {
+      const float grad_score = scale * w[j] * (grad_weight[j] - mean);
+      AddScaled(grad_score, k + j * stride, dim, grad_q + i * stride);
+      AddScaled(grad_score, q + i * stride, dim, grad_k + j * stride);
+    }
+  }
+}
+
+}  // namespace recsae::probe

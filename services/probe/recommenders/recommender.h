@@ -1,0 +1,129 @@
+// What every hosted recommender can do: train, give activations, give item vectors, be stored.
+//
+// score(user, item) = <activation(user), item_vector(item)> for all kinds.
+#ifndef RECSAE_SERVICES_PROBE_RECOMMENDERS_RECOMMENDER_H_
+#define RECSAE_SERVICES_PROBE_RECOMMENDERS_RECOMMENDER_H_
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "absl/types/span.h"
+#include "services/probe/datasets/dataset.h"
+
+namespace recsae::probe {
+
+enum class RecommenderKind { kBprmf, kSasrec };
+enum class Loss {
+  kBpr,      // -log sigma(s+ - s-), one uniform negative, redrawn every epoch (Rendle 2012)
+  kSoftmax,  // cross-entropy over all items
+};
+
+// How a recommender is trained. DefaultOptions() gives the recipe of each kind.
+struct RecommenderOptions {
+  RecommenderKind kind = RecommenderKind::kSasrec;
+  int dim = 64;                 // length of an activation
+  double learning_rate = 1e-3;  // Adam
+  double l2 = 0;                // weight decay, none on biases
+  int history = 20;             // SASRec: items of history read
+  int layers = 2;               // SASRec
+  int heads = 1;                // SASRec
+  double dropout = 0.2;         // SASRec
+  Loss loss = Loss::kSoftmax;
+  int max_epochs = 200;
+  int patience = 10;     // epochs without a better dev NDCG before stopping
+  int batch_size = 128;  // interactions (BPRMF) or windows of `history` positions (SASRec) a step
+  uint64_t seed = 0;
+  int threads = 0;  // 0: one for each core. The result depends on it (order of sums)
+};
+
+RecommenderOptions DefaultOptions(RecommenderKind kind);
+
+// INVALID_ARGUMENT (HYPER_PARAMETER_OUT_OF_RANGE) naming the option, its value and the range.
+absl::Status CheckOptions(const RecommenderOptions& options);
+
+// Told after each epoch, and within long ones (then epoch_done is false and dev_ndcg the last).
+struct TrainProgress {
+  int epoch = 0;  // from 1
+  int max_epochs = 0;
+  double epoch_fraction = 0;  // 0 .. 1
+  bool epoch_done = false;
+  double loss = 0;      // mean over the interactions of the epoch so far
+  double dev_ndcg = 0;  // NDCG@10, test-all, of the last finished epoch
+  int best_epoch = 0;
+  double best_dev_ndcg = 0;
+};
+// Returns false to cancel: Train then ends with CANCELLED.
+using TrainCallback = std::function<bool(const TrainProgress&)>;
+
+struct TrainReport {
+  int epochs = 0;
+  int best_epoch = 0;
+  double best_dev_ndcg = 0;  // NDCG@10
+};
+
+// Whose activation is wanted. BPRMF reads the user, SASRec the history.
+struct Query {
+  int32_t user = -1;                  // index in the training data set; -1 unknown
+  absl::Span<const int32_t> history;  // item indices, oldest first; only the last ones are read
+};
+
+// Activations are thread-safe on a trained recommender; Train is not.
+class Recommender {
+ public:
+  virtual ~Recommender() = default;
+
+  const RecommenderOptions& options() const { return options_; }
+  RecommenderKind kind() const { return options_.kind; }
+  int dim() const { return options_.dim; }
+
+  // Trains from scratch with early stop on the dev cases and keeps the best epoch's weights. Same
+  // data, options and threads: same weights. Without dev cases the last epoch is kept.
+  virtual absl::StatusOr<TrainReport> Train(const Dataset& dataset,
+                                            const TrainCallback& callback) = 0;
+
+  // float [queries, dim], row-major. INVALID_ARGUMENT (USER_UNKNOWN, HISTORY_EMPTY, ITEM_UNKNOWN)
+  // if a query lacks what the kind reads. `cancelled`, if given, is asked now and then.
+  virtual absl::StatusOr<std::vector<float>> Activations(
+      absl::Span<const Query> queries, const std::function<bool()>& cancelled = {}) const = 0;
+
+  // The prediction head: float [items, dim], row-major.
+  virtual const std::vector<float>& item_vectors() const = 0;
+  int64_t items() const { return static_cast<int64_t>(item_vectors().size()) / dim(); }
+
+  // Whether every history position is a training row (sequence models), or each interaction gives
+  // its user's row.
+  bool reads_history() const { return kind() == RecommenderKind::kSasrec; }
+
+  // Kind, options and weights as bytes for LoadRecommender.
+  virtual std::string Save() const = 0;
+
+ protected:
+  explicit Recommender(const RecommenderOptions& options) : options_(options) {}
+  RecommenderOptions options_;
+};
+
+// An untrained recommender; Train before anything else. Errors: CheckOptions.
+absl::StatusOr<std::unique_ptr<Recommender>> NewRecommender(const RecommenderOptions& options);
+
+// From Save()'s bytes. DATA_LOSS (RECOMMENDER_CORRUPT) if they are not what Save wrote.
+absl::StatusOr<std::unique_ptr<Recommender>> LoadRecommender(absl::string_view bytes);
+
+// The cases of a split that this recommender can answer: those with history if it reads it.
+std::vector<Case> TrainRows(const Recommender& recommender, const Dataset& dataset);
+std::vector<Case> AnswerableCases(const Recommender& recommender, absl::Span<const Case> cases);
+
+// INVALID_ARGUMENT (HISTORY_EMPTY, ITEM_UNKNOWN) unless every query has a history of known items.
+absl::Status CheckHistories(absl::Span<const Query> queries, int64_t items);
+
+// The queries of cases: views into `dataset`.
+std::vector<Query> QueriesOf(const Dataset& dataset, absl::Span<const Case> cases, int history);
+
+}  // namespace recsae::probe
+
+#endif  // RECSAE_SERVICES_PROBE_RECOMMENDERS_RECOMMENDER_H_

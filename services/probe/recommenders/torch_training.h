@@ -1,0 +1,39 @@
+// Training and storing libtorch modules. For .cc files only: includes libtorch.
+#ifndef RECSAE_SERVICES_PROBE_RECOMMENDERS_TORCH_TRAINING_H_
+#define RECSAE_SERVICES_PROBE_RECOMMENDERS_TORCH_TRAINING_H_
+
+#include <torch/torch.h>
+
+#include <memory>
+
+#include "absl/status/status.h"
+#include "services/probe/datasets/random.h"
+#include "services/probe/recommenders/recommender.h"
+#include "services/probe/recommenders/weights.h"
+
+namespace recsae::probe {
+
+// Standard deviation of initial weights.
+inline constexpr double kInitialDeviation = 0.01;
+
+// Values from N(0, kInitialDeviation²).
+torch::Tensor NormalTensor(torch::IntArrayRef shape, Random* random);
+
+// Adam over the module's parameters with options.l2 as weight decay on all but biases (parameters
+// whose name ends in "bias").
+std::unique_ptr<torch::optim::Adam> MakeAdam(const RecommenderOptions& options,
+                                             const torch::nn::Module& module);
+
+// Mean of -log sigma(<u, v⁺> - <u, v⁻>): users [rows, d], items [n, d], int64 item numbers [rows].
+torch::Tensor BprLoss(const torch::Tensor& users, const torch::Tensor& items,
+                      const torch::Tensor& positive, const torch::Tensor& negative);
+
+// The module's parameters by name.
+NamedTensors StoreTensors(const torch::nn::Module& module);
+
+// Sets all of them. DATA_LOSS (RECOMMENDER_CORRUPT) if names or shapes differ.
+absl::Status RestoreTensors(const NamedTensors& tensors, torch::nn::Module* module);
+
+}  // namespace recsae::probe
+
+#endif  // RECSAE_SERVICES_PROBE_RECOMMENDERS_TORCH_TRAINING_H_

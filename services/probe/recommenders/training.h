@@ -1,0 +1,60 @@
+// What training has in common for all kinds: the epoch loop with early stop, negatives, Adam's
+// groups.
+#ifndef RECSAE_SERVICES_PROBE_RECOMMENDERS_TRAINING_H_
+#define RECSAE_SERVICES_PROBE_RECOMMENDERS_TRAINING_H_
+
+#include <cstdint>
+#include <functional>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "services/probe/datasets/dataset.h"
+#include "services/probe/datasets/random.h"
+#include "services/probe/recommenders/recommender.h"
+
+namespace recsae::probe {
+
+// Told by an epoch now and then; false: stop at once.
+using EpochTick = std::function<bool(double fraction, double mean_loss)>;
+
+// One kind's part of the loop.
+struct EpochSteps {
+  std::function<double(int epoch, const EpochTick& tick)> train;  // mean loss of the epoch
+  std::function<double()> dev_ndcg;
+  std::function<void()> keep;     // remember the weights as the best so far
+  std::function<void()> restore;  // go back to the weights kept
+};
+
+// Trains until `patience` epochs in a row have not raised dev NDCG or max_epochs are done, then
+// restores the best. Without dev cases all epochs run. CANCELLED (TRAINING_CANCELLED) when the
+// callback says so; INTERNAL (TRAINING_DIVERGED) when the loss is not finite.
+absl::StatusOr<TrainReport> TrainEpochs(const RecommenderOptions& options, bool has_dev,
+                                        const EpochSteps& steps, const TrainCallback& callback);
+
+// Draws items that a user has not trained on.
+class NegativeSampler {
+ public:
+  explicit NegativeSampler(const Dataset& dataset);
+  // Even over the items outside the user's training set; over all if there are none outside.
+  int32_t Draw(int32_t user, Random* random) const;
+
+ private:
+  int64_t items_;
+  std::vector<std::vector<int32_t>> seen_;  // [user], sorted
+};
+
+// Sets libtorch's threads for the calling thread and puts the old number back.
+class ScopedThreads {
+ public:
+  explicit ScopedThreads(int threads);  // 0: one for each core
+  ~ScopedThreads();
+  ScopedThreads(const ScopedThreads&) = delete;
+  ScopedThreads& operator=(const ScopedThreads&) = delete;
+
+ private:
+  int before_;
+};
+
+}  // namespace recsae::probe
+
+#endif  // RECSAE_SERVICES_PROBE_RECOMMENDERS_TRAINING_H_
