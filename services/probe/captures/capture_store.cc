@@ -1,0 +1,249 @@
+#include "services/probe/captures/capture_store.h"
+
+#include <algorithm>
+#include <cstring>
+#include <functional>
+#include <optional>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/synchronization/mutex.h"
+#include "common/names/names.h"
+#include "common/status/status.h"
+#include "common/storage/keys.h"
+#include "services/probe/captures/row_order.h"
+
+namespace recsae::probe {
+namespace {
+
+constexpr char kPattern[] = "recommenders/{recommender}/captures/{capture}";
+
+std::string RowKey(uint64_t uid, int64_t row) {
+  return BigEndian64(uid) + BigEndian64(static_cast<uint64_t>(row));
+}
+
+absl::StatusOr<std::string> KeyOf(absl::string_view name) {
+  RECSAE_ASSIGN_OR_RETURN(const std::vector<std::string> ids, ParseName(name, kPattern));
+  return KeyPrefix({ids[0], ids[1]});
+}
+
+// Stores rows and cases from row `first` on. A chunk of rows never crosses the end of a block, so
+// that a block's rows are exactly the chunks whose keys lie in it.
+void PutRows(uint64_t uid, int64_t first, const MatrixView& rows,
+             absl::Span<const StoredCase> cases, WriteBatch& batch) {
+  const int64_t block_rows = BlockRows(static_cast<int>(rows.cols));
+  for (int64_t done = 0; done < rows.rows;) {
+    const int64_t row = first + done;
+    const int64_t count = std::min(rows.rows - done, block_rows - row % block_rows);
+    const MatrixView chunk{rows.data + done * rows.cols, count, rows.cols};
+    batch.Put(kActivationFamily, RowKey(uid, row), FloatsAsBytes(chunk.flat()));
+    done += count;
+  }
+  int64_t row = first;
+  for (const StoredCase& stored : cases) {
+    batch.Put(kCaseFamily, RowKey(uid, row), EncodeCase(stored));
+    batch.Put(kUserFamily, BigEndian64(uid) + stored.user_id,
+              BigEndian64(static_cast<uint64_t>(row)));
+    ++row;
+  }
+}
+
+v1::Producer* FindProducer(v1::Capture& capture, const std::string& producer) {
+  for (v1::Producer& known : *capture.mutable_producers()) {
+    if (known.producer() == producer) return &known;
+  }
+  v1::Producer* added = capture.add_producers();
+  added->set_producer(producer);
+  return added;
+}
+
+absl::Status SequenceGap(const v1::Capture& capture, const v1::Producer& producer,
+                         int64_t sequence) {
+  return Error(
+      absl::StatusCode::kFailedPrecondition, "SEQUENCE_GAP",
+      absl::StrCat("producer \"", producer.producer(), "\" of ", capture.name(), " sent batch ",
+                   sequence, ", but its last stored one is ", producer.last_sequence(),
+                   ": go on with ", producer.last_sequence() + 1),
+      {{"capture", capture.name()},
+       {"producer", producer.producer()},
+       {"last_sequence", absl::StrCat(producer.last_sequence())}});
+}
+
+}  // namespace
+
+CaptureStore::CaptureStore(Store& store)
+    : store_(store), table_(store.db(), kCaptureFamily, "capture", "CAPTURE_NOT_FOUND") {}
+
+absl::StatusOr<StoredCapture> CaptureStore::Get(absl::string_view name) const {
+  RECSAE_ASSIGN_OR_RETURN(const std::string key, KeyOf(name));
+  return table_.Get(key, name);
+}
+
+absl::StatusOr<std::vector<StoredCapture>> CaptureStore::List(absl::string_view recommender_id,
+                                                              const Page& page,
+                                                              std::string* next) const {
+  return table_.List(recommender_id.empty() ? "" : KeyPrefix({recommender_id}), page, next);
+}
+
+absl::StatusOr<std::vector<StoredCapture>> CaptureStore::AllOf(
+    absl::string_view recommender_id) const {
+  return table_.All(KeyPrefix({recommender_id}));
+}
+
+absl::Status CaptureStore::Create(StoredCapture capture, WriteBatch& batch) {
+  const std::string& name = capture.message.name();
+  RECSAE_ASSIGN_OR_RETURN(const std::string key, KeyOf(name));
+  RECSAE_ASSIGN_OR_RETURN(const bool exists, table_.Has(key));
+  if (exists) {
+    return Error(absl::StatusCode::kAlreadyExists, "CAPTURE_EXISTS",
+                 absl::StrCat(name, " exists already: choose another capture_id or delete it"),
+                 {{"capture", name}});
+  }
+  if (capture.uid == 0) capture.uid = store_.NewUid();
+  table_.Put(key, capture, batch);
+  return absl::OkStatus();
+}
+
+void CaptureStore::Delete(const StoredCapture& capture, WriteBatch& batch) {
+  table_.Delete(*KeyOf(capture.message.name()), batch);
+  Store::DeleteContents(capture.uid, batch);
+}
+
+absl::StatusOr<CaptureStore::Appended> CaptureStore::Append(absl::string_view name,
+                                                            const std::string& producer,
+                                                            int64_t sequence,
+                                                            const MatrixView& rows,
+                                                            absl::Span<const StoredCase> cases) {
+  RECSAE_ASSIGN_OR_RETURN(const std::string key, KeyOf(name));
+  absl::ReaderMutexLock no_deletion(&store_.mutex());
+  std::lock_guard turn(append_mutexes_[Fingerprint(key) % append_mutexes_.size()]);
+  RECSAE_ASSIGN_OR_RETURN(StoredCapture capture, table_.Get(key, name));
+  v1::Capture& message = capture.message;
+  if (!capture.origin.empty()) {
+    return Error(absl::StatusCode::kFailedPrecondition, "CAPTURE_NOT_RECORDED",
+                 absl::StrCat(message.name(), " was made by ", capture.origin,
+                              " and is complete: create a capture to record into"),
+                 {{"capture", message.name()}, {"job", capture.origin}});
+  }
+  v1::Producer* state = FindProducer(message, producer);
+  if (sequence <= state->last_sequence()) return Appended::kDuplicate;
+  if (sequence > state->last_sequence() + 1) return SequenceGap(message, *state, sequence);
+
+  WriteBatch batch = store_.db().NewBatch();
+  PutRows(capture.uid, message.rows(), rows, cases, batch);
+  state->set_last_sequence(sequence);
+  state->set_rows(state->rows() + rows.rows);
+  message.set_rows(message.rows() + rows.rows);
+  table_.Put(key, capture, batch);
+  RECSAE_RETURN_IF_ERROR(store_.db().Write(std::move(batch)));
+  return Appended::kStored;
+}
+
+absl::Status CaptureStore::Missing(const StoredCapture& capture, int64_t row) const {
+  absl::StatusOr<StoredCapture> now = Get(capture.message.name());
+  if (!now.ok()) return now.status();
+  if (now->uid != capture.uid) {
+    return Annotate(table_.NotFound(capture.message.name()), "deleted while it was read");
+  }
+  return Error(absl::StatusCode::kDataLoss, "CAPTURE_CORRUPT",
+               absl::StrCat("row ", row, " of ", capture.message.name(), " is missing on disk"),
+               {{"capture", capture.message.name()}, {"row", absl::StrCat(row)}});
+}
+
+absl::Status CaptureStore::ReadBlock(const StoredCapture& capture, int64_t first_row, int32_t rows,
+                                     float* out) const {
+  const size_t row_bytes = sizeof(float) * capture.message.dim();
+  size_t missing = rows * row_bytes;
+  char* to = reinterpret_cast<char*>(out);
+  const auto take = [&](absl::string_view chunk) {
+    const size_t bytes = std::min(chunk.size(), missing);
+    std::memcpy(to, chunk.data(), bytes);
+    to += bytes;
+    missing -= bytes;
+    return bytes > 0;
+  };
+  const auto next_row = [&] {
+    return first_row + rows - static_cast<int64_t>(missing / row_bytes);
+  };
+
+  const std::string first_key = RowKey(capture.uid, first_row);
+  absl::StatusOr<std::string> first = store_.db().Get(kActivationFamily, first_key);
+  if (absl::IsNotFound(first.status())) return Missing(capture, first_row);
+  if (!first.ok()) return first.status();
+  if (!take(*first)) return Missing(capture, first_row);
+  if (missing == 0) return absl::OkStatus();
+  // Recorded in smaller batches: the rest of the block's chunks follow.
+  ScanOptions options;
+  options.from = RowKey(capture.uid, next_row());
+  auto scan = store_.db().Scan(kActivationFamily, BigEndian64(capture.uid), options);
+  for (; missing > 0 && scan->Valid(); scan->Next()) {
+    if (scan->key() != RowKey(capture.uid, next_row()) || !take(scan->value())) break;
+  }
+  RECSAE_RETURN_IF_ERROR(scan->status());
+  return missing == 0 ? absl::OkStatus() : Missing(capture, next_row());
+}
+
+absl::StatusOr<std::vector<float>> CaptureStore::ReadRows(const StoredCapture& capture,
+                                                          absl::Span<const int64_t> rows) const {
+  const int64_t dim = capture.message.dim();
+  const int64_t block_rows = BlockRows(static_cast<int>(dim));
+  std::vector<float> block(block_rows * dim);
+  std::vector<float> values(rows.size() * dim);
+  int64_t first = -1;  // the block's first row
+  int64_t held = 0;    // its rows in `block`
+  for (size_t i = 0; i < rows.size(); ++i) {
+    const int64_t wanted = rows[i] % block_rows;
+    if (rows[i] - wanted != first || wanted >= held) {
+      first = rows[i] - wanted;
+      held = std::min(block_rows, capture.message.rows() - first);
+      RECSAE_RETURN_IF_ERROR(ReadBlock(capture, first, static_cast<int32_t>(held), block.data()));
+    }
+    std::copy_n(block.data() + wanted * dim, dim, values.data() + i * dim);
+  }
+  return values;
+}
+
+absl::StatusOr<std::vector<StoredCase>> CaptureStore::ReadCases(
+    const StoredCapture& capture, absl::Span<const int64_t> rows) const {
+  std::vector<std::string> keys;
+  keys.reserve(rows.size());
+  for (const int64_t row : rows) keys.push_back(RowKey(capture.uid, row));
+  RECSAE_ASSIGN_OR_RETURN(const auto values, store_.db().MultiGet(kCaseFamily, keys));
+  std::vector<StoredCase> cases;
+  cases.reserve(rows.size());
+  for (size_t i = 0; i < rows.size(); ++i) {
+    if (!values[i]) return Missing(capture, rows[i]);
+    RECSAE_ASSIGN_OR_RETURN(StoredCase stored, DecodeCase(*values[i]));
+    cases.push_back(std::move(stored));
+  }
+  return cases;
+}
+
+absl::StatusOr<std::vector<int64_t>> CaptureStore::LastRows(
+    const StoredCapture& capture, absl::Span<const std::string> user_ids) const {
+  std::vector<std::string> keys;
+  keys.reserve(user_ids.size());
+  for (const std::string& user : user_ids) keys.push_back(BigEndian64(capture.uid) + user);
+  RECSAE_ASSIGN_OR_RETURN(const auto values, store_.db().MultiGet(kUserFamily, keys));
+  std::vector<int64_t> rows;
+  rows.reserve(values.size());
+  for (const std::optional<std::string>& value : values) {
+    rows.push_back(value ? static_cast<int64_t>(ReadBigEndian64(*value)) : -1);
+  }
+  return rows;
+}
+
+absl::StatusOr<std::unique_ptr<CaptureWriter>> CaptureWriter::Begin(Store& store, int dim) {
+  std::unique_ptr<CaptureWriter> writer(new CaptureWriter(store, dim));
+  RECSAE_ASSIGN_OR_RETURN(writer->staging_, Staging::Begin(store));
+  return writer;
+}
+
+absl::Status CaptureWriter::Add(const MatrixView& rows, absl::Span<const StoredCase> cases) {
+  WriteBatch batch = store_.db().NewBatch();
+  PutRows(staging_->uid(), rows_, rows, cases, batch);
+  rows_ += rows.rows;
+  return store_.db().Write(std::move(batch), Durability::kUnsynced);
+}
+
+}  // namespace recsae::probe

@@ -1,0 +1,104 @@
+// Captures on disk: recorded activations in blocks, the context of each row, who recorded what.
+//
+// Rows are numbered from 0 in the order they were stored and never change. A recorded batch (rows,
+// cases, the producer's state) is one synced write.
+#ifndef RECSAE_SERVICES_PROBE_CAPTURES_CAPTURE_STORE_H_
+#define RECSAE_SERVICES_PROBE_CAPTURES_CAPTURE_STORE_H_
+
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "absl/types/span.h"
+#include "common/names/paging.h"
+#include "common/tensor/tensor.h"
+#include "recsae/probe/v1/probe.pb.h"
+#include "services/probe/captures/case_codec.h"
+#include "services/probe/store/resource_table.h"
+#include "services/probe/store/store.h"
+
+namespace recsae::probe {
+
+using StoredCapture = Stored<v1::Capture>;
+
+// Thread-safe. Names are "recommenders/{recommender}/captures/{capture}"; every call that takes one
+// returns INVALID_ARGUMENT (RESOURCE_NAME_INVALID) or NOT_FOUND (CAPTURE_NOT_FOUND) for a bad one.
+class CaptureStore {
+ public:
+  explicit CaptureStore(Store& store);
+
+  absl::StatusOr<StoredCapture> Get(absl::string_view name) const;
+  // By name; all recommenders' if `recommender_id` is empty. `*next`: see ResourceTable::List.
+  absl::StatusOr<std::vector<StoredCapture>> List(absl::string_view recommender_id,
+                                                  const Page& page, std::string* next) const;
+  absl::StatusOr<std::vector<StoredCapture>> AllOf(absl::string_view recommender_id) const;
+
+  // The two below add to a batch of a caller that holds Store::mutex().
+  // ALREADY_EXISTS (CAPTURE_EXISTS). Gives the capture a uid unless it has one.
+  absl::Status Create(StoredCapture capture, WriteBatch& batch);
+  void Delete(const StoredCapture& capture, WriteBatch& batch);
+
+  enum class Appended { kStored, kDuplicate };
+  // Appends one batch of a producer, durable on return, or finds that it was stored before. `rows`
+  // [n, dim]; `cases` n or none, as the capture has cases or not: checked by the caller.
+  //   FAILED_PRECONDITION  SEQUENCE_GAP         batches of this producer are missing before it
+  //   FAILED_PRECONDITION  CAPTURE_NOT_RECORDED a job made the capture
+  absl::StatusOr<Appended> Append(absl::string_view name, const std::string& producer,
+                                  int64_t sequence, const MatrixView& rows,
+                                  absl::Span<const StoredCase> cases);
+
+  // The activations of single rows, [rows, dim], and their cases. The rows must be there.
+  absl::StatusOr<std::vector<float>> ReadRows(const StoredCapture& capture,
+                                              absl::Span<const int64_t> rows) const;
+  absl::StatusOr<std::vector<StoredCase>> ReadCases(const StoredCapture& capture,
+                                                    absl::Span<const int64_t> rows) const;
+  // The last row of each user, -1 for users that are not there.
+  absl::StatusOr<std::vector<int64_t>> LastRows(const StoredCapture& capture,
+                                                absl::Span<const std::string> user_ids) const;
+
+  // The rows [first_row, first_row + rows) of one block into out [rows, dim].
+  absl::Status ReadBlock(const StoredCapture& capture, int64_t first_row, int32_t rows,
+                         float* out) const;
+
+ private:
+  // NOT_FOUND if the capture was deleted meanwhile, else DATA_LOSS (CAPTURE_CORRUPT).
+  absl::Status Missing(const StoredCapture& capture, int64_t row) const;
+
+  Store& store_;
+  ResourceTable<v1::Capture> table_;
+  // Appends to one capture take turns; several captures share a lock.
+  std::array<std::mutex, 64> append_mutexes_;
+};
+
+// A capture that a job fills before it appears. Used by one thread.
+class CaptureWriter {
+ public:
+  static absl::StatusOr<std::unique_ptr<CaptureWriter>> Begin(Store& store, int dim);
+
+  // Adds rows [n, dim] and their cases (n or none). Fastest with whole blocks (see BlockRows).
+  absl::Status Add(const MatrixView& rows, absl::Span<const StoredCase> cases);
+  int64_t rows() const { return rows_; }
+
+  // The uid under which the capture must be created.
+  const Staging& staging() const { return *staging_; }
+  // Its creation was written: the contents stay.
+  void Done() { staging_->Done(); }
+
+ private:
+  CaptureWriter(Store& store, int dim) : store_(store), dim_(dim) {}
+
+  Store& store_;
+  const int dim_;
+  std::unique_ptr<Staging> staging_;
+  int64_t rows_ = 0;
+};
+
+}  // namespace recsae::probe
+
+#endif  // RECSAE_SERVICES_PROBE_CAPTURES_CAPTURE_STORE_H_

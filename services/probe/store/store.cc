@@ -1,0 +1,106 @@
+#include "services/probe/store/store.h"
+
+#include <google/protobuf/message_lite.h>
+
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "common/status/status.h"
+#include "common/storage/keys.h"
+
+namespace recsae::probe {
+namespace {
+
+// Default family: one key for each staged write, and the number of times the store was opened.
+constexpr char kStagingPrefix[] = "staging/";
+constexpr char kGenerationKey[] = "generation";
+
+constexpr const char* kContentFamilies[] = {kItemFamily,      kItemIdFamily, kHeadFamily,
+                                            kModelFamily,     kCaseFamily,   kUserFamily,
+                                            kActivationFamily};
+
+std::string StagingKey(uint64_t uid) { return absl::StrCat(kStagingPrefix, BigEndian64(uid)); }
+
+}  // namespace
+
+Store::Store(std::unique_ptr<Database> db) : db_(std::move(db)), requests_(*db_) {}
+
+absl::StatusOr<std::unique_ptr<Store>> Store::Open(const std::string& directory) {
+  DatabaseOptions options;
+  options.service = "probe";
+  for (const char* family : {kCatalogFamily, kRecommenderFamily, kCaptureFamily, kItemFamily,
+                             kItemIdFamily, kCaseFamily, kUserFamily}) {
+    options.families.push_back({family, false});
+  }
+  for (const char* family : {kHeadFamily, kModelFamily, kActivationFamily}) {
+    options.families.push_back({family, true});
+  }
+  RECSAE_ASSIGN_OR_RETURN(std::unique_ptr<Database> db, Database::Open(directory, options));
+  std::unique_ptr<Store> store(new Store(std::move(db)));
+  RECSAE_RETURN_IF_ERROR(store->Prepare());
+  return store;
+}
+
+absl::Status Store::Prepare() {
+  uint64_t generation = 1;
+  absl::StatusOr<std::string> last = db_->Get(kDefaultFamily, kGenerationKey);
+  if (last.ok()) {
+    generation = ReadBigEndian64(*last) + 1;
+  } else if (!absl::IsNotFound(last.status())) {
+    return last.status();
+  }
+  next_uid_ = generation << 32;
+
+  WriteBatch batch = db_->NewBatch();
+  batch.Put(kDefaultFamily, kGenerationKey, BigEndian64(generation));
+  auto scan = db_->Scan(kDefaultFamily, kStagingPrefix);
+  for (; scan->Valid(); scan->Next()) {
+    DeleteContents(ReadBigEndian64(scan->key().substr(sizeof(kStagingPrefix) - 1)), batch);
+    batch.Delete(kDefaultFamily, scan->key());
+  }
+  RECSAE_RETURN_IF_ERROR(scan->status());
+  return db_->Write(std::move(batch));
+}
+
+absl::Status Store::Mutate(absl::string_view method, const std::string& request_id,
+                           const google::protobuf::MessageLite& request,
+                           google::protobuf::MessageLite* response,
+                           absl::FunctionRef<absl::Status(WriteBatch&)> change) {
+  RECSAE_ASSIGN_OR_RETURN(RequestTicket ticket,
+                          requests_.Begin(method, request_id, request.SerializeAsString()));
+  if (ticket.replay()) {
+    if (response->ParseFromString(*ticket.replay())) return absl::OkStatus();
+    return Error(absl::StatusCode::kDataLoss, "RECORD_CORRUPT",
+                 absl::StrCat("the stored response of ", method, " cannot be read"));
+  }
+  absl::MutexLock lock(&mutex_);
+  WriteBatch batch = db_->NewBatch();
+  RECSAE_RETURN_IF_ERROR(change(batch));
+  ticket.Record(batch, response->SerializeAsString());
+  return db_->Write(std::move(batch));
+}
+
+void Store::DeleteContents(uint64_t uid, WriteBatch& batch) {
+  for (const char* family : kContentFamilies) batch.DeletePrefix(family, BigEndian64(uid));
+}
+
+absl::StatusOr<std::unique_ptr<Staging>> Staging::Begin(Store& store) {
+  std::unique_ptr<Staging> staging(new Staging(store, store.NewUid()));
+  // Unsynced: it is on disk whenever anything written after it is.
+  RECSAE_RETURN_IF_ERROR(
+      store.db().Put(kDefaultFamily, StagingKey(staging->uid()), "", Durability::kUnsynced));
+  return staging;
+}
+
+Staging::~Staging() {
+  if (done_) return;
+  WriteBatch batch = store_.db().NewBatch();
+  Store::DeleteContents(uid_, batch);
+  Keep(batch);
+  // If this fails the mark stays, and the next Open deletes the contents.
+  store_.db().Write(std::move(batch), Durability::kUnsynced).IgnoreError();
+}
+
+void Staging::Keep(WriteBatch& batch) const { batch.Delete(kDefaultFamily, StagingKey(uid_)); }
+
+}  // namespace recsae::probe
