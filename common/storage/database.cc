@@ -2,6 +2,7 @@
 
 #include <rocksdb/cache.h>
 #include <rocksdb/db.h>
+#include <rocksdb/env.h>
 #include <rocksdb/filter_policy.h>
 #include <rocksdb/table.h>
 #include <rocksdb/write_batch.h>
@@ -47,6 +48,7 @@ rocksdb::Options DatabaseWideOptions(const DatabaseOptions& options) {
   rocks.info_log_level = rocksdb::InfoLogLevel::WARN_LEVEL;
   rocks.keep_log_file_num = 3;
   rocks.max_log_file_size = size_t{4} << 20;
+  if (options.env != nullptr) rocks.env = options.env;
   return rocks;
 }
 

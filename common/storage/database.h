@@ -14,6 +14,10 @@
 #include "absl/strings/string_view.h"
 #include "absl/types/span.h"
 
+namespace rocksdb {
+class Env;
+}  // namespace rocksdb
+
 namespace recsae {
 
 // A named key space of a database; keys are bytes in lexicographic order.
@@ -35,6 +39,9 @@ struct DatabaseOptions {
   // Shared by all families of the database.
   size_t block_cache_bytes = size_t{64} << 20;
   size_t write_buffer_bytes = size_t{64} << 20;
+  // File system of the database (not of the marker), which must outlive it; null = the machine's.
+  // For tests that take the power away.
+  rocksdb::Env* env = nullptr;
 };
 
 inline constexpr char kDefaultFamily[] = "default";
