@@ -211,7 +211,8 @@ absl::Status JobRunner::Stop(absl::Duration timeout) {
 }
 
 absl::StatusOr<Job> JobRunner::Submit(absl::string_view kind, absl::string_view target,
-                                      const Any& spec, absl::string_view request_id) {
+                                      const Any& spec, absl::string_view request_id,
+                                      const std::function<absl::Status()>& check) {
   RECSAE_ASSIGN_OR_RETURN(
       const RequestTicket ticket,
       impl_->requests->Begin(absl::StrCat("jobs ", kind), request_id,
@@ -221,6 +222,7 @@ absl::StatusOr<Job> JobRunner::Submit(absl::string_view kind, absl::string_view 
     if (job.ParseFromString(*ticket.replay())) return job;
     return Error(absl::StatusCode::kDataLoss, "STORE_CORRUPT", "a stored response is damaged");
   }
+  if (check) RECSAE_RETURN_IF_ERROR(check());
   const std::lock_guard<std::mutex> lock(impl_->mutex);
   if (impl_->stopping) {
     return Error(absl::StatusCode::kUnavailable, "SERVER_DRAINING",

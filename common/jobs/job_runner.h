@@ -78,9 +78,13 @@ class JobRunner {
   //   INVALID_ARGUMENT     REQUEST_ID_REUSED  see RequestLog::Begin
   //   INTERNAL             JOB_KIND_UNKNOWN   not registered
   //   UNAVAILABLE          SERVER_DRAINING    after Stop
+  // `check`, where given, says whether a new job can do its work (an error is returned and nothing
+  // stored); a repeated request is answered without it, since what the first job made may be in the
+  // way by then.
   absl::StatusOr<jobs::v1::Job> Submit(absl::string_view kind, absl::string_view target,
                                        const google::protobuf::Any& spec,
-                                       absl::string_view request_id);
+                                       absl::string_view request_id,
+                                       const std::function<absl::Status()>& check = nullptr);
 
   // INVALID_ARGUMENT for a malformed name, NOT_FOUND (JOB_NOT_FOUND); the same for those below.
   absl::StatusOr<jobs::v1::Job> Get(absl::string_view name) const;
