@@ -23,7 +23,10 @@ class ConfigBelowEnvironment : public CLI::ConfigTOML {
     std::vector<CLI::ConfigItem> settings = CLI::ConfigTOML::from_config(input);
     const auto in_environment = [this](const CLI::ConfigItem& item) {
       const CLI::Option* option = app_->get_option_no_throw("--" + item.name);
-      if (option == nullptr) return false;
+      if (option == nullptr || !item.parents.empty()) {
+        throw CLI::ConfigError("'" + item.fullname() + "' is not a flag",
+                               CLI::ExitCodes::ConfigError);
+      }
       const char* value = std::getenv(option->get_envname().c_str());
       return value != nullptr && *value != '\0';
     };
@@ -68,6 +71,7 @@ struct FlagSet::Impl {
   // Applies what all flags have in common.
   void Finish(CLI::Option* option, absl::string_view name) {
     option->envname(EnvironmentName(name))->group(group);
+    option->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
   }
 
   std::string program;
@@ -82,13 +86,16 @@ FlagSet::FlagSet(std::string program, std::string description, std::string examp
   CLI::App& app = impl_->app;
   app.name(program);
   app.set_help_flag("--help,-h", "Print this help and exit");
-  app.set_version_flag("--version", absl::StrCat(program, " ", version));
+  app.set_version_flag("--version", absl::StrCat(program, " ", version),
+                       "Print the version and exit");
   app.config_formatter(std::make_shared<ConfigBelowEnvironment>(&app));
   app.allow_config_extras(CLI::config_extras_mode::error);
   app.set_config("--config", "",
                  "TOML file with values for these flags, for example: log-level = \"debug\" "
-                 "(Env:RECSAE_CONFIG)");
-  app.footer(absl::StrCat(examples, examples.empty() ? "" : "\n\n",
+                 "(Env:RECSAE_CONFIG)")
+      ->type_name("FILE");
+  app.footer(absl::StrCat(examples.empty() ? "" : "Examples:\n", examples,
+                          examples.empty() ? "" : "\n\n",
                           "A value on the command line wins over the environment, the environment "
                           "over the --config file."));
 }
@@ -130,14 +137,15 @@ void FlagSet::AddChoice(absl::string_view name, std::string* value, absl::string
 }
 
 void FlagSet::AddAddress(absl::string_view name, std::string* value, absl::string_view help,
-                         bool allow_any, bool allow_empty) {
+                         bool allow_any, bool allow_off) {
   CLI::Option* option = impl_->app.add_option(absl::StrCat("--", name), *value, std::string(help));
   option->type_name("HOST:PORT");
-  option->check(CLI::Validator(
-      [allow_any, allow_empty](std::string& text) -> std::string {
+  option->transform(CLI::Validator(
+      [allow_any, allow_off](std::string& text) -> std::string {
         std::string host;
         int port = 0;
-        if (text.empty() && allow_empty) return "";
+        if (text.empty() && allow_off) text = kOff;
+        if (text == kOff && allow_off) return "";
         if (SplitAddress(text, &host, &port) && (port > 0 || allow_any)) return "";
         return absl::StrCat("'", text, "' is not HOST:PORT with a port from ", allow_any ? 0 : 1,
                             " to 65535, for example 127.0.0.1:7401");
@@ -151,7 +159,14 @@ void FlagSet::ReadFrom(absl::string_view flag, const std::string& variable) {
 }
 
 int FlagSet::Parse(int argc, const char* const* argv) {
-  std::vector<std::string> args(argv + std::min(argc, 1), argv + argc);
+  std::vector<std::string> args;
+  for (int i = 1; i < argc; ++i) {
+    const std::string arg = argv[i];
+    // For "--flag=" CLI11 would take the next argument as the value.
+    const bool empty_value = arg.rfind("--", 0) == 0 && arg.find('=') == arg.size() - 1;
+    args.push_back(empty_value ? arg.substr(0, arg.size() - 1) : arg);
+    if (empty_value) args.emplace_back();
+  }
   const bool names_config = std::any_of(args.begin(), args.end(), [](const std::string& arg) {
     return arg == "--config" || arg.rfind("--config=", 0) == 0;
   });
@@ -159,20 +174,27 @@ int FlagSet::Parse(int argc, const char* const* argv) {
   if (!names_config && config != nullptr && *config != '\0') {
     args.push_back(absl::StrCat("--config=", config));
   }
+  const auto fail = [this](absl::string_view why) {
+    std::cerr << absl::StrCat(impl_->program, ": ", OneLine(std::string(why)), " (see ",
+                              impl_->program, " --help)\n");
+    return 2;
+  };
   std::reverse(args.begin(), args.end());  // the order that CLI11 takes a vector in
   try {
     impl_->app.parse(args);
     return -1;
   } catch (const CLI::CallForHelp&) {
-    std::cout << impl_->app.help();
+    std::cout << absl::StripTrailingAsciiWhitespace(impl_->app.help()) << '\n';
     return 0;
   } catch (const CLI::CallForVersion& version) {
     std::cout << version.what() << '\n';
     return 0;
+  } catch (const CLI::FileError& error) {
+    return fail(absl::StrCat("--config: ", error.what()));
+  } catch (const CLI::ConfigError& error) {
+    return fail(absl::StrCat("--config: ", error.what()));
   } catch (const std::exception& error) {
-    std::cerr << impl_->program << ": " << OneLine(error.what()) << " (see " << impl_->program
-              << " --help)\n";
-    return 2;
+    return fail(error.what());
   }
 }
 

@@ -11,7 +11,10 @@
 
 namespace recsae {
 
-// "RECSAE_DATA_DIR" for "data-dir".
+// Value of an address flag for something that is not wanted.
+inline constexpr char kOff[] = "off";
+
+// "RECSAE_LOG_LEVEL" for "log-level".
 std::string EnvironmentName(absl::string_view flag);
 
 // A set of named values. Each Add* takes the name without dashes, where to put the value (which
@@ -39,15 +42,16 @@ class FlagSet {
   void AddChoice(absl::string_view name, std::string* value, absl::string_view help,
                  const std::vector<std::string>& choices);
   // Host and port, "127.0.0.1:7401" or "[::1]:7401". Port 0 = any free port, where `allow_any`.
-  // An empty value is accepted where `allow_empty`.
+  // kOff is accepted where `allow_off`, and so is an empty value, which becomes kOff.
   void AddAddress(absl::string_view name, std::string* value, absl::string_view help,
-                  bool allow_any, bool allow_empty);
+                  bool allow_any, bool allow_off);
 
   // Reads `flag` (added before) from `variable` instead of from EnvironmentName(flag).
   void ReadFrom(absl::string_view flag, const std::string& variable);
 
-  // Sets all values. Returns -1 if the program should go on, else its exit status: 0 after --help
-  // or --version (printed to standard output), 2 after one line on standard error.
+  // Sets all values; where a flag is given twice the last one counts. Returns -1 if the program
+  // should go on, else its exit status: 0 after --help or --version (printed to standard output), 2
+  // after one line on standard error.
   int Parse(int argc, const char* const* argv);
 
  private:

@@ -55,7 +55,7 @@ int ParseServerOptions(int argc, const char* const* argv, const ServerSpec& spec
   flags.AddAddress("listen", &options->listen, "Where to serve gRPC; port 0 = any free port", true,
                    false);
   flags.AddAddress("metrics-listen", &options->metrics_listen,
-                   "Where to serve Prometheus metrics (/metrics); port 0 = any free port, empty = "
+                   "Where to serve Prometheus metrics (/metrics); port 0 = any free port, off = "
                    "nowhere",
                    true, true);
   flags.Add("port-file", &options->port_file,

@@ -4,8 +4,6 @@
 #include <grpcpp/ext/proto_server_reflection_plugin.h>
 #include <grpcpp/server.h>
 #include <grpcpp/server_builder.h>
-#include <prometheus/exposer.h>
-#include <prometheus/registry.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -25,11 +23,13 @@
 #include "common/client/peer.h"
 #include "common/jobs/job_runner.h"
 #include "common/jobs/jobs_service.h"
+#include "common/server/flags.h"
 #include "common/server/grpc_metrics.h"
 #include "common/server/health.h"
 #include "common/server/listen.h"
 #include "common/server/log.h"
 #include "common/server/metrics.h"
+#include "common/server/metrics_endpoint.h"
 #include "common/server/options.h"
 #include "common/server/service_names.h"
 #include "common/server/signals.h"
@@ -83,14 +83,14 @@ class Process {
   std::unique_ptr<JobRunner> jobs_;
   std::unique_ptr<grpc::Service> jobs_service_;
   HealthService health_;
-  std::unique_ptr<prometheus::Exposer> exposer_;
+  std::unique_ptr<MetricsEndpoint> metrics_endpoint_;
   std::unique_ptr<grpc::Server> server_;
   std::thread shutdown_;
 };
 
 absl::Status Process::Open() {
   RECSAE_RETURN_IF_ERROR(CheckAddressFree(options_.listen, "listen"));
-  if (!options_.metrics_listen.empty()) {
+  if (options_.metrics_listen != kOff) {
     RECSAE_RETURN_IF_ERROR(CheckAddressFree(options_.metrics_listen, "metrics-listen"));
   }
   RECSAE_RETURN_IF_ERROR(ClaimDataDir(options_.data_dir, spec_.program));
@@ -156,15 +156,9 @@ absl::Status Process::StartMetrics() {
       .GetGauge("recsae_build_info", "1; the version is in the label.",
                 {{"version", std::string(Version())}, {"program", spec_.program}})
       .Set(1);
-  if (options_.metrics_listen.empty()) return absl::OkStatus();
-  try {
-    exposer_ = std::make_unique<prometheus::Exposer>(options_.metrics_listen, 1);
-  } catch (const std::exception& error) {
-    return Error(absl::StatusCode::kFailedPrecondition, "ADDRESS_NOT_AVAILABLE",
-                 absl::StrCat("cannot serve metrics on ", options_.metrics_listen, ": ",
-                              error.what(), "; choose another address with --metrics-listen"));
-  }
-  exposer_->RegisterCollectable(metrics_.registry());
+  if (options_.metrics_listen == kOff) return absl::OkStatus();
+  RECSAE_ASSIGN_OR_RETURN(metrics_endpoint_,
+                          MetricsEndpoint::Start(options_.metrics_listen, metrics_));
   return absl::OkStatus();
 }
 
@@ -201,7 +195,7 @@ absl::Status Process::StartGrpc() {
     const auto peer = peers_.find(std::string(module->name()));
     if (peer != peers_.end()) peer->second->SetChannel(server_->InProcessChannel(args));
   }
-  const int metrics_port = exposer_ == nullptr ? -1 : exposer_->GetListeningPorts().front();
+  const int metrics_port = metrics_endpoint_ == nullptr ? 0 : metrics_endpoint_->port();
   Log(Severity::kInfo, "listening",
       {{"program", spec_.program},
        {"version", Version()},
