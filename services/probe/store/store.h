@@ -36,7 +36,7 @@ inline constexpr char kHeadFamily[] = "heads";              // item position (4 
 inline constexpr char kModelFamily[] = "models";            // part number (4 bytes)
 inline constexpr char kActivationFamily[] = "activations";  // first row of a block (8 bytes)
 inline constexpr char kCaseFamily[] = "cases";              // row (8 bytes)
-inline constexpr char kUserFamily[] = "case_users";         // user id
+inline constexpr char kUserFamily[] = "users";              // user id
 
 // Thread-safe.
 class Store {

@@ -1,0 +1,111 @@
+#include "services/probe/resources/prediction_head.h"
+
+#include <cstring>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "common/status/status.h"
+#include "common/storage/keys.h"
+#include "services/probe/resources/catalog_store.h"
+
+namespace recsae::probe {
+
+// Stored: for each item its vector, and its bias behind it unless that is 0.
+
+HeadWriter::HeadWriter(Store& store, std::shared_ptr<const ItemIndex> index, int dim)
+    : store_(store), index_(std::move(index)), dim_(dim), seen_(index_->size()) {}
+
+absl::StatusOr<std::unique_ptr<HeadWriter>> HeadWriter::Begin(
+    Store& store, std::shared_ptr<const ItemIndex> index, int dim) {
+  std::unique_ptr<HeadWriter> writer(new HeadWriter(store, std::move(index), dim));
+  RECSAE_ASSIGN_OR_RETURN(writer->staging_, Staging::Begin(store));
+  return writer;
+}
+
+absl::Status HeadWriter::Add(absl::Span<const std::string> item_ids, const MatrixView& vectors,
+                             absl::Span<const float> biases) {
+  WriteBatch batch = store_.db().NewBatch();
+  for (size_t i = 0; i < item_ids.size(); ++i) {
+    const int32_t item = index_->Find(item_ids[i]);
+    if (item < 0) {
+      return Error(absl::StatusCode::kNotFound, "ITEM_NOT_FOUND",
+                   absl::StrCat("item_ids[", i, "]: there is no item \"", item_ids[i],
+                                "\" in the recommender's catalogue"),
+                   {{"item", item_ids[i]}});
+    }
+    if (seen_[item]) {
+      return Error(
+          absl::StatusCode::kInvalidArgument, "HEAD_ITEM_REPEATED",
+          absl::StrCat("item_ids[", i, "]: item \"", item_ids[i], "\" was given a vector before"),
+          {{"item", item_ids[i]}});
+    }
+    seen_[item] = true;
+    ++added_;
+    std::string value(FloatsAsBytes(vectors.row(static_cast<int64_t>(i))));
+    if (!biases.empty() && biases[i] != 0)
+      absl::StrAppend(&value, FloatsAsBytes(biases.subspan(i, 1)));
+    batch.Put(kHeadFamily, BigEndian64(staging_->uid()) + BigEndian32(static_cast<uint32_t>(item)),
+              value);
+  }
+  return store_.db().Write(std::move(batch), Durability::kUnsynced);
+}
+
+absl::Status HeadWriter::CheckComplete() const {
+  if (added_ == index_->size()) return absl::OkStatus();
+  size_t missing = 0;
+  while (seen_[missing]) ++missing;
+  return Error(absl::StatusCode::kInvalidArgument, "HEAD_INCOMPLETE",
+               absl::StrCat("the stream gave vectors for ", added_, " of the catalogue's ",
+                            index_->size(), " items; the first without one is \"",
+                            index_->ids()[missing], "\": send all items in one stream"),
+               {{"item", index_->ids()[missing]}});
+}
+
+absl::StatusOr<std::shared_ptr<const PredictionHead>> LoadHead(const Database& db, uint64_t uid,
+                                                               int dim) {
+  const std::string prefix = BigEndian64(uid);
+  const size_t vector_bytes = sizeof(float) * dim;
+  auto head = std::make_shared<PredictionHead>();
+  head->dim = dim;
+  ScanOptions options;
+  options.bulk = true;
+  auto scan = db.Scan(kHeadFamily, prefix, options);
+  for (uint32_t item = 0; scan->Valid(); scan->Next(), ++item) {
+    const absl::string_view value = scan->value();
+    const bool has_bias = value.size() == vector_bytes + sizeof(float);
+    if (ReadBigEndian32(scan->key().substr(prefix.size())) != item ||
+        (!has_bias && value.size() != vector_bytes)) {
+      return Error(absl::StatusCode::kDataLoss, "HEAD_CORRUPT",
+                   absl::StrCat("the stored prediction head is damaged at item ", item));
+    }
+    head->vectors.resize(head->vectors.size() + dim);
+    std::memcpy(head->vectors.data() + head->vectors.size() - dim, value.data(), vector_bytes);
+    if (has_bias) {
+      head->biases.resize(item + 1);  // the items before without one: 0
+      std::memcpy(&head->biases[item], value.data() + vector_bytes, sizeof(float));
+    }
+  }
+  RECSAE_RETURN_IF_ERROR(scan->status());
+  if (head->vectors.empty()) {
+    return Error(absl::StatusCode::kNotFound, "RECOMMENDER_NOT_FOUND",
+                 "the recommender was deleted meanwhile");
+  }
+  if (!head->biases.empty()) head->biases.resize(head->items());
+  return head;
+}
+
+absl::StatusOr<bool> SameHead(const Database& db, uint64_t uid, uint64_t other) {
+  const std::string prefix = BigEndian64(uid);
+  auto a = db.Scan(kHeadFamily, prefix);
+  auto b = db.Scan(kHeadFamily, BigEndian64(other));
+  bool same = true;
+  for (; same && a->Valid() && b->Valid(); a->Next(), b->Next()) {
+    same = a->key().substr(prefix.size()) == b->key().substr(prefix.size()) &&
+           a->value() == b->value();
+  }
+  RECSAE_RETURN_IF_ERROR(a->status());
+  RECSAE_RETURN_IF_ERROR(b->status());
+  return same && !a->Valid() && !b->Valid();
+}
+
+}  // namespace recsae::probe

@@ -1,0 +1,141 @@
+#include "services/probe/resources/recommender_store.h"
+
+#include <optional>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "common/names/names.h"
+#include "common/status/status.h"
+#include "common/storage/keys.h"
+
+namespace recsae::probe {
+namespace {
+
+constexpr size_t kCachedHeads = 2;
+constexpr size_t kModelPartBytes = size_t{4} << 20;
+constexpr size_t kUsersPerWrite = 10'000;
+
+absl::StatusOr<std::string> KeyOf(absl::string_view name) {
+  RECSAE_ASSIGN_OR_RETURN(const std::vector<std::string> ids,
+                          ParseName(name, "recommenders/{recommender}"));
+  return KeyPrefix({ids[0]});
+}
+
+}  // namespace
+
+RecommenderStore::RecommenderStore(Store& store)
+    : store_(store),
+      table_(store.db(), kRecommenderFamily, "recommender", "RECOMMENDER_NOT_FOUND"),
+      heads_(kCachedHeads) {}
+
+absl::StatusOr<StoredRecommender> RecommenderStore::Get(absl::string_view name) const {
+  RECSAE_ASSIGN_OR_RETURN(const std::string key, KeyOf(name));
+  return table_.Get(key, name);
+}
+
+absl::StatusOr<std::vector<StoredRecommender>> RecommenderStore::List(const Page& page,
+                                                                      std::string* next) const {
+  return table_.List("", page, next);
+}
+
+absl::StatusOr<std::string> RecommenderStore::FirstUsing(absl::string_view catalog) const {
+  RECSAE_ASSIGN_OR_RETURN(const std::vector<StoredRecommender> all, table_.All(""));
+  for (const StoredRecommender& recommender : all) {
+    if (recommender.message.catalog() == catalog) return recommender.message.name();
+  }
+  return std::string();
+}
+
+absl::StatusOr<bool> RecommenderStore::Has(absl::string_view id) const {
+  return table_.Has(KeyPrefix({id}));
+}
+
+absl::Status RecommenderStore::Create(StoredRecommender recommender, WriteBatch& batch) {
+  const std::string& name = recommender.message.name();
+  RECSAE_ASSIGN_OR_RETURN(const std::string key, KeyOf(name));
+  RECSAE_ASSIGN_OR_RETURN(const bool exists, table_.Has(key));
+  if (exists) {
+    return Error(absl::StatusCode::kAlreadyExists, "RECOMMENDER_EXISTS",
+                 absl::StrCat(name, " exists already: choose another recommender_id or delete it"),
+                 {{"recommender", name}});
+  }
+  if (recommender.uid == 0) recommender.uid = store_.NewUid();
+  table_.Put(key, recommender, batch);
+  return absl::OkStatus();
+}
+
+void RecommenderStore::Put(const StoredRecommender& recommender, WriteBatch& batch) const {
+  table_.Put(*KeyOf(recommender.message.name()), recommender, batch);
+}
+
+void RecommenderStore::Delete(const StoredRecommender& recommender, WriteBatch& batch) {
+  table_.Delete(*KeyOf(recommender.message.name()), batch);
+  Store::DeleteContents(recommender.uid, batch);
+  if (recommender.head_uid != 0) Store::DeleteContents(recommender.head_uid, batch);
+}
+
+absl::StatusOr<std::shared_ptr<const PredictionHead>> RecommenderStore::Head(
+    const StoredRecommender& recommender) const {
+  if (recommender.head_uid == 0) {
+    return Error(absl::StatusCode::kFailedPrecondition, "NO_PREDICTION_HEAD",
+                 absl::StrCat(recommender.message.name(),
+                              " has no prediction head: call UploadPredictionHead first"),
+                 {{"recommender", recommender.message.name()}});
+  }
+  std::shared_ptr<const PredictionHead> head = heads_.Find(recommender.head_uid);
+  if (head != nullptr) return head;
+  RECSAE_ASSIGN_OR_RETURN(
+      head, LoadHead(store_.db(), recommender.head_uid, recommender.message.activation_dim()));
+  heads_.Put(recommender.head_uid, head);
+  return head;
+}
+
+absl::Status RecommenderStore::PutModel(Database& db, uint64_t uid, absl::string_view model,
+                                        absl::Span<const std::string> user_ids) {
+  uint32_t part = 0;
+  for (size_t at = 0; at < model.size(); at += kModelPartBytes) {
+    RECSAE_RETURN_IF_ERROR(db.Put(kModelFamily, BigEndian64(uid) + BigEndian32(part++),
+                                  model.substr(at, kModelPartBytes), Durability::kUnsynced));
+  }
+  for (size_t at = 0; at < user_ids.size(); at += kUsersPerWrite) {
+    WriteBatch batch = db.NewBatch();
+    size_t index = at;
+    for (const std::string& user : user_ids.subspan(at, kUsersPerWrite)) {
+      batch.Put(kUserFamily, BigEndian64(uid) + user, BigEndian32(static_cast<uint32_t>(index++)));
+    }
+    RECSAE_RETURN_IF_ERROR(db.Write(std::move(batch), Durability::kUnsynced));
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::string> RecommenderStore::Model(const StoredRecommender& recommender) const {
+  if (!recommender.message.hosted()) {
+    return Error(absl::StatusCode::kFailedPrecondition, "RECOMMENDER_NOT_HOSTED",
+                 absl::StrCat(recommender.message.name(),
+                              " lives elsewhere and cannot be run here: record its activations "
+                              "with RecordActivations"),
+                 {{"recommender", recommender.message.name()}});
+  }
+  std::string model;
+  auto scan = store_.db().Scan(kModelFamily, BigEndian64(recommender.uid));
+  for (; scan->Valid(); scan->Next()) absl::StrAppend(&model, scan->value());
+  RECSAE_RETURN_IF_ERROR(scan->status());
+  if (model.empty()) return table_.NotFound(recommender.message.name());  // deleted meanwhile
+  return model;
+}
+
+absl::StatusOr<std::vector<int32_t>> RecommenderStore::UserIndices(
+    const StoredRecommender& recommender, absl::Span<const std::string> user_ids) const {
+  std::vector<std::string> keys;
+  keys.reserve(user_ids.size());
+  for (const std::string& user : user_ids) keys.push_back(BigEndian64(recommender.uid) + user);
+  RECSAE_ASSIGN_OR_RETURN(const auto values, store_.db().MultiGet(kUserFamily, keys));
+  std::vector<int32_t> indices;
+  indices.reserve(values.size());
+  for (const std::optional<std::string>& value : values) {
+    indices.push_back(value ? static_cast<int32_t>(ReadBigEndian32(*value)) : -1);
+  }
+  return indices;
+}
+
+}  // namespace recsae::probe

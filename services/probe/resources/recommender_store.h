@@ -1,0 +1,64 @@
+// Recommenders on disk: their records, prediction heads, and the models of hosted ones.
+#ifndef RECSAE_SERVICES_PROBE_RESOURCES_RECOMMENDER_STORE_H_
+#define RECSAE_SERVICES_PROBE_RESOURCES_RECOMMENDER_STORE_H_
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "absl/types/span.h"
+#include "common/names/paging.h"
+#include "recsae/probe/v1/probe.pb.h"
+#include "services/probe/resources/prediction_head.h"
+#include "services/probe/store/recent_cache.h"
+#include "services/probe/store/resource_table.h"
+#include "services/probe/store/store.h"
+
+namespace recsae::probe {
+
+using StoredRecommender = Stored<v1::Recommender>;
+
+// Thread-safe. Names are "recommenders/{recommender}"; every call that takes one returns
+// INVALID_ARGUMENT (RESOURCE_NAME_INVALID) or NOT_FOUND (RECOMMENDER_NOT_FOUND) for a bad one.
+class RecommenderStore {
+ public:
+  explicit RecommenderStore(Store& store);
+
+  absl::StatusOr<StoredRecommender> Get(absl::string_view name) const;
+  absl::StatusOr<std::vector<StoredRecommender>> List(const Page& page, std::string* next) const;
+  // The name of a recommender that uses the catalogue; empty if none does.
+  absl::StatusOr<std::string> FirstUsing(absl::string_view catalog) const;
+  // Whether a recommender of this id is there.
+  absl::StatusOr<bool> Has(absl::string_view id) const;
+
+  // The three below add to a batch of a caller that holds Store::mutex().
+  // ALREADY_EXISTS (RECOMMENDER_EXISTS). Gives the recommender a uid unless it has one.
+  absl::Status Create(StoredRecommender recommender, WriteBatch& batch);
+  void Put(const StoredRecommender& recommender, WriteBatch& batch) const;
+  void Delete(const StoredRecommender& recommender, WriteBatch& batch);
+
+  // FAILED_PRECONDITION (NO_PREDICTION_HEAD).
+  absl::StatusOr<std::shared_ptr<const PredictionHead>> Head(
+      const StoredRecommender& recommender) const;
+
+  // Stores what a hosted recommender is made of under the uid of a staged write, unsynced.
+  static absl::Status PutModel(Database& db, uint64_t uid, absl::string_view model,
+                               absl::Span<const std::string> user_ids);
+  absl::StatusOr<std::string> Model(const StoredRecommender& recommender) const;
+  // Indices of users in the training data, -1 for unknown ones.
+  absl::StatusOr<std::vector<int32_t>> UserIndices(const StoredRecommender& recommender,
+                                                   absl::Span<const std::string> user_ids) const;
+
+ private:
+  Store& store_;
+  ResourceTable<v1::Recommender> table_;
+  mutable RecentCache<uint64_t, PredictionHead> heads_;
+};
+
+}  // namespace recsae::probe
+
+#endif  // RECSAE_SERVICES_PROBE_RESOURCES_RECOMMENDER_STORE_H_
