@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "absl/strings/escaping.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
@@ -20,10 +21,11 @@ bool IsId(absl::string_view id) {
                      [](char c) { return IsLowerOrDigit(c) || c == '.' || c == '_' || c == '-'; });
 }
 
-// Messages quote what came in, but not without end.
+// Messages quote what came in, but not without end, and on one line.
 std::string Quoted(absl::string_view text) {
   constexpr size_t kMax = 100;
-  return absl::StrCat("\"", text.substr(0, kMax), text.size() > kMax ? "..." : "", "\"");
+  return absl::StrCat("\"", absl::CHexEscape(text.substr(0, kMax)), text.size() > kMax ? "..." : "",
+                      "\"");
 }
 
 bool IsPlaceholder(absl::string_view part) { return !part.empty() && part.front() == '{'; }

@@ -6,24 +6,16 @@
 #include <string>
 
 #include "absl/strings/cord.h"
-#include "absl/strings/string_view.h"
 #include "common/status/status.h"
+#include "common/status/utf8.h"
 
 namespace recsae {
 namespace {
 
-constexpr size_t kMaxMessageBytes = 2048;
-// Base64 makes a third more of it, and the message is in it a second time.
-constexpr size_t kMaxDetailsBytes = 4096;
-
-// At most `limit` bytes of UTF-8, cut between characters.
-std::string Shortened(absl::string_view text, size_t limit) {
-  if (text.size() <= limit) return std::string(text);
-  constexpr absl::string_view kMark = "...";
-  size_t end = limit - kMark.size();
-  while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xC0) == 0x80) --end;
-  return std::string(text.substr(0, end)) + std::string(kMark);
-}
+// Percent-encoding makes up to three times as much of the message, base64 a third more of the
+// details, which hold the message once more.
+constexpr size_t kMaxMessageBytes = 1024;
+constexpr size_t kMaxDetailsBytes = 3072;
 
 void KeepOnlyErrorInfo(google::rpc::Status& rpc) {
   google::rpc::Status kept;
@@ -38,7 +30,7 @@ void KeepOnlyErrorInfo(google::rpc::Status& rpc) {
 google::rpc::Status ToRpcStatus(const absl::Status& status) {
   google::rpc::Status rpc;
   rpc.set_code(static_cast<int>(status.code()));
-  rpc.set_message(std::string(status.message()));
+  rpc.set_message(ValidUtf8(status.message()));
   status.ForEachPayload([&](absl::string_view url, const absl::Cord& payload) {
     google::protobuf::Any* detail = rpc.add_details();
     detail->set_type_url(std::string(url));
@@ -58,7 +50,7 @@ absl::Status FromRpcStatus(const google::rpc::Status& rpc) {
 grpc::Status ToGrpc(const absl::Status& status) {
   if (status.ok()) return grpc::Status::OK;
   google::rpc::Status rpc = ToRpcStatus(status);
-  rpc.set_message(Shortened(status.message(), kMaxMessageBytes));
+  rpc.set_message(ShortenedUtf8(rpc.message(), kMaxMessageBytes));
   std::string details;
   if (rpc.details_size() > 0) {
     if (rpc.ByteSizeLong() > kMaxDetailsBytes) KeepOnlyErrorInfo(rpc);

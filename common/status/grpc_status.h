@@ -13,13 +13,15 @@ class Status;
 namespace recsae {
 
 // Code, message, and every payload as an Any of a serialized google.rpc.Status in the details. What
-// would not fit the trailers that gRPC clients accept (8 KiB) is cut: the message beyond 2 KiB,
+// would not fit the trailers that gRPC clients accept (8 KiB) is cut: the message beyond 1 KiB,
 // then every detail but ErrorInfo.
 grpc::Status ToGrpc(const absl::Status& status);
 
 // The reverse. Details that cannot be parsed are left out.
 absl::Status FromGrpc(const grpc::Status& status);
 
+// Bytes that are not UTF-8 would make the message unreadable; they become '?' here and in Error().
+//
 // The same for a status inside a message, for example recsae.jobs.v1.Job.error. Nothing is cut.
 google::rpc::Status ToRpcStatus(const absl::Status& status);
 absl::Status FromRpcStatus(const google::rpc::Status& status);

@@ -8,6 +8,7 @@
 
 #include "absl/strings/cord.h"
 #include "absl/strings/str_cat.h"
+#include "common/status/utf8.h"
 
 namespace recsae {
 namespace {
@@ -30,8 +31,8 @@ absl::Status Error(absl::StatusCode code, absl::string_view reason, absl::string
   google::rpc::ErrorInfo info;
   info.set_reason(std::string(reason));
   info.set_domain(kErrorDomain);
-  for (const auto& [key, value] : metadata) (*info.mutable_metadata())[key] = value;
-  absl::Status status(code, message);
+  for (const auto& [key, value] : metadata) (*info.mutable_metadata())[key] = ValidUtf8(value);
+  absl::Status status(code, ValidUtf8(message));
   status.SetPayload(kErrorInfoUrl, absl::Cord(info.SerializeAsString()));
   return status;
 }
@@ -59,13 +60,13 @@ absl::Status Annotate(const absl::Status& status, absl::string_view context) {
 }
 
 void BadRequest::Add(absl::string_view field, absl::string_view description) {
-  violations_.push_back({std::string(field), std::string(description), "", {}});
+  violations_.push_back({std::string(field), ValidUtf8(description), "", {}});
 }
 
 void BadRequest::Add(absl::string_view field, const absl::Status& status) {
   if (status.ok()) return;
   violations_.push_back(
-      {std::string(field), std::string(status.message()), Reason(status), Metadata(status)});
+      {std::string(field), ValidUtf8(status.message()), Reason(status), Metadata(status)});
 }
 
 absl::Status BadRequest::ToStatus() const {

@@ -11,6 +11,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "common/status/grpc_status.h"
+#include "common/status/utf8.h"
 
 namespace recsae {
 namespace {
@@ -123,9 +124,9 @@ TEST(GrpcStatus, LargeErrorsFitTheTrailers) {
   BadRequest bad;
   for (int i = 0; i < 30; ++i) bad.Add(absl::StrCat("field", i), std::string(500, 'x'));
   const grpc::Status wire = ToGrpc(bad.ToStatus());
-  EXPECT_LE(wire.error_message().size(), 2048u);
+  EXPECT_LE(wire.error_message().size(), 1024u);
   EXPECT_THAT(wire.error_message(), EndsWith("..."));
-  EXPECT_LE(wire.error_details().size(), 4096u);
+  EXPECT_LE(wire.error_details().size(), 3072u);
   EXPECT_EQ(Reason(FromGrpc(wire)), "INVALID_REQUEST");
 }
 
@@ -137,6 +138,29 @@ TEST(GrpcStatus, MessageIsCutBetweenCharacters) {
   const std::string body = cut.substr(0, cut.size() - 3);
   EXPECT_EQ(body.size() % 2, 1u);
   EXPECT_EQ(body, text.substr(0, body.size()));
+}
+
+TEST(GrpcStatus, BytesThatAreNotTextDoNotCostTheDetails) {
+  BadRequest bad;
+  bad.Add("title", "Am\xe9lie is no title");
+  const absl::Status error = Error(absl::StatusCode::kInvalidArgument, "DATA_FILE_MALFORMED",
+                                   "line 3: Am\xe9lie", {{"line", "Am\xe9lie"}});
+  EXPECT_EQ(error.message(), "line 3: Am?lie");
+  EXPECT_EQ(Reason(FromGrpc(ToGrpc(error))), "DATA_FILE_MALFORMED");
+  EXPECT_THAT(Metadata(error), ElementsAre(Pair("line", "Am?lie")));
+  google::rpc::BadRequest details;
+  EXPECT_TRUE(details.ParseFromString(std::string(*bad.ToStatus().GetPayload(kBadRequestUrl))));
+  EXPECT_EQ(ToRpcStatus(absl::InternalError("\xff")).message(), "?");
+}
+
+TEST(Utf8, KeepsTextAndReplacesTheRest) {
+  const std::string text = "a \u00e9 \u20ac \U0001F3AC \uFFFD z";
+  EXPECT_EQ(ValidUtf8(text), text);
+  EXPECT_EQ(ValidUtf8(""), "");
+  // A lone continuation, a cut character, overlong forms, a surrogate, beyond U+10FFFF.
+  EXPECT_EQ(ValidUtf8("\x80|\xe2\x82"), "?|??");
+  EXPECT_EQ(ValidUtf8("\xc0\xaf|\xe0\x80\xaf|\xf0\x80\x80\xaf"), "??|???|????");
+  EXPECT_EQ(ValidUtf8("\xed\xa0\x80|\xf4\x90\x80\x80|\xff"), "???|????|?");
 }
 
 absl::StatusOr<std::unique_ptr<int>> Positive(int value) {
