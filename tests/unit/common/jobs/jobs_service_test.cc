@@ -1,0 +1,163 @@
+#include "common/jobs/jobs_service.h"
+
+#include <gmock/gmock.h>
+#include <grpcpp/grpcpp.h>
+#include <gtest/gtest.h>
+
+#include <chrono>
+#include <future>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "common/status/grpc_status.h"
+#include "common/status/status.h"
+#include "recsae/jobs/v1/jobs.grpc.pb.h"
+#include "tests/unit/common/jobs/job_fixture.h"
+
+namespace recsae {
+namespace {
+
+using jobs::v1::Job;
+
+class JobsServiceTest : public JobFixture {
+ protected:
+  JobsServiceTest() : service_(MakeJobsService(*runner_)) {
+    grpc::ServerBuilder builder;
+    int port = 0;
+    builder.AddListeningPort("127.0.0.1:0", grpc::InsecureServerCredentials(), &port);
+    builder.RegisterService(service_.get());
+    server_ = builder.BuildAndStart();
+    stub_ = jobs::v1::Jobs::NewStub(
+        grpc::CreateChannel(absl::StrCat("127.0.0.1:", port), grpc::InsecureChannelCredentials()));
+  }
+  ~JobsServiceTest() override {
+    server_->Shutdown(std::chrono::system_clock::now() + std::chrono::seconds(5));
+    server_->Wait();
+  }
+
+  // Reads states until the stream ends.
+  std::vector<Job::State> Watch(const std::string& name, absl::Status* end) {
+    grpc::ClientContext context;
+    jobs::v1::WatchJobRequest request;
+    request.set_name(name);
+    auto stream = stub_->WatchJob(&context, request);
+    std::vector<Job::State> states;
+    for (Job job; stream->Read(&job);) states.push_back(job.state());
+    *end = FromGrpc(stream->Finish());
+    return states;
+  }
+
+  std::unique_ptr<grpc::Service> service_;
+  std::unique_ptr<grpc::Server> server_;
+  std::unique_ptr<jobs::v1::Jobs::Stub> stub_;
+};
+
+TEST_F(JobsServiceTest, GetListCancelDelete) {
+  Start();
+  const std::string name = Submit("wait", "spec", "saes/x");
+  Job job;
+  {
+    grpc::ClientContext context;
+    jobs::v1::GetJobRequest request;
+    request.set_name(name);
+    ASSERT_TRUE(stub_->GetJob(&context, request, &job).ok());
+    EXPECT_EQ(job.target(), "saes/x");
+  }
+  {
+    grpc::ClientContext context;
+    jobs::v1::ListJobsResponse response;
+    ASSERT_TRUE(stub_->ListJobs(&context, {}, &response).ok());
+    ASSERT_EQ(response.jobs_size(), 1);
+    EXPECT_EQ(response.jobs(0).name(), name);
+  }
+  jobs::v1::DeleteJobRequest delete_request;
+  delete_request.set_name(name);
+  google::protobuf::Empty empty;
+  {
+    grpc::ClientContext context;
+    const absl::Status status = FromGrpc(stub_->DeleteJob(&context, delete_request, &empty));
+    EXPECT_EQ(status.code(), absl::StatusCode::kFailedPrecondition);
+    EXPECT_EQ(Reason(status), "JOB_NOT_FINISHED");
+  }
+  {
+    grpc::ClientContext context;
+    jobs::v1::CancelJobRequest request;
+    request.set_name(name);
+    ASSERT_TRUE(stub_->CancelJob(&context, request, &job).ok());
+    WaitFor(name, Job::STATE_CANCELLED);
+  }
+  {
+    grpc::ClientContext context;
+    EXPECT_TRUE(stub_->DeleteJob(&context, delete_request, &empty).ok());
+  }
+  {
+    grpc::ClientContext context;
+    jobs::v1::GetJobRequest request;
+    request.set_name(name);
+    const absl::Status status = FromGrpc(stub_->GetJob(&context, request, &job));
+    EXPECT_EQ(status.code(), absl::StatusCode::kNotFound);
+    EXPECT_EQ(Reason(status), "JOB_NOT_FOUND");
+  }
+}
+
+TEST_F(JobsServiceTest, WatchEndsWithTheFinalState) {
+  const std::string name = Submit("echo");
+  absl::Status end;
+  auto states = std::async(std::launch::async, [&] { return Watch(name, &end); });
+  Start();
+  const std::vector<Job::State> seen = states.get();
+  EXPECT_TRUE(end.ok()) << end;
+  ASSERT_FALSE(seen.empty());
+  EXPECT_EQ(seen.back(), Job::STATE_SUCCEEDED);
+  for (size_t i = 1; i < seen.size(); ++i) EXPECT_LT(seen[i - 1], seen[i]);
+}
+
+TEST_F(JobsServiceTest, WatchOfAFinishedJobSendsItOnce) {
+  Start();
+  const std::string name = Submit("echo");
+  WaitFor(name, Job::STATE_SUCCEEDED);
+  absl::Status end;
+  EXPECT_THAT(Watch(name, &end), ::testing::ElementsAre(Job::STATE_SUCCEEDED));
+  EXPECT_TRUE(end.ok());
+}
+
+TEST_F(JobsServiceTest, WatchOfAnUnknownJobFails) {
+  absl::Status end;
+  EXPECT_TRUE(Watch("jobs/none-1", &end).empty());
+  EXPECT_EQ(Reason(end), "JOB_NOT_FOUND");
+  EXPECT_TRUE(Watch("nonsense", &end).empty());
+  EXPECT_EQ(end.code(), absl::StatusCode::kInvalidArgument);
+}
+
+TEST_F(JobsServiceTest, WatchEndsWhenTheServerDrains) {
+  Start();
+  const std::string name = Submit("wait");
+  absl::Status end;
+  auto states = std::async(std::launch::async, [&] { return Watch(name, &end); });
+  WaitFor(name, Job::STATE_RUNNING);
+  ASSERT_TRUE(runner_->Stop(absl::Seconds(20)).ok());
+  states.get();
+  EXPECT_EQ(end.code(), absl::StatusCode::kUnavailable);
+  EXPECT_EQ(Reason(end), "SERVER_DRAINING");
+}
+
+TEST_F(JobsServiceTest, AGoneCallerFreesTheServer) {
+  Start();
+  const std::string name = Submit("wait");
+  grpc::ClientContext context;
+  jobs::v1::WatchJobRequest request;
+  request.set_name(name);
+  auto stream = stub_->WatchJob(&context, request);
+  Job job;
+  ASSERT_TRUE(stream->Read(&job));
+  context.TryCancel();
+  while (stream->Read(&job)) {
+  }
+  EXPECT_EQ(stream->Finish().error_code(), grpc::StatusCode::CANCELLED);
+  // Without a deadline: returns only if no handler is left.
+  server_->Shutdown();
+}
+
+}  // namespace
+}  // namespace recsae
