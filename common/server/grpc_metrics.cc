@@ -120,13 +120,16 @@ class MethodTable {
 // Measures one call.
 class CallMeter : public grpc::experimental::Interceptor {
  public:
-  explicit CallMeter(MethodMetrics& metrics) : metrics_(metrics), start_(Clock::now()) {
+  CallMeter(MethodMetrics& metrics, std::shared_ptr<std::atomic<int64_t>> active)
+      : metrics_(metrics), active_(std::move(active)), start_(Clock::now()) {
     metrics_.started.Increment();
+    ++*active_;
   }
 
   // A call that ended without a status was cut off.
   ~CallMeter() override {
     if (!handled_) Handled(grpc::StatusCode::CANCELLED);
+    --*active_;
   }
 
   void Intercept(grpc::experimental::InterceptorBatchMethods* methods) override {
@@ -151,34 +154,40 @@ class CallMeter : public grpc::experimental::Interceptor {
   }
 
   MethodMetrics& metrics_;
+  const std::shared_ptr<std::atomic<int64_t>> active_;
   const Clock::time_point start_;
   bool handled_ = false;
 };
 
 class CallMeterFactory : public grpc::experimental::ServerInterceptorFactoryInterface {
  public:
-  explicit CallMeterFactory(std::shared_ptr<MethodTable> table) : table_(std::move(table)) {}
+  CallMeterFactory(std::shared_ptr<MethodTable> table, std::shared_ptr<std::atomic<int64_t>> active)
+      : table_(std::move(table)), active_(std::move(active)) {}
 
   grpc::experimental::Interceptor* CreateServerInterceptor(
       grpc::experimental::ServerRpcInfo* info) override {
-    return new CallMeter(table_->Find(info->method()));
+    return new CallMeter(table_->Find(info->method()), active_);
   }
 
  private:
-  std::shared_ptr<MethodTable> table_;
+  const std::shared_ptr<MethodTable> table_;
+  const std::shared_ptr<std::atomic<int64_t>> active_;
 };
 
 }  // namespace
 
-void AddGrpcMetrics(grpc::ServerBuilder& builder, MetricsRegistry& registry) {
+std::shared_ptr<const std::atomic<int64_t>> AddGrpcMetrics(grpc::ServerBuilder& builder,
+                                                           MetricsRegistry& registry) {
+  auto active = std::make_shared<std::atomic<int64_t>>(0);
   auto table = std::make_shared<MethodTable>(registry);
   ReceiveServiceNames(builder, [table](const std::vector<std::string>& services) {
     for (const std::string& service : services) table->AddService(service);
     table->AddService("grpc.reflection.v1alpha.ServerReflection");
   });
   std::vector<std::unique_ptr<grpc::experimental::ServerInterceptorFactoryInterface>> creators;
-  creators.push_back(std::make_unique<CallMeterFactory>(std::move(table)));
+  creators.push_back(std::make_unique<CallMeterFactory>(std::move(table), active));
   builder.experimental().SetInterceptorCreators(std::move(creators));
+  return active;
 }
 
 }  // namespace recsae

@@ -6,6 +6,8 @@
 #ifndef RECSAE_COMMON_SERVER_GRPC_METRICS_H_
 #define RECSAE_COMMON_SERVER_GRPC_METRICS_H_
 
+#include <atomic>
+#include <cstdint>
 #include <memory>
 
 namespace grpc {
@@ -16,9 +18,11 @@ namespace recsae {
 
 class MetricsRegistry;
 
-// Measures every call to the server that `builder` will build. Calls of methods that the server
-// does not have all count under the label value "unknown". `registry` must outlive the server.
-void AddGrpcMetrics(grpc::ServerBuilder& builder, MetricsRegistry& registry);
+// Measures every call to the server that `builder` will build; returns the number of calls going
+// on. Calls of methods that the server does not have all count under the label value "unknown".
+// `registry` must outlive the server.
+std::shared_ptr<const std::atomic<int64_t>> AddGrpcMetrics(grpc::ServerBuilder& builder,
+                                                           MetricsRegistry& registry);
 
 }  // namespace recsae
 

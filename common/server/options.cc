@@ -1,5 +1,6 @@
 #include "common/server/options.h"
 
+#include <algorithm>
 #include <cstdlib>
 #include <memory>
 #include <set>
@@ -42,6 +43,12 @@ std::set<std::string> OutsidePeers(const ServerSpec& spec) {
 
 }  // namespace
 
+bool UsesJobs(const ServerSpec& spec) {
+  return std::any_of(
+      spec.modules.begin(), spec.modules.end(),
+      [](const std::unique_ptr<ServiceModule>& module) { return module->uses_jobs(); });
+}
+
 absl::string_view Version() { return RECSAE_VERSION; }
 
 int ParseServerOptions(int argc, const char* const* argv, const ServerSpec& spec,
@@ -70,6 +77,9 @@ int ParseServerOptions(int argc, const char* const* argv, const ServerSpec& spec
   flags.ReadFrom("data-dir", "RECSAE_STORE_DIR");
   flags.AddChoice("log-level", &options->log_level, "Least severity of log lines",
                   {"debug", "info", "warning", "error"});
+  if (UsesJobs(spec)) {
+    flags.Add("job-workers", &options->job_workers, "Jobs that run at once", 1, 64);
+  }
   flags.Group("Stopping");
   flags.Add("lame-duck-seconds", &options->lame_duck_seconds,
             "After SIGTERM: time with health NOT_SERVING in which calls are still taken, so that "

@@ -1,5 +1,6 @@
 #include "common/server/server.h"
 
+#include <grpc/grpc.h>
 #include <grpc/support/log.h>
 #include <grpcpp/ext/proto_server_reflection_plugin.h>
 #include <grpcpp/server.h>
@@ -7,6 +8,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <chrono>
 #include <filesystem>
 #include <future>
@@ -84,6 +86,7 @@ class Process {
   std::unique_ptr<grpc::Service> jobs_service_;
   HealthService health_;
   std::unique_ptr<MetricsEndpoint> metrics_endpoint_;
+  std::shared_ptr<const std::atomic<int64_t>> active_calls_;
   std::unique_ptr<grpc::Server> server_;
   std::thread shutdown_;
 };
@@ -99,12 +102,10 @@ absl::Status Process::Open() {
 }
 
 absl::Status Process::OpenJobs() {
-  const bool needed =
-      std::any_of(spec_.modules.begin(), spec_.modules.end(),
-                  [](const std::unique_ptr<ServiceModule>& module) { return module->uses_jobs(); });
-  if (!needed) return absl::OkStatus();
+  if (!UsesJobs(spec_)) return absl::OkStatus();
   JobRunnerOptions job_options;
   job_options.service = std::string(absl::StripPrefix(spec_.program, "recsae-"));
+  job_options.workers = static_cast<int>(options_.job_workers);
   RECSAE_ASSIGN_OR_RETURN(jobs_,
                           JobRunner::Open(absl::StrCat(options_.data_dir, "/jobs"), job_options));
   jobs_service_ = MakeJobsService(*jobs_);
@@ -181,7 +182,7 @@ absl::Status Process::StartGrpc() {
   ReceiveServiceNames(builder, [this](const std::vector<std::string>& services) {
     for (const std::string& service : services) health_.Add(service);
   });
-  AddGrpcMetrics(builder, metrics_);
+  active_calls_ = AddGrpcMetrics(builder, metrics_);
   server_ = builder.BuildAndStart();
   if (server_ == nullptr) {
     return Error(absl::StatusCode::kFailedPrecondition, "ADDRESS_NOT_AVAILABLE",
@@ -249,7 +250,12 @@ bool Process::StopGrpc(absl::Time deadline) {
     done.set_value();
   }).swap(shutdown_);
   const absl::Time limit = std::max(deadline, absl::Now()) + kForceAfter;
-  if (ended.wait_until(absl::ToChronoTime(limit)) != std::future_status::ready) return false;
+  while (ended.wait_for(std::chrono::milliseconds(20)) != std::future_status::ready) {
+    if (absl::Now() > limit) return false;
+    // Shutdown also waits for idle clients to answer its GOAWAY, which they may do only after
+    // seconds: without calls the connections are closed.
+    if (*active_calls_ == 0) grpc_server_cancel_all_calls(server_->c_server());
+  }
   shutdown_.join();
   server_.reset();
   return true;

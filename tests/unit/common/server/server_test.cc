@@ -314,6 +314,34 @@ TEST(ServerTest, ExceptionBecomesInternalAndTheServerLives) {
   EXPECT_TRUE(server.GetJob("jobs/1").ok());
 }
 
+TEST(ServerTest, CallsWhoseCallerIsGoneEndWithTheCause) {
+  const Server server;
+  jobs::v1::GetJobRequest request;
+  request.set_name("jobs/wait");
+  jobs::v1::Job job;
+  {
+    grpc::ClientContext context;
+    context.set_deadline(std::chrono::system_clock::now() + std::chrono::milliseconds(50));
+    EXPECT_EQ(
+        jobs::v1::Jobs::NewStub(server.channel())->GetJob(&context, request, &job).error_code(),
+        grpc::StatusCode::DEADLINE_EXCEEDED);
+  }
+  grpc::ClientContext context;
+  std::thread canceller([&] {
+    std::this_thread::sleep_for(std::chrono::milliseconds(50));
+    context.TryCancel();
+  });
+  EXPECT_FALSE(jobs::v1::Jobs::NewStub(server.channel())->GetJob(&context, request, &job).ok());
+  canceller.join();
+  // What the handlers themselves reported.
+  for (const char* code : {"DeadlineExceeded", "Canceled"}) {
+    Until([&] {
+      return server.Metrics().find("grpc_server_handled_total{grpc_code=\"" + std::string(code) +
+                                   "\",grpc_method=\"GetJob\"") != std::string::npos;
+    });
+  }
+}
+
 TEST(ServerTest, TooLargeMessageIsRefusedAndTheServerLives) {
   const Server server;
   EXPECT_EQ(server.GetJob(std::string(kMaxMessageBytes + 1, 'x')).error_code(),
