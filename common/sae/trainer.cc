@@ -77,7 +77,7 @@ absl::StatusOr<std::unique_ptr<Trainer>> Trainer::Create(const TrainConfig& conf
     return absl::InvalidArgumentError("training an SAE: the sample holds a NaN or an infinity");
   }
   if (statistics.variance <= 0.0) {
-    return absl::InvalidArgumentError(absl::StrCat("training an SAE: all ", sample_rows,
+    return absl::FailedPreconditionError(absl::StrCat("training an SAE: all ", sample_rows,
                                                    " sampled rows are the same, so there is no "
                                                    "variance to explain; capture different users"));
   }

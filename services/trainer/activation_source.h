@@ -1,0 +1,58 @@
+// Where training reads activations from: the probe, or memory in tests.
+#ifndef RECSAE_SERVICES_TRAINER_ACTIVATION_SOURCE_H_
+#define RECSAE_SERVICES_TRAINER_ACTIVATION_SOURCE_H_
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+
+namespace recsae::trainer {
+
+struct CaptureInfo {
+  int64_t rows = 0;
+  int dim = 0;
+};
+
+// Which rows of a capture to read, and in which order.
+struct ReadOrder {
+  struct Shuffle {
+    uint64_t seed = 0;
+    int64_t epoch = 0;
+  };
+  // Unset = stored order.
+  std::optional<Shuffle> shuffle;
+  // Only the first so many stored rows take part; > 0.
+  int64_t row_limit = 0;
+  // Rows of the order to skip.
+  int64_t start_row = 0;
+};
+
+// One pass over a capture. Next is called by one thread; Cancel by any, and makes a Next that
+// waits, and every later one, return CANCELLED soon.
+class ActivationReader {
+ public:
+  virtual ~ActivationReader() = default;
+  // Some of the next rows, [n, dim] row-major, all finite; empty at the end of the pass.
+  virtual absl::StatusOr<std::vector<float>> Next() = 0;
+  virtual void Cancel() = 0;
+};
+
+// Thread-safe.
+class ActivationSource {
+ public:
+  virtual ~ActivationSource() = default;
+  // `cancelled` ends waiting for a source that cannot be reached.
+  virtual absl::StatusOr<CaptureInfo> Describe(const std::string& capture,
+                                               const std::function<bool()>& cancelled) = 0;
+  virtual std::unique_ptr<ActivationReader> Read(const std::string& capture, int dim,
+                                                 const ReadOrder& order) = 0;
+};
+
+}  // namespace recsae::trainer
+
+#endif  // RECSAE_SERVICES_TRAINER_ACTIVATION_SOURCE_H_

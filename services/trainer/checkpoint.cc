@@ -1,0 +1,44 @@
+#include "services/trainer/checkpoint.h"
+
+#include <cstring>
+
+#include "absl/strings/str_cat.h"
+#include "common/status/status.h"
+
+namespace recsae::trainer {
+namespace {
+
+// "RTCP" and the version of the layout.
+constexpr uint64_t kMagic = 0x0000'0001'5043'5452;
+
+struct Header {
+  uint64_t magic;
+  int64_t rows;
+  double seconds;
+  int32_t dim;
+  int32_t unused;
+};
+static_assert(sizeof(Header) == 32);
+
+}  // namespace
+
+std::string Encode(const Checkpoint& checkpoint) {
+  const Header header{kMagic, checkpoint.rows, checkpoint.seconds, checkpoint.dim, 0};
+  std::string bytes(sizeof(header), '\0');
+  std::memcpy(bytes.data(), &header, sizeof(header));
+  return bytes + checkpoint.trainer_state;
+}
+
+absl::StatusOr<Checkpoint> DecodeCheckpoint(absl::string_view bytes) {
+  Header header{};
+  if (bytes.size() >= sizeof(header)) std::memcpy(&header, bytes.data(), sizeof(header));
+  if (header.magic != kMagic || header.rows < 1 || header.dim < 1) {
+    return Error(absl::StatusCode::kDataLoss, "CHECKPOINT_DAMAGED",
+                 absl::StrCat("the checkpoint of ", bytes.size(),
+                              " bytes is not one of this version; start the training again"));
+  }
+  bytes.remove_prefix(sizeof(header));
+  return Checkpoint{header.rows, header.dim, header.seconds, std::string(bytes)};
+}
+
+}  // namespace recsae::trainer

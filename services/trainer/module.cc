@@ -1,0 +1,35 @@
+#include "services/trainer/module.h"
+
+#include <google/protobuf/any.pb.h>
+#include <grpcpp/impl/service_type.h>
+
+#include "common/jobs/job_runner.h"
+#include "common/server/metrics.h"
+#include "services/trainer/probe_source.h"
+#include "services/trainer/store_publisher.h"
+#include "services/trainer/train_job.h"
+#include "services/trainer/trainer_service.h"
+
+namespace recsae::trainer {
+
+TrainerModule::TrainerModule() = default;
+TrainerModule::~TrainerModule() = default;
+
+absl::Status TrainerModule::Open(const ModuleContext& context) {
+  source_ = MakeProbeSource(context.peers[0]);
+  publisher_ = MakeStorePublisher(context.peers[1]);
+  TrainJobEnvironment environment;
+  environment.source = source_.get();
+  environment.publisher = publisher_.get();
+  environment.count_rows = [rows = context.metrics->GetCounter("recsae_trainer_rows_total",
+                                                               "Rows that SAEs were trained on.")](
+                               int64_t count) { rows.Increment(static_cast<double>(count)); };
+  context.jobs->Register(kTrainSaeKind,
+                         [environment](JobContext& job) { return RunTrainJob(environment, job); });
+  service_ = MakeTrainerService(*context.jobs, context.peers[0], context.peers[1]);
+  return absl::OkStatus();
+}
+
+std::vector<grpc::Service*> TrainerModule::services() { return {service_.get()}; }
+
+}  // namespace recsae::trainer

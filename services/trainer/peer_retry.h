@@ -1,0 +1,22 @@
+// How long a job keeps trying a peer that cannot be reached.
+#ifndef RECSAE_SERVICES_TRAINER_PEER_RETRY_H_
+#define RECSAE_SERVICES_TRAINER_PEER_RETRY_H_
+
+#include <functional>
+#include <utility>
+
+#include "common/client/retry.h"
+
+namespace recsae::trainer {
+
+// About a minute in all: long enough for a peer to be restarted.
+inline RetryOptions PeerRetry(std::function<bool()> cancelled) {
+  RetryOptions options;
+  options.attempts = 20;
+  options.cancelled = std::move(cancelled);
+  return options;
+}
+
+}  // namespace recsae::trainer
+
+#endif  // RECSAE_SERVICES_TRAINER_PEER_RETRY_H_

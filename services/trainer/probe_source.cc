@@ -1,0 +1,151 @@
+#include "services/trainer/probe_source.h"
+
+#include <grpcpp/client_context.h>
+#include <grpcpp/support/sync_stream.h>
+
+#include <mutex>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "common/client/peer.h"
+#include "common/client/retry.h"
+#include "common/status/status.h"
+#include "common/tensor/tensor.h"
+#include "recsae/probe/v1/probe.grpc.pb.h"
+#include "services/trainer/peer_retry.h"
+
+namespace recsae::trainer {
+namespace {
+
+using ProbeStub = PeerStub<probe::v1::Probe>;
+
+class ProbeReader : public ActivationReader {
+ public:
+  ProbeReader(ProbeStub& probe, const std::string& capture, int dim, const ReadOrder& order)
+      : probe_(probe), dim_(dim) {
+    request_.set_capture(capture);
+    request_.set_row_limit(order.row_limit);
+    request_.set_start_row(order.start_row);
+    if (order.shuffle.has_value()) {
+      request_.mutable_shuffle()->set_seed(order.shuffle->seed);
+      request_.mutable_shuffle()->set_epoch(order.shuffle->epoch);
+    }
+    request_.mutable_read_mask()->add_paths("activations");
+  }
+
+  ~ProbeReader() override {
+    if (call_ == nullptr) return;
+    call_->context.TryCancel();
+    Finish().IgnoreError();
+  }
+
+  absl::StatusOr<std::vector<float>> Next() override {
+    std::vector<float> rows;
+    RECSAE_RETURN_IF_ERROR(
+        Retry(PeerRetry([this] { return IsCancelled(); }), [&] { return ReadOnce(rows); }));
+    return rows;
+  }
+
+  void Cancel() override {
+    const std::lock_guard lock(mutex_);
+    cancelled_ = true;
+    if (call_ != nullptr) call_->context.TryCancel();
+  }
+
+ private:
+  struct Call {
+    grpc::ClientContext context;
+    std::unique_ptr<grpc::ClientReader<probe::v1::ActivationBatch>> reader;
+  };
+
+  bool IsCancelled() {
+    const std::lock_guard lock(mutex_);
+    return cancelled_;
+  }
+
+  absl::Status Open() {
+    auto call = std::make_unique<Call>();
+    const std::lock_guard lock(mutex_);
+    if (cancelled_) {
+      return Error(absl::StatusCode::kCancelled, "READ_CANCELLED",
+                   "reading activations was cancelled");
+    }
+    call->reader = probe_->ReadActivations(&call->context, request_);
+    call_ = std::move(call);
+    return absl::OkStatus();
+  }
+
+  // Ends the call and gives its status.
+  absl::Status Finish() {
+    const absl::Status status = probe_.peer().FromGrpc(call_->reader->Finish());
+    const std::lock_guard lock(mutex_);
+    call_.reset();
+    return status;
+  }
+
+  // One message, or nothing at the end of the pass. After an error the next call opens a new stream
+  // at the row that is due.
+  absl::Status ReadOnce(std::vector<float>& rows) {
+    if (ended_) return absl::OkStatus();
+    if (call_ == nullptr) RECSAE_RETURN_IF_ERROR(Open());
+    if (!call_->reader->Read(&batch_)) {
+      const absl::Status status = Finish();
+      ended_ = status.ok();
+      return status;
+    }
+    RECSAE_ASSIGN_OR_RETURN(const MatrixView matrix,
+                            ReadMatrix(batch_.activations(), "activations", kAnySize, dim_));
+    if (batch_.start_row() != request_.start_row() || matrix.rows == 0) {
+      return Error(
+          absl::StatusCode::kInternal, "ROWS_OUT_OF_ORDER",
+          absl::StrCat("the probe sent ", matrix.rows, " rows from row ", batch_.start_row(),
+                       " of ", request_.capture(), ", expected row ", request_.start_row()));
+    }
+    request_.set_start_row(request_.start_row() + matrix.rows);
+    rows.assign(matrix.flat().begin(), matrix.flat().end());
+    return absl::OkStatus();
+  }
+
+  ProbeStub& probe_;
+  const int dim_;
+  probe::v1::ReadActivationsRequest request_;  // start_row: the row that is due
+  probe::v1::ActivationBatch batch_;
+  bool ended_ = false;
+  std::mutex mutex_;
+  bool cancelled_ = false;
+  std::unique_ptr<Call> call_;  // replaced under the mutex, for Cancel
+};
+
+class ProbeSource : public ActivationSource {
+ public:
+  explicit ProbeSource(std::shared_ptr<Peer> probe) : probe_(std::move(probe)) {}
+
+  absl::StatusOr<CaptureInfo> Describe(const std::string& capture,
+                                       const std::function<bool()>& cancelled) override {
+    probe::v1::GetCaptureRequest request;
+    request.set_name(capture);
+    probe::v1::Capture response;
+    RECSAE_RETURN_IF_ERROR(Retry(PeerRetry(cancelled), [&] {
+      grpc::ClientContext context;
+      SetDeadline(context, absl::Seconds(10));
+      return probe_.peer().FromGrpc(probe_->GetCapture(&context, request, &response));
+    }));
+    return CaptureInfo{response.rows(), response.dim()};
+  }
+
+  std::unique_ptr<ActivationReader> Read(const std::string& capture, int dim,
+                                         const ReadOrder& order) override {
+    return std::make_unique<ProbeReader>(probe_, capture, dim, order);
+  }
+
+ private:
+  ProbeStub probe_;
+};
+
+}  // namespace
+
+std::unique_ptr<ActivationSource> MakeProbeSource(std::shared_ptr<Peer> probe) {
+  return std::make_unique<ProbeSource>(std::move(probe));
+}
+
+}  // namespace recsae::trainer

@@ -1,0 +1,50 @@
+// The "train-sae" job: capture in, published SAE out.
+#ifndef RECSAE_SERVICES_TRAINER_TRAIN_JOB_H_
+#define RECSAE_SERVICES_TRAINER_TRAIN_JOB_H_
+
+#include <functional>
+
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+
+namespace google::protobuf {
+class Any;
+}  // namespace google::protobuf
+
+namespace recsae {
+class JobContext;
+}  // namespace recsae
+
+namespace recsae::trainer {
+
+class ActivationSource;
+class SaePublisher;
+
+inline constexpr char kTrainSaeKind[] = "train-sae";
+
+// What the job works with; all of it outlives the job.
+struct TrainJobEnvironment {
+  ActivationSource* source = nullptr;
+  SaePublisher* publisher = nullptr;
+  // Called with the rows of each step.
+  std::function<void(int64_t)> count_rows = [](int64_t) {};
+};
+
+// Runs a job whose spec is a TrainSaeRequest, from its checkpoint if there is one, and returns a
+// TrainSaeResult. The same request on the same rows gives the same weights to the bit, however
+// often the job was stopped in between. Fails with
+//   NOT_FOUND            CAPTURE_NOT_FOUND
+//   FAILED_PRECONDITION  CAPTURE_EMPTY, CAPTURE_CONSTANT (no variance)
+//   INVALID_ARGUMENT     INVALID_REQUEST    the configuration does not fit the capture
+//   ALREADY_EXISTS       SAE_EXISTS
+//   UNAVAILABLE          PEER_UNAVAILABLE   after some time of retries
+//   INTERNAL             TRAINING_DIVERGED  the loss is no longer finite
+absl::StatusOr<google::protobuf::Any> RunTrainJob(const TrainJobEnvironment& environment,
+                                                  JobContext& job);
+
+// FAILED_PRECONDITION (reason CAPTURE_EMPTY).
+absl::Status CaptureEmpty(absl::string_view capture);
+
+}  // namespace recsae::trainer
+
+#endif  // RECSAE_SERVICES_TRAINER_TRAIN_JOB_H_

@@ -1,0 +1,115 @@
+#include "services/trainer/trainer_service.h"
+
+#include <google/protobuf/any.pb.h>
+#include <grpcpp/client_context.h>
+#include <grpcpp/server_context.h>
+
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "common/client/peer.h"
+#include "common/client/retry.h"
+#include "common/jobs/job_runner.h"
+#include "common/names/names.h"
+#include "common/server/guard.h"
+#include "common/status/status.h"
+#include "recsae/concept_store/v1/concept_store.grpc.pb.h"
+#include "recsae/probe/v1/probe.grpc.pb.h"
+#include "recsae/trainer/v1/trainer.grpc.pb.h"
+#include "services/trainer/train_job.h"
+#include "services/trainer/training_config.h"
+
+namespace recsae::trainer {
+namespace {
+
+// For a caller that sets no deadline of its own.
+constexpr absl::Duration kPeerTimeout = absl::Seconds(10);
+
+class TrainerService : public v1::Trainer::Service {
+ public:
+  TrainerService(JobRunner& jobs, std::shared_ptr<Peer> probe, std::shared_ptr<Peer> store)
+      : jobs_(jobs), probe_(std::move(probe)), store_(std::move(store)) {}
+
+  grpc::Status TrainSae(grpc::ServerContext* context, const v1::TrainSaeRequest* request,
+                        jobs::v1::Job* response) override {
+    return Guard(context, [&]() -> absl::Status {
+      RECSAE_RETURN_IF_ERROR(CheckRequest(*request));
+      google::protobuf::Any spec;
+      spec.PackFrom(*request);
+      RECSAE_ASSIGN_OR_RETURN(
+          *response, jobs_.Submit(kTrainSaeKind, absl::StrCat("saes/", request->sae_id()), spec,
+                                  request->request_id(), [&]() -> absl::Status {
+                                    RECSAE_RETURN_IF_ERROR(CheckCapture(*context, *request));
+                                    return CheckNameIsFree(*context, *request);
+                                  }));
+      return absl::OkStatus();
+    });
+  }
+
+  grpc::Status ResolveConfig(grpc::ServerContext* context, const v1::ResolveConfigRequest* request,
+                             v1::TrainingConfig* response) override {
+    return Guard(context, [&]() -> absl::Status {
+      BadRequest bad;
+      const int dim = request->activation_dim();
+      if (dim < 1) bad.Add("activation_dim", absl::StrCat("must be at least 1, is ", dim));
+      *response = FillIn(request->config(), dim < 1 ? kUnknownDim : dim, bad);
+      return bad.ToStatus();
+    });
+  }
+
+ private:
+  // What can be said without asking anyone.
+  static absl::Status CheckRequest(const v1::TrainSaeRequest& request) {
+    BadRequest bad;
+    bad.Add("sae_id", ValidateId(request.sae_id(), "sae_id"));
+    bad.Add("capture",
+            ParseName(request.capture(), "recommenders/{recommender}/captures/{capture}").status());
+    FillIn(request.config(), kUnknownDim, bad);
+    return bad.ToStatus();
+  }
+
+  absl::Status CheckCapture(const grpc::ServerContext& context,
+                            const v1::TrainSaeRequest& request) {
+    const auto peer_context = grpc::ClientContext::FromServerContext(context);
+    SetDeadline(*peer_context, kPeerTimeout);
+    probe::v1::GetCaptureRequest get;
+    get.set_name(request.capture());
+    probe::v1::Capture capture;
+    RECSAE_RETURN_IF_ERROR(
+        probe_.peer().FromGrpc(probe_->GetCapture(peer_context.get(), get, &capture)));
+    if (capture.rows() == 0) return CaptureEmpty(request.capture());
+    BadRequest bad;
+    FillIn(request.config(), capture.dim(), bad);
+    return bad.ToStatus();
+  }
+
+  absl::Status CheckNameIsFree(const grpc::ServerContext& context,
+                               const v1::TrainSaeRequest& request) {
+    const auto peer_context = grpc::ClientContext::FromServerContext(context);
+    SetDeadline(*peer_context, kPeerTimeout);
+    concept_store::v1::GetSaeRequest get;
+    get.set_name(absl::StrCat("saes/", request.sae_id()));
+    concept_store::v1::Sae sae;
+    const absl::Status status =
+        store_.peer().FromGrpc(store_->GetSae(peer_context.get(), get, &sae));
+    if (absl::IsNotFound(status)) return absl::OkStatus();
+    RECSAE_RETURN_IF_ERROR(status);
+    return Error(absl::StatusCode::kAlreadyExists, "SAE_EXISTS",
+                 absl::StrCat(get.name(), " is there already and never changes; choose another ",
+                              "sae_id or delete it"),
+                 {{"sae", get.name()}});
+  }
+
+  JobRunner& jobs_;
+  PeerStub<probe::v1::Probe> probe_;
+  PeerStub<concept_store::v1::ConceptStore> store_;
+};
+
+}  // namespace
+
+std::unique_ptr<grpc::Service> MakeTrainerService(JobRunner& jobs, std::shared_ptr<Peer> probe,
+                                                  std::shared_ptr<Peer> store) {
+  return std::make_unique<TrainerService>(jobs, std::move(probe), std::move(store));
+}
+
+}  // namespace recsae::trainer

@@ -1,0 +1,336 @@
+#include "common/sae/trainer.h"
+
+#include <gtest/gtest.h>
+
+#include <limits>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "common/sae/kernels.h"
+#include "common/sae/metrics.h"
+#include "common/sae/reference.h"
+#include "tests/unit/common/sae/testing.h"
+
+namespace recsae::sae {
+namespace {
+
+constexpr int kDim = 16;
+constexpr int64_t kRows = 4096;
+
+TrainConfig SmallConfig() {
+  TrainConfig config = DefaultConfig(kDim);
+  config.latents = 64;
+  config.k = 4;
+  config.batch_rows = 256;
+  config.dead_after_rows = 2000;
+  config.learning_rate = 3e-3;
+  return config;
+}
+
+const std::vector<float>& Rows() {
+  static const auto& rows = *new std::vector<float>(PlantedRows(kRows, kDim, 32, 3, 5));
+  return rows;
+}
+
+std::unique_ptr<Trainer> Create(const TrainConfig& config, int threads, int epochs = 20) {
+  absl::StatusOr<std::unique_ptr<Trainer>> trainer =
+      Trainer::Create(config, kDim, kRows * epochs, Rows().data(), kRows, threads);
+  EXPECT_TRUE(trainer.ok()) << trainer.status();
+  return *std::move(trainer);
+}
+
+// Trains from step `begin` to `end`; batches go round and round over the rows.
+StepStats Train(Trainer& trainer, int64_t begin, int64_t end) {
+  const int64_t batch = trainer.config().batch_rows;
+  StepStats stats;
+  for (int64_t step = begin; step < end; ++step) {
+    const int64_t first = (step * batch) % kRows;
+    const int64_t n = std::min(batch, kRows - first);
+    absl::StatusOr<StepStats> result = trainer.Step(&Rows()[first * kDim], n);
+    EXPECT_TRUE(result.ok()) << result.status();
+    stats = *result;
+  }
+  return stats;
+}
+
+ReconstructionMetrics Evaluate(const Trainer& trainer) {
+  MetricsAccumulator accumulator(kDim, trainer.weights().latents);
+  const absl::StatusOr<SaeModel> model = SaeModel::Create(trainer.weights());
+  EXPECT_TRUE(model.ok()) << model.status();
+  accumulator.Add(*model, Rows().data(), kRows);
+  return accumulator.Result();
+}
+
+bool SameWeights(const Trainer& a, const Trainer& b) {
+  return a.weights().encoder == b.weights().encoder && a.weights().decoder == b.weights().decoder &&
+         a.weights().pre_bias == b.weights().pre_bias &&
+         a.weights().encoder_bias == b.weights().encoder_bias;
+}
+
+TEST(TrainerTest, LearnsPlantedDirections) {
+  const std::unique_ptr<Trainer> trainer = Create(SmallConfig(), 1);
+  const double before = Evaluate(*trainer).fvu;
+  Train(*trainer, 0, trainer->total_steps());
+  const ReconstructionMetrics after = Evaluate(*trainer);
+  EXPECT_LT(after.fvu, 0.15);
+  EXPECT_LT(after.fvu, before / 4);
+  EXPECT_LE(after.l0, 4.0);
+  EXPECT_LT(after.dead_fraction, 0.2);
+}
+
+TEST(TrainerTest, PaperPresetLearns) {
+  TrainConfig config = PaperConfig(kDim);
+  config.latents = 64;
+  config.k = 4;
+  config.learning_rate = 1e-3;
+  const std::unique_ptr<Trainer> trainer = Create(config, 1, 3);
+  const double before = Evaluate(*trainer).fvu;
+  Train(*trainer, 0, trainer->total_steps());
+  EXPECT_LT(Evaluate(*trainer).fvu, before / 3);
+  EXPECT_DOUBLE_EQ(Evaluate(*trainer).l0, 4.0);
+}
+
+// The batch statistics that Step reports, against the model that it reports on.
+TEST(TrainerTest, StepReportsFvuOfItsBatch) {
+  TrainConfig config = SmallConfig();
+  config.batch_rows = kRows;
+  const std::unique_ptr<Trainer> trainer = Create(config, 2);
+  const ReconstructionMetrics expected = Evaluate(*trainer);
+  const StepStats stats = Train(*trainer, 0, 1);
+  EXPECT_NEAR(stats.fvu, expected.fvu, 1e-4);
+  EXPECT_NEAR(stats.l0, expected.l0, 1e-3);
+}
+
+TEST(TrainerTest, DecoderRowsKeepUnitNorm) {
+  const std::unique_ptr<Trainer> trainer = Create(SmallConfig(), 1);
+  Train(*trainer, 0, 10);
+  for (int j = 0; j < trainer->weights().latents; ++j) {
+    EXPECT_NEAR(SquaredNorm(&trainer->weights().decoder[j * kDim], kDim), 1.0, 1e-5);
+  }
+}
+
+TEST(TrainerTest, SameSeedSameBitsOnAnyNumberOfThreads) {
+  for (int batch : {16, 256, 2048}) {
+    TrainConfig config = SmallConfig();
+    config.batch_rows = batch;
+    const std::unique_ptr<Trainer> one = Create(config, 1);
+    Train(*one, 0, 12);
+    for (int threads : {1, 2, 3}) {
+      const std::unique_ptr<Trainer> other = Create(config, threads);
+      Train(*other, 0, 12);
+      EXPECT_TRUE(SameWeights(*one, *other)) << batch << " rows, " << threads << " threads";
+    }
+  }
+}
+
+TEST(TrainerTest, OtherSeedOtherWeights) {
+  TrainConfig config = SmallConfig();
+  const std::unique_ptr<Trainer> one = Create(config, 1);
+  config.seed = 2;
+  EXPECT_FALSE(SameWeights(*one, *Create(config, 1)));
+}
+
+// Stopped at every kind of moment: at once, in warm-up, once latents are dead, near the end.
+TEST(TrainerTest, ResumedRunIsTheSameToTheBit) {
+  TrainConfig config = SmallConfig();
+  config.encoder_bias = true;
+  config.dead_after_rows = 600;
+  const std::unique_ptr<Trainer> whole = Create(config, 1);
+  const int64_t steps = 120;
+  Train(*whole, 0, steps);
+  for (int64_t stop : {0, 3, 50, 119}) {
+    const std::unique_ptr<Trainer> first = Create(config, 1);
+    Train(*first, 0, stop);
+    const std::string state = first->SaveState();
+    const absl::StatusOr<std::unique_ptr<Trainer>> second = Trainer::Restore(state, 2);
+    ASSERT_TRUE(second.ok()) << second.status();
+    EXPECT_EQ((*second)->config(), first->config());
+    EXPECT_EQ((*second)->steps(), stop);
+    EXPECT_EQ((*second)->dead_latents(), first->dead_latents());
+    EXPECT_EQ((*second)->SaveState(), state);
+    Train(**second, stop, steps);
+    EXPECT_TRUE(SameWeights(*whole, **second)) << "stopped after " << stop;
+    EXPECT_EQ((*second)->SaveState(), whole->SaveState());
+  }
+}
+
+TEST(TrainerTest, DamagedStateIsDataLoss) {
+  const std::unique_ptr<Trainer> trainer = Create(SmallConfig(), 1);
+  const std::string state = trainer->SaveState();
+  const auto code = [](const std::string& bytes) {
+    return Trainer::Restore(bytes, 1).status().code();
+  };
+  EXPECT_EQ(code(""), absl::StatusCode::kDataLoss);
+  EXPECT_EQ(code("not a state"), absl::StatusCode::kDataLoss);
+  EXPECT_EQ(code(state + "x"), absl::StatusCode::kDataLoss);
+  for (size_t length : {size_t{9}, size_t{40}, state.size() / 2, state.size() - 1}) {
+    EXPECT_EQ(code(state.substr(0, length)), absl::StatusCode::kDataLoss) << length;
+  }
+  std::string huge = state;
+  huge[15] = 0x7f;  // dim
+  EXPECT_EQ(code(huge), absl::StatusCode::kDataLoss);
+}
+
+// One step of the engine is one step of Adam on the reference gradient, with the parts that only a
+// whole step has: normalisation, projection, clipping, unit norm.
+TEST(TrainerTest, FirstStepMatchesReference) {
+  TrainConfig config = SmallConfig();
+  config.clip_norm = 0.05;
+  config.warmup_fraction = 0.0;
+  config.decay_fraction = 0.0;
+  config.epsilon = 1e-4;  // well above the rounding of gradients, so that Adam does not amplify it
+  const std::unique_ptr<Trainer> trainer = Create(config, 1);
+  const SaeWeights before = trainer->weights();
+  const int64_t n = 256;
+
+  reference::Problem<double> problem;
+  problem.dim = kDim;
+  problem.latents = before.latents;
+  problem.k = before.k;
+  VarianceAccumulator variance(kDim);
+  for (int64_t r = 0; r < kRows; ++r) variance.Add(&Rows()[r * kDim]);
+  problem.variance = variance.Variance() * before.input_scale * before.input_scale;
+  const auto widen = [](const std::vector<float>& v) {
+    return std::vector<double>(v.begin(), v.end());
+  };
+  const reference::Parameters<double> p = {widen(before.encoder), std::vector<double>(64),
+                                           widen(before.decoder), widen(before.pre_bias)};
+  std::vector<double> x(Rows().begin(), Rows().begin() + n * kDim);
+  for (double& value : x) value *= before.input_scale;
+  reference::Parameters<double> g;
+  reference::Evaluate(problem, p, x.data(), static_cast<int>(n), &g);
+  double squared = 0.0;
+  for (int j = 0; j < 64; ++j) {
+    double along = 0.0;
+    for (int i = 0; i < kDim; ++i) along += g.decoder[j * kDim + i] * p.decoder[j * kDim + i];
+    for (int i = 0; i < kDim; ++i) g.decoder[j * kDim + i] -= along * p.decoder[j * kDim + i];
+  }
+  for (const auto* part : {&g.encoder, &g.decoder, &g.pre_bias}) {
+    for (double value : *part) squared += value * value;
+  }
+  const double norm = std::sqrt(squared);
+  ASSERT_GT(norm, config.clip_norm);
+
+  const StepStats stats = Train(*trainer, 0, 1);
+  EXPECT_NEAR(stats.gradient_norm, norm, 1e-4 * norm);
+  const double clip = config.clip_norm / norm;
+  // The first step of Adam: m̂ = g, v̂ = g².
+  const auto moved = [&](double parameter, double gradient) {
+    return parameter -
+           config.learning_rate * clip * gradient / (std::abs(clip * gradient) + config.epsilon);
+  };
+  for (size_t i = 0; i < p.encoder.size(); ++i) {
+    EXPECT_NEAR(trainer->weights().encoder[i], moved(p.encoder[i], g.encoder[i]), 1e-5);
+  }
+  for (size_t i = 0; i < p.pre_bias.size(); ++i) {
+    EXPECT_NEAR(trainer->weights().pre_bias[i], moved(p.pre_bias[i], g.pre_bias[i]), 1e-5);
+  }
+  for (int j = 0; j < 64; ++j) {
+    std::vector<double> row(kDim);
+    double length = 0.0;
+    for (int i = 0; i < kDim; ++i) {
+      row[i] = moved(p.decoder[j * kDim + i], g.decoder[j * kDim + i]);
+      length += row[i] * row[i];
+    }
+    for (int i = 0; i < kDim; ++i) {
+      EXPECT_NEAR(trainer->weights().decoder[j * kDim + i], row[i] / std::sqrt(length), 1e-5);
+    }
+  }
+}
+
+TEST(TrainerTest, LearningRateRisesHoldsAndFalls) {
+  TrainConfig config = SmallConfig();
+  config.warmup_fraction = 0.1;
+  config.decay_fraction = 0.5;
+  const std::unique_ptr<Trainer> trainer = Create(config, 1, 10);
+  ASSERT_EQ(trainer->total_steps(), 160);
+  std::vector<double> rates;
+  for (int64_t step = 0; step < 160; ++step) {
+    rates.push_back(Train(*trainer, step, step + 1).learning_rate / config.learning_rate);
+  }
+  EXPECT_NEAR(rates[0], 1.0 / 16, 1e-9);
+  EXPECT_NEAR(rates[7], 0.5, 1e-9);
+  EXPECT_NEAR(rates[15], 1.0, 1e-9);
+  EXPECT_NEAR(rates[80], 1.0, 1e-9);
+  EXPECT_NEAR(rates[120], 0.5, 1e-9);
+  EXPECT_NEAR(rates[159], 1.0 / 80, 1e-9);
+}
+
+// Latents that cannot fire are counted dead after dead_after_rows, and the auxiliary loss then
+// turns them towards the error until they fire.
+TEST(TrainerTest, AuxiliaryLossRevivesDeadLatents) {
+  TrainConfig config = SmallConfig();
+  config.latents = 256;
+  config.dead_after_rows = 1024;
+  config.aux_weight = 0.0;
+  const std::unique_ptr<Trainer> without = Create(config, 1);
+  config.aux_weight = 1.0 / 32.0;
+  const std::unique_ptr<Trainer> with = Create(config, 1);
+  Train(*without, 0, without->total_steps());
+  Train(*with, 0, with->total_steps());
+  EXPECT_GT(without->dead_latents(), 0);
+  EXPECT_LT(with->dead_latents(), without->dead_latents());
+}
+
+TEST(TrainerTest, NotFiniteRowsChangeNothing) {
+  const std::unique_ptr<Trainer> trainer = Create(SmallConfig(), 1);
+  Train(*trainer, 0, 3);
+  const std::string before = trainer->SaveState();
+  for (float bad :
+       {std::numeric_limits<float>::quiet_NaN(), std::numeric_limits<float>::infinity()}) {
+    std::vector<float> rows(Rows().begin(), Rows().begin() + 256 * kDim);
+    rows[1000] = bad;
+    EXPECT_EQ(trainer->Step(rows.data(), 256).status().code(), absl::StatusCode::kInvalidArgument);
+    EXPECT_EQ(trainer->SaveState(), before);
+  }
+}
+
+TEST(TrainerTest, RefusesUselessSamples) {
+  const TrainConfig config = SmallConfig();
+  const auto code = [&](const std::vector<float>& sample) {
+    return Trainer::Create(config, kDim, 100, sample.data(),
+                           static_cast<int64_t>(sample.size()) / kDim, 1)
+        .status()
+        .code();
+  };
+  EXPECT_EQ(code({}), absl::StatusCode::kInvalidArgument);
+  EXPECT_EQ(code(std::vector<float>(10 * kDim, 1.0f)), absl::StatusCode::kFailedPrecondition);
+  std::vector<float> bad(10 * kDim, 1.0f);
+  bad[5] = std::numeric_limits<float>::quiet_NaN();
+  EXPECT_EQ(code(bad), absl::StatusCode::kInvalidArgument);
+}
+
+TEST(TrainConfigTest, ListsEveryViolation) {
+  EXPECT_TRUE(FindViolations(DefaultConfig(64)).empty());
+  EXPECT_TRUE(FindViolations(PaperConfig(64)).empty());
+  TrainConfig config;
+  config.latents = 0;
+  config.k = 0;
+  config.learning_rate = std::numeric_limits<double>::quiet_NaN();
+  config.batch_rows = -1;
+  config.warmup_fraction = 0.6;
+  config.decay_fraction = 0.6;
+  std::vector<std::string> fields;
+  for (const ConfigViolation& violation : FindViolations(config)) fields.push_back(violation.field);
+  EXPECT_EQ(fields, (std::vector<std::string>{"latents", "k", "learning_rate", "decay_fraction",
+                                              "batch_rows"}));
+  config = TrainConfig();
+  config.k = config.latents + 1;
+  ASSERT_EQ(FindViolations(config).size(), 1u);
+  EXPECT_EQ(FindViolations(config)[0].field, "k");
+}
+
+TEST(WorkerPoolTest, RunsEveryTaskOnce) {
+  for (int threads : {1, 2, 5}) {
+    WorkerPool pool(threads);
+    for (int tasks : {0, 1, 2, 7, 100}) {
+      std::vector<int> runs(static_cast<size_t>(tasks));
+      pool.Run(tasks, [&](int task) { ++runs[static_cast<size_t>(task)]; });
+      EXPECT_EQ(runs, std::vector<int>(static_cast<size_t>(tasks), 1));
+    }
+  }
+}
+
+}  // namespace
+}  // namespace recsae::sae
