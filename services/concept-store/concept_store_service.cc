@@ -1,0 +1,186 @@
+#include "services/concept-store/concept_store_service.h"
+
+#include <grpcpp/server_context.h>
+
+#include <utility>
+
+#include "common/server/guard.h"
+#include "common/server/metrics.h"
+#include "common/status/status.h"
+#include "recsae/concept_store/v1/concept_store.grpc.pb.h"
+#include "services/concept-store/store.h"
+#include "services/concept-store/watch.h"
+
+namespace recsae::concept_store {
+namespace {
+
+using google::protobuf::Empty;
+using grpc::ServerContext;
+
+// The value of `result` into `response`, or its status.
+template <typename Response>
+absl::Status Answer(absl::StatusOr<Response> result, Response* response) {
+  RECSAE_RETURN_IF_ERROR(result.status());
+  *response = *std::move(result);
+  return absl::OkStatus();
+}
+
+absl::Status MessageOrder(absl::string_view message) {
+  return Error(absl::StatusCode::kInvalidArgument, "STREAM_ORDER_INVALID", message);
+}
+
+struct Gauges {
+  explicit Gauges(MetricsRegistry& metrics)
+      : saes(metrics.GetGauge("recsae_concept_store_saes", "SAEs published.")),
+        concepts(metrics.GetGauge("recsae_concept_store_concepts", "Concepts of all SAEs.")),
+        revision(metrics.GetGauge("recsae_concept_store_revision",
+                                  "Store-wide number of the last change.")),
+        watchers(metrics.GetGauge("recsae_concept_store_watchers", "Open WatchConcepts calls.")) {}
+
+  void Show(const Store& store) const {
+    saes.Set(static_cast<double>(store.saes()));
+    concepts.Set(static_cast<double>(store.concepts()));
+    revision.Set(static_cast<double>(store.revision()));
+  }
+
+  Gauge saes;
+  Gauge concepts;
+  Gauge revision;
+  Gauge watchers;
+};
+
+}  // namespace
+
+// Watches are served by callbacks, so that they take no thread each; the rest by blocking handlers.
+class ConceptStoreService::Rpc final
+    : public v1::ConceptStore::WithCallbackMethod_WatchConcepts<v1::ConceptStore::Service> {
+ public:
+  Rpc(Store& store, MetricsRegistry& metrics)
+      : store_(store), gauges_(metrics), watches_(store, [this](int64_t watchers) {
+          gauges_.watchers.Set(static_cast<double>(watchers));
+        }) {
+    gauges_.Show(store_);
+    gauges_.watchers.Set(0);
+    store_.SetWriteCallback([this] {
+      gauges_.Show(store_);
+      watches_.Notify();
+    });
+  }
+  ~Rpc() override {
+    store_.SetWriteCallback([] {});
+  }
+
+  void Drain() { watches_.Drain(); }
+
+  grpc::Status PublishSae(ServerContext* context, grpc::ServerReader<v1::PublishSaeRequest>* reader,
+                          v1::Sae* response) override {
+    return Guard(context, [&]() -> absl::Status {
+      v1::PublishSaeRequest message;
+      if (!reader->Read(&message) || !message.has_header()) {
+        return MessageOrder("the first message must be `header`");
+      }
+      RECSAE_ASSIGN_OR_RETURN(const auto upload, store_.BeginPublish(message.header()));
+      while (reader->Read(&message)) {
+        RECSAE_RETURN_IF_ERROR(CheckAlive(context));
+        if (!message.has_weights()) {
+          return MessageOrder("every message after the first must be `weights`");
+        }
+        RECSAE_RETURN_IF_ERROR(upload->Add(message.weights()));
+      }
+      // A broken stream ends like a whole one.
+      RECSAE_RETURN_IF_ERROR(CheckAlive(context));
+      return Answer(upload->Finish(), response);
+    });
+  }
+
+  grpc::Status GetSae(ServerContext* context, const v1::GetSaeRequest* request,
+                      v1::Sae* response) override {
+    return Guard(context, [&] { return Answer(store_.GetSae(request->name()), response); });
+  }
+
+  grpc::Status ListSaes(ServerContext* context, const v1::ListSaesRequest* request,
+                        v1::ListSaesResponse* response) override {
+    return Guard(context, [&] { return Answer(store_.ListSaes(*request), response); });
+  }
+
+  grpc::Status DeleteSae(ServerContext* context, const v1::DeleteSaeRequest* request,
+                         Empty* /*response*/) override {
+    return Guard(context, [&] { return store_.DeleteSae(*request); });
+  }
+
+  grpc::Status ReadSaeWeights(ServerContext* context, const v1::ReadSaeWeightsRequest* request,
+                              grpc::ServerWriter<v1::SaeWeights>* writer) override {
+    return Guard(context, [&]() -> absl::Status {
+      RECSAE_ASSIGN_OR_RETURN(const auto weights, store_.ReadWeights(request->name()));
+      v1::SaeWeights piece;
+      while (true) {
+        RECSAE_ASSIGN_OR_RETURN(const bool more, weights->Next(&piece));
+        if (!more) return absl::OkStatus();
+        if (!writer->Write(piece)) return absl::CancelledError("the caller is gone");
+      }
+    });
+  }
+
+  grpc::Status CreateConcept(ServerContext* context, const v1::CreateConceptRequest* request,
+                             v1::Concept* response) override {
+    return Guard(context, [&] { return Answer(store_.CreateConcept(*request), response); });
+  }
+
+  grpc::Status BatchUpsertConcepts(ServerContext* context,
+                                   const v1::BatchUpsertConceptsRequest* request,
+                                   v1::BatchUpsertConceptsResponse* response) override {
+    return Guard(context, [&] { return Answer(store_.BatchUpsertConcepts(*request), response); });
+  }
+
+  grpc::Status GetConcept(ServerContext* context, const v1::GetConceptRequest* request,
+                          v1::Concept* response) override {
+    return Guard(context, [&] { return Answer(store_.GetConcept(request->name()), response); });
+  }
+
+  grpc::Status ListConcepts(ServerContext* context, const v1::ListConceptsRequest* request,
+                            v1::ListConceptsResponse* response) override {
+    return Guard(context, [&] { return Answer(store_.ListConcepts(*request), response); });
+  }
+
+  grpc::Status UpdateConcept(ServerContext* context, const v1::UpdateConceptRequest* request,
+                             v1::Concept* response) override {
+    return Guard(context, [&] { return Answer(store_.UpdateConcept(*request), response); });
+  }
+
+  grpc::Status DeleteConcept(ServerContext* context, const v1::DeleteConceptRequest* request,
+                             Empty* /*response*/) override {
+    return Guard(context, [&] { return store_.DeleteConcept(*request); });
+  }
+
+  grpc::Status SearchConcepts(ServerContext* context, const v1::SearchConceptsRequest* request,
+                              v1::SearchConceptsResponse* response) override {
+    return Guard(context, [&] { return Answer(store_.SearchConcepts(*request), response); });
+  }
+
+  grpc::Status ListConceptRevisions(ServerContext* context,
+                                    const v1::ListConceptRevisionsRequest* request,
+                                    v1::ListConceptRevisionsResponse* response) override {
+    return Guard(context, [&] { return Answer(store_.ListConceptRevisions(*request), response); });
+  }
+
+  grpc::ServerWriteReactor<v1::ConceptChange>* WatchConcepts(
+      grpc::CallbackServerContext* context, const v1::WatchConceptsRequest* request) override {
+    return watches_.Watch(context, *request);
+  }
+
+ private:
+  Store& store_;
+  const Gauges gauges_;
+  WatchHub watches_;
+};
+
+ConceptStoreService::ConceptStoreService(Store& store, MetricsRegistry& metrics)
+    : rpc_(std::make_unique<Rpc>(store, metrics)) {}
+
+ConceptStoreService::~ConceptStoreService() = default;
+
+grpc::Service* ConceptStoreService::grpc_service() { return rpc_.get(); }
+
+void ConceptStoreService::Drain() { rpc_->Drain(); }
+
+}  // namespace recsae::concept_store

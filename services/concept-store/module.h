@@ -1,0 +1,35 @@
+// The concept-store as a part of a process: its own server, or recsae-standalone.
+#ifndef RECSAE_SERVICES_CONCEPT_STORE_MODULE_H_
+#define RECSAE_SERVICES_CONCEPT_STORE_MODULE_H_
+
+#include <memory>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/strings/string_view.h"
+#include "common/server/module.h"
+
+namespace recsae::concept_store {
+
+class ConceptStoreService;
+class Store;
+
+class ConceptStoreModule : public ServiceModule {
+ public:
+  ConceptStoreModule();
+  ~ConceptStoreModule() override;
+
+  absl::string_view name() const override { return "concept-store"; }
+  absl::Status Open(const ModuleContext& context) override;
+  std::vector<grpc::Service*> services() override;
+  void Drain() override;
+  void Stop() override;
+
+ private:
+  std::unique_ptr<Store> store_;
+  std::unique_ptr<ConceptStoreService> service_;
+};
+
+}  // namespace recsae::concept_store
+
+#endif  // RECSAE_SERVICES_CONCEPT_STORE_MODULE_H_

@@ -1,0 +1,69 @@
+#include "services/concept-store/weights.h"
+
+#include <iterator>
+
+namespace recsae::concept_store {
+
+absl::string_view WeightArrayName(WeightArray array) {
+  switch (array) {
+    case WeightArray::kEncoder:
+      return "W_ENC";
+    case WeightArray::kEncoderBias:
+      return "B_ENC";
+    case WeightArray::kDecoder:
+      return "W_DEC";
+    case WeightArray::kPreBias:
+      return "B_PRE";
+  }
+  return "";
+}
+
+std::optional<WeightArray> ToWeightArray(int number) {
+  for (const WeightArray array : kWeightArrays) {
+    if (static_cast<int>(array) == number) return array;
+  }
+  return std::nullopt;
+}
+
+WeightShape ShapeOf(WeightArray array, int64_t activation_dim, int64_t latents) {
+  switch (array) {
+    case WeightArray::kEncoder:
+    case WeightArray::kDecoder:
+      return {latents, activation_dim, true};
+    case WeightArray::kEncoderBias:
+      return {latents, 1, false};
+    case WeightArray::kPreBias:
+      return {activation_dim, 1, false};
+  }
+  return {};
+}
+
+bool RowCoverage::Add(int64_t start, int64_t count) {
+  int64_t end = start + count;
+  auto next = ranges_.lower_bound(start);
+  if (next != ranges_.end() && next->first < end) return false;
+  if (next != ranges_.begin()) {
+    const auto previous = std::prev(next);
+    if (previous->second > start) return false;
+    if (previous->second == start) {
+      start = previous->first;
+      ranges_.erase(previous);
+    }
+  }
+  if (next != ranges_.end() && next->first == end) {
+    end = next->second;
+    ranges_.erase(next);
+  }
+  ranges_.emplace(start, end);
+  return true;
+}
+
+bool RowCoverage::IsComplete(int64_t rows) const {
+  return ranges_.size() == 1 && ranges_.begin()->first == 0 && ranges_.begin()->second == rows;
+}
+
+int64_t RowCoverage::FirstMissing() const {
+  return ranges_.empty() || ranges_.begin()->first > 0 ? 0 : ranges_.begin()->second;
+}
+
+}  // namespace recsae::concept_store
