@@ -14,7 +14,9 @@ bool Has(const std::string& folder, absl::string_view file) {
   return std::filesystem::exists(absl::StrCat(folder, "/", file), error);
 }
 
-absl::StatusOr<Format> Detect(const std::string& folder) {
+}  // namespace
+
+absl::StatusOr<Format> DetectFormat(const std::string& folder) {
   std::error_code error;
   if (!std::filesystem::is_directory(folder, error)) {
     return Error(absl::StatusCode::kNotFound, "DATASET_NOT_FOUND",
@@ -33,8 +35,6 @@ absl::StatusOr<Format> Detect(const std::string& folder) {
       {{"path", folder}});
 }
 
-}  // namespace
-
 absl::StatusOr<Format> ParseFormat(const std::string& name) {
   if (name.empty() || name == "auto") return Format::kAuto;
   if (name == "ml-1m") return Format::kMl1m;
@@ -49,7 +49,7 @@ absl::StatusOr<Format> ParseFormat(const std::string& name) {
 
 absl::StatusOr<Dataset> ReadDataset(const std::string& folder, Format format) {
   if (format == Format::kAuto) {
-    RECSAE_ASSIGN_OR_RETURN(format, Detect(folder));
+    RECSAE_ASSIGN_OR_RETURN(format, DetectFormat(folder));
   }
   absl::StatusOr<Dataset> dataset = absl::InternalError("no reader");
   switch (format) {

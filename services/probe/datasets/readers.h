@@ -24,6 +24,9 @@ enum class Format { kAuto, kMl1m, kMl100k, kRechorus, kCsv };
 // (INVALID_ARGUMENT, DATASET_FORMAT_UNKNOWN, lists what each format would need).
 absl::StatusOr<Dataset> ReadDataset(const std::string& folder, Format format = Format::kAuto);
 
+// What kAuto takes the folder for, from the files that are there; errors as ReadDataset.
+absl::StatusOr<Format> DetectFormat(const std::string& folder);
+
 // The formats by the names users type: auto, ml-1m, ml-100k, rechorus, csv.
 absl::StatusOr<Format> ParseFormat(const std::string& name);
 
