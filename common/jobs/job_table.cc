@@ -100,7 +100,7 @@ absl::Status JobTable::Change(uint64_t sequence, const std::function<void(JobRec
   if (job.state() == Job::STATE_RUNNING && !job.has_start_time()) SetNow(job.mutable_start_time());
   if (IsFinal(job.state()) && !job.has_end_time()) SetNow(job.mutable_end_time());
   entry.persisted = Clock::now();
-  const absl::Status stored = store_.Save(entry.record, Durability::kSynced);
+  absl::Status stored = store_.Save(entry.record, Durability::kSynced);
   PublishLocked(entry);
   return stored;
 }

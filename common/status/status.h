@@ -77,14 +77,14 @@ class BadRequest {
   } while (false)
 
 // Assigns the value of `expr` (an absl::StatusOr) to `lhs`, which may be a declaration, or returns
-// its status. An `expr` or `lhs` with commas outside parentheses works for `expr` only.
+// its status. Commas outside parentheses may stand in `expr` only.
 #define RECSAE_ASSIGN_OR_RETURN(lhs, ...) \
   RECSAE_ASSIGN_OR_RETURN_IMPL_(RECSAE_CONCAT_(recsae_status_or_, __LINE__), lhs, (__VA_ARGS__))
 
-#define RECSAE_ASSIGN_OR_RETURN_IMPL_(tmp, lhs, expr) \
-  auto tmp = expr;                                    \
-  if (!tmp.ok()) return std::move(tmp).status();      \
-  lhs = std::move(tmp).value()
+#define RECSAE_ASSIGN_OR_RETURN_IMPL_(tmp, lhs, expr)                                     \
+  auto tmp = expr;                               /* NOLINT(bugprone-macro-parentheses) */ \
+  if (!tmp.ok()) return std::move(tmp).status(); /* NOLINT(bugprone-macro-parentheses) */ \
+  lhs = std::move(tmp).value()                   /* NOLINT(bugprone-macro-parentheses) */
 
 #define RECSAE_CONCAT_(a, b) RECSAE_CONCAT_IMPL_(a, b)
 #define RECSAE_CONCAT_IMPL_(a, b) a##b
