@@ -79,9 +79,9 @@ struct FlagSet::Impl {
   CLI::App app;
 };
 
-FlagSet::FlagSet(std::string program, std::string description, std::string examples,
-                 std::string version)
-    : impl_(std::make_unique<Impl>(std::move(description))) {
+FlagSet::FlagSet(const std::string& program, const std::string& description,
+                 const std::string& examples, const std::string& version)
+    : impl_(std::make_unique<Impl>(description)) {
   impl_->program = program;
   CLI::App& app = impl_->app;
   app.name(program);

@@ -24,7 +24,8 @@ class FlagSet {
  public:
   // `program` and `description` open --help and `examples` closes it. Adds --help, --version (which
   // prints `version`) and --config FILE.
-  FlagSet(std::string program, std::string description, std::string examples, std::string version);
+  FlagSet(const std::string& program, const std::string& description, const std::string& examples,
+          const std::string& version);
   ~FlagSet();
   FlagSet(const FlagSet&) = delete;
   FlagSet& operator=(const FlagSet&) = delete;
