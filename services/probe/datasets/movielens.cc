@@ -1,5 +1,8 @@
 // Reads MovieLens-1M and MovieLens-100K in their published layouts.
-#include "absl/strings/numbers.h"
+#include <array>
+#include <string>
+#include <vector>
+
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "common/status/status.h"
@@ -62,33 +65,26 @@ absl::StatusOr<Dataset> Finish(const std::string& folder, MovieLens ml) {
   return std::move(ml.dataset);
 }
 
-// u.genre: name|number, in the order of the flags of u.item.
-absl::Status ReadGenres(const std::string& path, Malformed* malformed,
-                        std::vector<std::string>* genres) {
-  return ReadLines(path, malformed, [&](absl::string_view line) -> std::string {
-    const std::vector<absl::string_view> fields = absl::StrSplit(line, '|');
-    if (fields.size() != 2) return absl::StrCat("has ", fields.size(), " fields, not 2");
-    genres->emplace_back(fields[0]);
-    return "";
-  });
-}
+// The flags of u.item in their order, as the data set's README gives them. (u.genre says the same,
+// but copies of it are about that are cut off.)
+constexpr std::array<absl::string_view, 19> kGenres100k = {
+    "unknown",     "Action", "Adventure", "Animation", "Children's", "Comedy",  "Crime",
+    "Documentary", "Drama",  "Fantasy",   "Film-Noir", "Horror",     "Musical", "Mystery",
+    "Romance",     "Sci-Fi", "Thriller",  "War",       "Western"};
 
 // u.item: id|title|release|video release|URL|one 0/1 flag for each genre.
-std::string ParseMovie100k(absl::string_view line, const std::vector<std::string>& genres,
-                           MovieLens* ml) {
+std::string ParseMovie100k(absl::string_view line, MovieLens* ml) {
   constexpr size_t kFlags = 5;
   const std::vector<absl::string_view> fields = absl::StrSplit(line, '|');
-  if (fields.size() != kFlags + genres.size()) {
-    return absl::StrCat("has ", fields.size(), " fields, not ", kFlags + genres.size());
+  if (fields.size() != kFlags + kGenres100k.size()) {
+    return absl::StrCat("has ", fields.size(), " fields, not ", kFlags + kGenres100k.size());
   }
   if (fields[0].empty()) return "empty movie id";
-  std::string of_movie;
-  for (size_t g = 0; g < genres.size(); ++g) {
-    if (fields[kFlags + g] == "1" && genres[g] != "unknown") {
-      absl::StrAppend(&of_movie, genres[g], "|");
-    }
+  std::string genres;
+  for (size_t g = 1; g < kGenres100k.size(); ++g) {  // not "unknown"
+    if (fields[kFlags + g] == "1") absl::StrAppend(&genres, kGenres100k[g], "|");
   }
-  return AddMovie(fields[0], fields[1], of_movie, ml);
+  return AddMovie(fields[0], fields[1], genres, ml);
 }
 
 }  // namespace
@@ -108,10 +104,8 @@ absl::StatusOr<Dataset> ReadMl1m(const std::string& folder) {
 
 absl::StatusOr<Dataset> ReadMl100k(const std::string& folder) {
   MovieLens ml;
-  std::vector<std::string> genres;
-  RECSAE_RETURN_IF_ERROR(ReadGenres(folder + "/u.genre", &ml.malformed, &genres));
   RECSAE_RETURN_IF_ERROR(ReadLines(folder + "/u.item", &ml.malformed, [&](absl::string_view line) {
-    return ParseMovie100k(line, genres, &ml);
+    return ParseMovie100k(line, &ml);
   }));
   RECSAE_RETURN_IF_ERROR(ReadRatings(folder + "/u.data", "\t", &ml));
   return Finish(folder, std::move(ml));

@@ -26,13 +26,12 @@ absl::StatusOr<Format> DetectFormat(const std::string& folder) {
   if (Has(folder, "u.data")) return Format::kMl100k;
   if (Has(folder, "train.csv")) return Format::kRechorus;
   if (Has(folder, "interactions.csv")) return Format::kCsv;
-  return Error(
-      absl::StatusCode::kInvalidArgument, "DATASET_FORMAT_UNKNOWN",
-      absl::StrCat(folder,
-                   " holds no data set: put there ratings.dat and movies.dat (ml-1m), "
-                   "u.data, u.item and u.genre (ml-100k), train.csv, dev.csv, test.csv and "
-                   "item_meta.csv (rechorus), or interactions.csv and items.csv (csv)"),
-      {{"path", folder}});
+  return Error(absl::StatusCode::kInvalidArgument, "DATASET_FORMAT_UNKNOWN",
+               absl::StrCat(folder,
+                            " holds no data set: put there ratings.dat and movies.dat (ml-1m), "
+                            "u.data and u.item (ml-100k), train.csv, dev.csv, test.csv and "
+                            "item_meta.csv (rechorus), or interactions.csv and items.csv (csv)"),
+               {{"path", folder}});
 }
 
 absl::StatusOr<Format> ParseFormat(const std::string& name) {

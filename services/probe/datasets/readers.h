@@ -52,7 +52,7 @@ absl::Status ReadItemTable(const std::string& path, IdIndex* items, Dataset* dat
 struct PlantedOptions {
   int users = 1000;
   int items = 600;
-  int concepts = 12;    // 1 .. 26
+  int concepts = 12;    // 1 to 1000
   int min_length = 20;  // of a user's sequence, drawn evenly from min to max
   int max_length = 60;
   double stay = 0.95;  // probability that the next item is of the same concept

@@ -1,0 +1,122 @@
+// Finds or fetches a data set.
+#include "services/probe/datasets/locate.h"
+
+#include <unistd.h>
+
+#include <cstdlib>
+#include <filesystem>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "common/status/status.h"
+#include "services/probe/datasets/download.h"
+
+namespace recsae::probe {
+namespace {
+
+namespace fs = std::filesystem;
+
+std::string Env(const char* name) {
+  const char* value = std::getenv(name);
+  return value == nullptr ? "" : value;
+}
+
+absl::Status CheckName(const std::string& name) {
+  const bool valid = !name.empty() && name != "." && name != ".." && name.size() <= 255 &&
+                     name.find('/') == std::string::npos && name.find('\0') == std::string::npos;
+  if (valid) return absl::OkStatus();
+  return Error(absl::StatusCode::kInvalidArgument, "DATASET_NAME_INVALID",
+               absl::StrCat("'", name,
+                            "' is not the name of one folder; give its name alone and the "
+                            "folder around it as --data"),
+               {{"dataset", name}});
+}
+
+bool HasPublisher(const std::string& name) { return name == "ml-1m" || name == "ml-100k"; }
+
+// Removes a path at the end of a scope.
+class Cleanup {
+ public:
+  explicit Cleanup(fs::path path) : path_(std::move(path)) {}
+  ~Cleanup() {
+    std::error_code ignored;
+    fs::remove_all(path_, ignored);
+  }
+  Cleanup(const Cleanup&) = delete;
+  Cleanup& operator=(const Cleanup&) = delete;
+
+ private:
+  fs::path path_;
+};
+
+// Fetches and unpacks beside the final place, then renames: the data set appears whole or not at
+// all.
+absl::Status Fetch(const std::string& name, const LocateOptions& options) {
+  const fs::path cache = options.cache_dir, final_place = cache / name;
+  std::error_code error;
+  fs::create_directories(cache, error);
+  std::string scratch = (cache / absl::StrCat(".", name, ".XXXXXX")).string();
+  if (error || mkdtemp(scratch.data()) == nullptr) {
+    return Error(absl::StatusCode::kFailedPrecondition, "CACHE_NOT_WRITABLE",
+                 absl::StrCat("cannot write to ", options.cache_dir),
+                 {{"path", options.cache_dir}});
+  }
+  const Cleanup remove_scratch(scratch);
+  const std::string archive = scratch + "/archive.zip", unpacked = scratch + "/unpacked";
+  RECSAE_RETURN_IF_ERROR(Download(absl::StrCat(options.base_url, "/", name, ".zip"), archive,
+                                  options.connect_timeout_seconds, options.progress));
+  RECSAE_RETURN_IF_ERROR(Unpack(archive, unpacked));
+  fs::rename(fs::path(unpacked) / name, final_place, error);
+  // Another process may have put it there in the meantime: just as good.
+  if (!error || fs::is_directory(final_place)) return absl::OkStatus();
+  return Error(absl::StatusCode::kDataLoss, "DOWNLOAD_CORRUPT",
+               absl::StrCat(options.base_url, "/", name, ".zip does not hold a folder ", name),
+               {{"dataset", name}});
+}
+
+}  // namespace
+
+LocateOptions DefaultLocateOptions(std::vector<std::string> data_dirs) {
+  LocateOptions options;
+  options.data_dirs = std::move(data_dirs);
+  options.env_dir = Env("RECSAE_DATA_DIR");
+  const std::string xdg = Env("XDG_CACHE_HOME"), home = Env("HOME");
+  if (!xdg.empty()) {
+    options.cache_dir = xdg + "/recsae";
+  } else if (!home.empty()) {
+    options.cache_dir = home + "/.cache/recsae";
+  }
+  options.base_url = "https://files.grouplens.org/datasets/movielens";
+  return options;
+}
+
+absl::StatusOr<std::string> LocateDataset(const std::string& name, const LocateOptions& options) {
+  RECSAE_RETURN_IF_ERROR(CheckName(name));
+  std::vector<std::string> dirs = options.data_dirs;
+  if (!options.env_dir.empty()) dirs.push_back(options.env_dir);
+  if (!options.cache_dir.empty()) dirs.push_back(options.cache_dir);
+  std::vector<std::string> looked;
+  for (const std::string& dir : dirs) {
+    const std::string folder = (fs::path(dir) / name).string();
+    std::error_code error;
+    if (fs::is_directory(folder, error)) return folder;
+    looked.push_back(folder);
+  }
+  std::string tried;
+  if (HasPublisher(name) && !options.base_url.empty() && !options.cache_dir.empty()) {
+    const absl::Status fetched = Fetch(name, options);
+    if (fetched.ok()) return (fs::path(options.cache_dir) / name).string();
+    if (absl::IsCancelled(fetched)) return fetched;
+    tried = absl::StrCat("; the download failed: ", std::string(fetched.message()));
+  }
+  return Error(
+      absl::StatusCode::kNotFound, "DATASET_NOT_FOUND",
+      absl::StrCat("data set ", name, " is not there: looked for ", absl::StrJoin(looked, ", "),
+                   tried,
+                   ". Put its folder into one of these, name the folder around it with --data "
+                   "or RECSAE_DATA_DIR, or use the generated data set"),
+      {{"dataset", name}, {"looked", absl::StrJoin(looked, ":")}});
+}
+
+}  // namespace recsae::probe

@@ -1,0 +1,83 @@
+// The generated data set is what its description promises.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <set>
+
+#include "absl/strings/match.h"
+#include "common/status/status.h"
+#include "services/probe/datasets/readers.h"
+
+namespace recsae::probe {
+namespace {
+
+TEST(PlantedTest, SameSeedSameData) {
+  const auto a = GeneratePlanted({.users = 50, .seed = 3});
+  const auto b = GeneratePlanted({.users = 50, .seed = 3});
+  const auto c = GeneratePlanted({.users = 50, .seed = 4});
+  ASSERT_TRUE(a.ok() && b.ok() && c.ok());
+  EXPECT_EQ(a->sequences, b->sequences);
+  EXPECT_EQ(a->concept_names, b->concept_names);
+  EXPECT_NE(a->sequences, c->sequences);
+}
+
+TEST(PlantedTest, ConceptNameIsInTitleAndAttribute) {
+  const auto dataset = GeneratePlanted({});
+  ASSERT_TRUE(dataset.ok()) << dataset.status();
+  const std::set<std::string> names(dataset->concept_names.begin(), dataset->concept_names.end());
+  EXPECT_EQ(names.size(), 12);
+  for (size_t i = 0; i < dataset->items.size(); ++i) {
+    const std::string& name = dataset->concept_names[dataset->item_concept[i]];
+    EXPECT_TRUE(absl::StrContains(dataset->items[i].title, name));
+    EXPECT_THAT(dataset->items[i].attributes, testing::Contains(Attribute{"concept", name}));
+  }
+}
+
+TEST(PlantedTest, SequencesStayInAConceptAndNeverRepeat) {
+  const PlantedOptions options{.users = 300, .stay = 0.9};
+  const auto dataset = GeneratePlanted(options);
+  ASSERT_TRUE(dataset.ok()) << dataset.status();
+  double steps = 0, stayed = 0;
+  for (const auto& sequence : dataset->sequences) {
+    EXPECT_GE(sequence.size(), static_cast<size_t>(options.min_length));
+    EXPECT_LE(sequence.size(), static_cast<size_t>(options.max_length));
+    EXPECT_EQ(std::set<int32_t>(sequence.begin(), sequence.end()).size(), sequence.size());
+    for (size_t i = 1; i < sequence.size(); ++i) {
+      ++steps;
+      stayed += dataset->item_concept[sequence[i]] == dataset->item_concept[sequence[i - 1]];
+    }
+  }
+  // A switch may land on the same concept, and an exhausted concept is left early.
+  EXPECT_NEAR(stayed / steps, 0.9, 0.02);
+}
+
+TEST(PlantedTest, PopularityIsSkewed) {
+  const auto dataset = GeneratePlanted({.users = 500});
+  ASSERT_TRUE(dataset.ok()) << dataset.status();
+  std::vector<int> count(dataset->items.size());
+  for (const auto& sequence : dataset->sequences) {
+    for (const int32_t item : sequence) ++count[item];
+  }
+  int first = 0, last = 0;  // the concepts' most and least popular items
+  for (int c = 0; c < 12; ++c) first += count[c], last += count[count.size() - 1 - c];
+  EXPECT_GT(first, 2 * last);
+}
+
+TEST(PlantedTest, OptionsOutOfRangeAreNamed) {
+  const std::pair<PlantedOptions, std::string> cases[] = {
+      {{.users = 0}, "users"},
+      {{.concepts = 0}, "concepts"},
+      {{.items = 20}, "items"},
+      {{.min_length = 2}, "min_length"},
+      {{.max_length = 10}, "max_length"},
+      {{.stay = 1.5}, "stay"},
+      {{.popularity_skew = -1}, "popularity_skew"}};
+  for (const auto& [options, name] : cases) {
+    const auto dataset = GeneratePlanted(options);
+    EXPECT_EQ(Reason(dataset.status()), "PLANTED_OPTIONS_INVALID") << name;
+    EXPECT_THAT(Metadata(dataset.status()), testing::Contains(testing::Pair("name", name)));
+  }
+}
+
+}  // namespace
+}  // namespace recsae::probe
