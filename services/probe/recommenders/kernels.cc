@@ -91,14 +91,22 @@ double SoftmaxGradient(float* scores, int64_t n, int64_t target, float scale) {
 
 RECSAE_MULTIVERSION
 void FillDropoutMask(uint64_t seed, uint32_t drop, float scale, int64_t n, float* mask) {
-  for (int64_t i = 0; i < n; i += 4) {
-    uint64_t z = seed + (static_cast<uint64_t>(i) / 4 + 1) * 0x9E3779B97F4A7C15ULL;
-    z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9ULL;
-    z = (z ^ (z >> 27)) * 0x94D049BB133111EBULL;
-    z ^= z >> 31;
-    const int64_t count = std::min<int64_t>(4, n - i);
-    for (int64_t j = 0; j < count; ++j) {
-      mask[i + j] = ((z >> (16 * j)) & 0xFFFF) < drop ? 0.0f : scale;
+  // Each draw serves four elements, 16 bits each; a block of draws fills four runs of its length.
+  constexpr int64_t kDraws = 64;
+  for (int64_t block = 0; block < n; block += 4 * kDraws) {
+    uint64_t draws[kDraws];
+    for (int64_t j = 0; j < kDraws; ++j) {
+      uint64_t z = seed + (static_cast<uint64_t>(block) + j + 1) * 0x9E3779B97F4A7C15ULL;
+      z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9ULL;
+      z = (z ^ (z >> 27)) * 0x94D049BB133111EBULL;
+      draws[j] = z ^ (z >> 31);
+    }
+    for (int64_t run = 0; run < 4; ++run) {
+      const int64_t begin = block + run * kDraws;
+      const int64_t end = std::min(n, begin + kDraws);
+      for (int64_t i = begin; i < end; ++i) {
+        mask[i] = ((draws[i - begin] >> (16 * run)) & 0xFFFF) < drop ? 0.0f : scale;
+      }
     }
   }
 }

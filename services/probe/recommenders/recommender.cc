@@ -5,6 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "common/status/status.h"
+#include "services/probe/recommenders/bprmf.h"
 #include "services/probe/recommenders/kernels.h"
 #include "services/probe/recommenders/sasrec.h"
 #include "services/probe/recommenders/weights.h"
@@ -18,6 +19,14 @@ absl::Status CheckRange(absl::string_view name, T value, T low, T high) {
   return Error(absl::StatusCode::kInvalidArgument, "HYPER_PARAMETER_OUT_OF_RANGE",
                absl::StrCat(name, " is ", value, "; it must be between ", low, " and ", high),
                {{"name", std::string(name)}, {"value", absl::StrCat(value)}});
+}
+
+template <typename Kind>
+absl::StatusOr<std::unique_ptr<Recommender>> Loaded(const RecommenderOptions& options,
+                                                    const NamedTensors& tensors) {
+  auto recommender = std::make_unique<Kind>(options);
+  RECSAE_RETURN_IF_ERROR(recommender->Load(tensors));
+  return recommender;
 }
 
 }  // namespace
@@ -42,7 +51,11 @@ absl::Status CheckOptions(const RecommenderOptions& o) {
   RECSAE_RETURN_IF_ERROR(CheckRange("patience", o.patience, 1, 100000));
   RECSAE_RETURN_IF_ERROR(CheckRange("batch_size", o.batch_size, 1, 1 << 20));
   RECSAE_RETURN_IF_ERROR(CheckRange("threads", o.threads, 0, 1024));
-  if (o.kind != RecommenderKind::kSasrec) return absl::OkStatus();
+  if (o.kind == RecommenderKind::kBprmf) {
+    if (o.loss == Loss::kBpr) return absl::OkStatus();
+    return Error(absl::StatusCode::kInvalidArgument, "HYPER_PARAMETER_OUT_OF_RANGE",
+                 "loss is SOFTMAX; BPRMF is trained with BPR", {{"name", "loss"}});
+  }
   RECSAE_RETURN_IF_ERROR(CheckRange("history", o.history, 1, kMaxLength));
   RECSAE_RETURN_IF_ERROR(CheckRange("layers", o.layers, 1, 16));
   RECSAE_RETURN_IF_ERROR(CheckRange("heads", o.heads, 1, o.dim));
@@ -55,6 +68,7 @@ absl::Status CheckOptions(const RecommenderOptions& o) {
 
 absl::StatusOr<std::unique_ptr<Recommender>> NewRecommender(const RecommenderOptions& options) {
   RECSAE_RETURN_IF_ERROR(CheckOptions(options));
+  if (options.kind == RecommenderKind::kBprmf) return std::make_unique<Bprmf>(options);
   return std::make_unique<Sasrec>(options);
 }
 
@@ -62,9 +76,12 @@ absl::StatusOr<std::unique_ptr<Recommender>> LoadRecommender(absl::string_view b
   RecommenderOptions options;
   NamedTensors tensors;
   RECSAE_RETURN_IF_ERROR(UnpackWeights(bytes, &options, &tensors));
-  auto sasrec = std::make_unique<Sasrec>(options);
-  RECSAE_RETURN_IF_ERROR(sasrec->Load(tensors));
-  return sasrec;
+  if (const absl::Status valid = CheckOptions(options); !valid.ok()) {
+    return Error(absl::StatusCode::kDataLoss, "RECOMMENDER_CORRUPT",
+                 absl::StrCat("stored options: ", std::string(valid.message())));
+  }
+  if (options.kind == RecommenderKind::kBprmf) return Loaded<Bprmf>(options, tensors);
+  return Loaded<Sasrec>(options, tensors);
 }
 
 absl::Status CheckHistories(absl::Span<const Query> queries, int64_t items) {
