@@ -1,0 +1,69 @@
+// Recommenders read from the probe: their items and prediction heads.
+#ifndef RECSAE_SERVICES_EXPLAINER_CACHES_RECOMMENDER_CACHE_H_
+#define RECSAE_SERVICES_EXPLAINER_CACHES_RECOMMENDER_CACHE_H_
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "services/explainer/caches/loading_cache.h"
+#include "services/explainer/labeling/item_features.h"
+#include "services/explainer/peers.h"
+#include "services/explainer/prediction_head.h"
+
+namespace recsae::explainer {
+
+// Items are numbered in catalogue order. With a head they are those that it scores.
+struct LoadedRecommender {
+  // As the probe describes it.
+  probe::v1::Recommender resource;
+  int64_t catalog_items = 0;
+  std::vector<std::string> item_ids;
+  std::vector<ItemText> texts;
+  std::unordered_map<std::string, int32_t> item_of_id;
+  std::optional<PredictionHead> head;
+
+  // -1 for an id that is not there.
+  int32_t Item(const std::string& id) const {
+    const auto found = item_of_id.find(id);
+    return found == item_of_id.end() ? -1 : found->second;
+  }
+};
+
+// Thread-safe.
+class RecommenderCache {
+ public:
+  RecommenderCache(Peers& peers, MetricsRegistry& metrics);
+
+  // NOT_FOUND (RECOMMENDER_NOT_FOUND) and what else the probe answers. One that is here without a
+  // head is asked about again, since a head may have been uploaded meanwhile.
+  absl::StatusOr<std::shared_ptr<const LoadedRecommender>> Get(const std::string& name,
+                                                               const Caller& caller);
+
+  // The same where item vectors are needed: FAILED_PRECONDITION (NO_PREDICTION_HEAD) without.
+  absl::StatusOr<std::shared_ptr<const LoadedRecommender>> GetWithHead(const std::string& name,
+                                                                       const Caller& caller);
+
+  // Forgets recommenders that the probe no longer has as they are here. Those that it cannot be
+  // asked about stay.
+  void Refresh(const Caller& caller);
+
+ private:
+  // Forgets `loaded` if the probe now says otherwise.
+  void Recheck(const std::shared_ptr<const LoadedRecommender>& loaded, const Caller& caller);
+
+  Peers& peers_;
+  LoadingCache<LoadedRecommender> cache_;
+};
+
+// FAILED_PRECONDITION (NO_PREDICTION_HEAD): the items of this recommender cannot be scored. An
+// empty name: it is not known which recommender an SAE explains.
+absl::Status NoPredictionHead(const std::string& recommender);
+
+}  // namespace recsae::explainer
+
+#endif  // RECSAE_SERVICES_EXPLAINER_CACHES_RECOMMENDER_CACHE_H_

@@ -1,0 +1,31 @@
+// Wiring of the explainer.
+#include "services/explainer/explainer_module.h"
+
+#include "services/explainer/backend.h"
+#include "services/explainer/explainer_service.h"
+
+namespace recsae::explainer {
+
+ExplainerModule::ExplainerModule() = default;
+ExplainerModule::~ExplainerModule() = default;
+
+absl::Status ExplainerModule::Open(const ModuleContext& context) {
+  backend_ = std::make_unique<Backend>(context.peers[0], context.peers[1], *context.metrics);
+  service_ = std::make_unique<ExplainerService>(*backend_, *context.jobs, *context.metrics);
+  return absl::OkStatus();
+}
+
+std::vector<grpc::Service*> ExplainerModule::services() { return {service_.get()}; }
+
+absl::Status ExplainerModule::Start() {
+  backend_->Start();
+  return absl::OkStatus();
+}
+
+// Calls go on with what is cached; an open feed would hold up the concept-store's own stop where
+// both are in one process.
+void ExplainerModule::Drain() { backend_->Stop(); }
+
+void ExplainerModule::Stop() { backend_->Stop(); }
+
+}  // namespace recsae::explainer

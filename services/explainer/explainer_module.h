@@ -1,0 +1,38 @@
+// The explainer as a part of a process.
+#ifndef RECSAE_SERVICES_EXPLAINER_EXPLAINER_MODULE_H_
+#define RECSAE_SERVICES_EXPLAINER_EXPLAINER_MODULE_H_
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "common/server/module.h"
+
+namespace recsae::explainer {
+
+class Backend;
+class ExplainerService;
+
+// See ServiceModule. Needs the peers probe and concept-store, and the process's job runner.
+class ExplainerModule : public ServiceModule {
+ public:
+  ExplainerModule();
+  ~ExplainerModule() override;
+
+  absl::string_view name() const override { return "explainer"; }
+  std::vector<std::string> peers() const override { return {"probe", "concept-store"}; }
+  bool uses_jobs() const override { return true; }
+  absl::Status Open(const ModuleContext& context) override;
+  std::vector<grpc::Service*> services() override;
+  absl::Status Start() override;
+  void Drain() override;
+  void Stop() override;
+
+ private:
+  std::unique_ptr<Backend> backend_;
+  std::unique_ptr<ExplainerService> service_;
+};
+
+}  // namespace recsae::explainer
+
+#endif  // RECSAE_SERVICES_EXPLAINER_EXPLAINER_MODULE_H_

@@ -1,0 +1,74 @@
+// The explainer's RPCs.
+#include "services/explainer/explainer_service.h"
+
+#include <google/protobuf/any.pb.h>
+
+#include <string>
+
+#include "common/server/guard.h"
+#include "common/status/status.h"
+#include "services/explainer/concept_jobs.h"
+#include "services/explainer/explain_call.h"
+
+namespace recsae::explainer {
+namespace {
+
+// Queues a request as a job. Its target is the SAE: its concepts are not built and measured at the
+// same time.
+template <typename Request>
+absl::Status Submit(JobRunner& jobs, const char* kind, const Request& request,
+                    jobs::v1::Job* response) {
+  google::protobuf::Any spec;
+  spec.PackFrom(request);
+  RECSAE_ASSIGN_OR_RETURN(*response, jobs.Submit(kind, request.sae(), spec, request.request_id()));
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+ExplainerService::ExplainerService(Backend& backend, JobRunner& jobs, MetricsRegistry& metrics)
+    : backend_(backend),
+      jobs_(jobs),
+      explained_activations_(metrics.GetCounter("recsae_explainer_explained_activations_total",
+                                                "Activations explained by Explain.")) {
+  jobs.Register(kBuildConcepts,
+                [&backend](JobContext& job) { return RunBuildConcepts(backend, job); });
+  jobs.Register(kEvaluateSae, [&backend](JobContext& job) { return RunEvaluateSae(backend, job); });
+}
+
+grpc::Status ExplainerService::BuildConcepts(grpc::ServerContext* context,
+                                             const v1::BuildConceptsRequest* request,
+                                             jobs::v1::Job* response) {
+  return Guard(context, [&]() -> absl::Status {
+    RECSAE_RETURN_IF_ERROR(CheckBuildConcepts(backend_, Caller(context), *request));
+    return Submit(jobs_, kBuildConcepts, *request, response);
+  });
+}
+
+grpc::Status ExplainerService::EvaluateSae(grpc::ServerContext* context,
+                                           const v1::EvaluateSaeRequest* request,
+                                           jobs::v1::Job* response) {
+  return Guard(context, [&]() -> absl::Status {
+    RECSAE_RETURN_IF_ERROR(CheckEvaluateSae(backend_, Caller(context), *request));
+    return Submit(jobs_, kEvaluateSae, *request, response);
+  });
+}
+
+grpc::Status ExplainerService::Explain(grpc::ServerContext* context,
+                                       const v1::ExplainRequest* request,
+                                       v1::ExplainResponse* response) {
+  return Guard(context, [&]() -> absl::Status {
+    RECSAE_RETURN_IF_ERROR(explainer::Explain(backend_, Caller(context), *request, response));
+    explained_activations_.Increment(response->explanations_size());
+    return absl::OkStatus();
+  });
+}
+
+grpc::Status ExplainerService::Steer(grpc::ServerContext* context, const v1::SteerRequest* request,
+                                     v1::SteerResponse* response) {
+  return Guard(context, [&]() -> absl::Status {
+    return explainer::Steer(backend_, Caller(context), *request, response);
+  });
+}
+
+}  // namespace recsae::explainer

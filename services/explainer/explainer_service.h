@@ -1,0 +1,34 @@
+// The RPC service recsae.explainer.v1.Explainer.
+#ifndef RECSAE_SERVICES_EXPLAINER_EXPLAINER_SERVICE_H_
+#define RECSAE_SERVICES_EXPLAINER_EXPLAINER_SERVICE_H_
+
+#include "common/jobs/job_runner.h"
+#include "common/server/metrics.h"
+#include "recsae/explainer/v1/explainer.grpc.pb.h"
+#include "services/explainer/backend.h"
+
+namespace recsae::explainer {
+
+// Thread-safe. Registers its kinds of job with `jobs`; all arguments must outlive the service.
+class ExplainerService final : public v1::Explainer::Service {
+ public:
+  ExplainerService(Backend& backend, JobRunner& jobs, MetricsRegistry& metrics);
+
+  grpc::Status BuildConcepts(grpc::ServerContext* context, const v1::BuildConceptsRequest* request,
+                             jobs::v1::Job* response) override;
+  grpc::Status EvaluateSae(grpc::ServerContext* context, const v1::EvaluateSaeRequest* request,
+                           jobs::v1::Job* response) override;
+  grpc::Status Explain(grpc::ServerContext* context, const v1::ExplainRequest* request,
+                       v1::ExplainResponse* response) override;
+  grpc::Status Steer(grpc::ServerContext* context, const v1::SteerRequest* request,
+                     v1::SteerResponse* response) override;
+
+ private:
+  Backend& backend_;
+  JobRunner& jobs_;
+  const Counter explained_activations_;
+};
+
+}  // namespace recsae::explainer
+
+#endif  // RECSAE_SERVICES_EXPLAINER_EXPLAINER_SERVICE_H_
