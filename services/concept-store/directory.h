@@ -34,7 +34,7 @@ struct DirectoryQuery {
   double min_paper_confidence = 0;
   bool verified_only = false;
   // Where the page before ended, as DirectoryPage::positions gives it; empty = at the beginning.
-  std::string position;
+  std::string position = {};
   size_t size = 0;
 };
 

@@ -1,0 +1,110 @@
+#include "tests/unit/concept-store/samples.h"
+
+#include <algorithm>
+
+#include "absl/strings/str_cat.h"
+#include "common/tensor/tensor.h"
+#include "services/concept-store/weights.h"
+
+namespace recsae::concept_store {
+namespace {
+
+float Value(WeightArray array, int64_t index, float seed) {
+  return seed + static_cast<float>(array) * 1000 + static_cast<float>(index) / 8;
+}
+
+std::vector<float> Values(WeightArray array, const WeightShape& shape, int64_t first_row,
+                          int64_t rows, float seed) {
+  std::vector<float> values;
+  for (int64_t i = first_row * shape.cols; i < (first_row + rows) * shape.cols; ++i) {
+    values.push_back(Value(array, i, seed));
+  }
+  return values;
+}
+
+}  // namespace
+
+v1::Sae SampleSae() {
+  v1::Sae sae;
+  sae.set_activation_dim(4);
+  sae.set_latents(16);
+  sae.set_k(2);
+  sae.set_architecture(v1::Sae::TOPK);
+  sae.set_scale(0.5F);
+  sae.set_capture("recommenders/sasrec/captures/train");
+  sae.mutable_report()->set_rows(1000);
+  sae.mutable_report()->set_fvu(0.06);
+  (*sae.mutable_report()->mutable_hyper_parameters())["k"] = "2";
+  (*sae.mutable_report()->mutable_hyper_parameters())["seed"] = "1";
+  return sae;
+}
+
+v1::PublishSaeRequest::Header SampleHeader(absl::string_view sae_id) {
+  v1::PublishSaeRequest::Header header;
+  header.set_sae_id(std::string(sae_id));
+  *header.mutable_sae() = SampleSae();
+  return header;
+}
+
+std::vector<v1::SaeWeights> SampleWeights(const v1::Sae& sae, int64_t rows_each, float seed) {
+  std::vector<v1::SaeWeights> chunks;
+  for (const WeightArray array : kWeightArrays) {
+    const WeightShape shape = ShapeOf(array, sae.activation_dim(), sae.latents());
+    for (int64_t row = 0; row < shape.rows; row += rows_each) {
+      const int64_t rows = std::min(rows_each, shape.rows - row);
+      const std::vector<float> values = Values(array, shape, row, rows, seed);
+      v1::SaeWeights& chunk = chunks.emplace_back();
+      chunk.set_array(static_cast<v1::SaeWeights::Array>(array));
+      chunk.set_start_row(row);
+      if (shape.is_matrix) {
+        WriteMatrix({values.data(), rows, shape.cols}, chunk.mutable_values());
+      } else {
+        WriteVector(values, chunk.mutable_values());
+      }
+    }
+  }
+  return chunks;
+}
+
+std::string HashedBytes(const v1::Sae& sae, float seed) {
+  std::string bytes;
+  for (const WeightArray array : kWeightArrays) {
+    const WeightShape shape = ShapeOf(array, sae.activation_dim(), sae.latents());
+    const std::vector<float> values = Values(array, shape, 0, shape.rows, seed);
+    absl::StrAppend(&bytes, FloatsAsBytes(values));
+  }
+  return bytes;
+}
+
+v1::Concept SampleConcept(int32_t latent, absl::string_view description,
+                          const std::vector<std::string>& terms, double confidence) {
+  v1::Concept result;
+  result.set_latent(latent);
+  result.set_description(std::string(description));
+  double weight = 20;
+  for (const std::string& text : terms) {
+    v1::Term* term = result.add_terms();
+    term->set_text(text);
+    term->set_kind("word");
+    term->set_weight(weight--);
+  }
+  result.set_source(v1::Concept::STATISTICAL_LABELER);
+  result.mutable_paper_score()->set_confidence(confidence);
+  result.mutable_paper_score()->set_positives(5);
+  result.mutable_paper_score()->set_negatives(5);
+  result.mutable_extended_score()->set_confidence(confidence);
+  result.mutable_extended_score()->set_auc(0.9);
+  result.mutable_statistics()->set_rows(1000);
+  result.mutable_statistics()->set_active_rows(10 + latent);
+  for (int i = 1; i <= 9; ++i) result.mutable_statistics()->add_level_thresholds(i);
+  v1::Evidence* evidence = result.add_evidence();
+  evidence->set_capture("recommenders/sasrec/captures/test");
+  evidence->set_row(latent);
+  evidence->set_activation(3.5);
+  evidence->set_level(10);
+  evidence->set_recommended_item_id("i1");
+  evidence->add_history_item_ids("i2");
+  return result;
+}
+
+}  // namespace recsae::concept_store

@@ -1,0 +1,118 @@
+#include "services/concept-store/search_index.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <string>
+#include <vector>
+
+namespace recsae::concept_store {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::IsEmpty;
+using ::testing::UnorderedElementsAre;
+
+std::vector<int32_t> Find(const SearchIndex& index, const std::string& query, size_t max = 10) {
+  std::vector<int32_t> latents;
+  for (const SearchHit& hit : index.Find(SearchWords(query), max)) latents.push_back(hit.latent);
+  return latents;
+}
+
+TEST(SearchWords, SplitsAndLowers) {
+  EXPECT_THAT(SearchWords("Star Trek: 1980s, sci-fi!"),
+              ElementsAre("star", "trek", "1980s", "sci", "fi"));
+  EXPECT_THAT(SearchWords("Children's  Amélie"), ElementsAre("childrens", "amélie"));
+  EXPECT_THAT(SearchWords(" ,;' "), IsEmpty());
+}
+
+TEST(SearchIndex, FindsByPrefixOfEveryWord) {
+  SearchIndex index;
+  index.Put(1, {"horror films of the 1980s", {"horror"}, 0.5});
+  index.Put(2, {"horrible bosses", {"comedy"}, 0.5});
+  index.Put(3, {"space opera", {"star trek", "horror"}, 0.5});
+  EXPECT_THAT(Find(index, "horr"), UnorderedElementsAre(1, 2, 3));
+  EXPECT_THAT(Find(index, "HORROR"), UnorderedElementsAre(1, 3));
+  EXPECT_THAT(Find(index, "horror space"), ElementsAre(3));
+  EXPECT_THAT(Find(index, "trek star"), ElementsAre(3));
+  EXPECT_THAT(Find(index, "orror"), IsEmpty());
+  EXPECT_THAT(Find(index, "horror western"), IsEmpty());
+}
+
+TEST(SearchIndex, RanksWhatIsTheWordFirst) {
+  SearchIndex index;
+  index.Put(1, {"war films and dramas with some horror", {"war", "drama", "action", "horror"}, 1});
+  index.Put(2, {"horror", {"horror"}, 0.1});
+  index.Put(3, {"horror, thriller, 1980s", {"horror", "thriller", "1980s"}, 0.1});
+  index.Put(4, {"thriller, horror", {"thriller", "horror"}, 0.1});
+  index.Put(5, {"horrors", {"horrors"}, 1});
+  const std::vector<int32_t> found = Find(index, "horror");
+  ASSERT_EQ(found.size(), 5U);
+  EXPECT_EQ(found[0], 2);
+  EXPECT_EQ(found[1], 3);
+  EXPECT_EQ(found[2], 4);
+}
+
+TEST(SearchIndex, RanksAPhraseThatIsATermFirst) {
+  SearchIndex index;
+  index.Put(1, {"trek through the stars; a star", {"trek", "star"}, 1});
+  index.Put(2, {"star trek, sci-fi", {"star trek", "sci-fi"}, 0.1});
+  EXPECT_THAT(Find(index, "star trek"), ElementsAre(2, 1));
+  EXPECT_THAT(Find(index, "Sci-Fi"), ElementsAre(2));
+}
+
+TEST(SearchIndex, BreaksTiesByConfidenceThenLatent) {
+  SearchIndex index;
+  index.Put(7, {"comedy", {"comedy"}, 0.6});
+  index.Put(3, {"comedy", {"comedy"}, 0.6});
+  index.Put(5, {"comedy", {"comedy"}, 0.9});
+  EXPECT_THAT(Find(index, "comedy"), ElementsAre(5, 3, 7));
+  EXPECT_THAT(Find(index, "comedy", 2), ElementsAre(5, 3));
+}
+
+TEST(SearchIndex, RareWordsCountMore) {
+  SearchIndex index;
+  for (int i = 0; i < 20; ++i) index.Put(i, {"drama", {"drama"}, 0.5});
+  index.Put(30, {"western drama", {"western", "drama"}, 0.5});
+  index.Put(31, {"drama western", {"drama", "western"}, 0.5});
+  const auto rare = index.Find({"western"}, 10);
+  const auto common = index.Find({"drama"}, 50);
+  ASSERT_EQ(rare.size(), 2U);
+  ASSERT_EQ(common.size(), 22U);
+  EXPECT_GT(rare[1].score, common[0].score);
+}
+
+TEST(SearchIndex, ForgetsWhatIsReplacedOrRemoved) {
+  SearchIndex index;
+  index.Put(1, {"horror", {"horror"}, 0.5});
+  index.Put(1, {"western", {"western"}, 0.5});
+  EXPECT_THAT(Find(index, "horror"), IsEmpty());
+  EXPECT_THAT(Find(index, "western"), ElementsAre(1));
+  index.Remove(1);
+  index.Remove(1);
+  EXPECT_THAT(Find(index, "western"), IsEmpty());
+}
+
+TEST(SearchIndex, ScoresDoNotDependOnTheOrderOfWrites) {
+  SearchIndex one;
+  SearchIndex other;
+  const SearchDocument a = {"space horror", {"alien", "space"}, 0.5};
+  const SearchDocument b = {"space western", {"western", "spaceship"}, 0.5};
+  one.Put(1, a);
+  one.Put(2, b);
+  other.Put(2, a);
+  other.Put(2, b);
+  other.Put(1, b);
+  other.Put(1, a);
+  const auto x = one.Find({"space"}, 10);
+  const auto y = other.Find({"space"}, 10);
+  ASSERT_EQ(x.size(), 2U);
+  ASSERT_EQ(y.size(), 2U);
+  for (size_t i = 0; i < 2; ++i) {
+    EXPECT_EQ(x[i].latent, y[i].latent);
+    EXPECT_EQ(x[i].score, y[i].score);
+  }
+}
+
+}  // namespace
+}  // namespace recsae::concept_store

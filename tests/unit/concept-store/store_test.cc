@@ -1,0 +1,246 @@
+#include "services/concept-store/store.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "common/status/status.h"
+#include "common/storage/database.h"
+#include "services/concept-store/layout.h"
+#include "tests/unit/concept-store/samples.h"
+
+namespace recsae::concept_store {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::IsEmpty;
+
+class StoreTest : public testing::Test {
+ protected:
+  StoreTest()
+      : directory_(absl::StrCat(testing::TempDir(), "/store_test.",
+                                testing::UnitTest::GetInstance()->current_test_info()->name(), ".",
+                                getpid())) {
+    std::filesystem::remove_all(directory_);
+    Open();
+  }
+
+  void Open() {
+    store_.reset();
+    auto store = Store::Open(directory_);
+    ASSERT_TRUE(store.ok()) << store.status();
+    store_ = *std::move(store);
+  }
+
+  absl::StatusOr<v1::Sae> Publish(const std::string& sae_id) {
+    RECSAE_ASSIGN_OR_RETURN(const auto upload, store_->BeginPublish(SampleHeader(sae_id)));
+    for (const v1::SaeWeights& chunk : SampleWeights(SampleSae(), 5)) {
+      RECSAE_RETURN_IF_ERROR(upload->Add(chunk));
+    }
+    return upload->Finish();
+  }
+
+  absl::StatusOr<v1::Concept> Create(const std::string& parent, int32_t latent,
+                                     const std::string& description) {
+    v1::CreateConceptRequest request;
+    request.set_parent(parent);
+    *request.mutable_latent_concept() = SampleConcept(latent, description);
+    return store_->CreateConcept(request);
+  }
+
+  // Keys of staged and published weights; closes the store while it looks.
+  size_t CountWeightKeys() {
+    store_.reset();
+    DatabaseOptions options;
+    options.service = "concept-store";
+    size_t keys = 0;
+    {
+      const auto database = Database::Open(directory_, options);
+      EXPECT_TRUE(database.ok()) << database.status();
+      for (auto scan = (*database)->Scan(kWeightFamily, ""); scan->Valid(); scan->Next()) ++keys;
+    }
+    Open();
+    return keys;
+  }
+
+  std::string directory_;
+  std::unique_ptr<Store> store_;
+};
+
+TEST_F(StoreTest, ABrokenUploadLeavesNothing) {
+  {
+    const auto upload = store_->BeginPublish(SampleHeader("a"));
+    ASSERT_TRUE(upload.ok());
+    ASSERT_TRUE((*upload)->Add(SampleWeights(SampleSae(), 5)[0]).ok());
+  }
+  EXPECT_EQ(CountWeightKeys(), 0U);
+  ASSERT_TRUE(Publish("a").ok());
+  EXPECT_EQ(CountWeightKeys(), 4U + 4U + 4U + 1U);
+}
+
+TEST_F(StoreTest, WhatAKilledProcessStagedIsRemovedAtOpen) {
+  ASSERT_TRUE(Publish("a").ok());
+  store_.reset();
+  {
+    DatabaseOptions options;
+    options.service = "concept-store";
+    const auto database = Database::Open(directory_, options);
+    ASSERT_TRUE(database.ok());
+    for (const uint64_t upload : {0, 2, 77}) {
+      for (int row = 0; row < 3; ++row) {
+        ASSERT_TRUE((*database)
+                        ->Put(kWeightFamily, WeightKey(upload, WeightArray::kDecoder, row), "left")
+                        .ok());
+      }
+    }
+  }
+  Open();
+  EXPECT_EQ(CountWeightKeys(), 13U);
+  const auto reader = store_->ReadWeights("saes/a");
+  ASSERT_TRUE(reader.ok());
+  std::string bytes;
+  v1::SaeWeights piece;
+  for (auto more = (*reader)->Next(&piece); *more; more = (*reader)->Next(&piece)) {
+    bytes += piece.values().data();
+  }
+  EXPECT_EQ(bytes, HashedBytes(SampleSae()));
+}
+
+TEST_F(StoreTest, OfTwoUploadsOfANameOneWins) {
+  const auto one = store_->BeginPublish(SampleHeader("a"));
+  const auto other = store_->BeginPublish(SampleHeader("a"));
+  ASSERT_TRUE(one.ok());
+  ASSERT_TRUE(other.ok());
+  const auto chunks = SampleWeights(SampleSae(), 5);
+  const auto other_chunks = SampleWeights(SampleSae(), 5, 2);
+  for (size_t i = 0; i < chunks.size(); ++i) {
+    ASSERT_TRUE((*one)->Add(chunks[i]).ok());
+    ASSERT_TRUE((*other)->Add(other_chunks[i]).ok());
+  }
+  const auto published = (*other)->Finish();
+  ASSERT_TRUE(published.ok());
+  EXPECT_EQ(Reason((*one)->Finish().status()), "SAE_EXISTS");
+  EXPECT_EQ(store_->GetSae("saes/a")->weights_sha256(), published->weights_sha256());
+}
+
+TEST_F(StoreTest, AReaderOfADeletedSaeIsTold) {
+  v1::PublishSaeRequest::Header header = SampleHeader("a");
+  header.mutable_sae()->set_activation_dim(1000);
+  header.mutable_sae()->set_latents(1000);
+  const auto upload = store_->BeginPublish(header);
+  ASSERT_TRUE(upload.ok());
+  for (const auto& chunk : SampleWeights(header.sae(), 100)) {
+    ASSERT_TRUE((*upload)->Add(chunk).ok());
+  }
+  ASSERT_TRUE((*upload)->Finish().ok());
+  const auto reader = store_->ReadWeights("saes/a");
+  v1::SaeWeights piece;
+  ASSERT_TRUE(*(*reader)->Next(&piece));
+  v1::DeleteSaeRequest remove;
+  remove.set_name("saes/a");
+  ASSERT_TRUE(store_->DeleteSae(remove).ok());
+  ASSERT_TRUE(Publish("a").ok());
+  absl::StatusOr<bool> more = true;
+  while (more.ok() && *more) more = (*reader)->Next(&piece);
+  EXPECT_EQ(Reason(more.status()), "SAE_NOT_FOUND");
+}
+
+TEST_F(StoreTest, RevisionsGoOnAfterAReopen) {
+  ASSERT_TRUE(Publish("a").ok());
+  EXPECT_EQ(store_->revision(), 0);
+  EXPECT_EQ(Create("saes/a", 1, "one")->revision(), 1);
+  Open();
+  EXPECT_EQ(store_->revision(), 1);
+  EXPECT_EQ(store_->saes(), 1);
+  EXPECT_EQ(store_->concepts(), 1);
+  EXPECT_EQ(Create("saes/a", 2, "two")->revision(), 2);
+  // A write that fails uses no revision.
+  EXPECT_FALSE(Create("saes/a", 2, "again").ok());
+  EXPECT_EQ(Create("saes/a", 3, "three")->revision(), 3);
+  v1::DeleteConceptRequest remove;
+  remove.set_name("saes/a/concepts/3");
+  ASSERT_TRUE(store_->DeleteConcept(remove).ok());
+  Open();
+  EXPECT_EQ(store_->revision(), 4);
+  EXPECT_EQ(store_->concepts(), 2);
+}
+
+TEST_F(StoreTest, ChangesAreReadInBoundedPieces) {
+  ASSERT_TRUE(Publish("a").ok());
+  ASSERT_TRUE(Publish("b").ok());
+  for (int i = 0; i < 8; ++i) {
+    ASSERT_TRUE(Create(i % 2 == 0 ? "saes/a" : "saes/b", i, absl::StrCat("c", i)).ok());
+  }
+  std::vector<int64_t> revisions;
+  int64_t read = 0;
+  while (read < store_->revision()) {
+    std::vector<v1::ConceptChange> changes;
+    const auto next = store_->ReadChanges(read, "", 1, &changes);
+    ASSERT_TRUE(next.ok()) << next.status();
+    ASSERT_GT(*next, read);
+    EXPECT_EQ(changes.size(), 1U);
+    for (const auto& change : changes) revisions.push_back(change.revision());
+    read = *next;
+  }
+  EXPECT_THAT(revisions, ElementsAre(1, 2, 3, 4, 5, 6, 7, 8));
+
+  std::vector<v1::ConceptChange> changes;
+  EXPECT_EQ(*store_->ReadChanges(0, "b", 1 << 20, &changes), 8);
+  ASSERT_EQ(changes.size(), 4U);
+  EXPECT_EQ(changes[0].revision(), 2);
+  changes.clear();
+  EXPECT_EQ(*store_->ReadChanges(8, "b", 1 << 20, &changes), 8);
+  EXPECT_THAT(changes, IsEmpty());
+}
+
+TEST_F(StoreTest, TellsOfEveryWrite) {
+  int writes = 0;
+  store_->SetWriteCallback([&] { ++writes; });
+  ASSERT_TRUE(Publish("a").ok());
+  ASSERT_TRUE(Create("saes/a", 1, "one").ok());
+  EXPECT_FALSE(Create("saes/a", 1, "one").ok());
+  EXPECT_EQ(writes, 2);
+}
+
+TEST_F(StoreTest, AnAnswerTooLargeForAMessageIsRefusedBeforeItIsWritten) {
+  v1::PublishSaeRequest::Header header = SampleHeader("a");
+  header.mutable_sae()->set_latents(100);
+  const auto upload = store_->BeginPublish(header);
+  ASSERT_TRUE(upload.ok());
+  for (const auto& chunk : SampleWeights(header.sae(), 100)) {
+    ASSERT_TRUE((*upload)->Add(chunk).ok());
+  }
+  ASSERT_TRUE((*upload)->Finish().ok());
+  v1::BatchUpsertConceptsRequest request;
+  request.set_parent("saes/a");
+  for (int i = 0; i < 70; ++i) {
+    *request.add_concepts() = SampleConcept(i, "large");
+    request.mutable_concepts(i)->mutable_evidence(0)->set_recommended_item_id(
+        std::string(60000, 'x'));
+  }
+  EXPECT_EQ(Reason(store_->BatchUpsertConcepts(request).status()), "RESPONSE_TOO_LARGE");
+  EXPECT_EQ(store_->revision(), 0);
+  request.mutable_concepts()->DeleteSubrange(60, 10);
+  EXPECT_TRUE(store_->BatchUpsertConcepts(request).ok());
+  EXPECT_EQ(store_->revision(), 60);
+}
+
+TEST_F(StoreTest, RefusesTheDirectoryOfAnotherService) {
+  store_.reset();
+  const std::string other = directory_ + ".other";
+  std::filesystem::remove_all(other);
+  {
+    DatabaseOptions options;
+    options.service = "probe";
+    ASSERT_TRUE(Database::Open(other, options).ok());
+  }
+  EXPECT_EQ(Reason(Store::Open(other).status()), "STORE_OF_OTHER_SERVICE");
+}
+
+}  // namespace
+}  // namespace recsae::concept_store

@@ -1,0 +1,196 @@
+#include "services/concept-store/validation.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <functional>
+#include <limits>
+#include <string>
+
+#include "common/status/status.h"
+#include "recsae/concept_store/v1/concept_store.pb.h"
+#include "tests/unit/concept-store/samples.h"
+
+namespace recsae::concept_store {
+namespace {
+
+using ::testing::HasSubstr;
+
+absl::Status Check(const v1::Concept& latent_concept) {
+  BadRequest bad;
+  CheckConcept(latent_concept, "latent_concept", &bad);
+  return bad.ToStatus();
+}
+
+absl::Status Check(const v1::Sae& sae) {
+  BadRequest bad;
+  CheckSae(sae, "sae", &bad);
+  return bad.ToStatus();
+}
+
+TEST(IsUtf8, FollowsTheStandard) {
+  EXPECT_TRUE(IsUtf8(""));
+  EXPECT_TRUE(IsUtf8("plain"));
+  EXPECT_TRUE(IsUtf8("Amélie \xE2\x82\xAC \xF0\x9F\x8E\xAC"));
+  EXPECT_TRUE(IsUtf8("\xF4\x8F\xBF\xBF"));
+  for (const char* bad : {"\x80", "\xC3", "\xC0\xAF", "\xE0\x80\x80", "\xED\xA0\x80",
+                          "\xF4\x90\x80\x80", "\xF0\x80\x80\x80", "\xFF", "a\xC3(", "\xE2\x82"}) {
+    EXPECT_FALSE(IsUtf8(bad)) << testing::PrintToString(std::string(bad));
+  }
+}
+
+TEST(CheckConcept, AcceptsWhatIsAtItsLimits) {
+  v1::Concept latent_concept = SampleConcept(3, std::string(kMaxDescriptionBytes, 'x'));
+  latent_concept.clear_terms();
+  for (int i = 0; i < kMaxTerms; ++i) latent_concept.add_terms()->set_text("t");
+  const v1::Evidence evidence = latent_concept.evidence(0);
+  for (int i = 1; i < kMaxEvidence; ++i) *latent_concept.add_evidence() = evidence;
+  EXPECT_TRUE(Check(latent_concept).ok()) << Check(latent_concept);
+  EXPECT_TRUE(Check(v1::Concept()).ok());
+}
+
+struct BadConcept {
+  const char* field;
+  std::function<void(v1::Concept*)> spoil;
+};
+
+TEST(CheckConcept, NamesEveryFault) {
+  const double nan = std::numeric_limits<double>::quiet_NaN();
+  const double infinity = std::numeric_limits<double>::infinity();
+  const std::vector<BadConcept> cases = {
+      {".description", [](v1::Concept* c) { c->set_description(std::string(1001, 'x')); }},
+      {".description", [](v1::Concept* c) { c->set_description("\xC3("); }},
+      {".terms",
+       [](v1::Concept* c) {
+         for (int i = 0; i < 64; ++i) *c->add_terms() = c->terms(0);
+       }},
+      {".terms[0].text", [](v1::Concept* c) { c->mutable_terms(0)->set_text(""); }},
+      {".terms[0].text", [](v1::Concept* c) { c->mutable_terms(0)->set_text("\xFF"); }},
+      {".terms[0].weight", [=](v1::Concept* c) { c->mutable_terms(0)->set_weight(infinity); }},
+      {".evidence",
+       [](v1::Concept* c) {
+         for (int i = 0; i < 10; ++i) *c->add_evidence() = c->evidence(0);
+       }},
+      {".evidence[0].level", [](v1::Concept* c) { c->mutable_evidence(0)->set_level(11); }},
+      {".evidence[0].capture", [](v1::Concept* c) { c->mutable_evidence(0)->set_capture("x"); }},
+      {".evidence[0].activation",
+       [=](v1::Concept* c) { c->mutable_evidence(0)->set_activation(nan); }},
+      {".paper_score.confidence",
+       [=](v1::Concept* c) { c->mutable_paper_score()->set_confidence(nan); }},
+      {".paper_score.recall", [](v1::Concept* c) { c->mutable_paper_score()->set_recall(1.01); }},
+      {".extended_score.confidence",
+       [](v1::Concept* c) { c->mutable_extended_score()->set_confidence(-0.1); }},
+      {".extended_score.auc", [=](v1::Concept* c) { c->mutable_extended_score()->set_auc(nan); }},
+      {".extended_score.q_value",
+       [=](v1::Concept* c) { c->mutable_extended_score()->set_q_value(infinity); }},
+      {".extended_score.positives",
+       [](v1::Concept* c) { c->mutable_extended_score()->set_positives(-1); }},
+      {".statistics.mean", [=](v1::Concept* c) { c->mutable_statistics()->set_mean(nan); }},
+      {".statistics.active_rows",
+       [](v1::Concept* c) { c->mutable_statistics()->set_active_rows(1001); }},
+      {".statistics.level_thresholds",
+       [](v1::Concept* c) { c->mutable_statistics()->add_level_thresholds(10); }},
+      {".statistics.level_thresholds",
+       [](v1::Concept* c) { c->mutable_statistics()->set_level_thresholds(0, 5); }},
+      {".source", [](v1::Concept* c) { c->set_source(static_cast<v1::Concept::Source>(77)); }},
+      {"latent_concept:",
+       [](v1::Concept* c) {
+         c->mutable_evidence(0)->set_recommended_item_id(std::string(kMaxRecordBytes, 'x'));
+       }},
+  };
+  for (const BadConcept& bad : cases) {
+    v1::Concept latent_concept = SampleConcept(3, "fine");
+    ASSERT_TRUE(Check(latent_concept).ok());
+    bad.spoil(&latent_concept);
+    const absl::Status status = Check(latent_concept);
+    EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument) << bad.field;
+    EXPECT_THAT(std::string(status.message()), HasSubstr(bad.field));
+  }
+}
+
+TEST(CheckConcept, ListsAllFaultsAtOnce) {
+  v1::Concept latent_concept = SampleConcept(3, std::string(1001, 'x'));
+  latent_concept.mutable_paper_score()->set_confidence(2);
+  latent_concept.mutable_evidence(0)->set_row(-1);
+  const std::string message(Check(latent_concept).message());
+  EXPECT_THAT(message, HasSubstr("description"));
+  EXPECT_THAT(message, HasSubstr("paper_score.confidence"));
+  EXPECT_THAT(message, HasSubstr("evidence[0].row"));
+}
+
+TEST(CheckSae, NamesEveryFault) {
+  ASSERT_TRUE(Check(SampleSae()).ok()) << Check(SampleSae());
+  const std::vector<std::pair<const char*, std::function<void(v1::Sae*)>>> cases = {
+      {"sae.activation_dim", [](v1::Sae* s) { s->set_activation_dim(0); }},
+      {"sae.activation_dim", [](v1::Sae* s) { s->set_activation_dim(kMaxActivationDim + 1); }},
+      {"sae.latents", [](v1::Sae* s) { s->set_latents(0); }},
+      {"sae.k", [](v1::Sae* s) { s->set_k(17); }},
+      {"sae.k", [](v1::Sae* s) { s->set_k(0); }},
+      {"sae.architecture", [](v1::Sae* s) { s->clear_architecture(); }},
+      {"sae.scale", [](v1::Sae* s) { s->set_scale(0); }},
+      {"sae.scale", [](v1::Sae* s) { s->set_scale(std::numeric_limits<float>::quiet_NaN()); }},
+      {"sae.capture", [](v1::Sae* s) { s->set_capture("captures/x"); }},
+      {"sae.report.fvu",
+       [](v1::Sae* s) { s->mutable_report()->set_fvu(std::numeric_limits<double>::infinity()); }},
+      {"sae.report.rows", [](v1::Sae* s) { s->mutable_report()->set_rows(-1); }},
+  };
+  for (const auto& [field, spoil] : cases) {
+    v1::Sae sae = SampleSae();
+    spoil(&sae);
+    EXPECT_THAT(std::string(Check(sae).message()), HasSubstr(field));
+  }
+}
+
+TEST(UpdateMask, RefusesWhatCannotBeChanged) {
+  for (const char* path : {"name", "latent", "etag", "revision", "create_time", "*", "",
+                           "paper_score.confidence", "Description"}) {
+    v1::UpdateConceptRequest request;
+    request.mutable_update_mask()->add_paths(path);
+    BadRequest bad;
+    CheckUpdateMask(request, &bad);
+    EXPECT_FALSE(bad.ok()) << path;
+  }
+  BadRequest bad;
+  CheckUpdateMask(v1::UpdateConceptRequest(), &bad);
+  EXPECT_FALSE(bad.ok());
+}
+
+TEST(UpdateMask, ChangesTheNamedFieldsAlone) {
+  v1::UpdateConceptRequest request;
+  *request.mutable_latent_concept() = SampleConcept(3, "new", {"western", "war"}, 0.9);
+  request.mutable_latent_concept()->mutable_statistics()->set_active_rows(77);
+  request.mutable_update_mask()->add_paths("terms");
+  request.mutable_update_mask()->add_paths("statistics");
+  v1::Concept latent_concept = SampleConcept(3, "old");
+  v1::Concept expected = latent_concept;
+  *expected.mutable_terms() = request.latent_concept().terms();
+  expected.mutable_statistics()->set_active_rows(77);
+  ApplyUpdate(request, &latent_concept);
+  EXPECT_EQ(latent_concept.SerializeAsString(), expected.SerializeAsString());
+}
+
+TEST(UpdateMask, ADescriptionIsAPersonsUnlessSaidOtherwise) {
+  v1::UpdateConceptRequest request;
+  request.mutable_latent_concept()->set_description("mine");
+  request.mutable_latent_concept()->set_source(v1::Concept::STATISTICAL_LABELER);
+  request.mutable_update_mask()->add_paths("description");
+  v1::Concept latent_concept = SampleConcept(3, "old");
+  ApplyUpdate(request, &latent_concept);
+  EXPECT_EQ(latent_concept.description(), "mine");
+  EXPECT_EQ(latent_concept.source(), v1::Concept::PERSON);
+  request.mutable_update_mask()->add_paths("source");
+  ApplyUpdate(request, &latent_concept);
+  EXPECT_EQ(latent_concept.source(), v1::Concept::STATISTICAL_LABELER);
+}
+
+TEST(UpdateMask, AnAbsentMessageClears) {
+  v1::UpdateConceptRequest request;
+  request.mutable_update_mask()->add_paths("extended_score");
+  v1::Concept latent_concept = SampleConcept(3, "old");
+  ApplyUpdate(request, &latent_concept);
+  EXPECT_FALSE(latent_concept.has_extended_score());
+  EXPECT_TRUE(latent_concept.has_paper_score());
+}
+
+}  // namespace
+}  // namespace recsae::concept_store
