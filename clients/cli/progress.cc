@@ -1,0 +1,62 @@
+#include "clients/cli/progress.h"
+
+#include <algorithm>
+#include <cmath>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "clients/cli/text.h"
+
+namespace recsae::cli {
+namespace {
+
+constexpr double kWindowSeconds = 30;
+// Below this the clock says more about the network than about the job.
+constexpr double kShortestSpan = 0.2;
+
+}  // namespace
+
+void ProgressMeter::Update(double now, int64_t done, int64_t total) {
+  if (done < done_ || total != total_) samples_.clear();
+  done_ = done;
+  total_ = total;
+  samples_.push_back({now, done});
+  // One sample at or before the window's start stays, to measure over the whole window.
+  while (samples_.size() > 2 && samples_[1].time <= now - kWindowSeconds) samples_.pop_front();
+}
+
+std::optional<double> ProgressMeter::share() const {
+  if (total_ <= 0) return std::nullopt;
+  return std::clamp(static_cast<double>(done_) / static_cast<double>(total_), 0.0, 1.0);
+}
+
+std::optional<double> ProgressMeter::rate() const {
+  if (samples_.size() < 2) return std::nullopt;
+  const double span = samples_.back().time - samples_.front().time;
+  const auto units = static_cast<double>(samples_.back().done - samples_.front().done);
+  if (span < kShortestSpan || units <= 0) return std::nullopt;
+  return units / span;
+}
+
+std::optional<double> ProgressMeter::seconds_left() const {
+  const std::optional<double> speed = rate();
+  if (!speed || total_ <= 0) return std::nullopt;
+  return static_cast<double>(std::max<int64_t>(0, total_ - done_)) / *speed;
+}
+
+std::string DescribeProgress(const ProgressMeter& meter, absl::string_view unit) {
+  std::vector<std::string> parts;
+  if (const auto share = meter.share()) {
+    parts.push_back(PadLeft(absl::StrCat(static_cast<int>(std::floor(*share * 100)), " %"), 5));
+  }
+  if (const auto rate = meter.rate()) {
+    parts.push_back(absl::StrCat(FormatNumber(*rate), " ", unit, "/s"));
+  }
+  if (const auto left = meter.seconds_left()) {
+    parts.push_back(absl::StrCat(FormatDuration(*left), " left"));
+  }
+  return absl::StrJoin(parts, "  ");
+}
+
+}  // namespace recsae::cli

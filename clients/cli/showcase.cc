@@ -1,0 +1,165 @@
+#include "clients/cli/showcase.h"
+
+#include <algorithm>
+#include <limits>
+#include <set>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
+#include "clients/cli/explanation.h"
+#include "clients/cli/resource.h"
+#include "clients/cli/text.h"
+#include "common/status/status.h"
+
+namespace recsae::cli {
+namespace {
+
+using concept_store::v1::Concept;
+using concept_store::v1::ConceptStore;
+using explainer::v1::Explainer;
+using explainer::v1::Explanation;
+
+constexpr int kItems = 3;
+constexpr int kContributions = 3;
+constexpr size_t kHistory = 5;
+constexpr double kSteering = 4;
+constexpr int kCandidates = 200;
+
+// Words of a description, to tell whether two mean the same.
+std::set<std::string> Words(const std::string& description) {
+  return absl::StrSplit(description, absl::ByAnyChar(" ,;()"), absl::SkipEmpty());
+}
+
+bool Overlap(const std::set<std::string>& a, const std::set<std::string>& b) {
+  return std::any_of(a.begin(), a.end(),
+                     [&](const std::string& word) { return b.count(word) > 0; });
+}
+
+absl::StatusOr<std::vector<probe::v1::Case>> Users(Session& session, const std::string& capture,
+                                                   int users) {
+  probe::v1::GetCaptureRequest get;
+  get.set_name(capture);
+  RECSAE_ASSIGN_OR_RETURN(const auto found,
+                          session.Call(session.probe(), &probe::v1::Probe::Stub::GetCapture, get));
+  probe::v1::BatchGetCasesRequest request;
+  request.set_capture(capture);
+  for (const int64_t row : SpreadRows(found.rows(), users)) request.add_rows(row);
+  std::vector<probe::v1::Case> cases;
+  if (request.rows().empty()) return cases;
+  RECSAE_ASSIGN_OR_RETURN(
+      const auto response,
+      session.Call(session.probe(), &probe::v1::Probe::Stub::BatchGetCases, request));
+  cases.assign(response.cases().begin(), response.cases().end());
+  return cases;
+}
+
+// Explains one user; the items of the history are asked for too, for their titles.
+absl::StatusOr<Explanation> ExplainCase(Session& session, const std::string& sae,
+                                        const std::string& capture, const probe::v1::Case& value,
+                                        const std::vector<std::string>& history) {
+  explainer::v1::ExplainRequest request;
+  request.set_sae(sae);
+  auto& user = *request.mutable_subject()->mutable_captured_user();
+  user.set_capture(capture);
+  user.set_user_id(value.user_id());
+  request.set_top_items(kItems);
+  for (const std::string& id : history) request.add_item_ids(id);
+  RECSAE_ASSIGN_OR_RETURN(auto response,
+                          session.Call(session.explainer(), &Explainer::Stub::Explain, request));
+  if (response.explanations().empty()) return Explanation();
+  return std::move(*response.mutable_explanations(0));
+}
+
+absl::StatusOr<std::vector<Concept>> Candidates(Session& session, const std::string& sae) {
+  concept_store::v1::ListConceptsRequest request;
+  request.set_parent(sae);
+  request.set_order(concept_store::v1::ListConceptsRequest::ORDER_CONFIDENCE);
+  RECSAE_ASSIGN_OR_RETURN(
+      auto all, session.List(session.concept_store(), &ConceptStore::Stub::ListConcepts, request,
+                             &concept_store::v1::ListConceptsResponse::concepts_size, kCandidates));
+  return std::vector<Concept>(all.concepts().begin(), all.concepts().end());
+}
+
+absl::Status SteerCase(Session& session, const std::string& sae, const std::string& capture,
+                       const std::string& user, const Concept& towards) {
+  explainer::v1::SteerRequest request;
+  request.set_sae(sae);
+  auto& captured = *request.mutable_subject()->mutable_captured_user();
+  captured.set_capture(capture);
+  captured.set_user_id(user);
+  explainer::v1::Edit& edit = *request.add_edits();
+  edit.set_latent(towards.latent());
+  edit.set_add(kSteering);
+  RECSAE_ASSIGN_OR_RETURN(const auto response,
+                          session.Call(session.explainer(), &Explainer::Stub::Steer, request));
+  Console& console = session.console();
+  console.Print("\n");
+  console.Heading(absl::StrCat("User ", user, " with more of: ",
+                               Clean(LatentLabel(towards.latent(), towards.description()))));
+  console.Print(absl::StrCat("recsae steer --sae ", ShortName(sae), " --user ", user, " --edit '#",
+                             towards.latent(), ":+", kSteering, "'\n"));
+  console.Print(BeforeAfter(response));
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+std::vector<int64_t> SpreadRows(int64_t rows, int count) {
+  const int64_t chosen = std::min<int64_t>(rows, std::max(0, count));
+  std::vector<int64_t> spread;
+  for (int64_t i = 0; i < chosen; ++i) spread.push_back((2 * i + 1) * rows / (2 * chosen));
+  return spread;
+}
+
+std::optional<Concept> ChooseSteering(const std::vector<Concept>& concepts,
+                                      const Explanation& explanation) {
+  std::set<int> active;
+  std::set<std::string> meanings;
+  for (const explainer::v1::ActiveLatent& latent : explanation.latents()) {
+    active.insert(latent.latent());
+    meanings.merge(Words(latent.description()));
+  }
+  const auto choose = [&](bool verified, bool other_meaning) -> std::optional<Concept> {
+    for (const Concept& value : concepts) {
+      if (active.count(value.latent()) > 0 || value.description().empty()) continue;
+      if (verified && !value.extended_score().verified()) continue;
+      if (other_meaning && Overlap(Words(value.description()), meanings)) continue;
+      return value;
+    }
+    return std::nullopt;
+  };
+  if (auto best = choose(true, true)) return best;
+  if (auto verified = choose(true, false)) return verified;
+  return choose(false, false);
+}
+
+absl::Status Showcase(Session& session, const std::string& sae, const std::string& capture,
+                      int users) {
+  Console& console = session.console();
+  RECSAE_ASSIGN_OR_RETURN(const auto cases, Users(session, capture, users));
+  std::optional<Explanation> first;
+  for (const probe::v1::Case& value : cases) {
+    const std::vector<std::string> history =
+        Newest({value.history_item_ids().begin(), value.history_item_ids().end()}, kHistory);
+    RECSAE_ASSIGN_OR_RETURN(const Explanation explanation,
+                            ExplainCase(session, sae, capture, value, history));
+    console.Print("\n");
+    console.Heading(absl::StrCat("User ", value.user_id()));
+    console.Print(absl::StrCat(
+        Truncate("recently: " + Titles(explanation, history),
+                 console.width() > 0 ? console.width() : std::numeric_limits<int>::max()),
+        "\n"));
+    console.Print(ExplainedItems(explanation, {history.begin(), history.end()}, kContributions));
+    if (!first) first = explanation;
+  }
+  if (!first) return absl::OkStatus();
+  RECSAE_ASSIGN_OR_RETURN(const auto concepts, Candidates(session, sae));
+  const auto towards = ChooseSteering(concepts, *first);
+  if (!towards) {
+    console.Say("no concept to steer towards");
+    return absl::OkStatus();
+  }
+  return SteerCase(session, sae, capture, cases.front().user_id(), *towards);
+}
+
+}  // namespace recsae::cli

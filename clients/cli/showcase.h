@@ -1,0 +1,30 @@
+// The end of the pipeline: what explaining and steering look like for a few users.
+#ifndef RECSAE_CLIENTS_CLI_SHOWCASE_H_
+#define RECSAE_CLIENTS_CLI_SHOWCASE_H_
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "clients/cli/session.h"
+
+namespace recsae::cli {
+
+// `count` different rows spread over `rows`.
+std::vector<int64_t> SpreadRows(int64_t rows, int count);
+
+// The concept to steer a user towards: the surest of `concepts` (surest first) that is not active
+// in the user's explanation and does not mean the same as one that is. Verified ones come first.
+std::optional<concept_store::v1::Concept> ChooseSteering(
+    const std::vector<concept_store::v1::Concept>& concepts,
+    const explainer::v1::Explanation& explanation);
+
+// Explains the recommendations of `users` users of the capture and steers those of the first.
+absl::Status Showcase(Session& session, const std::string& sae, const std::string& capture,
+                      int users);
+
+}  // namespace recsae::cli
+
+#endif  // RECSAE_CLIENTS_CLI_SHOWCASE_H_

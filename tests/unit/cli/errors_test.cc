@@ -1,0 +1,45 @@
+#include "clients/cli/errors.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "common/status/status.h"
+
+namespace recsae::cli {
+namespace {
+
+using testing::HasSubstr;
+
+TEST(ErrorsTest, ExitStatus) {
+  EXPECT_EQ(ExitStatus(absl::OkStatus()), 0);
+  EXPECT_EQ(ExitStatus(UsageError("no")), 2);
+  EXPECT_EQ(ExitStatus(absl::NotFoundError("no")), 1);
+  EXPECT_EQ(ExitStatus(absl::InvalidArgumentError("k is 0")), 1);
+}
+
+TEST(ErrorsTest, SaysCodeReasonTextAndWhatToDo) {
+  const std::string text =
+      DescribeError(Error(absl::StatusCode::kNotFound, "SAE_NOT_FOUND", "there is no saes/x", {}));
+  EXPECT_THAT(text, HasSubstr("NOT_FOUND (SAE_NOT_FOUND): there is no saes/x"));
+  EXPECT_THAT(text, HasSubstr("recsae saes list"));
+}
+
+TEST(ErrorsTest, UsageErrorsAreTheirMessage) {
+  EXPECT_EQ(DescribeError(UsageError("choose one with --sae: a, b")),
+            "choose one with --sae: a, b");
+}
+
+TEST(ErrorsTest, ForeignErrorsHaveNoReason) {
+  EXPECT_EQ(DescribeError(absl::InternalError("boom")), "INTERNAL: boom");
+}
+
+TEST(ErrorsTest, ATimeoutNamesItsFlag) {
+  const absl::Status status = ExplainTimeout(absl::DeadlineExceededError("Deadline Exceeded"), 2);
+  EXPECT_TRUE(absl::IsDeadlineExceeded(status));
+  EXPECT_THAT(std::string(status.message()), HasSubstr("--timeout"));
+  EXPECT_THAT(std::string(status.message()), HasSubstr("2.0 s"));
+  EXPECT_EQ(ExplainTimeout(absl::InternalError("boom"), 2), absl::InternalError("boom"));
+}
+
+}  // namespace
+}  // namespace recsae::cli

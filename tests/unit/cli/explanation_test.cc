@@ -1,0 +1,132 @@
+#include "clients/cli/explanation.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <string>
+
+#include "clients/cli/showcase.h"
+
+namespace recsae::cli {
+namespace {
+
+using explainer::v1::Explanation;
+using testing::AllOf;
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::Not;
+
+Explanation ExampleExplanation() {
+  Explanation explanation;
+  const auto latent = [&](int number, const char* description, double confidence, bool verified) {
+    auto& value = *explanation.add_latents();
+    value.set_latent(number);
+    value.set_activation(2);
+    value.set_level(description[0] == '\0' ? 0 : 8);
+    value.set_description(description);
+    value.set_confidence(confidence);
+    value.set_verified(verified);
+  };
+  latent(7, "horror, 1980s", 0.92, true);
+  latent(9, "drama", 0.6, false);
+  latent(11, "", 0, false);
+  auto& item = *explanation.add_items();
+  item.set_item_id("1214");
+  item.set_title("Alien (1979)");
+  item.set_rank(1);
+  item.set_score(10);
+  for (const double part : {4.0, 0.5, -5.0}) item.add_contributions(part);
+  item.set_bias(9.5);
+  item.set_residual(1);
+  auto& seen = *explanation.add_items();
+  seen.set_item_id("1200");
+  seen.set_title("Aliens (1986)");
+  seen.set_score(3);
+  return explanation;
+}
+
+TEST(ExplainedItemsTest, ShowsTheLargestPartsAndTheRestAddsUp) {
+  const std::string text = ExplainedItems(ExampleExplanation(), {"1200"}, 2).Render(0, false);
+  EXPECT_THAT(text,
+              AllOf(HasSubstr("Alien (1979)"), HasSubstr("-5.00"), HasSubstr("#11"),
+                    HasSubstr("+4.00"), HasSubstr("0.92 ✓"), HasSubstr("horror, 1980s (#7)")));
+  // 10 - (-5) - 4
+  EXPECT_THAT(text, HasSubstr("+11.00"));
+  EXPECT_LT(text.find("-5.00"), text.find("+4.00")) << text;
+  EXPECT_THAT(text, Not(HasSubstr("drama")));
+  EXPECT_THAT(text, Not(HasSubstr("Aliens")));
+}
+
+TEST(ActiveLatentsTest, MarksOnlyVerifiedConcepts) {
+  const std::string text = ActiveLatents(ExampleExplanation()).Render(0, false);
+  EXPECT_THAT(text, HasSubstr("0.92 ✓"));
+  EXPECT_THAT(text, HasSubstr("0.60"));
+  EXPECT_THAT(text, Not(HasSubstr("0.60 ✓")));
+  EXPECT_THAT(text, Not(HasSubstr("0.00")));
+}
+
+TEST(TitlesTest, FollowTheIds) {
+  EXPECT_EQ(Titles(ExampleExplanation(), {"1200", "nowhere", "1214"}),
+            "Aliens (1986) · Alien (1979)");
+}
+
+TEST(NewestTest, ComesFirst) {
+  EXPECT_THAT(Newest({"a", "b", "c"}, 2), ElementsAre("c", "b"));
+  EXPECT_THAT(Newest({"a"}, 5), ElementsAre("a"));
+  EXPECT_THAT(Newest({}, 5), ElementsAre());
+}
+
+TEST(BeforeAfterTest, SaysWhereItemsWentAndCameFrom) {
+  explainer::v1::SteerResponse response;
+  const auto add = [](auto* list, const char* id, int other_rank) {
+    auto& item = *list->Add();
+    item.set_item_id(id);
+    item.set_other_rank(other_rank);
+  };
+  add(response.mutable_before(), "stays", 1);
+  add(response.mutable_before(), "leaves", 0);
+  add(response.mutable_after(), "stays", 1);
+  add(response.mutable_after(), "climbs", 40);
+  add(response.mutable_after(), "appears", 0);
+  const std::string text = BeforeAfter(response).Render(0, false);
+  EXPECT_THAT(text, AllOf(HasSubstr("="), HasSubstr("gone"), HasSubstr("▲ 38"), HasSubstr("new"),
+                          HasSubstr("appears")));
+}
+
+TEST(SpreadRowsTest, AreDifferentAndWithin) {
+  EXPECT_THAT(SpreadRows(100, 3), ElementsAre(16, 50, 83));
+  EXPECT_THAT(SpreadRows(2, 3), ElementsAre(0, 1));
+  EXPECT_THAT(SpreadRows(0, 3), ElementsAre());
+  EXPECT_THAT(SpreadRows(5, 0), ElementsAre());
+}
+
+concept_store::v1::Concept MakeConcept(int latent, const char* description, bool verified) {
+  concept_store::v1::Concept value;
+  value.set_latent(latent);
+  value.set_description(description);
+  value.mutable_extended_score()->set_verified(verified);
+  return value;
+}
+
+TEST(ChooseSteeringTest, TakesTheSurestThatIsNew) {
+  const Explanation explanation = ExampleExplanation();
+  // Surest first: active, same meaning, not verified, good, later.
+  const auto chosen =
+      ChooseSteering({MakeConcept(7, "horror, 1980s", true), MakeConcept(1, "1980s horror", true),
+                      MakeConcept(2, "western", false), MakeConcept(3, "musical", true),
+                      MakeConcept(4, "war", true)},
+                     explanation);
+  ASSERT_TRUE(chosen.has_value());
+  EXPECT_EQ(chosen->latent(), 3);
+}
+
+TEST(ChooseSteeringTest, TakesWhatThereIs) {
+  const Explanation explanation = ExampleExplanation();
+  EXPECT_EQ(ChooseSteering({MakeConcept(1, "horror", true)}, explanation)->latent(), 1);
+  EXPECT_EQ(ChooseSteering({MakeConcept(2, "western", false)}, explanation)->latent(), 2);
+  EXPECT_FALSE(ChooseSteering({MakeConcept(7, "horror", true)}, explanation).has_value());
+  EXPECT_FALSE(ChooseSteering({}, explanation).has_value());
+}
+
+}  // namespace
+}  // namespace recsae::cli

@@ -1,0 +1,115 @@
+#include "clients/cli/report.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <nlohmann/json.hpp>
+#include <vector>
+
+namespace recsae::cli {
+namespace {
+
+using testing::ElementsAre;
+
+std::vector<std::string> Keys(const nlohmann::ordered_json& json) {
+  std::vector<std::string> keys;
+  for (const auto& [key, value] : json.items()) keys.push_back(key);
+  return keys;
+}
+
+PipelineResult ExampleResult() {
+  PipelineResult result;
+  result.sae.set_activation_dim(64);
+  result.sae.set_latents(1024);
+  result.sae.set_k(8);
+  result.sae.mutable_report()->set_fvu(0.0595);
+  result.sae.mutable_report()->set_dead_fraction(0.003);
+  result.sae.mutable_report()->set_rows(562729);
+  result.sae.mutable_report()->set_epochs(8);
+  result.concepts.set_total(1009);
+  result.concepts.mutable_paper()->set_eq_1(8);
+  result.concepts.mutable_paper()->set_ge_09(36);
+  result.concepts.mutable_paper()->set_ge_08(112);
+  result.concepts.mutable_paper_control()->set_ge_08(55);
+  result.concepts.set_verified(300);
+  result.evaluation.mutable_recommender()->set_hr_10(0.1813);
+  result.evaluation.mutable_reconstructed()->set_ndcg_20(0.12);
+  result.evaluation.mutable_similarity()->set_intra(0.7);
+  result.evaluation.mutable_similarity()->set_inter(0.1);
+  result.evaluation.mutable_similarity()->set_concepts(112);
+  result.seconds = {{"train_recommender", 300}, {"capture", 20}};
+  result.seed = 1;
+  result.version = "0.1.0";
+  return result;
+}
+
+TEST(ReportJsonTest, HasExactlyTheDocumentedKeys) {
+  const auto json = ReportJson(ExampleResult());
+  EXPECT_THAT(Keys(json), ElementsAre("recommender", "reconstructed", "sae", "concepts",
+                                      "similarity", "seconds", "seed", "version"));
+  EXPECT_THAT(Keys(json["recommender"]), ElementsAre("hr@10", "ndcg@10", "hr@20", "ndcg@20"));
+  EXPECT_THAT(Keys(json["reconstructed"]), ElementsAre("hr@10", "ndcg@10", "hr@20", "ndcg@20"));
+  EXPECT_THAT(Keys(json["sae"]),
+              ElementsAre("d", "latents", "k", "fvu", "dead_fraction", "rows", "epochs"));
+  EXPECT_THAT(Keys(json["concepts"]),
+              ElementsAre("total", "confidence_eq_1", "confidence_ge_0.9", "confidence_ge_0.8",
+                          "verified", "control_ge_0.8"));
+  EXPECT_THAT(Keys(json["similarity"]), ElementsAre("intra", "inter", "count"));
+  EXPECT_THAT(Keys(json["seconds"]), ElementsAre("train_recommender", "capture"));
+}
+
+TEST(ReportJsonTest, TakesEachValueFromItsPlace) {
+  const auto json = ReportJson(ExampleResult());
+  EXPECT_EQ(json["recommender"]["hr@10"], 0.1813);
+  EXPECT_EQ(json["reconstructed"]["ndcg@20"], 0.12);
+  EXPECT_EQ(json["sae"]["d"], 64);
+  EXPECT_EQ(json["sae"]["rows"], 562729);
+  EXPECT_EQ(json["concepts"]["confidence_eq_1"], 8);
+  EXPECT_EQ(json["concepts"]["confidence_ge_0.9"], 36);
+  EXPECT_EQ(json["concepts"]["confidence_ge_0.8"], 112);
+  EXPECT_EQ(json["concepts"]["control_ge_0.8"], 55);
+  EXPECT_EQ(json["concepts"]["verified"], 300);
+  EXPECT_EQ(json["similarity"]["count"], 112);
+  EXPECT_EQ(json["seconds"]["capture"], 20);
+  EXPECT_EQ(json["seed"], 1);
+}
+
+TEST(ScorePlantedTest, JoinsScoresWithDescriptions) {
+  explainer::v1::Evaluation evaluation;
+  const auto add = [&](const char* key, const char* value, int latent, double auc) {
+    auto& score = *evaluation.add_attributes();
+    score.set_key(key);
+    score.set_value(value);
+    score.set_latent(latent);
+    score.set_latent_auc(auc);
+  };
+  add("concept", "Harbor", 3, 0.99);
+  add("decade", "1980s", 3, 0.8);
+  add("concept", "meadow", 5, 0.97);
+  add("concept", "desert", 6, 0.9);
+  std::vector<concept_store::v1::Concept> concepts(2);
+  concepts[0].set_latent(5);
+  concepts[0].set_description("tundra");
+  concepts[1].set_latent(3);
+  concepts[1].set_description("harbor, boats");
+
+  const auto scores = ScorePlanted(evaluation, concepts);
+  ASSERT_EQ(scores.size(), 3u);
+  EXPECT_EQ(scores[0].planted, "Harbor");
+  EXPECT_EQ(scores[0].latent, 3);
+  EXPECT_EQ(scores[0].auc, 0.99);
+  EXPECT_TRUE(scores[0].named);
+  EXPECT_EQ(scores[1].description, "tundra");
+  EXPECT_FALSE(scores[1].named);
+  EXPECT_FALSE(scores[2].named);
+
+  PipelineResult result = ExampleResult();
+  result.planted = scores;
+  const auto json = ReportJson(result);
+  ASSERT_EQ(json["planted"].size(), 3u);
+  EXPECT_EQ(json["planted"][0]["auc"], 0.99);
+  EXPECT_EQ(json["planted"][1]["named"], false);
+}
+
+}  // namespace
+}  // namespace recsae::cli
