@@ -90,17 +90,19 @@ absl::StatusOr<std::vector<StoredCapture>> CaptureStore::AllOf(
   return table_.All(KeyPrefix({recommender_id}));
 }
 
-absl::Status CaptureStore::Create(StoredCapture capture, WriteBatch& batch) {
-  const std::string& name = capture.message.name();
+absl::Status CaptureStore::CheckFree(absl::string_view name) const {
   RECSAE_ASSIGN_OR_RETURN(const std::string key, KeyOf(name));
   RECSAE_ASSIGN_OR_RETURN(const bool exists, table_.Has(key));
-  if (exists) {
-    return Error(absl::StatusCode::kAlreadyExists, "CAPTURE_EXISTS",
-                 absl::StrCat(name, " exists already: choose another capture_id or delete it"),
-                 {{"capture", name}});
-  }
+  if (!exists) return absl::OkStatus();
+  return Error(absl::StatusCode::kAlreadyExists, "CAPTURE_EXISTS",
+               absl::StrCat(name, " exists already: choose another capture_id or delete it"),
+               {{"capture", std::string(name)}});
+}
+
+absl::Status CaptureStore::Create(StoredCapture capture, WriteBatch& batch) {
+  RECSAE_RETURN_IF_ERROR(CheckFree(capture.message.name()));
   if (capture.uid == 0) capture.uid = store_.NewUid();
-  table_.Put(key, capture, batch);
+  table_.Put(*KeyOf(capture.message.name()), capture, batch);
   return absl::OkStatus();
 }
 

@@ -34,13 +34,17 @@ class CaptureStore {
   explicit CaptureStore(Store& store);
 
   absl::StatusOr<StoredCapture> Get(absl::string_view name) const;
+  absl::Status NotFound(absl::string_view name) const { return table_.NotFound(name); }
   // By name; all recommenders' if `recommender_id` is empty. `*next`: see ResourceTable::List.
   absl::StatusOr<std::vector<StoredCapture>> List(absl::string_view recommender_id,
                                                   const Page& page, std::string* next) const;
   absl::StatusOr<std::vector<StoredCapture>> AllOf(absl::string_view recommender_id) const;
 
+  // ALREADY_EXISTS (CAPTURE_EXISTS) if the capture is there.
+  absl::Status CheckFree(absl::string_view name) const;
+
   // The two below add to a batch of a caller that holds Store::mutex().
-  // ALREADY_EXISTS (CAPTURE_EXISTS). Gives the capture a uid unless it has one.
+  // Errors: CheckFree. Gives the capture a uid unless it has one.
   absl::Status Create(StoredCapture capture, WriteBatch& batch);
   void Delete(const StoredCapture& capture, WriteBatch& batch);
 

@@ -47,6 +47,7 @@ class CatalogStore {
   explicit CatalogStore(Store& store);
 
   absl::StatusOr<StoredCatalog> Get(absl::string_view name) const;
+  absl::Status NotFound(absl::string_view name) const { return table_.NotFound(name); }
   absl::StatusOr<std::vector<StoredCatalog>> List(const Page& page, std::string* next) const;
 
   // The three below add to a batch of a caller that holds Store::mutex().

@@ -46,21 +46,19 @@ absl::StatusOr<std::string> RecommenderStore::FirstUsing(absl::string_view catal
   return std::string();
 }
 
-absl::StatusOr<bool> RecommenderStore::Has(absl::string_view id) const {
-  return table_.Has(KeyPrefix({id}));
+absl::Status RecommenderStore::CheckFree(absl::string_view name) const {
+  RECSAE_ASSIGN_OR_RETURN(const std::string key, KeyOf(name));
+  RECSAE_ASSIGN_OR_RETURN(const bool exists, table_.Has(key));
+  if (!exists) return absl::OkStatus();
+  return Error(absl::StatusCode::kAlreadyExists, "RECOMMENDER_EXISTS",
+               absl::StrCat(name, " exists already: choose another recommender_id or delete it"),
+               {{"recommender", std::string(name)}});
 }
 
 absl::Status RecommenderStore::Create(StoredRecommender recommender, WriteBatch& batch) {
-  const std::string& name = recommender.message.name();
-  RECSAE_ASSIGN_OR_RETURN(const std::string key, KeyOf(name));
-  RECSAE_ASSIGN_OR_RETURN(const bool exists, table_.Has(key));
-  if (exists) {
-    return Error(absl::StatusCode::kAlreadyExists, "RECOMMENDER_EXISTS",
-                 absl::StrCat(name, " exists already: choose another recommender_id or delete it"),
-                 {{"recommender", name}});
-  }
+  RECSAE_RETURN_IF_ERROR(CheckFree(recommender.message.name()));
   if (recommender.uid == 0) recommender.uid = store_.NewUid();
-  table_.Put(key, recommender, batch);
+  Put(recommender, batch);
   return absl::OkStatus();
 }
 
@@ -109,13 +107,6 @@ absl::Status RecommenderStore::PutModel(Database& db, uint64_t uid, absl::string
 }
 
 absl::StatusOr<std::string> RecommenderStore::Model(const StoredRecommender& recommender) const {
-  if (!recommender.message.hosted()) {
-    return Error(absl::StatusCode::kFailedPrecondition, "RECOMMENDER_NOT_HOSTED",
-                 absl::StrCat(recommender.message.name(),
-                              " lives elsewhere and cannot be run here: record its activations "
-                              "with RecordActivations"),
-                 {{"recommender", recommender.message.name()}});
-  }
   std::string model;
   auto scan = store_.db().Scan(kModelFamily, BigEndian64(recommender.uid));
   for (; scan->Valid(); scan->Next()) absl::StrAppend(&model, scan->value());

@@ -32,11 +32,11 @@ class RecommenderStore {
   absl::StatusOr<std::vector<StoredRecommender>> List(const Page& page, std::string* next) const;
   // The name of a recommender that uses the catalogue; empty if none does.
   absl::StatusOr<std::string> FirstUsing(absl::string_view catalog) const;
-  // Whether a recommender of this id is there.
-  absl::StatusOr<bool> Has(absl::string_view id) const;
+  // ALREADY_EXISTS (RECOMMENDER_EXISTS) if the recommender is there.
+  absl::Status CheckFree(absl::string_view name) const;
 
   // The three below add to a batch of a caller that holds Store::mutex().
-  // ALREADY_EXISTS (RECOMMENDER_EXISTS). Gives the recommender a uid unless it has one.
+  // Errors: CheckFree. Gives the recommender a uid unless it has one.
   absl::Status Create(StoredRecommender recommender, WriteBatch& batch);
   void Put(const StoredRecommender& recommender, WriteBatch& batch) const;
   void Delete(const StoredRecommender& recommender, WriteBatch& batch);

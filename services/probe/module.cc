@@ -1,0 +1,58 @@
+#include "services/probe/module.h"
+
+#include <google/protobuf/any.pb.h>
+
+#include <utility>
+
+#include "absl/strings/str_split.h"
+#include "common/jobs/job_runner.h"
+#include "common/server/flags.h"
+#include "common/status/status.h"
+#include "services/probe/dataset_source.h"
+#include "services/probe/jobs/hosted_models.h"
+#include "services/probe/jobs/jobs.h"
+#include "services/probe/probe_service.h"
+
+namespace recsae::probe {
+
+struct ProbeModule::Parts {
+  Parts(std::unique_ptr<Resources> opened, LocateOptions locate, const ModuleContext& context)
+      : resources(std::move(opened)),
+        datasets(std::move(locate)),
+        models(resources->recommenders()),
+        service(*resources, datasets, models, *context.jobs, *context.metrics) {}
+
+  std::unique_ptr<Resources> resources;
+  DatasetSource datasets;
+  HostedModels models;
+  ProbeService service;
+};
+
+ProbeModule::ProbeModule() = default;
+ProbeModule::~ProbeModule() = default;
+
+void ProbeModule::AddFlags(FlagSet& flags) {
+  flags.Add("data", &data_,
+            "folders that data sets are looked for in first, separated by colons; then "
+            "$RECSAE_DATA_DIR and the cache folder");
+}
+
+absl::Status ProbeModule::Open(const ModuleContext& context) {
+  RECSAE_ASSIGN_OR_RETURN(std::unique_ptr<Resources> resources, Resources::Open(context.data_dir));
+  parts_ = std::make_unique<Parts>(
+      std::move(resources), DefaultLocateOptions(absl::StrSplit(data_, ':', absl::SkipEmpty())),
+      context);
+  const JobEnvironment environment{*parts_->resources, parts_->datasets, parts_->models};
+  context.jobs->Register(
+      kTrainJob, [environment](JobContext& job) { return TrainRecommenderJob(environment, job); });
+  context.jobs->Register(kCaptureJob, [environment](JobContext& job) {
+    return CaptureActivationsJob(environment, job);
+  });
+  return absl::OkStatus();
+}
+
+std::vector<grpc::Service*> ProbeModule::services() { return {&parts_->service}; }
+
+void ProbeModule::Stop() { parts_.reset(); }
+
+}  // namespace recsae::probe

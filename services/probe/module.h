@@ -1,0 +1,36 @@
+// The probe as a part of a process: its own server, or recsae-standalone.
+#ifndef RECSAE_SERVICES_PROBE_MODULE_H_
+#define RECSAE_SERVICES_PROBE_MODULE_H_
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/strings/string_view.h"
+#include "common/server/module.h"
+
+namespace recsae::probe {
+
+class ProbeModule : public ServiceModule {
+ public:
+  ProbeModule();
+  ~ProbeModule() override;
+
+  absl::string_view name() const override { return "probe"; }
+  bool uses_jobs() const override { return true; }
+  void AddFlags(FlagSet& flags) override;
+  absl::Status Open(const ModuleContext& context) override;
+  std::vector<grpc::Service*> services() override;
+  void Stop() override;
+
+ private:
+  struct Parts;
+
+  std::string data_;
+  std::unique_ptr<Parts> parts_;
+};
+
+}  // namespace recsae::probe
+
+#endif  // RECSAE_SERVICES_PROBE_MODULE_H_

@@ -1,0 +1,305 @@
+#include <algorithm>
+#include <cmath>
+#include <set>
+
+#include "tests/unit/probe/service/fixture.h"
+
+namespace recsae::probe {
+namespace {
+
+class HostedTest : public ProbeServerTest {
+ protected:
+  static v1::TrainRecommenderRequest TrainRequest(v1::Recommender::Kind kind, int epochs) {
+    v1::TrainRecommenderRequest request;
+    request.set_recommender_id("h");
+    request.set_kind(kind);
+    v1::DatasetRef* dataset = request.mutable_dataset();
+    dataset->set_name("planted");
+    dataset->mutable_planted()->set_users(100);
+    dataset->mutable_planted()->set_concepts(4);
+    dataset->mutable_planted()->set_items_per_concept(20);
+    dataset->mutable_planted()->set_interactions_per_user(12);
+    request.mutable_hyper_parameters()->set_embedding_dim(8);
+    request.mutable_hyper_parameters()->set_epochs(epochs);
+    return request;
+  }
+
+  // Follows the job to its end.
+  jobs::v1::Job Watch(const std::string& name) {
+    grpc::ClientContext context;
+    jobs::v1::WatchJobRequest request;
+    request.set_name(name);
+    auto reader = jobs_->WatchJob(&context, request);
+    jobs::v1::Job job;
+    while (reader->Read(&job)) {
+    }
+    EXPECT_TRUE(reader->Finish().ok());
+    return job;
+  }
+
+  v1::Recommender Train(v1::Recommender::Kind kind) {
+    jobs::v1::Job job;
+    const absl::Status status = Run(&Stub::TrainRecommender, TrainRequest(kind, 2), &job);
+    EXPECT_TRUE(status.ok()) << status;
+    job = Watch(job.name());
+    EXPECT_EQ(job.state(), jobs::v1::Job::STATE_SUCCEEDED) << job.DebugString();
+    v1::Recommender recommender;
+    EXPECT_TRUE(job.result().UnpackTo(&recommender));
+    return recommender;
+  }
+
+  static v1::CaptureActivationsRequest CaptureRequest(const std::string& id, v1::Split split) {
+    v1::CaptureActivationsRequest request;
+    request.set_parent("recommenders/h");
+    request.set_capture_id(id);
+    request.set_split(split);
+    request.set_with_cases(true);
+    return request;
+  }
+
+  v1::Capture Capture(const v1::CaptureActivationsRequest& request) {
+    jobs::v1::Job job;
+    const absl::Status status = Run(&Stub::CaptureActivations, request, &job);
+    EXPECT_TRUE(status.ok()) << status;
+    job = Watch(job.name());
+    EXPECT_EQ(job.state(), jobs::v1::Job::STATE_SUCCEEDED) << job.DebugString();
+    v1::Capture capture;
+    EXPECT_TRUE(job.result().UnpackTo(&capture));
+    return capture;
+  }
+
+  std::vector<v1::ActivationBatch> Read(const std::string& capture) {
+    v1::ReadActivationsRequest request;
+    request.set_capture(capture);
+    request.mutable_read_mask()->add_paths("activations");
+    request.mutable_read_mask()->add_paths("cases");
+    return *Receive<v1::ActivationBatch>(&Stub::ReadActivations, request);
+  }
+
+  // Every case's ranked items are those that the head scores highest, past items left out.
+  void ExpectRankedByHead(const std::vector<v1::ActivationBatch>& batches) {
+    v1::ReadPredictionHeadRequest request;
+    request.set_recommender("recommenders/h");
+    const auto head = *Receive<v1::ReadPredictionHeadResponse>(&Stub::ReadPredictionHead, request);
+    const std::vector<float> vectors = Floats(head[0].vectors());
+    const int items = head[0].item_ids_size();
+    const int64_t dim = head[0].vectors().shape(1);
+    for (const v1::ActivationBatch& batch : batches) {
+      const std::vector<float> activations = Floats(batch.activations());
+      for (int row = 0; row < batch.cases_size(); ++row) {
+        const v1::Case& one = batch.cases(row);
+        std::set<std::string> out(one.history_item_ids().begin(), one.history_item_ids().end());
+        out.insert(one.excluded_item_ids().begin(), one.excluded_item_ids().end());
+        EXPECT_FALSE(out.count(one.target_item_id()));
+        double best = -INFINITY;
+        for (int item = 0; item < items; ++item) {
+          if (out.count(head[0].item_ids(item))) continue;
+          double score = 0;
+          for (int64_t d = 0; d < dim; ++d) {
+            score += double{activations[row * dim + d]} * vectors[item * dim + d];
+          }
+          best = std::max(best, score);
+        }
+        ASSERT_GT(one.ranked_items_size(), 0);
+        EXPECT_NEAR(one.ranked_items(0).score(), best, 1e-5 + 1e-4 * std::abs(best));
+        for (int i = 0; i < one.ranked_items_size(); ++i) {
+          EXPECT_FALSE(out.count(one.ranked_items(i).item_id()));
+          EXPECT_LE(one.ranked_items(i).score(), one.ranked_items(std::max(0, i - 1)).score());
+        }
+      }
+    }
+  }
+};
+
+TEST_F(HostedTest, TrainsBprmfCapturesAndReadsBack) {
+  const v1::Recommender recommender = Train(v1::Recommender::BPRMF);
+  EXPECT_EQ(recommender.name(), "recommenders/h");
+  EXPECT_EQ(recommender.catalog(), "catalogs/h");
+  EXPECT_EQ(recommender.activation_dim(), 8);
+  EXPECT_TRUE(recommender.hosted());
+  EXPECT_TRUE(recommender.has_prediction_head());
+  EXPECT_EQ(recommender.hyper_parameters().epochs(), 2);
+  EXPECT_TRUE(recommender.hyper_parameters().has_learning_rate());
+  for (const char* metric :
+       {"test_hr@5", "test_hr@10", "test_hr@20", "test_hr@50", "test_ndcg@5", "test_ndcg@10",
+        "test_ndcg@20", "test_ndcg@50", "dev_ndcg@5", "best_epoch", "epochs", "train_seconds"}) {
+    EXPECT_TRUE(recommender.metrics().count(metric)) << metric;
+  }
+  v1::GetCatalogRequest get;
+  get.set_name("catalogs/h");
+  v1::Catalog catalog;
+  ASSERT_TRUE(Run(&Stub::GetCatalog, get, &catalog).ok());
+  EXPECT_EQ(catalog.items(), 80);
+
+  const v1::Capture capture = Capture(CaptureRequest("test", v1::SPLIT_TEST));
+  EXPECT_EQ(capture.rows(), 100);
+  EXPECT_EQ(capture.dim(), 8);
+  const auto batches = Read(capture.name());
+  ExpectRankedByHead(batches);
+
+  // The capture holds what ComputeActivations gives for the same users.
+  v1::ComputeActivationsRequest compute;
+  compute.set_recommender("recommenders/h");
+  for (const v1::Case& one : batches[0].cases()) {
+    compute.add_queries()->set_user_id(one.user_id());
+  }
+  v1::ComputeActivationsResponse activations;
+  ASSERT_TRUE(Run(&Stub::ComputeActivations, compute, &activations).ok());
+  EXPECT_EQ(activations.activations().data(), batches[0].activations().data());
+  compute.add_queries()->set_user_id("nobody");
+  EXPECT_EQ(Reason(Run(&Stub::ComputeActivations, compute, &activations)), "USER_NOT_FOUND");
+
+  // One row for each training interaction, or as many as asked for.
+  v1::GetDatasetRequest dataset;
+  *dataset.mutable_dataset() = recommender.dataset();
+  v1::Dataset facts;
+  ASSERT_TRUE(Run(&Stub::GetDataset, dataset, &facts).ok());
+  v1::CaptureActivationsRequest train = CaptureRequest("train", v1::SPLIT_TRAIN);
+  train.set_with_cases(false);
+  EXPECT_EQ(Capture(train).rows(), facts.train_interactions());
+  train.set_capture_id("some");
+  train.set_max_rows(50);
+  train.set_seed(1);
+  EXPECT_EQ(Capture(train).rows(), 50);
+}
+
+TEST_F(HostedTest, TrainsSasrecAndCapturesEveryHistoryPosition) {
+  const v1::Recommender recommender = Train(v1::Recommender::SASREC);
+  EXPECT_EQ(recommender.hyper_parameters().history(), 20);
+  Stop();  // the model is loaded from disk
+  Start();
+  v1::GetDatasetRequest dataset;
+  *dataset.mutable_dataset() = recommender.dataset();
+  v1::Dataset facts;
+  ASSERT_TRUE(Run(&Stub::GetDataset, dataset, &facts).ok());
+  const v1::Capture capture = Capture(CaptureRequest("train", v1::SPLIT_TRAIN));
+  EXPECT_EQ(capture.rows(), facts.train_interactions() - facts.users());
+  const auto batches = Read(capture.name());
+  ExpectRankedByHead(batches);
+
+  v1::ComputeActivationsRequest compute;
+  compute.set_recommender("recommenders/h");
+  for (int i = 0; i < 20; ++i) {
+    *compute.add_queries()->mutable_history_item_ids() = batches[0].cases(i).history_item_ids();
+  }
+  v1::ComputeActivationsResponse response;
+  ASSERT_TRUE(Run(&Stub::ComputeActivations, compute, &response).ok());
+  const std::vector<float> expected = Floats(batches[0].activations());
+  const std::vector<float> computed = Floats(response.activations());
+  for (size_t i = 0; i < computed.size(); ++i) EXPECT_NEAR(computed[i], expected[i], 1e-4);
+
+  compute.add_queries();
+  EXPECT_EQ(Run(&Stub::ComputeActivations, compute, &response).code(),
+            absl::StatusCode::kInvalidArgument);
+  compute.mutable_queries(20)->add_history_item_ids("nothing");
+  EXPECT_EQ(Reason(Run(&Stub::ComputeActivations, compute, &response)), "ITEM_NOT_FOUND");
+}
+
+TEST_F(HostedTest, ARepeatedRequestIsTheFirstJobAndAnotherIsRefused) {
+  v1::TrainRecommenderRequest request = TrainRequest(v1::Recommender::BPRMF, 1);
+  request.set_request_id("train");
+  jobs::v1::Job first;
+  ASSERT_TRUE(Run(&Stub::TrainRecommender, request, &first).ok());
+  Watch(first.name());
+  jobs::v1::Job again;
+  ASSERT_TRUE(Run(&Stub::TrainRecommender, request, &again).ok());
+  EXPECT_EQ(again.name(), first.name());
+  request.set_request_id("other");
+  EXPECT_EQ(Reason(Run(&Stub::TrainRecommender, request, &again)), "RECOMMENDER_EXISTS");
+}
+
+TEST_F(HostedTest, ARecommenderDeletedAndTrainedAgainKeepsItsCatalogue) {
+  Train(v1::Recommender::BPRMF);
+  v1::DeleteRecommenderRequest remove;
+  remove.set_name("recommenders/h");
+  google::protobuf::Empty empty;
+  ASSERT_TRUE(Run(&Stub::DeleteRecommender, remove, &empty).ok());
+  Train(v1::Recommender::BPRMF);
+  ASSERT_TRUE(Run(&Stub::DeleteRecommender, remove, &empty).ok());
+  // Other items under the same name are refused.
+  v1::TrainRecommenderRequest request = TrainRequest(v1::Recommender::BPRMF, 1);
+  request.mutable_dataset()->mutable_planted()->set_items_per_concept(21);
+  jobs::v1::Job job;
+  ASSERT_TRUE(Run(&Stub::TrainRecommender, request, &job).ok());
+  job = Watch(job.name());
+  EXPECT_EQ(job.state(), jobs::v1::Job::STATE_FAILED);
+  EXPECT_EQ(Reason(FromRpcStatus(job.error())), "CATALOG_EXISTS");
+}
+
+TEST_F(HostedTest, ACancelledTrainingLeavesNothing) {
+  v1::TrainRecommenderRequest request = TrainRequest(v1::Recommender::SASREC, 1000);
+  request.mutable_hyper_parameters()->set_patience(1000);
+  request.mutable_dataset()->mutable_planted()->set_users(2000);
+  jobs::v1::Job job;
+  ASSERT_TRUE(Run(&Stub::TrainRecommender, request, &job).ok());
+  grpc::ClientContext context;
+  jobs::v1::WatchJobRequest watch;
+  watch.set_name(job.name());
+  auto reader = jobs_->WatchJob(&context, watch);
+  while (reader->Read(&job) && job.metrics().count("loss") == 0) {
+  }
+  grpc::ClientContext cancel_context;
+  jobs::v1::CancelJobRequest cancel;
+  cancel.set_name(job.name());
+  ASSERT_TRUE(jobs_->CancelJob(&cancel_context, cancel, &job).ok());
+  while (reader->Read(&job)) {
+  }
+  EXPECT_EQ(job.state(), jobs::v1::Job::STATE_CANCELLED);
+  v1::GetRecommenderRequest get;
+  get.set_name("recommenders/h");
+  v1::Recommender recommender;
+  EXPECT_EQ(Reason(Run(&Stub::GetRecommender, get, &recommender)), "RECOMMENDER_NOT_FOUND");
+  v1::GetCatalogRequest get_catalog;
+  get_catalog.set_name("catalogs/h");
+  v1::Catalog catalog;
+  EXPECT_EQ(Reason(Run(&Stub::GetCatalog, get_catalog, &catalog)), "CATALOG_NOT_FOUND");
+}
+
+TEST_F(HostedTest, ATrainingThatWasStoppedGoesOnAfterARestart) {
+  v1::TrainRecommenderRequest request = TrainRequest(v1::Recommender::SASREC, 3);
+  request.mutable_dataset()->mutable_planted()->set_users(1000);
+  jobs::v1::Job job;
+  ASSERT_TRUE(Run(&Stub::TrainRecommender, request, &job).ok());
+  const std::string name = job.name();
+  Stop();
+  Start();
+  job = Watch(name);
+  EXPECT_EQ(job.state(), jobs::v1::Job::STATE_SUCCEEDED) << job.DebugString();
+  v1::GetRecommenderRequest get;
+  get.set_name("recommenders/h");
+  v1::Recommender recommender;
+  EXPECT_TRUE(Run(&Stub::GetRecommender, get, &recommender).ok());
+}
+
+TEST_F(HostedTest, BadRequestsAndMissingDataAreNamed) {
+  v1::TrainRecommenderRequest request = TrainRequest(v1::Recommender::EXTERNAL, 1);
+  request.mutable_dataset()->set_name("../up");
+  jobs::v1::Job job;
+  const absl::Status status = Run(&Stub::TrainRecommender, request, &job);
+  EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_NE(status.message().find("dataset.name"), absl::string_view::npos);
+  EXPECT_NE(status.message().find("kind"), absl::string_view::npos);
+
+  v1::GetDatasetRequest get;
+  get.mutable_dataset()->set_name("no-such-data-set");
+  v1::Dataset dataset;
+  const absl::Status missing = Run(&Stub::GetDataset, get, &dataset);
+  EXPECT_EQ(missing.code(), absl::StatusCode::kNotFound);
+  EXPECT_EQ(Reason(missing), "DATASET_NOT_FOUND");
+  get.mutable_dataset()->set_name("planted");
+  get.mutable_dataset()->mutable_planted()->set_concepts(-1);
+  EXPECT_EQ(Run(&Stub::GetDataset, get, &dataset).code(), absl::StatusCode::kInvalidArgument);
+
+  v1::CaptureActivationsRequest capture = CaptureRequest("x", v1::SPLIT_TEST);
+  EXPECT_EQ(Reason(Run(&Stub::CaptureActivations, capture, &job)), "RECOMMENDER_NOT_FOUND");
+  capture.set_split(v1::SPLIT_UNSPECIFIED);
+  capture.set_max_rows(-1);
+  capture.set_ranked_items(101);
+  const absl::Status bad = Run(&Stub::CaptureActivations, capture, &job);
+  for (const char* field : {"split", "max_rows", "ranked_items"}) {
+    EXPECT_NE(bad.message().find(field), absl::string_view::npos) << bad;
+  }
+}
+
+}  // namespace
+}  // namespace recsae::probe
