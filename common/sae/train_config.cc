@@ -23,6 +23,7 @@ TrainConfig DefaultConfig(int dim) {
 TrainConfig PaperConfig(int dim) {
   TrainConfig config = DefaultConfig(dim);
   config.activation = CodeActivation::kTopK;
+  config.encoder_bias = false;
   config.normalise_inputs = false;
   config.learning_rate = 1e-4;
   config.epsilon = 1e-8;
@@ -45,9 +46,9 @@ std::vector<ConfigViolation> FindViolations(const TrainConfig& config) {
     violations.push_back(
         {"k", absl::StrCat("is ", config.k, "; expected at most latents, ", config.latents)});
   }
-  require(config.activation == CodeActivation::kReluTopK ||
-              config.activation == CodeActivation::kTopK,
-          "activation", static_cast<int>(config.activation), "a known activation");
+  require(
+      config.activation == CodeActivation::kReluTopK || config.activation == CodeActivation::kTopK,
+      "activation", static_cast<int>(config.activation), "a known activation");
   require(config.aux_weight >= 0.0 && std::isfinite(config.aux_weight), "aux_weight",
           config.aux_weight, "a finite number, at least 0");
   require(config.aux_k >= 0, "aux_k", config.aux_k, "at least 0");

@@ -14,7 +14,7 @@ struct TrainConfig {
   int latents = 1024;  // F >= 1
   int k = 8;           // active latents per row, 1..F
   CodeActivation activation = CodeActivation::kReluTopK;
-  bool encoder_bias = false;
+  bool encoder_bias = true;
   // Scales the inputs so that their mean squared norm is d.
   bool normalise_inputs = true;
   // Decoder rows of unit norm after every step; the gradient's component along each row is removed
@@ -25,7 +25,7 @@ struct TrainConfig {
   // which a latent that none of them fired counts as dead.
   double aux_weight = 1.0 / 32.0;
   int aux_k = 0;
-  int64_t dead_after_rows = 100'000;
+  int64_t dead_after_rows = 300'000;
 
   // Adam; learning rate > 0, betas in [0, 1), epsilon > 0.
   double learning_rate = 1e-3;
@@ -35,7 +35,7 @@ struct TrainConfig {
   // Shares of all steps, each in [0, 1], sum at most 1: linear rise from 0 at the start, linear
   // fall to 0 at the end.
   double warmup_fraction = 0.05;
-  double decay_fraction = 0.8;
+  double decay_fraction = 0.2;
   // Gradients are scaled down to this norm over all parameters; 0 = never.
   double clip_norm = 1.0;
 

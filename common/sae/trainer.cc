@@ -77,9 +77,10 @@ absl::StatusOr<std::unique_ptr<Trainer>> Trainer::Create(const TrainConfig& conf
     return absl::InvalidArgumentError("training an SAE: the sample holds a NaN or an infinity");
   }
   if (statistics.variance <= 0.0) {
-    return absl::FailedPreconditionError(absl::StrCat("training an SAE: all ", sample_rows,
-                                                   " sampled rows are the same, so there is no "
-                                                   "variance to explain; capture different users"));
+    return absl::FailedPreconditionError(
+        absl::StrCat("training an SAE: all ", sample_rows,
+                     " sampled rows are the same, so there is no "
+                     "variance to explain; capture different users"));
   }
   std::unique_ptr<Trainer> trainer(new Trainer(config, dim, threads));
   if (config.normalise_inputs) {
@@ -266,9 +267,23 @@ void Trainer::MarkFired(int shards, int64_t n) {
   for (int j = 0; j < weights_.latents; ++j) {
     bool fired = false;
     for (int s = 0; s < shards; ++s) fired = fired || shards_[s].fired[j] != 0;
+    const bool was_dead = idle_rows_[j] >= config_.dead_after_rows;
     idle_rows_[j] = fired ? 0 : idle_rows_[j] + n;
+    if (!was_dead && idle_rows_[j] >= config_.dead_after_rows) ForgetMoments(j);
   }
   FindDead();
+}
+
+// A dead latent is left with the small gradients of the auxiliary loss. Measured against the large
+// ones of its life, which the second moments remember for thousands of steps, they would hardly
+// move it.
+void Trainer::ForgetMoments(int latent) {
+  const int64_t begin = static_cast<int64_t>(latent) * weights_.dim;
+  for (Moments* moments : {&first_, &second_}) {
+    std::fill_n(moments->encoder.begin() + begin, weights_.dim, 0.0f);
+    std::fill_n(moments->decoder.begin() + begin, weights_.dim, 0.0f);
+    if (config_.encoder_bias) moments->encoder_bias[latent] = 0.0f;
+  }
 }
 
 void Trainer::FindDead() {

@@ -75,6 +75,7 @@ class Trainer {
   double SumShards(int shards);
   void Update(double learning_rate, double clip);
   void MarkFired(int shards, int64_t n);
+  void ForgetMoments(int latent);
   void FindDead();
   double LearningRate() const;
   template <typename Archive, typename Self>

@@ -1,6 +1,7 @@
 #include "services/trainer/checkpoint.h"
 
 #include <cstring>
+#include <limits>
 
 #include "absl/strings/str_cat.h"
 #include "common/status/status.h"
@@ -15,15 +16,16 @@ struct Header {
   uint64_t magic;
   int64_t rows;
   double seconds;
-  int32_t dim;
-  int32_t unused;
+  uint64_t nonce;
+  int64_t dim;
 };
-static_assert(sizeof(Header) == 32);
+static_assert(sizeof(Header) == 40);
 
 }  // namespace
 
 std::string Encode(const Checkpoint& checkpoint) {
-  const Header header{kMagic, checkpoint.rows, checkpoint.seconds, checkpoint.dim, 0};
+  const Header header{kMagic, checkpoint.rows, checkpoint.seconds, checkpoint.nonce,
+                      checkpoint.dim};
   std::string bytes(sizeof(header), '\0');
   std::memcpy(bytes.data(), &header, sizeof(header));
   return bytes + checkpoint.trainer_state;
@@ -32,13 +34,15 @@ std::string Encode(const Checkpoint& checkpoint) {
 absl::StatusOr<Checkpoint> DecodeCheckpoint(absl::string_view bytes) {
   Header header{};
   if (bytes.size() >= sizeof(header)) std::memcpy(&header, bytes.data(), sizeof(header));
-  if (header.magic != kMagic || header.rows < 1 || header.dim < 1) {
+  if (header.magic != kMagic || header.rows < 1 || header.dim < 1 ||
+      header.dim > std::numeric_limits<int32_t>::max()) {
     return Error(absl::StatusCode::kDataLoss, "CHECKPOINT_DAMAGED",
                  absl::StrCat("the checkpoint of ", bytes.size(),
                               " bytes is not one of this version; start the training again"));
   }
   bytes.remove_prefix(sizeof(header));
-  return Checkpoint{header.rows, header.dim, header.seconds, std::string(bytes)};
+  return Checkpoint{header.rows, static_cast<int32_t>(header.dim), header.seconds, header.nonce,
+                    std::string(bytes)};
 }
 
 }  // namespace recsae::trainer

@@ -14,6 +14,7 @@ struct Checkpoint {
   int64_t rows = 0;           // of the capture, pinned when the job first ran
   int32_t dim = 0;            // length of an activation
   double seconds = 0.0;       // spent on training so far
+  uint64_t nonce = 0;         // drawn when the job first ran; makes its request_ids its own
   std::string trainer_state;  // sae::Trainer::SaveState; empty before the first step
 };
 

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <chrono>
 #include <memory>
+#include <random>
 #include <string>
 #include <utility>
 #include <vector>
@@ -146,6 +147,8 @@ absl::Status TrainRun::PinCapture() {
   if (capture.rows == 0) return CaptureEmpty(request_.capture());
   pinned_.rows = capture.rows;
   pinned_.dim = capture.dim;
+  std::random_device random;
+  pinned_.nonce = (uint64_t{random()} << 32) | random();
   return job_.SaveCheckpoint(Encode(pinned_));
 }
 

@@ -1,0 +1,156 @@
+// Captures and published SAEs in memory, for tests of the trainer's logic.
+#ifndef RECSAE_TESTS_UNIT_TRAINER_TESTING_H_
+#define RECSAE_TESTS_UNIT_TRAINER_TESTING_H_
+
+#include <algorithm>
+#include <atomic>
+#include <condition_variable>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <numeric>
+#include <random>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "common/status/status.h"
+#include "recsae/concept_store/v1/concept_store.pb.h"
+#include "services/trainer/activation_source.h"
+#include "services/trainer/publisher.h"
+
+namespace recsae::trainer {
+
+// One capture in memory, in messages of `rows_per_message` rows; another capture's name is not
+// found.
+class MemorySource : public ActivationSource {
+ public:
+  MemorySource(std::string capture, int dim, std::vector<float> rows, int64_t rows_per_message)
+      : capture_(std::move(capture)),
+        dim_(dim),
+        rows_(std::move(rows)),
+        rows_per_message_(rows_per_message) {}
+
+  int64_t rows() const { return static_cast<int64_t>(rows_.size()) / dim_; }
+
+  // Readers wait for ever (until cancelled) once so many rows were read in all; -1 = never.
+  void StallAfter(int64_t rows) { stall_after_ = rows; }
+  // A pass ends after so many rows, as if some were lost.
+  void LoseRowsAfter(int64_t rows) { lost_after_ = rows; }
+  int64_t rows_read() const { return rows_read_; }
+  // Row limits that were asked for, by every pass so far.
+  std::vector<int64_t> row_limits() {
+    const std::lock_guard lock(mutex_);
+    return row_limits_;
+  }
+  // More rows, as a recorder would add while a job runs.
+  void Append(const std::vector<float>& rows) {
+    const std::lock_guard lock(mutex_);
+    rows_.insert(rows_.end(), rows.begin(), rows.end());
+  }
+
+  absl::StatusOr<CaptureInfo> Describe(const std::string& capture,
+                                       const std::function<bool()>&) override {
+    if (capture != capture_) {
+      return Error(absl::StatusCode::kNotFound, "CAPTURE_NOT_FOUND", capture + " is not there");
+    }
+    return CaptureInfo{rows(), dim_};
+  }
+
+  std::unique_ptr<ActivationReader> Read(const std::string&, int dim,
+                                         const ReadOrder& order) override {
+    const std::lock_guard lock(mutex_);
+    row_limits_.push_back(order.row_limit);
+    std::vector<int64_t> rows(static_cast<size_t>(order.row_limit));
+    std::iota(rows.begin(), rows.end(), 0);
+    if (order.shuffle.has_value()) {
+      std::mt19937_64 bits(order.shuffle->seed * 1000003 +
+                           static_cast<uint64_t>(order.shuffle->epoch));
+      std::shuffle(rows.begin(), rows.end(), bits);
+    }
+    rows.resize(static_cast<size_t>(std::min(order.row_limit, lost_after_)));
+    return std::make_unique<Reader>(*this, dim, std::move(rows), order.start_row);
+  }
+
+ private:
+  class Reader : public ActivationReader {
+   public:
+    Reader(MemorySource& source, int dim, std::vector<int64_t> order, int64_t start)
+        : source_(source), dim_(dim), order_(std::move(order)), next_(start) {}
+
+    absl::StatusOr<std::vector<float>> Next() override {
+      std::unique_lock lock(mutex_);
+      changed_.wait(lock, [this] {
+        const int64_t stall = source_.stall_after_;
+        return cancelled_ || stall < 0 || source_.rows_read_ < stall;
+      });
+      if (cancelled_) return absl::CancelledError("cancelled");
+      std::vector<float> out;
+      for (int64_t i = 0; i < source_.rows_per_message_ && next_ < Size(); ++i, ++next_) {
+        const auto begin = source_.rows_.begin() + order_[static_cast<size_t>(next_)] * dim_;
+        out.insert(out.end(), begin, begin + dim_);
+        ++source_.rows_read_;
+      }
+      return out;
+    }
+
+    void Cancel() override {
+      const std::lock_guard lock(mutex_);
+      cancelled_ = true;
+      changed_.notify_all();
+    }
+
+   private:
+    int64_t Size() const { return static_cast<int64_t>(order_.size()); }
+
+    MemorySource& source_;
+    const int dim_;
+    const std::vector<int64_t> order_;
+    int64_t next_;
+    std::mutex mutex_;
+    std::condition_variable changed_;
+    bool cancelled_ = false;
+  };
+
+  const std::string capture_;
+  const int dim_;
+  std::vector<float> rows_;
+  const int64_t rows_per_message_;
+  std::atomic<int64_t> stall_after_ = -1;
+  std::atomic<int64_t> rows_read_ = 0;
+  int64_t lost_after_ = INT64_MAX;
+  std::mutex mutex_;
+  std::vector<int64_t> row_limits_;
+};
+
+// Keeps what is published, once for each request_id.
+class MemoryPublisher : public SaePublisher {
+ public:
+  struct Published {
+    concept_store::v1::Sae sae;
+    sae::SaeWeights weights;
+    std::string request_id;
+  };
+
+  absl::StatusOr<concept_store::v1::Sae> Publish(const concept_store::v1::Sae& sae,
+                                                 const sae::SaeWeights& weights,
+                                                 const std::string& request_id,
+                                                 const JobContext&) override {
+    const std::lock_guard lock(mutex_);
+    published_.push_back({sae, weights, request_id});
+    return sae;
+  }
+
+  std::vector<Published> published() {
+    const std::lock_guard lock(mutex_);
+    return published_;
+  }
+
+ private:
+  std::mutex mutex_;
+  std::vector<Published> published_;
+};
+
+}  // namespace recsae::trainer
+
+#endif  // RECSAE_TESTS_UNIT_TRAINER_TESTING_H_

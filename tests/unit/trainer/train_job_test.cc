@@ -1,0 +1,365 @@
+// The job under a real JobRunner, on real training, with capture and store in memory.
+#include "services/trainer/train_job.h"
+
+#include <google/protobuf/any.pb.h>
+#include <gtest/gtest.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "common/jobs/job_runner.h"
+#include "common/sae/metrics.h"
+#include "common/status/grpc_status.h"
+#include "common/status/status.h"
+#include "recsae/jobs/v1/jobs.pb.h"
+#include "recsae/trainer/v1/trainer.pb.h"
+#include "tests/unit/common/sae/testing.h"
+#include "tests/unit/trainer/testing.h"
+
+namespace recsae::trainer {
+namespace {
+
+using jobs::v1::Job;
+
+constexpr char kCapture[] = "recommenders/r/captures/train";
+constexpr int kDim = 8;
+constexpr int64_t kRows = 3000;
+
+v1::TrainSaeRequest Request() {
+  v1::TrainSaeRequest request;
+  request.set_sae_id("planted");
+  request.set_capture(kCapture);
+  v1::TrainingConfig& config = *request.mutable_config();
+  config.set_latents(32);
+  config.set_k(3);
+  config.set_batch_rows(128);
+  config.set_epochs(6);
+  config.set_learning_rate(5e-3);
+  config.set_dead_after_rows(2000);
+  config.set_seed(11);
+  config.set_threads(1);
+  return request;
+}
+
+class TrainJobTest : public ::testing::Test {
+ protected:
+  TrainJobTest()
+      : source_(kCapture, kDim, sae::PlantedRows(kRows, kDim, 20, 2, 5), 100),
+        directory_(std::filesystem::path(::testing::TempDir()) /
+                   (std::string("train_job_") +
+                    ::testing::UnitTest::GetInstance()->current_test_info()->name())) {
+    std::filesystem::remove_all(directory_);
+  }
+  ~TrainJobTest() override {
+    runner_.reset();
+    std::filesystem::remove_all(directory_);
+  }
+
+  // Starts a process's worth of job runner on the same directory.
+  void StartRunner() {
+    JobRunnerOptions options;
+    options.service = "trainer";
+    absl::StatusOr<std::unique_ptr<JobRunner>> runner =
+        JobRunner::Open(directory_.string(), options);
+    ASSERT_TRUE(runner.ok()) << runner.status();
+    runner_ = *std::move(runner);
+    TrainJobEnvironment environment;
+    environment.source = &source_;
+    environment.publisher = &publisher_;
+    environment.count_rows = [this](int64_t rows) { trained_rows_ += rows; };
+    runner_->Register(kTrainSaeKind,
+                      [environment](JobContext& job) { return RunTrainJob(environment, job); });
+    ASSERT_TRUE(runner_->Start().ok());
+  }
+
+  std::string Submit(const v1::TrainSaeRequest& request) {
+    google::protobuf::Any spec;
+    spec.PackFrom(request);
+    const absl::StatusOr<Job> job =
+        runner_->Submit(kTrainSaeKind, "saes/" + request.sae_id(), spec, "");
+    EXPECT_TRUE(job.ok()) << job.status();
+    return job->name();
+  }
+
+  // Follows the job until `done` says so or it has reached a final state.
+  Job WaitFor(const std::string& name, const std::function<bool(const Job&)>& done) {
+    Job job;
+    uint64_t seen = 0;
+    while (true) {
+      const absl::StatusOr<uint64_t> revision = runner_->Watch(name, seen, absl::Seconds(1), &job);
+      EXPECT_TRUE(revision.ok()) << revision.status();
+      if (!revision.ok() || job.has_end_time() || done(job)) return job;
+      seen = *revision;
+    }
+  }
+  Job WaitUntilFinal(const std::string& name) {
+    return WaitFor(name, [](const Job&) { return false; });
+  }
+
+  Job RunToEnd(const v1::TrainSaeRequest& request) {
+    StartRunner();
+    return WaitUntilFinal(Submit(request));
+  }
+
+  MemorySource source_;
+  MemoryPublisher publisher_;
+  std::atomic<int64_t> trained_rows_ = 0;
+  const std::filesystem::path directory_;
+  std::unique_ptr<JobRunner> runner_;
+};
+
+TEST_F(TrainJobTest, TrainsReportsAndPublishes) {
+  const Job job = RunToEnd(Request());
+  ASSERT_EQ(job.state(), Job::STATE_SUCCEEDED) << job.error().message();
+  ASSERT_EQ(publisher_.published().size(), 1u);
+  const MemoryPublisher::Published published = publisher_.published()[0];
+  EXPECT_TRUE(published.request_id.starts_with(job.name())) << published.request_id;
+  const concept_store::v1::Sae& sae = published.sae;
+  EXPECT_EQ(sae.name(), "saes/planted");
+  EXPECT_EQ(sae.activation_dim(), kDim);
+  EXPECT_EQ(sae.latents(), 32);
+  EXPECT_EQ(sae.k(), 3);
+  EXPECT_EQ(sae.architecture(), concept_store::v1::Sae::TOPK);
+  EXPECT_EQ(sae.capture(), kCapture);
+  EXPECT_EQ(sae.report().rows(), kRows);
+  EXPECT_EQ(sae.report().epochs(), 6);
+  EXPECT_EQ(sae.report().steps(), (kRows * 6 + 127) / 128);
+  EXPECT_EQ(sae.report().hyper_parameters().at("batch_rows"), "128");
+  EXPECT_EQ(trained_rows_, kRows * 6);
+
+  // What the report says is what the published weights do on the capture.
+  const absl::StatusOr<sae::SaeModel> model = sae::SaeModel::Create(published.weights);
+  ASSERT_TRUE(model.ok()) << model.status();
+  sae::MetricsAccumulator accumulator(kDim, 32);
+  accumulator.Add(*model, sae::PlantedRows(kRows, kDim, 20, 2, 5).data(), kRows);
+  const sae::ReconstructionMetrics metrics = accumulator.Result();
+  EXPECT_DOUBLE_EQ(sae.report().fvu(), metrics.fvu);
+  EXPECT_DOUBLE_EQ(sae.report().l0(), metrics.l0);
+  EXPECT_DOUBLE_EQ(sae.report().dead_fraction(), metrics.dead_fraction);
+  EXPECT_EQ(sae.scale(), published.weights.input_scale);
+  EXPECT_LT(metrics.fvu, 0.3);
+
+  EXPECT_DOUBLE_EQ(job.metrics().at("fvu"), metrics.fvu);
+  EXPECT_DOUBLE_EQ(job.metrics().at("dead_fraction"), metrics.dead_fraction);
+  for (const char* name : {"loss", "l0", "rows_per_second", "epoch"}) {
+    EXPECT_TRUE(job.metrics().contains(name)) << name;
+  }
+  EXPECT_EQ(job.progress().done(), kRows * 7);
+  EXPECT_EQ(job.progress().total(), kRows * 7);
+  EXPECT_EQ(job.progress().unit(), "rows");
+  v1::TrainSaeResult result;
+  ASSERT_TRUE(job.result().UnpackTo(&result));
+  EXPECT_EQ(result.sae().name(), "saes/planted");
+}
+
+TEST_F(TrainJobTest, PaperPresetPublishesASignedSae) {
+  v1::TrainSaeRequest request = Request();
+  request.mutable_config()->set_preset(v1::TrainingConfig::PRESET_PAPER);
+  const Job job = RunToEnd(request);
+  ASSERT_EQ(job.state(), Job::STATE_SUCCEEDED) << job.error().message();
+  EXPECT_EQ(publisher_.published()[0].sae.architecture(), concept_store::v1::Sae::TOPK_SIGNED);
+  EXPECT_EQ(publisher_.published()[0].sae.scale(), 1.0f);
+}
+
+// Stopped in mid-training (the rows stop coming), taken up by another runner on the same directory.
+TEST_F(TrainJobTest, ResumedJobGivesTheSameWeights) {
+  ASSERT_EQ(RunToEnd(Request()).state(), Job::STATE_SUCCEEDED);
+  runner_.reset();
+  const sae::SaeWeights expected = publisher_.published()[0].weights;
+  for (int64_t stop : {500, 4000, 11'000}) {
+    std::filesystem::remove_all(directory_);
+    trained_rows_ = 0;
+    // The sample is read first: all rows, since the capture is smaller than a sample.
+    source_.StallAfter(source_.rows_read() + kRows + stop);
+    StartRunner();
+    const std::string name = Submit(Request());
+    while (trained_rows_ < stop - 128) std::this_thread::yield();
+    ASSERT_TRUE(runner_->Stop(absl::InfiniteDuration()).ok());
+    runner_.reset();
+    const int64_t before = trained_rows_;
+    EXPECT_LT(before, kRows * 6);
+    source_.StallAfter(-1);
+    StartRunner();
+    const Job job = WaitUntilFinal(name);
+    ASSERT_EQ(job.state(), Job::STATE_SUCCEEDED) << job.error().message();
+    EXPECT_EQ(job.resumes(), 1);
+    EXPECT_EQ(trained_rows_, kRows * 6) << "rows were trained twice or left out";
+    runner_.reset();
+    const sae::SaeWeights weights = publisher_.published().back().weights;
+    EXPECT_EQ(weights.encoder, expected.encoder) << "stopped after " << before;
+    EXPECT_EQ(weights.decoder, expected.decoder);
+    EXPECT_EQ(weights.pre_bias, expected.pre_bias);
+  }
+}
+
+// A process that trains until so many rows, then ends without a word.
+void CrashAfter(int64_t rows, const std::function<void()>& start,
+                const std::atomic<int64_t>& trained) {
+  const pid_t child = fork();
+  ASSERT_GE(child, 0);
+  if (child == 0) {
+    start();
+    while (trained < rows) std::this_thread::yield();
+    _exit(0);
+  }
+  int status = 0;
+  ASSERT_EQ(waitpid(child, &status, 0), child);
+  ASSERT_EQ(status, 0);
+}
+
+// The work since the last checkpoint is lost and done again, to the same weights.
+TEST_F(TrainJobTest, CrashedJobGivesTheSameWeights) {
+  v1::TrainSaeRequest request = Request();
+  std::vector<std::string> crashed_directories;
+  // Before any thread of this process: a child has only the thread that forked it.
+  for (double seconds : {1e6, 0.0}) {  // no checkpoint but the first one; one after every step
+    request.mutable_config()->set_checkpoint_seconds(seconds);
+    std::filesystem::remove_all(directory_);
+    CrashAfter(
+        9000,
+        [&] {
+          StartRunner();
+          Submit(request);
+        },
+        trained_rows_);
+    crashed_directories.push_back(directory_.string() + (seconds > 1 ? "_first" : "_every"));
+    std::filesystem::remove_all(crashed_directories.back());
+    std::filesystem::rename(directory_, crashed_directories.back());
+  }
+  ASSERT_EQ(RunToEnd(Request()).state(), Job::STATE_SUCCEEDED);
+  runner_.reset();
+  const sae::SaeWeights expected = publisher_.published()[0].weights;
+  for (const std::string& crashed : crashed_directories) {
+    std::filesystem::remove_all(directory_);
+    std::filesystem::rename(crashed, directory_);
+    trained_rows_ = 0;
+    StartRunner();
+    const Job job = WaitUntilFinal("jobs/train-sae-1");
+    ASSERT_EQ(job.state(), Job::STATE_SUCCEEDED) << job.error().message();
+    EXPECT_EQ(job.resumes(), 1);
+    EXPECT_EQ(trained_rows_ < kRows * 6, crashed.ends_with("_every"));
+    runner_.reset();
+    EXPECT_EQ(publisher_.published().back().weights.encoder, expected.encoder) << crashed;
+    EXPECT_EQ(publisher_.published().back().weights.decoder, expected.decoder) << crashed;
+  }
+}
+
+// Rows that a recorder adds while the job is stopped take no part.
+TEST_F(TrainJobTest, RowsArePinnedWhenTheJobStarts) {
+  source_.StallAfter(kRows + 1000);
+  StartRunner();
+  const std::string name = Submit(Request());
+  while (trained_rows_ < 500) std::this_thread::yield();
+  ASSERT_TRUE(runner_->Stop(absl::InfiniteDuration()).ok());
+  runner_.reset();
+  source_.Append(std::vector<float>(100 * kDim, 3.0f));
+  source_.StallAfter(-1);
+  StartRunner();
+  const Job job = WaitUntilFinal(name);
+  ASSERT_EQ(job.state(), Job::STATE_SUCCEEDED) << job.error().message();
+  EXPECT_EQ(publisher_.published()[0].sae.report().rows(), kRows);
+  for (int64_t limit : source_.row_limits()) EXPECT_EQ(limit, kRows);
+}
+
+TEST_F(TrainJobTest, CheckpointsAsOftenAsAsked) {
+  v1::TrainSaeRequest request = Request();
+  request.mutable_config()->set_checkpoint_seconds(0.0);  // after every step
+  const Job job = RunToEnd(request);
+  ASSERT_EQ(job.state(), Job::STATE_SUCCEEDED) << job.error().message();
+  EXPECT_LT(publisher_.published()[0].sae.report().fvu(), 0.3);
+}
+
+TEST_F(TrainJobTest, CancelWhileWaitingForRows) {
+  source_.StallAfter(kRows + 1000);
+  StartRunner();
+  const std::string name = Submit(Request());
+  while (trained_rows_ < 500) std::this_thread::yield();
+  ASSERT_TRUE(runner_->Cancel(name).ok());
+  EXPECT_EQ(WaitUntilFinal(name).state(), Job::STATE_CANCELLED);
+  EXPECT_TRUE(publisher_.published().empty());
+}
+
+TEST_F(TrainJobTest, CancelBeforeTheFirstRow) {
+  source_.StallAfter(0);
+  StartRunner();
+  const std::string name = Submit(Request());
+  WaitFor(name, [](const Job& job) { return job.state() == Job::STATE_RUNNING; });
+  ASSERT_TRUE(runner_->Cancel(name).ok());
+  EXPECT_EQ(WaitUntilFinal(name).state(), Job::STATE_CANCELLED);
+}
+
+TEST_F(TrainJobTest, UnknownCapture) {
+  v1::TrainSaeRequest request = Request();
+  request.set_capture("recommenders/r/captures/other");
+  const Job job = RunToEnd(request);
+  EXPECT_EQ(job.state(), Job::STATE_FAILED);
+  EXPECT_EQ(Reason(FromRpcStatus(job.error())), "CAPTURE_NOT_FOUND");
+}
+
+TEST_F(TrainJobTest, ConfigThatDoesNotFitTheCapture) {
+  v1::TrainSaeRequest request = Request();
+  request.mutable_config()->clear_latents();
+  request.mutable_config()->set_expansion_factor(1);
+  request.mutable_config()->set_k(kDim + 1);
+  const Job job = RunToEnd(request);
+  EXPECT_EQ(job.state(), Job::STATE_FAILED);
+  EXPECT_EQ(FromRpcStatus(job.error()).code(), absl::StatusCode::kInvalidArgument);
+}
+
+TEST_F(TrainJobTest, CaptureThatLostRows) {
+  source_.LoseRowsAfter(kRows / 2);
+  const Job job = RunToEnd(Request());
+  EXPECT_EQ(job.state(), Job::STATE_FAILED);
+  EXPECT_EQ(Reason(FromRpcStatus(job.error())), "CAPTURE_TOO_SHORT");
+}
+
+// Captures that cannot be trained on.
+Job RunOn(std::vector<float> rows, const std::string& name) {
+  const std::filesystem::path directory = std::filesystem::path(::testing::TempDir()) / name;
+  std::filesystem::remove_all(directory);
+  MemorySource source(kCapture, kDim, std::move(rows), 100);
+  MemoryPublisher publisher;
+  JobRunnerOptions options;
+  options.service = "trainer";
+  const std::unique_ptr<JobRunner> runner = *JobRunner::Open(directory.string(), options);
+  runner->Register(kTrainSaeKind, [&](JobContext& job) {
+    TrainJobEnvironment environment;
+    environment.source = &source;
+    environment.publisher = &publisher;
+    return RunTrainJob(environment, job);
+  });
+  EXPECT_TRUE(runner->Start().ok());
+  google::protobuf::Any spec;
+  spec.PackFrom(Request());
+  Job job = *runner->Submit(kTrainSaeKind, "saes/planted", spec, "");
+  uint64_t seen = 0;
+  while (!job.has_end_time()) seen = *runner->Watch(job.name(), seen, absl::Seconds(1), &job);
+  return job;
+}
+
+TEST(TrainJobInputTest, EmptyCapture) {
+  const Job job = RunOn({}, "train_job_empty");
+  EXPECT_EQ(job.state(), Job::STATE_FAILED);
+  EXPECT_EQ(Reason(FromRpcStatus(job.error())), "CAPTURE_EMPTY");
+}
+
+TEST(TrainJobInputTest, CaptureWithoutVariance) {
+  const Job job = RunOn(std::vector<float>(50 * kDim, 1.5f), "train_job_constant");
+  EXPECT_EQ(job.state(), Job::STATE_FAILED);
+  EXPECT_EQ(Reason(FromRpcStatus(job.error())), "CAPTURE_CONSTANT");
+}
+
+TEST(TrainJobInputTest, OneBatchIsEnough) {
+  const Job job = RunOn(sae::PlantedRows(20, kDim, 20, 2, 5), "train_job_small");
+  EXPECT_EQ(job.state(), Job::STATE_SUCCEEDED) << job.error().message();
+}
+
+}  // namespace
+}  // namespace recsae::trainer
