@@ -3,7 +3,7 @@
 
 #include <google/protobuf/any.pb.h>
 
-#include <string>
+#include <functional>
 
 #include "common/server/guard.h"
 #include "common/status/status.h"
@@ -13,14 +13,15 @@
 namespace recsae::explainer {
 namespace {
 
-// Queues a request as a job. Its target is the SAE: its concepts are not built and measured at the
-// same time.
+// Queues a request as a job that `check` finds fit to run. Its target is the SAE: its concepts are
+// not built and measured at the same time.
 template <typename Request>
 absl::Status Submit(JobRunner& jobs, const char* kind, const Request& request,
-                    jobs::v1::Job* response) {
+                    const std::function<absl::Status()>& check, jobs::v1::Job* response) {
   google::protobuf::Any spec;
   spec.PackFrom(request);
-  RECSAE_ASSIGN_OR_RETURN(*response, jobs.Submit(kind, request.sae(), spec, request.request_id()));
+  RECSAE_ASSIGN_OR_RETURN(*response,
+                          jobs.Submit(kind, request.sae(), spec, request.request_id(), check));
   return absl::OkStatus();
 }
 
@@ -40,8 +41,8 @@ grpc::Status ExplainerService::BuildConcepts(grpc::ServerContext* context,
                                              const v1::BuildConceptsRequest* request,
                                              jobs::v1::Job* response) {
   return Guard(context, [&]() -> absl::Status {
-    RECSAE_RETURN_IF_ERROR(CheckBuildConcepts(backend_, Caller(context), *request));
-    return Submit(jobs_, kBuildConcepts, *request, response);
+    const auto check = [&] { return CheckBuildConcepts(backend_, Caller(context), *request); };
+    return Submit(jobs_, kBuildConcepts, *request, check, response);
   });
 }
 
@@ -49,8 +50,8 @@ grpc::Status ExplainerService::EvaluateSae(grpc::ServerContext* context,
                                            const v1::EvaluateSaeRequest* request,
                                            jobs::v1::Job* response) {
   return Guard(context, [&]() -> absl::Status {
-    RECSAE_RETURN_IF_ERROR(CheckEvaluateSae(backend_, Caller(context), *request));
-    return Submit(jobs_, kEvaluateSae, *request, response);
+    const auto check = [&] { return CheckEvaluateSae(backend_, Caller(context), *request); };
+    return Submit(jobs_, kEvaluateSae, *request, check, response);
   });
 }
 

@@ -3,7 +3,7 @@
 #include <utility>
 
 #include "common/server/server.h"
-#include "services/explainer/explainer_module.h"
+#include "services/explainer/module.h"
 
 int main(int argc, char** argv) {
   recsae::ServerSpec spec;

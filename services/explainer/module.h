@@ -1,6 +1,6 @@
 // The explainer as a part of a process.
-#ifndef RECSAE_SERVICES_EXPLAINER_EXPLAINER_MODULE_H_
-#define RECSAE_SERVICES_EXPLAINER_EXPLAINER_MODULE_H_
+#ifndef RECSAE_SERVICES_EXPLAINER_MODULE_H_
+#define RECSAE_SERVICES_EXPLAINER_MODULE_H_
 
 #include <memory>
 #include <string>
@@ -35,4 +35,4 @@ class ExplainerModule : public ServiceModule {
 
 }  // namespace recsae::explainer
 
-#endif  // RECSAE_SERVICES_EXPLAINER_EXPLAINER_MODULE_H_
+#endif  // RECSAE_SERVICES_EXPLAINER_MODULE_H_

@@ -1,5 +1,5 @@
 // Wiring of the explainer.
-#include "services/explainer/explainer_module.h"
+#include "services/explainer/module.h"
 
 #include "services/explainer/backend.h"
 #include "services/explainer/explainer_service.h"
