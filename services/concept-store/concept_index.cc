@@ -1,7 +1,5 @@
 #include "services/concept-store/concept_index.h"
 
-#include <mutex>
-
 #include "recsae/concept_store/v1/concept_store.pb.h"
 
 namespace recsae::concept_store {
@@ -21,28 +19,22 @@ ConceptSummary Summarize(const v1::Concept& latent_concept) {
   return summary;
 }
 
-void ConceptIndex::AddSae(const std::string& sae_id, int32_t latents) {
-  const std::unique_lock lock(mutex_);
-  saes_[sae_id].latents = latents;
+void IndexEditor::AddSae(const std::string& sae_id, int32_t latents) {
+  index_.saes_[sae_id].latents = latents;
 }
 
-void ConceptIndex::RemoveSae(const std::string& sae_id) {
-  const std::unique_lock lock(mutex_);
-  saes_.erase(sae_id);
-}
+void IndexEditor::RemoveSae(const std::string& sae_id) { index_.saes_.erase(sae_id); }
 
-void ConceptIndex::Put(const std::string& sae_id, const ConceptSummary& summary) {
-  const std::unique_lock lock(mutex_);
-  const auto sae = saes_.find(sae_id);
-  if (sae == saes_.end()) return;
+void IndexEditor::Put(const std::string& sae_id, const ConceptSummary& summary) {
+  const auto sae = index_.saes_.find(sae_id);
+  if (sae == index_.saes_.end()) return;
   sae->second.directory.Put(summary.latent, summary.entry);
   sae->second.search.Put(summary.latent, summary.document);
 }
 
-void ConceptIndex::Remove(const std::string& sae_id, int32_t latent) {
-  const std::unique_lock lock(mutex_);
-  const auto sae = saes_.find(sae_id);
-  if (sae == saes_.end()) return;
+void IndexEditor::Remove(const std::string& sae_id, int32_t latent) {
+  const auto sae = index_.saes_.find(sae_id);
+  if (sae == index_.saes_.end()) return;
   sae->second.directory.Remove(latent);
   sae->second.search.Remove(latent);
 }

@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <map>
+#include <mutex>
 #include <optional>
 #include <shared_mutex>
 #include <string>
@@ -31,14 +32,9 @@ struct ConceptSummary {
 
 ConceptSummary Summarize(const v1::Concept& latent_concept);
 
-// Thread-safe. What is asked about an SAE that is not there is empty; what is put there is dropped.
+// Thread-safe. An SAE that is not there has no concepts.
 class ConceptIndex {
  public:
-  void AddSae(const std::string& sae_id, int32_t latents);
-  void RemoveSae(const std::string& sae_id);
-  void Put(const std::string& sae_id, const ConceptSummary& summary);
-  void Remove(const std::string& sae_id, int32_t latent);
-
   // F of the SAE; nothing if there is no such SAE.
   std::optional<int32_t> Latents(const std::string& sae_id) const;
   // Latents that have a concept, ascending.
@@ -51,6 +47,8 @@ class ConceptIndex {
   int64_t concepts() const;
 
  private:
+  friend class IndexEditor;
+
   struct SaeState {
     int32_t latents = 0;
     ConceptDirectory directory;
@@ -59,6 +57,22 @@ class ConceptIndex {
 
   mutable std::shared_mutex mutex_;
   std::map<std::string, SaeState> saes_;
+};
+
+// Changes an index; readers see all changes of one editor or none. Keep it for a moment only.
+class IndexEditor {
+ public:
+  explicit IndexEditor(ConceptIndex& index) : index_(index), lock_(index.mutex_) {}
+
+  void AddSae(const std::string& sae_id, int32_t latents);
+  void RemoveSae(const std::string& sae_id);
+  // Nothing happens if there is no such SAE.
+  void Put(const std::string& sae_id, const ConceptSummary& summary);
+  void Remove(const std::string& sae_id, int32_t latent);
+
+ private:
+  ConceptIndex& index_;
+  const std::unique_lock<std::shared_mutex> lock_;
 };
 
 }  // namespace recsae::concept_store

@@ -28,7 +28,7 @@ void Mutation::Upsert(const std::string& sae_id, v1::Concept* latent_concept) {
   batch_.Put(kConceptFamily, ConceptKey(sae_id, latent_concept->latent()),
              latent_concept->SerializeAsString());
   Log(sae_id, change);
-  effects_.emplace_back([sae_id, summary = Summarize(*latent_concept)](ConceptIndex& index) {
+  effects_.emplace_back([sae_id, summary = Summarize(*latent_concept)](IndexEditor& index) {
     index.Put(sae_id, summary);
   });
 }
@@ -42,7 +42,7 @@ void Mutation::Remove(const std::string& sae_id, int32_t latent) {
   change.mutable_latent_concept()->set_latent(latent);
   batch_.Delete(kConceptFamily, ConceptKey(sae_id, latent));
   Log(sae_id, change);
-  effects_.emplace_back([sae_id, latent](ConceptIndex& index) { index.Remove(sae_id, latent); });
+  effects_.emplace_back([sae_id, latent](IndexEditor& index) { index.Remove(sae_id, latent); });
 }
 
 void Mutation::Log(const std::string& sae_id, const v1::ConceptChange& change) {
@@ -51,7 +51,7 @@ void Mutation::Log(const std::string& sae_id, const v1::ConceptChange& change) {
   batch_.Put(kHistoryFamily, HistoryKey(sae_id, change.latent_concept().latent(), revision_), "");
 }
 
-void Mutation::ApplyTo(ConceptIndex& index) const {
+void Mutation::ApplyTo(IndexEditor& index) const {
   for (const auto& effect : effects_) effect(index);
 }
 

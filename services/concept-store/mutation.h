@@ -19,7 +19,7 @@ class ConceptChange;
 
 namespace recsae::concept_store {
 
-class ConceptIndex;
+class IndexEditor;
 
 // Used by one thread at a time, of all mutations of a store: revisions follow each other.
 class Mutation {
@@ -35,7 +35,7 @@ class Mutation {
 
   // For what else belongs into the write.
   WriteBatch& batch() { return batch_; }
-  void OnWritten(std::function<void(ConceptIndex&)> effect) {
+  void OnWritten(std::function<void(IndexEditor&)> effect) {
     effects_.push_back(std::move(effect));
   }
 
@@ -43,7 +43,7 @@ class Mutation {
   // That of the last change added.
   int64_t revision() const { return revision_; }
   // Once the batch is written.
-  void ApplyTo(ConceptIndex& index) const;
+  void ApplyTo(IndexEditor& index) const;
 
  private:
   void Log(const std::string& sae_id, const v1::ConceptChange& change);
@@ -51,7 +51,7 @@ class Mutation {
   WriteBatch batch_;
   int64_t revision_;
   const absl::Time now_;
-  std::vector<std::function<void(ConceptIndex&)>> effects_;
+  std::vector<std::function<void(IndexEditor&)>> effects_;
 };
 
 }  // namespace recsae::concept_store

@@ -58,7 +58,7 @@ absl::Status Store::LoadSaes() {
     v1::Sae sae;
     uploads.push_back(ReadBigEndian64(scan->value()));
     RECSAE_RETURN_IF_ERROR(ParseStored(scan->value().substr(8), scan->key(), &sae));
-    index_.AddSae(std::string(scan->key()), sae.latents());
+    IndexEditor(index_).AddSae(std::string(scan->key()), sae.latents());
   }
   RECSAE_RETURN_IF_ERROR(scan->status());
   std::sort(uploads.begin(), uploads.end());
@@ -89,7 +89,7 @@ absl::Status Store::LoadConcepts() {
     const absl::string_view key = scan->key();
     v1::Concept latent_concept;
     RECSAE_RETURN_IF_ERROR(ParseStored(scan->value(), key, &latent_concept));
-    index_.Put(std::string(key.substr(0, key.find('\0'))), Summarize(latent_concept));
+    IndexEditor(index_).Put(std::string(key.substr(0, key.find('\0'))), Summarize(latent_concept));
   }
   return scan->status();
 }
@@ -111,7 +111,10 @@ absl::Status Store::Mutate(absl::string_view method, const std::string& request_
     }
     ticket.Record(mutation.batch(), response->SerializeAsString());
     RECSAE_RETURN_IF_ERROR(database_->Write(std::move(mutation.batch()), durability_));
-    mutation.ApplyTo(index_);
+    {
+      IndexEditor index(index_);
+      mutation.ApplyTo(index);
+    }
     revision_.store(mutation.revision(), std::memory_order_release);
   }
   on_write_();

@@ -81,7 +81,7 @@ absl::Status Store::AddSae(const std::string& sae_id, uint64_t upload, const v1:
   mutation.batch().Put(kSaeFamily, sae_id,
                        absl::StrCat(BigEndian64(upload), sae.SerializeAsString()));
   mutation.OnWritten(
-      [sae_id, latents = sae.latents()](ConceptIndex& index) { index.AddSae(sae_id, latents); });
+      [sae_id, latents = sae.latents()](IndexEditor& index) { index.AddSae(sae_id, latents); });
   return absl::OkStatus();
 }
 
@@ -123,7 +123,7 @@ absl::Status Store::DeleteSae(const v1::DeleteSaeRequest& request) {
     mutation.batch().DeletePrefix(kWeightFamily, UploadPrefix(record.upload));
     // What its concepts were stays in the change log alone.
     mutation.batch().DeletePrefix(kHistoryFamily, SaePrefix(sae_id));
-    mutation.OnWritten([sae_id](ConceptIndex& index) { index.RemoveSae(sae_id); });
+    mutation.OnWritten([sae_id](IndexEditor& index) { index.RemoveSae(sae_id); });
     return absl::OkStatus();
   };
   google::protobuf::Empty response;

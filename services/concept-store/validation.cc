@@ -89,6 +89,7 @@ void CheckPaperScore(const v1::PaperScore& score, const std::string& field, BadR
   check.Share("recall", score.recall());
   check.Count("positives", score.positives());
   check.Count("negatives", score.negatives());
+  check.Text("description", score.description(), kMaxDescriptionBytes);
 }
 
 void CheckExtendedScore(const v1::ExtendedScore& score, const std::string& field, BadRequest* bad) {
