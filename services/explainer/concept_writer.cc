@@ -17,6 +17,7 @@ namespace {
 using concept_store::v1::Concept;
 
 constexpr size_t kMaxDescriptionBytes = 1000;
+constexpr size_t kMaxTermBytes = 256;
 constexpr int kEvidenceHistory = 10;
 constexpr int kMaxBatch = 500;
 constexpr size_t kMaxBatchBytes = 3 << 20;
@@ -36,6 +37,7 @@ void WritePaperScore(const LatentResult& result, concept_store::v1::PaperScore* 
   out->set_recall(result.paper.Recall());
   out->set_positives(result.paper.true_positives + result.paper.false_negatives);
   out->set_negatives(result.paper.true_negatives + result.paper.false_positives);
+  out->set_description(Clip(result.paper_description.text, kMaxDescriptionBytes));
 }
 
 void WriteExtendedScore(const LatentResult& result, concept_store::v1::ExtendedScore* out) {
@@ -150,12 +152,12 @@ Concept MakeConcept(const ConceptContext& context, int32_t latent, const LatentR
   for (const DescriptionTerm& term : result.description.terms) {
     const Feature& feature = context.features.feature(term.feature);
     concept_store::v1::Term* out = made.add_terms();
-    out->set_text(feature.text);
-    out->set_kind(feature.kind);
+    out->set_text(Clip(feature.text, kMaxTermBytes));
+    out->set_kind(Clip(feature.kind, kMaxTermBytes));
     out->set_weight(term.z);
   }
   made.set_source(Concept::STATISTICAL_LABELER);
-  WritePaperScore(result, made.mutable_paper_score());
+  if (result.paper.cases() > 0) WritePaperScore(result, made.mutable_paper_score());
   WriteExtendedScore(result, made.mutable_extended_score());
   WriteStatistics(result.statistics, made.mutable_statistics());
   for (const ActiveCase& active : result.evidence) {

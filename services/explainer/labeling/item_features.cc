@@ -88,6 +88,7 @@ ItemFeatures::ItemFeatures(std::span<const ItemText> items) {
   }
   for (const auto& [holders, phrase] : longest) add(phrase, "word", holders);
   for (size_t i = 0; i < items.size(); ++i) {
+    title_of_.push_back(items[i].title.empty() ? -1 : size());
     if (!items[i].title.empty()) add(items[i].title, "title", {static_cast<int32_t>(i)});
   }
 

@@ -45,6 +45,9 @@ class ItemFeatures {
     return {ids_.data() + begin_[i], static_cast<size_t>(begin_[i + 1] - begin_[i])};
   }
 
+  // The feature that is the item's title, or -1 when it has none.
+  int32_t TitleOf(int item) const { return title_of_[static_cast<size_t>(item)]; }
+
   // Items that have a feature, rising.
   std::span<const int32_t> ItemsOf(int feature) const {
     return items_of_[static_cast<size_t>(feature)];
@@ -53,6 +56,7 @@ class ItemFeatures {
  private:
   std::vector<Feature> features_;
   std::vector<std::vector<int32_t>> items_of_;
+  std::vector<int32_t> title_of_;
   std::vector<int32_t> ids_;
   std::vector<int64_t> begin_;
 };

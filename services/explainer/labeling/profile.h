@@ -13,9 +13,9 @@ namespace recsae::explainer {
 
 // How the items of a case share its attention; the three shares add up to 1.
 struct ProfileOptions {
-  double recommended = 0.4;  // the recommended item
-  double ranked = 0.3;       // those ranked after it, evenly
-  double history = 0.3;      // the end of the history, the last item most
+  double recommended = 0.2;  // the recommended item
+  double ranked = 0.4;       // those ranked after it, evenly
+  double history = 0.4;      // the end of the history, the last item most
   int history_items = 5;
   double history_decay = 0.7;  // weight of an item against the one after it
 };

@@ -92,6 +92,16 @@ DescriptionTerm StatisticalLabeler::Weigh(int32_t feature, double draws_with, do
   return {feature, log_odds, log_odds / std::sqrt(1 / with + 1 / without)};
 }
 
+bool StatisticalLabeler::SpeaksOfOneItem(int32_t feature, double draws_with,
+                                         const Counts& counts) const {
+  if (features_.feature(feature).kind != "word") return false;
+  for (const int32_t item : features_.ItemsOf(feature)) {
+    const int32_t title = features_.TitleOf(item);
+    if (title >= 0 && ShareOf(counts.weighted, title) > options_.one_item * draws_with) return true;
+  }
+  return false;
+}
+
 bool StatisticalLabeler::Redundant(int32_t feature, std::span<const DescriptionTerm> chosen) const {
   const std::span<const int32_t> items = features_.ItemsOf(feature);
   for (const DescriptionTerm& term : chosen) {
@@ -110,7 +120,7 @@ std::vector<DescriptionTerm> StatisticalLabeler::ChooseTerms(
   std::vector<DescriptionTerm> candidates;
   for (const auto& [feature, draws_with] : counts.weighted) {
     const DescriptionTerm term = Weigh(feature, draws_with, counts.draws);
-    if (term.z < options_.min_z) continue;
+    if (term.z < options_.min_z || SpeaksOfOneItem(feature, draws_with, counts)) continue;
     const auto support = std::count_if(cases.begin(), cases.end(), [&](const auto& item) {
       return ShareOf(*item.profile, term.feature) > 0;
     });

@@ -14,15 +14,18 @@
 namespace recsae::explainer {
 
 struct LabelerOptions {
-  int max_terms = 12;
+  int max_terms = 30;
   // Terms below this z-score are left out: rare noise.
-  double min_z = 2.0;
+  double min_z = 1.5;
   // How many independent draws of an item a case counts as: its items are alike.
   double draws_per_case = 3;
   // Strength of the prior, in draws. The prior's shape is the background.
   double prior_draws = 10;
   // Two features whose items overlap this much (Jaccard) say the same; the stronger stays.
   double redundant_overlap = 0.6;
+  // A title word that the cases owe to a single item by more than this share is left to that item's
+  // title.
+  double one_item = 0.7;
 };
 
 // A feature that the latent's cases have more of than others.
@@ -76,6 +79,7 @@ class StatisticalLabeler {
   DescriptionTerm Weigh(int32_t feature, double draws_with, double draws) const;
   std::vector<DescriptionTerm> ChooseTerms(std::span<const ConstructionCase> cases,
                                            const Counts& counts) const;
+  bool SpeaksOfOneItem(int32_t feature, double draws_with, const Counts& counts) const;
   bool Redundant(int32_t feature, std::span<const DescriptionTerm> chosen) const;
   void SetThreshold(std::span<const ConstructionCase> cases, const Counts& counts,
                     std::span<const Profile* const> others, Description& description) const;

@@ -73,10 +73,12 @@ CaseSelection CaseSelector::Select(int latent) const {
     const Case& from = cases_.at(item.index);
     if (from.capture == 0 && !from.ranked.empty() && top.size() < 2 * n) top.push_back(item.index);
   }
+  if (top.size() < 2 * n) top.clear();
   Shuffle(top, random);
-  const size_t half = (top.size() + 1) / 2;
-  selection.construction.assign(top.begin(), top.begin() + static_cast<std::ptrdiff_t>(half));
-  selection.paper_positives.assign(top.begin() + static_cast<std::ptrdiff_t>(half), top.end());
+  const auto half = top.begin() + static_cast<std::ptrdiff_t>(top.size() / 2);
+  selection.paper_construction.assign(top.begin(), half);
+  selection.paper_positives.assign(half, top.end());
+  selection.construction = selection.paper_construction;
   std::unordered_set<int32_t> verifying_users;
   for (const int32_t index : selection.paper_positives) {
     verifying_users.insert(cases_.at(index).user);
@@ -102,7 +104,7 @@ CaseSelection CaseSelector::Select(int latent) const {
   selection.extended_positives = Spread(verifying, static_cast<size_t>(options_.extended_cases));
 
   std::unordered_set<int32_t> taken = active;
-  if (!usable_paper_.empty() && !selection.paper_positives.empty()) {
+  if (!selection.paper_positives.empty()) {
     selection.paper_negatives = Draw(usable_paper_, n, random, taken);
   }
   if (selection.extended_positives.empty()) return selection;

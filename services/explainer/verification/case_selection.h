@@ -14,18 +14,20 @@ struct SelectionOptions {
   int paper_cases = 5;
   // Positives, and as many negatives, of the larger protocol.
   int extended_cases = 50;
-  // Construction cases beyond the paper's N, from users that verify nothing. 0 = the paper's alone.
+  // Construction cases of the larger protocol beyond the paper's N, from users that verify nothing.
   int more_construction = 45;
   uint64_t seed = 0;
 };
 
 // Positions in the CaseTable. Empty lists where the latent fires too rarely.
 struct CaseSelection {
-  std::vector<int32_t> construction;
-  // RecSAE section 3.3: of the 2N most activated cases of capture 0, N at random verify, with N
-  // that do not activate the latent.
+  // RecSAE section 3.3: of the 2N most activated cases of capture 0, N at random describe and the
+  // others verify, with N that do not activate the latent. Empty when there are fewer than 2N.
+  std::vector<int32_t> paper_construction;
   std::vector<int32_t> paper_positives;
   std::vector<int32_t> paper_negatives;
+  // The larger protocol: the paper's N and more.
+  std::vector<int32_t> construction;
   // Spread evenly over the activation's quantiles, all captures.
   std::vector<int32_t> extended_positives;
   std::vector<int32_t> extended_negatives;

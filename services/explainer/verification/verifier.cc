@@ -36,6 +36,35 @@ FiringStatistics Statistics(const CaseTable& cases, int latent) {
   return statistics;
 }
 
+// Descriptions that answer about cases, all at once.
+class Judges {
+ public:
+  Judges(std::vector<Description> descriptions, int features)
+      : descriptions_(std::move(descriptions)), index_(descriptions_, features) {}
+
+  // Adds to `tallies` (by description) what each says of a case; returns what `own` scores it.
+  double Answer(const Profile& profile, bool activated, size_t own,
+                std::vector<Tally>& tallies) const {
+    std::vector<float> scores;
+    index_.Score(profile, scores);
+    for (size_t i = 0; i < scores.size(); ++i) {
+      const bool predicted = descriptions_[i].Predicts(scores[i]);
+      if (activated) {
+        ++(predicted ? tallies[i].true_positives : tallies[i].false_negatives);
+      } else {
+        ++(predicted ? tallies[i].false_positives : tallies[i].true_negatives);
+      }
+    }
+    return scores[own];
+  }
+
+  size_t size() const { return descriptions_.size(); }
+
+ private:
+  std::vector<Description> descriptions_;
+  DescriptionIndex index_;
+};
+
 // Everything that is needed to describe and judge, for all latents.
 class Verifier {
  public:
@@ -58,9 +87,10 @@ class Verifier {
       }
     }
     Deal();
-    const DescriptionIndex index(descriptions_, features_.size());
+    const Judges paper(std::move(paper_descriptions_), features_.size());
+    const Judges extended(std::move(descriptions_), features_.size());
     for (size_t i = 0; i < described_.size(); ++i) {
-      Judge(i, index);
+      JudgeLatent(i, paper, extended);
       if (i % kProgressEvery == 0) {
         const auto done = static_cast<int>(latents / 2 + i * static_cast<size_t>(latents) /
                                                              (2 * described_.size()));
@@ -102,9 +132,11 @@ class Verifier {
     if (selection.construction.empty()) return;
     result.description = DescribeFrom(latent, selection.construction);
     if (result.description.terms.empty()) return;
+    result.paper_description = DescribeFrom(latent, selection.paper_construction);
     result.outcome = LatentResult::Outcome::kDescribed;
     described_.push_back(latent);
     descriptions_.push_back(result.description);
+    paper_descriptions_.push_back(result.paper_description);
   }
 
   Description DescribeFrom(int latent, const std::vector<int32_t>& construction) const {
@@ -143,62 +175,58 @@ class Verifier {
     }
   }
 
-  // The answers of every description about some cases of one latent: adds to tallies_, and the
-  // scores of the latent's own description to `own_scores`.
-  void Answer(const std::vector<int32_t>& cases, bool activated, const DescriptionIndex& index,
-              size_t own, std::vector<double>* own_scores) {
-    for (const int32_t at : cases) {
-      index.Score(ProfileOf(at), scores_);
-      for (size_t i = 0; i < scores_.size(); ++i) {
-        const bool predicted = descriptions_[i].Predicts(scores_[i]);
-        Tally& tally = tallies_[i];
-        if (activated) {
-          ++(predicted ? tally.true_positives : tally.false_negatives);
-        } else {
-          ++(predicted ? tally.false_positives : tally.true_negatives);
-        }
-      }
-      if (own_scores != nullptr) own_scores->push_back(scores_[own]);
+  // What all judges say of some cases of one latent; the scores of its own description go to
+  // `positives` and `negatives`.
+  std::vector<Tally> Ask(const Judges& judges, size_t own, const std::vector<int32_t>& activated,
+                         const std::vector<int32_t>& others, std::vector<double>& positives,
+                         std::vector<double>& negatives) const {
+    std::vector<Tally> tallies(judges.size());
+    for (const int32_t index : activated) {
+      positives.push_back(judges.Answer(ProfileOf(index), true, own, tallies));
     }
+    for (const int32_t index : others) {
+      negatives.push_back(judges.Answer(ProfileOf(index), false, own, tallies));
+    }
+    return tallies;
   }
 
-  void Judge(size_t own, const DescriptionIndex& index) {
+  void JudgeLatent(size_t own, const Judges& paper, const Judges& extended) {
     const auto latent = static_cast<size_t>(described_[own]);
     LatentResult& result = results_[latent];
     const CaseSelection& selection = selections_[latent];
 
-    tallies_.assign(descriptions_.size(), {});
-    Answer(selection.paper_positives, true, index, own, nullptr);
-    Answer(selection.paper_negatives, false, index, own, nullptr);
-    result.paper = tallies_[own];
-    result.paper_control = tallies_[dealt_[own]];
-
-    tallies_.assign(descriptions_.size(), {});
     std::vector<double> positives;
     std::vector<double> negatives;
-    Answer(selection.extended_positives, true, index, own, &positives);
-    Answer(selection.extended_negatives, false, index, own, &negatives);
-    result.extended = tallies_[own];
-    result.extended_control = tallies_[dealt_[own]];
+    std::vector<Tally> tallies =
+        Ask(paper, own, selection.paper_positives, selection.paper_negatives, positives, negatives);
+    result.paper = tallies[own];
+    result.paper_control = tallies[dealt_[own]];
+
+    positives.clear();
+    negatives.clear();
+    tallies = Ask(extended, own, selection.extended_positives, selection.extended_negatives,
+                  positives, negatives);
+    result.extended = tallies[own];
+    result.extended_control = tallies[dealt_[own]];
     result.hard_negatives = selection.hard_negatives;
     result.auc = RocAuc(positives, negatives);
-    Compare(own, result);
+    Compare(own, tallies, result);
   }
 
   // The p-value of a description among all others on the same cases (a permutation test: with none
   // better, 1 in so many).
-  void Compare(size_t own, LatentResult& result) {
-    const size_t others = descriptions_.size() - 1;
+  void Compare(size_t own, const std::vector<Tally>& tallies, LatentResult& result) {
+    const size_t others = tallies.size() - 1;
     if (others == 0 || result.extended.cases() == 0) return;
     int as_good = 0;
     int as_good_as_dealt = 0;
     double sum = 0;
-    for (size_t i = 0; i < tallies_.size(); ++i) {
+    for (size_t i = 0; i < tallies.size(); ++i) {
       if (i == own) continue;
-      sum += tallies_[i].Confidence();
-      as_good += tallies_[i].correct() >= tallies_[own].correct();
+      sum += tallies[i].Confidence();
+      as_good += tallies[i].correct() >= tallies[own].correct();
       as_good_as_dealt +=
-          i != dealt_[own] && tallies_[i].correct() >= tallies_[dealt_[own]].correct();
+          i != dealt_[own] && tallies[i].correct() >= tallies[dealt_[own]].correct();
     }
     const double n = static_cast<double>(others);
     result.control_confidence = sum / n;
@@ -228,11 +256,10 @@ class Verifier {
   std::vector<CaseSelection> selections_;  // by latent
   std::vector<int> described_;             // latents with a description, and below, in this order,
   std::vector<Description> descriptions_;  // what they are
-  std::vector<size_t> dealt_;              // and whose each is dealt in the control
-  std::vector<LatentResult*> judged_;      // compared with the control, and
-  std::vector<double> control_p_;          // the p-values of the descriptions dealt to them
-  std::vector<float> scores_;              // scratch of Answer
-  std::vector<Tally> tallies_;             // by description
+  std::vector<Description> paper_descriptions_;  // by the paper's construction cases alone
+  std::vector<size_t> dealt_;                    // and whose each is dealt in the control
+  std::vector<LatentResult*> judged_;            // compared with the control, and
+  std::vector<double> control_p_;                // the p-values of the descriptions dealt to them
 };
 
 }  // namespace

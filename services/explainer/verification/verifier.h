@@ -55,11 +55,14 @@ struct LatentResult {
   enum class Outcome { kDescribed, kTooRare, kDead };
   Outcome outcome = Outcome::kDead;
   Description description;  // no terms unless kDescribed
+  // Made of the paper's N construction cases alone, and judged by the paper's protocol; no terms
+  // where these say nothing.
+  Description paper_description;
   FiringStatistics statistics;
   std::vector<ActiveCase> evidence;  // strongest first
 
-  Tally paper;
-  Tally extended;
+  Tally paper;     // no cases where the latent fires too rarely for the paper's protocol
+  Tally extended;  // of `description`
   int hard_negatives = 0;
   double auc = 0.5;
   // The same cases judged by the one description that was dealt to this latent.

@@ -59,7 +59,8 @@ TEST_F(CaseSelectionTest, ThePaperTakesTheMostActivatedCasesOfItsCapture) {
       if (cases_.at(item.index).capture == 0 && top.size() < 10) top.insert(item.index);
     }
     for (const int32_t index : selection.paper_positives) EXPECT_TRUE(top.contains(index));
-    for (size_t i = 0; i < 5; ++i) EXPECT_TRUE(top.contains(selection.construction[i]));
+    for (size_t i = 0; i < 5; ++i) EXPECT_TRUE(top.contains(selection.paper_construction[i]));
+    EXPECT_EQ(selection.paper_construction.size(), 5u);
     for (const int32_t index : selection.paper_negatives) {
       EXPECT_EQ(cases_.at(index).capture, 0);
       EXPECT_EQ(cases_.Activation(index, latent), 0);
@@ -128,7 +129,7 @@ TEST(CaseSelectionEdgeTest, RareAndDeadLatents) {
   for (int i = 0; i < 20; ++i) cases.Add(made, {});
   cases.Finish();
   const CaseSelector selector(cases, {});
-  EXPECT_EQ(selector.Select(0).construction, std::vector<int32_t>{0});
+  EXPECT_TRUE(selector.Select(0).paper_construction.empty());
   EXPECT_TRUE(selector.Select(0).paper_positives.empty());
   EXPECT_TRUE(selector.Select(1).construction.empty());
   EXPECT_TRUE(selector.Select(1).extended_negatives.empty());

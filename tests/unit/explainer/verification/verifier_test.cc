@@ -83,7 +83,9 @@ TEST_F(VerifierTest, LatentsWithAMeaningAreNamedAndVerified) {
     ASSERT_EQ(result.outcome, LatentResult::Outcome::kDescribed);
     EXPECT_EQ(features_->feature(result.description.terms[0].feature).text,
               "g" + std::to_string(latent));
-    EXPECT_GE(result.paper.Confidence(), 0.8);
+    EXPECT_EQ(features_->feature(result.paper_description.terms[0].feature).text,
+              "g" + std::to_string(latent));
+    EXPECT_GE(result.paper.Confidence(), 0.7);
     EXPECT_EQ(result.paper.cases(), 10);
     EXPECT_EQ(result.extended.cases(), 100);
     EXPECT_LT(result.control_confidence, 0.6);
@@ -108,7 +110,7 @@ TEST_F(VerifierTest, DealtDescriptionsAreNotVerified) {
     confident += result.extended_control.Confidence() >= 0.8;
   }
   EXPECT_LE(verified, 2);
-  EXPECT_LE(confident, 1);
+  EXPECT_LE(confident, 3) << "a noise latent's description may name a genre by chance";
 }
 
 TEST_F(VerifierTest, DeadAndRareLatentsAreSaidToBeSo) {
