@@ -1,6 +1,7 @@
 #include "common/server/server.h"
 
 #include <grpc/grpc.h>
+#include <grpc/grpc.h>
 #include <grpc/support/log.h>
 #include <grpcpp/ext/proto_server_reflection_plugin.h>
 #include <grpcpp/server.h>
@@ -274,6 +275,8 @@ int RunServer(int argc, char** argv, ServerSpec spec) {
   ParseSeverity(options.log_level, &severity);
   SetLogLevel(severity);
   gpr_set_log_function(LogGrpc);
+  // Never taken back: shutting gRPC down whole at the end can wait 10 s for a thread that polls.
+  grpc_init();
 
   Process process(std::move(spec), std::move(options));
   absl::Status status = process.Open();
