@@ -1,6 +1,8 @@
 #include "tests/contract/concept-store/store_server.h"
 
+#include <grpc/grpc.h>
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <chrono>
 #include <filesystem>
@@ -14,6 +16,8 @@ namespace recsae::concept_store {
 
 StoreServer::StoreServer(std::string directory, Transport transport)
     : directory_(std::move(directory)), transport_(transport) {
+  // Keeps gRPC from shutting down whole between two servers: that can wait 10 s for a poller.
+  grpc_init();
   Start();
 }
 
