@@ -89,7 +89,7 @@ std::vector<float> Values(const torch::Tensor& tensor) {
 }  // namespace
 
 absl::StatusOr<TrainReport> Bprmf::Train(const Dataset& dataset, const TrainCallback& callback) {
-  const ScopedThreads threads(options_.threads);
+  const SingleThreadedTorch single_threaded;
   Training training(options_, dataset);
   const auto take = [&] {
     user_vectors_ = Values(training.network().users);

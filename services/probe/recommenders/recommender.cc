@@ -34,11 +34,16 @@ absl::StatusOr<std::unique_ptr<Recommender>> Loaded(const RecommenderOptions& op
 RecommenderOptions DefaultOptions(RecommenderKind kind) {
   RecommenderOptions options;
   options.kind = kind;
+  if (kind == RecommenderKind::kSasrec) {
+    options.learning_rate = 3e-3;
+    options.batch_size = 256;
+    options.max_epochs = 14;
+  }
   if (kind == RecommenderKind::kBprmf) {
     options.l2 = 1e-6;
     options.loss = Loss::kBpr;
     options.dropout = 0;
-    options.batch_size = 256;
+    options.batch_size = 2048;
   }
   return options;
 }

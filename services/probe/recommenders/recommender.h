@@ -28,7 +28,7 @@ enum class Loss {
 struct RecommenderOptions {
   RecommenderKind kind = RecommenderKind::kSasrec;
   int dim = 64;                 // length of an activation
-  double learning_rate = 1e-3;  // Adam
+  double learning_rate = 1e-3;  // Adam; softmax: warm-up, then a cosine to 0 over max_epochs
   double l2 = 0;                // weight decay, none on biases
   int history = 20;             // SASRec: items of history read
   int layers = 2;               // SASRec
@@ -39,7 +39,7 @@ struct RecommenderOptions {
   int patience = 10;     // epochs without a better dev NDCG before stopping
   int batch_size = 128;  // interactions (BPRMF) or windows of `history` positions (SASRec) a step
   uint64_t seed = 0;
-  int threads = 0;  // 0: one for each core. The result depends on it (order of sums)
+  int threads = 0;  // 0: one for each core. The result does not depend on it
 };
 
 RecommenderOptions DefaultOptions(RecommenderKind kind);
@@ -83,12 +83,13 @@ class Recommender {
   int dim() const { return options_.dim; }
 
   // Trains from scratch with early stop on the dev cases and keeps the best epoch's weights. Same
-  // data, options and threads: same weights. Without dev cases the last epoch is kept.
+  // data, options and machine: same weights. Without dev cases the last epoch is kept.
   virtual absl::StatusOr<TrainReport> Train(const Dataset& dataset,
                                             const TrainCallback& callback) = 0;
 
   // float [queries, dim], row-major. INVALID_ARGUMENT (USER_UNKNOWN, HISTORY_EMPTY, ITEM_UNKNOWN)
-  // if a query lacks what the kind reads. `cancelled`, if given, is asked now and then.
+  // if a query lacks what the kind reads. `cancelled`, if given, is asked now and then, from
+  // any thread.
   virtual absl::StatusOr<std::vector<float>> Activations(
       absl::Span<const Query> queries, const std::function<bool()>& cancelled = {}) const = 0;
 

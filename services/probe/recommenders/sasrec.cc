@@ -4,8 +4,9 @@
 #include <torch/torch.h>
 
 #include <algorithm>
+#include <atomic>
 
-#include "absl/strings/str_cat.h"
+#include "common/sae/worker_pool.h"
 #include "common/status/status.h"
 #include "services/probe/recommenders/evaluation.h"
 #include "services/probe/recommenders/sasrec_network.h"
@@ -16,6 +17,8 @@
 
 namespace recsae::probe {
 namespace {
+
+constexpr double kMaxGradientNorm = 5;
 
 // Some windows as the network takes them.
 struct Batch {
@@ -61,15 +64,17 @@ class Sasrec::Training {
         dataset_(dataset),
         random_(model->options_.seed, 1),
         negatives_(dataset),
+        pool_(ThreadCount(model->options_.threads)),
         optimizer_(MakeAdam(model->options_, *model->network_)) {}
 
-  double Epoch(const EpochTick& tick) {
+  double Epoch(int epoch, const EpochTick& tick) {
     const std::vector<Window> windows = CutWindows(dataset_, model_.options_.history, &random_);
     const size_t batch = model_.options_.batch_size;
     double loss = 0;
     int64_t positions = 0;
     for (size_t at = 0; at < windows.size(); at += batch) {
       const size_t size = std::min(batch, windows.size() - at);
+      SetLearningRate(epoch, static_cast<double>(at) / static_cast<double>(windows.size()));
       Step(absl::MakeConstSpan(windows).subspan(at, size), &loss, &positions);
       const double fraction = static_cast<double>(at + size) / static_cast<double>(windows.size());
       if (!tick(fraction, loss / static_cast<double>(positions))) break;
@@ -78,13 +83,24 @@ class Sasrec::Training {
   }
 
  private:
+  void SetLearningRate(int epoch, double fraction) {
+    const RecommenderOptions& options = model_.options_;
+    if (options.loss == Loss::kBpr) return;  // constant
+    const double factor = CosineSchedule((epoch - 1 + fraction) / options.max_epochs);
+    for (auto& group : optimizer_->param_groups()) {
+      group.options().set_lr(options.learning_rate * factor);
+    }
+  }
+
   void Step(absl::Span<const Window> windows, double* loss_sum, int64_t* positions) {
     const Batch batch = MakeBatch(dataset_, windows, model_.options_.history);
     optimizer_->zero_grad();
     const torch::Tensor hidden =
-        model_.network_->Forward(batch.inputs, batch.padding, &random_).index_select(0, batch.rows);
+        model_.network_->Forward(batch.inputs, batch.padding, &random_, &pool_)
+            .index_select(0, batch.rows);
     const torch::Tensor loss = LossOf(hidden, batch);
     loss.backward();
+    torch::nn::utils::clip_grad_norm_(model_.network_->parameters(), kMaxGradientNorm);
     optimizer_->step();
     const int64_t count = batch.targets.size(0);
     *loss_sum += loss.item<double>() * static_cast<double>(count);
@@ -93,7 +109,8 @@ class Sasrec::Training {
 
   torch::Tensor LossOf(const torch::Tensor& hidden, const Batch& batch) {
     const torch::Tensor& items = model_.network_->items;
-    if (model_.options_.loss == Loss::kSoftmax) return SoftmaxLoss(hidden, items, batch.targets);
+    if (model_.options_.loss == Loss::kSoftmax)
+      return SoftmaxLoss(hidden, items, batch.targets, &pool_);
     std::vector<int64_t> drawn;
     for (const int32_t user : batch.users) drawn.push_back(negatives_.Draw(user, &random_));
     return BprLoss(hidden, items, batch.targets, torch::tensor(drawn, torch::kInt64));
@@ -103,6 +120,7 @@ class Sasrec::Training {
   const Dataset& dataset_;
   Random random_;
   NegativeSampler negatives_;
+  sae::WorkerPool pool_;
   std::unique_ptr<torch::optim::Adam> optimizer_;
 };
 
@@ -110,57 +128,71 @@ Sasrec::Sasrec(const RecommenderOptions& options) : Recommender(options) {}
 Sasrec::~Sasrec() = default;
 
 absl::StatusOr<TrainReport> Sasrec::Train(const Dataset& dataset, const TrainCallback& callback) {
-  const ScopedThreads threads(options_.threads);
+  const SingleThreadedTorch single_threaded;
   Random random(options_.seed);
   network_ = std::make_unique<SasrecNetwork>(options_, dataset.items.size(), &random);
   Training training(this, dataset);
   NamedTensors best;
-  const EpochSteps steps{.train = [&](int, const EpochTick& tick) { return training.Epoch(tick); },
-                         .dev_ndcg =
-                             [&] {
-                               SetItemVectors();
-                               const auto metrics =
-                                   EvaluateRecommender(*this, dataset, dataset.dev);
-                               return metrics.ok() ? metrics->ndcg(10) : 0;
-                             },
-                         .keep = [&] { best = StoreTensors(*network_); },
-                         .restore = [&] { (void)RestoreTensors(best, network_.get()); }};
+  const EpochSteps steps{
+      .train = [&](int epoch, const EpochTick& tick) { return training.Epoch(epoch, tick); },
+      .dev_ndcg =
+          [&] {
+            SetItemVectors();
+            const auto metrics = EvaluateRecommender(*this, dataset, dataset.dev);
+            return metrics.ok() ? metrics->ndcg(10) : 0;
+          },
+      .keep = [&] { best = StoreTensors(*network_); },
+      .restore = [&] { (void)RestoreTensors(best, network_.get()); }};
   const bool has_dev = !WithHistory(dataset.dev).empty();
   auto report = TrainEpochs(options_, has_dev, steps, callback);
   SetItemVectors();
   return report;
 }
 
+// Activations of a few queries, float [queries, dim], on the calling thread.
+void Sasrec::ActivateBatch(absl::Span<const Query> queries, float* activations) const {
+  const torch::InferenceMode no_gradients;
+  const SingleThreadedTorch single_threaded;
+  sae::WorkerPool pool(1);
+  const auto count = static_cast<int64_t>(queries.size());
+  const int length = options_.history;
+  const int64_t d = options_.dim;
+  torch::Tensor inputs = torch::zeros({count, length}, torch::kInt64);
+  torch::Tensor padding = torch::empty({count}, torch::kInt32);
+  for (int64_t i = 0; i < count; ++i) {
+    absl::Span<const int32_t> history = queries[i].history;
+    if (history.size() > static_cast<size_t>(length)) {
+      history.remove_prefix(history.size() - length);
+    }
+    const auto pad = static_cast<int32_t>(length - history.size());
+    padding.data_ptr<int32_t>()[i] = pad;
+    std::copy(history.begin(), history.end(), inputs.data_ptr<int64_t>() + i * length + pad);
+  }
+  const torch::Tensor last = network_->Forward(inputs, padding, nullptr, &pool)
+                                 .view({count, length, d})
+                                 .select(1, length - 1)
+                                 .contiguous();
+  std::copy_n(last.data_ptr<float>(), count * d, activations);
+}
+
 absl::StatusOr<std::vector<float>> Sasrec::Activations(
     absl::Span<const Query> queries, const std::function<bool()>& cancelled) const {
   RECSAE_RETURN_IF_ERROR(CheckHistories(queries, items()));
-  const torch::InferenceMode no_gradients;
-  constexpr size_t kBatch = 512;
-  const int length = options_.history;
-  const int64_t d = options_.dim;
-  std::vector<float> activations(queries.size() * d);
-  for (size_t at = 0; at < queries.size(); at += kBatch) {
-    if (cancelled && cancelled()) {
-      return Error(absl::StatusCode::kCancelled, "CANCELLED",
-                   "computing activations was cancelled");
+  constexpr size_t kBatch = 256;
+  const auto batches = static_cast<int>((queries.size() + kBatch - 1) / kBatch);
+  std::vector<float> activations(queries.size() * dim());
+  std::atomic<bool> stop = false;
+  sae::WorkerPool pool(std::clamp(batches, 1, ThreadCount(options_.threads)));
+  pool.Run(batches, [&](int batch) {
+    if (stop || (cancelled && cancelled())) {
+      stop = true;
+      return;
     }
-    const auto count = static_cast<int64_t>(std::min(kBatch, queries.size() - at));
-    torch::Tensor inputs = torch::zeros({count, length}, torch::kInt64);
-    torch::Tensor padding = torch::empty({count}, torch::kInt32);
-    for (int64_t i = 0; i < count; ++i) {
-      absl::Span<const int32_t> history = queries[at + i].history;
-      if (history.size() > static_cast<size_t>(length)) {
-        history.remove_prefix(history.size() - length);
-      }
-      const auto pad = static_cast<int32_t>(length - history.size());
-      padding.data_ptr<int32_t>()[i] = pad;
-      std::copy(history.begin(), history.end(), inputs.data_ptr<int64_t>() + i * length + pad);
-    }
-    const torch::Tensor last = network_->Forward(inputs, padding, nullptr)
-                                   .view({count, length, d})
-                                   .select(1, length - 1)
-                                   .contiguous();
-    std::copy_n(last.data_ptr<float>(), count * d, activations.begin() + at * d);
+    ActivateBatch(queries.subspan(batch * kBatch, kBatch),
+                  activations.data() + batch * kBatch * dim());
+  });
+  if (stop) {
+    return Error(absl::StatusCode::kCancelled, "CANCELLED", "computing activations was cancelled");
   }
   return activations;
 }

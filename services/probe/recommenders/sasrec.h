@@ -30,6 +30,7 @@ class Sasrec : public Recommender {
  private:
   class Training;
   void SetItemVectors();
+  void ActivateBatch(absl::Span<const Query> queries, float* activations) const;
 
   std::unique_ptr<SasrecNetwork> network_;
   std::vector<float> item_vectors_;

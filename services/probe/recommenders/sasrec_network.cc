@@ -8,8 +8,9 @@
 namespace recsae::probe {
 namespace {
 
-torch::Tensor MaybeDropout(const torch::Tensor& x, double p, Random* random) {
-  return random == nullptr || p == 0 ? x : Dropout(x, p, random);
+torch::Tensor MaybeDropout(const torch::Tensor& x, double p, Random* random,
+                           sae::WorkerPool* pool) {
+  return random == nullptr || p == 0 ? x : Dropout(x, p, random, pool);
 }
 
 }  // namespace
@@ -37,27 +38,29 @@ SasrecNetwork::SasrecNetwork(const RecommenderOptions& options, int64_t n, Rando
 }
 
 torch::Tensor SasrecNetwork::Apply(const Layer& layer, const torch::Tensor& x,
-                                   const torch::Tensor& padding, Random* random) const {
+                                   const torch::Tensor& padding, Random* random,
+                                   sae::WorkerPool* pool) const {
   const int64_t d = options_.dim, windows = padding.size(0);
-  const torch::Tensor qkv = Linear(x, layer.qkv_weight, layer.qkv_bias);
+  const torch::Tensor qkv = Linear(x, layer.qkv_weight, layer.qkv_bias, pool);
   const torch::Tensor context =
-      CausalAttention(qkv.view({windows, -1, 3 * d}), padding, options_.heads).view({-1, d});
+      CausalAttention(qkv.view({windows, -1, 3 * d}), padding, options_.heads, pool).view({-1, d});
   const torch::Tensor attended =
-      torch::layer_norm(MaybeDropout(context, options_.dropout, random) + x, {d},
+      torch::layer_norm(MaybeDropout(context, options_.dropout, random, pool) + x, {d},
                         layer.norm1_weight, layer.norm1_bias);
-  const torch::Tensor inner = torch::relu(Linear(attended, layer.inner_weight, layer.inner_bias));
-  const torch::Tensor outer = Linear(inner, layer.outer_weight, layer.outer_bias);
-  return torch::layer_norm(MaybeDropout(outer, options_.dropout, random) + attended, {d},
+  const torch::Tensor inner =
+      torch::relu(Linear(attended, layer.inner_weight, layer.inner_bias, pool));
+  const torch::Tensor outer = Linear(inner, layer.outer_weight, layer.outer_bias, pool);
+  return torch::layer_norm(MaybeDropout(outer, options_.dropout, random, pool) + attended, {d},
                            layer.norm2_weight, layer.norm2_bias);
 }
 
 torch::Tensor SasrecNetwork::Forward(const torch::Tensor& inputs, const torch::Tensor& padding,
-                                     Random* random) {
+                                     Random* random, sae::WorkerPool* pool) const {
   const int64_t length = inputs.size(1);
   const torch::Tensor embedded = torch::embedding(items, inputs) +
                                  positions.slice(0, options_.history - length, options_.history);
-  torch::Tensor x = MaybeDropout(embedded.view({-1, options_.dim}), options_.dropout, random);
-  for (const Layer& layer : layers_) x = Apply(layer, x, padding, random);
+  torch::Tensor x = MaybeDropout(embedded.view({-1, options_.dim}), options_.dropout, random, pool);
+  for (const Layer& layer : layers_) x = Apply(layer, x, padding, random, pool);
   return x;
 }
 

@@ -7,6 +7,7 @@
 
 #include <vector>
 
+#include "common/sae/worker_pool.h"
 #include "services/probe/datasets/random.h"
 #include "services/probe/recommenders/recommender.h"
 
@@ -20,8 +21,9 @@ class SasrecNetwork : public torch::nn::Module {
   // inputs int64 [windows, length]: items, right-aligned, so that the position counted back from
   // the most recent item is what the position embedding sees; padding int32 [windows]: how many
   // leading positions hold none (their values there are ignored). With `random`, drops out. Returns
-  // [windows * length, dim].
-  torch::Tensor Forward(const torch::Tensor& inputs, const torch::Tensor& padding, Random* random);
+  // [windows * length, dim]. Thread-safe.
+  torch::Tensor Forward(const torch::Tensor& inputs, const torch::Tensor& padding, Random* random,
+                        sae::WorkerPool* pool) const;
 
   torch::Tensor items;      // [n, dim]
   torch::Tensor positions;  // [history, dim]; the last row is the most recent item's
@@ -35,7 +37,7 @@ class SasrecNetwork : public torch::nn::Module {
     torch::Tensor norm2_weight, norm2_bias;  // [dim]
   };
   torch::Tensor Apply(const Layer& layer, const torch::Tensor& x, const torch::Tensor& padding,
-                      Random* random) const;
+                      Random* random, sae::WorkerPool* pool) const;
 
   RecommenderOptions options_;
   std::vector<Layer> layers_;

@@ -2,13 +2,13 @@
 // parts, so the sums have the same order whenever the number of threads is the same.
 #include "services/probe/recommenders/torch_ops.h"
 
-#include <ATen/Parallel.h>
 #include <torch/torch.h>
 
 #include <algorithm>
 #include <vector>
 
 #include "common/sae/gemm.h"
+#include "common/sae/worker_pool.h"
 #include "services/probe/datasets/random.h"
 #include "services/probe/recommenders/kernels.h"
 
@@ -21,13 +21,20 @@ using torch::Tensor;
 using torch::autograd::AutogradContext;
 using torch::autograd::tensor_list;
 
-// Runs part(index, begin, end) on contiguous parts of [0, n), one for each thread.
+constexpr int kParts = 8;
+
+// Runs part(index, begin, end) on kParts contiguous parts of [0, n).
 template <typename Part>
-void InParts(int64_t n, const Part& part) {
-  const int64_t parts = at::get_num_threads();
-  at::parallel_for(0, parts, 1, [&](int64_t first, int64_t last) {
-    for (int64_t p = first; p < last; ++p) part(p, p * n / parts, (p + 1) * n / parts);
-  });
+void InParts(sae::WorkerPool* pool, int64_t n, const Part& part) {
+  pool->Run(kParts, [&](int p) { part(p, p * n / kParts, (p + 1) * n / kParts); });
+}
+
+// The pool goes from the forward to the backward pass in the context.
+void SavePool(AutogradContext* ctx, sae::WorkerPool* pool) {
+  ctx->saved_data["pool"] = reinterpret_cast<int64_t>(pool);
+}
+sae::WorkerPool* SavedPool(AutogradContext* ctx) {
+  return reinterpret_cast<sae::WorkerPool*>(ctx->saved_data["pool"].toInt());  // NOLINT
 }
 
 // Scores of this many rows are worked on at once: 128 x 3,000 floats fit a level-2 cache.
@@ -63,11 +70,11 @@ void SoftmaxLossPart(const Tensor& hidden, const Tensor& items, const Tensor& ta
 class SoftmaxLossFunction : public torch::autograd::Function<SoftmaxLossFunction> {
  public:
   static Tensor forward(AutogradContext* ctx, const Tensor& hidden_in, const Tensor& items_in,
-                        const Tensor& targets) {
+                        const Tensor& targets, sae::WorkerPool* pool) {
     const Tensor hidden = hidden_in.contiguous(), items = items_in.contiguous();
     Tensor grad_hidden = torch::empty_like(hidden);
-    std::vector<LossPart> parts(at::get_num_threads());
-    InParts(hidden.size(0), [&](int64_t p, int64_t begin, int64_t end) {
+    std::vector<LossPart> parts(kParts);
+    InParts(pool, hidden.size(0), [&](int64_t p, int64_t begin, int64_t end) {
       SoftmaxLossPart(hidden, items, targets, begin, end, grad_hidden.data_ptr<float>(), &parts[p]);
     });
     Tensor grad_items = torch::zeros_like(items);
@@ -83,22 +90,23 @@ class SoftmaxLossFunction : public torch::autograd::Function<SoftmaxLossFunction
 
   static tensor_list backward(AutogradContext* ctx, const tensor_list& grad) {
     const auto saved = ctx->get_saved_variables();
-    return {saved[0] * grad[0], saved[1] * grad[0], Tensor()};
+    return {saved[0] * grad[0], saved[1] * grad[0], Tensor(), Tensor()};
   }
 };
 
 class LinearFunction : public torch::autograd::Function<LinearFunction> {
  public:
   static Tensor forward(AutogradContext* ctx, const Tensor& x_in, const Tensor& weight,
-                        const Tensor& bias) {
+                        const Tensor& bias, sae::WorkerPool* pool) {
     const Tensor x = x_in.contiguous();
     const int64_t rows = x.size(0), in = x.size(1), out = weight.size(0);
     Tensor y = bias.detach().expand({rows, out}).contiguous();
-    InParts(rows, [&](int64_t, int64_t begin, int64_t end) {
+    InParts(pool, rows, [&](int64_t, int64_t begin, int64_t end) {
       Sgemm(Transpose::kNo, Transpose::kYes, end - begin, out, in, x.data_ptr<float>() + begin * in,
             weight.data_ptr<float>(), 1, y.data_ptr<float>() + begin * out);
     });
     ctx->save_for_backward({x, weight});
+    SavePool(ctx, pool);
     return y;
   }
 
@@ -109,8 +117,8 @@ class LinearFunction : public torch::autograd::Function<LinearFunction> {
     const Tensor g = grad[0].contiguous();
     const int64_t rows = x.size(0), in = x.size(1), out = weight.size(0);
     Tensor grad_x = torch::empty_like(x);
-    Tensor grad_weights = torch::zeros({at::get_num_threads(), out, in});
-    InParts(rows, [&](int64_t p, int64_t begin, int64_t end) {
+    Tensor grad_weights = torch::zeros({kParts, out, in});
+    InParts(SavedPool(ctx), rows, [&](int64_t p, int64_t begin, int64_t end) {
       const float* rows_g = g.data_ptr<float>() + begin * out;
       Sgemm(Transpose::kNo, Transpose::kNo, end - begin, in, out, rows_g, weight.data_ptr<float>(),
             0, grad_x.data_ptr<float>() + begin * in);
@@ -118,20 +126,20 @@ class LinearFunction : public torch::autograd::Function<LinearFunction> {
       Sgemm(Transpose::kYes, Transpose::kNo, out, in, end - begin, rows_g,
             x.data_ptr<float>() + begin * in, 0, grad_weights.data_ptr<float>() + p * out * in);
     });
-    return {grad_x, grad_weights.sum(0), g.sum(0)};
+    return {grad_x, grad_weights.sum(0), g.sum(0), Tensor()};
   }
 };
 
 class AttentionFunction : public torch::autograd::Function<AttentionFunction> {
  public:
   static Tensor forward(AutogradContext* ctx, const Tensor& qkv_in, const Tensor& padding,
-                        int64_t heads) {
+                        int64_t heads, sae::WorkerPool* pool) {
     const Tensor qkv = qkv_in.contiguous();
     const int64_t windows = qkv.size(0), length = qkv.size(1), d = qkv.size(2) / 3;
     Tensor out = torch::empty({windows, length, d});
     Tensor weights = torch::empty({windows, heads, length, length});
     const int64_t head_dim = d / heads;
-    InParts(windows, [&](int64_t, int64_t begin, int64_t end) {
+    InParts(pool, windows, [&](int64_t, int64_t begin, int64_t end) {
       for (int64_t i = begin * heads; i < end * heads; ++i) {
         const int64_t w = i / heads, offset = i % heads * head_dim;
         const float* q = qkv.data_ptr<float>() + w * length * 3 * d + offset;
@@ -141,6 +149,7 @@ class AttentionFunction : public torch::autograd::Function<AttentionFunction> {
       }
     });
     ctx->save_for_backward({qkv, padding, weights});
+    SavePool(ctx, pool);
     return out;
   }
 
@@ -153,7 +162,7 @@ class AttentionFunction : public torch::autograd::Function<AttentionFunction> {
     const int64_t windows = qkv.size(0), length = qkv.size(1), d = qkv.size(2) / 3;
     const int64_t heads = weights.size(1), head_dim = d / heads;
     Tensor grad_qkv = torch::empty_like(qkv);
-    InParts(windows, [&](int64_t, int64_t begin, int64_t end) {
+    InParts(SavedPool(ctx), windows, [&](int64_t, int64_t begin, int64_t end) {
       for (int64_t i = begin * heads; i < end * heads; ++i) {
         const int64_t w = i / heads, offset = i % heads * head_dim;
         const float* q = qkv.data_ptr<float>() + w * length * 3 * d + offset;
@@ -164,30 +173,36 @@ class AttentionFunction : public torch::autograd::Function<AttentionFunction> {
                        grad_q + 2 * d);
       }
     });
-    return {grad_qkv, Tensor(), Tensor()};
+    return {grad_qkv, Tensor(), Tensor(), Tensor()};
   }
 };
 
 }  // namespace
 
-at::Tensor SoftmaxLoss(const at::Tensor& hidden, const at::Tensor& items,
-                       const at::Tensor& targets) {
-  return SoftmaxLossFunction::apply(hidden, items, targets);
+at::Tensor SoftmaxLoss(const at::Tensor& hidden, const at::Tensor& items, const at::Tensor& targets,
+                       sae::WorkerPool* pool) {
+  return SoftmaxLossFunction::apply(hidden, items, targets, pool);
 }
 
-at::Tensor Linear(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias) {
-  return LinearFunction::apply(x, weight, bias);
+at::Tensor Linear(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias,
+                  sae::WorkerPool* pool) {
+  return LinearFunction::apply(x, weight, bias, pool);
 }
 
-at::Tensor CausalAttention(const at::Tensor& qkv, const at::Tensor& padding, int heads) {
-  return AttentionFunction::apply(qkv, padding, static_cast<int64_t>(heads));
+at::Tensor CausalAttention(const at::Tensor& qkv, const at::Tensor& padding, int heads,
+                           sae::WorkerPool* pool) {
+  return AttentionFunction::apply(qkv, padding, static_cast<int64_t>(heads), pool);
 }
 
-at::Tensor Dropout(const at::Tensor& x, double p, Random* random) {
+at::Tensor Dropout(const at::Tensor& x, double p, Random* random, sae::WorkerPool* pool) {
   Tensor mask = torch::empty(x.sizes());
   const auto drop = static_cast<uint32_t>(p * 65536 + 0.5);
-  FillDropoutMask(random->Next(), drop, 65536.0f / static_cast<float>(65536 - drop), mask.numel(),
-                  mask.data_ptr<float>());
+  const float scale = 65536.0f / static_cast<float>(65536 - drop);
+  const uint64_t seed = random->Next();
+  InParts(pool, mask.numel(), [&](int64_t part, int64_t begin, int64_t end) {
+    Random stream(seed, part);
+    FillDropoutMask(stream.Next(), drop, scale, end - begin, mask.data_ptr<float>() + begin);
+  });
   return x * mask;
 }
 

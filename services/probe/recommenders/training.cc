@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numbers>
 #include <thread>
 
 #include "absl/strings/str_cat.h"
@@ -49,6 +50,14 @@ absl::StatusOr<TrainReport> TrainEpochs(const RecommenderOptions& options, bool 
   return TrainReport{progress.epoch, progress.best_epoch, progress.best_dev_ndcg};
 }
 
+double CosineSchedule(double progress) {
+  constexpr double kWarmUp = 0.05;
+  constexpr double kFirst = 0.01;  // the very first step must not be lost
+  if (progress < kWarmUp) return std::max(kFirst, progress / kWarmUp);
+  const double rest = (std::min(progress, 1.0) - kWarmUp) / (1 - kWarmUp);
+  return 0.5 * (1 + std::cos(std::numbers::pi * rest));
+}
+
 NegativeSampler::NegativeSampler(const Dataset& dataset)
     : items_(static_cast<int64_t>(dataset.items.size())) {
   for (size_t u = 0; u < dataset.sequences.size(); ++u) {
@@ -68,11 +77,15 @@ int32_t NegativeSampler::Draw(int32_t user, Random* random) const {
   }
 }
 
-ScopedThreads::ScopedThreads(int threads) : before_(at::get_num_threads()) {
-  const auto cores = static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
-  at::set_num_threads(threads > 0 ? threads : cores);
+SingleThreadedTorch::SingleThreadedTorch() : before_(at::get_num_threads()) {
+  at::set_num_threads(1);
 }
 
-ScopedThreads::~ScopedThreads() { at::set_num_threads(before_); }
+SingleThreadedTorch::~SingleThreadedTorch() { at::set_num_threads(before_); }
+
+int ThreadCount(int option) {
+  if (option > 0) return option;
+  return static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
+}
 
 }  // namespace recsae::probe

@@ -31,6 +31,10 @@ struct EpochSteps {
 absl::StatusOr<TrainReport> TrainEpochs(const RecommenderOptions& options, bool has_dev,
                                         const EpochSteps& steps, const TrainCallback& callback);
 
+// Factor of the learning rate when `progress` (0 to 1) of the training is done: a linear warm-up
+// over the first twentieth, then half a cosine down to 0.
+double CosineSchedule(double progress);
+
 // Draws items that a user has not trained on.
 class NegativeSampler {
  public:
@@ -43,17 +47,21 @@ class NegativeSampler {
   std::vector<std::vector<int32_t>> seen_;  // [user], sorted
 };
 
-// Sets libtorch's threads for the calling thread and puts the old number back.
-class ScopedThreads {
+// Keeps libtorch's own operations on the calling thread while it lives. They are many and small:
+// its threads would spend more time waiting for each other than working.
+class SingleThreadedTorch {
  public:
-  explicit ScopedThreads(int threads);  // 0: one for each core
-  ~ScopedThreads();
-  ScopedThreads(const ScopedThreads&) = delete;
-  ScopedThreads& operator=(const ScopedThreads&) = delete;
+  SingleThreadedTorch();
+  ~SingleThreadedTorch();
+  SingleThreadedTorch(const SingleThreadedTorch&) = delete;
+  SingleThreadedTorch& operator=(const SingleThreadedTorch&) = delete;
 
  private:
   int before_;
 };
+
+// Threads to use for an option: the number of cores for 0.
+int ThreadCount(int option);
 
 }  // namespace recsae::probe
 
