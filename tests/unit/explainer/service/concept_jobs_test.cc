@@ -1,0 +1,341 @@
+// The jobs build-concepts and evaluate-sae, and the feed of concepts, through real peers.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <functional>
+#include <set>
+
+#include "absl/strings/ascii.h"
+#include "absl/time/clock.h"
+#include "absl/time/time.h"
+#include "common/status/grpc_status.h"
+#include "common/status/status.h"
+#include "common/tensor/tensor.h"
+#include "tests/unit/explainer/random_model.h"
+#include "tests/unit/explainer/service/stack.h"
+
+namespace recsae::explainer {
+namespace {
+
+using jobs::v1::Job;
+using ::testing::HasSubstr;
+
+class ConceptJobsTest : public ::testing::Test {
+ protected:
+  ConceptJobsTest() { stack_.Fill(); }
+
+  static v1::BuildConceptsRequest BuildRequest() {
+    v1::BuildConceptsRequest request;
+    request.set_sae(Stack::kSae);
+    request.set_capture(Stack::kCapture);
+    return request;
+  }
+
+  absl::Status Build(const v1::BuildConceptsRequest& request, jobs::v1::Job* job) {
+    grpc::ClientContext context;
+    return FromGrpc(stack_.explainer->BuildConcepts(&context, request, job));
+  }
+
+  v1::ConceptReport BuildAndWait(const v1::BuildConceptsRequest& request) {
+    jobs::v1::Job job;
+    const absl::Status status = Build(request, &job);
+    EXPECT_TRUE(status.ok()) << status;
+    job = stack_.Finish(job);
+    EXPECT_EQ(job.state(), Job::STATE_SUCCEEDED) << job.ShortDebugString();
+    v1::ConceptReport report;
+    EXPECT_TRUE(job.result().UnpackTo(&report));
+    return report;
+  }
+
+  std::vector<concept_store::v1::Concept> Concepts() {
+    grpc::ClientContext context;
+    concept_store::v1::ListConceptsRequest request;
+    concept_store::v1::ListConceptsResponse response;
+    request.set_parent(Stack::kSae);
+    const grpc::Status status = stack_.concept_store->ListConcepts(&context, request, &response);
+    EXPECT_TRUE(status.ok()) << status.error_message();
+    return {response.concepts().begin(), response.concepts().end()};
+  }
+
+  concept_store::v1::Concept Describe(int latent, const std::string& description) {
+    grpc::ClientContext context;
+    concept_store::v1::UpdateConceptRequest request;
+    concept_store::v1::Concept stored;
+    request.mutable_latent_concept()->set_name(std::string(Stack::kSae) + "/concepts/" +
+                                               std::to_string(latent));
+    request.mutable_latent_concept()->set_description(description);
+    request.mutable_update_mask()->add_paths("description");
+    const grpc::Status status = stack_.concept_store->UpdateConcept(&context, request, &stored);
+    EXPECT_TRUE(status.ok()) << status.error_message();
+    return stored;
+  }
+
+  // The strongest latent of a user, as Explain tells it.
+  v1::ActiveLatent StrongestLatent(int user) {
+    grpc::ClientContext context;
+    v1::ExplainRequest request;
+    v1::ExplainResponse response;
+    request.set_sae(Stack::kSae);
+    WriteVector(stack_.Activation(user), request.mutable_subject()->mutable_activations());
+    const grpc::Status status = stack_.explainer->Explain(&context, request, &response);
+    EXPECT_TRUE(status.ok()) << status.error_message();
+    return status.ok() ? response.explanations(0).latents(0) : v1::ActiveLatent();
+  }
+
+  // Whether Explain comes to describe latent 0 so within a while: the feed is a moment behind.
+  bool ComesToSay(const std::string& description) {
+    const absl::Time end = absl::Now() + absl::Seconds(20);
+    while (absl::Now() < end) {
+      if (StrongestLatent(0).description() == description) return true;
+      absl::SleepFor(absl::Milliseconds(20));
+    }
+    return false;
+  }
+
+  Stack stack_;
+};
+
+TEST_F(ConceptJobsTest, PlantedConceptsAreFoundNamedAndExplained) {
+  const v1::ConceptReport report = BuildAndWait(BuildRequest());
+  EXPECT_EQ(report.sae(), Stack::kSae);
+  EXPECT_EQ(report.rows(), Stack::kUsers);
+  EXPECT_EQ(report.total() + report.too_rare() + report.dead(), Stack::kLatents);
+  EXPECT_GE(report.paper().ge_08(), Stack::kGenres);
+  EXPECT_GT(report.extended().ge_08(), report.extended_control().ge_08());
+
+  const auto concepts = Concepts();
+  ASSERT_EQ(static_cast<int>(concepts.size()), report.total());
+  int verified = 0;
+  for (const auto& found : concepts) verified += found.extended_score().verified();
+  EXPECT_EQ(verified, report.verified());
+  for (int genre = 0; genre < Stack::kGenres; ++genre) {
+    const concept_store::v1::Concept& found = concepts[genre];
+    ASSERT_EQ(found.latent(), genre);
+    EXPECT_THAT(absl::AsciiStrToLower(found.description()),
+                HasSubstr(absl::AsciiStrToLower(Stack::Genre(genre))));
+    EXPECT_GE(found.extended_score().auc(), 0.95);
+    EXPECT_GE(found.paper_score().confidence(), 0.8);
+    EXPECT_GE(found.extended_score().confidence(), 0.8);
+    EXPECT_EQ(found.statistics().rows(), Stack::kUsers);
+    EXPECT_EQ(found.statistics().level_thresholds_size(), 9);
+    ASSERT_GT(found.evidence_size(), 0);
+    const concept_store::v1::Evidence& strongest = found.evidence(0);
+    EXPECT_EQ(strongest.capture(), Stack::kCapture);
+    EXPECT_EQ(strongest.level(), 10);
+    EXPECT_NEAR(strongest.activation(), found.statistics().max(), 1e-6);
+    EXPECT_EQ(strongest.history_item_ids().size(),
+              stack_.CaseOf(static_cast<int>(strongest.row())).history_item_ids().size());
+    // Explain knows them as soon as the job is done.
+    const v1::ActiveLatent latent = StrongestLatent(genre);
+    EXPECT_EQ(latent.latent(), genre);
+    EXPECT_EQ(latent.description(), found.description());
+    EXPECT_EQ(latent.confidence(), found.extended_score().confidence());
+    EXPECT_EQ(latent.verified(), found.extended_score().verified());
+    EXPECT_GE(latent.level(), 1);
+    EXPECT_LE(latent.level(), 10);
+  }
+}
+
+TEST_F(ConceptJobsTest, SameSeedSameConceptsAndPersonsKeepTheirWords) {
+  BuildAndWait(BuildRequest());
+  const auto first = Concepts();
+  Describe(0, "My own words");
+  BuildAndWait(BuildRequest());
+  const auto second = Concepts();
+  ASSERT_EQ(first.size(), second.size());
+  EXPECT_EQ(second[0].description(), "My own words");
+  for (size_t i = 1; i < first.size(); ++i) {
+    EXPECT_EQ(first[i].description(), second[i].description());
+    EXPECT_EQ(first[i].extended_score().SerializeAsString(),
+              second[i].extended_score().SerializeAsString());
+  }
+}
+
+TEST_F(ConceptJobsTest, ConceptsOfLatentsThatHaveNoneNowAreRemoved) {
+  const v1::ConceptReport report = BuildAndWait(BuildRequest());
+  ASSERT_LT(report.total(), Stack::kLatents + 1);
+  // Something an earlier build left behind, and something a person wrote.
+  const auto concepts = Concepts();
+  std::set<int> described;
+  for (const auto& found : concepts) described.insert(found.latent());
+  std::vector<int> free;
+  for (int latent = 0; latent < Stack::kLatents; ++latent) {
+    if (!described.contains(latent)) free.push_back(latent);
+  }
+  if (free.size() < 2) GTEST_SKIP() << "every latent got a concept";
+  for (int i = 0; i < 2; ++i) {
+    grpc::ClientContext context;
+    concept_store::v1::CreateConceptRequest request;
+    concept_store::v1::Concept stored;
+    request.set_parent(Stack::kSae);
+    request.mutable_latent_concept()->set_latent(free[i]);
+    request.mutable_latent_concept()->set_description("left over");
+    request.mutable_latent_concept()->set_source(
+        i == 0 ? concept_store::v1::Concept::STATISTICAL_LABELER
+               : concept_store::v1::Concept::PERSON);
+    const grpc::Status status = stack_.concept_store->CreateConcept(&context, request, &stored);
+    ASSERT_TRUE(status.ok()) << status.error_message();
+  }
+  BuildAndWait(BuildRequest());
+  described.insert(free[1]);
+  std::set<int> now;
+  for (const auto& found : Concepts()) now.insert(found.latent());
+  EXPECT_EQ(now, described);
+}
+
+TEST_F(ConceptJobsTest, ARepeatedRequestIsTheSameJob) {
+  v1::BuildConceptsRequest request = BuildRequest();
+  request.set_request_id("once");
+  jobs::v1::Job first;
+  ASSERT_TRUE(Build(request, &first).ok());
+  stack_.Finish(first);
+  jobs::v1::Job second;
+  ASSERT_TRUE(Build(request, &second).ok());
+  EXPECT_EQ(first.name(), second.name());
+}
+
+TEST_F(ConceptJobsTest, TheFeedOfConceptsGoesOnAfterTheStoreWasAway) {
+  BuildAndWait(BuildRequest());
+  Describe(0, "first words");
+  EXPECT_TRUE(ComesToSay("first words"));
+  stack_.concept_store_server->Stop();
+  EXPECT_EQ(StrongestLatent(0).description(), "first words");  // while it is away
+  stack_.concept_store_server->Start();
+  stack_.concept_store =
+      concept_store::v1::ConceptStore::NewStub(NewChannel(stack_.concept_store_server->address()));
+  Describe(0, "second words");
+  EXPECT_TRUE(ComesToSay("second words"));
+}
+
+TEST_F(ConceptJobsTest, AStoppedExplainerTakesItsJobUpAgain) {
+  jobs::v1::Job job;
+  ASSERT_TRUE(Build(BuildRequest(), &job).ok());
+  stack_.explainer_server->Stop();
+  stack_.explainer_server->Start();
+  job = stack_.Finish(job);
+  EXPECT_EQ(job.state(), Job::STATE_SUCCEEDED) << job.ShortDebugString();
+  for (const auto& found : Concepts()) {
+    // Stored once: one revision each, however often the job was taken up.
+    grpc::ClientContext context;
+    concept_store::v1::ListConceptRevisionsRequest request;
+    concept_store::v1::ListConceptRevisionsResponse response;
+    request.set_name(found.name());
+    ASSERT_TRUE(stack_.concept_store->ListConceptRevisions(&context, request, &response).ok());
+    EXPECT_EQ(response.changes_size(), 1);
+  }
+}
+
+TEST_F(ConceptJobsTest, AJobThatWaitsForAPeerCanBeCancelled) {
+  BuildAndWait(BuildRequest());  // the SAE is cached, so that the next job gets to the probe
+  jobs::v1::Job job;
+  ASSERT_TRUE(Build(BuildRequest(), &job).ok());
+  stack_.probe_server->Stop();
+  ASSERT_TRUE(stack_.explainer_server->jobs().Cancel(job.name()).ok());
+  const Job::State state = stack_.Finish(job).state();
+  // It may have been done before the probe stopped.
+  EXPECT_TRUE(state == Job::STATE_CANCELLED || state == Job::STATE_SUCCEEDED) << state;
+}
+
+TEST_F(ConceptJobsTest, EvaluationMatchesPlainComputation) {
+  BuildAndWait(BuildRequest());
+  grpc::ClientContext context;
+  v1::EvaluateSaeRequest request;
+  request.set_sae(Stack::kSae);
+  request.set_capture(Stack::kCapture);
+  jobs::v1::Job job;
+  const grpc::Status status = stack_.explainer->EvaluateSae(&context, request, &job);
+  ASSERT_TRUE(status.ok()) << status.error_message();
+  job = stack_.Finish(job);
+  ASSERT_EQ(job.state(), Job::STATE_SUCCEEDED) << job.ShortDebugString();
+  v1::Evaluation evaluation;
+  ASSERT_TRUE(job.result().UnpackTo(&evaluation));
+
+  double hits = 0;
+  double gain = 0;
+  for (int user = 0; user < Stack::kUsers; ++user) {
+    const probe::v1::Case& captured = stack_.CaseOf(user);
+    const int target = std::stoi(captured.target_item_id().substr(4));
+    std::vector<int32_t> masked;
+    for (const auto* ids : {&captured.history_item_ids(), &captured.excluded_item_ids()}) {
+      for (const std::string& id : *ids) {
+        if (id != captured.target_item_id()) masked.push_back(std::stoi(id.substr(4)));
+      }
+    }
+    const auto order = RankedItems(stack_.head(), stack_.Activation(user), masked);
+    const auto rank = std::find(order.begin(), order.end(), target) - order.begin() + 1;
+    if (rank > 10) continue;
+    hits += 1;
+    gain += 1 / std::log2(rank + 1.0);
+  }
+  EXPECT_EQ(evaluation.rows(), Stack::kUsers);
+  EXPECT_NEAR(evaluation.recommender().hr_10(), hits / Stack::kUsers, 1e-9);
+  EXPECT_NEAR(evaluation.recommender().ndcg_10(), gain / Stack::kUsers, 1e-9);
+  EXPECT_GT(evaluation.reconstructed().hr_10(), 0);
+  EXPECT_GT(evaluation.rbo(), 0);
+  EXPECT_LT(evaluation.rbo(), 1);
+  EXPECT_GT(evaluation.fvu(), 0);
+  EXPECT_LT(evaluation.fvu(), 1);
+  EXPECT_GT(evaluation.l0(), 1);
+  EXPECT_LE(evaluation.l0(), Stack::kActive);
+  EXPECT_GE(evaluation.similarity().concepts(), Stack::kGenres);
+  EXPECT_GT(evaluation.similarity().intra(), evaluation.similarity().inter());
+  ASSERT_EQ(evaluation.attributes_size(), Stack::kGenres);
+  for (const v1::AttributeScore& score : evaluation.attributes()) {
+    EXPECT_EQ(score.key(), "genre");
+    EXPECT_EQ(score.value(), Stack::Genre(score.latent()));
+    EXPECT_GE(score.latent_auc(), 0.95);
+    EXPECT_EQ(score.dimension(), score.latent());  // the axes are the genres here
+  }
+}
+
+TEST_F(ConceptJobsTest, BadRequestsStartNoJob) {
+  using Code = absl::StatusCode;
+  struct BadCase {
+    Code code;
+    std::string reason;
+    std::function<void(v1::BuildConceptsRequest&)> change;
+  };
+  const std::vector<BadCase> cases = {
+      {Code::kInvalidArgument, "RESOURCE_NAME_INVALID", [](auto& r) { r.set_sae("planted"); }},
+      {Code::kInvalidArgument, "RESOURCE_NAME_INVALID", [](auto& r) { r.set_capture("test"); }},
+      {Code::kInvalidArgument, "INVALID_REQUEST", [](auto& r) { r.set_paper_cases(-1); }},
+      {Code::kInvalidArgument, "INVALID_REQUEST", [](auto& r) { r.set_paper_cases(51); }},
+      {Code::kInvalidArgument, "INVALID_REQUEST", [](auto& r) { r.set_extended_cases(1001); }},
+      {Code::kNotFound, "SAE_NOT_FOUND", [](auto& r) { r.set_sae("saes/none"); }},
+      {Code::kNotFound, "CAPTURE_NOT_FOUND",
+       [](auto& r) { r.add_evidence_captures("recommenders/outside/captures/none"); }},
+      {Code::kInvalidArgument, "RECOMMENDER_MISMATCH",
+       [](auto& r) { r.set_capture("recommenders/else/captures/test"); }},
+  };
+  for (const BadCase& bad : cases) {
+    SCOPED_TRACE(bad.reason);
+    v1::BuildConceptsRequest request = BuildRequest();
+    bad.change(request);
+    jobs::v1::Job job;
+    const absl::Status status = Build(request, &job);
+    EXPECT_EQ(status.code(), bad.code) << status;
+    EXPECT_EQ(Reason(status), bad.reason) << status;
+  }
+}
+
+TEST_F(ConceptJobsTest, CapturesThatCannotServeAreRefused) {
+  for (const bool has_cases : {true, false}) {
+    grpc::ClientContext context;
+    probe::v1::CreateCaptureRequest create;
+    probe::v1::Capture capture;
+    create.set_parent(Stack::kRecommender);
+    create.set_capture_id(has_cases ? "empty" : "bare");
+    create.set_has_cases(has_cases);
+    ASSERT_TRUE(stack_.probe->CreateCapture(&context, create, &capture).ok());
+    v1::BuildConceptsRequest request = BuildRequest();
+    request.set_capture(capture.name());
+    jobs::v1::Job job;
+    const absl::Status status = Build(request, &job);
+    EXPECT_EQ(status.code(), absl::StatusCode::kFailedPrecondition) << status;
+    EXPECT_EQ(Reason(status), has_cases ? "CAPTURE_EMPTY" : "CAPTURE_WITHOUT_CASES");
+  }
+}
+
+}  // namespace
+}  // namespace recsae::explainer
