@@ -1,7 +1,6 @@
 #include "common/server/server.h"
 
 #include <grpc/grpc.h>
-#include <grpc/grpc.h>
 #include <grpc/support/log.h>
 #include <grpcpp/ext/proto_server_reflection_plugin.h>
 #include <grpcpp/server.h>

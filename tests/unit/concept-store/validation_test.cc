@@ -77,6 +77,8 @@ TEST(CheckConcept, NamesEveryFault) {
        [=](v1::Concept* c) { c->mutable_evidence(0)->set_activation(nan); }},
       {".paper_score.confidence",
        [=](v1::Concept* c) { c->mutable_paper_score()->set_confidence(nan); }},
+      {".paper_score.description",
+       [](v1::Concept* c) { c->mutable_paper_score()->set_description(std::string(1001, 'x')); }},
       {".paper_score.recall", [](v1::Concept* c) { c->mutable_paper_score()->set_recall(1.01); }},
       {".extended_score.confidence",
        [](v1::Concept* c) { c->mutable_extended_score()->set_confidence(-0.1); }},
