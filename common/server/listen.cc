@@ -24,15 +24,16 @@ absl::Status NotAvailable(const std::string& address, absl::string_view flag,
                {{"address", address}});
 }
 
-// 0, or the errno of binding one resolved address.
+// The socket, or minus the errno of what failed.
 int TryBind(const addrinfo& info) {
   const int fd = socket(info.ai_family, info.ai_socktype | SOCK_CLOEXEC, info.ai_protocol);
-  if (fd < 0) return errno;
+  if (fd < 0) return -errno;
   const int on = 1;
   setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
-  const int error = bind(fd, info.ai_addr, info.ai_addrlen) == 0 ? 0 : errno;
+  if (bind(fd, info.ai_addr, info.ai_addrlen) == 0) return fd;
+  const int error = errno;
   close(fd);
-  return error;
+  return -error;
 }
 
 absl::Status Unusable(const std::string& data_dir, absl::string_view why) {
@@ -44,7 +45,7 @@ absl::Status Unusable(const std::string& data_dir, absl::string_view why) {
 
 }  // namespace
 
-absl::Status CheckAddressFree(const std::string& address, absl::string_view flag) {
+absl::StatusOr<int> BindTcp(const std::string& address, absl::string_view flag) {
   std::string host;
   int port = 0;
   if (!SplitAddress(address, &host, &port)) {
@@ -57,20 +58,27 @@ absl::Status CheckAddressFree(const std::string& address, absl::string_view flag
   const int unresolved = getaddrinfo(host.c_str(), absl::StrCat(port).c_str(), &hints, &found);
   if (unresolved != 0) return NotAvailable(address, flag, gai_strerror(unresolved));
   // A name may stand for addresses that this machine lacks (::1); one that is taken is an error.
+  int bound = -1;
   int error = 0;
-  bool any_free = false;
   for (const addrinfo* info = found; info != nullptr && error != EADDRINUSE; info = info->ai_next) {
     const int result = TryBind(*info);
-    if (result == 0) {
-      any_free = true;
-    } else if (error == 0 || result == EADDRINUSE) {
-      error = result;
+    if (result < 0) {
+      if (error == 0 || result == -EADDRINUSE) error = -result;
+    } else if (bound < 0) {
+      bound = result;
+    } else {
+      close(result);
     }
   }
   freeaddrinfo(found);
-  if (error == EADDRINUSE || !any_free) {
-    return NotAvailable(address, flag, std::generic_category().message(error));
-  }
+  if (bound >= 0 && error != EADDRINUSE) return bound;
+  if (bound >= 0) close(bound);
+  return NotAvailable(address, flag, std::generic_category().message(error));
+}
+
+absl::Status CheckAddressFree(const std::string& address, absl::string_view flag) {
+  RECSAE_ASSIGN_OR_RETURN(const int fd, BindTcp(address, flag));
+  close(fd);
   return absl::OkStatus();
 }
 

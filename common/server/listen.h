@@ -5,12 +5,17 @@
 #include <string>
 
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 
 namespace recsae {
 
-// Binds "host:port" for a moment. FAILED_PRECONDITION (reason ADDRESS_NOT_AVAILABLE), naming
-// `flag`, if that fails. gRPC's own report is several log lines and lacks the cause.
+// A TCP socket bound to "host:port", for the caller to close. FAILED_PRECONDITION (reason
+// ADDRESS_NOT_AVAILABLE), naming `flag`, if that fails or any address of the host is in use.
+absl::StatusOr<int> BindTcp(const std::string& address, absl::string_view flag);
+
+// Binds for a moment, for what gRPC will listen on: its own report is several log lines and lacks
+// the cause.
 absl::Status CheckAddressFree(const std::string& address, absl::string_view flag);
 
 // Makes the data directory, if needed, and marks it as that of `program`. FAILED_PRECONDITION:

@@ -60,7 +60,7 @@ class Process {
     if (server_ != nullptr) server_->Shutdown(std::chrono::system_clock::now());
   }
 
-  // Stores, models, kinds of job.
+  // Metrics, stores, models, kinds of job.
   absl::Status Open();
   // Port, peers in this process, background work, readiness.
   absl::Status Start();
@@ -68,10 +68,10 @@ class Process {
   int Stop();
 
  private:
+  absl::Status StartMetrics();
   absl::Status OpenJobs();
   absl::Status OpenModules();
   std::vector<std::shared_ptr<Peer>> PeersOf(const ServiceModule& module);
-  absl::Status StartMetrics();
   absl::Status StartGrpc();
   absl::Status StartModules();
   bool StopJobs(absl::Time deadline);
@@ -93,12 +93,21 @@ class Process {
 
 absl::Status Process::Open() {
   RECSAE_RETURN_IF_ERROR(CheckAddressFree(options_.listen, "listen"));
-  if (options_.metrics_listen != kOff) {
-    RECSAE_RETURN_IF_ERROR(CheckAddressFree(options_.metrics_listen, "metrics-listen"));
-  }
+  RECSAE_RETURN_IF_ERROR(StartMetrics());
   RECSAE_RETURN_IF_ERROR(ClaimDataDir(options_.data_dir, spec_.program));
   RECSAE_RETURN_IF_ERROR(OpenJobs());
   return OpenModules();
+}
+
+absl::Status Process::StartMetrics() {
+  metrics_
+      .GetGauge("recsae_build_info", "1; the version is in the label.",
+                {{"version", std::string(Version())}, {"program", spec_.program}})
+      .Set(1);
+  if (options_.metrics_listen == kOff) return absl::OkStatus();
+  RECSAE_ASSIGN_OR_RETURN(metrics_endpoint_,
+                          MetricsEndpoint::Start(options_.metrics_listen, metrics_));
+  return absl::OkStatus();
 }
 
 absl::Status Process::OpenJobs() {
@@ -145,21 +154,9 @@ std::vector<std::shared_ptr<Peer>> Process::PeersOf(const ServiceModule& module)
 }
 
 absl::Status Process::Start() {
-  RECSAE_RETURN_IF_ERROR(StartMetrics());
   RECSAE_RETURN_IF_ERROR(StartGrpc());
   RECSAE_RETURN_IF_ERROR(StartModules());
   health_.SetServing(true);
-  return absl::OkStatus();
-}
-
-absl::Status Process::StartMetrics() {
-  metrics_
-      .GetGauge("recsae_build_info", "1; the version is in the label.",
-                {{"version", std::string(Version())}, {"program", spec_.program}})
-      .Set(1);
-  if (options_.metrics_listen == kOff) return absl::OkStatus();
-  RECSAE_ASSIGN_OR_RETURN(metrics_endpoint_,
-                          MetricsEndpoint::Start(options_.metrics_listen, metrics_));
   return absl::OkStatus();
 }
 

@@ -276,6 +276,15 @@ TEST(ServerTest, MetricsCountEveryCallByMethodAndCode) {
   EXPECT_THAT(metrics, HasSubstr("recsae_build_info"));
 }
 
+TEST(ServerTest, MetricsEndpointServesNothingElse) {
+  const Server server;
+  const int port = server.LogLine("listening")["metrics_port"];
+  EXPECT_EQ(testing::HttpGet(port, "/"), "only GET /metrics\n");
+  EXPECT_EQ(testing::HttpGet(port, "/metricsx"), "only GET /metrics\n");
+  EXPECT_EQ(testing::HttpGet(port, ""), "this is the metrics endpoint: GET /metrics\n");
+  EXPECT_THAT(testing::HttpGet(port, "/metrics?x=1"), HasSubstr("recsae_build_info"));
+}
+
 // A stream that a client opens to any path; what a scanner would do.
 grpc::Status CallPath(const std::shared_ptr<grpc::Channel>& channel, const std::string& path) {
   grpc::GenericStub stub(channel);
