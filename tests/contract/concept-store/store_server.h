@@ -32,6 +32,7 @@ class StoreServer {
   Store& store() { return *store_; }
   ConceptStoreService& service() { return *service_; }
   grpc::Server& server() { return *server_; }
+  const MetricsRegistry& metrics() const { return metrics_; }
 
   // Stops the server and opens everything anew from the directory.
   void Reopen();
