@@ -6,7 +6,7 @@
 #   ./quickstart.sh --dataset ml-1m-recsae --recommender sasrec --seed 1 --report out.json
 #   ./quickstart.sh --data ~/datasets                   a folder to look for data sets in
 #   ./quickstart.sh --data-dir /var/tmp/recsae          where the server keeps what it makes
-#                                                       [${XDG_DATA_HOME:-~/.local/share}/recsae]
+#                                                       [${XDG_DATA_HOME:-~/.local/share}/recsae/standalone]
 #
 # All other arguments go to `recsae pipeline` (see recsae pipeline --help). A second run goes on
 # where the last one stopped.
@@ -17,13 +17,16 @@ bin=$root/build/release/bin
 
 say() { printf '%s\n' "$*" >&2; }
 
+# Several folders are separated by colons.
+add_data() { data=${data:+$data:}$(realpath -- "$1"); }
+
 usage() {
   # The comment at the top of this file.
   sed --quiet '2,/^set /{/^set /d;s/^# \{0,1\}//;p}' "${BASH_SOURCE[0]}"
 }
 
-store=${XDG_DATA_HOME:-${HOME:-/var/tmp}/.local/share}/recsae
-server_flags=()
+store=${XDG_DATA_HOME:-${HOME:-/var/tmp}/.local/share}/recsae/standalone
+data=
 pipeline_flags=()
 while (( $# > 0 )); do
   case $1 in
@@ -32,11 +35,11 @@ while (( $# > 0 )); do
         say "quickstart.sh: $1 needs a folder"
         exit 2
       fi
-      if [[ $1 == --data ]]; then server_flags+=(--data "$(realpath -- "$2")"); else store=$2; fi
+      if [[ $1 == --data ]]; then add_data "$2"; else store=$2; fi
       shift 2
       ;;
     --data-dir=*) store=${1#*=} && shift ;;
-    --data=*) server_flags+=(--data "$(realpath -- "${1#*=}")") && shift ;;
+    --data=*) add_data "${1#*=}" && shift ;;
     --help | -h)
       usage
       exit 0
@@ -79,7 +82,7 @@ trap 'exit 143' TERM
 # In a session of its own, so that Ctrl-C reaches the pipeline alone: it cancels its job, then the
 # server is stopped in an orderly way.
 setsid "$bin/recsae-standalone" --listen 127.0.0.1:0 --metrics-listen 127.0.0.1:0 \
-  --port-file "$work/port" --data-dir "$store" ${server_flags[@]+"${server_flags[@]}"} \
+  --port-file "$work/port" --data-dir "$store" ${data:+--data "$data"} \
   >"$log" 2>&1 &
 server=$!
 
@@ -104,7 +107,7 @@ status=0
 
 say ""
 say "The server is being stopped. To keep one running, and to look further:"
-say "  $bin/recsae-standalone --data-dir $store &"
+say "  $bin/recsae-standalone --data-dir $store${data:+ --data $data} &"
 say "  $bin/recsae concepts list --verified"
 say "  $bin/recsae explain --help"
 exit "$status"

@@ -17,6 +17,9 @@ using explainer::v1::ExplainedItem;
 using explainer::v1::Explanation;
 using explainer::v1::SteeredItem;
 
+// Descriptions beside numbers; in full: recsae concepts get.
+constexpr int kLabelWidth = 60;
+
 Color SignColor(double value) { return value < 0 ? Color::kRed : Color::kGreen; }
 
 // Indices of the item's largest contributions by size, at most `count`.
@@ -52,8 +55,8 @@ Cell CameFrom(int rank, int other_rank) {
 }  // namespace
 
 std::string LatentLabel(int latent, const std::string& description) {
-  return description.empty() ? absl::StrCat("#", latent)
-                             : absl::StrCat(description, " (#", latent, ")");
+  if (description.empty()) return absl::StrCat("#", latent);
+  return absl::StrCat("#", latent, " ", Truncate(Clean(description), kLabelWidth));
 }
 
 Table ActiveLatents(const Explanation& explanation) {

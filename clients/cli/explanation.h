@@ -14,7 +14,7 @@ namespace recsae::cli {
 
 class Console;
 
-// "horror, 1980s (#412)", or "#412" for a latent without a concept.
+// "#412 horror, 1980s", its description cut where it is long; "#412" without one.
 std::string LatentLabel(int latent, const std::string& description);
 
 // Active latents: number, strength as a bar of its level, confidence, meaning.

@@ -31,8 +31,8 @@ struct Shown {
 };
 constexpr Shown kShown[] = {{"fvu", "FVU", false},
                             {"dead_fraction", "dead", true},
-                            {"dev_ndcg@5", "dev NDCG@5", false},
-                            {"dev_ndcg_at_5", "dev NDCG@5", false},
+                            {"dev_ndcg@10", "dev NDCG@10", false},
+                            {"best_dev_ndcg@10", "best", false},
                             {"verified", "verified", false},
                             {"loss", "loss", false}};
 constexpr size_t kShownAtMost = 2;

@@ -81,6 +81,7 @@ void PrintReport(Console& console, const PipelineResult& result) {
   console.Print("\n");
   console.Heading("What the SAE keeps of the recommendations");
   console.Print(RankingTable(result.evaluation));
+  console.Print("\n");
   console.Print(EvaluationDetails(result.evaluation));
   console.Print("\n");
   console.Heading("The SAE");
@@ -88,6 +89,7 @@ void PrintReport(Console& console, const PipelineResult& result) {
   console.Print("\n");
   console.Heading("Its concepts");
   console.Print(ConfidenceTable(result.concepts));
+  console.Print("\n");
   console.Print(ConceptCounts(result.concepts));
   if (!result.planted.empty()) {
     console.Print("\n");

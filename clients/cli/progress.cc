@@ -6,6 +6,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "absl/strings/strip.h"
 #include "clients/cli/text.h"
 
 namespace recsae::cli {
@@ -14,6 +15,12 @@ namespace {
 constexpr double kWindowSeconds = 30;
 // Below this the clock says more about the network than about the job.
 constexpr double kShortestSpan = 0.2;
+
+// "21,000 rows/s", or "4.2 s/epoch" for slow ones.
+std::string FormatRate(double rate, absl::string_view unit) {
+  if (rate >= 1) return absl::StrCat(FormatNumber(std::round(rate)), " ", unit, "/s");
+  return absl::StrCat(FormatDuration(1 / rate), "/", absl::StripSuffix(unit, "s"));
+}
 
 }  // namespace
 
@@ -51,7 +58,7 @@ std::string DescribeProgress(const ProgressMeter& meter, absl::string_view unit)
     parts.push_back(PadLeft(absl::StrCat(static_cast<int>(std::floor(*share * 100)), " %"), 5));
   }
   if (const auto rate = meter.rate()) {
-    parts.push_back(absl::StrCat(FormatNumber(*rate), " ", unit, "/s"));
+    parts.push_back(FormatRate(*rate, unit));
   }
   if (const auto left = meter.seconds_left()) {
     parts.push_back(absl::StrCat(FormatDuration(*left), " left"));

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <limits>
 #include <set>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
@@ -23,11 +24,13 @@ constexpr int kItems = 3;
 constexpr int kContributions = 3;
 constexpr size_t kHistory = 5;
 constexpr double kSteering = 4;
-constexpr int kCandidates = 200;
+constexpr int kCandidates = 1000;
+constexpr double kSure = 0.9;
 
-// Words of a description, to tell whether two mean the same.
-std::set<std::string> Words(const std::string& description) {
-  return absl::StrSplit(description, absl::ByAnyChar(" ,;()"), absl::SkipEmpty());
+// Words of a description, to tell whether two mean the same. What follows a semicolon are examples.
+std::set<std::string> Words(absl::string_view description) {
+  const absl::string_view terms = description.substr(0, description.find(';'));
+  return absl::StrSplit(terms, absl::ByAnyChar(" ,()\""), absl::SkipEmpty());
 }
 
 bool Overlap(const std::set<std::string>& a, const std::set<std::string>& b) {
@@ -94,8 +97,8 @@ absl::Status SteerCase(Session& session, const std::string& sae, const std::stri
                           session.Call(session.explainer(), &Explainer::Stub::Steer, request));
   Console& console = session.console();
   console.Print("\n");
-  console.Heading(absl::StrCat("User ", user, " with more of: ",
-                               Clean(LatentLabel(towards.latent(), towards.description()))));
+  console.Heading(absl::StrCat(
+      "User ", user, " with more of: ", LatentLabel(towards.latent(), towards.description())));
   console.Print(absl::StrCat("recsae steer --sae ", ShortName(sae), " --user ", user, " --edit '#",
                              towards.latent(), ":+", kSteering, "'\n"));
   console.Print(BeforeAfter(response));
@@ -119,18 +122,27 @@ std::optional<Concept> ChooseSteering(const std::vector<Concept>& concepts,
     active.insert(latent.latent());
     meanings.merge(Words(latent.description()));
   }
-  const auto choose = [&](bool verified, bool other_meaning) -> std::optional<Concept> {
-    for (const Concept& value : concepts) {
-      if (active.count(value.latent()) > 0 || value.description().empty()) continue;
-      if (verified && !value.extended_score().verified()) continue;
-      if (other_meaning && Overlap(Words(value.description()), meanings)) continue;
-      return value;
-    }
-    return std::nullopt;
+  const auto allowed = [&](const Concept& value, bool verified, bool other_meaning) {
+    return active.count(value.latent()) == 0 && !value.description().empty() &&
+           (!verified || value.extended_score().verified()) &&
+           (!other_meaning || !Overlap(Words(value.description()), meanings));
   };
-  if (auto best = choose(true, true)) return best;
-  if (auto verified = choose(true, false)) return verified;
-  return choose(false, false);
+  std::optional<Concept> best;
+  for (const Concept& value : concepts) {
+    if (!allowed(value, true, true) || value.extended_score().confidence() < kSure) continue;
+    if (!best ||
+        value.statistics().standard_deviation() > best->statistics().standard_deviation()) {
+      best = value;
+    }
+  }
+  if (best) return best;
+  for (const auto& [verified, other_meaning] :
+       {std::pair(true, true), std::pair(false, true), std::pair(false, false)}) {
+    for (const Concept& value : concepts) {
+      if (allowed(value, verified, other_meaning)) return value;
+    }
+  }
+  return std::nullopt;
 }
 
 absl::Status Showcase(Session& session, const std::string& sae, const std::string& capture,

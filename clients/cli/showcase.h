@@ -15,8 +15,11 @@ namespace recsae::cli {
 // `count` different rows spread over `rows`.
 std::vector<int64_t> SpreadRows(int64_t rows, int count);
 
-// The concept to steer a user towards: the surest of `concepts` (surest first) that is not active
-// in the user's explanation and does not mean the same as one that is. Verified ones come first.
+// The concept to steer a user towards: not active in the user's explanation, of another meaning
+// than those that are, verified, sure (confidence >= 0.9), and of these the one whose activation
+// varies most, since that is the unit of steering. Where there is none, the first (surest) of
+// `concepts` that fulfils as many of the conditions as can be, the first conditions before the
+// last.
 std::optional<concept_store::v1::Concept> ChooseSteering(
     const std::vector<concept_store::v1::Concept>& concepts,
     const explainer::v1::Explanation& explanation);

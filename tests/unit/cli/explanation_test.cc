@@ -28,7 +28,7 @@ Explanation ExampleExplanation() {
     value.set_verified(verified);
   };
   latent(7, "horror, 1980s", 0.92, true);
-  latent(9, "drama", 0.6, false);
+  latent(9, "drama; like War Horse", 0.6, false);
   latent(11, "", 0, false);
   auto& item = *explanation.add_items();
   item.set_item_id("1214");
@@ -47,9 +47,8 @@ Explanation ExampleExplanation() {
 
 TEST(ExplainedItemsTest, ShowsTheLargestPartsAndTheRestAddsUp) {
   const std::string text = ExplainedItems(ExampleExplanation(), {"1200"}, 2).Render(0, false);
-  EXPECT_THAT(text,
-              AllOf(HasSubstr("Alien (1979)"), HasSubstr("-5.00"), HasSubstr("#11"),
-                    HasSubstr("+4.00"), HasSubstr("0.92 ✓"), HasSubstr("horror, 1980s (#7)")));
+  EXPECT_THAT(text, AllOf(HasSubstr("Alien (1979)"), HasSubstr("-5.00"), HasSubstr("#11"),
+                          HasSubstr("+4.00"), HasSubstr("0.92 ✓"), HasSubstr("#7 horror, 1980s")));
   // 10 - (-5) - 4
   EXPECT_THAT(text, HasSubstr("+11.00"));
   EXPECT_LT(text.find("-5.00"), text.find("+4.00")) << text;
@@ -100,30 +99,38 @@ TEST(SpreadRowsTest, AreDifferentAndWithin) {
   EXPECT_THAT(SpreadRows(5, 0), ElementsAre());
 }
 
-concept_store::v1::Concept MakeConcept(int latent, const char* description, bool verified) {
+concept_store::v1::Concept MakeConcept(int latent, const char* description, bool verified,
+                                       double confidence = 0.95, double deviation = 1) {
   concept_store::v1::Concept value;
   value.set_latent(latent);
   value.set_description(description);
   value.mutable_extended_score()->set_verified(verified);
+  value.mutable_extended_score()->set_confidence(confidence);
+  value.mutable_statistics()->set_standard_deviation(deviation);
   return value;
 }
 
-TEST(ChooseSteeringTest, TakesTheSurestThatIsNew) {
+TEST(ChooseSteeringTest, TakesASureConceptThatMovesMuch) {
   const Explanation explanation = ExampleExplanation();
-  // Surest first: active, same meaning, not verified, good, later.
-  const auto chosen =
-      ChooseSteering({MakeConcept(7, "horror, 1980s", true), MakeConcept(1, "1980s horror", true),
-                      MakeConcept(2, "western", false), MakeConcept(3, "musical", true),
-                      MakeConcept(4, "war", true)},
-                     explanation);
+  const auto chosen = ChooseSteering(
+      {MakeConcept(7, "horror, 1980s", true, 1, 9),  // active
+       MakeConcept(1, "1980s horror", true, 1, 9),   // the same meaning
+       MakeConcept(2, "western", false, 1, 9),       // not verified
+       MakeConcept(3, "musical", true, 0.99, 0.1), MakeConcept(4, "war; like drama", true, 0.92, 2),
+       MakeConcept(5, "noir", true, 0.91, 1), MakeConcept(6, "crime", true, 0.8, 9)},  // not sure
+      explanation);
   ASSERT_TRUE(chosen.has_value());
-  EXPECT_EQ(chosen->latent(), 3);
+  EXPECT_EQ(chosen->latent(), 4);
 }
 
 TEST(ChooseSteeringTest, TakesWhatThereIs) {
   const Explanation explanation = ExampleExplanation();
-  EXPECT_EQ(ChooseSteering({MakeConcept(1, "horror", true)}, explanation)->latent(), 1);
-  EXPECT_EQ(ChooseSteering({MakeConcept(2, "western", false)}, explanation)->latent(), 2);
+  const auto unsure = MakeConcept(6, "crime", true, 0.8);
+  const auto unverified = MakeConcept(2, "western", false);
+  const auto same = MakeConcept(1, "horror", true);
+  EXPECT_EQ(ChooseSteering({same, unverified, unsure}, explanation)->latent(), 6);
+  EXPECT_EQ(ChooseSteering({same, unverified}, explanation)->latent(), 2);
+  EXPECT_EQ(ChooseSteering({same}, explanation)->latent(), 1);
   EXPECT_FALSE(ChooseSteering({MakeConcept(7, "horror", true)}, explanation).has_value());
   EXPECT_FALSE(ChooseSteering({}, explanation).has_value());
 }

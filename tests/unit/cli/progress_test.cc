@@ -72,5 +72,12 @@ TEST(DescribeProgressTest, LeavesOutWhatIsNotKnown) {
   EXPECT_EQ(DescribeProgress(meter, "rows"), " 42 %  21,000 rows/s  2.8 s left");
 }
 
+TEST(DescribeProgressTest, TurnsSlowRatesOver) {
+  ProgressMeter meter;
+  meter.Update(0, 0, 8);
+  meter.Update(8, 2, 8);
+  EXPECT_EQ(DescribeProgress(meter, "epochs"), " 25 %  4.0 s/epoch  0:24 left");
+}
+
 }  // namespace
 }  // namespace recsae::cli
