@@ -46,10 +46,8 @@ class LoadingCache {
       RECSAE_RETURN_IF_ERROR(caller.Alive());
     }
     lock.unlock();
+    const Loading loading(*this, name);
     absl::StatusOr<Value> value = load();
-    lock.lock();
-    loading_.erase(name);
-    loaded_.notify_all();
     if (value.ok()) Insert(name, *value);
     return value;
   }
@@ -72,7 +70,25 @@ class LoadingCache {
  private:
   using Entry = std::pair<std::string, Value>;
 
+  // Lets others load `name` again when it goes, however the load ended.
+  class Loading {
+   public:
+    Loading(LoadingCache& cache, const std::string& name) : cache_(cache), name_(name) {}
+    ~Loading() {
+      const std::lock_guard<std::mutex> lock(cache_.mutex_);
+      cache_.loading_.erase(name_);
+      cache_.loaded_.notify_all();
+    }
+    Loading(const Loading&) = delete;
+    Loading& operator=(const Loading&) = delete;
+
+   private:
+    LoadingCache& cache_;
+    const std::string& name_;
+  };
+
   void Insert(const std::string& name, const Value& value) {
+    const std::lock_guard<std::mutex> lock(mutex_);
     entries_.emplace_front(name, value);
     index_[name] = entries_.begin();
     if (entries_.size() > capacity_) {
