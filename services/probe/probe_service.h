@@ -1,5 +1,6 @@
 // The RPC service recsae.probe.v1.Probe: checks requests, calls the stores and jobs, converts back.
-// One source file for each kind of resource: catalogs_rpc.cc, recommenders_rpc.cc, captures_rpc.cc.
+// One source file for each kind of resource (catalogs_rpc.cc, recommenders_rpc.cc, captures_rpc.cc)
+// and one for the streams of activations (streams_rpc.cc).
 #ifndef RECSAE_SERVICES_PROBE_PROBE_SERVICE_H_
 #define RECSAE_SERVICES_PROBE_PROBE_SERVICE_H_
 
