@@ -12,8 +12,16 @@ absl::StatusOr<RecommenderOptions> ToOptions(v1::Recommender::Kind kind,
                  absl::StrCat("kind ", static_cast<int>(kind),
                               " cannot be trained here: choose BPRMF or SASREC"));
   }
-  RecommenderOptions options = DefaultOptions(
-      kind == v1::Recommender::BPRMF ? RecommenderKind::kBprmf : RecommenderKind::kSasrec);
+  const RecommenderKind hosted_kind =
+      kind == v1::Recommender::BPRMF ? RecommenderKind::kBprmf : RecommenderKind::kSasrec;
+  RecommenderOptions options = DefaultOptions(hosted_kind);
+  // Another loss than the usual one brings its own learning rate and number of epochs.
+  if (parameters.loss() == v1::HyperParameters::BPR) {
+    options = DefaultOptions(hosted_kind, Loss::kBpr);
+  }
+  if (parameters.loss() == v1::HyperParameters::SOFTMAX) {
+    options = DefaultOptions(hosted_kind, Loss::kSoftmax);
+  }
   if (parameters.has_embedding_dim()) options.dim = parameters.embedding_dim();
   if (parameters.has_learning_rate()) options.learning_rate = parameters.learning_rate();
   if (parameters.has_l2()) options.l2 = parameters.l2();
@@ -21,8 +29,6 @@ absl::StatusOr<RecommenderOptions> ToOptions(v1::Recommender::Kind kind,
   if (parameters.has_layers()) options.layers = parameters.layers();
   if (parameters.has_heads()) options.heads = parameters.heads();
   if (parameters.has_dropout()) options.dropout = parameters.dropout();
-  if (parameters.loss() == v1::HyperParameters::BPR) options.loss = Loss::kBpr;
-  if (parameters.loss() == v1::HyperParameters::SOFTMAX) options.loss = Loss::kSoftmax;
   if (parameters.has_epochs()) options.max_epochs = parameters.epochs();
   if (parameters.has_patience()) options.patience = parameters.patience();
   if (parameters.has_batch_size()) options.batch_size = parameters.batch_size();

@@ -42,10 +42,11 @@ class Training {
 
   double Epoch(const EpochTick& tick) {
     random_.Shuffle(&rows_);
+    const size_t batch = BatchSize(options_, static_cast<int64_t>(rows_.size()));
     double loss = 0;
     size_t done = 0;
     while (done < rows_.size()) {
-      const size_t size = std::min<size_t>(options_.batch_size, rows_.size() - done);
+      const size_t size = std::min(batch, rows_.size() - done);
       loss += Step(absl::MakeConstSpan(rows_).subspan(done, size)) * static_cast<double>(size);
       done += size;
       const auto rows = static_cast<double>(done);

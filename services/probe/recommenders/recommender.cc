@@ -31,21 +31,30 @@ absl::StatusOr<std::unique_ptr<Recommender>> Loaded(const RecommenderOptions& op
 
 }  // namespace
 
-RecommenderOptions DefaultOptions(RecommenderKind kind) {
+RecommenderOptions DefaultOptions(RecommenderKind kind, Loss loss) {
   RecommenderOptions options;
   options.kind = kind;
-  if (kind == RecommenderKind::kSasrec) {
+  options.loss = loss;
+  if (loss == Loss::kSoftmax) {
     options.learning_rate = 3e-3;
-    options.batch_size = 256;
     options.max_epochs = 14;
   }
   if (kind == RecommenderKind::kBprmf) {
     options.l2 = 1e-6;
-    options.loss = Loss::kBpr;
     options.dropout = 0;
-    options.batch_size = 2048;
   }
   return options;
+}
+
+RecommenderOptions DefaultOptions(RecommenderKind kind) {
+  return DefaultOptions(kind, kind == RecommenderKind::kBprmf ? Loss::kBpr : Loss::kSoftmax);
+}
+
+int BatchSize(const RecommenderOptions& options, int64_t rows) {
+  if (options.batch_size > 0) return options.batch_size;
+  const bool windows = options.kind == RecommenderKind::kSasrec;
+  return static_cast<int>(windows ? std::clamp<int64_t>(rows / 128, 32, 256)
+                                  : std::clamp<int64_t>(rows / 256, 256, 2048));
 }
 
 absl::Status CheckOptions(const RecommenderOptions& o) {
@@ -54,7 +63,7 @@ absl::Status CheckOptions(const RecommenderOptions& o) {
   RECSAE_RETURN_IF_ERROR(CheckRange("l2", o.l2, 0.0, 10.0));
   RECSAE_RETURN_IF_ERROR(CheckRange("epochs", o.max_epochs, 1, 100000));
   RECSAE_RETURN_IF_ERROR(CheckRange("patience", o.patience, 1, 100000));
-  RECSAE_RETURN_IF_ERROR(CheckRange("batch_size", o.batch_size, 1, 1 << 20));
+  RECSAE_RETURN_IF_ERROR(CheckRange("batch_size", o.batch_size, 0, 1 << 20));
   RECSAE_RETURN_IF_ERROR(CheckRange("threads", o.threads, 0, 1024));
   if (o.kind == RecommenderKind::kBprmf) {
     if (o.loss == Loss::kBpr) return absl::OkStatus();

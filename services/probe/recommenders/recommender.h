@@ -36,13 +36,21 @@ struct RecommenderOptions {
   double dropout = 0.2;         // SASRec
   Loss loss = Loss::kSoftmax;
   int max_epochs = 200;
-  int patience = 10;     // epochs without a better dev NDCG before stopping
-  int batch_size = 128;  // interactions (BPRMF) or windows of `history` positions (SASRec) a step
+  int patience = 10;  // epochs without a better dev NDCG before stopping
+  // Interactions (BPRMF) or windows of `history` positions (SASRec) a step; 0: chosen by BatchSize.
+  int batch_size = 0;
   uint64_t seed = 0;
   int threads = 0;  // 0: one for each core. The result does not depend on it
 };
 
 RecommenderOptions DefaultOptions(RecommenderKind kind);
+// The same for a loss other than the kind's usual one. kBpr: constant rate, dev metric decides when
+// to stop.
+RecommenderOptions DefaultOptions(RecommenderKind kind, Loss loss);
+
+// options.batch_size, or one that suits a data set of so many rows: enough steps an epoch for small
+// data, few for large.
+int BatchSize(const RecommenderOptions& options, int64_t rows);
 
 // INVALID_ARGUMENT (HYPER_PARAMETER_OUT_OF_RANGE) naming the option, its value and the range.
 absl::Status CheckOptions(const RecommenderOptions& options);

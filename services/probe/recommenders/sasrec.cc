@@ -69,7 +69,7 @@ class Sasrec::Training {
 
   double Epoch(int epoch, const EpochTick& tick) {
     const std::vector<Window> windows = CutWindows(dataset_, model_.options_.history, &random_);
-    const size_t batch = model_.options_.batch_size;
+    const size_t batch = BatchSize(model_.options_, static_cast<int64_t>(windows.size()));
     double loss = 0;
     int64_t positions = 0;
     for (size_t at = 0; at < windows.size(); at += batch) {

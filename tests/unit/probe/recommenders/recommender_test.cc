@@ -255,7 +255,7 @@ TEST(OptionsTest, OutOfRangeIsNamed) {
   add("dropout", [](auto* o) { o->dropout = 1; });
   add("epochs", [](auto* o) { o->max_epochs = 0; });
   add("patience", [](auto* o) { o->patience = 0; });
-  add("batch_size", [](auto* o) { o->batch_size = 0; });
+  add("batch_size", [](auto* o) { o->batch_size = -1; });
   for (const auto& [options, name] : cases) {
     const auto model = NewRecommender(options);
     EXPECT_EQ(Reason(model.status()), "HYPER_PARAMETER_OUT_OF_RANGE") << name;
@@ -264,6 +264,16 @@ TEST(OptionsTest, OutOfRangeIsNamed) {
   RecommenderOptions bprmf = DefaultOptions(RecommenderKind::kBprmf);
   bprmf.loss = Loss::kSoftmax;
   EXPECT_EQ(Reason(NewRecommender(bprmf).status()), "HYPER_PARAMETER_OUT_OF_RANGE");
+}
+
+TEST(OptionsTest, BatchSizeSuitsTheData) {
+  RecommenderOptions options = DefaultOptions(RecommenderKind::kSasrec);
+  EXPECT_EQ(BatchSize(options, 10), 32);
+  EXPECT_EQ(BatchSize(options, 128 * 100), 100);
+  EXPECT_EQ(BatchSize(options, 1000000), 256);
+  options.batch_size = 7;
+  EXPECT_EQ(BatchSize(options, 1000000), 7);
+  EXPECT_EQ(BatchSize(DefaultOptions(RecommenderKind::kBprmf), 1000000), 2048);
 }
 
 TEST(EvaluationTest, MasksWhatTheUserTouchedAndNothingElse) {
