@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "absl/status/status.h"
+#include "common/server/guard.h"
 #include "common/status/grpc_status.h"
 #include "common/status/status.h"
 #include "recsae/concept_store/v1/concept_store.pb.h"
@@ -70,7 +71,11 @@ class WatchHub::Watcher : public grpc::ServerWriteReactor<v1::ConceptChange> {
     Step();
   }
 
-  void OnCancel() override { End(absl::CancelledError("the call was cancelled")); }
+  // Also called when the caller's deadline passes, which is then what it is told.
+  void OnCancel() override {
+    absl::Status why = CheckAlive(context_);
+    End(why.ok() ? absl::CancelledError("the call was cancelled") : std::move(why));
+  }
 
   void OnDone() override {
     {
