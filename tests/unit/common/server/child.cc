@@ -10,14 +10,25 @@
 
 #include <chrono>
 #include <cstdlib>
+#include <filesystem>
 #include <fstream>
 #include <sstream>
+#include <system_error>
 #include <thread>
 
 extern char** environ;
 
 namespace recsae::testing {
 namespace {
+
+// Removes what the test program made, at its end.
+struct TempDirs {
+  ~TempDirs() {
+    std::error_code ignored;
+    for (const std::string& path : paths) std::filesystem::remove_all(path, ignored);
+  }
+  std::vector<std::string> paths;
+};
 
 std::string ReadAll(const std::string& path) {
   std::ifstream in(path, std::ios::binary);
@@ -51,7 +62,10 @@ void Redirect(const std::string& path, int fd) {
 
 std::string NewTempDir() {
   std::string path = ::testing::TempDir() + "/recsae.XXXXXX";
-  return mkdtemp(path.data()) == nullptr ? "" : path;
+  if (mkdtemp(path.data()) == nullptr) return "";
+  static TempDirs made;
+  made.paths.push_back(path);
+  return path;
 }
 
 Child::Child(const std::string& program, const std::vector<std::string>& args,

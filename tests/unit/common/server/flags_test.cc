@@ -63,6 +63,7 @@ TEST(FlagsTest, EnvironmentUnderTheUsualOrAnotherName) {
   EXPECT_TRUE(values.on);
   EXPECT_EQ(values.text, "other");
   EXPECT_EQ(EnvironmentName("turn-on"), "RECSAE_TURN_ON");
+  for (const char* name : {"RECSAE_TURN_ON", "OTHER_NAME", "RECSAE_TEXT"}) unsetenv(name);
 }
 
 TEST(FlagsTest, BadValuesAreOneLineThatNamesThem) {
