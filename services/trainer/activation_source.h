@@ -3,13 +3,16 @@
 #define RECSAE_SERVICES_TRAINER_ACTIVATION_SOURCE_H_
 
 #include <cstdint>
-#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "absl/status/statusor.h"
+
+namespace recsae {
+class JobContext;
+}  // namespace recsae
 
 namespace recsae::trainer {
 
@@ -46,9 +49,9 @@ class ActivationReader {
 class ActivationSource {
  public:
   virtual ~ActivationSource() = default;
-  // `cancelled` ends waiting for a source that cannot be reached.
+  // Ends soon after the job is interrupted.
   virtual absl::StatusOr<CaptureInfo> Describe(const std::string& capture,
-                                               const std::function<bool()>& cancelled) = 0;
+                                               const JobContext& job) = 0;
   virtual std::unique_ptr<ActivationReader> Read(const std::string& capture, int dim,
                                                  const ReadOrder& order) = 0;
 };

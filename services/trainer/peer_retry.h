@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "common/client/retry.h"
+#include "common/jobs/job_runner.h"
 
 namespace recsae::trainer {
 
@@ -15,6 +16,11 @@ inline RetryOptions PeerRetry(std::function<bool()> cancelled) {
   options.attempts = 20;
   options.cancelled = std::move(cancelled);
   return options;
+}
+
+// Ends when the job is interrupted.
+inline RetryOptions PeerRetry(const JobContext& job) {
+  return PeerRetry([&job] { return job.cancelled() || job.stopping(); });
 }
 
 }  // namespace recsae::trainer

@@ -9,6 +9,7 @@
 #include "absl/strings/str_cat.h"
 #include "common/client/peer.h"
 #include "common/client/retry.h"
+#include "common/jobs/job_runner.h"
 #include "common/status/status.h"
 #include "common/tensor/tensor.h"
 #include "recsae/probe/v1/probe.grpc.pb.h"
@@ -64,14 +65,16 @@ class ProbeReader : public ActivationReader {
   }
 
   absl::Status Open() {
-    auto call = std::make_unique<Call>();
-    const std::lock_guard lock(mutex_);
-    if (cancelled_) {
-      return Error(absl::StatusCode::kCancelled, "READ_CANCELLED",
-                   "reading activations was cancelled");
+    {
+      const std::lock_guard lock(mutex_);
+      if (cancelled_) {
+        return Error(absl::StatusCode::kCancelled, "READ_CANCELLED",
+                     "reading activations was cancelled");
+      }
+      call_ = std::make_unique<Call>();
     }
-    call->reader = probe_->ReadActivations(&call->context, request_);
-    call_ = std::move(call);
+    // Waits for the connection, so Cancel must be able to get at the context meanwhile.
+    call_->reader = probe_->ReadActivations(&call_->context, request_);
     return absl::OkStatus();
   }
 
@@ -120,14 +123,14 @@ class ProbeSource : public ActivationSource {
  public:
   explicit ProbeSource(std::shared_ptr<Peer> probe) : probe_(std::move(probe)) {}
 
-  absl::StatusOr<CaptureInfo> Describe(const std::string& capture,
-                                       const std::function<bool()>& cancelled) override {
+  absl::StatusOr<CaptureInfo> Describe(const std::string& capture, const JobContext& job) override {
     probe::v1::GetCaptureRequest request;
     request.set_name(capture);
     probe::v1::Capture response;
-    RECSAE_RETURN_IF_ERROR(Retry(PeerRetry(cancelled), [&] {
+    RECSAE_RETURN_IF_ERROR(Retry(PeerRetry(job), [&] {
       grpc::ClientContext context;
       SetDeadline(context, absl::Seconds(10));
+      const auto on_cancel = job.OnCancel([&context] { context.TryCancel(); });
       return probe_.peer().FromGrpc(probe_->GetCapture(&context, request, &response));
     }));
     return CaptureInfo{response.rows(), response.dim()};

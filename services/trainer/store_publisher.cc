@@ -70,8 +70,8 @@ class StorePublisher : public SaePublisher {
     *header.mutable_header()->mutable_sae() = sae;
     header.mutable_header()->set_request_id(request_id);
     Sae published;
-    RECSAE_RETURN_IF_ERROR(Retry(PeerRetry([&job] { return job.cancelled() || job.stopping(); }),
-                                 [&] { return PublishOnce(header, weights, job, published); }));
+    RECSAE_RETURN_IF_ERROR(
+        Retry(PeerRetry(job), [&] { return PublishOnce(header, weights, job, published); }));
     return published;
   }
 

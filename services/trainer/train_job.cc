@@ -141,9 +141,8 @@ absl::Status TrainRun::Prepare() {
 // Rows that are recorded from now on do not take part, or a stopped run could not be repeated.
 absl::Status TrainRun::PinCapture() {
   job_.SetProgress("looking up the capture", 0, 0, "rows");
-  RECSAE_ASSIGN_OR_RETURN(
-      const CaptureInfo capture,
-      environment_.source->Describe(request_.capture(), [this] { return IsInterrupted(); }));
+  RECSAE_ASSIGN_OR_RETURN(const CaptureInfo capture,
+                          environment_.source->Describe(request_.capture(), job_));
   if (capture.rows == 0) return CaptureEmpty(request_.capture());
   pinned_.rows = capture.rows;
   pinned_.dim = capture.dim;

@@ -49,8 +49,7 @@ class MemorySource : public ActivationSource {
     rows_.insert(rows_.end(), rows.begin(), rows.end());
   }
 
-  absl::StatusOr<CaptureInfo> Describe(const std::string& capture,
-                                       const std::function<bool()>&) override {
+  absl::StatusOr<CaptureInfo> Describe(const std::string& capture, const JobContext&) override {
     if (capture != capture_) {
       return Error(absl::StatusCode::kNotFound, "CAPTURE_NOT_FOUND", capture + " is not there");
     }
