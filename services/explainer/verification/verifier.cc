@@ -12,6 +12,13 @@ namespace recsae::explainer {
 namespace {
 
 constexpr int kProgressEvery = 16;
+constexpr double kSameCosine = 0.5;
+
+// How much better than a coin a tally is, in a scale that does not depend on the number of cases.
+double Excess(const Tally& tally) {
+  return tally.cases() == 0 ? 0.0
+                            : (2.0 * tally.correct() - tally.cases()) / std::sqrt(tally.cases());
+}
 
 double Ratio(int part, int whole) {
   return whole == 0 ? 0.0 : static_cast<double>(part) / static_cast<double>(whole);
@@ -40,7 +47,13 @@ FiringStatistics Statistics(const CaseTable& cases, int latent) {
 class Judges {
  public:
   Judges(std::vector<Description> descriptions, int features)
-      : descriptions_(std::move(descriptions)), index_(descriptions_, features) {}
+      : descriptions_(std::move(descriptions)), index_(descriptions_, features) {
+    for (const Description& description : descriptions_) {
+      double sum = 0;
+      for (const DescriptionTerm& term : description.terms) sum += term.z * term.z;
+      norms_.push_back(std::sqrt(sum));
+    }
+  }
 
   // Adds to `tallies` (by description) what each says of a case; returns what `own` scores it.
   double Answer(const Profile& profile, bool activated, size_t own,
@@ -58,11 +71,29 @@ class Judges {
     return scores[own];
   }
 
+  // Whether two descriptions say nearly the same: cosine of their terms' z-scores above
+  // kSameCosine. One that does is no control for the other.
+  std::vector<bool> SayTheSame(size_t own) const {
+    std::vector<double> dot(descriptions_.size());
+    std::unordered_map<int32_t, double> mine;
+    for (const DescriptionTerm& term : descriptions_[own].terms) mine[term.feature] = term.z;
+    std::vector<bool> same(descriptions_.size());
+    for (size_t i = 0; i < descriptions_.size(); ++i) {
+      for (const DescriptionTerm& term : descriptions_[i].terms) {
+        const auto at = mine.find(term.feature);
+        if (at != mine.end()) dot[i] += at->second * term.z;
+      }
+      same[i] = dot[i] > kSameCosine * norms_[own] * norms_[i];
+    }
+    return same;
+  }
+
   size_t size() const { return descriptions_.size(); }
 
  private:
   std::vector<Description> descriptions_;
   DescriptionIndex index_;
+  std::vector<double> norms_;  // of the terms' z-scores
 };
 
 // Everything that is needed to describe and judge, for all latents.
@@ -86,9 +117,9 @@ class Verifier {
         RECSAE_RETURN_IF_ERROR(progress(latent / 2, latents));
       }
     }
-    Deal();
     const Judges paper(std::move(paper_descriptions_), features_.size());
     const Judges extended(std::move(descriptions_), features_.size());
+    Deal(extended);
     for (size_t i = 0; i < described_.size(); ++i) {
       JudgeLatent(i, paper, extended);
       if (i % kProgressEvery == 0) {
@@ -159,9 +190,9 @@ class Verifier {
     return labeler_.Describe(describing, others);
   }
 
-  // Gives every described latent the description of another one: a shift along a fixed
-  // pseudo-random order, so that nobody keeps its own.
-  void Deal() {
+  // Gives every described latent the description of another one, the next along a fixed
+  // pseudo-random order that says something else.
+  void Deal(const Judges& judges) {
     std::vector<std::pair<uint64_t, size_t>> order;
     for (size_t i = 0; i < described_.size(); ++i) {
       order.emplace_back((static_cast<uint64_t>(described_[i]) + 1 + options_.selection.seed) *
@@ -171,7 +202,11 @@ class Verifier {
     std::sort(order.begin(), order.end());
     dealt_.resize(order.size());
     for (size_t i = 0; i < order.size(); ++i) {
-      dealt_[order[i].second] = order[(i + 1) % order.size()].second;
+      const size_t own = order[i].second;
+      const std::vector<bool> same = judges.SayTheSame(own);
+      size_t step = 1;
+      while (step + 1 < order.size() && same[order[(i + step) % order.size()].second]) ++step;
+      dealt_[own] = order[(i + step) % order.size()].second;
     }
   }
 
@@ -210,40 +245,47 @@ class Verifier {
     result.extended_control = tallies[dealt_[own]];
     result.hard_negatives = selection.hard_negatives;
     result.auc = RocAuc(positives, negatives);
-    Compare(own, tallies, result);
+    Compare(own, extended.SayTheSame(own), tallies, result);
   }
 
-  // The p-value of a description among all others on the same cases (a permutation test: with none
-  // better, 1 in so many).
-  void Compare(size_t own, const std::vector<Tally>& tallies, LatentResult& result) {
-    const size_t others = tallies.size() - 1;
-    if (others == 0 || result.extended.cases() == 0) return;
-    int as_good = 0;
-    int as_good_as_dealt = 0;
+  // Adds to the control what descriptions that say something else are worth on these cases.
+  void Compare(size_t own, const std::vector<bool>& same, const std::vector<Tally>& tallies,
+               LatentResult& result) {
+    if (result.extended.cases() == 0) return;
     double sum = 0;
+    int others = 0;
     for (size_t i = 0; i < tallies.size(); ++i) {
-      if (i == own) continue;
+      if (i == own || same[i]) continue;
       sum += tallies[i].Confidence();
-      as_good += tallies[i].correct() >= tallies[own].correct();
-      as_good_as_dealt +=
-          i != dealt_[own] && tallies[i].correct() >= tallies[dealt_[own]].correct();
+      ++others;
+      control_.push_back(Excess(tallies[i]));
     }
-    const double n = static_cast<double>(others);
-    result.control_confidence = sum / n;
-    result.p_value = (1 + as_good) / (1 + n);
-    control_p_.push_back((1 + as_good_as_dealt) / n);
+    result.control_confidence = others == 0 ? 0 : sum / others;
     judged_.push_back(&result);
   }
 
+  // The share of the control that does as well (a permutation test over all pairs of a latent and
+  // another one's description), and which p-values hold out against the number of latents.
   void Verify() {
-    std::vector<double> p_values;
-    for (const LatentResult* result : judged_) p_values.push_back(result->p_value);
-    const std::vector<double> q_values = BenjaminiHochberg(p_values);
-    const std::vector<double> control_q = BenjaminiHochberg(control_p_);
+    std::sort(control_.begin(), control_.end());
+    const auto p_value = [this](double excess) {
+      const auto as_good =
+          control_.end() - std::lower_bound(control_.begin(), control_.end(), excess - 1e-9);
+      return (1 + static_cast<double>(as_good)) / (1 + static_cast<double>(control_.size()));
+    };
+    std::vector<double> own;
+    std::vector<double> dealt;
+    for (const LatentResult* result : judged_) {
+      own.push_back(p_value(Excess(result->extended)));
+      dealt.push_back(p_value(Excess(result->extended_control)));
+    }
+    const std::vector<double> q_values = BenjaminiHochberg(own);
+    const std::vector<double> dealt_q = BenjaminiHochberg(dealt);
     for (size_t i = 0; i < judged_.size(); ++i) {
+      judged_[i]->p_value = own[i];
       judged_[i]->q_value = q_values[i];
       judged_[i]->verified = q_values[i] <= options_.false_discovery_rate;
-      judged_[i]->verified_control = control_q[i] <= options_.false_discovery_rate;
+      judged_[i]->verified_control = dealt_q[i] <= options_.false_discovery_rate;
     }
   }
 
@@ -259,7 +301,7 @@ class Verifier {
   std::vector<Description> paper_descriptions_;  // by the paper's construction cases alone
   std::vector<size_t> dealt_;                    // and whose each is dealt in the control
   std::vector<LatentResult*> judged_;            // compared with the control, and
-  std::vector<double> control_p_;                // the p-values of the descriptions dealt to them
+  std::vector<double> control_;                  // the worth of others' descriptions, see Compare
 };
 
 }  // namespace

@@ -68,9 +68,10 @@ struct LatentResult {
   // The same cases judged by the one description that was dealt to this latent.
   Tally paper_control;
   Tally extended_control;
-  // Mean confidence of all other latents' descriptions on the extended cases.
+  // Mean confidence on the extended cases of all other latents' descriptions that say something
+  // else.
   double control_confidence = 0;
-  // Chance that another latent's description does as well on the extended cases, and its q-value.
+  // Chance that a description of something else does as well, over all latents, and its q-value.
   double p_value = 1;
   double q_value = 1;
   bool verified = false;
