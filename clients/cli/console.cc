@@ -7,6 +7,7 @@
 #include <cstdlib>
 
 #include "absl/strings/str_cat.h"
+#include "clients/cli/text.h"
 
 namespace recsae::cli {
 namespace {
@@ -53,6 +54,10 @@ void Console::Heading(absl::string_view text) {
 }
 
 void Console::Print(const Table& table) { Print(table.Render(width_, color_)); }
+
+void Console::PrintLine(absl::string_view text) {
+  Print(absl::StrCat(width_ > 0 ? Truncate(text, width_) : std::string(text), "\n"));
+}
 
 void Console::Say(absl::string_view text) {
   if (quiet_) return;

@@ -22,6 +22,8 @@ class Console {
   // "text\n" in a colour, for headings.
   void Heading(absl::string_view text);
   void Print(const Table& table);
+  // One line, cut to the terminal's width.
+  void PrintLine(absl::string_view text);
   // Columns of standard output if it is a terminal, else 0 (any width).
   int width() const { return width_; }
   bool color() const { return color_; }

@@ -73,7 +73,7 @@ void PrintExplanation(Console& console, const ChosenSubject& chosen,
                       const explainer::v1::Explanation& explanation) {
   console.Heading(chosen.title);
   if (const std::string titles = Titles(explanation, recent); !titles.empty()) {
-    console.Print(absl::StrCat("recently: ", titles, "\n"));
+    console.PrintLine("recently: " + titles);
   }
   console.Print(absl::StrCat("\n", FormatPercent(1 - explanation.relative_error()),
                              " of the activation is in these latents:\n"));

@@ -26,8 +26,10 @@ std::string FormatRate(double rate, absl::string_view unit) {
 
 void ProgressMeter::Update(double now, int64_t done, int64_t total) {
   if (done < done_ || total != total_) samples_.clear();
+  now_ = now;
   done_ = done;
   total_ = total;
+  if (!samples_.empty() && samples_.back().done == done) return;
   samples_.push_back({now, done});
   // One sample at or before the window's start stays, to measure over the whole window.
   while (samples_.size() > 2 && samples_[1].time <= now - kWindowSeconds) samples_.pop_front();
@@ -49,7 +51,8 @@ std::optional<double> ProgressMeter::rate() const {
 std::optional<double> ProgressMeter::seconds_left() const {
   const std::optional<double> speed = rate();
   if (!speed || total_ <= 0) return std::nullopt;
-  return static_cast<double>(std::max<int64_t>(0, total_ - done_)) / *speed;
+  const double from_last = static_cast<double>(std::max<int64_t>(0, total_ - done_)) / *speed;
+  return std::max(0.0, from_last - (now_ - samples_.back().time));
 }
 
 std::string DescribeProgress(const ProgressMeter& meter, absl::string_view unit) {

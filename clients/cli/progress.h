@@ -11,8 +11,8 @@
 
 namespace recsae::cli {
 
-// The rate is taken over the last 30 seconds, so that it follows a job that changes its pace.
-// Not thread-safe.
+// The rate is taken over the last 30 seconds, so that it follows a job that changes its pace, or
+// between the last two changes of a job that counts more slowly. Not thread-safe.
 class ProgressMeter {
  public:
   // `now`: seconds on any clock that does not go back. Progress that goes back (a job taken up
@@ -23,6 +23,7 @@ class ProgressMeter {
   std::optional<double> share() const;
   // Units a second; none before there are two different moments to compare.
   std::optional<double> rate() const;
+  // Counts down while a slow job is between two changes.
   std::optional<double> seconds_left() const;
 
  private:
@@ -30,7 +31,9 @@ class ProgressMeter {
     double time;
     int64_t done;
   };
+  // Changes of `done`.
   std::deque<Sample> samples_;
+  double now_ = 0;
   int64_t done_ = 0;
   int64_t total_ = 0;
 };

@@ -1,15 +1,14 @@
 #include "clients/cli/showcase.h"
 
 #include <algorithm>
-#include <limits>
 #include <set>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
+#include "clients/cli/edit.h"
 #include "clients/cli/explanation.h"
 #include "clients/cli/resource.h"
-#include "clients/cli/text.h"
 #include "common/status/status.h"
 
 namespace recsae::cli {
@@ -23,9 +22,12 @@ using explainer::v1::Explanation;
 constexpr int kItems = 3;
 constexpr int kContributions = 3;
 constexpr size_t kHistory = 5;
-constexpr double kSteering = 4;
+// In standard deviations.
+constexpr int kSteering[] = {4, 8, 16};
+// New items that make a change visible.
+constexpr int kVisible = 3;
 constexpr int kCandidates = 1000;
-constexpr double kSure = 0.9;
+constexpr double kSure = 0.8;
 
 // Words of a description, to tell whether two mean the same. What follows a semicolon are examples.
 std::set<std::string> Words(absl::string_view description) {
@@ -83,6 +85,15 @@ absl::StatusOr<std::vector<Concept>> Candidates(Session& session, const std::str
   return std::vector<Concept>(all.concepts().begin(), all.concepts().end());
 }
 
+// Items of the list after steering that were not in the list before.
+int Newcomers(const explainer::v1::SteerResponse& response) {
+  return static_cast<int>(
+      std::count_if(response.after().begin(), response.after().end(), [&](const auto& item) {
+        return item.other_rank() == 0 || item.other_rank() > response.before_size();
+      }));
+}
+
+// Steers a little, and more if that changes too little to be seen.
 absl::Status SteerCase(Session& session, const std::string& sae, const std::string& capture,
                        const std::string& user, const Concept& towards) {
   explainer::v1::SteerRequest request;
@@ -92,15 +103,19 @@ absl::Status SteerCase(Session& session, const std::string& sae, const std::stri
   captured.set_user_id(user);
   explainer::v1::Edit& edit = *request.add_edits();
   edit.set_latent(towards.latent());
-  edit.set_add(kSteering);
-  RECSAE_ASSIGN_OR_RETURN(const auto response,
-                          session.Call(session.explainer(), &Explainer::Stub::Steer, request));
+  explainer::v1::SteerResponse response;
+  for (const int deviations : kSteering) {
+    edit.set_add(deviations);
+    RECSAE_ASSIGN_OR_RETURN(response,
+                            session.Call(session.explainer(), &Explainer::Stub::Steer, request));
+    if (Newcomers(response) >= kVisible) break;
+  }
   Console& console = session.console();
   console.Print("\n");
-  console.Heading(absl::StrCat(
-      "User ", user, " with more of: ", LatentLabel(towards.latent(), towards.description())));
-  console.Print(absl::StrCat("recsae steer --sae ", ShortName(sae), " --user ", user, " --edit '#",
-                             towards.latent(), ":+", kSteering, "'\n"));
+  console.Heading(absl::StrCat("User ", user, " with more of ",
+                               LatentLabel(towards.latent(), towards.description())));
+  console.Print(absl::StrCat("recsae steer --sae ", ShortName(sae), " --user ", user, " --edit '",
+                             FormatEdit(edit), "'\n"));
   console.Print(BeforeAfter(response));
   return absl::OkStatus();
 }
@@ -157,10 +172,7 @@ absl::Status Showcase(Session& session, const std::string& sae, const std::strin
                             ExplainCase(session, sae, capture, value, history));
     console.Print("\n");
     console.Heading(absl::StrCat("User ", value.user_id()));
-    console.Print(absl::StrCat(
-        Truncate("recently: " + Titles(explanation, history),
-                 console.width() > 0 ? console.width() : std::numeric_limits<int>::max()),
-        "\n"));
+    console.PrintLine("recently: " + Titles(explanation, history));
     console.Print(ExplainedItems(explanation, {history.begin(), history.end()}, kContributions));
     if (!first) first = explanation;
   }

@@ -16,7 +16,7 @@ namespace recsae::cli {
 std::vector<int64_t> SpreadRows(int64_t rows, int count);
 
 // The concept to steer a user towards: not active in the user's explanation, of another meaning
-// than those that are, verified, sure (confidence >= 0.9), and of these the one whose activation
+// than those that are, verified, sure (confidence >= 0.8), and of these the one whose activation
 // varies most, since that is the unit of steering. Where there is none, the first (surest) of
 // `concepts` that fulfils as many of the conditions as can be, the first conditions before the
 // last.

@@ -117,7 +117,7 @@ TEST(ChooseSteeringTest, TakesASureConceptThatMovesMuch) {
        MakeConcept(1, "1980s horror", true, 1, 9),   // the same meaning
        MakeConcept(2, "western", false, 1, 9),       // not verified
        MakeConcept(3, "musical", true, 0.99, 0.1), MakeConcept(4, "war; like drama", true, 0.92, 2),
-       MakeConcept(5, "noir", true, 0.91, 1), MakeConcept(6, "crime", true, 0.8, 9)},  // not sure
+       MakeConcept(5, "noir", true, 0.91, 1), MakeConcept(6, "crime", true, 0.7, 9)},  // not sure
       explanation);
   ASSERT_TRUE(chosen.has_value());
   EXPECT_EQ(chosen->latent(), 4);
@@ -125,7 +125,7 @@ TEST(ChooseSteeringTest, TakesASureConceptThatMovesMuch) {
 
 TEST(ChooseSteeringTest, TakesWhatThereIs) {
   const Explanation explanation = ExampleExplanation();
-  const auto unsure = MakeConcept(6, "crime", true, 0.8);
+  const auto unsure = MakeConcept(6, "crime", true, 0.7);
   const auto unverified = MakeConcept(2, "western", false);
   const auto same = MakeConcept(1, "horror", true);
   EXPECT_EQ(ChooseSteering({same, unverified, unsure}, explanation)->latent(), 6);

@@ -55,6 +55,17 @@ TEST(ProgressMeterTest, StartsAfreshWhenProgressGoesBack) {
   EXPECT_FALSE(meter.rate().has_value());
 }
 
+TEST(ProgressMeterTest, CountsDownBetweenSlowChanges) {
+  ProgressMeter meter;
+  meter.Update(0, 0, 10);
+  meter.Update(100, 1, 10);
+  meter.Update(140, 1, 10);
+  EXPECT_DOUBLE_EQ(meter.rate().value(), 0.01);
+  EXPECT_DOUBLE_EQ(meter.seconds_left().value(), 860);
+  meter.Update(5000, 1, 10);
+  EXPECT_DOUBLE_EQ(meter.seconds_left().value(), 0);
+}
+
 TEST(ProgressMeterTest, StandingStillHasNoRate) {
   ProgressMeter meter;
   meter.Update(0, 7, 100);
