@@ -36,7 +36,7 @@ void AddAttributes(absl::string_view key, absl::string_view values, Item* item) 
   }
 }
 
-void AddTitleYear(Item* item) {
+void AddTitleDecade(Item* item) {
   const std::string& t = item->title;
   const size_t n = t.size();
   if (n < 6 || t[n - 1] != ')' || t[n - 6] != '(') return;
@@ -44,7 +44,6 @@ void AddTitleYear(Item* item) {
   if (!std::all_of(year.begin(), year.end(), [](unsigned char c) { return std::isdigit(c); })) {
     return;
   }
-  item->attributes.push_back({"year", year});
   item->attributes.push_back({"decade", year.substr(0, 3) + "0s"});
 }
 

@@ -37,8 +37,8 @@ bool ParseNumber(absl::string_view text, double* value);
 // Adds `key`=value for each part of `values` (parts separated by '|'; blank parts left out).
 void AddAttributes(absl::string_view key, absl::string_view values, Item* item);
 
-// Adds year=1995 and decade=1990s when the title ends in "(1995)".
-void AddTitleYear(Item* item);
+// Adds decade=1990s when the title ends in "(1995)".
+void AddTitleDecade(Item* item);
 
 // Items that interactions name but no catalogue file describes get their id as title.
 void CompleteCatalog(const IdIndex& item_index, Dataset* dataset);

@@ -76,7 +76,7 @@ absl::Status ReadItemTable(const std::string& path, IdIndex* items, Dataset* dat
         for (int c = 0; c < static_cast<int>(columns.size()); ++c) {
           if (c != id && c != title) AddAttributes(AttributeKey(columns[c]), fields[c], &item);
         }
-        AddTitleYear(&item);
+        AddTitleDecade(&item);
         dataset->items.push_back(std::move(item));
         return "";
       });

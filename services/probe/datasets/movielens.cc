@@ -31,7 +31,7 @@ std::string AddMovie(absl::string_view id, absl::string_view title, absl::string
   ml->items.Add(id);
   Item item{std::string(id), ToUtf8(title), {}};
   AddAttributes("genre", genres, &item);
-  AddTitleYear(&item);
+  AddTitleDecade(&item);
   ml->dataset.items.push_back(std::move(item));
   return "";
 }

@@ -2,8 +2,8 @@
 //
 // All of them: malformed lines are skipped, counted and named in the data set; more than 1 % of a
 // file is INVALID_ARGUMENT (DATASET_MALFORMED) naming file and line; a missing file is NOT_FOUND
-// (DATA_FILE_NOT_FOUND) naming the file. A title that ends in "(1995)" gives the attributes
-// year=1995 and decade=1990s.
+// (DATA_FILE_NOT_FOUND) naming the file. A title that ends in "(1995)" gives the attribute
+// decade=1990s.
 #ifndef RECSAE_SERVICES_PROBE_DATASETS_READERS_H_
 #define RECSAE_SERVICES_PROBE_DATASETS_READERS_H_
 
