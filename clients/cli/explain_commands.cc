@@ -58,6 +58,9 @@ absl::Status Evaluate(Session& session, const EvaluateFlags& flags) {
       session, session.explainer_jobs(),
       session.Call(session.explainer(), &Explainer::Stub::EvaluateSae, request),
       "evaluating the SAE", flags.job, [&](const explainer::v1::Evaluation& evaluation) {
+        if (evaluation.rows() == 0) {
+          session.console().Say("no case has a held-out item, so no ranking could be judged");
+        }
         session.console().Print(RankingTable(evaluation));
         session.console().Print("\n");
         session.console().Print(EvaluationDetails(evaluation));

@@ -20,8 +20,8 @@ using google::protobuf::util::TimeUtil;
 using jobs::v1::Job;
 
 constexpr double kPlainLineSeconds = 5;
-constexpr int kBarWidth = 20;
-constexpr int kTitleWidth = 28;
+constexpr int kBarWidth = 16;
+constexpr int kTitleWidth = 24;
 
 // Shown of a job's metrics, as far as it has them, at most two.
 struct Shown {
@@ -100,12 +100,12 @@ void JobDisplay::Finish(const Job& job) {
   const bool color = console_.error_color();
   std::vector<std::string> parts;
   if (job.state() == Job::STATE_SUCCEEDED) {
-    parts = {absl::StrCat(Paint("✓", Color::kGreen, color), " ", PadRight(title_, kTitleWidth - 2)),
+    parts = {absl::StrCat(Paint("✓", Color::kGreen, color), " ", PadRight(title_, kTitleWidth)),
              FormatDuration(JobSeconds(job))};
     if (std::string metrics = DescribeMetrics(job); !metrics.empty()) parts.push_back(metrics);
   } else {
     const bool failed = job.state() == Job::STATE_FAILED;
-    parts = {absl::StrCat(Paint("✗", Color::kRed, color), " ", PadRight(title_, kTitleWidth - 2)),
+    parts = {absl::StrCat(Paint("✗", Color::kRed, color), " ", PadRight(title_, kTitleWidth)),
              failed ? "failed" : "cancelled"};
   }
   console_.Say(absl::StrJoin(parts, "  "));

@@ -39,11 +39,12 @@ absl::Status ReadJsonLines(const std::string& path, google::protobuf::Message& m
     message.Clear();
     const auto status = google::protobuf::util::JsonStringToMessage(line, &message);
     if (!status.ok()) {
+      // The first line; the others point into the text.
+      const absl::string_view reason(status.message().data(), status.message().size());
       return Error(
           absl::StatusCode::kInvalidArgument, "FILE_MALFORMED",
-          absl::StrCat(
-              path, ", line ", number, ": not a ", message.GetDescriptor()->full_name(),
-              " as JSON: ", absl::string_view(status.message().data(), status.message().size())),
+          absl::StrCat(path, ", line ", number, ": not a ", message.GetDescriptor()->full_name(),
+                       " as JSON: ", reason.substr(0, reason.find('\n'))),
           {{"file", path}, {"line", absl::StrCat(number)}});
     }
     return next();

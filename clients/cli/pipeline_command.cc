@@ -9,6 +9,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "clients/cli/command_line.h"
+#include "clients/cli/interrupt.h"
 #include "clients/cli/pipeline.h"
 #include "clients/cli/render.h"
 #include "clients/cli/report.h"
@@ -117,7 +118,9 @@ absl::Status Run(Session& session, const PipelineFlags& flags) {
   RECSAE_ASSIGN_OR_RETURN(const PipelinePlan plan, MakePlan(flags, dataset.name()));
   console.Say(absl::StrCat("making ", plan.recommender(), " and ", plan.sae(),
                            "; what an earlier run made under these names is used again"));
-  RECSAE_ASSIGN_OR_RETURN(const PipelineResult result, RunPipeline(session, plan, flags.detach));
+  const auto finished = RunPipeline(session, plan, flags.detach);
+  if (Interrupted()) console.Say("the same command again goes on from here");
+  RECSAE_ASSIGN_OR_RETURN(const PipelineResult result, finished);
   RECSAE_RETURN_IF_ERROR(WriteReport(session, flags.report, result));
   if (session.json()) {
     console.Print(ReportJson(result).dump(2) + "\n");

@@ -19,7 +19,8 @@ constexpr double kShortestSpan = 0.2;
 // "21,000 rows/s", or "4.2 s/epoch" for slow ones.
 std::string FormatRate(double rate, absl::string_view unit) {
   if (rate >= 1) return absl::StrCat(FormatNumber(std::round(rate)), " ", unit, "/s");
-  return absl::StrCat(FormatDuration(1 / rate), "/", absl::StripSuffix(unit, "s"));
+  return absl::StrCat(FormatNumber(std::round(10 / rate) / 10), " s/",
+                      absl::StripSuffix(unit, "s"));
 }
 
 }  // namespace

@@ -49,7 +49,7 @@ absl::StatusOr<Job> RunStage(Session& session, const Stage& stage, bool detach) 
       return FollowJob(session, *stage.jobs, job, stage.title, detach);
     }
     if (job.state() == Job::STATE_SUCCEEDED && stage.usable(job)) {
-      session.console().Say(absl::StrCat("✓ ", PadRight(stage.title, 26), "  done before, in ",
+      session.console().Say(absl::StrCat("✓ ", PadRight(stage.title, 24), "  done before, in ",
                                          FormatDuration(JobSeconds(job))));
       return job;
     }

@@ -87,7 +87,7 @@ TEST(DescribeProgressTest, TurnsSlowRatesOver) {
   ProgressMeter meter;
   meter.Update(0, 0, 8);
   meter.Update(8, 2, 8);
-  EXPECT_EQ(DescribeProgress(meter, "epochs"), " 25 %  4.0 s/epoch  0:24 left");
+  EXPECT_EQ(DescribeProgress(meter, "epochs"), " 25 %  4 s/epoch  0:24 left");
 }
 
 }  // namespace
