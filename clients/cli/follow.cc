@@ -109,6 +109,7 @@ absl::StatusOr<Job> FollowJob(Session& session, PeerStub<jobs::v1::Jobs>& jobs, 
   absl::Time last_seen = absl::Now();
   bool told = false;
   while (!Finished(job)) {
+    const absl::Time seen_before = last_seen;
     const absl::Status status = WatchOnce(jobs, stream, display, job, last_seen);
     if (Finished(job)) break;
     if (stream.stopped()) return Detached(session, job);
@@ -117,6 +118,7 @@ absl::StatusOr<Job> FollowJob(Session& session, PeerStub<jobs::v1::Jobs>& jobs, 
       return Error(absl::StatusCode::kInternal, "WATCH_ENDED",
                    absl::StrCat("the watch of ", job.name(), " ended before the job did"));
     }
+    if (last_seen != seen_before) told = false;
     if (!std::exchange(told, true)) session.console().Say("lost the server, trying again ...");
     absl::SleepFor(kReconnectEvery);
   }

@@ -39,8 +39,8 @@ void AddSaeFlags(CLI::App& command, const std::string& prefix, SaeFlags& flags) 
   add("expansion", flags.expansion, "N", "Latents per activation dimension [default: 16]");
   add("latents", flags.latents, "N", "Latents [default: expansion x dimension]");
   add("k", flags.k, "N", "Latents active at a time [default: 8]");
-  add(prefix + "epochs", flags.epochs, "N", "Passes over the capture [default: 8; paper: 50]");
-  add(prefix + "batch-rows", flags.batch_rows, "N", "Rows a step [default: 2048; paper: 16]");
+  add(prefix + "epochs", flags.epochs, "N", "Passes over the capture [default: 24; paper: 50]");
+  add(prefix + "batch-rows", flags.batch_rows, "N", "Rows a step [default: 1024; paper: 16]");
   add(prefix + "learning-rate", flags.learning_rate, "RATE", "[default: 1e-3; paper: 1e-4]");
   add(prefix + "warmup", flags.warmup_fraction, "SHARE", "Steps in which the rate rises");
   add(prefix + "decay", flags.decay_fraction, "SHARE", "Steps, at the end, in which it falls");

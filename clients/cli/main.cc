@@ -1,9 +1,13 @@
 // recsae: the command-line client.
 
+#include <cstdlib>
+
 #include "clients/cli/command_line.h"
 #include "clients/cli/interrupt.h"
 
 int main(int argc, char** argv) {
+  // While no call is under way, gRPC looks for news of broken connections only every five seconds.
+  setenv("GRPC_CLIENT_CHANNEL_BACKUP_POLL_INTERVAL_MS", "200", /*overwrite=*/0);
   recsae::cli::ListenForInterrupts();
   recsae::cli::CommandLine line;
   AddPipelineCommand(line);
