@@ -39,7 +39,7 @@ struct TrainConfig {
   // Gradients are scaled down to this norm over all parameters; 0 = never.
   double clip_norm = 1.0;
 
-  int batch_rows = 2048;  // rows per step, >= 1
+  int batch_rows = 1024;  // rows per step, >= 1
   uint64_t seed = 1;      // of the initial weights
 
   friend bool operator==(const TrainConfig&, const TrainConfig&) = default;

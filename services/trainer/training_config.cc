@@ -19,7 +19,7 @@ constexpr int kMaxBatchRows = 1 << 16;
 constexpr int kMaxEpochs = 100'000;
 constexpr int kMaxThreads = 256;
 constexpr int kDefaultExpansion = 16;
-constexpr int kDefaultEpochs = 8;
+constexpr int kDefaultEpochs = 24;
 constexpr int kPaperEpochs = 50;
 constexpr double kDefaultCheckpointSeconds = 10.0;
 

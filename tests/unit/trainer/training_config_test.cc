@@ -37,8 +37,8 @@ TEST(TrainingConfigTest, DefaultsAsDocumented) {
   EXPECT_EQ(filled.learning_rate(), 1e-3);
   EXPECT_EQ(filled.warmup_fraction(), 0.05);
   EXPECT_EQ(filled.decay_fraction(), 0.2);
-  EXPECT_EQ(filled.batch_rows(), 2048);
-  EXPECT_EQ(filled.epochs(), 8);
+  EXPECT_EQ(filled.batch_rows(), 1024);
+  EXPECT_EQ(filled.epochs(), 24);
   EXPECT_EQ(filled.gradient_clip(), 1.0);
   EXPECT_EQ(filled.checkpoint_seconds(), 10.0);
   EXPECT_GE(filled.threads(), 1);
