@@ -1,0 +1,218 @@
+"""The life of the suite: crashes in mid-job, restarts, four processes against one, health, metrics."""
+
+import json
+import pathlib
+import shutil
+import subprocess
+import tempfile
+import unittest
+import urllib.request
+
+import numpy as np
+
+from harness import (BIN, Suite, array, cs, ex, grpc, jb, pb, tensor, tr)
+
+PLANTED = pb.DatasetRef(name="planted", planted=pb.PlantedOptions(
+    concepts=8, items_per_concept=10, users=400, interactions_per_user=20, seed=3))
+TRAINING = tr.TrainingConfig(latents=64, k=4, epochs=60, batch_rows=64, seed=5, threads=1,
+                             checkpoint_seconds=0.05)
+
+
+def record(probe, rows):
+    """A capture of recorded rows; returns its name."""
+    probe.CreateCatalog(pb.CreateCatalogRequest(catalog_id="c", request_id="1"))
+    probe.CreateRecommender(pb.CreateRecommenderRequest(
+        recommender_id="r", catalog="catalogs/c", activation_dim=rows.shape[1], request_id="2"))
+    probe.CreateCapture(pb.CreateCaptureRequest(parent="recommenders/r", capture_id="a",
+                                                request_id="3"))
+    name = "recommenders/r/captures/a"
+    probe.RecordActivations(iter([pb.RecordActivationsRequest(
+        capture=name, producer="p", sequence=1 + i, activations=tensor(rows[i * 500:i * 500 + 500]))
+        for i in range(len(rows) // 500)]))
+    return name
+
+
+def weights(store, sae):
+    """All weights of an SAE as one bytes object, in the order sent."""
+    return b"".join(w.values.data for w in store.ReadSaeWeights(cs.ReadSaeWeightsRequest(name=sae)))
+
+
+class LifeTest(unittest.TestCase):
+    def setUp(self):
+        self.directory = pathlib.Path(tempfile.mkdtemp(prefix="recsae-life-"))
+        self.suites = []
+
+    def tearDown(self):
+        for suite in self.suites:
+            suite.stop()
+        shutil.rmtree(self.directory, ignore_errors=True)
+
+    def start(self, name, **options):
+        suite = Suite(self.directory / name, **options)
+        self.suites.append(suite)
+        return suite
+
+    def wait_for_progress(self, suite, service, job, share):
+        for state in suite.jobs[service].WatchJob(jb.WatchJobRequest(name=job.name), timeout=120):
+            self.assertNotEqual(state.state, jb.Job.STATE_FAILED, state.error.message)
+            if state.progress.total and state.progress.done >= share * state.progress.total:
+                return state
+        self.fail("the job ended before it could be interrupted")
+
+    def test_a_killed_trainer_goes_on_to_the_same_weights(self):
+        suite = self.start("suite", separate=True)
+        rows = np.random.default_rng(0).normal(size=(10000, 16)).astype("<f4")
+        capture = record(suite.probe, rows)
+        whole = suite.finish("trainer", suite.trainer.TrainSae(
+            tr.TrainSaeRequest(sae_id="whole", capture=capture, config=TRAINING)),
+            tr.TrainSaeResult).sae
+
+        job = suite.trainer.TrainSae(
+            tr.TrainSaeRequest(sae_id="broken", capture=capture, config=TRAINING))
+        self.wait_for_progress(suite, "trainer", job, 0.3)
+        trainer = suite.servers["trainer"]
+        trainer.kill()
+        # Peers die as well, and what they acknowledged is there when they are back.
+        for name in ("probe", "concept-store"):
+            suite.servers[name].kill()
+            suite.servers[name].start()
+        trainer.start()
+        broken = suite.finish("trainer", job, tr.TrainSaeResult).sae
+        resumed = suite.jobs["trainer"].GetJob(jb.GetJobRequest(name=job.name))
+        self.assertEqual(resumed.resumes, 1)
+        self.assertEqual(broken.weights_sha256, whole.weights_sha256)
+        self.assertEqual(weights(suite.store, "saes/broken"), weights(suite.store, "saes/whole"))
+
+    def test_acknowledged_batches_survive_a_kill(self):
+        suite = self.start("suite")
+        rows = np.random.default_rng(0).normal(size=(3000, 4)).astype("<f4")
+        capture = record(suite.probe, rows)
+        server = suite.servers["probe"]
+        server.kill()
+        server.start()
+        stored = suite.probe.GetCapture(pb.GetCaptureRequest(name=capture), wait_for_ready=True)
+        self.assertEqual((stored.rows, stored.producers[0].last_sequence), (3000, 6))
+        read = np.concatenate([array(batch.activations) for batch in suite.probe.ReadActivations(
+            pb.ReadActivationsRequest(capture=capture, batch_rows=700))])
+        np.testing.assert_array_equal(read, rows)
+
+    def test_a_probe_killed_while_it_trains_trains_again(self):
+        suite = self.start("suite")
+        job = suite.probe.TrainRecommender(pb.TrainRecommenderRequest(
+            recommender_id="mf", kind=pb.Recommender.BPRMF, dataset=PLANTED,
+            hyper_parameters=pb.HyperParameters(epochs=5, embedding_dim=16)))
+        self.wait_for_progress(suite, "probe", job, 0.2)
+        suite.servers["probe"].kill()
+        suite.servers["probe"].start()
+        made = suite.finish("probe", job, pb.Recommender)
+        self.assertTrue(made.has_prediction_head)
+        self.assertEqual(made.activation_dim, 16)
+
+    def test_one_process_and_four_make_the_same_dictionary(self):
+        described = []
+        hashes = []
+        for separate in (False, True):
+            suite = self.start(f"separate-{separate}", separate=separate)
+            made = suite.finish("probe", suite.probe.TrainRecommender(pb.TrainRecommenderRequest(
+                recommender_id="mf", kind=pb.Recommender.BPRMF, dataset=PLANTED,
+                hyper_parameters=pb.HyperParameters(epochs=6, embedding_dim=16, seed=1))),
+                pb.Recommender)
+            captures = {}
+            for split, cases in ((pb.SPLIT_TRAIN, False), (pb.SPLIT_TEST, True)):
+                captures[split] = suite.finish("probe", suite.probe.CaptureActivations(
+                    pb.CaptureActivationsRequest(
+                        parent=made.name, capture_id=pb.Split.Name(split).lower().replace("_", "-"),
+                        split=split, with_cases=cases)), pb.Capture)
+            sae = suite.finish("trainer", suite.trainer.TrainSae(tr.TrainSaeRequest(
+                sae_id="s", capture=captures[pb.SPLIT_TRAIN].name, config=tr.TrainingConfig(
+                    latents=64, k=4, epochs=5, batch_rows=64, threads=1))), tr.TrainSaeResult).sae
+            suite.finish("explainer", suite.explainer.BuildConcepts(ex.BuildConceptsRequest(
+                sae=sae.name, capture=captures[pb.SPLIT_TEST].name)), ex.ConceptReport)
+            hashes.append(sae.weights_sha256)
+            described.append([(c.latent, c.description, c.paper_score.confidence) for c in
+                              suite.store.ListConcepts(cs.ListConceptsRequest(
+                                  parent=sae.name, page_size=1000)).concepts])
+        self.assertEqual(*hashes)
+        self.assertEqual(*described)
+        self.assertTrue(described[0])
+
+    def test_health_and_metrics(self):
+        suite = self.start("suite")
+        server = suite.servers["probe"]
+        with self.assertRaises(grpc.RpcError):
+            suite.probe.GetCatalog(pb.GetCatalogRequest(name="catalogs/none"))
+        unknown = server.channel.unary_unary("/no.such.Service/Method",
+                                             request_serializer=lambda _: b"",
+                                             response_deserializer=lambda b: b)
+        with self.assertRaises(grpc.RpcError) as caught:
+            unknown(None)
+        self.assertEqual(caught.exception.code(), grpc.StatusCode.UNIMPLEMENTED)
+        with urllib.request.urlopen(f"http://{server.metrics_address()}/metrics") as page:
+            text = page.read().decode()
+        self.assertRegex(text, r'grpc_server_handled_total\{[^}]*grpc_code="NotFound"[^}]*'
+                               r'grpc_method="GetCatalog"[^}]*\} 1')
+        self.assertNotIn("no.such.Service", text)
+        self.assertIn("grpc_server_handling_seconds_bucket", text)
+        self.assertNotIn("catalogs/none", text)
+
+    def test_sigterm_drains_an_open_watch_and_exits_0(self):
+        suite = self.start("suite", separate=True)
+        watch = suite.store.WatchConcepts(cs.WatchConceptsRequest())
+        self.assertEqual(next(watch).type, cs.ConceptChange.CAUGHT_UP)
+        server = suite.servers["concept-store"]
+        server.process.terminate()
+        with self.assertRaises(grpc.RpcError) as caught:
+            next(watch)
+        self.assertEqual(caught.exception.code(), grpc.StatusCode.UNAVAILABLE)
+        self.assertEqual(server.process.wait(timeout=60), 0)
+        for line in server.log_text().splitlines():
+            json.loads(line)
+
+
+class CommandLineTest(unittest.TestCase):
+    """The recsae command against a real server."""
+
+    def test_pipeline_on_the_planted_data_finds_the_concepts(self):
+        directory = pathlib.Path(tempfile.mkdtemp(prefix="recsae-cli-"))
+        suite = Suite(directory)
+        try:
+            report_file = directory / "report.json"
+            command = [BIN / "recsae", "--server", suite.servers["probe"].address, "pipeline",
+                       "--dataset", "planted", "--seed", "1", "--report", report_file]
+            done = subprocess.run(command, capture_output=True, text=True, timeout=600,
+                                  check=False)
+            self.assertEqual(done.returncode, 0, done.stderr[-3000:])
+            report = json.loads(report_file.read_text())
+            self.check_report(report)
+            listed = subprocess.run([BIN / "recsae", "--server", suite.servers["probe"].address,
+                                     "--json", "saes", "list"], capture_output=True, text=True,
+                                    timeout=60, check=True)
+            self.assertIn("saes/", listed.stdout)
+            json.loads(listed.stdout)
+        finally:
+            suite.stop()
+            shutil.rmtree(directory, ignore_errors=True)
+
+    def check_report(self, report):
+        for part, keys in {
+                "recommender": ("hr@10", "ndcg@10", "hr@20", "ndcg@20"),
+                "reconstructed": ("hr@10", "ndcg@10", "hr@20", "ndcg@20"),
+                "sae": ("d", "latents", "k", "fvu", "dead_fraction", "rows", "epochs"),
+                "concepts": ("total", "confidence_eq_1", "confidence_ge_0.9", "confidence_ge_0.8",
+                             "verified", "control_ge_0.8"),
+                "similarity": ("intra", "inter", "count")}.items():
+            for key in keys:
+                self.assertIn(key, report[part], part)
+        self.assertEqual(report["seed"], 1)
+        self.assertTrue(report["version"])
+        self.assertTrue(report["seconds"])
+        self.assertGreater(report["concepts"]["verified"], 0)
+        planted = report["planted"]
+        self.assertTrue(planted)
+        for concept in planted:
+            self.assertGreaterEqual(concept["auc"], 0.95, concept)
+            self.assertTrue(concept["named"], concept)
+
+
+if __name__ == "__main__":
+    unittest.main()
