@@ -1,5 +1,6 @@
 """Starts the real servers on free ports and gives stubs for them; shared by all integration tests."""
 
+import contextlib
 import json
 import os
 import pathlib
@@ -63,12 +64,14 @@ class Server:
         self.directory.mkdir(parents=True, exist_ok=True)
         port_file = self.directory.parent / (self.directory.name + ".port")
         port_file.unlink(missing_ok=True)
-        self.log = open(self.directory.parent / (self.directory.name + ".log"), "ab")
+        self.log = self.directory.parent / (self.directory.name + ".log")
         listen = self.address or "127.0.0.1:0"  # a restart keeps its port: peers know it
-        self.process = subprocess.Popen(
-            [BIN / f"recsae-{self.service}", "--listen", listen, "--metrics-listen", "127.0.0.1:0",
-             "--data-dir", self.directory, "--port-file", port_file, *self.flags],
-            env=self.env, stderr=self.log, stdin=subprocess.DEVNULL)
+        with open(self.log, "ab") as log:
+            self.process = subprocess.Popen(
+                [BIN / f"recsae-{self.service}", "--listen", listen,
+                 "--metrics-listen", "127.0.0.1:0", "--data-dir", self.directory,
+                 "--port-file", port_file, *self.flags],
+                env=self.env, stderr=log, stdin=subprocess.DEVNULL)
         deadline = time.monotonic() + START_SECONDS
         while not (port_file.exists() and port_file.read_text().strip()):
             if self.process.poll() is not None:
@@ -83,7 +86,7 @@ class Server:
         return self
 
     def log_text(self):
-        return pathlib.Path(self.log.name).read_text(errors="replace")
+        return self.log.read_text(errors="replace")
 
     def metrics_address(self):
         """From the log: the servers say where they serve their metrics."""
@@ -100,14 +103,12 @@ class Server:
                                          response_deserializer=lambda b: b)
         deadline = time.monotonic() + START_SECONDS
         while True:
-            try:
+            with contextlib.suppress(grpc.RpcError):
                 # HealthCheckResponse{status: SERVING}
-                assert check(None, timeout=5, wait_for_ready=True) == b"\x08\x01"
-                return
-            except grpc.RpcError:
-                if time.monotonic() > deadline:
-                    raise
-                time.sleep(0.05)
+                if check(None, timeout=5, wait_for_ready=True) == b"\x08\x01":
+                    return
+            assert time.monotonic() < deadline, f"{self.service} does not serve"
+            time.sleep(0.05)
 
     @property
     def channel(self):
