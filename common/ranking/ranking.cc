@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "Eigen/Core"
+
 namespace recsae {
 namespace {
 
@@ -59,22 +61,14 @@ int64_t RankOf(absl::Span<const float> scores, int32_t target, absl::Span<const 
 
 void ScoreItems(absl::Span<const float> activation, absl::Span<const float> item_vectors,
                 absl::Span<const float> biases, absl::Span<float> scores) {
-  const size_t dim = activation.size();
-  for (size_t i = 0; i < scores.size(); ++i) {
-    const float* vector = item_vectors.data() + i * dim;
-    // Several partial sums let the compiler use vector registers.
-    std::array<float, 8> sums{};
-    size_t k = 0;
-    for (; k + sums.size() <= dim; k += sums.size()) {
-      for (size_t lane = 0; lane < sums.size(); ++lane) {
-        sums[lane] += activation[k + lane] * vector[k + lane];
-      }
-    }
-    float sum = biases.empty() ? 0 : biases[i];
-    for (; k < dim; ++k) sum += activation[k] * vector[k];
-    for (const float partial : sums) sum += partial;
-    scores[i] = sum;
-  }
+  using Vector = Eigen::Map<const Eigen::VectorXf>;
+  using Rows =
+      Eigen::Map<const Eigen::Matrix<float, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>>;
+  const auto items = static_cast<Eigen::Index>(scores.size());
+  const auto dim = static_cast<Eigen::Index>(activation.size());
+  Eigen::Map<Eigen::VectorXf> out(scores.data(), items);
+  out.noalias() = Rows(item_vectors.data(), items, dim) * Vector(activation.data(), dim);
+  if (!biases.empty()) out += Vector(biases.data(), items);
 }
 
 void RankingMetrics::Add(int64_t rank) {
