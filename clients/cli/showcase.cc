@@ -1,6 +1,8 @@
 #include "clients/cli/showcase.h"
 
 #include <algorithm>
+#include <iterator>
+#include <optional>
 #include <set>
 #include <utility>
 
@@ -22,6 +24,8 @@ using explainer::v1::Explanation;
 constexpr int kItems = 3;
 constexpr int kContributions = 3;
 constexpr size_t kHistory = 5;
+// Concepts that steering is tried with.
+constexpr size_t kTried = 8;
 // In standard deviations.
 constexpr int kSteering[] = {4, 8, 16};
 // New items that make a change visible.
@@ -93,30 +97,34 @@ int Newcomers(const explainer::v1::SteerResponse& response) {
       }));
 }
 
-// Steers a little, and more if that changes too little to be seen.
+// Steers a little towards each of the concepts, and more while that changes too little to be seen.
 absl::Status SteerCase(Session& session, const std::string& sae, const std::string& capture,
-                       const std::string& user, const Concept& towards) {
+                       const std::string& user, const std::vector<Concept>& concepts) {
   explainer::v1::SteerRequest request;
   request.set_sae(sae);
   auto& captured = *request.mutable_subject()->mutable_captured_user();
   captured.set_capture(capture);
   captured.set_user_id(user);
   explainer::v1::Edit& edit = *request.add_edits();
-  edit.set_latent(towards.latent());
-  explainer::v1::SteerResponse response;
   for (const int deviations : kSteering) {
-    edit.set_add(deviations);
-    RECSAE_ASSIGN_OR_RETURN(response,
-                            session.Call(session.explainer(), &Explainer::Stub::Steer, request));
-    if (Newcomers(response) >= kVisible) break;
+    for (const Concept& towards : concepts) {
+      edit.set_latent(towards.latent());
+      edit.set_add(deviations);
+      RECSAE_ASSIGN_OR_RETURN(const auto response,
+                              session.Call(session.explainer(), &Explainer::Stub::Steer, request));
+      const bool last = deviations == *std::rbegin(kSteering) && &towards == &concepts.back();
+      if (Newcomers(response) < kVisible && !last) continue;
+      Console& console = session.console();
+      console.Print("\n");
+      console.Heading(absl::StrCat("User ", user, " with more of ",
+                                   LatentLabel(towards.latent(), towards.description())));
+      console.Print(absl::StrCat("recsae steer --sae ", ShortName(sae), " --user ", user,
+                                 " --edit '", FormatEdit(edit), "'\n"));
+      console.Print(BeforeAfter(response));
+      return absl::OkStatus();
+    }
   }
-  Console& console = session.console();
-  console.Print("\n");
-  console.Heading(absl::StrCat("User ", user, " with more of ",
-                               LatentLabel(towards.latent(), towards.description())));
-  console.Print(absl::StrCat("recsae steer --sae ", ShortName(sae), " --user ", user, " --edit '",
-                             FormatEdit(edit), "'\n"));
-  console.Print(BeforeAfter(response));
+  session.console().Say("no concept to steer towards");
   return absl::OkStatus();
 }
 
@@ -129,8 +137,8 @@ std::vector<int64_t> SpreadRows(int64_t rows, int count) {
   return spread;
 }
 
-std::optional<Concept> ChooseSteering(const std::vector<Concept>& concepts,
-                                      const Explanation& explanation) {
+std::vector<Concept> ChooseSteering(const std::vector<Concept>& concepts,
+                                    const Explanation& explanation, size_t count) {
   std::set<int> active;
   std::set<std::string> meanings;
   for (const explainer::v1::ActiveLatent& latent : explanation.latents()) {
@@ -142,22 +150,24 @@ std::optional<Concept> ChooseSteering(const std::vector<Concept>& concepts,
            (!verified || value.extended_score().verified()) &&
            (!other_meaning || !Overlap(Words(value.description()), meanings));
   };
-  std::optional<Concept> best;
+  std::vector<Concept> good;
   for (const Concept& value : concepts) {
-    if (!allowed(value, true, true) || value.extended_score().confidence() < kSure) continue;
-    if (!best ||
-        value.statistics().standard_deviation() > best->statistics().standard_deviation()) {
-      best = value;
+    if (allowed(value, true, true) && value.extended_score().confidence() >= kSure) {
+      good.push_back(value);
     }
   }
-  if (best) return best;
+  std::stable_sort(good.begin(), good.end(), [](const Concept& a, const Concept& b) {
+    return a.statistics().standard_deviation() > b.statistics().standard_deviation();
+  });
+  if (good.size() > count) good.resize(count);
+  if (!good.empty()) return good;
   for (const auto& [verified, other_meaning] :
        {std::pair(true, true), std::pair(false, true), std::pair(false, false)}) {
     for (const Concept& value : concepts) {
-      if (allowed(value, verified, other_meaning)) return value;
+      if (allowed(value, verified, other_meaning)) return {value};
     }
   }
-  return std::nullopt;
+  return {};
 }
 
 absl::Status Showcase(Session& session, const std::string& sae, const std::string& capture,
@@ -178,12 +188,8 @@ absl::Status Showcase(Session& session, const std::string& sae, const std::strin
   }
   if (!first) return absl::OkStatus();
   RECSAE_ASSIGN_OR_RETURN(const auto concepts, Candidates(session, sae));
-  const auto towards = ChooseSteering(concepts, *first);
-  if (!towards) {
-    console.Say("no concept to steer towards");
-    return absl::OkStatus();
-  }
-  return SteerCase(session, sae, capture, cases.front().user_id(), *towards);
+  return SteerCase(session, sae, capture, cases.front().user_id(),
+                   ChooseSteering(concepts, *first, kTried));
 }
 
 }  // namespace recsae::cli

@@ -2,8 +2,8 @@
 #ifndef RECSAE_CLIENTS_CLI_SHOWCASE_H_
 #define RECSAE_CLIENTS_CLI_SHOWCASE_H_
 
+#include <cstddef>
 #include <cstdint>
-#include <optional>
 #include <string>
 #include <vector>
 
@@ -15,14 +15,14 @@ namespace recsae::cli {
 // `count` different rows spread over `rows`.
 std::vector<int64_t> SpreadRows(int64_t rows, int count);
 
-// The concept to steer a user towards: not active in the user's explanation, of another meaning
-// than those that are, verified, sure (confidence >= 0.8), and of these the one whose activation
-// varies most, since that is the unit of steering. Where there is none, the first (surest) of
-// `concepts` that fulfils as many of the conditions as can be, the first conditions before the
-// last.
-std::optional<concept_store::v1::Concept> ChooseSteering(
+// Concepts to steer a user towards, the best first, at most `count`: not active in the user's
+// explanation, of another meaning than those that are, verified, sure (confidence >= 0.8), ordered
+// by how much the activation varies, since that is the unit of steering. Where there is none, the
+// first (surest) of `concepts` that fulfils as many of the conditions as can be, the first
+// conditions before the last.
+std::vector<concept_store::v1::Concept> ChooseSteering(
     const std::vector<concept_store::v1::Concept>& concepts,
-    const explainer::v1::Explanation& explanation);
+    const explainer::v1::Explanation& explanation, size_t count);
 
 // Explains the recommendations of `users` users of the capture and steers those of the first.
 absl::Status Showcase(Session& session, const std::string& sae, const std::string& capture,

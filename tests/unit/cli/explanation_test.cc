@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <string>
+#include <vector>
 
 #include "clients/cli/showcase.h"
 
@@ -110,17 +111,24 @@ concept_store::v1::Concept MakeConcept(int latent, const char* description, bool
   return value;
 }
 
-TEST(ChooseSteeringTest, TakesASureConceptThatMovesMuch) {
+std::vector<int> Latents(const std::vector<concept_store::v1::Concept>& concepts) {
+  std::vector<int> latents;
+  for (const auto& value : concepts) latents.push_back(value.latent());
+  return latents;
+}
+
+TEST(ChooseSteeringTest, TakesSureConceptsThatMoveMuch) {
   const Explanation explanation = ExampleExplanation();
-  const auto chosen = ChooseSteering(
-      {MakeConcept(7, "horror, 1980s", true, 1, 9),  // active
-       MakeConcept(1, "1980s horror", true, 1, 9),   // the same meaning
-       MakeConcept(2, "western", false, 1, 9),       // not verified
-       MakeConcept(3, "musical", true, 0.99, 0.1), MakeConcept(4, "war; like drama", true, 0.92, 2),
-       MakeConcept(5, "noir", true, 0.91, 1), MakeConcept(6, "crime", true, 0.7, 9)},  // not sure
-      explanation);
-  ASSERT_TRUE(chosen.has_value());
-  EXPECT_EQ(chosen->latent(), 4);
+  const std::vector<concept_store::v1::Concept> concepts = {
+      MakeConcept(7, "horror, 1980s", true, 1, 9),  // active
+      MakeConcept(1, "1980s horror", true, 1, 9),   // the same meaning
+      MakeConcept(2, "western", false, 1, 9),       // not verified
+      MakeConcept(3, "musical", true, 0.99, 0.1),
+      MakeConcept(4, "war; like drama", true, 0.92, 2),
+      MakeConcept(5, "noir", true, 0.91, 1),
+      MakeConcept(6, "crime", true, 0.7, 9)};  // not sure
+  EXPECT_THAT(Latents(ChooseSteering(concepts, explanation, 8)), ElementsAre(4, 5, 3));
+  EXPECT_THAT(Latents(ChooseSteering(concepts, explanation, 1)), ElementsAre(4));
 }
 
 TEST(ChooseSteeringTest, TakesWhatThereIs) {
@@ -128,11 +136,14 @@ TEST(ChooseSteeringTest, TakesWhatThereIs) {
   const auto unsure = MakeConcept(6, "crime", true, 0.7);
   const auto unverified = MakeConcept(2, "western", false);
   const auto same = MakeConcept(1, "horror", true);
-  EXPECT_EQ(ChooseSteering({same, unverified, unsure}, explanation)->latent(), 6);
-  EXPECT_EQ(ChooseSteering({same, unverified}, explanation)->latent(), 2);
-  EXPECT_EQ(ChooseSteering({same}, explanation)->latent(), 1);
-  EXPECT_FALSE(ChooseSteering({MakeConcept(7, "horror", true)}, explanation).has_value());
-  EXPECT_FALSE(ChooseSteering({}, explanation).has_value());
+  const auto choose = [&](const std::vector<concept_store::v1::Concept>& concepts) {
+    return Latents(ChooseSteering(concepts, explanation, 8));
+  };
+  EXPECT_THAT(choose({same, unverified, unsure}), ElementsAre(6));
+  EXPECT_THAT(choose({same, unverified}), ElementsAre(2));
+  EXPECT_THAT(choose({same}), ElementsAre(1));
+  EXPECT_THAT(choose({MakeConcept(7, "horror", true)}), ElementsAre());
+  EXPECT_THAT(choose({}), ElementsAre());
 }
 
 }  // namespace
