@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <optional>
 #include <unordered_map>
 #include <utility>
 
@@ -11,7 +12,9 @@
 namespace recsae::explainer {
 namespace {
 
-constexpr int kProgressEvery = 16;
+// Small, so that a cancel is heard soon.
+constexpr int kProgressEvery = 4;
+constexpr int kCasesBetweenChecks = 1024;
 constexpr double kSameCosine = 0.5;
 
 // How much better than a coin a tally is, in a scale that does not depend on the number of cases.
@@ -74,16 +77,16 @@ class Judges {
   // Whether two descriptions say nearly the same: cosine of their terms' z-scores above
   // kSameCosine. One that does is no control for the other.
   std::vector<bool> SayTheSame(size_t own) const {
-    std::vector<double> dot(descriptions_.size());
     std::unordered_map<int32_t, double> mine;
     for (const DescriptionTerm& term : descriptions_[own].terms) mine[term.feature] = term.z;
     std::vector<bool> same(descriptions_.size());
     for (size_t i = 0; i < descriptions_.size(); ++i) {
+      double dot = 0;
       for (const DescriptionTerm& term : descriptions_[i].terms) {
         const auto at = mine.find(term.feature);
-        if (at != mine.end()) dot[i] += at->second * term.z;
+        if (at != mine.end()) dot += at->second * term.z;
       }
-      same[i] = dot[i] > kSameCosine * norms_[own] * norms_[i];
+      same[i] = dot > kSameCosine * norms_[own] * norms_[i];
     }
     return same;
   }
@@ -104,13 +107,14 @@ class Verifier {
         features_(features),
         options_(options),
         selector_(cases, options.selection),
-        labeler_(features, Background(), options.labeler),
         results_(static_cast<size_t>(cases.latents())),
         selections_(results_.size()) {}
 
   absl::StatusOr<std::vector<LatentResult>> Run(const VerifierProgress& progress) {
     // Describing and judging take about as long as each other: half the progress each.
     const int latents = cases_.latents();
+    RECSAE_ASSIGN_OR_RETURN(std::vector<double> background, Background(progress));
+    labeler_.emplace(features_, std::move(background), options_.labeler);
     for (int latent = 0; latent < latents; ++latent) {
       Describe(latent);
       if (latent % kProgressEvery == 0) {
@@ -119,7 +123,7 @@ class Verifier {
     }
     const Judges paper(std::move(paper_descriptions_), features_.size());
     const Judges extended(std::move(descriptions_), features_.size());
-    Deal(extended);
+    RECSAE_RETURN_IF_ERROR(Deal(extended, progress));
     for (size_t i = 0; i < described_.size(); ++i) {
       JudgeLatent(i, paper, extended);
       if (i % kProgressEvery == 0) {
@@ -134,9 +138,11 @@ class Verifier {
   }
 
  private:
-  std::vector<double> Background() const {
+  // The mean share of each feature over all cases.
+  absl::StatusOr<std::vector<double>> Background(const VerifierProgress& progress) const {
     std::vector<double> background(static_cast<size_t>(features_.size()));
     for (int i = 0; i < cases_.size(); ++i) {
+      if (i % kCasesBetweenChecks == 0) RECSAE_RETURN_IF_ERROR(progress(0, cases_.latents()));
       for (const auto& [feature, share] : ProfileOf(i)) {
         background[static_cast<size_t>(feature)] += share;
       }
@@ -187,12 +193,12 @@ class Verifier {
         others.push_back(&profiles[i]);
       }
     }
-    return labeler_.Describe(describing, others);
+    return labeler_->Describe(describing, others);
   }
 
   // Gives every described latent the description of another one, the next along a fixed
   // pseudo-random order that says something else.
-  void Deal(const Judges& judges) {
+  absl::Status Deal(const Judges& judges, const VerifierProgress& progress) {
     std::vector<std::pair<uint64_t, size_t>> order;
     for (size_t i = 0; i < described_.size(); ++i) {
       order.emplace_back((static_cast<uint64_t>(described_[i]) + 1 + options_.selection.seed) *
@@ -202,12 +208,16 @@ class Verifier {
     std::sort(order.begin(), order.end());
     dealt_.resize(order.size());
     for (size_t i = 0; i < order.size(); ++i) {
+      if (i % kProgressEvery == 0) {
+        RECSAE_RETURN_IF_ERROR(progress(cases_.latents() / 2, cases_.latents()));
+      }
       const size_t own = order[i].second;
       const std::vector<bool> same = judges.SayTheSame(own);
       size_t step = 1;
       while (step + 1 < order.size() && same[order[(i + step) % order.size()].second]) ++step;
       dealt_[own] = order[(i + step) % order.size()].second;
     }
+    return absl::OkStatus();
   }
 
   // What all judges say of some cases of one latent; the scores of its own description go to
@@ -293,9 +303,9 @@ class Verifier {
   const ItemFeatures& features_;
   const VerifierOptions& options_;
   CaseSelector selector_;
-  StatisticalLabeler labeler_;
-  std::vector<LatentResult> results_;      // by latent
-  std::vector<CaseSelection> selections_;  // by latent
+  std::optional<StatisticalLabeler> labeler_;  // set by Run
+  std::vector<LatentResult> results_;          // by latent
+  std::vector<CaseSelection> selections_;      // by latent
   std::vector<int> described_;             // latents with a description, and below, in this order,
   std::vector<Description> descriptions_;  // what they are
   std::vector<Description> paper_descriptions_;  // by the paper's construction cases alone
