@@ -1,5 +1,7 @@
 #include "services/concept-store/concept_index.h"
 
+#include <cmath>
+
 #include "recsae/concept_store/v1/concept_store.pb.h"
 
 namespace recsae::concept_store {
@@ -15,6 +17,10 @@ ConceptSummary Summarize(const v1::Concept& latent_concept) {
   for (const v1::Term& term : latent_concept.terms()) {
     summary.document.terms.push_back(term.text());
   }
+  // Of concepts that say the same, the one is meant that can be trusted and that fires: a latent
+  // seen a handful of times has little to steer with.
+  summary.document.weight = (0.5 + latent_concept.extended_score().confidence_low()) *
+                            std::log2(2.0 + static_cast<double>(summary.entry.active_rows));
   summary.document.confidence = summary.entry.confidence;
   return summary;
 }

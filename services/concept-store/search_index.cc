@@ -61,6 +61,7 @@ std::vector<std::string> SearchWords(absl::string_view text) {
 void SearchIndex::Put(int32_t latent, const SearchDocument& document) {
   Remove(latent);
   Entry entry;
+  entry.weight = document.weight;
   entry.confidence = document.confidence;
   const std::vector<std::string> description = SearchWords(document.description);
   entry.description = absl::StrJoin(description, " ");
@@ -134,7 +135,7 @@ std::vector<SearchHit> SearchIndex::Find(const std::vector<std::string>& words,
   std::vector<Candidate> candidates;
   for (const auto& [latent, score] : scores) {
     const Entry& entry = entries_.at(latent);
-    double factor = entry.description == query ? kWholeDescription : 1;
+    double factor = entry.weight * (entry.description == query ? kWholeDescription : 1);
     const auto term = std::find(entry.terms.begin(), entry.terms.end(), query);
     if (term != entry.terms.end()) {
       const auto rank = static_cast<size_t>(term - entry.terms.begin());

@@ -23,6 +23,8 @@ struct SearchDocument {
   std::vector<std::string> terms;
   // Decides between equal scores.
   double confidence = 0;
+  // Multiplies the score: how much the concept is worth to somebody who searches, > 0.
+  double weight = 1;
 };
 
 struct SearchHit {
@@ -35,7 +37,7 @@ struct SearchHit {
 // Scores follow BM25 (Robertson & Zaragoza 2009, eq. 3.15; k1 = 1.2, b = 0.3), where the frequency
 // of a word counts each occurrence by its place: earlier in the description and stronger as a term
 // is more, and a word that only begins with the query's word is less. A description or a term that
-// *is* the query multiplies the score.
+// *is* the query multiplies the score, and so does the document's weight.
 class SearchIndex {
  public:
   // Adds or replaces.
@@ -51,6 +53,7 @@ class SearchIndex {
     // Words of the description, and of each term, joined by single spaces.
     std::string description;
     std::vector<std::string> terms;
+    double weight = 1;
     double confidence = 0;
     // Occurrences of each word, weighted by place.
     std::map<std::string, double> frequencies;

@@ -16,6 +16,8 @@ namespace {
 constexpr int kProgressEvery = 4;
 constexpr int kCasesBetweenChecks = 1024;
 constexpr double kSameCosine = 0.5;
+// A concept judged on fewer cases is not verified, however right it was.
+constexpr int kFewestCases = 20;
 
 // How much better than a coin a tally is, in a scale that does not depend on the number of cases.
 double Excess(const Tally& tally) {
@@ -261,7 +263,7 @@ class Verifier {
   // Adds to the control what descriptions that say something else are worth on these cases.
   void Compare(size_t own, const std::vector<bool>& same, const std::vector<Tally>& tallies,
                LatentResult& result) {
-    if (result.extended.cases() == 0) return;
+    if (result.extended.cases() < kFewestCases) return;
     double sum = 0;
     int others = 0;
     for (size_t i = 0; i < tallies.size(); ++i) {

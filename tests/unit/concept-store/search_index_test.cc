@@ -53,6 +53,13 @@ TEST(SearchIndex, RanksWhatIsTheWordFirst) {
   EXPECT_EQ(found[2], 4);
 }
 
+TEST(SearchIndex, WeightDecidesBetweenConceptsThatSayTheSame) {
+  SearchIndex index;
+  index.Put(1, {"horror", {"horror"}, 0.9, 1.5});
+  index.Put(2, {"horror, 1980s", {"horror", "1980s"}, 0.8, 9});
+  EXPECT_THAT(Find(index, "horror"), ElementsAre(2, 1));
+}
+
 TEST(SearchIndex, RanksAPhraseThatIsATermFirst) {
   SearchIndex index;
   index.Put(1, {"trek through the stars; a star", {"trek", "star"}, 1});
