@@ -82,7 +82,7 @@ absl::StatusOr<explainer::v1::Edit> ParseEdit(absl::string_view text, int max_la
 }
 
 std::string FormatEdit(const explainer::v1::Edit& edit) {
-  const std::string what = edit.has_text() ? edit.text() : absl::StrCat("#", edit.latent());
+  std::string what = edit.has_text() ? edit.text() : absl::StrCat("#", edit.latent());
   switch (edit.operation_case()) {
     case explainer::v1::Edit::kScale:
       return absl::StrCat(what, ":x", edit.scale());

@@ -17,6 +17,7 @@ namespace {
 
 using concept_store::v1::ConceptStore;
 using concept_store::v1::Sae;
+using google::protobuf::operator<;
 using explainer::v1::Explainer;
 using jobs::v1::Job;
 using probe::v1::Capture;
@@ -24,11 +25,10 @@ using probe::v1::Probe;
 using probe::v1::Recommender;
 using trainer::v1::Trainer;
 
-// Reasons of ALREADY_EXISTS that say that somebody is at it, not that it is done.
-constexpr char kJobActive[] = "JOB_ACTIVE";
-
-bool Made(const absl::Status& status) {
-  return absl::IsAlreadyExists(status) && Reason(status) != kJobActive;
+// Whether a stage failed because what it makes (reason "..._EXISTS") is there; any other
+// ALREADY_EXISTS, for example JOB_ACTIVE, says that something is in the way.
+bool Made(const absl::Status& status, absl::string_view reason) {
+  return absl::IsAlreadyExists(status) && Reason(status) == reason;
 }
 
 absl::Status NameTaken(const std::string& name, const std::string& what) {
@@ -85,6 +85,10 @@ class Pipeline {
     return stage;
   }
 
+  void RaiseNewest(const google::protobuf::Timestamp& time) {
+    if (newest_ < time) newest_ = time;
+  }
+
   void AddSeconds(const std::string& stage, double seconds) {
     for (auto& entry : result_.seconds) {
       if (entry.first == stage) {
@@ -117,7 +121,7 @@ class Pipeline {
       AddSeconds("train_recommender", JobSeconds(*job));
       return absl::OkStatus();
     }
-    if (!Made(job.status())) return job.status();
+    if (!Made(job.status(), "RECOMMENDER_EXISTS")) return job.status();
     RECSAE_ASSIGN_OR_RETURN(const Recommender found, GetRecommender());
     if (found.kind() != request.kind() || found.dataset().name() != request.dataset().name() ||
         found.hyper_parameters().seed() != request.hyper_parameters().seed()) {
@@ -137,6 +141,11 @@ class Pipeline {
     return session_.Call(session_.probe(), &Probe::Stub::GetCapture, request);
   }
 
+  void NoteCapture(const CaptureStep& step, const Capture& capture) {
+    RaiseNewest(capture.create_time());
+    if (step.request.capture_id() == kTrainCapture) trained_on_ = capture.create_time();
+  }
+
   absl::Status Capturing(const CaptureStep& step) {
     const auto usable = [&](const Job& job) {
       const auto made = UnpackResult<Capture>(job);
@@ -150,9 +159,11 @@ class Pipeline {
         detach_);
     if (job.ok()) {
       AddSeconds("capture", JobSeconds(*job));
+      RECSAE_ASSIGN_OR_RETURN(const Capture made, UnpackResult<Capture>(*job));
+      NoteCapture(step, made);
       return absl::OkStatus();
     }
-    if (!Made(job.status())) return job.status();
+    if (!Made(job.status(), "CAPTURE_EXISTS")) return job.status();
     RECSAE_ASSIGN_OR_RETURN(const Capture found, GetCapture(step));
     if (found.split() != step.request.split() || found.has_cases() != step.request.with_cases()) {
       return NameTaken(found.name(),
@@ -160,6 +171,7 @@ class Pipeline {
                                     found.has_cases() ? "with" : "without", " cases"));
     }
     session_.console().Say("using " + found.name() + ", which is there already");
+    NoteCapture(step, found);
     AddSeconds("capture", 0);
     return absl::OkStatus();
   }
@@ -182,8 +194,12 @@ class Pipeline {
                  MakeStage("training the SAE", "train-sae", session_.trainer_jobs(),
                            session_.trainer(), &Trainer::Stub::TrainSae, request, usable),
                  detach_);
-    if (!job.ok() && !Made(job.status())) return job.status();
+    if (!job.ok() && !Made(job.status(), "SAE_EXISTS")) return job.status();
     RECSAE_ASSIGN_OR_RETURN(result_.sae, GetSae());
+    if (result_.sae.create_time() < trained_on_) {
+      return NameTaken(plan_.sae(), "of a capture that was replaced since");
+    }
+    RaiseNewest(result_.sae.create_time());
     if (job.ok()) {
       AddSeconds("train_sae", JobSeconds(*job));
       return absl::OkStatus();
@@ -200,17 +216,14 @@ class Pipeline {
     return absl::OkStatus();
   }
 
-  // A stage on the SAE: an earlier run's is good as long as it began after the SAE was published.
+  // A stage on the SAE and the captures: an earlier run's is good if it began after they were made.
   template <typename Result, typename Request>
   absl::StatusOr<Result> OnSae(const std::string& title, const std::string& kind,
                                const std::string& stage,
                                grpc::Status (Explainer::Stub::*method)(grpc::ClientContext*,
                                                                        const Request&, Job*),
                                const Request& request) {
-    using google::protobuf::operator<;
-    const auto usable = [this](const Job& job) {
-      return result_.sae.create_time() < job.create_time();
-    };
+    const auto usable = [this](const Job& job) { return newest_ < job.create_time(); };
     RECSAE_ASSIGN_OR_RETURN(const Job job,
                             RunStage(session_,
                                      MakeStage(title, kind, session_.explainer_jobs(),
@@ -248,6 +261,10 @@ class Pipeline {
   const PipelinePlan& plan_;
   const bool detach_;
   PipelineResult result_;
+  // When the capture that the SAE is trained on was made.
+  google::protobuf::Timestamp trained_on_;
+  // When the newest of the captures and the SAE was made.
+  google::protobuf::Timestamp newest_;
 };
 
 }  // namespace
