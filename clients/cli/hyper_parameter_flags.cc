@@ -13,17 +13,18 @@ void AddRecommenderFlags(CLI::App& command, const std::string& prefix, Recommend
         ->type_name(type)
         ->group("Training of the recommender");
   };
-  add("epochs", flags.epochs, "N", "At most so many epochs [default: 200]");
-  add("patience", flags.patience, "N", "Epochs without a better dev NDCG before stopping");
+  add("epochs", flags.epochs, "N", "At most so many epochs [default: 200; softmax: 14]");
+  add("patience", flags.patience, "N",
+      "Epochs without a better dev NDCG before stopping [default: 10]");
   add("loss", flags.loss, "bpr|softmax", "[default: softmax for sasrec, bpr for bprmf]");
   add("embedding-dim", flags.embedding_dim, "N", "Length of an activation [default: 64]");
-  add("learning-rate", flags.learning_rate, "RATE", "Adam's learning rate");
+  add("learning-rate", flags.learning_rate, "RATE", "Adam's [default: 1e-3; softmax: 3e-3]");
   add("l2", flags.l2, "WEIGHT", "Weight decay");
   add("batch-size", flags.batch_size, "N", "Interactions (bprmf) or sequences (sasrec) a step");
   add("history", flags.history, "N", "Items of history read; sasrec only [default: 20]");
   add("layers", flags.layers, "N", "Transformer layers; sasrec only [default: 2]");
   add("heads", flags.heads, "N", "Attention heads; sasrec only [default: 1]");
-  add("dropout", flags.dropout, "SHARE", "Dropout; sasrec only");
+  add("dropout", flags.dropout, "SHARE", "Dropout; sasrec only [default: 0.2]");
   command.get_option("--" + prefix + "loss")->check(CLI::IsMember({"bpr", "softmax"}));
 }
 
@@ -52,7 +53,7 @@ void AddSaeFlags(CLI::App& command, const std::string& prefix, SaeFlags& flags) 
   add(prefix + "checkpoint-seconds", flags.checkpoint_seconds, "SECONDS",
       "Time between checkpoints [default: 10]");
   add(prefix + "threads", flags.threads, "N",
-      "Threads; the same seed and threads give the same SAE [default: all cores]");
+      "Threads; any number gives the same SAE [default: all cores]");
 }
 
 probe::v1::Recommender::Kind ParseKind(const std::string& kind) {
