@@ -232,9 +232,11 @@ TEST_F(ConceptJobsTest, AJobThatWaitsForAPeerCanBeCancelled) {
   ASSERT_TRUE(Build(BuildRequest(), &job).ok());
   stack_.probe_server->Stop();
   ASSERT_TRUE(stack_.explainer_server->jobs().Cancel(job.name()).ok());
-  const Job::State state = stack_.Finish(job).state();
+  job = stack_.Finish(job);
+  const Job::State state = job.state();
   // It may have been done before the probe stopped.
-  EXPECT_TRUE(state == Job::STATE_CANCELLED || state == Job::STATE_SUCCEEDED) << state;
+  EXPECT_TRUE(state == Job::STATE_CANCELLED || state == Job::STATE_SUCCEEDED)
+      << job.ShortDebugString();
 }
 
 TEST_F(ConceptJobsTest, EvaluationMatchesPlainComputation) {
