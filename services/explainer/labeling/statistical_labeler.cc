@@ -17,8 +17,9 @@ double Weight(const ConstructionCase& item) { return 0.5 + 0.05 * item.level; }
 
 // The cut between two groups of scores that classifies best: highest mean of both rates, in the
 // middle of the widest such gap.
-double BestCut(std::vector<double> positives, std::vector<double> others) {
+double BestCut(const std::vector<double>& positives, const std::vector<double>& others) {
   std::vector<std::pair<double, int>> all;
+  all.reserve(positives.size() + others.size());
   for (const double score : positives) all.emplace_back(score, 1);
   for (const double score : others) all.emplace_back(score, 0);
   std::sort(all.begin(), all.end());

@@ -133,7 +133,7 @@ std::vector<int32_t> CaseSelector::Background(int latent, int n) const {
   std::mt19937_64 random(Mix(options_.seed, 3, static_cast<uint64_t>(latent)));
   std::unordered_set<int32_t> taken;
   for (const ActiveCase& item : cases_.Active(latent)) taken.insert(item.index);
-  std::vector<int32_t> drawn = Draw(usable_, static_cast<size_t>(2 * n), random, taken);
+  std::vector<int32_t> drawn = Draw(usable_, 2 * static_cast<size_t>(n), random, taken);
   std::erase_if(drawn, [&](int32_t index) { return !Describes(index); });
   if (drawn.size() > static_cast<size_t>(n)) drawn.resize(static_cast<size_t>(n));
   return drawn;

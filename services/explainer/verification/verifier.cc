@@ -179,9 +179,10 @@ class Verifier {
   }
 
   Description DescribeFrom(int latent, const std::vector<int32_t>& construction) const {
-    std::vector<Profile> profiles;
-    for (const int32_t index : construction) profiles.push_back(ProfileOf(index));
     const std::vector<int32_t> background = selector_.Background(latent, options_.threshold_cases);
+    std::vector<Profile> profiles;
+    profiles.reserve(construction.size() + background.size());
+    for (const int32_t index : construction) profiles.push_back(ProfileOf(index));
     for (const int32_t index : background) profiles.push_back(ProfileOf(index));
 
     std::vector<ConstructionCase> describing;
