@@ -16,29 +16,32 @@ struct LatentActivation {
   friend bool operator==(const LatentActivation&, const LatentActivation&) = default;
 };
 
-// The codes of a batch of rows, at most k active latents each, ordered by falling value (equal
-// values: lower latent first).
+// The codes of a batch of rows, each ordered by falling value (equal values: lower latent first).
 class SparseCodes {
  public:
-  SparseCodes() = default;
-  SparseCodes(int64_t rows, int k)
-      : k_(k), counts_(static_cast<size_t>(rows)), entries_(static_cast<size_t>(rows * k)) {}
+  int64_t rows() const { return static_cast<int64_t>(ends_.size()); }
 
-  int64_t rows() const { return static_cast<int64_t>(counts_.size()); }
-  int k() const { return k_; }
-
-  // The active latents of a row: k of them, or fewer where ReLU leaves fewer.
+  // The active latents of a row.
   std::span<const LatentActivation> Row(int64_t row) const {
-    return {entries_.data() + row * k_, static_cast<size_t>(counts_[static_cast<size_t>(row)])};
+    const auto r = static_cast<size_t>(row);
+    const size_t begin = r == 0 ? 0 : ends_[r - 1];
+    return {entries_.data() + begin, ends_[r] - begin};
   }
 
-  // Room for k entries of a row, and how many of them are set.
-  LatentActivation* MutableRow(int64_t row) { return entries_.data() + row * k_; }
-  void SetCount(int64_t row, int count) { counts_[static_cast<size_t>(row)] = count; }
+  // Room for rows that have `entries` active latents in all.
+  void Reserve(int64_t rows, int64_t entries) {
+    ends_.reserve(static_cast<size_t>(rows));
+    entries_.reserve(static_cast<size_t>(entries));
+  }
+
+  // Adds the code of the next row.
+  void Append(std::span<const LatentActivation> code) {
+    entries_.insert(entries_.end(), code.begin(), code.end());
+    ends_.push_back(entries_.size());
+  }
 
  private:
-  int k_ = 0;
-  std::vector<int32_t> counts_;
+  std::vector<size_t> ends_;  // of each row's entries, the start of the next one's
   std::vector<LatentActivation> entries_;
 };
 

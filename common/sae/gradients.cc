@@ -65,7 +65,7 @@ class RowPass {
         loss_(loss),
         dead_(dead),
         out_(out),
-        relu_(weights.activation == CodeActivation::kReluTopK),
+        relu_(weights.architecture == Architecture::kTopK),
         code_(static_cast<size_t>(std::max(weights.k, loss.aux_k))),
         dead_pre_(dead.size()),
         e_(static_cast<size_t>(weights.dim)),

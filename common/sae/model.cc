@@ -47,8 +47,17 @@ absl::Status Validate(const SaeWeights& weights) {
         CheckArray(weights.encoder_bias, weights.encoder_bias.empty() ? 0 : latents,
                    "encoder_bias"),
         CheckArray(weights.decoder, latents * d, "decoder"),
-        CheckArray(weights.pre_bias, d, "pre_bias")}) {
+        CheckArray(weights.pre_bias, d, "pre_bias"),
+        CheckArray(weights.threshold, HasThreshold(weights.architecture) ? latents : 0,
+                   "threshold")}) {
     if (!status.ok()) return status;
+  }
+  const auto below = std::find_if(weights.threshold.begin(), weights.threshold.end(),
+                                  [](float value) { return value < 0.0f; });
+  if (below != weights.threshold.end()) {
+    return absl::InvalidArgumentError(absl::StrCat("SAE weights: threshold of latent ",
+                                                   below - weights.threshold.begin(), " is ",
+                                                   *below, "; expected at least 0"));
   }
   return absl::OkStatus();
 }
@@ -85,20 +94,28 @@ void SaeModel::PreActivations(const float* x, float* out) const {
   MultiplyRow(x, encoder_columns_.data(), offset_.data(), dim(), latents(), out);
 }
 
+int SaeModel::Select(const float* pre, LatentActivation* out) const {
+  if (SelectsTopK(weights_.architecture)) {
+    return SelectTopK(pre, latents(), k(), weights_.architecture == Architecture::kTopK, out);
+  }
+  return SelectAbove(pre, weights_.threshold.empty() ? nullptr : weights_.threshold.data(),
+                     latents(), out);
+}
+
 std::vector<LatentActivation> SaeModel::Encode(const float* x) const {
   std::vector<float> pre(static_cast<size_t>(latents()));
   PreActivations(x, pre.data());
-  std::vector<LatentActivation> code(static_cast<size_t>(k()));
-  const int count = SelectTopK(pre.data(), latents(), k(),
-                               weights_.activation == CodeActivation::kReluTopK, code.data());
-  code.resize(static_cast<size_t>(count));
+  std::vector<LatentActivation> code(static_cast<size_t>(MaxActive()));
+  code.resize(static_cast<size_t>(Select(pre.data(), code.data())));
   return code;
 }
 
 SparseCodes SaeModel::EncodeBatch(const float* rows, int64_t n) const {
-  SparseCodes codes(n, k());
+  SparseCodes codes;
+  codes.Reserve(n, n * k());
   const int64_t block = std::min(n, kRowsPerBlock);
   std::vector<float> pre(static_cast<size_t>(block * latents()));
+  std::vector<LatentActivation> code(static_cast<size_t>(MaxActive()));
   for (int64_t begin = 0; begin < n; begin += block) {
     const int64_t count = std::min(block, n - begin);
     for (int64_t i = 0; i < count; ++i) {
@@ -107,9 +124,8 @@ SparseCodes SaeModel::EncodeBatch(const float* rows, int64_t n) const {
     Sgemm(Transpose::kNo, Transpose::kNo, count, latents(), dim(), rows + begin * dim(),
           encoder_columns_.data(), 1.0f, pre.data());
     for (int64_t i = 0; i < count; ++i) {
-      codes.SetCount(begin + i, SelectTopK(pre.data() + i * latents(), latents(), k(),
-                                           weights_.activation == CodeActivation::kReluTopK,
-                                           codes.MutableRow(begin + i)));
+      const int active = Select(pre.data() + i * latents(), code.data());
+      codes.Append({code.data(), static_cast<size_t>(active)});
     }
   }
   return codes;

@@ -13,30 +13,50 @@
 namespace recsae::sae {
 
 // How pre-activations become a code.
-enum class CodeActivation : int32_t {
-  // The k largest, those not above 0 set to 0: TopK(ReLU(pre)).
-  kReluTopK = 1,
+enum class Architecture : int32_t {
+  // The k largest, those not above 0 left out: TopK(ReLU(pre)).
+  kTopK = 1,
   // The k largest as they are: TopK(pre), equation (1) of the RecSAE paper.
-  kTopK = 2,
+  kTopKSigned = 2,
+  // Trained to keep the k · n largest above 0 of each batch of n rows (Bussmann et al. 2024);
+  // encodes with one threshold for all latents.
+  kBatchTopK = 3,
+  // What is above a threshold of each latent (Rajamanoharan et al. 2024).
+  kJumpRelu = 4,
+  // What is above 0; sparse by an L1 penalty in training.
+  kRelu = 5,
 };
+
+// Whether a code is made of the k largest of each row; else of what exceeds a threshold.
+inline bool SelectsTopK(Architecture architecture) {
+  return architecture == Architecture::kTopK || architecture == Architecture::kTopKSigned;
+}
+
+// Whether SaeWeights::threshold is there.
+inline bool HasThreshold(Architecture architecture) {
+  return architecture == Architecture::kBatchTopK || architecture == Architecture::kJumpRelu;
+}
 
 // The parameters of an SAE as they are trained and stored. They act on normalised activations,
 // x_norm = input_scale · x:
-//   pre = encoder · (x_norm − pre_bias) + encoder_bias,  z = TopK(pre),  x̂_norm = decoderᵀ z +
-//   pre_bias.
+//   pre = encoder · (x_norm − pre_bias) + encoder_bias,  z = code(pre),  x̂_norm = decoderᵀ z +
+//   pre_bias,
+// where code keeps the k largest (SelectsTopK), or every pre_j > threshold_j (> 0 for kRelu).
 struct SaeWeights {
   int dim = 0;      // d, values of an activation
   int latents = 0;  // F
-  int k = 0;        // active latents per row, 1..F
-  CodeActivation activation = CodeActivation::kReluTopK;
+  int k = 0;        // active latents per row, 1..F: at most so many (SelectsTopK), or on average
+  Architecture architecture = Architecture::kTopK;
   float input_scale = 1.0f;         // > 0
   std::vector<float> encoder;       // [F, d]
   std::vector<float> encoder_bias;  // [F], or empty for none
   std::vector<float> decoder;       // [F, d]; row j is the direction of latent j
   std::vector<float> pre_bias;      // [d]
+  std::vector<float> threshold;     // [F], >= 0; empty unless HasThreshold(architecture)
 };
 
-// Sizes that fit each other, every value finite, scale above 0; else INVALID_ARGUMENT.
+// Sizes that fit each other, every value finite, scale above 0, thresholds not below 0; else
+// INVALID_ARGUMENT.
 absl::Status Validate(const SaeWeights& weights);
 
 // Encodes and decodes. All activations, reconstructions and directions are in the space of the
@@ -74,6 +94,10 @@ class SaeModel {
 
  private:
   explicit SaeModel(SaeWeights weights);
+  int MaxActive() const {
+    return SelectsTopK(weights_.architecture) ? weights_.k : weights_.latents;
+  }
+  int Select(const float* pre, LatentActivation* out) const;
 
   SaeWeights weights_;
   std::vector<float> encoder_columns_;  // [d, F]: input_scale · encoderᵀ

@@ -117,4 +117,15 @@ int SelectTopK(const float* values, int n, int k, bool positive_only, LatentActi
   return SelectByInsertion(values, n, positive_only, k, out);
 }
 
+int SelectAbove(const float* values, const float* threshold, int n, LatentActivation* out) {
+  int count = 0;
+  for (int i = 0; i < n; ++i) {
+    if (values[i] > (threshold == nullptr ? 0.0f : threshold[i])) out[count++] = {i, values[i]};
+  }
+  std::sort(out, out + count, [](const auto& a, const auto& b) {
+    return a.value > b.value || (a.value == b.value && a.latent < b.latent);
+  });
+  return count;
+}
+
 }  // namespace recsae::sae

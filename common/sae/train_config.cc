@@ -2,6 +2,7 @@
 #include "common/sae/train_config.h"
 
 #include <cmath>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 
@@ -9,8 +10,32 @@ namespace recsae::sae {
 namespace {
 
 constexpr int kLatentsPerDim = 16;  // s
+constexpr size_t kMaxPrefixes = 16;
 
 bool IsShare(double value) { return value >= 0.0 && value <= 1.0; }
+
+void FindPrefixViolations(const TrainConfig& config, std::vector<ConfigViolation>& violations) {
+  const std::vector<int>& prefixes = config.matryoshka_prefixes;
+  const auto add = [&](std::string description) {
+    violations.push_back({"matryoshka_prefixes", std::move(description)});
+  };
+  if (!prefixes.empty() && (config.architecture == Architecture::kJumpRelu ||
+                            config.architecture == Architecture::kRelu)) {
+    add("are for TopK and BatchTopK alone");
+  }
+  if (prefixes.size() > kMaxPrefixes) {
+    add(absl::StrCat("are ", prefixes.size(), "; expected at most ", kMaxPrefixes));
+  }
+  int last = 0;
+  for (int prefix : prefixes) {
+    if (prefix <= last || prefix > config.latents) {
+      add(absl::StrCat("hold ", prefix, " after ", last,
+                       "; expected rising numbers of at most latents, ", config.latents));
+      return;
+    }
+    last = prefix;
+  }
+}
 
 }  // namespace
 
@@ -22,7 +47,7 @@ TrainConfig DefaultConfig(int dim) {
 
 TrainConfig PaperConfig(int dim) {
   TrainConfig config = DefaultConfig(dim);
-  config.activation = CodeActivation::kTopK;
+  config.architecture = Architecture::kTopKSigned;
   config.encoder_bias = false;
   config.normalise_inputs = false;
   config.learning_rate = 1e-4;
@@ -46,9 +71,28 @@ std::vector<ConfigViolation> FindViolations(const TrainConfig& config) {
     violations.push_back(
         {"k", absl::StrCat("is ", config.k, "; expected at most latents, ", config.latents)});
   }
+  const auto architecture = static_cast<int>(config.architecture);
+  require(architecture >= static_cast<int>(Architecture::kTopK) &&
+              architecture <= static_cast<int>(Architecture::kRelu),
+          "architecture", architecture, "a known architecture");
+  FindPrefixViolations(config, violations);
+  require(config.sparsity_weight >= 0.0 && std::isfinite(config.sparsity_weight), "sparsity_weight",
+          config.sparsity_weight, "a finite number, at least 0");
+  if (config.architecture == Architecture::kJumpRelu) {
+    require(config.sparsity_weight > 0.0, "sparsity_weight", config.sparsity_weight, "above 0");
+    require(config.bandwidth > 0.0 && std::isfinite(config.bandwidth), "bandwidth",
+            config.bandwidth, "a finite number above 0");
+    require(config.initial_threshold > 0.0 && std::isfinite(config.initial_threshold),
+            "initial_threshold", config.initial_threshold, "a finite number above 0");
+  }
+  const auto revival = static_cast<int>(config.revival);
   require(
-      config.activation == CodeActivation::kReluTopK || config.activation == CodeActivation::kTopK,
-      "activation", static_cast<int>(config.activation), "a known activation");
+      revival >= static_cast<int>(Revival::kAuxLoss) && revival <= static_cast<int>(Revival::kNone),
+      "revival", revival, "a known way to revive latents");
+  require(config.resample_every_rows >= 1, "resample_every_rows", config.resample_every_rows,
+          "at least 1");
+  require(config.decay_shape == DecayShape::kLinear || config.decay_shape == DecayShape::kCosine,
+          "decay_shape", static_cast<int>(config.decay_shape), "a known shape");
   require(config.aux_weight >= 0.0 && std::isfinite(config.aux_weight), "aux_weight",
           config.aux_weight, "a finite number, at least 0");
   require(config.aux_k >= 0, "aux_k", config.aux_k, "at least 0");

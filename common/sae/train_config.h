@@ -10,10 +10,25 @@
 
 namespace recsae::sae {
 
+// What is done about latents that no longer fire.
+enum class Revival : int32_t {
+  // Auxiliary loss: dead latents learn to reconstruct what the others leave over (RecSAE, eq. 2).
+  kAuxLoss = 1,
+  // They start anew at rows that are reconstructed badly (Bricken et al. 2023).
+  kResample = 2,
+  kNone = 3,
+};
+
+enum class DecayShape : int32_t { kLinear = 1, kCosine = 2 };
+
 struct TrainConfig {
+  Architecture architecture = Architecture::kTopK;
   int latents = 1024;  // F >= 1
-  int k = 8;           // active latents per row, 1..F
-  CodeActivation activation = CodeActivation::kReluTopK;
+  int k = 8;           // active latents per row, 1..F; what the others than TopK aim at on average
+  // Matryoshka (Bussmann et al. 2025): each prefix of the latents reconstructs by itself, and the
+  // loss is the mean over the prefixes. Rising, 1..F; F itself always takes part. Empty = only F.
+  // Not for kJumpRelu and kRelu.
+  std::vector<int> matryoshka_prefixes;
   bool encoder_bias = true;
   // Scales the inputs so that their mean squared norm is d.
   bool normalise_inputs = true;
@@ -21,26 +36,38 @@ struct TrainConfig {
   // first.
   bool unit_norm_decoder = true;
 
-  // Auxiliary loss: weight α >= 0 (0 = off), k_aux >= 0 (0 = d/2), and the number of rows > 0 after
-  // which a latent that none of them fired counts as dead.
+  // kRelu: weight of the L1 norm of the code in the loss; 0 = adapted so that L0 settles at k.
+  // kJumpRelu: weight of (L0 / k − 1)²; > 0 there.
+  double sparsity_weight = 0.0;
+  // kJumpRelu: width ε > 0 of the kernel through which rows near the threshold move it, and the
+  // threshold at the start, > 0.
+  double bandwidth = 0.1;
+  double initial_threshold = 0.1;
+
+  // A latent that so many rows > 0 in a row did not fire counts as dead.
+  int64_t dead_after_rows = 300'000;
+  Revival revival = Revival::kAuxLoss;
+  // Auxiliary loss: weight α >= 0 (0 = off), k_aux >= 0 (0 = d/2).
   double aux_weight = 1.0 / 32.0;
   int aux_k = 0;
-  int64_t dead_after_rows = 300'000;
+  // Resampling: rows >= 1 from one to the next.
+  int64_t resample_every_rows = 1'000'000;
 
   // Adam; learning rate > 0, betas in [0, 1), epsilon > 0.
   double learning_rate = 1e-3;
   double beta1 = 0.9;
   double beta2 = 0.999;
   double epsilon = 6.25e-10;
-  // Shares of all steps, each in [0, 1], sum at most 1: linear rise from 0 at the start, linear
-  // fall to 0 at the end.
+  // Shares of all steps, each in [0, 1], sum at most 1: linear rise from 0 at the start, fall to 0
+  // at the end.
   double warmup_fraction = 0.05;
   double decay_fraction = 0.2;
+  DecayShape decay_shape = DecayShape::kLinear;
   // Gradients are scaled down to this norm over all parameters; 0 = never.
   double clip_norm = 1.0;
 
   int batch_rows = 1024;  // rows per step, >= 1
-  uint64_t seed = 1;      // of the initial weights
+  uint64_t seed = 1;      // of the initial weights and of resampling
 
   friend bool operator==(const TrainConfig&, const TrainConfig&) = default;
 };

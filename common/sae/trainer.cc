@@ -48,7 +48,7 @@ Trainer::Trainer(const TrainConfig& config, int dim, int threads)
   weights_.dim = dim;
   weights_.latents = config.latents;
   weights_.k = config.k;
-  weights_.activation = config.activation;
+  weights_.architecture = config.architecture;
   weights_.encoder.resize(latents * d);
   weights_.encoder_bias.resize(config.encoder_bias ? latents : 0);
   weights_.decoder.resize(latents * d);

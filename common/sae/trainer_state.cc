@@ -13,7 +13,7 @@ namespace recsae::sae {
 namespace {
 
 // "RSAE" and the version of the layout.
-constexpr uint64_t kHeader = 0x0000'0001'4541'5352;
+constexpr uint64_t kHeader = 0x0000'0002'4541'5352;
 
 class Writer {
  public:
@@ -26,6 +26,12 @@ class Writer {
   template <typename T>
   void Array(const std::vector<T>& values) {
     out_.append(reinterpret_cast<const char*>(values.data()), values.size() * sizeof(T));
+  }
+  // An array with its size before it.
+  template <typename T>
+  void List(const std::vector<T>& values) {
+    Value(static_cast<uint64_t>(values.size()));
+    Array(values);
   }
   std::string Take() { return std::move(out_); }
 
@@ -43,6 +49,14 @@ class Reader {
   template <typename T>
   void Array(std::vector<T>& values) {
     Bytes(values.data(), values.size() * sizeof(T));
+  }
+  template <typename T>
+  void List(std::vector<T>& values) {
+    uint64_t size = 0;
+    Value(size);
+    good_ = good_ && size <= in_.size() / sizeof(T);
+    values.resize(good_ ? size : 0);
+    Array(values);
   }
   // Every byte was there and none is left.
   bool Complete() const { return good_ && in_.empty(); }
@@ -64,10 +78,17 @@ template <typename Archive, typename Config>
 void VisitConfig(Archive& archive, Config& config) {
   archive.Value(config.latents);
   archive.Value(config.k);
-  archive.Value(config.activation);
+  archive.Value(config.architecture);
   archive.Value(config.encoder_bias);
   archive.Value(config.normalise_inputs);
   archive.Value(config.unit_norm_decoder);
+  archive.List(config.matryoshka_prefixes);
+  archive.Value(config.sparsity_weight);
+  archive.Value(config.bandwidth);
+  archive.Value(config.initial_threshold);
+  archive.Value(config.revival);
+  archive.Value(config.resample_every_rows);
+  archive.Value(config.decay_shape);
   archive.Value(config.aux_weight);
   archive.Value(config.aux_k);
   archive.Value(config.dead_after_rows);

@@ -265,8 +265,7 @@ Sae TrainRun::Describe(const sae::ReconstructionMetrics& metrics) const {
   sae.set_activation_dim(weights.dim);
   sae.set_latents(weights.latents);
   sae.set_k(weights.k);
-  sae.set_architecture(weights.activation == sae::CodeActivation::kReluTopK ? Sae::TOPK
-                                                                            : Sae::TOPK_SIGNED);
+  sae.set_architecture(static_cast<Sae::Architecture>(weights.architecture));
   sae.set_scale(weights.input_scale);
   sae.set_capture(request_.capture());
   auto& report = *sae.mutable_report();

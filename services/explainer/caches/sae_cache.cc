@@ -32,8 +32,7 @@ sae::SaeWeights EmptyWeights(const Sae& sae) {
   weights.dim = sae.activation_dim();
   weights.latents = sae.latents();
   weights.k = sae.k();
-  weights.activation = sae.architecture() == Sae::TOPK_SIGNED ? sae::CodeActivation::kTopK
-                                                              : sae::CodeActivation::kReluTopK;
+  weights.architecture = static_cast<sae::Architecture>(sae.architecture());
   weights.input_scale = sae.scale();
   const size_t matrix = static_cast<size_t>(weights.latents) * weights.dim;
   weights.encoder.resize(matrix);

@@ -218,7 +218,7 @@ concept_store::v1::Sae Described(const sae::SaeWeights& weights) {
 TEST(StorePublisherTest, SendsEveryWeightInMessagesOfModestSize) {
   ScriptedStore store;
   const PeerServer server("concept-store", store);
-  sae::SaeWeights weights = sae::RandomWeights(100, 7000, 8, sae::CodeActivation::kReluTopK, 1);
+  sae::SaeWeights weights = sae::RandomWeights(100, 7000, 8, sae::Architecture::kTopK, 1);
   InJob([&](JobContext& job) {
     const absl::StatusOr<concept_store::v1::Sae> published =
         MakeStorePublisher(server.peer())->Publish(Described(weights), weights, "id-1", job);
@@ -239,7 +239,7 @@ TEST(StorePublisherTest, StartsAgainAfterABreakAndSendsZerosForNoBias) {
   ScriptedStore store;
   const PeerServer server("concept-store", store);
   store.failures_left = 2;
-  sae::SaeWeights weights = sae::RandomWeights(4, 30, 3, sae::CodeActivation::kTopK, 2);
+  sae::SaeWeights weights = sae::RandomWeights(4, 30, 3, sae::Architecture::kTopKSigned, 2);
   weights.encoder_bias.clear();
   InJob([&](JobContext& job) {
     const absl::Status status = MakeStorePublisher(server.peer())

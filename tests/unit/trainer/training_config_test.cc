@@ -57,7 +57,7 @@ TEST(TrainingConfigTest, PaperPresetAsDocumented) {
   EXPECT_EQ(filled.epochs(), 50);
   EXPECT_EQ(filled.gradient_clip(), 0.0);
   const sae::TrainConfig engine = ToEngine(filled);
-  EXPECT_EQ(engine.activation, sae::CodeActivation::kTopK);
+  EXPECT_EQ(engine.architecture, sae::Architecture::kTopKSigned);
   EXPECT_FALSE(engine.normalise_inputs);
 }
 

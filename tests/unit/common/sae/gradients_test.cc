@@ -52,7 +52,7 @@ reference::Problem<T> ProblemOf(const Case& c) {
 
 SaeWeights WeightsOf(const Case& c) {
   return RandomWeights(c.dim, c.latents, c.k,
-                       c.relu ? CodeActivation::kReluTopK : CodeActivation::kTopK, 100);
+                       c.relu ? Architecture::kTopK : Architecture::kTopKSigned, 100);
 }
 
 class ReferenceTest : public ::testing::TestWithParam<Case> {};
@@ -152,7 +152,7 @@ INSTANTIATE_TEST_SUITE_P(Large, EngineTest,
 
 // Where no pre-activation is positive there is nothing to learn but pre_bias.
 TEST(GradientsEdgeTest, AllNegativeRowsTrainOnlyThePreBias) {
-  SaeWeights weights = RandomWeights(4, 8, 3, CodeActivation::kReluTopK, 31);
+  SaeWeights weights = RandomWeights(4, 8, 3, Architecture::kTopK, 31);
   std::fill(weights.encoder.begin(), weights.encoder.end(), 0.0f);
   std::fill(weights.encoder_bias.begin(), weights.encoder_bias.end(), -1.0f);
   const std::vector<float> x = RandomValues(3 * 4, 32);
@@ -172,7 +172,7 @@ TEST(GradientsEdgeTest, AllNegativeRowsTrainOnlyThePreBias) {
 }
 
 TEST(GradientsEdgeTest, TiesTrainTheLowerLatents) {
-  SaeWeights weights = RandomWeights(4, 8, 2, CodeActivation::kReluTopK, 41);
+  SaeWeights weights = RandomWeights(4, 8, 2, Architecture::kTopK, 41);
   std::fill(weights.encoder.begin(), weights.encoder.end(), 0.0f);
   std::fill(weights.encoder_bias.begin(), weights.encoder_bias.end(), 1.0f);
   const std::vector<float> x = RandomValues(4, 42);

@@ -76,7 +76,7 @@ TEST(MetricsTest, NothingAdded) {
 }
 
 TEST(MetricsTest, ModelRowsMatchRowByRow) {
-  SaeWeights weights = RandomWeights(5, 30, 3, CodeActivation::kReluTopK, 1);
+  SaeWeights weights = RandomWeights(5, 30, 3, Architecture::kTopK, 1);
   weights.input_scale = 1.7f;
   const absl::StatusOr<SaeModel> model = SaeModel::Create(weights);
   ASSERT_TRUE(model.ok());

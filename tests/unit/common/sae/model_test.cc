@@ -24,7 +24,7 @@ struct PlainSae {
     problem.dim = weights.dim;
     problem.latents = weights.latents;
     problem.k = weights.k;
-    problem.relu = weights.activation == CodeActivation::kReluTopK;
+    problem.relu = weights.architecture == Architecture::kTopK;
     const auto widen = [](const std::vector<float>& v) {
       return std::vector<double>(v.begin(), v.end());
     };
@@ -55,8 +55,8 @@ class ModelSizesTest : public ::testing::TestWithParam<std::tuple<int, int, int>
 
 TEST_P(ModelSizesTest, EncodesAndDecodesAsDefined) {
   const auto [dim, latents, k] = GetParam();
-  for (CodeActivation activation : {CodeActivation::kReluTopK, CodeActivation::kTopK}) {
-    SaeWeights weights = RandomWeights(dim, latents, k, activation, 11);
+  for (Architecture architecture : {Architecture::kTopK, Architecture::kTopKSigned}) {
+    SaeWeights weights = RandomWeights(dim, latents, k, architecture, 11);
     weights.input_scale = 2.5f;
     const PlainSae plain(weights);
     const SaeModel model = Create(weights);
@@ -93,7 +93,7 @@ INSTANTIATE_TEST_SUITE_P(Sizes, ModelSizesTest,
 
 // The parts that explanations are made of add up to the reconstruction.
 TEST(ModelTest, DirectionsAndBiasAddUpToTheReconstruction) {
-  SaeWeights weights = RandomWeights(6, 20, 4, CodeActivation::kReluTopK, 21);
+  SaeWeights weights = RandomWeights(6, 20, 4, Architecture::kTopK, 21);
   weights.input_scale = 0.4f;
   const SaeModel model = Create(weights);
   const std::vector<float> x = RandomValues(6, 22);
@@ -112,7 +112,7 @@ TEST(ModelTest, DirectionsAndBiasAddUpToTheReconstruction) {
 }
 
 TEST(ModelTest, AllNegativePreActivationsGiveAnEmptyCodeAndTheBias) {
-  SaeWeights weights = RandomWeights(4, 8, 3, CodeActivation::kReluTopK, 31);
+  SaeWeights weights = RandomWeights(4, 8, 3, Architecture::kTopK, 31);
   std::fill(weights.encoder.begin(), weights.encoder.end(), 0.0f);
   std::fill(weights.encoder_bias.begin(), weights.encoder_bias.end(), -1.0f);
   const SaeModel model = Create(weights);
@@ -125,7 +125,7 @@ TEST(ModelTest, AllNegativePreActivationsGiveAnEmptyCodeAndTheBias) {
 }
 
 TEST(ModelTest, EqualPreActivationsGoToTheLowerLatents) {
-  SaeWeights weights = RandomWeights(4, 8, 3, CodeActivation::kReluTopK, 41);
+  SaeWeights weights = RandomWeights(4, 8, 3, Architecture::kTopK, 41);
   std::fill(weights.encoder.begin(), weights.encoder.end(), 0.0f);
   std::fill(weights.encoder_bias.begin(), weights.encoder_bias.end(), 1.0f);
   const SaeModel model = Create(weights);
@@ -135,12 +135,12 @@ TEST(ModelTest, EqualPreActivationsGoToTheLowerLatents) {
 }
 
 TEST(ModelTest, EmptyBatch) {
-  const SaeModel model = Create(RandomWeights(4, 8, 3, CodeActivation::kReluTopK, 51));
+  const SaeModel model = Create(RandomWeights(4, 8, 3, Architecture::kTopK, 51));
   EXPECT_EQ(model.EncodeBatch(nullptr, 0).rows(), 0);
 }
 
 TEST(ModelTest, ThreadsShareOneModel) {
-  const SaeModel model = Create(RandomWeights(16, 128, 8, CodeActivation::kReluTopK, 61));
+  const SaeModel model = Create(RandomWeights(16, 128, 8, Architecture::kTopK, 61));
   const std::vector<float> rows = RandomValues(200 * 16, 62);
   const SparseCodes expected = model.EncodeBatch(rows.data(), 200);
   std::vector<int> differences(4);
@@ -160,7 +160,7 @@ TEST(ModelTest, ThreadsShareOneModel) {
 }
 
 TEST(ModelTest, RefusesWeightsThatDoNotFit) {
-  const SaeWeights good = RandomWeights(4, 8, 3, CodeActivation::kReluTopK, 71);
+  const SaeWeights good = RandomWeights(4, 8, 3, Architecture::kTopK, 71);
   const auto refused = [&](auto change) {
     SaeWeights bad = good;
     change(bad);

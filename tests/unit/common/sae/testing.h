@@ -19,13 +19,13 @@ inline std::vector<float> RandomValues(int64_t n, uint64_t seed, float scale = 1
   return values;
 }
 
-inline SaeWeights RandomWeights(int dim, int latents, int k, CodeActivation activation,
+inline SaeWeights RandomWeights(int dim, int latents, int k, Architecture architecture,
                                 uint64_t seed) {
   SaeWeights weights;
   weights.dim = dim;
   weights.latents = latents;
   weights.k = k;
-  weights.activation = activation;
+  weights.architecture = architecture;
   weights.encoder = RandomValues(int64_t{latents} * dim, seed + 1, 0.5f);
   weights.encoder_bias = RandomValues(latents, seed + 2, 0.3f);
   weights.decoder = RandomValues(int64_t{latents} * dim, seed + 3, 0.5f);
