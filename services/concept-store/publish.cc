@@ -1,8 +1,10 @@
 #include "services/concept-store/publish.h"
 
+#include <algorithm>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "common/status/status.h"
 #include "common/tensor/tensor.h"
 #include "recsae/concept_store/v1/concept_store.pb.h"
@@ -21,8 +23,27 @@ absl::Status WeightsError(absl::string_view reason, absl::string_view message) {
   return Error(absl::StatusCode::kInvalidArgument, reason, message);
 }
 
+absl::Status UnknownArray(const v1::Sae& sae, const v1::SaeWeights& chunk) {
+  const std::string known = absl::StrJoin(
+      WeightArraysOf(sae), ", ",
+      [](std::string* out, WeightArray array) { absl::StrAppend(out, WeightArrayName(array)); });
+  return WeightsError(
+      "WEIGHTS_ARRAY_UNKNOWN",
+      absl::StrCat("weights.array is ", static_cast<int>(chunk.array()), "; the arrays of a ",
+                   v1::Sae::Architecture_Name(sae.architecture()), " SAE are ", known));
+}
+
+absl::Status CheckNotNegative(absl::Span<const float> values) {
+  const auto negative = std::find_if(values.begin(), values.end(), [](float v) { return v < 0; });
+  if (negative == values.end()) return absl::OkStatus();
+  return WeightsError("TENSOR_NEGATIVE",
+                      absl::StrCat(kField, "[", negative - values.begin(), "] is ", *negative,
+                                   "; a threshold must not be below 0"));
+}
+
 // Rows of a chunk, once type, sizes and values are known to be good.
-absl::StatusOr<int64_t> CountRows(const v1::SaeWeights& chunk, const WeightShape& shape) {
+absl::StatusOr<int64_t> CountRows(WeightArray array, const WeightShape& shape,
+                                  const v1::SaeWeights& chunk) {
   if (shape.is_matrix) {
     RECSAE_ASSIGN_OR_RETURN(const MatrixView view,
                             ReadMatrix(chunk.values(), kField, kAnySize, shape.cols));
@@ -30,6 +51,7 @@ absl::StatusOr<int64_t> CountRows(const v1::SaeWeights& chunk, const WeightShape
   }
   RECSAE_ASSIGN_OR_RETURN(const absl::Span<const float> view,
                           ReadVector(chunk.values(), kField, kAnySize));
+  if (array == WeightArray::kThreshold) RECSAE_RETURN_IF_ERROR(CheckNotNegative(view));
   return static_cast<int64_t>(view.size());
 }
 
@@ -46,14 +68,11 @@ SaeUpload::~SaeUpload() {
 }
 
 absl::Status SaeUpload::Add(const v1::SaeWeights& chunk) {
-  const std::optional<WeightArray> array = ToWeightArray(chunk.array());
-  if (!array.has_value()) {
-    return WeightsError("WEIGHTS_ARRAY_UNKNOWN",
-                        "weights.array must be W_ENC, B_ENC, W_DEC or B_PRE");
-  }
-  const WeightShape shape =
-      ShapeOf(*array, header_->sae().activation_dim(), header_->sae().latents());
-  RECSAE_ASSIGN_OR_RETURN(const int64_t rows, CountRows(chunk, shape));
+  const v1::Sae& sae = header_->sae();
+  const std::optional<WeightArray> array = ToWeightArray(sae, chunk.array());
+  if (!array.has_value()) return UnknownArray(sae, chunk);
+  const WeightShape shape = ShapeOf(*array, sae);
+  RECSAE_ASSIGN_OR_RETURN(const int64_t rows, CountRows(*array, shape, chunk));
   const int64_t start = chunk.start_row();
   if (rows < 1 || start < 0 || start > shape.rows - rows) {
     return WeightsError(
@@ -71,9 +90,8 @@ absl::Status SaeUpload::Add(const v1::SaeWeights& chunk) {
 }
 
 absl::Status SaeUpload::CheckComplete() const {
-  for (const WeightArray array : kWeightArrays) {
-    const WeightShape shape =
-        ShapeOf(array, header_->sae().activation_dim(), header_->sae().latents());
+  for (const WeightArray array : WeightArraysOf(header_->sae())) {
+    const WeightShape shape = ShapeOf(array, header_->sae());
     const auto found = coverage_.find(array);
     if (found != coverage_.end() && found->second.IsComplete(shape.rows)) continue;
     const int64_t missing = found == coverage_.end() ? 0 : found->second.FirstMissing();

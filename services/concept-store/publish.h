@@ -31,7 +31,8 @@ class SaeUpload {
   SaeUpload(const SaeUpload&) = delete;
   SaeUpload& operator=(const SaeUpload&) = delete;
 
-  // Stages some rows. INVALID_ARGUMENT: TENSOR_* (as ReadMatrix), WEIGHTS_ARRAY_UNKNOWN,
+  // Stages some rows. INVALID_ARGUMENT: TENSOR_* (as ReadMatrix; TENSOR_NEGATIVE for a
+  // threshold below 0), WEIGHTS_ARRAY_UNKNOWN (also for one that the architecture does not have),
   // WEIGHTS_OUT_OF_RANGE (rows beyond the array), WEIGHTS_OVERLAP (a row came twice).
   absl::Status Add(const v1::SaeWeights& chunk);
 

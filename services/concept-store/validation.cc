@@ -241,8 +241,10 @@ void CheckSae(const v1::Sae& sae, const std::string& field, BadRequest* bad) {
   check.InRange("activation_dim", sae.activation_dim(), 1, kMaxActivationDim);
   check.InRange("latents", sae.latents(), 1, kMaxLatents);
   check.InRange("k", sae.k(), 1, std::max(1, sae.latents()));
-  if (sae.architecture() != v1::Sae::TOPK && sae.architecture() != v1::Sae::TOPK_SIGNED) {
-    check.Add("architecture", "must be TOPK or TOPK_SIGNED");
+  if (!v1::Sae::Architecture_IsValid(sae.architecture()) ||
+      sae.architecture() == v1::Sae::ARCHITECTURE_UNSPECIFIED) {
+    check.Add("architecture", absl::StrCat("must be a known architecture, is ",
+                                           static_cast<int>(sae.architecture())));
   }
   if (!(sae.scale() > 0) || !std::isfinite(sae.scale())) {
     check.Add("scale", absl::StrCat("must be above 0 and finite, is ", sae.scale()));

@@ -18,9 +18,10 @@ WeightReader::WeightReader(const Store& store, const v1::Sae& sae, uint64_t uplo
 WeightReader::~WeightReader() = default;
 
 absl::StatusOr<bool> WeightReader::Next(v1::SaeWeights* piece) {
-  if (array_ == kWeightArrays.size()) return false;
-  const WeightArray array = kWeightArrays[array_];
-  const WeightShape shape = ShapeOf(array, sae_->activation_dim(), sae_->latents());
+  const absl::Span<const WeightArray> arrays = WeightArraysOf(*sae_);
+  if (array_ == arrays.size()) return false;
+  const WeightArray array = arrays[array_];
+  const WeightShape shape = ShapeOf(array, *sae_);
   const size_t row_bytes = static_cast<size_t>(shape.cols) * sizeof(float);
   const int64_t rows = std::min(
       shape.rows - row_, static_cast<int64_t>(std::max(size_t{1}, kWeightPieceBytes / row_bytes)));
@@ -47,8 +48,8 @@ absl::StatusOr<bool> WeightReader::Next(v1::SaeWeights* piece) {
 
 absl::Status WeightReader::Fill(size_t bytes) {
   if (buffer_.size() >= bytes) return absl::OkStatus();
-  const WeightArray array = kWeightArrays[array_];
-  const WeightShape shape = ShapeOf(array, sae_->activation_dim(), sae_->latents());
+  const WeightArray array = WeightArraysOf(*sae_)[array_];
+  const WeightShape shape = ShapeOf(array, *sae_);
   const size_t row_bytes = static_cast<size_t>(shape.cols) * sizeof(float);
   auto scan =
       store_.ScanWeights(WeightPrefix(upload_, array), WeightKey(upload_, array, read_row_));

@@ -30,8 +30,8 @@ class WeightReader {
   WeightReader(const WeightReader&) = delete;
   WeightReader& operator=(const WeightReader&) = delete;
 
-  // The next rows: W_ENC, B_ENC, W_DEC, B_PRE, each from its first row to its last. False at the
-  // end. NOT_FOUND (SAE_NOT_FOUND) if the SAE is deleted meanwhile.
+  // The next rows: W_ENC, B_ENC, W_DEC, B_PRE, THRESHOLD if the SAE has it; each from its first row
+  // to its last. False at the end. NOT_FOUND (SAE_NOT_FOUND) if the SAE is deleted meanwhile.
   absl::StatusOr<bool> Next(v1::SaeWeights* piece);
 
  private:
@@ -44,7 +44,7 @@ class WeightReader {
   const Store& store_;
   const std::unique_ptr<v1::Sae> sae_;
   const uint64_t upload_;
-  size_t array_ = 0;      // index in kWeightArrays
+  size_t array_ = 0;      // index in WeightArraysOf(*sae_)
   int64_t row_ = 0;       // first row that was not handed out
   int64_t read_row_ = 0;  // first row that is not in buffer_
   std::string buffer_;

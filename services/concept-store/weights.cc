@@ -1,8 +1,24 @@
 #include "services/concept-store/weights.h"
 
+#include <array>
 #include <iterator>
 
+#include "recsae/concept_store/v1/concept_store.pb.h"
+
 namespace recsae::concept_store {
+namespace {
+
+constexpr std::array<WeightArray, 5> kWeightArrays = {
+    WeightArray::kEncoder, WeightArray::kEncoderBias, WeightArray::kDecoder, WeightArray::kPreBias,
+    WeightArray::kThreshold};
+
+}  // namespace
+
+absl::Span<const WeightArray> WeightArraysOf(const v1::Sae& sae) {
+  const bool has_threshold =
+      sae.architecture() == v1::Sae::BATCH_TOPK || sae.architecture() == v1::Sae::JUMP_RELU;
+  return absl::MakeSpan(kWeightArrays).first(kWeightArrays.size() - (has_threshold ? 0 : 1));
+}
 
 absl::string_view WeightArrayName(WeightArray array) {
   switch (array) {
@@ -14,26 +30,29 @@ absl::string_view WeightArrayName(WeightArray array) {
       return "W_DEC";
     case WeightArray::kPreBias:
       return "B_PRE";
+    case WeightArray::kThreshold:
+      return "THRESHOLD";
   }
   return "";
 }
 
-std::optional<WeightArray> ToWeightArray(int number) {
-  for (const WeightArray array : kWeightArrays) {
+std::optional<WeightArray> ToWeightArray(const v1::Sae& sae, int number) {
+  for (const WeightArray array : WeightArraysOf(sae)) {
     if (static_cast<int>(array) == number) return array;
   }
   return std::nullopt;
 }
 
-WeightShape ShapeOf(WeightArray array, int64_t activation_dim, int64_t latents) {
+WeightShape ShapeOf(WeightArray array, const v1::Sae& sae) {
   switch (array) {
     case WeightArray::kEncoder:
     case WeightArray::kDecoder:
-      return {latents, activation_dim, true};
+      return {sae.latents(), sae.activation_dim(), true};
     case WeightArray::kEncoderBias:
-      return {latents, 1, false};
+    case WeightArray::kThreshold:
+      return {sae.latents(), 1, false};
     case WeightArray::kPreBias:
-      return {activation_dim, 1, false};
+      return {sae.activation_dim(), 1, false};
   }
   return {};
 }

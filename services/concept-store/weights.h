@@ -2,26 +2,36 @@
 #ifndef RECSAE_SERVICES_CONCEPT_STORE_WEIGHTS_H_
 #define RECSAE_SERVICES_CONCEPT_STORE_WEIGHTS_H_
 
-#include <array>
 #include <cstdint>
 #include <map>
 #include <optional>
 
 #include "absl/strings/string_view.h"
+#include "absl/types/span.h"
+
+namespace recsae::concept_store::v1 {
+class Sae;
+}  // namespace recsae::concept_store::v1
 
 namespace recsae::concept_store {
 
 // Numbered as recsae.concept_store.v1.SaeWeights.Array, in the order in which they are hashed.
-enum class WeightArray : uint8_t { kEncoder = 1, kEncoderBias = 2, kDecoder = 3, kPreBias = 4 };
+enum class WeightArray : uint8_t {
+  kEncoder = 1,
+  kEncoderBias = 2,
+  kDecoder = 3,
+  kPreBias = 4,
+  kThreshold = 5,
+};
 
-inline constexpr std::array<WeightArray, 4> kWeightArrays = {
-    WeightArray::kEncoder, WeightArray::kEncoderBias, WeightArray::kDecoder, WeightArray::kPreBias};
+// The arrays that an SAE has by its architecture, in that order.
+absl::Span<const WeightArray> WeightArraysOf(const v1::Sae& sae);
 
 // "W_ENC", as in the contract.
 absl::string_view WeightArrayName(WeightArray array);
 
-// Nothing for a number that names no array.
-std::optional<WeightArray> ToWeightArray(int number);
+// Nothing for a number that names no array of the SAE.
+std::optional<WeightArray> ToWeightArray(const v1::Sae& sae, int number);
 
 struct WeightShape {
   int64_t rows = 0;
@@ -30,8 +40,7 @@ struct WeightShape {
   bool is_matrix = false;
 };
 
-// d = activation_dim, F = latents.
-WeightShape ShapeOf(WeightArray array, int64_t activation_dim, int64_t latents);
+WeightShape ShapeOf(WeightArray array, const v1::Sae& sae);
 
 // Which of the rows [0, n) are there; each may be added once.
 class RowCoverage {

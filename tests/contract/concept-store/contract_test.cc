@@ -211,6 +211,55 @@ TEST_P(ConceptStoreContract, PublishedSaeComesBackWhole) {
   EXPECT_TRUE(status.ok()) << status;
 }
 
+TEST_P(ConceptStoreContract, AThresholdIsKeptWhereTheArchitectureHasOne) {
+  for (const auto architecture : {v1::Sae::BATCH_TOPK, v1::Sae::JUMP_RELU, v1::Sae::RELU}) {
+    const std::string id = absl::StrCat("a", static_cast<int>(architecture));
+    v1::PublishSaeRequest::Header header = SampleHeader(id);
+    header.mutable_sae()->set_architecture(architecture);
+    const std::vector<v1::SaeWeights> weights = SampleWeights(header.sae(), 5);
+    EXPECT_EQ(weights.back().array(),
+              architecture == v1::Sae::RELU ? v1::SaeWeights::B_PRE : v1::SaeWeights::THRESHOLD);
+    const auto sae = Publish(Next(), header, weights);
+    ASSERT_TRUE(sae.ok()) << sae.status();
+    EXPECT_EQ(sae->architecture(), architecture);
+    Sha256 hash;
+    hash.Update(HashedBytes(header.sae()));
+    EXPECT_EQ(sae->weights_sha256(), hash.Hex());
+    int pieces = 0;
+    absl::Status status;
+    EXPECT_EQ(ReadAllWeights(Next(), sae->name(), &pieces, &status), HashedBytes(header.sae()));
+    EXPECT_TRUE(status.ok()) << status;
+  }
+}
+
+TEST_P(ConceptStoreContract, AThresholdIsRefusedWhereItMustNotBe) {
+  v1::PublishSaeRequest::Header header = SampleHeader("a");
+  header.mutable_sae()->set_architecture(v1::Sae::JUMP_RELU);
+  const std::vector<v1::SaeWeights> good = SampleWeights(header.sae(), 16);
+
+  const absl::Status unknown = Publish(Next(), SampleHeader("a"), good).status();
+  ExpectError(unknown, StatusCode::kInvalidArgument, "WEIGHTS_ARRAY_UNKNOWN");
+  EXPECT_THAT(std::string(unknown.message()),
+              HasSubstr("is 5; the arrays of a TOPK SAE are W_ENC"));
+  const std::vector<v1::SaeWeights> none(good.begin(), good.end() - 1);
+  const absl::Status incomplete = Publish(Next(), header, none).status();
+  ExpectError(incomplete, StatusCode::kInvalidArgument, "WEIGHTS_INCOMPLETE");
+  EXPECT_THAT(std::string(incomplete.message()), HasSubstr("THRESHOLD"));
+
+  std::vector<v1::SaeWeights> bad = good;
+  const auto publish_with = [&](float value) {
+    bad.back().mutable_values()->mutable_data()->replace(12, 4,
+                                                         reinterpret_cast<const char*>(&value), 4);
+    return Publish(Next(), header, bad).status();
+  };
+  const absl::Status negative = publish_with(-0.5F);
+  ExpectError(negative, StatusCode::kInvalidArgument, "TENSOR_NEGATIVE");
+  EXPECT_THAT(std::string(negative.message()), HasSubstr("[3] is -0.5"));
+  ExpectError(publish_with(std::numeric_limits<float>::infinity()), StatusCode::kInvalidArgument,
+              "TENSOR_NOT_FINITE");
+  EXPECT_TRUE(publish_with(0.0F).ok());
+}
+
 TEST_P(ConceptStoreContract, LargeWeightsComeInPiecesBelowTheMessageLimit) {
   v1::PublishSaeRequest::Header header = SampleHeader("large");
   header.mutable_sae()->set_activation_dim(300);

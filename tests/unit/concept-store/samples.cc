@@ -48,8 +48,8 @@ v1::PublishSaeRequest::Header SampleHeader(absl::string_view sae_id) {
 
 std::vector<v1::SaeWeights> SampleWeights(const v1::Sae& sae, int64_t rows_each, float seed) {
   std::vector<v1::SaeWeights> chunks;
-  for (const WeightArray array : kWeightArrays) {
-    const WeightShape shape = ShapeOf(array, sae.activation_dim(), sae.latents());
+  for (const WeightArray array : WeightArraysOf(sae)) {
+    const WeightShape shape = ShapeOf(array, sae);
     for (int64_t row = 0; row < shape.rows; row += rows_each) {
       const int64_t rows = std::min(rows_each, shape.rows - row);
       const std::vector<float> values = Values(array, shape, row, rows, seed);
@@ -68,8 +68,8 @@ std::vector<v1::SaeWeights> SampleWeights(const v1::Sae& sae, int64_t rows_each,
 
 std::string HashedBytes(const v1::Sae& sae, float seed) {
   std::string bytes;
-  for (const WeightArray array : kWeightArrays) {
-    const WeightShape shape = ShapeOf(array, sae.activation_dim(), sae.latents());
+  for (const WeightArray array : WeightArraysOf(sae)) {
+    const WeightShape shape = ShapeOf(array, sae);
     const std::vector<float> values = Values(array, shape, 0, shape.rows, seed);
     absl::StrAppend(&bytes, FloatsAsBytes(values));
   }

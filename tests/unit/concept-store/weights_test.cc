@@ -7,21 +7,43 @@
 #include <vector>
 
 #include "services/concept-store/sha256.h"
+#include "tests/unit/concept-store/samples.h"
 
 namespace recsae::concept_store {
 namespace {
 
+v1::Sae Sae(v1::Sae::Architecture architecture) {
+  v1::Sae sae = SampleSae();
+  sae.set_architecture(architecture);
+  return sae;
+}
+
 TEST(WeightShape, FollowsTheContract) {
-  EXPECT_EQ(ShapeOf(WeightArray::kEncoder, 4, 16).rows, 16);
-  EXPECT_EQ(ShapeOf(WeightArray::kEncoder, 4, 16).cols, 4);
-  EXPECT_EQ(ShapeOf(WeightArray::kDecoder, 4, 16).rows, 16);
-  EXPECT_TRUE(ShapeOf(WeightArray::kDecoder, 4, 16).is_matrix);
-  EXPECT_EQ(ShapeOf(WeightArray::kEncoderBias, 4, 16).rows, 16);
-  EXPECT_FALSE(ShapeOf(WeightArray::kEncoderBias, 4, 16).is_matrix);
-  EXPECT_EQ(ShapeOf(WeightArray::kPreBias, 4, 16).rows, 4);
-  EXPECT_EQ(ToWeightArray(0), std::nullopt);
-  EXPECT_EQ(ToWeightArray(5), std::nullopt);
-  EXPECT_EQ(ToWeightArray(3), WeightArray::kDecoder);
+  const v1::Sae sae = Sae(v1::Sae::JUMP_RELU);
+  EXPECT_EQ(ShapeOf(WeightArray::kEncoder, sae).rows, 16);
+  EXPECT_EQ(ShapeOf(WeightArray::kEncoder, sae).cols, 4);
+  EXPECT_EQ(ShapeOf(WeightArray::kDecoder, sae).rows, 16);
+  EXPECT_TRUE(ShapeOf(WeightArray::kDecoder, sae).is_matrix);
+  EXPECT_EQ(ShapeOf(WeightArray::kEncoderBias, sae).rows, 16);
+  EXPECT_FALSE(ShapeOf(WeightArray::kEncoderBias, sae).is_matrix);
+  EXPECT_EQ(ShapeOf(WeightArray::kPreBias, sae).rows, 4);
+  EXPECT_EQ(ShapeOf(WeightArray::kThreshold, sae).rows, 16);
+  EXPECT_FALSE(ShapeOf(WeightArray::kThreshold, sae).is_matrix);
+}
+
+TEST(WeightArrays, FollowFromTheArchitecture) {
+  const v1::Sae topk = Sae(v1::Sae::TOPK);
+  EXPECT_EQ(ToWeightArray(topk, 0), std::nullopt);
+  EXPECT_EQ(ToWeightArray(topk, 3), WeightArray::kDecoder);
+  for (const auto none : {v1::Sae::TOPK, v1::Sae::TOPK_SIGNED, v1::Sae::RELU}) {
+    EXPECT_EQ(WeightArraysOf(Sae(none)).size(), 4);
+    EXPECT_EQ(ToWeightArray(Sae(none), 5), std::nullopt);
+  }
+  for (const auto one : {v1::Sae::BATCH_TOPK, v1::Sae::JUMP_RELU}) {
+    EXPECT_EQ(WeightArraysOf(Sae(one)).size(), 5);
+    EXPECT_EQ(ToWeightArray(Sae(one), 5), WeightArray::kThreshold);
+    EXPECT_EQ(ToWeightArray(Sae(one), 6), std::nullopt);
+  }
 }
 
 TEST(RowCoverage, KnowsWhatIsMissing) {
