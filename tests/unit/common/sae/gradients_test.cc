@@ -1,4 +1,4 @@
-// The reference against central differences, and the fast engine against the reference.
+// The fast engine against the reference.
 #include "common/sae/gradients.h"
 
 #include <gtest/gtest.h>
@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "common/sae/reference.h"
+#include "tests/unit/common/sae/reference_testing.h"
 #include "tests/unit/common/sae/testing.h"
 
 namespace recsae::sae {
@@ -15,83 +16,38 @@ namespace {
 
 struct Case {
   int dim, latents, k, aux_k, rows;
-  bool relu;
+  Architecture architecture;
   int dead_every;  // every n-th latent is dead; 0 = none
 };
 
 void PrintTo(const Case& c, std::ostream* out) {
   *out << "d" << c.dim << " F" << c.latents << " k" << c.k << " aux" << c.aux_k << " n" << c.rows
-       << (c.relu ? " relu" : "") << " dead" << c.dead_every;
+       << " architecture" << static_cast<int>(c.architecture) << " dead" << c.dead_every;
 }
 
-template <typename T>
-std::vector<T> As(const std::vector<float>& values) {
-  return {values.begin(), values.end()};
-}
-
-template <typename T>
-reference::Parameters<T> ParametersOf(const SaeWeights& weights) {
-  return {As<T>(weights.encoder), As<T>(weights.encoder_bias), As<T>(weights.decoder),
-          As<T>(weights.pre_bias)};
-}
-
-template <typename T>
-reference::Problem<T> ProblemOf(const Case& c) {
-  reference::Problem<T> problem;
+reference::Problem<double> ProblemOf(const Case& c) {
+  reference::Problem<double> problem;
+  problem.architecture = c.architecture;
   problem.dim = c.dim;
   problem.latents = c.latents;
   problem.k = c.k;
   problem.aux_k = c.aux_k;
-  problem.aux_weight = T(0.7);
-  problem.variance = T(1.3);
-  problem.relu = c.relu;
+  problem.aux_weight = 0.7;
+  problem.variance = 1.3;
   problem.dead.assign(static_cast<size_t>(c.latents), 0);
   for (int j = 0; c.dead_every > 0 && j < c.latents; j += c.dead_every) problem.dead[j] = 1;
   return problem;
 }
 
 SaeWeights WeightsOf(const Case& c) {
-  return RandomWeights(c.dim, c.latents, c.k,
-                       c.relu ? Architecture::kTopK : Architecture::kTopKSigned, 100);
+  return RandomWeights(c.dim, c.latents, c.k, c.architecture, 100);
 }
 
-class ReferenceTest : public ::testing::TestWithParam<Case> {};
 class EngineTest : public ::testing::TestWithParam<Case> {};
-
-// The loss is piecewise quadratic in each single parameter, so a central difference that stays
-// within one piece is exact up to rounding.
-TEST_P(ReferenceTest, MatchesCentralDifferences) {
-  const Case& c = GetParam();
-  const reference::Problem<double> problem = ProblemOf<double>(c);
-  reference::Parameters<double> p = ParametersOf<double>(WeightsOf(c));
-  const std::vector<double> x = As<double>(RandomValues(int64_t{c.rows} * c.dim, 7));
-  reference::Parameters<double> gradient;
-  const reference::Result<double> at = reference::Evaluate(problem, p, x.data(), c.rows, &gradient);
-  constexpr double kStep = 1e-5;
-  const auto check = [&](std::vector<double>& parameter, const std::vector<double>& expected,
-                         const char* name) {
-    double norm = 0.0;
-    for (double g : expected) norm = std::max(norm, std::abs(g));
-    for (size_t i = 0; i < parameter.size(); ++i) {
-      const double before = parameter[i];
-      const auto loss = [&](double value) {
-        parameter[i] = value;
-        return reference::Evaluate<double>(problem, p, x.data(), c.rows, nullptr, &at.e).loss;
-      };
-      const double difference = (loss(before + kStep) - loss(before - kStep)) / (2.0 * kStep);
-      parameter[i] = before;
-      EXPECT_NEAR(difference, expected[i], 1e-6 * norm) << name << "[" << i << "]";
-    }
-  };
-  check(p.encoder, gradient.encoder, "encoder");
-  check(p.encoder_bias, gradient.encoder_bias, "encoder_bias");
-  check(p.decoder, gradient.decoder, "decoder");
-  check(p.pre_bias, gradient.pre_bias, "pre_bias");
-}
 
 TEST_P(EngineTest, MatchesReference) {
   const Case& c = GetParam();
-  const reference::Problem<double> problem = ProblemOf<double>(c);
+  const reference::Problem<double> problem = ProblemOf(c);
   const SaeWeights weights = WeightsOf(c);
   const std::vector<float> x = RandomValues(int64_t{c.rows} * c.dim, 7);
   reference::Parameters<double> expected;
@@ -136,19 +92,19 @@ TEST_P(EngineTest, MatchesReference) {
   check(actual.pre_bias, expected.pre_bias, "pre_bias");
 }
 
-// Small enough to move every parameter by itself.
-const auto kSmall = ::testing::Values(Case{6, 12, 3, 2, 5, true, 0},    // no dead latents
-                                      Case{6, 12, 3, 2, 5, true, 3},    // more dead than k_aux
-                                      Case{6, 12, 3, 10, 5, true, 4},   // fewer
-                                      Case{6, 12, 3, 2, 5, false, 3},   // TopK without ReLU
-                                      Case{5, 9, 9, 9, 4, true, 1},     // k = F, all dead
-                                      Case{1, 1, 1, 1, 3, false, 1},    // the smallest there is
-                                      Case{13, 67, 8, 6, 7, true, 5});  // no multiple of a vector
-INSTANTIATE_TEST_SUITE_P(Small, ReferenceTest, kSmall);
-INSTANTIATE_TEST_SUITE_P(Small, EngineTest, kSmall);
-INSTANTIATE_TEST_SUITE_P(Large, EngineTest,
-                         ::testing::Values(Case{64, 1024, 8, 32, 150, true, 9},  // the real size
-                                           Case{17, 131, 70, 66, 65, false, 2}));
+constexpr Architecture kTopK = Architecture::kTopK;
+constexpr Architecture kTopKSigned = Architecture::kTopKSigned;
+INSTANTIATE_TEST_SUITE_P(
+    Sizes, EngineTest,
+    ::testing::Values(Case{6, 12, 3, 2, 5, kTopK, 0},        // no dead latents
+                      Case{6, 12, 3, 2, 5, kTopK, 3},        // more dead than k_aux
+                      Case{6, 12, 3, 10, 5, kTopK, 4},       // fewer
+                      Case{6, 12, 3, 2, 5, kTopKSigned, 3},  // TopK without ReLU
+                      Case{5, 9, 9, 9, 4, kTopK, 1},         // k = F, all dead
+                      Case{1, 1, 1, 1, 3, kTopKSigned, 1},   // the smallest there is
+                      Case{13, 67, 8, 6, 7, kTopK, 5},       // no multiple of a vector
+                      Case{64, 1024, 8, 32, 150, kTopK, 9},  // the real size
+                      Case{17, 131, 70, 66, 65, kTopKSigned, 2}));
 
 // Where no pre-activation is positive there is nothing to learn but pre_bias.
 TEST(GradientsEdgeTest, AllNegativeRowsTrainOnlyThePreBias) {

@@ -2,11 +2,13 @@
 
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <limits>
 #include <thread>
 #include <vector>
 
 #include "common/sae/reference.h"
+#include "tests/unit/common/sae/reference_testing.h"
 #include "tests/unit/common/sae/testing.h"
 
 namespace recsae::sae {
@@ -21,16 +23,11 @@ SaeModel Create(SaeWeights weights) {
 // The definition, in double, on normalised activations.
 struct PlainSae {
   explicit PlainSae(const SaeWeights& weights) : scale(weights.input_scale) {
+    problem.architecture = weights.architecture;
     problem.dim = weights.dim;
     problem.latents = weights.latents;
     problem.k = weights.k;
-    problem.relu = weights.architecture == Architecture::kTopK;
-    const auto widen = [](const std::vector<float>& v) {
-      return std::vector<double>(v.begin(), v.end());
-    };
-    parameters = {widen(weights.encoder), widen(weights.encoder_bias), widen(weights.decoder),
-                  widen(weights.pre_bias)};
-    parameters.encoder_bias.resize(static_cast<size_t>(weights.latents));
+    parameters = ParametersOf<double>(weights);
   }
   std::vector<double> Pre(const float* x) const {
     std::vector<double> row(static_cast<size_t>(problem.dim));
@@ -38,7 +35,7 @@ struct PlainSae {
     return reference::PreActivations(problem, parameters, row.data());
   }
   reference::Code<double> Encode(const float* x) const {
-    return reference::TopK(Pre(x), problem.k, problem.relu, nullptr);
+    return reference::Encode(problem.architecture, problem.k, parameters.threshold, Pre(x));
   }
   // In the space of the recommender.
   std::vector<double> Reconstruct(const float* x) const {
@@ -55,8 +52,13 @@ class ModelSizesTest : public ::testing::TestWithParam<std::tuple<int, int, int>
 
 TEST_P(ModelSizesTest, EncodesAndDecodesAsDefined) {
   const auto [dim, latents, k] = GetParam();
-  for (Architecture architecture : {Architecture::kTopK, Architecture::kTopKSigned}) {
+  for (Architecture architecture :
+       {Architecture::kTopK, Architecture::kTopKSigned, Architecture::kBatchTopK,
+        Architecture::kJumpRelu, Architecture::kRelu}) {
     SaeWeights weights = RandomWeights(dim, latents, k, architecture, 11);
+    if (HasThreshold(architecture)) {
+      for (float value : RandomValues(latents, 13)) weights.threshold.push_back(std::abs(value));
+    }
     weights.input_scale = 2.5f;
     const PlainSae plain(weights);
     const SaeModel model = Create(weights);
