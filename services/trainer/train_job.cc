@@ -14,6 +14,7 @@
 #include "common/jobs/job_runner.h"
 #include "common/sae/metrics.h"
 #include "common/sae/trainer.h"
+#include "common/sae_messages/sae_messages.h"
 #include "common/server/server.h"
 #include "common/status/status.h"
 #include "recsae/trainer/v1/trainer.pb.h"
@@ -262,11 +263,7 @@ Sae TrainRun::Describe(const sae::ReconstructionMetrics& metrics) const {
   const sae::SaeWeights& weights = trainer_->weights();
   Sae sae;
   sae.set_name(absl::StrCat("saes/", request_.sae_id()));
-  sae.set_activation_dim(weights.dim);
-  sae.set_latents(weights.latents);
-  sae.set_k(weights.k);
-  sae.set_architecture(static_cast<Sae::Architecture>(weights.architecture));
-  sae.set_scale(weights.input_scale);
+  DescribeWeights(weights, &sae);
   sae.set_capture(request_.capture());
   auto& report = *sae.mutable_report();
   report.set_rows(pinned_.rows);

@@ -26,8 +26,9 @@ class SaeCache {
  public:
   SaeCache(Peers& peers, MetricsRegistry& metrics);
 
-  // INVALID_ARGUMENT for a malformed name, NOT_FOUND (SAE_NOT_FOUND), DATA_LOSS
-  // (WEIGHTS_INCOMPLETE) when the weights do not add up, and what the store answers.
+  // INVALID_ARGUMENT for a malformed name, NOT_FOUND (SAE_NOT_FOUND), FAILED_PRECONDITION
+  // (SAE_ARCHITECTURE_UNKNOWN), DATA_LOSS (WEIGHTS_INCOMPLETE) when the weights do not add up, and
+  // what the store answers.
   absl::StatusOr<std::shared_ptr<const LoadedSae>> Get(const std::string& name,
                                                        const Caller& caller);
 

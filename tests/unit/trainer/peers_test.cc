@@ -156,7 +156,7 @@ class ScriptedStore : public concept_store::v1::ConceptStore::Service {
  public:
   std::atomic<int> failures_left = 0;  // calls that break off in mid-stream
   concept_store::v1::PublishSaeRequest::Header header;
-  std::vector<float> arrays[5];  // by SaeWeights::Array
+  std::vector<float> arrays[6];  // by SaeWeights::Array
   size_t largest_message = 0;
 
   grpc::Status PublishSae(grpc::ServerContext*,
@@ -218,7 +218,8 @@ concept_store::v1::Sae Described(const sae::SaeWeights& weights) {
 TEST(StorePublisherTest, SendsEveryWeightInMessagesOfModestSize) {
   ScriptedStore store;
   const PeerServer server("concept-store", store);
-  sae::SaeWeights weights = sae::RandomWeights(100, 7000, 8, sae::Architecture::kTopK, 1);
+  sae::SaeWeights weights = sae::RandomWeights(100, 7000, 8, sae::Architecture::kJumpRelu, 1);
+  weights.threshold = sae::RandomValues(7000, 3);
   InJob([&](JobContext& job) {
     const absl::StatusOr<concept_store::v1::Sae> published =
         MakeStorePublisher(server.peer())->Publish(Described(weights), weights, "id-1", job);
@@ -230,6 +231,7 @@ TEST(StorePublisherTest, SendsEveryWeightInMessagesOfModestSize) {
   EXPECT_EQ(store.arrays[W::B_ENC], weights.encoder_bias);
   EXPECT_EQ(store.arrays[W::W_DEC], weights.decoder);
   EXPECT_EQ(store.arrays[W::B_PRE], weights.pre_bias);
+  EXPECT_EQ(store.arrays[W::THRESHOLD], weights.threshold);
   EXPECT_EQ(store.header.sae_id(), "mine");
   EXPECT_EQ(store.header.request_id(), "id-1");
   EXPECT_LT(store.largest_message, size_t{2} << 20);
