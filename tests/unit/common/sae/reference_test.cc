@@ -1,12 +1,10 @@
-// The reference itself: against cases worked out by hand, and against central differences.
+// The reference against central differences.
 #include "common/sae/reference.h"
 
-#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <algorithm>
 #include <cmath>
-#include <string>
 #include <vector>
 
 #include "tests/unit/common/sae/reference_testing.h"
@@ -20,9 +18,6 @@ using reference::Evaluate;
 using reference::Parameters;
 using reference::Problem;
 using reference::Result;
-using ::testing::DoubleNear;
-using ::testing::ElementsAre;
-using ::testing::Pointwise;
 
 struct Size {
   int dim, latents, k, aux_k, rows;
@@ -189,6 +184,67 @@ std::vector<Case> AllCases() {
   return cases;
 }
 INSTANTIATE_TEST_SUITE_P(All, ReferenceTest, ::testing::ValuesIn(AllCases()));
+
+// H_ε(u) = clamp(u / ε + 1/2, 0, 1), whose derivative is K(u / ε) / ε.
+double SmoothStep(double u, double bandwidth) { return std::clamp(u / bandwidth + 0.5, 0.0, 1.0); }
+
+class ThresholdTest : public ReferenceTest {
+ protected:
+  // What the straight-through estimate is the gradient of, for latent j alone: with g_j, the factor
+  // θ_j and the slope at L0 frozen, Σ_r g_j θ_j H_ε(pre_j − θ) + ∂loss/∂L0 · mean_r H_ε(pre_j − θ).
+  double Surrogate(int j, double theta) const {
+    const double weight = 1.0 / (n_ * problem_.variance);
+    const double l0_slope =
+        2.0 * problem_.sparsity_weight * (at_.l0 / problem_.k - 1.0) / problem_.k;
+    double sum = 0.0;
+    for (int r = 0; r < n_; ++r) {
+      double g = 0.0;
+      for (int i = 0; i < problem_.dim; ++i) {
+        g -= 2.0 * weight * at_.e[r][i] * p_.decoder[j * problem_.dim + i];
+      }
+      sum += (g * p_.threshold[j] + l0_slope / n_) *
+             SmoothStep(at_.pre[r][j] - theta, problem_.bandwidth);
+    }
+    return sum;
+  }
+
+  // Whether a row enters or leaves the kernel within the step.
+  bool NearKink(int j) const {
+    return std::any_of(at_.pre.begin(), at_.pre.end(), [&](const std::vector<double>& pre) {
+      const double u = std::abs(pre[j] - p_.threshold[j]);
+      return std::abs(u - problem_.bandwidth / 2.0) <= kStep;
+    });
+  }
+};
+
+// The surrogate is linear in θ between its kinks. It has no auxiliary loss in it: that must not
+// move the thresholds, dead latents or not.
+TEST_P(ThresholdTest, MatchesCentralDifferencesOfTheSurrogate) {
+  ASSERT_EQ(gradient_.threshold.size(), p_.threshold.size());
+  int moved = 0;
+  for (int j = 0; j < problem_.latents; ++j) {
+    if (NearKink(j)) {
+      ++skipped_;
+      continue;
+    }
+    const double theta = p_.threshold[j];
+    const double difference =
+        (Surrogate(j, theta + kStep) - Surrogate(j, theta - kStep)) / (2.0 * kStep);
+    EXPECT_NEAR(gradient_.threshold[j], difference, 1e-6 * std::abs(difference) + 1e-10) << j;
+    if (gradient_.threshold[j] != 0.0) ++moved;
+  }
+  EXPECT_EQ(skipped_, 0);
+  EXPECT_GE(moved * 4, problem_.latents);
+}
+
+std::vector<Case> JumpReluCases() {
+  std::vector<Case> cases;
+  for (const Case& c : AllCases()) {
+    if (c.architecture == Architecture::kJumpRelu) cases.push_back(c);
+  }
+  return cases;
+}
+INSTANTIATE_TEST_SUITE_P(All, ThresholdTest, ::testing::ValuesIn(JumpReluCases()));
 
 }  // namespace
 }  // namespace recsae::sae
