@@ -130,7 +130,7 @@ absl::Status TrainRun::Prepare() {
     return saved.status();
   }
   BadRequest bad;
-  config_ = FillIn(request_.config(), pinned_.dim, bad);
+  config_ = FillIn(request_.config(), pinned_.dim, "config", bad);
   RECSAE_RETURN_IF_ERROR(bad.ToStatus());
   if (pinned_.trainer_state.empty()) return CreateTrainer();
   RECSAE_ASSIGN_OR_RETURN(trainer_,

@@ -52,7 +52,7 @@ class TrainerService : public v1::Trainer::Service {
       BadRequest bad;
       const int dim = request->activation_dim();
       if (dim < 1) bad.Add("activation_dim", absl::StrCat("must be at least 1, is ", dim));
-      *response = FillIn(request->config(), dim < 1 ? kUnknownDim : dim, bad);
+      *response = FillIn(request->config(), dim < 1 ? kUnknownDim : dim, "config", bad);
       return bad.ToStatus();
     });
   }
@@ -64,7 +64,7 @@ class TrainerService : public v1::Trainer::Service {
     bad.Add("sae_id", ValidateId(request.sae_id(), "sae_id"));
     bad.Add("capture",
             ParseName(request.capture(), "recommenders/{recommender}/captures/{capture}").status());
-    FillIn(request.config(), kUnknownDim, bad);
+    FillIn(request.config(), kUnknownDim, "config", bad);
     return bad.ToStatus();
   }
 
@@ -79,7 +79,7 @@ class TrainerService : public v1::Trainer::Service {
         probe_.peer().FromGrpc(probe_->GetCapture(peer_context.get(), get, &capture)));
     if (capture.rows() == 0) return CaptureEmpty(request.capture());
     BadRequest bad;
-    FillIn(request.config(), capture.dim(), bad);
+    FillIn(request.config(), capture.dim(), "config", bad);
     return bad.ToStatus();
   }
 

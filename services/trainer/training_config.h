@@ -22,10 +22,12 @@ namespace recsae::trainer {
 // As dimension of the activations: not known yet.
 inline constexpr int kUnknownDim = 0;
 
-// The configuration with every default filled in, for activations of `dim` values. What is wrong
-// with it is added to `bad` under "config.<field>"; with kUnknownDim whatever depends on the
-// dimension is left out and not judged.
-v1::TrainingConfig FillIn(const v1::TrainingConfig& config, int dim, BadRequest& bad);
+// The configuration with every default filled in, for activations of `dim` values. Fields that mean
+// nothing for its architecture or revival stay unset, and are violations where they are set. What
+// is wrong is added to `bad` under "{path}.<field>", `path` being the configuration's own in the
+// request; with kUnknownDim whatever depends on the dimension is left out and not judged.
+v1::TrainingConfig FillIn(const v1::TrainingConfig& config, int dim, const std::string& path,
+                          BadRequest& bad);
 
 // The engine's view of a filled-in configuration.
 sae::TrainConfig ToEngine(const v1::TrainingConfig& filled_in);

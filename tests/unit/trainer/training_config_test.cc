@@ -4,25 +4,29 @@
 
 #include <limits>
 #include <string>
+#include <vector>
 
+#include "absl/strings/str_cat.h"
 #include "common/status/status.h"
 #include "recsae/trainer/v1/trainer.pb.h"
 
 namespace recsae::trainer {
 namespace {
 
+using concept_store::v1::Sae;
+using v1::EarlyStop;
 using v1::TrainingConfig;
 
 TrainingConfig Filled(const TrainingConfig& config, int dim) {
   BadRequest bad;
-  TrainingConfig filled = FillIn(config, dim, bad);
+  TrainingConfig filled = FillIn(config, dim, "config", bad);
   EXPECT_TRUE(bad.ok()) << bad.ToStatus();
   return filled;
 }
 
 std::string Violations(const TrainingConfig& config, int dim) {
   BadRequest bad;
-  FillIn(config, dim, bad);
+  FillIn(config, dim, "config", bad);
   return std::string(bad.ToStatus().message());
 }
 
@@ -41,6 +45,11 @@ TEST(TrainingConfigTest, DefaultsAsDocumented) {
   EXPECT_EQ(filled.epochs(), 24);
   EXPECT_EQ(filled.gradient_clip(), 1.0);
   EXPECT_EQ(filled.checkpoint_seconds(), 10.0);
+  EXPECT_EQ(filled.architecture(), Sae::TOPK);
+  EXPECT_EQ(filled.matryoshka_prefixes_size(), 0);
+  EXPECT_EQ(filled.revival(), TrainingConfig::REVIVAL_AUXILIARY_LOSS);
+  EXPECT_EQ(filled.decay(), TrainingConfig::DECAY_LINEAR);
+  EXPECT_FALSE(filled.has_early_stop());
   EXPECT_GE(filled.threads(), 1);
 }
 
@@ -50,6 +59,7 @@ TEST(TrainingConfigTest, PaperPresetAsDocumented) {
   const TrainingConfig filled = Filled(config, 64);
   EXPECT_EQ(filled.latents(), 1024);
   EXPECT_EQ(filled.k(), 8);
+  EXPECT_EQ(filled.architecture(), Sae::TOPK_SIGNED);
   EXPECT_EQ(filled.learning_rate(), 1e-4);
   EXPECT_EQ(filled.warmup_fraction(), 0.0);
   EXPECT_EQ(filled.decay_fraction(), 0.0);
@@ -81,10 +91,99 @@ TEST(TrainingConfigTest, WhatIsSetIsKept) {
   EXPECT_EQ(Filled(config, 10).latents(), 33);
 }
 
+constexpr Sae::Architecture kArchitectures[] = {Sae::TOPK, Sae::TOPK_SIGNED, Sae::BATCH_TOPK,
+                                                Sae::JUMP_RELU, Sae::RELU};
+
 TEST(TrainingConfigTest, FillingInTwiceChangesNothing) {
-  const TrainingConfig once = Filled({}, 48);
-  EXPECT_EQ(Filled(once, 48).SerializeAsString(), once.SerializeAsString());
-  EXPECT_TRUE(FindViolations(ToEngine(once)).empty());
+  for (const auto architecture : kArchitectures) {
+    for (const auto revival : {TrainingConfig::REVIVAL_AUXILIARY_LOSS,
+                               TrainingConfig::REVIVAL_RESAMPLING, TrainingConfig::REVIVAL_NONE}) {
+      TrainingConfig config;
+      config.set_architecture(architecture);
+      config.set_revival(revival);
+      config.mutable_early_stop()->set_capture("recommenders/r/captures/dev");
+      const TrainingConfig once = Filled(config, 48);
+      EXPECT_EQ(Filled(once, 48).SerializeAsString(), once.SerializeAsString());
+      const sae::TrainConfig engine = ToEngine(once);
+      EXPECT_TRUE(FindViolations(engine).empty());
+      EXPECT_EQ(static_cast<int>(engine.architecture), static_cast<int>(architecture));
+      EXPECT_EQ(static_cast<int>(engine.revival), static_cast<int>(revival));
+    }
+  }
+}
+
+TEST(TrainingConfigTest, DefaultsOfEachChoiceAsDocumented) {
+  TrainingConfig config;
+  config.set_architecture(Sae::JUMP_RELU);
+  config.set_revival(TrainingConfig::REVIVAL_RESAMPLING);
+  config.set_decay(TrainingConfig::DECAY_COSINE);
+  config.mutable_early_stop()->set_capture("recommenders/r/captures/dev");
+  TrainingConfig filled = Filled(config, 64);
+  EXPECT_EQ(filled.sparsity_weight(), 1.0);
+  EXPECT_EQ(filled.bandwidth(), 0.1);
+  EXPECT_EQ(filled.resample_every_rows(), 1'000'000);
+  EXPECT_FALSE(filled.has_k_aux());
+  EXPECT_FALSE(filled.has_aux_alpha());
+  EXPECT_EQ(filled.early_stop().metric(), EarlyStop::METRIC_FVU);
+  EXPECT_EQ(filled.early_stop().patience(), 3);
+  EXPECT_EQ(filled.early_stop().max_rows(), 20'000);
+  EXPECT_EQ(ToEngine(filled).decay_shape, sae::DecayShape::kCosine);
+  EXPECT_EQ(ToEngine(filled).sparsity_weight, 1.0);
+
+  config.set_architecture(Sae::RELU);
+  filled = Filled(config, 64);
+  EXPECT_FALSE(filled.has_sparsity_weight());  // adapted to k
+  EXPECT_EQ(ToEngine(filled).sparsity_weight, 0.0);
+  config.set_sparsity_weight(0.5);
+  EXPECT_EQ(ToEngine(Filled(config, 64)).sparsity_weight, 0.5);
+
+  config.Clear();
+  config.set_architecture(Sae::BATCH_TOPK);
+  for (const int prefix : {64, 256, 1024}) config.add_matryoshka_prefixes(prefix);
+  EXPECT_EQ(ToEngine(Filled(config, 64)).matryoshka_prefixes, (std::vector<int>{64, 256, 1024}));
+}
+
+TEST(TrainingConfigTest, RefusesWhatDoesNotFitTheArchitecture) {
+  for (const auto architecture : kArchitectures) {
+    const bool jump_relu = architecture == Sae::JUMP_RELU;
+    const bool thresholds = jump_relu || architecture == Sae::RELU;
+    const auto refused = [&](const char* field, auto set) {
+      TrainingConfig config;
+      config.set_architecture(architecture);
+      set(config);
+      return Violations(config, 64).find(std::string("config.") + field) != std::string::npos;
+    };
+    EXPECT_EQ(refused("matryoshka_prefixes", [](auto& c) { c.add_matryoshka_prefixes(8); }),
+              thresholds);
+    EXPECT_EQ(refused("sparsity_weight", [](auto& c) { c.set_sparsity_weight(1); }), !thresholds);
+    EXPECT_EQ(refused("bandwidth", [](auto& c) { c.set_bandwidth(1); }), !jump_relu);
+  }
+}
+
+TEST(TrainingConfigTest, RefusesWhatDoesNotFitTheRevival) {
+  TrainingConfig config;
+  config.set_resample_every_rows(10);
+  EXPECT_NE(Violations(config, 64).find("config.resample_every_rows"), std::string::npos);
+  config.set_revival(TrainingConfig::REVIVAL_RESAMPLING);
+  EXPECT_EQ(Violations(config, 64), "");
+  config.set_k_aux(3);
+  config.set_aux_alpha(0.5);
+  EXPECT_NE(Violations(config, 64).find("config.k_aux"), std::string::npos);
+  EXPECT_NE(Violations(config, 64).find("config.aux_alpha"), std::string::npos);
+}
+
+TEST(TrainingConfigTest, MatryoshkaPrefixesRiseUpToTheNumberOfLatents) {
+  const auto violations = [](std::vector<int> prefixes, int dim) {
+    TrainingConfig config;
+    for (const int prefix : prefixes) config.add_matryoshka_prefixes(prefix);
+    return Violations(config, dim);
+  };
+  EXPECT_EQ(violations({16, 1024}, 64), "");
+  EXPECT_EQ(violations({16, 1025}, kUnknownDim), "");  // depends on the dimension
+  for (const std::vector<int>& bad :
+       {std::vector<int>{0}, {8, 8}, {8, 4}, {16, 1025}, std::vector<int>(17, 1)}) {
+    EXPECT_NE(violations(bad, 64).find("config.matryoshka_prefixes"), std::string::npos);
+  }
 }
 
 TEST(TrainingConfigTest, NamesEveryViolationAtOnce) {
@@ -102,13 +201,21 @@ TEST(TrainingConfigTest, NamesEveryViolationAtOnce) {
   config.set_gradient_clip(-0.5);
   config.set_threads(-1);
   config.set_checkpoint_seconds(-1);
+  config.set_architecture(Sae::JUMP_RELU);
+  config.set_sparsity_weight(0);
+  config.set_bandwidth(0);
+  config.set_decay(static_cast<TrainingConfig::Decay>(9));
+  config.mutable_early_stop()->set_capture("dev");
+  config.mutable_early_stop()->set_metric(static_cast<EarlyStop::Metric>(9));
+  config.mutable_early_stop()->set_patience(0);
+  config.mutable_early_stop()->set_max_rows(0);
   const std::string message = Violations(config, kUnknownDim);
   for (const char* field :
-       {"config.latents", "config.k ", "config.k_aux", "config.aux_alpha", "config.dead_after_rows",
-        "config.learning_rate", "config.decay_fraction", "config.batch_rows", "config.epochs",
-        "config.gradient_clip", "config.threads", "config.checkpoint_seconds"}) {
-    EXPECT_NE(message.find(std::string(field).substr(0, std::string(field).find(' '))),
-              std::string::npos)
+       {"latents", "k", "k_aux", "aux_alpha", "dead_after_rows", "learning_rate", "decay_fraction",
+        "batch_rows", "epochs", "gradient_clip", "threads", "checkpoint_seconds", "sparsity_weight",
+        "bandwidth", "decay", "early_stop.capture", "early_stop.metric", "early_stop.patience",
+        "early_stop.max_rows"}) {
+    EXPECT_NE(message.find(absl::StrCat("config.", field, ": ")), std::string::npos)
         << field << " in: " << message;
   }
 }
@@ -125,22 +232,56 @@ TEST(TrainingConfigTest, KAboveTheNumberOfLatents) {
   EXPECT_EQ(Violations(config, 9), "");
 }
 
-TEST(TrainingConfigTest, UnknownPresetAndTooManyLatents) {
+TEST(TrainingConfigTest, UnknownChoicesAndTooManyLatents) {
   TrainingConfig config;
   config.set_preset(static_cast<TrainingConfig::Preset>(17));
-  EXPECT_NE(Violations(config, 64).find("config.preset"), std::string::npos);
+  config.set_architecture(static_cast<Sae::Architecture>(17));
+  config.set_revival(static_cast<TrainingConfig::Revival>(17));
+  for (const char* field : {"config.preset", "config.architecture", "config.revival"}) {
+    EXPECT_NE(Violations(config, 64).find(field), std::string::npos) << field;
+  }
   config.Clear();
   config.set_expansion_factor(1 << 20);
   EXPECT_NE(Violations(config, 64).find("config.expansion_factor"), std::string::npos);
 }
 
 TEST(TrainingConfigTest, TextHoldsTheWholeRecipe) {
-  const auto text = AsText(Filled({}, 64));
+  auto text = AsText(Filled({}, 64));
   EXPECT_EQ(text.at("preset"), "default");
   EXPECT_EQ(text.at("latents"), "1024");
   EXPECT_EQ(text.at("k"), "8");
   EXPECT_EQ(text.at("learning_rate"), "0.001");
   EXPECT_EQ(text.at("seed"), "0");
+  EXPECT_EQ(text.at("architecture"), "topk");
+  EXPECT_EQ(text.at("revival"), "auxiliary-loss");
+  EXPECT_EQ(text.at("aux_alpha"), "0.03125");
+  EXPECT_EQ(text.at("decay"), "linear");
+  for (const char* absent :
+       {"matryoshka_prefixes", "sparsity_weight", "bandwidth", "resample_every_rows"}) {
+    EXPECT_FALSE(text.contains(absent)) << absent;
+  }
+
+  TrainingConfig config;
+  config.set_preset(TrainingConfig::PRESET_PAPER);
+  for (const int prefix : {64, 256, 1024}) config.add_matryoshka_prefixes(prefix);
+  config.mutable_early_stop()->set_capture("recommenders/r/captures/dev");
+  config.mutable_early_stop()->set_metric(EarlyStop::METRIC_NDCG);
+  text = AsText(Filled(config, 64));
+  EXPECT_EQ(text.at("preset"), "paper");
+  EXPECT_EQ(text.at("architecture"), "topk-signed");
+  EXPECT_EQ(text.at("matryoshka_prefixes"), "64,256,1024");
+  EXPECT_EQ(text.at("early_stop"), "recommenders/r/captures/dev");
+  EXPECT_EQ(text.at("early_stop_metric"), "ndcg");
+  EXPECT_EQ(text.at("early_stop_patience"), "3");
+
+  config.Clear();
+  config.set_architecture(Sae::RELU);
+  config.set_revival(TrainingConfig::REVIVAL_RESAMPLING);
+  text = AsText(Filled(config, 64));
+  EXPECT_EQ(text.at("architecture"), "relu");
+  EXPECT_EQ(text.at("sparsity_weight"), "adapted");
+  EXPECT_EQ(text.at("resample_every_rows"), "1000000");
+  EXPECT_FALSE(text.contains("aux_alpha"));
 }
 
 }  // namespace
