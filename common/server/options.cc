@@ -57,7 +57,9 @@ int ParseServerOptions(int argc, const char* const* argv, const ServerSpec& spec
   options->metrics_listen = absl::StrCat("127.0.0.1:", spec.metrics_port);
   options->data_dir = DefaultDataDir(spec.program);
 
-  FlagSet flags(spec.program, spec.description, spec.examples, std::string(Version()));
+  std::string version(Version());
+  for (const std::string& line : spec.version_lines) absl::StrAppend(&version, "\n", line);
+  FlagSet flags(spec.program, spec.description, spec.examples, version);
   flags.Group("Addresses");
   flags.AddAddress("listen", &options->listen, "Where to serve gRPC; port 0 = any free port", true,
                    false);

@@ -14,7 +14,7 @@ namespace recsae {
 // No message on the wire, in either direction, is larger than this.
 inline constexpr int kMaxMessageBytes = 4 * 1024 * 1024;
 
-// Printed by --version.
+// Of the suite; printed by --version.
 absl::string_view Version();
 
 // What makes one server differ from another.
@@ -25,6 +25,8 @@ struct ServerSpec {
   std::string description;
   // Command lines with a word of explanation each; closes --help.
   std::string examples;
+  // Printed by --version after the version, a line each: "instruction set: AVX-512".
+  std::vector<std::string> version_lines;
   // Default port of --listen; the default host is 127.0.0.1.
   int port = 0;
   // Default port of --metrics-listen.

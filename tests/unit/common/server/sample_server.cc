@@ -88,6 +88,7 @@ int main(int argc, char** argv) {
   spec.program = "recsae-sample";
   spec.description = "A server for tests.";
   spec.examples = "  recsae-sample --listen 127.0.0.1:0";
+  spec.version_lines = {"flavour: vanilla"};
   spec.port = 7499;
   spec.metrics_port = 9499;
   spec.modules.push_back(std::make_unique<recsae::SampleModule>());

@@ -127,7 +127,7 @@ TEST(ServerTest, HelpAndVersionGoToStandardOutput) {
                                 HasSubstr("127.0.0.1:7401"), HasSubstr("recsae-sample --listen")));
   testing::Child version(SAMPLE_SERVER, {"--version"});
   EXPECT_EQ(version.Wait(), 0);
-  EXPECT_EQ(version.out(), "recsae-sample " + std::string(Version()) + "\n");
+  EXPECT_EQ(version.out(), "recsae-sample " + std::string(Version()) + "\nflavour: vanilla\n");
 }
 
 TEST(ServerTest, BadFlagIsOneLineAndStatusTwo) {
