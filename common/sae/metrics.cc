@@ -1,10 +1,27 @@
-// FVU, explained variance, L0 and dead share.
+// FVU, explained variance, cosine, L0 and dead share.
 #include "common/sae/metrics.h"
 
 #include <algorithm>
+#include <cmath>
 #include <limits>
 
 namespace recsae::sae {
+namespace {
+
+double Cosine(const float* a, const float* b, int n) {
+  double product = 0.0;
+  double squared_a = 0.0;
+  double squared_b = 0.0;
+  for (int i = 0; i < n; ++i) {
+    product += static_cast<double>(a[i]) * b[i];
+    squared_a += static_cast<double>(a[i]) * a[i];
+    squared_b += static_cast<double>(b[i]) * b[i];
+  }
+  if (squared_a == 0.0 || squared_b == 0.0) return squared_a == squared_b ? 1.0 : 0.0;
+  return product / (std::sqrt(squared_a) * std::sqrt(squared_b));
+}
+
+}  // namespace
 
 VarianceAccumulator::VarianceAccumulator(int dim)
     : shift_(static_cast<size_t>(dim)), sum_(static_cast<size_t>(dim)) {}
@@ -54,6 +71,7 @@ void MetricsAccumulator::AddRow(const float* x, const float* reconstruction,
   }
   residual_.Add(difference_.data());
   squared_error_ += squared;
+  cosine_ += Cosine(x, reconstruction, dim_);
   active_ += static_cast<int64_t>(code.size());
   for (const LatentActivation& entry : code) fired_[static_cast<size_t>(entry.latent)] = 1;
 }
@@ -79,6 +97,7 @@ ReconstructionMetrics MetricsAccumulator::Result() const {
   };
   metrics.fvu = share(squared_error_ / n);
   metrics.explained_variance = 1.0 - share(residual_.Variance());
+  metrics.cosine = cosine_ / n;
   metrics.l0 = static_cast<double>(active_) / n;
   const auto dead = std::count(fired_.begin(), fired_.end(), char{0});
   metrics.dead_fraction = static_cast<double>(dead) / static_cast<double>(fired_.size());

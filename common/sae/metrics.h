@@ -19,6 +19,10 @@ struct ReconstructionMetrics {
   // 1 − (variance of x − x̂) / variance of x. Differs from 1 − fvu by a constant offset of x̂, which
   // it forgives.
   double explained_variance = 0.0;
+  // Mean over the rows of ⟨x, x̂⟩ / (‖x‖ ‖x̂‖), about 0 and not about the mean: 1 says that every x̂
+  // points where x does, whatever its length. A row where one of them is 0 counts 0, 1 where both
+  // are.
+  double cosine = 0.0;
   // Mean number of active latents per row.
   double l0 = 0.0;
   // Share of the latents that are active in none of the rows.
@@ -63,6 +67,7 @@ class MetricsAccumulator {
   VarianceAccumulator data_;
   VarianceAccumulator residual_;
   double squared_error_ = 0.0;
+  double cosine_ = 0.0;
   int64_t active_ = 0;
   std::vector<char> fired_;
   std::vector<float> difference_;

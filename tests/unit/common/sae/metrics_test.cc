@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <limits>
 #include <vector>
 
@@ -32,6 +33,7 @@ TEST(MetricsTest, PerfectReconstruction) {
   EXPECT_EQ(metrics.rows, 4);
   EXPECT_DOUBLE_EQ(metrics.fvu, 0.0);
   EXPECT_DOUBLE_EQ(metrics.explained_variance, 1.0);
+  EXPECT_DOUBLE_EQ(metrics.cosine, 1.0);
   EXPECT_DOUBLE_EQ(metrics.l0, 1.0);             // 2 + 1 + 0 + 1 over 4 rows
   EXPECT_DOUBLE_EQ(metrics.dead_fraction, 0.5);  // latents 1 and 3 of 4
 }
@@ -40,6 +42,8 @@ TEST(MetricsTest, MeanReconstructionLeavesAllVariance) {
   const ReconstructionMetrics metrics = Measure({{1, 2}, {1, 2}, {1, 2}, {1, 2}}, kCodes);
   EXPECT_DOUBLE_EQ(metrics.fvu, 1.0);
   EXPECT_DOUBLE_EQ(metrics.explained_variance, 0.0);
+  // With (1, 2): the row 0 counts 0, (2, 0) 1/√5, (0, 4) 2/√5, (2, 4) 1.
+  EXPECT_DOUBLE_EQ(metrics.cosine, (1.0 + 3.0 / std::sqrt(5.0)) / 4.0);
 }
 
 TEST(MetricsTest, ConstantOffsetCountsInFvuOnly) {
@@ -56,23 +60,112 @@ TEST(MetricsTest, HalfTheFirstCoordinate) {
   EXPECT_DOUBLE_EQ(metrics.explained_variance, 0.8);
 }
 
+TEST(MetricsTest, WrongLengthCostsVarianceButNoCosine) {
+  // x̂ = 3 x: squared errors 4 ‖x‖², of which the mean is 4 · 10, the variance 4 · 5.
+  const ReconstructionMetrics metrics = Measure({{0, 0}, {6, 0}, {0, 12}, {6, 12}}, kCodes);
+  EXPECT_DOUBLE_EQ(metrics.fvu, 8.0);
+  EXPECT_DOUBLE_EQ(metrics.explained_variance, -3.0);
+  EXPECT_DOUBLE_EQ(metrics.cosine, 1.0);
+}
+
+TEST(MetricsTest, OrthogonalReconstruction) {
+  // x̂ = x turned by 90 degrees: squared errors 2 ‖x‖²; only 0 is where it belongs.
+  const ReconstructionMetrics metrics = Measure({{0, 0}, {0, 2}, {-4, 0}, {-4, 2}}, kCodes);
+  EXPECT_DOUBLE_EQ(metrics.fvu, 4.0);
+  EXPECT_DOUBLE_EQ(metrics.explained_variance, -1.0);
+  EXPECT_DOUBLE_EQ(metrics.cosine, 0.25);
+}
+
+TEST(MetricsTest, ZeroReconstruction) {
+  // FVU is the mean squared norm over the variance, 10 / 5; nothing varies but x.
+  const ReconstructionMetrics metrics = Measure({{0, 0}, {0, 0}, {0, 0}, {0, 0}}, kCodes);
+  EXPECT_DOUBLE_EQ(metrics.fvu, 2.0);
+  EXPECT_DOUBLE_EQ(metrics.explained_variance, 0.0);
+  EXPECT_DOUBLE_EQ(metrics.cosine, 0.25);
+}
+
+TEST(MetricsTest, OppositeReconstruction) {
+  const ReconstructionMetrics metrics = Measure({{0, 0}, {-2, 0}, {0, -4}, {-2, -4}}, kCodes);
+  EXPECT_DOUBLE_EQ(metrics.fvu, 8.0);
+  EXPECT_DOUBLE_EQ(metrics.cosine, -0.5);  // (1 − 1 − 1 − 1) / 4
+}
+
+// One row has no variance, nor have equal rows.
 TEST(MetricsTest, DataWithoutVariance) {
-  MetricsAccumulator perfect(1, 1);
-  MetricsAccumulator wrong(1, 1);
-  const float x = 3.0f;
-  const float other = 4.0f;
-  for (int r = 0; r < 2; ++r) {
-    perfect.AddRow(&x, &x, {});
-    wrong.AddRow(&x, &other, {});
+  constexpr double kInfinity = std::numeric_limits<double>::infinity();
+  const float x[2] = {3.0f, 0.1f};
+  const float other[2] = {4.0f, 0.1f};
+  for (int rows : {1, 2, 7}) {
+    MetricsAccumulator perfect(2, 1);
+    MetricsAccumulator wrong(2, 1);
+    MetricsAccumulator varying(2, 1);
+    for (int r = 0; r < rows; ++r) {
+      perfect.AddRow(x, x, {});
+      wrong.AddRow(x, other, {});
+      varying.AddRow(x, r == 0 ? x : other, {});
+    }
+    EXPECT_EQ(perfect.Result().fvu, 0.0);
+    EXPECT_EQ(perfect.Result().explained_variance, 1.0);
+    EXPECT_EQ(wrong.Result().fvu, kInfinity);
+    EXPECT_EQ(wrong.Result().explained_variance, 1.0);  // a constant offset is forgiven
+    EXPECT_LT(wrong.Result().cosine, 1.0);
+    if (rows > 1) {
+      EXPECT_EQ(varying.Result().fvu, kInfinity);
+      EXPECT_EQ(varying.Result().explained_variance, -kInfinity);
+    }
   }
-  EXPECT_EQ(perfect.Result().fvu, 0.0);
-  EXPECT_EQ(wrong.Result().fvu, std::numeric_limits<double>::infinity());
+}
+
+// The definitions, in two passes over the data, far from the origin and in any unit.
+TEST(MetricsTest, MatchesDefinitionsOnRandomRows) {
+  constexpr int kCount = 300;
+  constexpr int kDim = 7;
+  for (float unit : {1e-6f, 1.0f, 1e6f}) {
+    std::vector<float> x = RandomValues(kCount * kDim, 21, unit);
+    std::vector<float> reconstruction = x;
+    const std::vector<float> error = RandomValues(kCount * kDim, 22, 0.3f * unit);
+    MetricsAccumulator accumulator(kDim, 1);
+    std::vector<double> mean(kDim);
+    std::vector<double> mean_error(kDim);
+    double cosine = 0.0;
+    for (size_t r = 0; r < kCount; ++r) {
+      double product = 0.0;
+      double norms[2] = {};
+      for (size_t i = 0; i < kDim; ++i) {
+        float& value = x[r * kDim + i];
+        float& guess = reconstruction[r * kDim + i];
+        value += 5.0f * unit;
+        guess = value + error[r * kDim + i];
+        mean[i] += static_cast<double>(value) / kCount;
+        mean_error[i] += (static_cast<double>(guess) - value) / kCount;
+        product += static_cast<double>(value) * guess;
+        norms[0] += static_cast<double>(value) * value;
+        norms[1] += static_cast<double>(guess) * guess;
+      }
+      cosine += product / std::sqrt(norms[0] * norms[1]) / kCount;
+      accumulator.AddRow(&x[r * kDim], &reconstruction[r * kDim], {});
+    }
+    double variance = 0.0;
+    double squared_error = 0.0;
+    double error_variance = 0.0;
+    for (size_t at = 0; at < x.size(); ++at) {
+      const double e = static_cast<double>(reconstruction[at]) - x[at];
+      variance += std::pow(x[at] - mean[at % kDim], 2);
+      squared_error += e * e;
+      error_variance += std::pow(e - mean_error[at % kDim], 2);
+    }
+    const ReconstructionMetrics metrics = accumulator.Result();
+    EXPECT_NEAR(metrics.fvu, squared_error / variance, 1e-6);
+    EXPECT_NEAR(metrics.explained_variance, 1.0 - error_variance / variance, 1e-6);
+    EXPECT_NEAR(metrics.cosine, cosine, 1e-9);
+  }
 }
 
 TEST(MetricsTest, NothingAdded) {
   const ReconstructionMetrics metrics = MetricsAccumulator(2, 4).Result();
   EXPECT_EQ(metrics.rows, 0);
   EXPECT_EQ(metrics.fvu, 0.0);
+  EXPECT_EQ(metrics.cosine, 0.0);
 }
 
 TEST(MetricsTest, ModelRowsMatchRowByRow) {
@@ -91,6 +184,7 @@ TEST(MetricsTest, ModelRowsMatchRowByRow) {
     single.AddRow(&rows[static_cast<size_t>(r * 5)], reconstruction.data(), code);
   }
   EXPECT_NEAR(batch.Result().fvu, single.Result().fvu, 1e-5 * single.Result().fvu);
+  EXPECT_NEAR(batch.Result().cosine, single.Result().cosine, 1e-5);
   EXPECT_EQ(batch.Result().l0, single.Result().l0);
 }
 
