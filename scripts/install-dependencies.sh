@@ -16,7 +16,7 @@ packages=(
   librocksdb-dev prometheus-cpp-dev libcurl4-openssl-dev libarchive-dev libssl-dev
   # Numbers. Without OpenBLAS libtorch falls back to the reference BLAS, twenty times slower;
   # oneDNN's CMake package looks for the OpenCL headers.
-  libtorch-dev libopenblas0-openmp libdnnl-dev ocl-icd-opencl-dev libeigen3-dev
+  libtorch-dev libopenblas0-openmp libdnnl-dev ocl-icd-opencl-dev libhwy-dev libeigen3-dev
   # Command line and JSON
   libcli11-dev nlohmann-json3-dev
   # Tests and benchmarks

@@ -1,46 +1,141 @@
-// Forward and backward pass of the SAE over one shard of a batch, touching only active latents.
+// The SAE's loss on a batch and its gradients, fast.
 #ifndef RECSAE_COMMON_SAE_GRADIENTS_H_
 #define RECSAE_COMMON_SAE_GRADIENTS_H_
 
 #include <cstdint>
 #include <vector>
 
+#include "common/sae/block_codes.h"
+#include "common/sae/block_encoder.h"
+#include "common/sae/kernels.h"
 #include "common/sae/model.h"
+#include "common/sae/worker_pool.h"
 
 namespace recsae::sae {
 
-// Loss = mean over the batch of (‖e‖² + α ‖e − ê‖²) / variance (RecSAE, section 3.2): e = x − x̂ is
-// a constant in the second term, ê = decoderᵀ z' from the k_aux largest dead latents.
+// The loss, as a mean over the rows of the batch (RecSAE, section 3.2, and what is added to it):
+//   (1/G) Σ_g ‖x − x̂_g‖² / variance              G prefixes of the latents (Matryoshka), or all
+//   + α ‖e − ê‖² / variance                       e = x − x̂ a constant, ê = decoderᵀ z', z' the
+//                                                 k_aux largest dead latents
+//   + λ Σ_j z_j                                   kRelu
+//   + λ (L0 / k − 1)²                             kJumpRelu, L0 the batch's mean
+// Thresholds get straight-through gradients (Rajamanoharan et al. 2024, section 3): with K = 1 on
+// (−1/2, 1/2), else 0, u = (pre_j − θ_j) / ε and ∂ of the first line,
+//   ∂/∂θ_j = Σ_rows (∂/∂z_j) (−θ_j / ε) K(u) + 2 λ (L0 / k − 1) / k · mean_rows (−1 / ε) K(u).
 struct LossConfig {
-  int aux_k = 0;            // k_aux
-  float aux_weight = 0.0f;  // α
-  float weight = 1.0f;      // 1 / (rows of the whole batch · variance)
+  std::vector<int> prefixes;     // rising, the last one F; empty = only F
+  std::vector<int32_t> dead;     // dead latents that the auxiliary loss is to revive, rising
+  int aux_k = 0;                 // k_aux
+  double aux_weight = 0.0;       // α
+  double sparsity_weight = 0.0;  // λ
+  double bandwidth = 0.0;        // ε
+  double variance = 1.0;         // of the normalised data set
+  // Takes each decoder row's own direction out of its gradient, for rows held at unit norm.
+  bool project_decoder = false;
 };
 
-// Sums over the rows of a shard. Buffers are kept between calls.
-struct ShardGradients {
-  ShardGradients(int dim, int latents);
-  void Clear();
-
-  std::vector<float> encoder;       // [F, d]
-  std::vector<float> decoder;       // [F, d]
-  std::vector<float> encoder_bias;  // [F]; kept also for models without the bias: pre_bias needs it
-  std::vector<float> pre_bias;      // [d]: the decoder's share only, see FinishPreBias
-  std::vector<uint8_t> fired;       // [F]: 1 when the latent was active for some row
-  double squared_error = 0.0;       // sum of ‖e‖²
-  double aux_squared_error = 0.0;   // sum of ‖e − ê‖²
-  int64_t active = 0;               // sum of L0
+// Means over the rows of a batch.
+struct BatchLoss {
+  double fvu = 0.0;             // ‖x − x̂‖² / variance
+  double reconstruction = 0.0;  // first line above; fvu without prefixes
+  double aux = 0.0;             // ‖e − ê‖² / variance; 0 without dead latents
+  double sparsity = 0.0;        // third or fourth line, λ included
+  double loss = 0.0;
+  double l0 = 0.0;                // active latents
+  double squared_gradient = 0.0;  // of all parameters but the thresholds
+  // kBatchTopK: the smallest value that was kept; infinite when none was.
+  float least_kept = 0.0f;
 };
 
-// Adds the loss and gradients of rows [n, d] (normalised activations) to out. dead holds the dead
-// latents in rising order. Thread-safe for distinct out.
-void AccumulateGradients(const SaeWeights& weights, const LossConfig& loss,
-                         const std::vector<int32_t>& dead, const float* rows, int64_t n,
-                         ShardGradients& out);
+// Works out loss and gradients of one batch after the other; keeps its buffers. Rows are cut into
+// blocks by the shapes alone, and every sum is taken in the order of the rows, so results are the
+// same to the bit for any number of threads. Not thread-safe.
+class BatchGradients {
+ public:
+  // Of rows [n, d], normalised, n >= 1. Where a value is not finite the loss is not either, and the
+  // gradients mean nothing.
+  BatchLoss Compute(const SaeWeights& weights, const LossConfig& config, const float* rows,
+                    int64_t n, WorkerPool& pool);
 
-// Adds the encoder's share to the gradient of pre_bias: −encoderᵀ · ∂loss/∂pre, summed over rows.
-// Once per step, after the shards are summed.
-void FinishPreBias(const SaeWeights& weights, ShardGradients& total);
+  // Gradients of the last batch, [F, d] and [F]. Rows of latents that nothing contributed to
+  // (contributions(j) == 0) are 0 and not written.
+  const float* encoder(int latent) const { return Row(encoder_, latent); }
+  const float* decoder(int latent) const { return Row(decoder_, latent); }
+  const std::vector<float>& encoder_bias() const { return encoder_bias_; }
+  const std::vector<float>& pre_bias() const { return pre_bias_; }
+  // ∂loss/∂threshold [F] for kJumpRelu; else empty.
+  const std::vector<float>& threshold() const { return threshold_; }
+  int contributions(int latent) const { return starts_[latent + 1] - starts_[latent]; }
+  // Whether the latent was active for some row.
+  bool fired(int latent) const { return fired_[static_cast<size_t>(latent)] != 0; }
+  // ‖x − x̂‖² of each row.
+  const std::vector<float>& squared_errors() const { return squared_errors_; }
+  // x − pre_bias of each row, [n, d].
+  const std::vector<float>& centred() const { return centred_; }
+
+ private:
+  struct Block;
+
+  const float* Row(const std::vector<float>& matrix, int latent) const {
+    return matrix.data() + static_cast<size_t>(latent) * static_cast<size_t>(dim_);
+  }
+  void Prepare(const SaeWeights& weights, const LossConfig& config, int64_t n, int threads);
+  void EncodeBlock(const SaeWeights& weights, const float* rows, int block, int worker);
+  void SelectBatchTopK(const SaeWeights& weights, const float* rows, WorkerPool& pool);
+  void EncodeAll(const SaeWeights& weights, const float* rows, WorkerPool& pool);
+  int64_t CandidateCount() const;
+  void WalkBack(const SaeWeights& weights, const LossConfig& config, int block);
+  double RowErrors(const SaeWeights& weights, int64_t row, Block& block);
+  void RowGradients(const SaeWeights& weights, int64_t row, Block& block);
+  void WalkBackDead(const SaeWeights& weights, int64_t row, Block& block);
+  void WalkBackBand(const SaeWeights& weights, const LossConfig& config, int64_t row, Block& block);
+  void CountContributions();
+  void ScatterContributions(int block);
+  double SumLatents(const SaeWeights& weights, bool project, int begin, int end,
+                    float* pre_bias_share);
+  BatchLoss SumLoss(const SaeWeights& weights, const LossConfig& config);
+  void FinishThresholds(const SaeWeights& weights, const LossConfig& config, double l0);
+
+  // A run of consecutive rows that one thread works through.
+  struct Block {
+    int64_t begin = 0;
+    int64_t rows = 0;
+    BlockCodes codes;
+    std::vector<float> active_delta, dead_delta;  // of each entry of the lists: ∂loss/∂pre
+    std::vector<int32_t> next;     // [F] contributions so far, then where the next one goes
+    std::vector<float> pre_bias;   // [d] the decoder's share of the gradient
+    std::vector<float> threshold;  // [F] JumpReLU: first term of the gradient
+    std::vector<int32_t> in_band;  // [F] JumpReLU: rows near the threshold
+    std::vector<float> dots;       // scratch
+    std::vector<int> ends;         // scratch: where each prefix ends in a row's code
+    double squared_error = 0.0;    // Σ ‖x − x̂‖²
+    double prefix_error = 0.0;     // Σ_g ‖x − x̂_g‖² / G
+    double aux_squared_error = 0.0;
+    double l1 = 0.0;  // Σ z
+  };
+
+  int dim_ = 0;
+  int64_t rows_ = 0;
+  int slots_ = 1;  // rows of residuals_ for each row of the batch: prefixes, and aux
+  std::vector<int> prefixes_;
+  float factor_ = 0.0f;  // of x − x̂_g in ∂loss/∂x̂_g
+  float aux_factor_ = 0.0f;
+  float l1_slope_ = 0.0f;  // ∂sparsity/∂z
+  EncodeOptions encode_;
+  float batch_bound_ = 0.0f;  // kBatchTopK: screens candidates; of no influence on the result
+  float least_kept_ = 0.0f;
+  std::vector<BlockEncoder> encoders_;  // one for each thread
+  std::vector<Block> blocks_;
+  std::vector<float> centred_;    // [n, d]
+  std::vector<float> residuals_;  // [n, slots, d] ∂loss/∂(decoderᵀ z) of each slot's latents
+  std::vector<float> squared_errors_;  // [n]
+  std::vector<int32_t> starts_;        // [F + 1] of each latent's contributions
+  std::vector<Contribution> contributions_;
+  std::vector<float> encoder_, decoder_, encoder_bias_, pre_bias_, threshold_;
+  std::vector<float> pre_bias_shares_;  // [tasks, d]
+  std::vector<double> squared_shares_;  // [tasks]
+  std::vector<uint8_t> fired_;
+};
 
 }  // namespace recsae::sae
 

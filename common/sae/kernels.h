@@ -1,18 +1,29 @@
-// Inner loops over float arrays, each compiled for several instruction sets (simd.h).
+// Inner loops over float arrays, each compiled for several instruction sets and chosen at run time.
+// None needs alignment. Thread-safe for distinct outputs.
 #ifndef RECSAE_COMMON_SAE_KERNELS_H_
 #define RECSAE_COMMON_SAE_KERNELS_H_
+
+#include <cstdint>
+
+#include "common/sae/codes.h"
 
 namespace recsae::sae {
 
 // y += a · x, n values.
 void AddScaled(float a, const float* x, int n, float* y);
 
+// x ← a · x, n values.
+void Scale(float a, int n, float* x);
+
+// out = a · x − b, n values.
+void ScaleAndCentre(float a, const float* x, const float* b, int n, float* out);
+
+// out[i] = values[index[i]], n values.
+void Gather(const float* values, const int32_t* index, int n, float* out);
+
 // out = x · columns + offset: x [d], columns [d, n], offset [n], out [n].
 void MultiplyRow(const float* x, const float* columns, const float* offset, int d, int n,
                  float* out);
-
-// Sum of parts[0..count) element by element into the first, n values each.
-void SumInto(float* const* parts, int count, int n);
 
 // Removes from g its component along the unit vector w (n values): g −= ⟨g, w⟩ w.
 void RemoveParallel(const float* w, int n, float* g);
@@ -20,10 +31,32 @@ void RemoveParallel(const float* w, int n, float* g);
 // Sum of squares of n values.
 float SquaredNorm(const float* x, int n);
 
-// x ← x / ‖x‖, n values; a zero vector stays.
-void NormaliseRow(float* x, int n);
+// Each row of x [rows, n] to unit norm; a zero row stays.
+void NormaliseRows(float* x, int rows, int n);
 
-// One step of Adam (Kingma & Ba, 2015, algorithm 1) on n parameters.
+// e = target − Σ z_j w_j over the code's latents, w [F, d]; returns ‖e‖². e may be target.
+float Residual(const float* target, const float* w, const LatentActivation* code, int count, int d,
+               float* e);
+
+// out[c] = ⟨g, w_j⟩ for the latent j of each entry of a code; g [d], w [F, d].
+void Dots(const float* g, const float* w, const LatentActivation* code, int count, int d,
+          float* out);
+
+// What one active latent of one row adds to the gradients of that latent's parameters.
+struct Contribution {
+  int32_t row;       // of the centred activations
+  int32_t residual;  // row of the gradients at decoderᵀ z
+  float value;       // z
+  float delta;       // ∂loss/∂pre
+};
+
+// decoder = Σ value · residuals[residual], encoder = Σ delta · centred[row] over the contributions
+// in their order; both [d], overwritten. Returns Σ delta.
+float SumContributions(const Contribution* contributions, int count, const float* residuals,
+                       const float* centred, int d, float* decoder, float* encoder);
+
+// One step of Adam (Kingma & Ba, 2015, algorithm 1) on n parameters; gradient null = all 0. The
+// step itself is rounded to about 22 bits.
 struct AdamStep {
   float learning_rate;
   float beta1, beta2, epsilon;

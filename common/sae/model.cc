@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <memory>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -94,38 +95,39 @@ void SaeModel::PreActivations(const float* x, float* out) const {
   MultiplyRow(x, encoder_columns_.data(), offset_.data(), dim(), latents(), out);
 }
 
-int SaeModel::Select(const float* pre, LatentActivation* out) const {
-  if (SelectsTopK(weights_.architecture)) {
-    return SelectTopK(pre, latents(), k(), weights_.architecture == Architecture::kTopK, out);
-  }
-  return SelectAbove(pre, weights_.threshold.empty() ? nullptr : weights_.threshold.data(),
-                     latents(), out);
+int SaeModel::Select(const float* values, const float* bias, LatentActivation* list) const {
+  const PreActivationSpan pre{values, bias, latents(), 0};
+  const bool positive_only = weights_.architecture != Architecture::kTopKSigned;
+  const int count =
+      SelectsTopK(weights_.architecture)
+          ? OfferTopK(pre, k(), positive_only, list, 0)
+          : CollectAbove(pre, weights_.threshold.empty() ? nullptr : weights_.threshold.data(),
+                         list);
+  SortByValue(list, count);
+  return count;
 }
 
 std::vector<LatentActivation> SaeModel::Encode(const float* x) const {
   std::vector<float> pre(static_cast<size_t>(latents()));
   PreActivations(x, pre.data());
-  std::vector<LatentActivation> code(static_cast<size_t>(MaxActive()));
-  code.resize(static_cast<size_t>(Select(pre.data(), code.data())));
-  return code;
+  const std::unique_ptr<LatentActivation[]> list(new LatentActivation[ListCapacity()]);
+  const int count = Select(pre.data(), nullptr, list.get());
+  return {list.get(), list.get() + count};
 }
 
 SparseCodes SaeModel::EncodeBatch(const float* rows, int64_t n) const {
   SparseCodes codes;
   codes.Reserve(n, n * k());
   const int64_t block = std::min(n, kRowsPerBlock);
-  std::vector<float> pre(static_cast<size_t>(block * latents()));
-  std::vector<LatentActivation> code(static_cast<size_t>(MaxActive()));
+  const std::unique_ptr<float[]> pre(new float[static_cast<size_t>(block * latents())]);
+  const std::unique_ptr<LatentActivation[]> list(new LatentActivation[ListCapacity()]);
   for (int64_t begin = 0; begin < n; begin += block) {
     const int64_t count = std::min(block, n - begin);
-    for (int64_t i = 0; i < count; ++i) {
-      std::copy(offset_.begin(), offset_.end(), pre.begin() + i * latents());
-    }
     Sgemm(Transpose::kNo, Transpose::kNo, count, latents(), dim(), rows + begin * dim(),
-          encoder_columns_.data(), 1.0f, pre.data());
+          encoder_columns_.data(), 0.0f, pre.get());
     for (int64_t i = 0; i < count; ++i) {
-      const int active = Select(pre.data() + i * latents(), code.data());
-      codes.Append({code.data(), static_cast<size_t>(active)});
+      const int active = Select(pre.get() + i * latents(), offset_.data(), list.get());
+      codes.Append({list.get(), static_cast<size_t>(active)});
     }
   }
   return codes;

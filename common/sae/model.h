@@ -94,10 +94,12 @@ class SaeModel {
 
  private:
   explicit SaeModel(SaeWeights weights);
-  int MaxActive() const {
-    return SelectsTopK(weights_.architecture) ? weights_.k : weights_.latents;
+  // Room that Select needs: a code, and the pre-activations that it is made from.
+  size_t ListCapacity() const {
+    return static_cast<size_t>(weights_.k) + static_cast<size_t>(weights_.latents);
   }
-  int Select(const float* pre, LatentActivation* out) const;
+  // The code of pre-activations values [F] + bias [F] (null: 0), sorted; returns its length.
+  int Select(const float* values, const float* bias, LatentActivation* list) const;
 
   SaeWeights weights_;
   std::vector<float> encoder_columns_;  // [d, F]: input_scale · encoderᵀ

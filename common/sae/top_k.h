@@ -2,20 +2,40 @@
 #ifndef RECSAE_COMMON_SAE_TOP_K_H_
 #define RECSAE_COMMON_SAE_TOP_K_H_
 
+#include <cstdint>
+
 #include "common/sae/codes.h"
 
 namespace recsae::sae {
 
-// Writes the k largest of values[0..n) to out (room for min(k, n)), by falling value, equal values
-// by rising index; of values that tie for the last place the lower index wins. With positive_only
-// (ReLU) values that are not above 0 are left out. NaN and −infinity are never selected. Returns
-// how many were written. Thread-safe.
-int SelectTopK(const float* values, int n, int k, bool positive_only, LatentActivation* out);
+// All functions are thread-safe. NaN and −infinity are never selected.
 
-// Writes every values[i] > threshold[i] (> 0 where threshold is null) to out (room for n), by
-// falling value, equal values by rising index. NaN is never selected. Returns how many were
-// written. Thread-safe.
-int SelectAbove(const float* values, const float* threshold, int n, LatentActivation* out);
+// Some pre-activations of one row: values[i], plus bias[i] where bias is not null, is that of
+// latent first + i.
+struct PreActivationSpan {
+  const float* values;
+  const float* bias;
+  int n;
+  int32_t first;
+};
+
+// Makes the k largest of list[0..count) (k at most, by rising latent, all of latents before
+// pre.first) and of pre the new list, by rising latent; list has room for k + pre.n. Of values that
+// tie for the last place the lower latent stays. With positive_only (ReLU) values that are not
+// above 0 are left out. Returns the new count, at most k.
+int OfferTopK(const PreActivationSpan& pre, int k, bool positive_only, LatentActivation* list,
+              int count);
+
+// Writes those above threshold[first + i] (0 where threshold is null) to out (room for pre.n), by
+// rising latent, and returns how many.
+int CollectAbove(const PreActivationSpan& pre, const float* threshold, LatentActivation* out);
+
+// By falling value, equal values by rising latent.
+void SortByValue(LatentActivation* code, int count);
+
+// Writes the k largest of values[0..n) to out (room for min(k, n)), sorted by value; ties and
+// positive_only as in OfferTopK. Returns how many were written.
+int SelectTopK(const float* values, int n, int k, bool positive_only, LatentActivation* out);
 
 }  // namespace recsae::sae
 

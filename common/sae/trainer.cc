@@ -1,4 +1,5 @@
-// The training step: shards in parallel, summed in order, clipped, Adam, decoder rows renormalised.
+// The training step: gradients, clipping, Adam, decoder rows to unit norm, and what an architecture
+// or a way to revive latents adds to it.
 #include "common/sae/trainer.h"
 
 #include <algorithm>
@@ -13,16 +14,13 @@
 namespace recsae::sae {
 namespace {
 
-// Shards of a batch: enough to share among a few threads, few enough that adding them up is cheap.
-constexpr int64_t kRowsPerShard = 512;
-constexpr int64_t kMaxShards = 4;
-// Latents that one task sums and updates.
+// Latents that one task updates.
 constexpr int kLatentsPerTask = 128;
-
-int ShardCount(int64_t rows) {
-  return static_cast<int>(
-      std::clamp((rows + kRowsPerShard - 1) / kRowsPerShard, int64_t{1}, kMaxShards));
-}
+// kRelu with an adapted λ: where it starts, and how fast it follows L0 / k (in e-folds a step).
+constexpr double kFirstSparsityWeight = 1e-4;
+constexpr double kSparsityRate = 0.01;
+// kBatchTopK: weight of the past in the running mean of the least value kept.
+constexpr double kThresholdMemory = 0.99;
 
 // Standard normal values, the same on every platform (the standard library's are not).
 class NormalSource {
@@ -38,6 +36,17 @@ class NormalSource {
   std::mt19937_64 bits_;
 };
 
+absl::Status CheckConfig(const TrainConfig& config) {
+  const std::vector<ConfigViolation> violations = FindViolations(config);
+  if (violations.empty()) return absl::OkStatus();
+  return absl::InvalidArgumentError(absl::StrCat("training configuration: ", violations[0].field,
+                                                 " ", violations[0].description));
+}
+
+int64_t StepCount(const TrainConfig& config, int64_t rows) {
+  return (rows + config.batch_rows - 1) / config.batch_rows;
+}
+
 }  // namespace
 
 Trainer::Trainer(const TrainConfig& config, int dim, int threads)
@@ -45,6 +54,10 @@ Trainer::Trainer(const TrainConfig& config, int dim, int threads)
   const auto d = static_cast<size_t>(dim);
   const auto latents = static_cast<size_t>(config.latents);
   if (config_.aux_k == 0) config_.aux_k = std::max(dim / 2, 1);
+  sparsity_weight_ = config_.sparsity_weight;
+  if (config_.architecture == Architecture::kRelu && sparsity_weight_ == 0.0) {
+    sparsity_weight_ = kFirstSparsityWeight;
+  }
   weights_.dim = dim;
   weights_.latents = config.latents;
   weights_.k = config.k;
@@ -53,8 +66,11 @@ Trainer::Trainer(const TrainConfig& config, int dim, int threads)
   weights_.encoder_bias.resize(config.encoder_bias ? latents : 0);
   weights_.decoder.resize(latents * d);
   weights_.pre_bias.resize(d);
+  if (HasThreshold(config.architecture)) weights_.threshold.resize(latents);
+  const size_t learned_thresholds = config.architecture == Architecture::kJumpRelu ? latents : 0;
   first_ = {std::vector<float>(latents * d), std::vector<float>(weights_.encoder_bias.size()),
-            std::vector<float>(latents * d), std::vector<float>(d)};
+            std::vector<float>(latents * d), std::vector<float>(d),
+            std::vector<float>(learned_thresholds)};
   second_ = first_;
   idle_rows_.resize(latents);
 }
@@ -62,11 +78,8 @@ Trainer::Trainer(const TrainConfig& config, int dim, int threads)
 absl::StatusOr<std::unique_ptr<Trainer>> Trainer::Create(const TrainConfig& config, int dim,
                                                          int64_t total_rows, const float* sample,
                                                          int64_t sample_rows, int threads) {
-  const std::vector<ConfigViolation> violations = FindViolations(config);
-  if (!violations.empty()) {
-    return absl::InvalidArgumentError(absl::StrCat("training configuration: ", violations[0].field,
-                                                   " ", violations[0].description));
-  }
+  const absl::Status valid = CheckConfig(config);
+  if (!valid.ok()) return valid;
   if (dim < 1 || total_rows < 1 || sample_rows < 1) {
     return absl::InvalidArgumentError(absl::StrCat("training an SAE on ", total_rows, " rows of ",
                                                    dim, " values, ", sample_rows,
@@ -89,21 +102,47 @@ absl::StatusOr<std::unique_ptr<Trainer>> Trainer::Create(const TrainConfig& conf
   }
   const double scale = trainer->weights_.input_scale;
   trainer->variance_ = statistics.variance * scale * scale;
-  trainer->total_steps_ = (total_rows + config.batch_rows - 1) / config.batch_rows;
+  trainer->total_steps_ = StepCount(config, total_rows);
   trainer->InitialiseWeights(sample, sample_rows);
+  return trainer;
+}
+
+absl::StatusOr<std::unique_ptr<Trainer>> Trainer::CreateFrom(const TrainConfig& config,
+                                                             SaeWeights initial, double variance,
+                                                             int64_t total_rows, int threads) {
+  absl::Status valid = CheckConfig(config);
+  if (valid.ok()) valid = Validate(initial);
+  if (!valid.ok()) return valid;
+  if (initial.latents != config.latents || initial.k != config.k ||
+      initial.architecture != config.architecture ||
+      initial.encoder_bias.empty() == config.encoder_bias) {
+    return absl::InvalidArgumentError(
+        "training from given weights: latents, k, architecture and encoder_bias must be those of "
+        "the configuration");
+  }
+  if (!(variance > 0.0) || !std::isfinite(variance) || total_rows < 1) {
+    return absl::InvalidArgumentError(absl::StrCat("training from given weights: variance ",
+                                                   variance, ", ", total_rows,
+                                                   " rows; expected both above 0"));
+  }
+  std::unique_ptr<Trainer> trainer(new Trainer(config, initial.dim, threads));
+  trainer->variance_ = variance;
+  trainer->total_steps_ = StepCount(config, total_rows);
+  trainer->weights_ = std::move(initial);
   return trainer;
 }
 
 void Trainer::InitialiseWeights(const float* sample, int64_t sample_rows) {
   NormalSource normal(config_.seed);
-  const auto d = static_cast<size_t>(weights_.dim);
   for (float& value : weights_.decoder) value = normal.Next();
-  for (size_t at = 0; at < weights_.decoder.size(); at += d) {
-    NormaliseRow(&weights_.decoder[at], weights_.dim);
-  }
+  NormaliseRows(weights_.decoder.data(), weights_.latents, weights_.dim);
   weights_.encoder = weights_.decoder;
   weights_.pre_bias = GeometricMedian(sample, sample_rows, weights_.dim);
   for (float& value : weights_.pre_bias) value *= weights_.input_scale;
+  if (config_.architecture == Architecture::kJumpRelu) {
+    std::fill(weights_.threshold.begin(), weights_.threshold.end(),
+              static_cast<float>(config_.initial_threshold));
+  }
 }
 
 double Trainer::LearningRate() const {
@@ -113,115 +152,73 @@ double Trainer::LearningRate() const {
   const double decay = config_.decay_fraction * total;
   double factor = 1.0;
   if (step + 1 < warmup) factor = (step + 1) / warmup;
-  if (total - step < decay) factor = std::min(factor, std::max(total - step, 0.0) / decay);
+  if (total - step < decay) {
+    const double left = std::max(total - step, 0.0) / decay;
+    const bool cosine = config_.decay_shape == DecayShape::kCosine;
+    factor *= cosine ? 0.5 - 0.5 * std::cos(std::numbers::pi * left) : left;
+  }
   return config_.learning_rate * factor;
 }
 
 absl::StatusOr<StepStats> Trainer::Step(const float* rows, int64_t n) {
-  ScaleRows(rows, n);
-  const int shards = AccumulateShards(n);
-  double squared_error = 0.0;
-  double aux_squared_error = 0.0;
-  int64_t active = 0;
-  for (int s = 0; s < shards; ++s) {
-    squared_error += shards_[s].squared_error;
-    aux_squared_error += shards_[s].aux_squared_error;
-    active += shards_[s].active;
-  }
-  const auto count = static_cast<double>(n);
+  const BatchLoss loss = gradients_.Compute(weights_, Loss(), Normalise(rows, n), n, pool_);
   StepStats stats;
-  stats.fvu = squared_error / (count * variance_);
-  stats.aux = aux_squared_error / (count * variance_);
-  stats.loss = stats.fvu + config_.aux_weight * stats.aux;
-  stats.l0 = static_cast<double>(active) / count;
+  stats.loss = loss.loss;
+  stats.fvu = loss.fvu;
+  stats.aux = loss.aux;
+  stats.sparsity = loss.sparsity;
+  stats.l0 = loss.l0;
   stats.learning_rate = LearningRate();
   if (!std::isfinite(stats.loss)) {
     return absl::InvalidArgumentError(absl::StrCat(
         "training step ", steps_, ": the loss is not finite; the rows hold a NaN or an ",
         "infinity, or the learning rate ", config_.learning_rate, " is too high"));
   }
-  stats.gradient_norm = SumShards(shards);
+  double squared = loss.squared_gradient;
+  for (size_t j = 0; j < gradients_.threshold().size(); ++j) {
+    // Of the logarithm, which is what moves.
+    const double g = double{gradients_.threshold()[j]} * weights_.threshold[j];
+    squared += g * g;
+  }
+  stats.gradient_norm = std::sqrt(squared);
   if (!std::isfinite(stats.gradient_norm)) {
     return absl::InvalidArgumentError(
         absl::StrCat("training step ", steps_, ": the gradient is not finite"));
   }
   const bool clipped = config_.clip_norm > 0.0 && stats.gradient_norm > config_.clip_norm;
+  const int64_t rows_before = rows_seen_;
   ++steps_;
   rows_seen_ += n;
   Update(stats.learning_rate, clipped ? config_.clip_norm / stats.gradient_norm : 1.0);
-  MarkFired(shards, n);
+  if (config_.architecture == Architecture::kBatchTopK) FollowBatchThreshold(loss.least_kept);
+  if (config_.architecture == Architecture::kRelu) AdaptSparsityWeight(loss.l0);
+  CountIdleRows(n);
+  const int64_t every = config_.resample_every_rows;
+  if (config_.revival == Revival::kResample && rows_seen_ / every != rows_before / every) {
+    ResampleDead();
+  }
   stats.dead = dead_latents();
   return stats;
 }
 
-void Trainer::ScaleRows(const float* rows, int64_t n) {
+const float* Trainer::Normalise(const float* rows, int64_t n) {
+  if (weights_.input_scale == 1.0f) return rows;
   scaled_.assign(rows, rows + n * weights_.dim);
-  if (weights_.input_scale == 1.0f) return;
   for (float& value : scaled_) value *= weights_.input_scale;
+  return scaled_.data();
 }
 
-int Trainer::AccumulateShards(int64_t n) {
-  const int shards = ShardCount(n);
-  while (static_cast<int>(shards_.size()) < shards) {
-    shards_.emplace_back(weights_.dim, weights_.latents);
-  }
+LossConfig Trainer::Loss() const {
   LossConfig loss;
+  loss.prefixes = config_.matryoshka_prefixes;
+  if (config_.revival == Revival::kAuxLoss) loss.dead = dead_;
   loss.aux_k = config_.aux_k;
-  loss.aux_weight = static_cast<float>(config_.aux_weight);
-  loss.weight = static_cast<float>(1.0 / (static_cast<double>(n) * variance_));
-  static const std::vector<int32_t> kNone;
-  const std::vector<int32_t>& dead = config_.aux_weight > 0.0 ? dead_ : kNone;
-  const int64_t rows_per_shard = (n + shards - 1) / shards;
-  pool_.Run(shards, [&](int s) {
-    const int64_t begin = std::min(n, s * rows_per_shard);
-    const int64_t end = std::min(n, begin + rows_per_shard);
-    shards_[s].Clear();
-    AccumulateGradients(weights_, loss, dead, scaled_.data() + begin * weights_.dim, end - begin,
-                        shards_[s]);
-  });
-  return shards;
-}
-
-// Sums the shards into the first, removes what the decoder's constraint forbids, and returns the
-// norm of the whole gradient.
-double Trainer::SumShards(int shards) {
-  const int d = weights_.dim;
-  const int latents = weights_.latents;
-  const int tasks = (latents + kLatentsPerTask - 1) / kLatentsPerTask;
-  std::vector<double> squared(static_cast<size_t>(tasks));
-  const auto sum = [&](auto member, int64_t at, int count) {
-    float* parts[kMaxShards];
-    for (int s = 0; s < shards; ++s) parts[s] = (shards_[s].*member).data() + at;
-    SumInto(parts, shards, count);
-    return parts[0];
-  };
-  const auto sum_latents = [&](int task) {
-    const int begin = task * kLatentsPerTask;
-    const int count = std::min(kLatentsPerTask, latents - begin);
-    const int64_t at = static_cast<int64_t>(begin) * d;
-    const float* bias = sum(&ShardGradients::encoder_bias, begin, count);
-    const float* encoder = sum(&ShardGradients::encoder, at, count * d);
-    float* decoder = sum(&ShardGradients::decoder, at, count * d);
-    if (config_.unit_norm_decoder) {
-      for (int j = 0; j < count; ++j) {
-        RemoveParallel(&weights_.decoder[at + static_cast<int64_t>(j) * d], d, decoder + j * d);
-      }
-    }
-    squared[task] = SquaredNorm(encoder, count * d);
-    squared[task] += SquaredNorm(decoder, count * d);
-    if (config_.encoder_bias) squared[task] += SquaredNorm(bias, count);
-  };
-  // A batch of one shard is a small one: waking threads would cost more than they save.
-  if (shards > 1) {
-    pool_.Run(tasks, sum_latents);
-  } else {
-    for (int task = 0; task < tasks; ++task) sum_latents(task);
-  }
-  sum(&ShardGradients::pre_bias, 0, d);
-  FinishPreBias(weights_, shards_[0]);
-  double total = SquaredNorm(shards_[0].pre_bias.data(), d);
-  for (double part : squared) total += part;
-  return std::sqrt(total);
+  loss.aux_weight = config_.aux_weight;
+  loss.sparsity_weight = sparsity_weight_;
+  loss.bandwidth = config_.bandwidth;
+  loss.variance = variance_;
+  loss.project_decoder = config_.unit_norm_decoder;
+  return loss;
 }
 
 void Trainer::Update(double learning_rate, double clip) {
@@ -233,43 +230,76 @@ void Trainer::Update(double learning_rate, double clip) {
                       static_cast<float>(1.0 / (1.0 - std::pow(config_.beta1, t))),
                       static_cast<float>(1.0 / (1.0 - std::pow(config_.beta2, t))),
                       static_cast<float>(clip)};
-  const ShardGradients& gradient = shards_[0];
-  const auto apply = [&step](const std::vector<float>& g, std::vector<float>& parameter,
-                             std::vector<float>& m, std::vector<float>& v, int64_t at, int count) {
-    ApplyAdam(step, &g[at], count, &parameter[at], &m[at], &v[at]);
-  };
-  const int d = weights_.dim;
   const int latents = weights_.latents;
-  const int tasks = (latents + kLatentsPerTask - 1) / kLatentsPerTask;
-  const auto update_latents = [&](int task) {
+  pool_.Run((latents + kLatentsPerTask - 1) / kLatentsPerTask, [&](int task, int) {
     const int begin = task * kLatentsPerTask;
-    const int count = std::min(kLatentsPerTask, latents - begin);
-    const int64_t at = static_cast<int64_t>(begin) * d;
-    apply(gradient.encoder, weights_.encoder, first_.encoder, second_.encoder, at, count * d);
-    apply(gradient.decoder, weights_.decoder, first_.decoder, second_.decoder, at, count * d);
-    if (config_.encoder_bias) {
-      apply(gradient.encoder_bias, weights_.encoder_bias, first_.encoder_bias, second_.encoder_bias,
-            begin, count);
-    }
-    for (int j = 0; config_.unit_norm_decoder && j < count; ++j) {
-      NormaliseRow(&weights_.decoder[at + static_cast<int64_t>(j) * d], d);
-    }
-  };
-  if (scaled_.size() > static_cast<size_t>(kRowsPerShard * d)) {
-    pool_.Run(tasks, update_latents);
-  } else {
-    for (int task = 0; task < tasks; ++task) update_latents(task);
-  }
-  apply(gradient.pre_bias, weights_.pre_bias, first_.pre_bias, second_.pre_bias, 0, d);
+    UpdateLatents(step, begin, std::min(begin + kLatentsPerTask, latents));
+  });
+  ApplyAdam(step, gradients_.pre_bias().data(), weights_.dim, weights_.pre_bias.data(),
+            first_.pre_bias.data(), second_.pre_bias.data());
+  if (config_.architecture == Architecture::kJumpRelu) UpdateThresholds(step);
 }
 
-void Trainer::MarkFired(int shards, int64_t n) {
+void Trainer::UpdateLatents(const AdamStep& step, int begin, int end) {
+  const auto d = static_cast<size_t>(weights_.dim);
+  for (int first = begin; first < end;) {
+    // A run of latents that all have a gradient, or none of them.
+    const bool any = gradients_.contributions(first) > 0;
+    int last = first + 1;
+    while (last < end && (gradients_.contributions(last) > 0) == any) ++last;
+    const size_t at = static_cast<size_t>(first) * d;
+    const int count = (last - first) * weights_.dim;
+    ApplyAdam(step, any ? gradients_.encoder(first) : nullptr, count, &weights_.encoder[at],
+              &first_.encoder[at], &second_.encoder[at]);
+    ApplyAdam(step, any ? gradients_.decoder(first) : nullptr, count, &weights_.decoder[at],
+              &first_.decoder[at], &second_.decoder[at]);
+    first = last;
+  }
+  const auto at = static_cast<size_t>(begin);
+  if (config_.encoder_bias) {
+    ApplyAdam(step, &gradients_.encoder_bias()[at], end - begin, &weights_.encoder_bias[at],
+              &first_.encoder_bias[at], &second_.encoder_bias[at]);
+  }
+  if (config_.unit_norm_decoder) {
+    NormaliseRows(&weights_.decoder[at * d], end - begin, weights_.dim);
+  }
+}
+
+// Adam on log θ, so that thresholds stay above 0.
+void Trainer::UpdateThresholds(const AdamStep& step) {
+  const size_t latents = weights_.threshold.size();
+  std::vector<float> gradient(latents);
+  std::vector<float> change(latents);
+  for (size_t j = 0; j < latents; ++j) {
+    gradient[j] = gradients_.threshold()[j] * weights_.threshold[j];
+  }
+  ApplyAdam(step, gradient.data(), static_cast<int>(latents), change.data(),
+            first_.threshold.data(), second_.threshold.data());
+  for (size_t j = 0; j < latents; ++j) weights_.threshold[j] *= std::exp(change[j]);
+}
+
+// The threshold that encodes single rows: the running mean of the batches' least kept values
+// (Bussmann et al. 2024, section 3).
+void Trainer::FollowBatchThreshold(float least_kept) {
+  if (!std::isfinite(least_kept)) return;
+  const double before = steps_ == 1 ? least_kept : weights_.threshold[0];
+  const double now = kThresholdMemory * before + (1.0 - kThresholdMemory) * least_kept;
+  std::fill(weights_.threshold.begin(), weights_.threshold.end(), static_cast<float>(now));
+}
+
+// More weight while too many latents are active, less while too few.
+void Trainer::AdaptSparsityWeight(double l0) {
+  if (config_.sparsity_weight > 0.0) return;
+  const double excess = std::log(std::max(l0, 1e-3) / config_.k);
+  sparsity_weight_ *= std::exp(kSparsityRate * std::clamp(excess, -1.0, 1.0));
+}
+
+void Trainer::CountIdleRows(int64_t n) {
   for (int j = 0; j < weights_.latents; ++j) {
-    bool fired = false;
-    for (int s = 0; s < shards; ++s) fired = fired || shards_[s].fired[j] != 0;
-    const bool was_dead = idle_rows_[j] >= config_.dead_after_rows;
-    idle_rows_[j] = fired ? 0 : idle_rows_[j] + n;
-    if (!was_dead && idle_rows_[j] >= config_.dead_after_rows) ForgetMoments(j);
+    const auto at = static_cast<size_t>(j);
+    const bool was_dead = idle_rows_[at] >= config_.dead_after_rows;
+    idle_rows_[at] = gradients_.fired(j) ? 0 : idle_rows_[at] + n;
+    if (!was_dead && idle_rows_[at] >= config_.dead_after_rows) ForgetMoments(j);
   }
   FindDead();
 }
@@ -283,6 +313,7 @@ void Trainer::ForgetMoments(int latent) {
     std::fill_n(moments->encoder.begin() + begin, weights_.dim, 0.0f);
     std::fill_n(moments->decoder.begin() + begin, weights_.dim, 0.0f);
     if (config_.encoder_bias) moments->encoder_bias[latent] = 0.0f;
+    if (!moments->threshold.empty()) moments->threshold[latent] = 0.0f;
   }
 }
 
@@ -291,6 +322,49 @@ void Trainer::FindDead() {
   for (int j = 0; j < weights_.latents; ++j) {
     if (idle_rows_[j] >= config_.dead_after_rows) dead_.push_back(j);
   }
+}
+
+// Each dead latent starts anew at a row of the batch, drawn with the probability of its squared
+// loss (Bricken et al. 2023): decoder along the row, encoder the same at a fifth of the mean norm
+// of the living ones, no bias, no moments.
+void Trainer::ResampleDead() {
+  constexpr double kEncoderShare = 0.2;
+  if (dead_.empty()) return;
+  const std::vector<float>& errors = gradients_.squared_errors();
+  std::vector<double> cumulative(errors.size());
+  double total = 0.0;
+  for (size_t r = 0; r < errors.size(); ++r) {
+    total += static_cast<double>(errors[r]) * errors[r];
+    cumulative[r] = total;
+  }
+  const int d = weights_.dim;
+  double norms = 0.0;
+  int living = 0;
+  for (int j = 0; j < weights_.latents; ++j) {
+    if (idle_rows_[static_cast<size_t>(j)] >= config_.dead_after_rows) continue;
+    norms += std::sqrt(SquaredNorm(&weights_.encoder[static_cast<size_t>(j) * d], d));
+    ++living;
+  }
+  const double encoder_norm = kEncoderShare * (living > 0 ? norms / living : 1.0);
+  std::mt19937_64 bits(config_.seed + static_cast<uint64_t>(steps_) * 0x9e3779b97f4a7c15ULL);
+  for (const int32_t j : dead_) {
+    const double draw = static_cast<double>(bits() >> 11) * 0x1.0p-53 * total;
+    const auto drawn = std::upper_bound(cumulative.begin(), cumulative.end() - 1, draw);
+    const auto row = static_cast<size_t>(drawn - cumulative.begin());
+    float* decoder = &weights_.decoder[static_cast<size_t>(j) * d];
+    float* encoder = &weights_.encoder[static_cast<size_t>(j) * d];
+    std::copy_n(&gradients_.centred()[row * static_cast<size_t>(d)], d, decoder);
+    NormaliseRows(decoder, 1, d);
+    std::copy_n(decoder, d, encoder);
+    Scale(static_cast<float>(encoder_norm), d, encoder);
+    if (config_.encoder_bias) weights_.encoder_bias[static_cast<size_t>(j)] = 0.0f;
+    if (config_.architecture == Architecture::kJumpRelu) {
+      weights_.threshold[static_cast<size_t>(j)] = static_cast<float>(config_.initial_threshold);
+    }
+    ForgetMoments(j);
+    idle_rows_[static_cast<size_t>(j)] = 0;
+  }
+  dead_.clear();
 }
 
 }  // namespace recsae::sae

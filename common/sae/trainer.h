@@ -19,18 +19,18 @@ namespace recsae::sae {
 
 // What one step saw, before its update.
 struct StepStats {
-  double loss = 0.0;  // fvu + α · aux
-  double fvu = 0.0;   // mean ‖x − x̂‖² of the batch / variance of the data set
-  double aux = 0.0;   // mean ‖e − ê‖² of the batch / the same; 0 without dead latents
-  double l0 = 0.0;    // mean number of active latents per row
-  int dead = 0;       // dead latents
+  double loss = 0.0;      // as BatchLoss (gradients.h) has it
+  double fvu = 0.0;       // mean ‖x − x̂‖² of the batch / variance of the data set
+  double aux = 0.0;       // mean ‖e − ê‖² of the batch / the same; 0 without dead latents
+  double sparsity = 0.0;  // the loss' sparsity term
+  double l0 = 0.0;        // mean number of active latents per row
+  int dead = 0;           // dead latents
   double gradient_norm = 0.0;  // before clipping
   double learning_rate = 0.0;
 };
 
-// Not thread-safe; uses `threads` threads inside. Batches are cut into shards whose number depends
-// on the batch alone and whose gradients are summed in order, so the same configuration, sample and
-// rows give the same weights to the bit, with any number of threads.
+// Not thread-safe; uses `threads` threads inside. The same configuration, sample and rows give the
+// same weights to the bit on the same machine, with any number of threads.
 class Trainer {
  public:
   // Initial weights: random decoder rows of unit norm, encoder = decoder (the transpose of W_dec as
@@ -41,6 +41,13 @@ class Trainer {
   static absl::StatusOr<std::unique_ptr<Trainer>> Create(const TrainConfig& config, int dim,
                                                          int64_t total_rows, const float* sample,
                                                          int64_t sample_rows, int threads);
+
+  // Goes on from given weights, for fine-tuning and for comparisons: valid (Validate) and as the
+  // configuration has them (latents, k, architecture, encoder bias); variance > 0 is that of the
+  // normalised data. INVALID_ARGUMENT else.
+  static absl::StatusOr<std::unique_ptr<Trainer>> CreateFrom(const TrainConfig& config,
+                                                             SaeWeights initial, double variance,
+                                                             int64_t total_rows, int threads);
 
   // Goes on from SaveState as if there had been no break: all later weights are the same to the
   // bit. DATA_LOSS when the bytes are not a state of this version.
@@ -63,21 +70,26 @@ class Trainer {
   int dead_latents() const { return static_cast<int>(dead_.size()); }
 
  private:
-  // First and second moments of Adam, one for each parameter.
+  // First and second moments of Adam, one for each parameter; those of the thresholds are of their
+  // logarithms.
   struct Moments {
-    std::vector<float> encoder, encoder_bias, decoder, pre_bias;
+    std::vector<float> encoder, encoder_bias, decoder, pre_bias, threshold;
   };
 
   Trainer(const TrainConfig& config, int dim, int threads);
   void InitialiseWeights(const float* sample, int64_t sample_rows);
-  void ScaleRows(const float* rows, int64_t n);
-  int AccumulateShards(int64_t n);
-  double SumShards(int shards);
+  const float* Normalise(const float* rows, int64_t n);
+  LossConfig Loss() const;
+  double LearningRate() const;
   void Update(double learning_rate, double clip);
-  void MarkFired(int shards, int64_t n);
+  void UpdateLatents(const struct AdamStep& step, int begin, int end);
+  void UpdateThresholds(const struct AdamStep& step);
+  void FollowBatchThreshold(float least_kept);
+  void AdaptSparsityWeight(double l0);
+  void CountIdleRows(int64_t n);
   void ForgetMoments(int latent);
   void FindDead();
-  double LearningRate() const;
+  void ResampleDead();
   template <typename Archive, typename Self>
   static void Visit(Archive& archive, Self& self);
 
@@ -86,13 +98,14 @@ class Trainer {
   int64_t total_steps_ = 1;
   int64_t steps_ = 0;
   int64_t rows_seen_ = 0;
+  double sparsity_weight_ = 0.0;  // λ, as configured or as adapted so far
   SaeWeights weights_;
   Moments first_, second_;
   std::vector<int64_t> idle_rows_;  // [F]: rows since the latent last fired
 
-  std::vector<int32_t> dead_;           // latents with idle_rows_ >= dead_after_rows, rising
-  std::vector<float> scaled_;           // the batch, normalised
-  std::vector<ShardGradients> shards_;  // after SumShards the first holds the total
+  std::vector<int32_t> dead_;  // latents with idle_rows_ >= dead_after_rows, rising
+  std::vector<float> scaled_;  // the batch, normalised
+  BatchGradients gradients_;
   WorkerPool pool_;
 };
 

@@ -112,16 +112,19 @@ void Trainer::Visit(Archive& archive, Self& self) {
   archive.Value(self.total_steps_);
   archive.Value(self.steps_);
   archive.Value(self.rows_seen_);
+  archive.Value(self.sparsity_weight_);
   archive.Value(self.weights_.input_scale);
   archive.Array(self.weights_.encoder);
   archive.Array(self.weights_.encoder_bias);
   archive.Array(self.weights_.decoder);
   archive.Array(self.weights_.pre_bias);
+  archive.Array(self.weights_.threshold);
   for (auto* moments : {&self.first_, &self.second_}) {
     archive.Array(moments->encoder);
     archive.Array(moments->encoder_bias);
     archive.Array(moments->decoder);
     archive.Array(moments->pre_bias);
+    archive.Array(moments->threshold);
   }
   archive.Array(self.idle_rows_);
 }

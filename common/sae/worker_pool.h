@@ -2,17 +2,17 @@
 #ifndef RECSAE_COMMON_SAE_WORKER_POOL_H_
 #define RECSAE_COMMON_SAE_WORKER_POOL_H_
 
-#include <condition_variable>
+#include <atomic>
 #include <cstdint>
 #include <functional>
-#include <mutex>
 #include <thread>
 #include <vector>
 
 namespace recsae::sae {
 
-// Run is called by one thread at a time. Which thread takes which task is fixed (task modulo
-// threads), so a task finds its data in the same cache again.
+// Run is called by one thread at a time. Which worker takes which task is fixed (task modulo
+// threads), so a task finds its data in the same cache again. Rounds follow each other within
+// microseconds, so both sides watch for each other for a moment before they sleep.
 class WorkerPool {
  public:
   // threads >= 1, the caller of Run included.
@@ -23,23 +23,21 @@ class WorkerPool {
 
   int threads() const { return threads_; }
 
-  // Calls work(0) ... work(tasks - 1) and returns when all have returned. A single task runs on the
+  // Calls work(task, worker) for the tasks 0 ... tasks - 1, with worker in 0 ... threads() - 1 and
+  // never the same at the same time, and returns when all have returned. A single task runs on the
   // caller without waking anyone.
-  void Run(int tasks, const std::function<void(int)>& work);
+  void Run(int tasks, const std::function<void(int, int)>& work);
 
  private:
   void WorkerLoop(int worker);
   void RunShare(int worker);
 
   const int threads_;
-  std::mutex mutex_;
-  std::condition_variable started_;
-  std::condition_variable finished_;
-  const std::function<void(int)>* work_ = nullptr;
+  const std::function<void(int, int)>* work_ = nullptr;
   int tasks_ = 0;
-  int running_ = 0;
-  uint64_t round_ = 0;
-  bool stopping_ = false;
+  std::atomic<int32_t> round_ = 0;  // its change publishes work_ and tasks_
+  std::atomic<int32_t> running_ = 0;
+  std::atomic<bool> stopping_ = false;
   std::vector<std::thread> workers_;
 };
 

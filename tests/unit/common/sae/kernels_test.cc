@@ -68,7 +68,7 @@ TEST(KernelsTest, MultiplyRowMatchesPlainSum) {
 TEST(KernelsTest, RemoveParallelLeavesTheOrthogonalPart) {
   const int n = 37;
   std::vector<float> w = RandomValues(n, 7);
-  NormaliseRow(w.data(), n);
+  NormaliseRows(w.data(), 1, n);
   EXPECT_NEAR(SquaredNorm(w.data(), n), 1.0, 1e-6);
   std::vector<float> g = RandomValues(n, 8);
   const std::vector<float> before = g;
@@ -85,7 +85,7 @@ TEST(KernelsTest, RemoveParallelLeavesTheOrthogonalPart) {
 
 TEST(KernelsTest, ZeroRowStaysZero) {
   std::vector<float> zero(5);
-  NormaliseRow(zero.data(), 5);
+  NormaliseRows(zero.data(), 1, 5);
   EXPECT_EQ(zero, std::vector<float>(5));
 }
 

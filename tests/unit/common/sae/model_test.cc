@@ -56,9 +56,6 @@ TEST_P(ModelSizesTest, EncodesAndDecodesAsDefined) {
        {Architecture::kTopK, Architecture::kTopKSigned, Architecture::kBatchTopK,
         Architecture::kJumpRelu, Architecture::kRelu}) {
     SaeWeights weights = RandomWeights(dim, latents, k, architecture, 11);
-    if (HasThreshold(architecture)) {
-      for (float value : RandomValues(latents, 13)) weights.threshold.push_back(std::abs(value));
-    }
     weights.input_scale = 2.5f;
     const PlainSae plain(weights);
     const SaeModel model = Create(weights);

@@ -77,6 +77,7 @@ Parameters<double> RandomParameters(const Case& c) {
       RandomWeights(c.size.dim, c.size.latents, c.size.k, c.architecture, 100));
   if (!c.encoder_bias) p.encoder_bias.clear();
   if (c.architecture == Architecture::kJumpRelu) {
+    p.threshold.clear();
     for (float value : RandomValues(c.size.latents, 108)) {
       p.threshold.push_back(0.3 + 0.2 * std::tanh(value));
     }

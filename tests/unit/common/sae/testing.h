@@ -30,6 +30,10 @@ inline SaeWeights RandomWeights(int dim, int latents, int k, Architecture archit
   weights.encoder_bias = RandomValues(latents, seed + 2, 0.3f);
   weights.decoder = RandomValues(int64_t{latents} * dim, seed + 3, 0.5f);
   weights.pre_bias = RandomValues(dim, seed + 4, 0.5f);
+  if (HasThreshold(architecture)) {
+    weights.threshold = RandomValues(latents, seed + 5, 0.3f);
+    for (float& threshold : weights.threshold) threshold = 0.05f + std::abs(threshold);
+  }
   return weights;
 }
 

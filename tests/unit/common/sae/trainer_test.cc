@@ -338,7 +338,7 @@ TEST(WorkerPoolTest, RunsEveryTaskOnce) {
     WorkerPool pool(threads);
     for (int tasks : {0, 1, 2, 7, 100}) {
       std::vector<int> runs(static_cast<size_t>(tasks));
-      pool.Run(tasks, [&](int task) { ++runs[static_cast<size_t>(task)]; });
+      pool.Run(tasks, [&](int task, int) { ++runs[static_cast<size_t>(task)]; });
       EXPECT_EQ(runs, std::vector<int>(static_cast<size_t>(tasks), 1));
     }
   }

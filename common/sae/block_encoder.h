@@ -1,0 +1,63 @@
+// The encoder in training: rows to codes, tile by tile, so that pre-activations never leave the
+// cache.
+#ifndef RECSAE_COMMON_SAE_BLOCK_ENCODER_H_
+#define RECSAE_COMMON_SAE_BLOCK_ENCODER_H_
+
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "common/sae/block_codes.h"
+#include "common/sae/model.h"
+
+namespace recsae::sae {
+
+// What decides about a code beside the weights.
+struct EncodeOptions {
+  std::vector<int32_t> dead;  // dead latents for the auxiliary loss, rising; empty = none
+  int aux_k = 0;              // k_aux
+  // BatchTopK: what a pre-activation must exceed to be listed at all; >= 0.
+  float batch_bound = 0.0f;
+  // JumpReLU: bandwidth ε.
+  float bandwidth = 0.0f;
+};
+
+// Scratch memory for one thread.
+class BlockEncoder {
+ public:
+  // Encodes centred rows [n, d] and appends their lists to out.
+  void Encode(const SaeWeights& weights, const EncodeOptions& options, const float* centred,
+              int64_t n, BlockCodes& out);
+
+ private:
+  struct Tile;
+
+  void Prepare(const SaeWeights& weights, const EncodeOptions& options, int64_t tile_rows,
+               int tile_latents);
+  void EncodeTile(const SaeWeights& weights, const EncodeOptions& options, const float* centred,
+                  int64_t rows, int tile_latents, BlockCodes& out);
+  void OfferRow(const SaeWeights& weights, const EncodeOptions& options, const Tile& tile,
+                int64_t row);
+  void Finish(const SaeWeights& weights, const EncodeOptions& options, int64_t rows,
+              BlockCodes& out);
+
+  // A list for each row of a tile, with room for what one more tile may offer.
+  struct Lists {
+    std::unique_ptr<LatentActivation[]> entries;
+    size_t capacity = 0;  // entries in all
+    size_t stride = 0;    // entries of a row
+    std::vector<int> counts;
+    void Prepare(int64_t rows, size_t row_capacity);
+    LatentActivation* Row(int64_t row) { return entries.get() + static_cast<size_t>(row) * stride; }
+  };
+
+  std::vector<float> pre_;             // [tile_rows, tile_latents]
+  std::vector<float> dead_pre_;        // of one row
+  std::vector<int32_t> dead_columns_;  // the tile's dead latents, as columns of it
+  std::vector<float> bound_;           // [F] what is listed at all (threshold architectures)
+  Lists active_, dead_;
+};
+
+}  // namespace recsae::sae
+
+#endif  // RECSAE_COMMON_SAE_BLOCK_ENCODER_H_

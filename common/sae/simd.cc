@@ -1,0 +1,41 @@
+// Asks Highway which of the compiled instruction sets this machine gets.
+#include "common/sae/simd.h"
+
+#include <cstdint>
+
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "common/sae/simd.cc"
+#include "hwy/foreach_target.h"
+#include "hwy/highway.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace recsae::sae::HWY_NAMESPACE {
+
+int64_t Target() { return HWY_TARGET; }
+
+}  // namespace recsae::sae::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace recsae::sae {
+
+HWY_EXPORT(Target);
+
+const char* InstructionSet() {
+  const int64_t target = HWY_DYNAMIC_DISPATCH(Target)();
+  switch (target) {
+    case HWY_AVX3_DL:
+    case HWY_AVX3:
+      return "AVX-512";
+    case HWY_AVX2:
+      return "AVX2";
+    case HWY_EMU128:
+    case HWY_SCALAR:
+      return "scalar";
+    default:
+      return hwy::TargetName(target);
+  }
+}
+
+}  // namespace recsae::sae
+#endif  // HWY_ONCE
