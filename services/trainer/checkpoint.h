@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
@@ -11,11 +12,20 @@
 namespace recsae::trainer {
 
 struct Checkpoint {
-  int64_t rows = 0;           // of the capture, pinned when the job first ran
-  int32_t dim = 0;            // length of an activation
-  double seconds = 0.0;       // spent on training so far
-  uint64_t nonce = 0;         // drawn when the job first ran; makes its request_ids its own
-  std::string trainer_state;  // sae::Trainer::SaveState; empty before the first step
+  // One SAE of the job.
+  struct Variant {
+    std::string trainer_state;  // sae::Trainer::SaveState
+    double step_seconds = 0.0;  // spent in its steps
+    friend bool operator==(const Variant&, const Variant&) = default;
+  };
+
+  int64_t rows = 0;               // of the capture, pinned when the job first ran
+  int32_t dim = 0;                // length of an activation
+  double seconds = 0.0;           // spent on training so far
+  uint64_t nonce = 0;             // drawn when the job first ran; makes its request_ids its own
+  int64_t position = 0;           // rows trained on, counted over the epochs
+  std::vector<Variant> variants;  // empty before the first step
+  friend bool operator==(const Checkpoint&, const Checkpoint&) = default;
 };
 
 std::string Encode(const Checkpoint& checkpoint);

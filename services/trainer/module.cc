@@ -24,8 +24,10 @@ absl::Status TrainerModule::Open(const ModuleContext& context) {
   environment.count_rows = [rows = context.metrics->GetCounter("recsae_trainer_rows_total",
                                                                "Rows that SAEs were trained on.")](
                                int64_t count) { rows.Increment(static_cast<double>(count)); };
-  context.jobs->Register(kTrainSaeKind,
-                         [environment](JobContext& job) { return RunTrainJob(environment, job); });
+  for (const char* kind : {kTrainSaeKind, kTrainSaesKind}) {
+    context.jobs->Register(
+        kind, [environment](JobContext& job) { return RunTrainJob(environment, job); });
+  }
   service_ = MakeTrainerService(*context.jobs, context.peers[0], context.peers[1]);
   return absl::OkStatus();
 }

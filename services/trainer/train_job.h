@@ -1,4 +1,4 @@
-// The "train-sae" job: capture in, published SAE out.
+// The jobs "train-sae" and "train-saes": capture in, published SAEs out.
 #ifndef RECSAE_SERVICES_TRAINER_TRAIN_JOB_H_
 #define RECSAE_SERVICES_TRAINER_TRAIN_JOB_H_
 
@@ -21,24 +21,25 @@ class ActivationSource;
 class SaePublisher;
 
 inline constexpr char kTrainSaeKind[] = "train-sae";
+inline constexpr char kTrainSaesKind[] = "train-saes";
 
-// What the job works with; all of it outlives the job.
+// What the jobs work with; all of it outlives them.
 struct TrainJobEnvironment {
   ActivationSource* source = nullptr;
   SaePublisher* publisher = nullptr;
-  // Called with the rows of each step.
+  // Called with the rows of each step, once for each SAE.
   std::function<void(int64_t)> count_rows = [](int64_t) {};
 };
 
-// Runs a job whose spec is a TrainSaeRequest, from its checkpoint if there is one, and returns a
-// TrainSaeResult. The same request on the same rows gives the same weights to the bit, however
-// often the job was stopped in between. Fails with
+// Runs a job whose spec is a TrainSaeRequest or a TrainSaesRequest, from its checkpoint if there is
+// one, and returns a TrainSaeResult or a TrainSaesResult. The same request on the same rows gives
+// the same weights to the bit, however often the job was stopped in between. Fails with
 //   NOT_FOUND            CAPTURE_NOT_FOUND
 //   FAILED_PRECONDITION  CAPTURE_EMPTY, CAPTURE_CONSTANT (no variance)
-//   INVALID_ARGUMENT     INVALID_REQUEST    the configuration does not fit the capture
+//   INVALID_ARGUMENT     INVALID_REQUEST    a configuration does not fit the capture
 //   ALREADY_EXISTS       SAE_EXISTS
 //   UNAVAILABLE          PEER_UNAVAILABLE   after some time of retries
-//   INTERNAL             TRAINING_DIVERGED  the loss is no longer finite
+//   INTERNAL             TRAINING_DIVERGED  a loss is no longer finite
 absl::StatusOr<google::protobuf::Any> RunTrainJob(const TrainJobEnvironment& environment,
                                                   JobContext& job);
 

@@ -4,19 +4,20 @@
 #include <grpcpp/client_context.h>
 #include <grpcpp/server_context.h>
 
+#include <string>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "common/client/peer.h"
 #include "common/client/retry.h"
 #include "common/jobs/job_runner.h"
-#include "common/names/names.h"
 #include "common/server/guard.h"
 #include "common/status/status.h"
 #include "recsae/concept_store/v1/concept_store.grpc.pb.h"
 #include "recsae/probe/v1/probe.grpc.pb.h"
 #include "recsae/trainer/v1/trainer.grpc.pb.h"
 #include "services/trainer/train_job.h"
+#include "services/trainer/train_request.h"
 #include "services/trainer/training_config.h"
 
 namespace recsae::trainer {
@@ -32,18 +33,12 @@ class TrainerService : public v1::Trainer::Service {
 
   grpc::Status TrainSae(grpc::ServerContext* context, const v1::TrainSaeRequest* request,
                         jobs::v1::Job* response) override {
-    return Guard(context, [&]() -> absl::Status {
-      RECSAE_RETURN_IF_ERROR(CheckRequest(*request));
-      google::protobuf::Any spec;
-      spec.PackFrom(*request);
-      RECSAE_ASSIGN_OR_RETURN(
-          *response, jobs_.Submit(kTrainSaeKind, absl::StrCat("saes/", request->sae_id()), spec,
-                                  request->request_id(), [&]() -> absl::Status {
-                                    RECSAE_RETURN_IF_ERROR(CheckCapture(*context, *request));
-                                    return CheckNameIsFree(*context, *request);
-                                  }));
-      return absl::OkStatus();
-    });
+    return Start(context, *request, kTrainSaeKind, response);
+  }
+
+  grpc::Status TrainSaes(grpc::ServerContext* context, const v1::TrainSaesRequest* request,
+                         jobs::v1::Job* response) override {
+    return Start(context, *request, kTrainSaesKind, response);
   }
 
   grpc::Status ResolveConfig(grpc::ServerContext* context, const v1::ResolveConfigRequest* request,
@@ -58,37 +53,57 @@ class TrainerService : public v1::Trainer::Service {
   }
 
  private:
+  template <typename Message>
+  grpc::Status Start(grpc::ServerContext* context, const Message& message, const char* kind,
+                     jobs::v1::Job* response) {
+    return Guard(context, [&]() -> absl::Status {
+      const TrainRequest request(message);
+      RECSAE_RETURN_IF_ERROR(CheckRequest(request));
+      google::protobuf::Any spec;
+      spec.PackFrom(message);
+      const std::string target = absl::StrCat("saes/", request.variants[0].sae_id);
+      RECSAE_ASSIGN_OR_RETURN(*response,
+                              jobs_.Submit(kind, target, spec, message.request_id(),
+                                           [&] { return CheckPeers(*context, request); }));
+      return absl::OkStatus();
+    });
+  }
+
   // What can be said without asking anyone.
-  static absl::Status CheckRequest(const v1::TrainSaeRequest& request) {
+  static absl::Status CheckRequest(const TrainRequest& request) {
     BadRequest bad;
-    bad.Add("sae_id", ValidateId(request.sae_id(), "sae_id"));
-    bad.Add("capture",
-            ParseName(request.capture(), "recommenders/{recommender}/captures/{capture}").status());
-    FillIn(request.config(), kUnknownDim, "config", bad);
+    CheckNames(request, bad);
+    FillInAll(request, kUnknownDim, bad);
     return bad.ToStatus();
   }
 
-  absl::Status CheckCapture(const grpc::ServerContext& context,
-                            const v1::TrainSaeRequest& request) {
+  absl::Status CheckPeers(const grpc::ServerContext& context, const TrainRequest& request) {
+    RECSAE_RETURN_IF_ERROR(CheckCapture(context, request));
+    for (const TrainRequest::Variant& variant : request.variants) {
+      RECSAE_RETURN_IF_ERROR(CheckNameIsFree(context, variant.sae_id));
+    }
+    return absl::OkStatus();
+  }
+
+  absl::Status CheckCapture(const grpc::ServerContext& context, const TrainRequest& request) {
     const auto peer_context = grpc::ClientContext::FromServerContext(context);
     SetDeadline(*peer_context, kPeerTimeout);
     probe::v1::GetCaptureRequest get;
-    get.set_name(request.capture());
+    get.set_name(request.capture);
     probe::v1::Capture capture;
     RECSAE_RETURN_IF_ERROR(
         probe_.peer().FromGrpc(probe_->GetCapture(peer_context.get(), get, &capture)));
-    if (capture.rows() == 0) return CaptureEmpty(request.capture());
+    if (capture.rows() == 0) return CaptureEmpty(request.capture);
     BadRequest bad;
-    FillIn(request.config(), capture.dim(), "config", bad);
+    FillInAll(request, capture.dim(), bad);
     return bad.ToStatus();
   }
 
-  absl::Status CheckNameIsFree(const grpc::ServerContext& context,
-                               const v1::TrainSaeRequest& request) {
+  absl::Status CheckNameIsFree(const grpc::ServerContext& context, const std::string& sae_id) {
     const auto peer_context = grpc::ClientContext::FromServerContext(context);
     SetDeadline(*peer_context, kPeerTimeout);
     concept_store::v1::GetSaeRequest get;
-    get.set_name(absl::StrCat("saes/", request.sae_id()));
+    get.set_name(absl::StrCat("saes/", sae_id));
     concept_store::v1::Sae sae;
     const absl::Status status =
         store_.peer().FromGrpc(store_->GetSae(peer_context.get(), get, &sae));

@@ -15,7 +15,7 @@ class Peer;
 
 namespace recsae::trainer {
 
-// `jobs` must outlive the service and have the kind "train-sae" registered.
+// `jobs` must outlive the service and have the kinds "train-sae" and "train-saes" registered.
 std::unique_ptr<grpc::Service> MakeTrainerService(JobRunner& jobs, std::shared_ptr<Peer> probe,
                                                   std::shared_ptr<Peer> store);
 

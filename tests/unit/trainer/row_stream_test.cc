@@ -7,7 +7,6 @@
 #include <vector>
 
 #include "common/status/status.h"
-#include "services/trainer/checkpoint.h"
 #include "tests/unit/trainer/testing.h"
 
 namespace recsae::trainer {
@@ -125,26 +124,6 @@ TEST(RowStreamTest, CanBeLeftEarly) {
   RowStream stream(source, Options(10'000, 5));
   std::vector<float> batch;
   EXPECT_EQ(*stream.Fill(3, batch), 3);
-}
-
-TEST(CheckpointTest, RoundTrip) {
-  const Checkpoint checkpoint{123456789012, 64, 12.5, 99, std::string("state\0bytes", 11)};
-  const absl::StatusOr<Checkpoint> back = DecodeCheckpoint(Encode(checkpoint));
-  ASSERT_TRUE(back.ok()) << back.status();
-  EXPECT_EQ(back->rows, checkpoint.rows);
-  EXPECT_EQ(back->dim, checkpoint.dim);
-  EXPECT_EQ(back->seconds, checkpoint.seconds);
-  EXPECT_EQ(back->nonce, checkpoint.nonce);
-  EXPECT_EQ(back->trainer_state, checkpoint.trainer_state);
-}
-
-TEST(CheckpointTest, OtherBytesAreDataLoss) {
-  const std::string good = Encode({10, 4, 0.0, 1, ""});
-  for (const std::string& bytes : {std::string(), std::string("short"), good.substr(0, 39),
-                                   std::string(100, 'x'), Encode({0, 4, 0.0, 1, ""})}) {
-    EXPECT_EQ(DecodeCheckpoint(bytes).status().code(), absl::StatusCode::kDataLoss);
-  }
-  EXPECT_TRUE(DecodeCheckpoint(good).ok());
 }
 
 }  // namespace

@@ -14,6 +14,7 @@
 #include <utility>
 #include <vector>
 
+#include "common/jobs/job_runner.h"
 #include "common/status/status.h"
 #include "recsae/concept_store/v1/concept_store.pb.h"
 #include "services/trainer/activation_source.h"
@@ -134,11 +135,17 @@ class MemoryPublisher : public SaePublisher {
   absl::StatusOr<concept_store::v1::Sae> Publish(const concept_store::v1::Sae& sae,
                                                  const sae::SaeWeights& weights,
                                                  const std::string& request_id,
-                                                 const JobContext&) override {
+                                                 const JobContext& job) override {
+    while (stall_after_ >= 0 && published().size() >= static_cast<size_t>(stall_after_)) {
+      RECSAE_RETURN_IF_ERROR(job.Sleep(absl::Milliseconds(10)));
+    }
     const std::lock_guard lock(mutex_);
     published_.push_back({sae, weights, request_id});
     return sae;
   }
+
+  // Whoever publishes after so many waits until interrupted; -1 = never.
+  void StallAfter(int count) { stall_after_ = count; }
 
   std::vector<Published> published() {
     const std::lock_guard lock(mutex_);
@@ -146,6 +153,7 @@ class MemoryPublisher : public SaePublisher {
   }
 
  private:
+  std::atomic<int> stall_after_ = -1;
   std::mutex mutex_;
   std::vector<Published> published_;
 };

@@ -3,10 +3,7 @@
 
 #include <google/protobuf/any.pb.h>
 #include <gtest/gtest.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
-#include <atomic>
 #include <filesystem>
 #include <functional>
 #include <memory>
@@ -21,99 +18,10 @@
 #include "recsae/jobs/v1/jobs.pb.h"
 #include "recsae/trainer/v1/trainer.pb.h"
 #include "tests/unit/common/sae/testing.h"
-#include "tests/unit/trainer/testing.h"
+#include "tests/unit/trainer/train_job_fixture.h"
 
 namespace recsae::trainer {
 namespace {
-
-using jobs::v1::Job;
-
-constexpr char kCapture[] = "recommenders/r/captures/train";
-constexpr int kDim = 8;
-constexpr int64_t kRows = 3000;
-
-v1::TrainSaeRequest Request() {
-  v1::TrainSaeRequest request;
-  request.set_sae_id("planted");
-  request.set_capture(kCapture);
-  v1::TrainingConfig& config = *request.mutable_config();
-  config.set_latents(32);
-  config.set_k(3);
-  config.set_batch_rows(128);
-  config.set_epochs(6);
-  config.set_learning_rate(5e-3);
-  config.set_dead_after_rows(2000);
-  config.set_seed(11);
-  config.set_threads(1);
-  return request;
-}
-
-class TrainJobTest : public ::testing::Test {
- protected:
-  TrainJobTest()
-      : source_(kCapture, kDim, sae::PlantedRows(kRows, kDim, 20, 2, 5), 100),
-        directory_(std::filesystem::path(::testing::TempDir()) /
-                   (std::string("train_job_") +
-                    ::testing::UnitTest::GetInstance()->current_test_info()->name())) {
-    std::filesystem::remove_all(directory_);
-  }
-  ~TrainJobTest() override {
-    runner_.reset();
-    std::filesystem::remove_all(directory_);
-  }
-
-  // Starts a process's worth of job runner on the same directory.
-  void StartRunner() {
-    JobRunnerOptions options;
-    options.service = "trainer";
-    absl::StatusOr<std::unique_ptr<JobRunner>> runner =
-        JobRunner::Open(directory_.string(), options);
-    ASSERT_TRUE(runner.ok()) << runner.status();
-    runner_ = *std::move(runner);
-    TrainJobEnvironment environment;
-    environment.source = &source_;
-    environment.publisher = &publisher_;
-    environment.count_rows = [this](int64_t rows) { trained_rows_ += rows; };
-    runner_->Register(kTrainSaeKind,
-                      [environment](JobContext& job) { return RunTrainJob(environment, job); });
-    ASSERT_TRUE(runner_->Start().ok());
-  }
-
-  std::string Submit(const v1::TrainSaeRequest& request) {
-    google::protobuf::Any spec;
-    spec.PackFrom(request);
-    const absl::StatusOr<Job> job =
-        runner_->Submit(kTrainSaeKind, "saes/" + request.sae_id(), spec, "");
-    EXPECT_TRUE(job.ok()) << job.status();
-    return job->name();
-  }
-
-  // Follows the job until `done` says so or it has reached a final state.
-  Job WaitFor(const std::string& name, const std::function<bool(const Job&)>& done) {
-    Job job;
-    uint64_t seen = 0;
-    while (true) {
-      const absl::StatusOr<uint64_t> revision = runner_->Watch(name, seen, absl::Seconds(1), &job);
-      EXPECT_TRUE(revision.ok()) << revision.status();
-      if (!revision.ok() || job.has_end_time() || done(job)) return job;
-      seen = *revision;
-    }
-  }
-  Job WaitUntilFinal(const std::string& name) {
-    return WaitFor(name, [](const Job&) { return false; });
-  }
-
-  Job RunToEnd(const v1::TrainSaeRequest& request) {
-    StartRunner();
-    return WaitUntilFinal(Submit(request));
-  }
-
-  MemorySource source_;
-  MemoryPublisher publisher_;
-  std::atomic<int64_t> trained_rows_ = 0;
-  const std::filesystem::path directory_;
-  std::unique_ptr<JobRunner> runner_;
-};
 
 TEST_F(TrainJobTest, TrainsReportsAndPublishes) {
   const Job job = RunToEnd(Request());
@@ -174,78 +82,33 @@ TEST_F(TrainJobTest, ResumedJobGivesTheSameWeights) {
   runner_.reset();
   const sae::SaeWeights expected = publisher_.published()[0].weights;
   for (int64_t stop : {500, 4000, 11'000}) {
-    std::filesystem::remove_all(directory_);
-    trained_rows_ = 0;
-    // The sample is read first: all rows, since the capture is smaller than a sample.
-    source_.StallAfter(source_.rows_read() + kRows + stop);
-    StartRunner();
-    const std::string name = Submit(Request());
-    while (trained_rows_ < stop - 128) std::this_thread::yield();
-    ASSERT_TRUE(runner_->Stop(absl::InfiniteDuration()).ok());
-    runner_.reset();
-    const int64_t before = trained_rows_;
-    EXPECT_LT(before, kRows * 6);
-    source_.StallAfter(-1);
-    StartRunner();
-    const Job job = WaitUntilFinal(name);
+    const Job job = RunWithAStop(Request(), stop);
     ASSERT_EQ(job.state(), Job::STATE_SUCCEEDED) << job.error().message();
-    EXPECT_EQ(job.resumes(), 1);
     EXPECT_EQ(trained_rows_, kRows * 6) << "rows were trained twice or left out";
-    runner_.reset();
     const sae::SaeWeights weights = publisher_.published().back().weights;
-    EXPECT_EQ(weights.encoder, expected.encoder) << "stopped after " << before;
+    EXPECT_EQ(weights.encoder, expected.encoder) << "stopped after " << stop;
     EXPECT_EQ(weights.decoder, expected.decoder);
     EXPECT_EQ(weights.pre_bias, expected.pre_bias);
   }
 }
 
-// A process that trains until so many rows, then ends without a word.
-void CrashAfter(int64_t rows, const std::function<void()>& start,
-                const std::atomic<int64_t>& trained) {
-  const pid_t child = fork();
-  ASSERT_GE(child, 0);
-  if (child == 0) {
-    start();
-    while (trained < rows) std::this_thread::yield();
-    _exit(0);
-  }
-  int status = 0;
-  ASSERT_EQ(waitpid(child, &status, 0), child);
-  ASSERT_EQ(status, 0);
-}
-
 // The work since the last checkpoint is lost and done again, to the same weights.
 TEST_F(TrainJobTest, CrashedJobGivesTheSameWeights) {
   v1::TrainSaeRequest request = Request();
-  std::vector<std::string> crashed_directories;
-  // Before any thread of this process: a child has only the thread that forked it.
-  for (double seconds : {1e6, 0.0}) {  // no checkpoint but the first one; one after every step
-    request.mutable_config()->set_checkpoint_seconds(seconds);
-    std::filesystem::remove_all(directory_);
-    CrashAfter(
-        9000,
-        [&] {
-          StartRunner();
-          Submit(request);
-        },
-        trained_rows_);
-    crashed_directories.push_back(directory_.string() + (seconds > 1 ? "_first" : "_every"));
-    std::filesystem::remove_all(crashed_directories.back());
-    std::filesystem::rename(directory_, crashed_directories.back());
-  }
+  const std::string first_only = directory_.string() + "_first";
+  request.mutable_config()->set_checkpoint_seconds(1e6);
+  CrashAfter(request, 9000, first_only);
+  const std::string every_step = directory_.string() + "_every";
+  request.mutable_config()->set_checkpoint_seconds(0.0);
+  CrashAfter(request, 9000, every_step);
+
   ASSERT_EQ(RunToEnd(Request()).state(), Job::STATE_SUCCEEDED);
   runner_.reset();
   const sae::SaeWeights expected = publisher_.published()[0].weights;
-  for (const std::string& crashed : crashed_directories) {
-    std::filesystem::remove_all(directory_);
-    std::filesystem::rename(crashed, directory_);
-    trained_rows_ = 0;
-    StartRunner();
-    const Job job = WaitUntilFinal("jobs/train-sae-1");
+  for (const std::string& crashed : {first_only, every_step}) {
+    const Job job = ResumeCrashed(crashed, "jobs/train-sae-1");
     ASSERT_EQ(job.state(), Job::STATE_SUCCEEDED) << job.error().message();
-    EXPECT_EQ(job.resumes(), 1);
-    EXPECT_EQ(trained_rows_ < kRows * 6, crashed.ends_with("_every"));
-    runner_.reset();
+    EXPECT_EQ(trained_rows_ < kRows * 6, crashed == every_step);
     EXPECT_EQ(publisher_.published().back().weights.encoder, expected.encoder) << crashed;
     EXPECT_EQ(publisher_.published().back().weights.decoder, expected.decoder) << crashed;
   }

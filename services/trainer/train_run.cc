@@ -1,0 +1,265 @@
+#include "services/trainer/train_run.h"
+
+#include <algorithm>
+#include <random>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "common/jobs/job_runner.h"
+#include "common/sae/trainer.h"
+#include "common/sae_messages/sae_messages.h"
+#include "common/server/server.h"
+#include "common/status/status.h"
+#include "services/trainer/activation_source.h"
+#include "services/trainer/evaluation.h"
+#include "services/trainer/publisher.h"
+#include "services/trainer/training_config.h"
+
+namespace recsae::trainer {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+using concept_store::v1::Sae;
+
+// Rows that the initial weights and the data's scale are taken from.
+constexpr int64_t kSampleRows = 16'384;
+
+double SecondsSince(Clock::time_point start) {
+  return std::chrono::duration<double>(Clock::now() - start).count();
+}
+
+}  // namespace
+
+TrainRun::TrainRun(const TrainJobEnvironment& environment, JobContext& job,
+                   const TrainRequest& request)
+    : environment_(environment), job_(job), request_(request) {}
+
+absl::StatusOr<std::vector<Sae>> TrainRun::Run() {
+  RECSAE_RETURN_IF_ERROR(Prepare());
+  RECSAE_RETURN_IF_ERROR(Train());
+  RECSAE_ASSIGN_OR_RETURN(const std::vector<sae::ReconstructionMetrics> metrics, EvaluateAll());
+  std::vector<Sae> saes;
+  for (size_t i = 0; i < group_->size(); ++i) {
+    RECSAE_RETURN_IF_ERROR(job_.Interrupted());
+    // The same after a restart, and no other job's, even of a server whose data were wiped.
+    const std::string request_id =
+        absl::StrCat(job_.name(), "-", absl::Hex(state_.nonce, absl::kZeroPad16), "-", i);
+    RECSAE_ASSIGN_OR_RETURN(
+        saes.emplace_back(),
+        environment_.publisher->Publish(Describe(i, metrics[i]), group_->trainer(i).weights(),
+                                        request_id, job_));
+  }
+  return saes;
+}
+
+absl::Status TrainRun::Prepare() {
+  const absl::StatusOr<std::string> saved = job_.LoadCheckpoint();
+  if (saved.ok()) {
+    RECSAE_ASSIGN_OR_RETURN(state_, DecodeCheckpoint(*saved));
+  } else if (absl::IsNotFound(saved.status())) {
+    RECSAE_RETURN_IF_ERROR(PinCapture());
+  } else {
+    return saved.status();
+  }
+  BadRequest bad;
+  CheckNames(request_, bad);
+  configs_ = FillInAll(request_, state_.dim, bad);
+  RECSAE_RETURN_IF_ERROR(bad.ToStatus());
+  group_ = std::make_unique<TrainerGroup>(configs_.size(), shared().threads());
+  return state_.variants.empty() ? CreateTrainers() : RestoreTrainers();
+}
+
+// Rows that are recorded from now on do not take part, or a stopped run could not be repeated.
+absl::Status TrainRun::PinCapture() {
+  job_.SetProgress("looking up the capture", 0, 0, "rows");
+  RECSAE_ASSIGN_OR_RETURN(const CaptureInfo capture,
+                          environment_.source->Describe(request_.capture, job_));
+  if (capture.rows == 0) return CaptureEmpty(request_.capture);
+  state_.rows = capture.rows;
+  state_.dim = capture.dim;
+  std::random_device random;
+  state_.nonce = (uint64_t{random()} << 32) | random();
+  return job_.SaveCheckpoint(Encode(state_));
+}
+
+RowStreamOptions TrainRun::StreamOptions() const {
+  RowStreamOptions options;
+  options.capture = request_.capture;
+  options.dim = state_.dim;
+  options.rows = state_.rows;
+  options.seed = shared().seed();
+  return options;
+}
+
+std::string TrainRun::NameOf(size_t i) const {
+  return absl::StrCat("saes/", request_.variants[i].sae_id);
+}
+
+absl::StatusOr<std::vector<float>> TrainRun::ReadSample() {
+  job_.SetProgress("sampling the capture", 0, TotalWork(), "rows");
+  std::vector<float> sample;
+  RowStream rows(*environment_.source, StreamOptions());
+  const auto on_cancel = job_.OnCancel([&rows] { rows.Cancel(); });
+  RECSAE_RETURN_IF_ERROR(rows.Fill(std::min(kSampleRows, state_.rows), sample).status());
+  return sample;
+}
+
+absl::Status TrainRun::CreateTrainers() {
+  RECSAE_ASSIGN_OR_RETURN(const std::vector<float> sample, ReadSample());
+  for (const v1::TrainingConfig& config : configs_) {
+    absl::StatusOr<std::unique_ptr<sae::Trainer>> trainer = sae::Trainer::Create(
+        ToEngine(config), state_.dim, TotalRows(), sample.data(),
+        static_cast<int64_t>(sample.size()) / state_.dim, group_->threads_each());
+    if (absl::IsFailedPrecondition(trainer.status())) {
+      return Error(absl::StatusCode::kFailedPrecondition, "CAPTURE_CONSTANT",
+                   absl::StrCat(request_.capture, ": ", trainer.status().message()),
+                   {{"capture", request_.capture}});
+    }
+    RECSAE_RETURN_IF_ERROR(trainer.status());
+    group_->Add(*std::move(trainer), 0.0);
+  }
+  return absl::OkStatus();
+}
+
+absl::Status TrainRun::RestoreTrainers() {
+  for (const Checkpoint::Variant& variant : std::exchange(state_.variants, {})) {
+    RECSAE_ASSIGN_OR_RETURN(std::unique_ptr<sae::Trainer> trainer,
+                            sae::Trainer::Restore(variant.trainer_state, group_->threads_each()));
+    group_->Add(std::move(trainer), variant.step_seconds);
+  }
+  return absl::OkStatus();
+}
+
+absl::Status TrainRun::Train() {
+  // A job that was stopped while it published must not change its report any more.
+  if (state_.position == TotalRows()) return absl::OkStatus();
+  RowStreamOptions options = StreamOptions();
+  options.epochs = shared().epochs();
+  options.position = state_.position;
+  training_since_ = Clock::now();
+  RowStream rows(*environment_.source, options);
+  const auto on_cancel = job_.OnCancel([&rows] { rows.Cancel(); });
+  const absl::Status status = TrainUntilInterrupted(rows);
+  if (status.ok() || job_.stopping()) RECSAE_RETURN_IF_ERROR(SaveCheckpoint());
+  return status;
+}
+
+absl::Status TrainRun::TrainUntilInterrupted(RowStream& rows) {
+  std::vector<float> batch;
+  StepReport report;
+  Clock::time_point checkpoint = Clock::now();
+  ReportProgress();
+  while (state_.position < TotalRows()) {
+    const absl::StatusOr<int64_t> count = rows.Fill(shared().batch_rows(), batch);
+    RECSAE_RETURN_IF_ERROR(job_.Interrupted());
+    RECSAE_RETURN_IF_ERROR(count.status());
+    RECSAE_RETURN_IF_ERROR(Step(batch, *count, report));
+    if (report.due()) {
+      report.Send(job_);
+      ReportProgress();
+    }
+    if (SecondsSince(checkpoint) >= shared().checkpoint_seconds()) {
+      RECSAE_RETURN_IF_ERROR(SaveCheckpoint());
+      checkpoint = Clock::now();
+    }
+  }
+  report.Send(job_);
+  ReportProgress();
+  return absl::OkStatus();
+}
+
+absl::Status TrainRun::Step(const std::vector<float>& batch, int64_t rows, StepReport& report) {
+  const std::vector<absl::StatusOr<sae::StepStats>> stats = group_->Step(batch.data(), rows);
+  report.AddRows(rows);
+  for (size_t i = 0; i < stats.size(); ++i) {
+    if (!stats[i].ok()) {
+      return Error(absl::StatusCode::kInternal, "TRAINING_DIVERGED",
+                   absl::StrCat(NameOf(i), ": ", stats[i].status().message(),
+                                "; lower config.learning_rate or set config.gradient_clip"),
+                   {{"sae", NameOf(i)}});
+    }
+    report.AddStep(*stats[i]);
+    environment_.count_rows(rows);
+  }
+  state_.position += rows;
+  return absl::OkStatus();
+}
+
+void TrainRun::ReportProgress() {
+  const int64_t epoch = std::min<int64_t>(state_.position / state_.rows + 1, shared().epochs());
+  job_.SetProgress(absl::StrCat("epoch ", epoch, " of ", shared().epochs()), state_.position,
+                   TotalWork(), "rows");
+  job_.SetMetric("epoch", static_cast<double>(epoch));
+  double dead = 0.0;
+  for (size_t i = 0; i < group_->size(); ++i) {
+    const sae::Trainer& trainer = group_->trainer(i);
+    dead += static_cast<double>(trainer.dead_latents()) / trainer.weights().latents;
+  }
+  job_.SetMetric("dead_fraction", dead / static_cast<double>(group_->size()));
+}
+
+absl::Status TrainRun::SaveCheckpoint() {
+  state_.seconds += SecondsSince(training_since_);
+  training_since_ = Clock::now();
+  for (size_t i = 0; i < group_->size(); ++i) {
+    state_.variants.push_back({group_->trainer(i).SaveState(), group_->step_seconds(i)});
+  }
+  const std::string bytes = Encode(state_);
+  state_.variants.clear();
+  return job_.SaveCheckpoint(bytes);
+}
+
+absl::StatusOr<std::vector<sae::ReconstructionMetrics>> TrainRun::EvaluateAll() {
+  std::vector<sae::SaeModel> models;
+  for (size_t i = 0; i < group_->size(); ++i) {
+    RECSAE_ASSIGN_OR_RETURN(sae::SaeModel model,
+                            sae::SaeModel::Create(group_->trainer(i).weights()));
+    models.push_back(std::move(model));
+  }
+  RECSAE_ASSIGN_OR_RETURN(std::vector<sae::ReconstructionMetrics> metrics,
+                          Evaluate(*environment_.source, StreamOptions(), models,
+                                   shared().threads(), job_, [this](int64_t done) {
+                                     job_.SetProgress("evaluating", TotalRows() + done, TotalWork(),
+                                                      "rows");
+                                   }));
+  const auto set_mean = [&](const char* name, double sae::ReconstructionMetrics::*metric) {
+    double sum = 0.0;
+    for (const sae::ReconstructionMetrics& of_one : metrics) sum += of_one.*metric;
+    job_.SetMetric(name, sum / static_cast<double>(metrics.size()));
+  };
+  set_mean("fvu", &sae::ReconstructionMetrics::fvu);
+  set_mean("l0", &sae::ReconstructionMetrics::l0);
+  set_mean("dead_fraction", &sae::ReconstructionMetrics::dead_fraction);
+  set_mean("explained_variance", &sae::ReconstructionMetrics::explained_variance);
+  return metrics;
+}
+
+Sae TrainRun::Describe(size_t i, const sae::ReconstructionMetrics& metrics) const {
+  const v1::TrainingConfig& config = configs_[i];
+  const sae::Trainer& trainer = group_->trainer(i);
+  Sae sae;
+  sae.set_name(NameOf(i));
+  DescribeWeights(trainer.weights(), &sae);
+  sae.set_capture(request_.capture);
+  auto& report = *sae.mutable_report();
+  report.set_rows(state_.rows);
+  report.set_epochs(config.epochs());
+  report.set_steps(trainer.steps());
+  // Of the time that all took, what its steps were of all steps.
+  double all_steps = 0.0;
+  for (size_t j = 0; j < group_->size(); ++j) all_steps += group_->step_seconds(j);
+  report.set_seconds(state_.seconds * group_->step_seconds(i) / all_steps);
+  report.set_fvu(metrics.fvu);
+  report.set_l0(metrics.l0);
+  report.set_dead_fraction(metrics.dead_fraction);
+  for (const auto& [name, value] : AsText(config)) {
+    (*report.mutable_hyper_parameters())[name] = value;
+  }
+  if (shared().seed() != config.seed()) {
+    (*report.mutable_hyper_parameters())["row_order_seed"] = absl::StrCat(shared().seed());
+  }
+  report.set_version(std::string(Version()));
+  return sae;
+}
+
+}  // namespace recsae::trainer

@@ -1,0 +1,66 @@
+// One run of a training job, from its start or from its checkpoint.
+#ifndef RECSAE_SERVICES_TRAINER_TRAIN_RUN_H_
+#define RECSAE_SERVICES_TRAINER_TRAIN_RUN_H_
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "common/sae/metrics.h"
+#include "recsae/concept_store/v1/concept_store.pb.h"
+#include "services/trainer/checkpoint.h"
+#include "services/trainer/row_stream.h"
+#include "services/trainer/step_report.h"
+#include "services/trainer/train_job.h"
+#include "services/trainer/train_request.h"
+#include "services/trainer/trainer_group.h"
+
+namespace recsae::trainer {
+
+// Used by one thread, once. What it is made from must outlive it.
+class TrainRun {
+ public:
+  TrainRun(const TrainJobEnvironment& environment, JobContext& job, const TrainRequest& request);
+
+  // Trains, evaluates and publishes; the SAEs as published. Errors as RunTrainJob.
+  absl::StatusOr<std::vector<concept_store::v1::Sae>> Run();
+
+ private:
+  absl::Status Prepare();
+  absl::Status PinCapture();
+  absl::Status CreateTrainers();
+  absl::StatusOr<std::vector<float>> ReadSample();
+  absl::Status RestoreTrainers();
+  absl::Status Train();
+  absl::Status TrainUntilInterrupted(RowStream& rows);
+  absl::Status Step(const std::vector<float>& batch, int64_t rows, StepReport& report);
+  absl::Status SaveCheckpoint();
+  void ReportProgress();
+  absl::StatusOr<std::vector<sae::ReconstructionMetrics>> EvaluateAll();
+  concept_store::v1::Sae Describe(size_t i, const sae::ReconstructionMetrics& metrics) const;
+
+  RowStreamOptions StreamOptions() const;
+  // Options that all variants share are read from the first one.
+  const v1::TrainingConfig& shared() const { return configs_.front(); }
+  std::string NameOf(size_t i) const;
+  int64_t TotalRows() const { return state_.rows * shared().epochs(); }
+  // The rows are read once more for the evaluation.
+  int64_t TotalWork() const { return TotalRows() + state_.rows; }
+
+  const TrainJobEnvironment& environment_;
+  JobContext& job_;
+  const TrainRequest& request_;
+  std::vector<v1::TrainingConfig> configs_;  // filled in, one for each variant
+  Checkpoint state_;                         // `variants` is filled for saving only
+  std::unique_ptr<TrainerGroup> group_;
+  std::chrono::steady_clock::time_point training_since_;
+};
+
+}  // namespace recsae::trainer
+
+#endif  // RECSAE_SERVICES_TRAINER_TRAIN_RUN_H_

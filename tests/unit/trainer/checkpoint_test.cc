@@ -1,0 +1,48 @@
+#include "services/trainer/checkpoint.h"
+
+#include <gtest/gtest.h>
+
+#include <string>
+
+#include "common/status/status.h"
+
+namespace recsae::trainer {
+namespace {
+
+Checkpoint Sample() {
+  Checkpoint checkpoint;
+  checkpoint.rows = 123456789012;
+  checkpoint.dim = 64;
+  checkpoint.seconds = 12.5;
+  checkpoint.nonce = 99;
+  checkpoint.position = 77;
+  checkpoint.variants = {{std::string("state\0bytes", 11), 3.25}, {"", 0.0}};
+  return checkpoint;
+}
+
+TEST(CheckpointTest, RoundTrip) {
+  for (const size_t variants : {2, 0}) {
+    Checkpoint checkpoint = Sample();
+    checkpoint.variants.resize(variants);
+    const absl::StatusOr<Checkpoint> back = DecodeCheckpoint(Encode(checkpoint));
+    ASSERT_TRUE(back.ok()) << back.status();
+    EXPECT_EQ(*back, checkpoint);
+  }
+}
+
+TEST(CheckpointTest, OtherBytesAreDataLoss) {
+  const std::string good = Encode(Sample());
+  ASSERT_TRUE(DecodeCheckpoint(good).ok());
+  for (size_t size = 0; size < good.size(); ++size) {
+    EXPECT_EQ(Reason(DecodeCheckpoint(good.substr(0, size)).status()), "CHECKPOINT_DAMAGED")
+        << size;
+  }
+  Checkpoint no_rows = Sample();
+  no_rows.rows = 0;
+  for (const std::string& bytes : {good + "x", std::string(100, 'x'), Encode(no_rows)}) {
+    EXPECT_EQ(DecodeCheckpoint(bytes).status().code(), absl::StatusCode::kDataLoss);
+  }
+}
+
+}  // namespace
+}  // namespace recsae::trainer
