@@ -79,11 +79,7 @@ absl::StatusOr<std::vector<Capture>> CapturesWithCases(Session& session, const S
 
 absl::StatusOr<std::string> ChooseCapture(Session& session, const Sae& sae,
                                           const std::string& name) {
-  if (!name.empty()) {
-    if (name.find('/') != std::string::npos) return FullName(name, kCapturePattern);
-    return FullName(absl::StrCat(ShortName(RecommenderOf(sae.capture())), "/", name),
-                    kCapturePattern);
-  }
+  if (!name.empty()) return CaptureName(name, RecommenderOf(sae.capture()));
   RECSAE_ASSIGN_OR_RETURN(const auto captures, CapturesWithCases(session, sae));
   if (captures.empty()) {
     const std::string recommender = ShortName(RecommenderOf(sae.capture()));

@@ -151,7 +151,7 @@ void AddJobCommands(CommandLine& line) {
       "  recsae jobs list --kind train-sae --state failed",
       [](CLI::App& command, ListFlags& flags) {
         command.add_option("--kind", flags.kind,
-                           "Only train-recommender, capture-activations, train-sae, "
+                           "Only train-recommender, capture-activations, train-sae, train-saes, "
                            "build-concepts or evaluate-sae");
         command.add_option("--state", flags.state, "Only jobs in this state")
             ->check(CLI::IsMember({"pending", "running", "succeeded", "failed", "cancelled"}));

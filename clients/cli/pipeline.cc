@@ -7,6 +7,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "clients/cli/follow.h"
+#include "clients/cli/hyper_parameter_flags.h"
 #include "clients/cli/job_display.h"
 #include "clients/cli/render.h"
 #include "clients/cli/stage.h"
@@ -207,9 +208,11 @@ class Pipeline {
     const Sae& found = result_.sae;
     const auto& config = request.config();
     if (found.capture() != request.capture() || (config.has_k() && config.k() != found.k()) ||
-        (config.has_latents() && config.latents() != found.latents())) {
-      return NameTaken(found.name(), absl::StrCat("of ", found.capture(), " with ", found.latents(),
-                                                  " latents and k ", found.k()));
+        (config.has_latents() && config.latents() != found.latents()) ||
+        (config.has_architecture() && config.architecture() != found.architecture())) {
+      return NameTaken(found.name(),
+                       absl::StrCat(ArchitectureName(found.architecture()), " of ", found.capture(),
+                                    " with ", found.latents(), " latents and k ", found.k()));
     }
     session_.console().Say("using " + found.name() + ", which is there already");
     AddSeconds("train_sae", found.report().seconds());

@@ -152,7 +152,7 @@ void Declare(CLI::App& command, PipelineFlags& flags) {
                    "Ctrl-C leaves the running job alone instead of cancelling it");
   AddDatasetFlags(command, flags.dataset_flags);
   AddRecommenderFlags(command, "recommender-", flags.recommender_flags);
-  AddSaeFlags(command, "sae-", flags.sae_flags);
+  AddSaeFlags(command, "sae-", Values::kOne, flags.sae_flags);
 }
 
 }  // namespace

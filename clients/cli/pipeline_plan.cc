@@ -13,6 +13,8 @@
 namespace recsae::cli {
 namespace {
 
+using trainer::v1::TrainingConfig;
+
 constexpr uint64_t kUsualSeed = 1;
 constexpr size_t kDatasetPartLength = 32;
 
@@ -55,22 +57,24 @@ std::string RecommenderId(const PipelineFlags& flags,
   return id;
 }
 
-std::string SaeId(const PipelineFlags& flags, const std::string& recommender_id) {
+// The id says recipe and size; a fingerprint stands for whatever else was asked for.
+absl::StatusOr<std::string> SaeId(const PipelineFlags& flags, const std::string& recommender_id,
+                                  const std::string& capture) {
   SaeFlags rest = flags.sae_flags;
   std::string id = recommender_id;
-  const auto append = [&](const char* letter, auto& value) {
-    if (value) absl::StrAppend(&id, "-", letter, *value);
-    value.reset();
-  };
   if (rest.preset != SaeFlags().preset) absl::StrAppend(&id, "-", rest.preset);
+  if (!rest.architecture.empty()) absl::StrAppend(&id, "-", rest.architecture[0]);
+  if (rest.expansion) absl::StrAppend(&id, "-x", *rest.expansion);
+  if (!rest.latents.empty()) absl::StrAppend(&id, "-f", rest.latents[0]);
+  if (!rest.k.empty()) absl::StrAppend(&id, "-k", rest.k[0]);
   rest.preset = SaeFlags().preset;
-  append("x", rest.expansion);
-  append("f", rest.latents);
-  append("k", rest.k);
-  const std::string other = Bytes(MakeTrainingConfig(rest, 0));
-  if (other != Bytes(MakeTrainingConfig(SaeFlags(), 0))) {
-    absl::StrAppend(&id, "-", ShortHash(other));
-  }
+  rest.architecture.clear();
+  rest.expansion.reset();
+  rest.latents.clear();
+  rest.k.clear();
+  RECSAE_ASSIGN_OR_RETURN(const TrainingConfig other, MakeTrainingConfig(rest, 0, capture));
+  RECSAE_ASSIGN_OR_RETURN(const TrainingConfig usual, MakeTrainingConfig(SaeFlags(), 0, capture));
+  if (Bytes(other) != Bytes(usual)) absl::StrAppend(&id, "-", ShortHash(Bytes(other)));
   return id;
 }
 
@@ -117,9 +121,12 @@ absl::StatusOr<PipelinePlan> MakePlan(const PipelineFlags& flags, const std::str
   plan.captures.back().request.set_max_rows(flags.context_rows);
   plan.captures.back().request.set_seed(flags.seed);
 
-  plan.train_sae.set_sae_id(flags.name.empty() ? SaeId(flags, id) : id);
-  plan.train_sae.set_capture(plan.capture(kTrainCapture));
-  *plan.train_sae.mutable_config() = MakeTrainingConfig(flags.sae_flags, flags.seed);
+  const std::string trained_on = plan.capture(kTrainCapture);
+  RECSAE_ASSIGN_OR_RETURN(const std::string sae_id, SaeId(flags, id, trained_on));
+  plan.train_sae.set_sae_id(flags.name.empty() ? sae_id : id);
+  plan.train_sae.set_capture(trained_on);
+  RECSAE_ASSIGN_OR_RETURN(*plan.train_sae.mutable_config(),
+                          MakeTrainingConfig(flags.sae_flags, flags.seed, trained_on));
 
   plan.build_concepts.set_sae(plan.sae());
   plan.build_concepts.set_capture(plan.capture(kTestCapture));

@@ -8,6 +8,7 @@
 #include "absl/strings/str_join.h"
 #include "absl/strings/strip.h"
 #include "absl/time/time.h"
+#include "clients/cli/hyper_parameter_flags.h"
 #include "clients/cli/job_display.h"
 #include "clients/cli/resource.h"
 #include "clients/cli/text.h"
@@ -149,21 +150,20 @@ Table SaeDetails(const concept_store::v1::Sae& sae) {
   const concept_store::v1::TrainingReport& report = sae.report();
   const std::map<std::string, std::string> used(report.hyper_parameters().begin(),
                                                 report.hyper_parameters().end());
-  return Details(
-      {{"sae", sae.name()},
-       {"size", absl::StrCat(FormatCount(sae.latents()), " latents over ", sae.activation_dim(),
-                             " values, ", sae.k(), " active")},
-       {"architecture", Lower(concept_store::v1::Sae::Architecture_Name(sae.architecture()), "")},
-       {"trained on", sae.capture()},
-       {"rows", FormatCount(report.rows())},
-       {"epochs", absl::StrCat(report.epochs(), " (", FormatCount(report.steps()), " steps, ",
-                               FormatDuration(report.seconds()), ")")},
-       {"FVU", FormatNumber(report.fvu())},
-       {"L0", FormatNumber(report.l0())},
-       {"dead latents", FormatPercent(report.dead_fraction())},
-       {"settings", absl::StrJoin(used, ", ", absl::PairFormatter(" "))},
-       {"weights", sae.weights_sha256().empty() ? "" : "sha256 " + sae.weights_sha256()},
-       {"created", FormatTime(sae.create_time())}});
+  return Details({{"sae", sae.name()},
+                  {"size", absl::StrCat(FormatCount(sae.latents()), " latents over ",
+                                        sae.activation_dim(), " values, ", sae.k(), " active")},
+                  {"architecture", ArchitectureName(sae.architecture())},
+                  {"trained on", sae.capture()},
+                  {"rows", FormatCount(report.rows())},
+                  {"epochs", absl::StrCat(report.epochs(), " (", FormatCount(report.steps()),
+                                          " steps, ", FormatDuration(report.seconds()), ")")},
+                  {"FVU", FormatNumber(report.fvu())},
+                  {"L0", FormatNumber(report.l0())},
+                  {"dead latents", FormatPercent(report.dead_fraction())},
+                  {"settings", absl::StrJoin(used, ", ", absl::PairFormatter(" "))},
+                  {"weights", sae.weights_sha256().empty() ? "" : "sha256 " + sae.weights_sha256()},
+                  {"created", FormatTime(sae.create_time())}});
 }
 
 Table ConceptDetails(const concept_store::v1::Concept& value) {

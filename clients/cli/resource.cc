@@ -30,6 +30,11 @@ absl::StatusOr<std::string> FullName(absl::string_view text, absl::string_view p
       {{"name", std::string(text)}});
 }
 
+absl::StatusOr<std::string> CaptureName(absl::string_view text, absl::string_view recommender) {
+  if (absl::StrContains(text, '/')) return FullName(text, kCapturePattern);
+  return FullName(absl::StrCat(LastId(recommender), "/", text), kCapturePattern);
+}
+
 std::string ShortName(absl::string_view name) {
   const std::vector<absl::string_view> parts = absl::StrSplit(name, '/');
   if (parts.size() % 2 != 0) return std::string(name);

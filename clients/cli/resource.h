@@ -20,6 +20,9 @@ inline constexpr char kJobPattern[] = "jobs/{job}";
 // The whole name. INVALID_ARGUMENT shows both ways to write it.
 absl::StatusOr<std::string> FullName(absl::string_view text, absl::string_view pattern);
 
+// The whole name of a capture; an id alone ("test") is one of the recommender's ("recommenders/a").
+absl::StatusOr<std::string> CaptureName(absl::string_view text, absl::string_view recommender);
+
 // The placeholders' values joined by '/': "recommenders/a/captures/b" -> "a/b". A name that is not
 // of the suite stays as it is.
 std::string ShortName(absl::string_view name);

@@ -4,7 +4,9 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "clients/cli/hyper_parameter_flags.h"
 #include "clients/cli/render.h"
+#include "clients/cli/resource.h"
 #include "clients/cli/text.h"
 
 namespace recsae::cli {
@@ -71,6 +73,26 @@ Table EvaluationDetails(const Evaluation& evaluation) {
        {"similarity", absl::StrCat("within concepts ", FormatFixed(similarity.intra(), 3),
                                    ", between ", FormatFixed(similarity.inter(), 3), " (",
                                    Plural(similarity.concepts(), "concept"), ")")}});
+}
+
+Table SweepTable(const trainer::v1::TrainSaesResult& result) {
+  Table table({{"SAE", false, true},
+               {"ARCHITECTURE"},
+               {"LATENTS", true},
+               {"K", true},
+               {"EPOCHS", true},
+               {"FVU", true},
+               {"L0", true},
+               {"DEAD", true},
+               {"SECONDS", true}});
+  for (const concept_store::v1::Sae& sae : result.saes()) {
+    const concept_store::v1::TrainingReport& report = sae.report();
+    table.Add({ShortName(sae.name()), ArchitectureName(sae.architecture()),
+               FormatCount(sae.latents()), absl::StrCat(sae.k()), absl::StrCat(report.epochs()),
+               FormatFixed(report.fvu(), 4), FormatFixed(report.l0(), 2),
+               FormatPercent(report.dead_fraction()), FormatFixed(report.seconds(), 1)});
+  }
+  return table;
 }
 
 Table AttributeTable(const Evaluation& evaluation, int count) {

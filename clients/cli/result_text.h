@@ -1,9 +1,10 @@
-// What concept building and evaluation found, as tables.
+// What sweeps, concept building and evaluation found, as tables.
 #ifndef RECSAE_CLIENTS_CLI_RESULT_TEXT_H_
 #define RECSAE_CLIENTS_CLI_RESULT_TEXT_H_
 
 #include "clients/cli/table.h"
 #include "recsae/explainer/v1/explainer.pb.h"
+#include "recsae/trainer/v1/trainer.pb.h"
 
 namespace recsae::cli {
 
@@ -18,6 +19,9 @@ Table RankingTable(const explainer::v1::Evaluation& evaluation);
 
 // Overlap, FVU, L0, similarity.
 Table EvaluationDetails(const explainer::v1::Evaluation& evaluation);
+
+// The SAEs of a sweep, a line each.
+Table SweepTable(const trainer::v1::TrainSaesResult& result);
 
 // The `count` attribute values that a single latent tells best.
 Table AttributeTable(const explainer::v1::Evaluation& evaluation, int count);

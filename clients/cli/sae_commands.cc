@@ -1,6 +1,7 @@
 // recsae saes: train and look at sparse autoencoders.
 
 #include <string>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "clients/cli/command_line.h"
@@ -8,6 +9,8 @@
 #include "clients/cli/job_flags.h"
 #include "clients/cli/render.h"
 #include "clients/cli/resource.h"
+#include "clients/cli/result_text.h"
+#include "clients/cli/sweep.h"
 #include "clients/cli/text.h"
 #include "common/status/status.h"
 
@@ -25,7 +28,7 @@ struct NameFlags {
 struct TrainFlags {
   std::string sae;
   std::string capture;
-  uint64_t seed = 0;
+  std::vector<uint64_t> seeds;
   SaeFlags training;
   JobFlags job;
   std::string request_id;
@@ -75,13 +78,33 @@ absl::Status Get(Session& session, const NameFlags& flags) {
   return Show(session, sae);
 }
 
+absl::Status TrainSweep(Session& session, const trainer::v1::TrainSaesRequest& request,
+                        const JobFlags& flags) {
+  return FinishJob<trainer::v1::TrainSaesResult>(
+      session, session.trainer_jobs(),
+      session.Call(session.trainer(), &trainer::v1::Trainer::Stub::TrainSaes, request),
+      absl::StrCat("training ", request.variants_size(), " SAEs"), flags,
+      [&](const trainer::v1::TrainSaesResult& result) {
+        session.console().Print(SweepTable(result));
+        return absl::OkStatus();
+      });
+}
+
 absl::Status Train(Session& session, const TrainFlags& flags) {
   RECSAE_ASSIGN_OR_RETURN(const std::string name, FullName(flags.sae, kSaePattern));
+  RECSAE_ASSIGN_OR_RETURN(const std::string capture, FullName(flags.capture, kCapturePattern));
+  RECSAE_ASSIGN_OR_RETURN(trainer::v1::TrainSaesRequest sweep,
+                          MakeSweep(LastId(name), capture, flags.training, flags.seeds));
+  const std::string request_id = flags.request_id.empty() ? NewRequestId() : flags.request_id;
+  if (sweep.variants_size() > 1) {
+    sweep.set_request_id(request_id);
+    return TrainSweep(session, sweep, flags.job);
+  }
   trainer::v1::TrainSaeRequest request;
-  request.set_sae_id(LastId(name));
-  RECSAE_ASSIGN_OR_RETURN(*request.mutable_capture(), FullName(flags.capture, kCapturePattern));
-  *request.mutable_config() = MakeTrainingConfig(flags.training, flags.seed);
-  request.set_request_id(flags.request_id.empty() ? NewRequestId() : flags.request_id);
+  request.set_sae_id(sweep.variants(0).sae_id());
+  request.set_capture(capture);
+  *request.mutable_config() = sweep.variants(0).config();
+  request.set_request_id(request_id);
   return FinishJob<trainer::v1::TrainSaeResult>(
       session, session.trainer_jobs(),
       session.Call(session.trainer(), &trainer::v1::Trainer::Stub::TrainSae, request),
@@ -112,18 +135,26 @@ void AddSaeCommands(CommandLine& line) {
       group, "get", "Show an SAE and how its training went", "  recsae saes get movies",
       [](CLI::App& command, NameFlags& flags) { AddName(command, flags.sae); }, Get);
   line.Add<TrainFlags>(
-      group, "train", "Train an SAE on a capture and publish it",
+      group, "train", "Train an SAE on a capture and publish it, or several at a time",
       "  recsae saes train movies --capture movies/train\n"
-      "  recsae saes train as-paper --capture movies/train --preset paper --k 8",
+      "  recsae saes train as-paper --capture movies/train --preset paper --k 8\n"
+      "  recsae saes train best --capture movies/train --epochs 100 --early-stop dev\n"
+      "  recsae saes train movies --capture movies/train --k 4,8,16 --seed 1,2\n"
+      "      # movies-k4-seed1, movies-k4-seed2, ... in one pass over the capture\n"
+      "Several values, separated by commas, of --architecture, --latents, --k, --learning-rate\n"
+      "and --seed train an SAE for each combination, at most 64.",
       [](CLI::App& command, TrainFlags& flags) {
         AddName(command, flags.sae);
         command
             .add_option("--capture", flags.capture, "Activations to train on: RECOMMENDER/CAPTURE")
             ->required();
-        command.add_option("--seed", flags.seed, "Seed [default: 0]")->type_name("N");
+        command.add_option("--seed", flags.seeds, "Seed [default: 0]")
+            ->type_name("N")
+            ->delimiter(',')
+            ->allow_extra_args(false);
         AddRequestId(command, flags.request_id);
         AddJobFlags(command, flags.job);
-        AddSaeFlags(command, "", flags.training);
+        AddSaeFlags(command, "", Values::kLists, flags.training);
       },
       Train);
   line.Add<NameFlags>(

@@ -51,6 +51,15 @@ TEST(ProgressLineTest, PlainLinesHaveNoBar) {
             "training   50 %  50 rows/s  0:10 left  epoch 3 of 8  FVU 0.0595  dead 0.3 %");
 }
 
+TEST(ProgressLineTest, EarlyStoppingIsShownFirst) {
+  Job job = RunningJob();
+  (*job.mutable_metrics())["dev_fvu"] = 0.25;
+  EXPECT_EQ(DescribeMetrics(job), "dev FVU 0.25  FVU 0.0595");
+  (*job.mutable_metrics())["dev_ndcg@10"] = 0.125;
+  (*job.mutable_metrics())["best_dev_ndcg@10"] = 0.5;
+  EXPECT_EQ(DescribeMetrics(job), "dev NDCG@10 0.125  best 0.5");
+}
+
 TEST(ProgressLineTest, PendingJobsWait) {
   Job job;
   job.set_state(Job::STATE_PENDING);

@@ -74,21 +74,35 @@ TEST(PipelinePlanTest, AnotherSaeSharesTheRecommender) {
     EXPECT_TRUE(names.insert(plan.sae()).second) << plan.sae();
     return plan.sae();
   };
-  EXPECT_EQ(other([](SaeFlags& sae) { sae.k = 16; }), "saes/ml-1m-sasrec-k16");
+  EXPECT_EQ(other([](SaeFlags& sae) { sae.k = {16}; }), "saes/ml-1m-sasrec-k16");
   EXPECT_EQ(other([](SaeFlags& sae) { sae.preset = "paper"; }), "saes/ml-1m-sasrec-paper");
   EXPECT_EQ(other([](SaeFlags& sae) {
               sae.expansion = 32;
-              sae.k = 4;
+              sae.k = {4};
             }),
             "saes/ml-1m-sasrec-x32-k4");
+  EXPECT_EQ(other([](SaeFlags& sae) { sae.architecture = {"batch-topk"}; }),
+            "saes/ml-1m-sasrec-batch-topk");
+  other([](SaeFlags& sae) { sae.matryoshka = {64, 256}; });
+  other([](SaeFlags& sae) { sae.early_stop = "dev"; });
   other([](SaeFlags& sae) { sae.epochs = 2; });
-  other([](SaeFlags& sae) { sae.learning_rate = 1e-4; });
+  other([](SaeFlags& sae) { sae.learning_rate = {1e-4}; });
+}
+
+TEST(PipelinePlanTest, EarlyStopIsOnACaptureOfItsOwn) {
+  PipelineFlags flags;
+  flags.sae_flags.early_stop = "dev";
+  const PipelinePlan plan = Plan(flags);
+  EXPECT_EQ(plan.train_sae.config().early_stop().capture(), plan.capture(kDevCapture));
+  flags.sae_flags.early_stop = "";
+  flags.sae_flags.patience = 2;
+  EXPECT_EQ(ExitStatus(MakePlan(flags, "ml-1m").status()), 2);
 }
 
 TEST(PipelinePlanTest, TheNameGivenIsUsedAsItIs) {
   PipelineFlags flags;
   flags.name = "movies";
-  flags.sae_flags.k = 16;
+  flags.sae_flags.k = {16};
   EXPECT_EQ(Plan(flags).recommender(), "recommenders/movies");
   EXPECT_EQ(Plan(flags).sae(), "saes/movies");
   flags.name = "Not An Id";
@@ -124,7 +138,7 @@ TEST(StageRequestIdTest, IsOfTheRequestAndTheAttempt) {
   EXPECT_EQ(StageRequestId("train-sae", Plan({}).train_sae, 1), id);
   EXPECT_NE(StageRequestId("train-sae", plan.train_sae, 2), id);
   PipelineFlags flags;
-  flags.sae_flags.k = 9;
+  flags.sae_flags.k = {9};
   EXPECT_NE(StageRequestId("train-sae", Plan(flags).train_sae, 1), id);
   EXPECT_LE(id.size(), 128u);
 }

@@ -18,6 +18,14 @@ TEST(FullNameTest, TakesShortAndWholeNames) {
   EXPECT_EQ(FullName("saes/17", kConceptPattern).value(), "saes/saes/concepts/17");
 }
 
+TEST(CaptureNameTest, AnIdAloneIsOfTheRecommender) {
+  EXPECT_EQ(CaptureName("test", "recommenders/ml-1m").value(), "recommenders/ml-1m/captures/test");
+  for (const char* whole : {"other/test", "recommenders/other/captures/test"}) {
+    EXPECT_EQ(CaptureName(whole, "recommenders/ml-1m").value(), "recommenders/other/captures/test");
+  }
+  EXPECT_FALSE(CaptureName("Not An Id", "recommenders/ml-1m").ok());
+}
+
 TEST(FullNameTest, RefusesWhatIsNeither) {
   for (const char* text : {"", "a/b", "catalogs/a", "saes/", "Upper", "saes/a/concepts/1"}) {
     const auto name = FullName(text, kSaePattern);
