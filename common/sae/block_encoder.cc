@@ -2,36 +2,28 @@
 
 #include <algorithm>
 
-#include "common/sae/gemm.h"
 #include "common/sae/kernels.h"
 #include "common/sae/top_k.h"
 
 namespace recsae::sae {
 namespace {
 
-// Pre-activations of a tile: 1 MiB of them stay in the second-level cache.
-constexpr int64_t kTileValues = 1 << 18;
-// An encoder of at most so many values stays there too, and tiles can be low; a larger one is read
-// again for each tile, so tiles are high.
-constexpr int64_t kSmallEncoder = 1 << 18;
-constexpr int64_t kLowTile = 128;
-constexpr int64_t kHighTile = 512;
-constexpr int kMinTileLatents = 256;
+// Latents of a tile: as much of the encoder as stays in the second-level cache while all rows of a
+// block go over it.
+constexpr int64_t kTileValues = 1 << 17;
 
-int64_t TileRows(const SaeWeights& weights) {
-  return int64_t{weights.latents} * weights.dim <= kSmallEncoder ? kLowTile : kHighTile;
-}
-
-int TileLatents(const SaeWeights& weights, int64_t tile_rows) {
-  const int64_t fitting = std::max<int64_t>(kTileValues / tile_rows, kMinTileLatents);
-  return static_cast<int>(std::min<int64_t>(fitting, weights.latents));
+int TilePanels(const PackedEncoder& packed) {
+  const int64_t fitting = kTileValues / (int64_t{packed.width()} * packed.dim());
+  return static_cast<int>(std::clamp<int64_t>(fitting, 1, packed.panels()));
 }
 
 }  // namespace
 
-// Pre-activations of latents [first, first + latents), and which of those are dead: entries
-// [dead_begin, dead_end) of EncodeOptions::dead.
+// Panels [first_panel, last_panel), the latents [first, first + latents) in them, and which of
+// those are dead: entries [dead_begin, dead_end) of EncodeOptions::dead.
 struct BlockEncoder::Tile {
+  int first_panel;
+  int last_panel;
   int first;
   int latents;
   int dead_begin;
@@ -49,11 +41,10 @@ void BlockEncoder::Lists::Prepare(int64_t rows, size_t row_capacity) {
   counts.assign(static_cast<size_t>(rows), 0);
 }
 
-void BlockEncoder::Prepare(const SaeWeights& weights, const EncodeOptions& options,
-                           int64_t tile_rows, int tile_latents) {
+void BlockEncoder::Prepare(const SaeWeights& weights, const EncodeOptions& options) {
   const auto latents = static_cast<size_t>(weights.latents);
-  pre_.resize(static_cast<size_t>(tile_rows) * static_cast<size_t>(tile_latents));
   dead_pre_.resize(options.dead.size());
+  bound_.clear();
   if (weights.architecture == Architecture::kBatchTopK) {
     bound_.assign(latents, options.batch_bound);
   } else if (weights.architecture == Architecture::kJumpRelu) {
@@ -64,45 +55,57 @@ void BlockEncoder::Prepare(const SaeWeights& weights, const EncodeOptions& optio
   }
 }
 
-void BlockEncoder::Encode(const SaeWeights& weights, const EncodeOptions& options,
-                          const float* centred, int64_t n, BlockCodes& out) {
-  const int64_t tile_rows = std::min(n, TileRows(weights));
-  const int tile_latents = TileLatents(weights, tile_rows);
-  Prepare(weights, options, tile_rows, tile_latents);
-  for (int64_t begin = 0; begin < n; begin += tile_rows) {
-    EncodeTile(weights, options, centred + begin * weights.dim, std::min(tile_rows, n - begin),
-               tile_latents, out);
-  }
-}
-
-void BlockEncoder::EncodeTile(const SaeWeights& weights, const EncodeOptions& options,
-                              const float* centred, int64_t rows, int tile_latents,
-                              BlockCodes& out) {
+void BlockEncoder::Encode(const SaeWeights& weights, const PackedEncoder& packed,
+                          const EncodeOptions& options, const float* centred, int64_t n,
+                          BlockCodes& out) {
+  const int tile_panels = TilePanels(packed);
+  const auto tile_latents = static_cast<size_t>(tile_panels) * static_cast<size_t>(packed.width());
+  Prepare(weights, options);
+  pre_.resize(PackedEncoder::kMaxRows * tile_latents);
+  maxima_.resize(PackedEncoder::kMaxRows * static_cast<size_t>(packed.groups()));
   const int kept = SelectsTopK(weights.architecture) ? weights.k : weights.latents;
-  active_.Prepare(rows, static_cast<size_t>(kept) + static_cast<size_t>(tile_latents));
-  dead_.Prepare(rows, static_cast<size_t>(options.aux_k) + options.dead.size());
+  active_.Prepare(n, static_cast<size_t>(kept) + tile_latents);
+  dead_.Prepare(n, static_cast<size_t>(options.aux_k) + options.dead.size());
   const std::vector<int32_t>& dead = options.dead;
-  for (int first = 0; first < weights.latents; first += tile_latents) {
-    const int count = std::min(tile_latents, weights.latents - first);
-    const auto dead_at = [&](int latent) {
-      return static_cast<int>(std::lower_bound(dead.begin(), dead.end(), latent) - dead.begin());
-    };
-    const Tile tile{first, count, dead_at(first), dead_at(first + count)};
+  const auto dead_at = [&](int latent) {
+    return static_cast<int>(std::lower_bound(dead.begin(), dead.end(), latent) - dead.begin());
+  };
+  for (int panel = 0; panel < packed.panels(); panel += tile_panels) {
+    const int last_panel = std::min(panel + tile_panels, packed.panels());
+    const int first = panel * packed.width();
+    const int last = std::min(last_panel * packed.width(), weights.latents);
+    const Tile tile{panel, last_panel, first, last - first, dead_at(first), dead_at(last)};
     dead_columns_.clear();
     for (int at = tile.dead_begin; at < tile.dead_end; ++at) {
       dead_columns_.push_back(dead[static_cast<size_t>(at)] - first);
     }
-    Sgemm(Transpose::kNo, Transpose::kYes, rows, count, weights.dim, centred,
-          weights.encoder.data() + int64_t{first} * weights.dim, 0.0f, pre_.data());
-    for (int64_t row = 0; row < rows; ++row) OfferRow(weights, options, tile, row);
+    for (int64_t row = 0; row < n; row += PackedEncoder::kMaxRows) {
+      EncodeRows(weights, packed, options, tile, centred, row,
+                 static_cast<int>(std::min<int64_t>(PackedEncoder::kMaxRows, n - row)));
+    }
   }
-  Finish(weights, options, rows, out);
+  Finish(weights, options, n, out);
+}
+
+void BlockEncoder::EncodeRows(const SaeWeights& weights, const PackedEncoder& packed,
+                              const EncodeOptions& options, const Tile& tile, const float* centred,
+                              int64_t begin, int rows) {
+  const bool bounded = SelectsTopK(weights.architecture);
+  packed.Multiply(centred + begin * weights.dim, rows, tile.first_panel, tile.last_panel,
+                  pre_.data(), bounded ? maxima_.data() : nullptr);
+  const int stride = (tile.last_panel - tile.first_panel) * packed.width();
+  for (int r = 0; r < rows; ++r) {
+    PreActivationSpan pre{pre_.data() + static_cast<int64_t>(r) * stride, tile.latents, tile.first};
+    if (bounded) {
+      pre.maxima = maxima_.data() + static_cast<int64_t>(r) * packed.groups();
+      pre.groups = packed.groups();
+    }
+    OfferRow(weights, options, tile, pre, begin + r);
+  }
 }
 
 void BlockEncoder::OfferRow(const SaeWeights& weights, const EncodeOptions& options,
-                            const Tile& tile, int64_t row) {
-  const float* bias = weights.encoder_bias.empty() ? nullptr : &weights.encoder_bias[tile.first];
-  const PreActivationSpan pre{pre_.data() + row * tile.latents, bias, tile.latents, tile.first};
+                            const Tile& tile, const PreActivationSpan& pre, int64_t row) {
   LatentActivation* list = active_.Row(row);
   int& count = active_.counts[static_cast<size_t>(row)];
   const bool positive_only = weights.architecture != Architecture::kTopKSigned;
@@ -115,10 +118,9 @@ void BlockEncoder::OfferRow(const SaeWeights& weights, const EncodeOptions& opti
   if (dead == 0) return;
   // Numbered by their place among the dead, until Finish.
   Gather(pre.values, dead_columns_.data(), dead, dead_pre_.data());
-  for (int i = 0; bias != nullptr && i < dead; ++i) dead_pre_[i] += bias[dead_columns_[i]];
   int& dead_count = dead_.counts[static_cast<size_t>(row)];
-  dead_count = OfferTopK({dead_pre_.data(), nullptr, dead, tile.dead_begin}, options.aux_k,
-                         positive_only, dead_.Row(row), dead_count);
+  dead_count = OfferTopK({dead_pre_.data(), dead, tile.dead_begin}, options.aux_k, positive_only,
+                         dead_.Row(row), dead_count);
 }
 
 void BlockEncoder::Finish(const SaeWeights& weights, const EncodeOptions& options, int64_t rows,

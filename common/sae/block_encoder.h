@@ -1,5 +1,5 @@
-// The encoder in training: rows to codes, tile by tile, so that pre-activations never leave the
-// cache.
+// The encoder in training: rows to codes, a few rows at a time, so that pre-activations never leave
+// the cache.
 #ifndef RECSAE_COMMON_SAE_BLOCK_ENCODER_H_
 #define RECSAE_COMMON_SAE_BLOCK_ENCODER_H_
 
@@ -9,8 +9,11 @@
 
 #include "common/sae/block_codes.h"
 #include "common/sae/model.h"
+#include "common/sae/packed_encoder.h"
 
 namespace recsae::sae {
+
+struct PreActivationSpan;
 
 // What decides about a code beside the weights.
 struct EncodeOptions {
@@ -25,23 +28,23 @@ struct EncodeOptions {
 // Scratch memory for one thread.
 class BlockEncoder {
  public:
-  // Encodes centred rows [n, d] and appends their lists to out.
-  void Encode(const SaeWeights& weights, const EncodeOptions& options, const float* centred,
-              int64_t n, BlockCodes& out);
+  // Encodes centred rows [n, d] and appends their lists to out. packed: the encoder and its bias.
+  void Encode(const SaeWeights& weights, const PackedEncoder& packed, const EncodeOptions& options,
+              const float* centred, int64_t n, BlockCodes& out);
 
  private:
   struct Tile;
 
-  void Prepare(const SaeWeights& weights, const EncodeOptions& options, int64_t tile_rows,
-               int tile_latents);
-  void EncodeTile(const SaeWeights& weights, const EncodeOptions& options, const float* centred,
-                  int64_t rows, int tile_latents, BlockCodes& out);
+  void Prepare(const SaeWeights& weights, const EncodeOptions& options);
+  void EncodeRows(const SaeWeights& weights, const PackedEncoder& packed,
+                  const EncodeOptions& options, const Tile& tile, const float* centred,
+                  int64_t begin, int rows);
   void OfferRow(const SaeWeights& weights, const EncodeOptions& options, const Tile& tile,
-                int64_t row);
+                const PreActivationSpan& pre, int64_t row);
   void Finish(const SaeWeights& weights, const EncodeOptions& options, int64_t rows,
               BlockCodes& out);
 
-  // A list for each row of a tile, with room for what one more tile may offer.
+  // A list for each row, with room for what one more tile may offer.
   struct Lists {
     std::unique_ptr<LatentActivation[]> entries;
     size_t capacity = 0;  // entries in all
@@ -51,7 +54,8 @@ class BlockEncoder {
     LatentActivation* Row(int64_t row) { return entries.get() + static_cast<size_t>(row) * stride; }
   };
 
-  std::vector<float> pre_;             // [tile_rows, tile_latents]
+  std::vector<float> pre_;             // [kMaxRows, latents of a tile]
+  std::vector<float> maxima_;          // [kMaxRows, groups]
   std::vector<float> dead_pre_;        // of one row
   std::vector<int32_t> dead_columns_;  // the tile's dead latents, as columns of it
   std::vector<float> bound_;           // [F] what is listed at all (threshold architectures)

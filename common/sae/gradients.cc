@@ -17,6 +17,8 @@ constexpr int64_t kMaxBlocks = 32;
 constexpr int64_t kSmallEncoder = 1 << 18;
 // Latents that one task sums.
 constexpr int kLatentsPerTask = 128;
+// Panels that one task packs.
+constexpr int kPanelsPerTask = 4;
 // The next batch's candidates for BatchTopK are what exceeds this share of the last one's least.
 constexpr float kBoundShare = 0.8f;
 
@@ -75,6 +77,7 @@ void BatchGradients::Prepare(const SaeWeights& weights, const LossConfig& config
 BatchLoss BatchGradients::Compute(const SaeWeights& weights, const LossConfig& config,
                                   const float* rows, int64_t n, WorkerPool& pool) {
   Prepare(weights, config, n, pool.threads());
+  PackEncoder(weights, pool);
   const int blocks = static_cast<int>(blocks_.size());
   if (weights.architecture == Architecture::kBatchTopK) {
     SelectBatchTopK(weights, rows, pool);
@@ -104,16 +107,27 @@ BatchLoss BatchGradients::Compute(const SaeWeights& weights, const LossConfig& c
   return SumLoss(weights, config);
 }
 
+void BatchGradients::PackEncoder(const SaeWeights& weights, WorkerPool& pool) {
+  packed_.Resize(weights.latents, weights.dim);
+  const float* bias = weights.encoder_bias.empty() ? nullptr : weights.encoder_bias.data();
+  const int tasks = (packed_.panels() + kPanelsPerTask - 1) / kPanelsPerTask;
+  pool.Run(tasks, [&](int task, int) {
+    const int first = task * kPanelsPerTask;
+    packed_.Pack(weights.encoder.data(), bias, first,
+                 std::min(first + kPanelsPerTask, packed_.panels()));
+  });
+}
+
 void BatchGradients::EncodeBlock(const SaeWeights& weights, const float* rows, int block,
                                  int worker) {
   Block& b = blocks_[static_cast<size_t>(block)];
   for (int64_t row = b.begin; row < b.begin + b.rows; ++row) {
-    ScaleAndCentre(1.0f, rows + row * dim_, weights.pre_bias.data(), dim_,
+    ScaleAndCentre(weights.input_scale, rows + row * dim_, weights.pre_bias.data(), dim_,
                    &centred_[static_cast<size_t>(row * dim_)]);
   }
   b.codes.Clear();
   encoders_[static_cast<size_t>(worker)].Encode(
-      weights, encode_, &centred_[static_cast<size_t>(b.begin * dim_)], b.rows, b.codes);
+      weights, packed_, encode_, &centred_[static_cast<size_t>(b.begin * dim_)], b.rows, b.codes);
 }
 
 void BatchGradients::EncodeAll(const SaeWeights& weights, const float* rows, WorkerPool& pool) {
@@ -188,6 +202,7 @@ void BatchGradients::WalkBack(const SaeWeights& weights, const LossConfig& confi
   Block& b = blocks_[static_cast<size_t>(block)];
   const auto latents = static_cast<size_t>(weights.latents);
   const bool jump = weights.architecture == Architecture::kJumpRelu;
+  const bool plain = slots_ == 1 && l1_slope_ == 0.0f;
   b.active_delta.resize(b.codes.active.entries.size());
   b.dead_delta.resize(b.codes.dead.entries.size());
   b.next.assign(latents, 0);
@@ -196,11 +211,11 @@ void BatchGradients::WalkBack(const SaeWeights& weights, const LossConfig& confi
   b.in_band.assign(jump ? latents : 0, 0);
   b.squared_error = b.prefix_error = b.aux_squared_error = b.l1 = 0.0;
   for (int64_t row = 0; row < b.rows; ++row) {
-    const double squared_error = RowErrors(weights, row, b);
+    const double squared_error = plain ? PlainRow(weights, row, b) : RowErrors(weights, row, b);
     b.squared_error += squared_error;
     squared_errors_[static_cast<size_t>(b.begin + row)] = static_cast<float>(squared_error);
     if (!encode_.dead.empty()) WalkBackDead(weights, row, b);
-    RowGradients(weights, row, b);
+    if (!plain) RowGradients(weights, row, b);
     if (jump) WalkBackBand(weights, config, row, b);
   }
   for (const LatentActivation& entry : b.codes.active.entries) {
@@ -210,6 +225,18 @@ void BatchGradients::WalkBack(const SaeWeights& weights, const LossConfig& confi
   for (const LatentActivation& entry : b.codes.dead.entries) {
     ++b.next[static_cast<size_t>(entry.latent)];
   }
+}
+
+// RowErrors and RowGradients at once, for rows with nothing but the reconstruction of all latents.
+double BatchGradients::PlainRow(const SaeWeights& weights, int64_t row, Block& block) {
+  const std::span<const LatentActivation> code = block.codes.active.Row(row);
+  const int64_t at = (block.begin + row) * dim_;
+  const float squared_error = ResidualGradient(
+      &centred_[static_cast<size_t>(at)], weights.decoder.data(), code.data(),
+      static_cast<int>(code.size()), dim_, factor_, &residuals_[static_cast<size_t>(at)],
+      block.active_delta.data() + block.codes.active.Begin(row), block.pre_bias.data());
+  block.prefix_error += squared_error;
+  return squared_error;
 }
 
 // The error of every prefix into its slot, from the shortest to all latents. Returns ‖x − x̂‖².
@@ -342,14 +369,13 @@ double BatchGradients::SumLatents(const SaeWeights& weights, bool project, int b
         }));
     encoder_bias_[static_cast<size_t>(j)] = 0.0f;
     if (count == 0) continue;
-    const float bias = SumContributions(first, count, residuals_.data(), centred_.data(), dim_,
-                                        &decoder_[at], &encoder_[at]);
-    if (project) RemoveParallel(&weights.decoder[at], dim_, &decoder_[at]);
-    encoder_bias_[static_cast<size_t>(j)] = bias;
-    AddScaled(-bias, &weights.encoder[at], dim_, pre_bias_share);
-    squared += SquaredNorm(&decoder_[at], dim_);
-    squared += SquaredNorm(&encoder_[at], dim_);
-    if (!weights.encoder_bias.empty()) squared += static_cast<double>(bias) * bias;
+    const LatentGradient sums = SumContributions(first, count, residuals_.data(), centred_.data(),
+                                                 project ? &weights.decoder[at] : nullptr, dim_,
+                                                 &decoder_[at], &encoder_[at]);
+    encoder_bias_[static_cast<size_t>(j)] = sums.bias;
+    AddScaled(-sums.bias, &weights.encoder[at], dim_, pre_bias_share);
+    squared += sums.squares;
+    if (!weights.encoder_bias.empty()) squared += static_cast<double>(sums.bias) * sums.bias;
   }
   return squared;
 }

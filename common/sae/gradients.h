@@ -52,8 +52,8 @@ struct BatchLoss {
 // same to the bit for any number of threads. Not thread-safe.
 class BatchGradients {
  public:
-  // Of rows [n, d], normalised, n >= 1. Where a value is not finite the loss is not either, and the
-  // gradients mean nothing.
+  // Of rows [n, d], n >= 1, as the recommender has them. Where a value is not finite the loss is
+  // not either, and the gradients mean nothing.
   BatchLoss Compute(const SaeWeights& weights, const LossConfig& config, const float* rows,
                     int64_t n, WorkerPool& pool);
 
@@ -70,7 +70,7 @@ class BatchGradients {
   bool fired(int latent) const { return fired_[static_cast<size_t>(latent)] != 0; }
   // ‖x − x̂‖² of each row.
   const std::vector<float>& squared_errors() const { return squared_errors_; }
-  // x − pre_bias of each row, [n, d].
+  // Normalised x − pre_bias of each row, [n, d].
   const std::vector<float>& centred() const { return centred_; }
 
  private:
@@ -80,11 +80,13 @@ class BatchGradients {
     return matrix.data() + static_cast<size_t>(latent) * static_cast<size_t>(dim_);
   }
   void Prepare(const SaeWeights& weights, const LossConfig& config, int64_t n, int threads);
+  void PackEncoder(const SaeWeights& weights, WorkerPool& pool);
   void EncodeBlock(const SaeWeights& weights, const float* rows, int block, int worker);
   void SelectBatchTopK(const SaeWeights& weights, const float* rows, WorkerPool& pool);
   void EncodeAll(const SaeWeights& weights, const float* rows, WorkerPool& pool);
   int64_t CandidateCount() const;
   void WalkBack(const SaeWeights& weights, const LossConfig& config, int block);
+  double PlainRow(const SaeWeights& weights, int64_t row, Block& block);
   double RowErrors(const SaeWeights& weights, int64_t row, Block& block);
   void RowGradients(const SaeWeights& weights, int64_t row, Block& block);
   void WalkBackDead(const SaeWeights& weights, int64_t row, Block& block);
@@ -124,6 +126,7 @@ class BatchGradients {
   EncodeOptions encode_;
   float batch_bound_ = 0.0f;  // kBatchTopK: screens candidates; of no influence on the result
   float least_kept_ = 0.0f;
+  PackedEncoder packed_;
   std::vector<BlockEncoder> encoders_;  // one for each thread
   std::vector<Block> blocks_;
   std::vector<float> centred_;    // [n, d]

@@ -164,13 +164,36 @@ float ResidualImpl(const float* target, const float* w, const LatentActivation* 
   return hn::GetLane(hn::SumOfLanes(tag, squares)) + tail;
 }
 
+float ResidualGradientImpl(const float* target, const float* w, const LatentActivation* code,
+                           int count, int d, float factor, float* g, float* delta, float* sum) {
+  const Floats tag;
+  const float squared = ResidualImpl(target, w, code, count, d, g);
+  const Vec factors = hn::Set(tag, factor);
+  ForEach(
+      d,
+      [&](int i) {
+        const Vec scaled = hn::Mul(factors, hn::LoadU(tag, g + i));
+        hn::StoreU(scaled, tag, g + i);
+        hn::StoreU(hn::Add(scaled, hn::LoadU(tag, sum + i)), tag, sum + i);
+      },
+      [&](int i) {
+        g[i] *= factor;
+        sum[i] += g[i];
+      });
+  for (int c = 0; c < count; ++c) {
+    delta[c] = Dot(g, w + static_cast<int64_t>(code[c].latent) * d, d);
+  }
+  return squared;
+}
+
 void DotsImpl(const float* g, const float* w, const LatentActivation* code, int count, int d,
               float* out) {
   for (int c = 0; c < count; ++c) out[c] = Dot(g, w + static_cast<int64_t>(code[c].latent) * d, d);
 }
 
-float SumContributionsImpl(const Contribution* contributions, int count, const float* residuals,
-                           const float* centred, int d, float* decoder, float* encoder) {
+LatentGradient SumContributionsImpl(const Contribution* contributions, int count,
+                                    const float* residuals, const float* centred,
+                                    const float* direction, int d, float* decoder, float* encoder) {
   const Floats tag;
   ForChunks(
       d,
@@ -203,9 +226,10 @@ float SumContributionsImpl(const Contribution* contributions, int count, const f
           encoder[i] += entry.delta * centred[static_cast<int64_t>(entry.row) * d + i];
         }
       });
-  float sum = 0.0f;
-  for (int c = 0; c < count; ++c) sum += contributions[c].delta;
-  return sum;
+  if (direction != nullptr) RemoveParallelImpl(direction, d, decoder);
+  LatentGradient gradient{0.0f, Dot(decoder, decoder, d) + Dot(encoder, encoder, d)};
+  for (int c = 0; c < count; ++c) gradient.bias += contributions[c].delta;
+  return gradient;
 }
 
 // Approximations of the hardware, made good by one step of Newton's iteration.
@@ -286,6 +310,7 @@ HWY_EXPORT(RemoveParallelImpl);
 HWY_EXPORT(SquaredNormImpl);
 HWY_EXPORT(NormaliseRowsImpl);
 HWY_EXPORT(ResidualImpl);
+HWY_EXPORT(ResidualGradientImpl);
 HWY_EXPORT(DotsImpl);
 HWY_EXPORT(SumContributionsImpl);
 HWY_EXPORT(ApplyAdamImpl);
@@ -329,10 +354,17 @@ void Dots(const float* g, const float* w, const LatentActivation* code, int coun
   HWY_DYNAMIC_DISPATCH(DotsImpl)(g, w, code, count, d, out);
 }
 
-float SumContributions(const Contribution* contributions, int count, const float* residuals,
-                       const float* centred, int d, float* decoder, float* encoder) {
-  return HWY_DYNAMIC_DISPATCH(SumContributionsImpl)(contributions, count, residuals, centred, d,
-                                                    decoder, encoder);
+float ResidualGradient(const float* target, const float* w, const LatentActivation* code, int count,
+                       int d, float factor, float* g, float* delta, float* sum) {
+  return HWY_DYNAMIC_DISPATCH(ResidualGradientImpl)(target, w, code, count, d, factor, g, delta,
+                                                    sum);
+}
+
+LatentGradient SumContributions(const Contribution* contributions, int count,
+                                const float* residuals, const float* centred,
+                                const float* direction, int d, float* decoder, float* encoder) {
+  return HWY_DYNAMIC_DISPATCH(SumContributionsImpl)(contributions, count, residuals, centred,
+                                                    direction, d, decoder, encoder);
 }
 
 void ApplyAdam(const AdamStep& step, const float* gradient, int n, float* parameter, float* m,

@@ -38,6 +38,11 @@ void NormaliseRows(float* x, int rows, int n);
 float Residual(const float* target, const float* w, const LatentActivation* code, int count, int d,
                float* e);
 
+// e = target − Σ z_j w_j as Residual, then g = factor · e and delta[c] = ⟨g, w_j⟩ for each entry of
+// the code, and sum += g; g, sum [d]. Returns ‖e‖².
+float ResidualGradient(const float* target, const float* w, const LatentActivation* code, int count,
+                       int d, float factor, float* g, float* delta, float* sum);
+
 // out[c] = ⟨g, w_j⟩ for the latent j of each entry of a code; g [d], w [F, d].
 void Dots(const float* g, const float* w, const LatentActivation* code, int count, int d,
           float* out);
@@ -50,10 +55,16 @@ struct Contribution {
   float delta;       // ∂loss/∂pre
 };
 
-// decoder = Σ value · residuals[residual], encoder = Σ delta · centred[row] over the contributions
-// in their order; both [d], overwritten. Returns Σ delta.
-float SumContributions(const Contribution* contributions, int count, const float* residuals,
-                       const float* centred, int d, float* decoder, float* encoder);
+// The gradients of one latent's parameters, from its contributions in their order:
+//   decoder = Σ value · residuals[residual], without its component along the unit vector
+//   `direction` where that is not null; encoder = Σ delta · centred[row]; both [d], overwritten.
+struct LatentGradient {
+  float bias;     // Σ delta
+  float squares;  // sum of the squares of decoder and encoder
+};
+LatentGradient SumContributions(const Contribution* contributions, int count,
+                                const float* residuals, const float* centred,
+                                const float* direction, int d, float* decoder, float* encoder);
 
 // One step of Adam (Kingma & Ba, 2015, algorithm 1) on n parameters; gradient null = all 0. The
 // step itself is rounded to about 22 bits.

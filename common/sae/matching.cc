@@ -1,12 +1,12 @@
 #include "common/sae/matching.h"
 
 #include <algorithm>
-#include <cmath>
 #include <limits>
 #include <numeric>
 #include <utility>
 
 #include "common/sae/gemm.h"
+#include "common/sae/matrix.h"
 
 namespace recsae::sae {
 namespace {
@@ -28,18 +28,17 @@ class Assigner {
         distance_(static_cast<size_t>(cols)),
         before_(static_cast<size_t>(cols)) {}
 
-  // False when stopped.
-  bool Run(const MatchingProgress& progress) {
+  // For each row its column.
+  std::vector<int32_t> Run(const MatchingProgress& progress) {
     int64_t done = AssignFreeFavourites();
     for (int64_t row = 0; row < rows_; ++row) {
       if (col_of_[row] != kNone) continue;
-      if (!progress(done++, rows_)) return false;
+      progress(done++, rows_);
       Augment(static_cast<int32_t>(row));
     }
-    return progress(rows_, rows_);
+    progress(rows_, rows_);
+    return std::move(col_of_);
   }
-
-  std::vector<int32_t> TakeColumns() { return std::move(col_of_); }
 
  private:
   const float* Row(int64_t row) const { return similarity_.data() + row * cols_; }
@@ -134,58 +133,38 @@ class Assigner {
   std::vector<int32_t> closed_;
 };
 
-std::vector<float> Transposed(std::span<const float> matrix, int64_t rows, int64_t cols) {
-  std::vector<float> transposed(matrix.size());
-  for (int64_t i = 0; i < rows; ++i) {
-    for (int64_t j = 0; j < cols; ++j) transposed[j * rows + i] = matrix[i * cols + j];
-  }
-  return transposed;
-}
-
 // The rows at length 1; those of zeros stay.
 std::vector<float> UnitRows(std::span<const float> matrix, int dim) {
   std::vector<float> rows(matrix.begin(), matrix.end());
-  for (size_t begin = 0; begin < rows.size(); begin += static_cast<size_t>(dim)) {
-    double squared = 0.0;
-    for (int i = 0; i < dim; ++i) squared += double{rows[begin + i]} * rows[begin + i];
-    if (squared == 0.0) continue;
-    const double length = std::sqrt(squared);
-    for (int i = 0; i < dim; ++i) {
-      rows[begin + i] = static_cast<float>(rows[begin + i] / length);
-    }
+  const std::vector<double> norms = RowNorms(matrix, dim);
+  for (size_t i = 0; i < rows.size(); ++i) {
+    const double norm = norms[i / static_cast<size_t>(dim)];
+    if (norm > 0) rows[i] = static_cast<float>(rows[i] / norm);
   }
   return rows;
 }
 
 }  // namespace
 
-std::optional<std::vector<int32_t>> MaximalAssignment(std::span<const float> similarity,
-                                                      int64_t rows, int64_t cols,
-                                                      const MatchingProgress& progress) {
-  if (rows <= cols) {
-    Assigner assigner(similarity, rows, cols);
-    if (!assigner.Run(progress)) return std::nullopt;
-    return assigner.TakeColumns();
-  }
+std::vector<int32_t> MaximalAssignment(std::span<const float> similarity, int64_t rows,
+                                       int64_t cols, const MatchingProgress& progress) {
+  if (rows <= cols) return Assigner(similarity, rows, cols).Run(progress);
   const std::vector<float> transposed = Transposed(similarity, rows, cols);
-  Assigner assigner(transposed, cols, rows);
-  if (!assigner.Run(progress)) return std::nullopt;
-  const std::vector<int32_t> row_of = assigner.TakeColumns();
+  const std::vector<int32_t> row_of = Assigner(transposed, cols, rows).Run(progress);
   std::vector<int32_t> col_of(static_cast<size_t>(rows), kNone);
   for (int64_t col = 0; col < cols; ++col) col_of[row_of[col]] = static_cast<int32_t>(col);
   return col_of;
 }
 
-std::optional<Matching> MatchDirections(std::span<const float> a, std::span<const float> b, int dim,
-                                        const MatchingProgress& progress) {
+Matching MatchDirections(std::span<const float> a, std::span<const float> b, int dim,
+                         const MatchingProgress& progress) {
   const auto rows = static_cast<int64_t>(a.size()) / dim;
   const auto cols = static_cast<int64_t>(b.size()) / dim;
   std::vector<float> cosines(static_cast<size_t>(rows * cols));
   Sgemm(Transpose::kNo, Transpose::kYes, rows, cols, dim, UnitRows(a, dim).data(),
         UnitRows(b, dim).data(), 0.0f, cosines.data());
-  std::optional<std::vector<int32_t>> partner = MaximalAssignment(cosines, rows, cols, progress);
-  if (!partner) return std::nullopt;
-  Matching matching{std::move(*partner), std::vector<float>(static_cast<size_t>(rows))};
+  Matching matching{MaximalAssignment(cosines, rows, cols, progress),
+                    std::vector<float>(static_cast<size_t>(rows))};
   for (int64_t i = 0; i < rows; ++i) {
     const int32_t j = matching.partner[i];
     if (j != kNone) matching.cosine[i] = std::clamp(cosines[i * cols + j], -1.0f, 1.0f);

@@ -7,15 +7,11 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "common/sae/gemm.h"
 #include "common/sae/kernels.h"
 #include "common/sae/top_k.h"
 
 namespace recsae::sae {
 namespace {
-
-// Rows encoded at a time: their pre-activations stay in the second-level cache.
-constexpr int64_t kRowsPerBlock = 128;
 
 absl::Status CheckArray(const std::vector<float>& values, size_t expected, absl::string_view name) {
   if (values.size() != expected) {
@@ -70,63 +66,65 @@ absl::StatusOr<SaeModel> SaeModel::Create(SaeWeights weights) {
 }
 
 SaeModel::SaeModel(SaeWeights weights)
-    : weights_(std::move(weights)),
-      encoder_columns_(weights_.encoder.size()),
-      offset_(static_cast<size_t>(weights_.latents)),
-      directions_(weights_.decoder),
-      bias_(weights_.pre_bias) {
+    : weights_(std::move(weights)), directions_(weights_.decoder), bias_(weights_.pre_bias) {
   const auto d = static_cast<size_t>(weights_.dim);
   const auto latents = static_cast<size_t>(weights_.latents);
   const float scale = weights_.input_scale;
+  std::vector<float> encoder(weights_.encoder);
+  std::vector<float> offsets(latents);
   for (size_t j = 0; j < latents; ++j) {
-    const float* row = weights_.encoder.data() + j * d;
+    float* row = encoder.data() + j * d;
     double offset = weights_.encoder_bias.empty() ? 0.0 : weights_.encoder_bias[j];
     for (size_t i = 0; i < d; ++i) {
-      encoder_columns_[i * latents + j] = scale * row[i];
       offset -= static_cast<double>(row[i]) * weights_.pre_bias[i];
+      row[i] *= scale;
     }
-    offset_[j] = static_cast<float>(offset);
+    offsets[j] = static_cast<float>(offset);
   }
+  packed_.Resize(weights_.latents, weights_.dim);
+  packed_.Pack(encoder.data(), offsets.data(), 0, packed_.panels());
   for (float& value : directions_) value /= scale;
   for (float& value : bias_) value /= scale;
 }
 
 void SaeModel::PreActivations(const float* x, float* out) const {
-  MultiplyRow(x, encoder_columns_.data(), offset_.data(), dim(), latents(), out);
+  std::vector<float> padded(static_cast<size_t>(PaddedLatents()));
+  packed_.Multiply(x, 1, 0, packed_.panels(), padded.data(), nullptr);
+  std::copy_n(padded.begin(), latents(), out);
 }
 
-int SaeModel::Select(const float* values, const float* bias, LatentActivation* list) const {
-  const PreActivationSpan pre{values, bias, latents(), 0};
+int SaeModel::Select(const float* pre, const float* maxima, LatentActivation* list) const {
+  const PreActivationSpan span{pre, latents(), 0, maxima, packed_.groups()};
   const bool positive_only = weights_.architecture != Architecture::kTopKSigned;
   const int count =
       SelectsTopK(weights_.architecture)
-          ? OfferTopK(pre, k(), positive_only, list, 0)
-          : CollectAbove(pre, weights_.threshold.empty() ? nullptr : weights_.threshold.data(),
+          ? OfferTopK(span, k(), positive_only, list, 0)
+          : CollectAbove(span, weights_.threshold.empty() ? nullptr : weights_.threshold.data(),
                          list);
   SortByValue(list, count);
   return count;
 }
 
 std::vector<LatentActivation> SaeModel::Encode(const float* x) const {
-  std::vector<float> pre(static_cast<size_t>(latents()));
-  PreActivations(x, pre.data());
-  const std::unique_ptr<LatentActivation[]> list(new LatentActivation[ListCapacity()]);
-  const int count = Select(pre.data(), nullptr, list.get());
-  return {list.get(), list.get() + count};
+  const SparseCodes codes = EncodeBatch(x, 1);
+  return {codes.Row(0).begin(), codes.Row(0).end()};
 }
 
 SparseCodes SaeModel::EncodeBatch(const float* rows, int64_t n) const {
   SparseCodes codes;
   codes.Reserve(n, n * k());
-  const int64_t block = std::min(n, kRowsPerBlock);
-  const std::unique_ptr<float[]> pre(new float[static_cast<size_t>(block * latents())]);
+  const int64_t stride = PaddedLatents();
+  const int64_t at_a_time = std::min<int64_t>(n, PackedEncoder::kMaxRows);
+  const std::unique_ptr<float[]> pre(new float[static_cast<size_t>(at_a_time * stride)]);
+  std::vector<float> maxima(static_cast<size_t>(at_a_time * packed_.groups()));
   const std::unique_ptr<LatentActivation[]> list(new LatentActivation[ListCapacity()]);
-  for (int64_t begin = 0; begin < n; begin += block) {
-    const int64_t count = std::min(block, n - begin);
-    Sgemm(Transpose::kNo, Transpose::kNo, count, latents(), dim(), rows + begin * dim(),
-          encoder_columns_.data(), 0.0f, pre.get());
-    for (int64_t i = 0; i < count; ++i) {
-      const int active = Select(pre.get() + i * latents(), offset_.data(), list.get());
+  for (int64_t begin = 0; begin < n; begin += at_a_time) {
+    const int count = static_cast<int>(std::min(at_a_time, n - begin));
+    packed_.Multiply(rows + begin * dim(), count, 0, packed_.panels(), pre.get(), maxima.data());
+    for (int i = 0; i < count; ++i) {
+      const int active =
+          Select(pre.get() + i * stride, maxima.data() + static_cast<int64_t>(i) * packed_.groups(),
+                 list.get());
       codes.Append({list.get(), static_cast<size_t>(active)});
     }
   }

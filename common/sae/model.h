@@ -9,6 +9,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "common/sae/codes.h"
+#include "common/sae/packed_encoder.h"
 
 namespace recsae::sae {
 
@@ -77,7 +78,7 @@ class SaeModel {
   // The code of one row x [d]: active latents by falling value.
   std::vector<LatentActivation> Encode(const float* x) const;
 
-  // The codes of rows [n, d]. Agrees with Encode up to the rounding of sums.
+  // The codes of rows [n, d]: those of Encode to the bit.
   SparseCodes EncodeBatch(const float* rows, int64_t n) const;
 
   // x̂ [d] of a code: sum of value · Direction(latent), plus Bias().
@@ -98,14 +99,14 @@ class SaeModel {
   size_t ListCapacity() const {
     return static_cast<size_t>(weights_.k) + static_cast<size_t>(weights_.latents);
   }
-  // The code of pre-activations values [F] + bias [F] (null: 0), sorted; returns its length.
-  int Select(const float* values, const float* bias, LatentActivation* list) const;
+  int PaddedLatents() const { return packed_.panels() * packed_.width(); }
+  // The code of pre-activations [F], sorted; returns its length.
+  int Select(const float* pre, const float* maxima, LatentActivation* list) const;
 
   SaeWeights weights_;
-  std::vector<float> encoder_columns_;  // [d, F]: input_scale · encoderᵀ
-  std::vector<float> offset_;           // [F]: encoder_bias − encoder · pre_bias
-  std::vector<float> directions_;       // [F, d]: decoder / input_scale
-  std::vector<float> bias_;             // [d]: pre_bias / input_scale
+  PackedEncoder packed_;           // input_scale · encoder, encoder_bias − encoder · pre_bias
+  std::vector<float> directions_;  // [F, d]: decoder / input_scale
+  std::vector<float> bias_;        // [d]: pre_bias / input_scale
 };
 
 }  // namespace recsae::sae

@@ -8,6 +8,14 @@
 #include <limits>
 #include <vector>
 
+// Lists up to this length are cut by ranks. (Seen by the code for each instruction set.)
+#ifndef RECSAE_COMMON_SAE_TOP_K_MAX_RANKED
+#define RECSAE_COMMON_SAE_TOP_K_MAX_RANKED
+namespace recsae::sae {
+constexpr int kMaxRanked = 128;
+}  // namespace recsae::sae
+#endif
+
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "common/sae/top_k.cc"
 #include "hwy/foreach_target.h"
@@ -20,166 +28,174 @@ namespace hn = hwy::HWY_NAMESPACE;
 using Floats = hn::CappedTag<float, 16>;
 using Vec = hn::Vec<Floats>;
 
-constexpr size_t kLanes = hn::MaxLanes(Floats());
-// Values whose comparisons fill one word.
-constexpr int kWord = 64;
+constexpr int kLanes = static_cast<int>(hn::MaxLanes(Floats()));
 // Groups whose maxima the bound is taken from.
 constexpr int kGroups = 64;
+// Groups that BoundOf folds into at most.
+constexpr int kMaxFolded = 64;
 
-template <bool kBias>
-HWY_INLINE Vec LoadPre(const PreActivationSpan& pre, int i) {
-  const Vec values = hn::LoadU(Floats(), pre.values + i);
-  if constexpr (kBias) return hn::Add(values, hn::LoadU(Floats(), pre.bias + i));
-  return values;
+// The largest of each kGroups-th value, for n >= kGroups.
+HWY_INLINE void FindMaxima(const PreActivationSpan& pre, float* maxima) {
+  const Floats d;
+  std::copy_n(pre.values, kGroups, maxima);
+  for (int i = kGroups; i + kGroups <= pre.n; i += kGroups) {
+    for (int g = 0; g < kGroups; g += kLanes) {
+      const Vec values = hn::LoadU(d, pre.values + i + g);
+      hn::StoreU(hn::Max(hn::LoadU(d, maxima + g), values), d, maxima + g);
+    }
+  }
 }
 
-template <bool kBias>
-HWY_INLINE float ScalarPre(const PreActivationSpan& pre, int i) {
-  return kBias ? pre.values[i] + pre.bias[i] : pre.values[i];
-}
-
-// How many of the maxima reach the bound.
-HWY_INLINE size_t CountReached(const float* maxima, float bound) {
+// How many of the maxima reach the bound; groups is a multiple of kLanes.
+HWY_INLINE int CountReached(const float* maxima, int groups, float bound) {
   const Floats d;
   const Vec bounds = hn::Set(d, bound);
   size_t count = 0;
-  for (size_t g = 0; g < kGroups; g += kLanes) {
-    count += hn::CountTrue(d, hn::Ge(hn::Load(d, maxima + g), bounds));
+  for (int g = 0; g < groups; g += kLanes) {
+    count += hn::CountTrue(d, hn::Ge(hn::LoadU(d, maxima + g), bounds));
   }
-  return count;
+  return static_cast<int>(count);
 }
 
 // A value close to the k-th largest of the maxima that at least k of them reach, by bisection
-// between the smallest and the largest; −infinity where a NaN or −infinity is among them.
-HWY_INLINE float BoundOf(const float* maxima, int k) {
-  // A bound that a few more reach saves steps; those are taken away later.
-  constexpr size_t kSlack = 2;
+// between floor and the largest; floor where there is none.
+HWY_INLINE float BoundOf(const float* maxima, int groups, int k, float floor) {
+  // A bound that one more reaches saves steps; what is too many is taken away later.
+  constexpr int kSlack = 1;
   constexpr int kMaxSteps = 12;
   const Floats d;
-  Vec least = hn::Load(d, maxima);
-  Vec most = least;
-  for (size_t g = kLanes; g < kGroups; g += kLanes) {
-    least = hn::Min(least, hn::Load(d, maxima + g));
-    most = hn::Max(most, hn::Load(d, maxima + g));
+  HWY_ALIGN float folded[kMaxFolded];
+  if (groups % 2 == 0 && (groups / 2) % kLanes == 0 && groups / 2 <= kMaxFolded &&
+      4 * k <= groups) {
+    // Half as many groups, each twice as large, are quicker to look through, and good enough.
+    groups /= 2;
+    for (int g = 0; g < groups; g += kLanes) {
+      hn::StoreU(hn::Max(hn::LoadU(d, maxima + g), hn::LoadU(d, maxima + groups + g)), d,
+                 folded + g);
+    }
+    maxima = folded;
   }
-  float low = hn::GetLane(hn::MinOfLanes(d, least));
+  Vec most = hn::LoadU(d, maxima);
+  Vec least = most;
+  for (int g = kLanes; g < groups; g += kLanes) {
+    most = hn::Max(most, hn::LoadU(d, maxima + g));
+    least = hn::Min(least, hn::LoadU(d, maxima + g));
+  }
   float high = hn::GetLane(hn::MaxOfLanes(d, most));
-  const auto wanted = static_cast<size_t>(k);
-  if (CountReached(maxima, low) < kGroups) return -std::numeric_limits<float>::infinity();
+  float low = std::max(floor, hn::GetLane(hn::MinOfLanes(d, least)));
+  // Also where a NaN or an infinity is among them.
+  if (!(low > std::numeric_limits<float>::lowest()) || CountReached(maxima, groups, low) < k) {
+    return floor;
+  }
   for (int step = 0; step < kMaxSteps; ++step) {
     const float middle = 0.5f * low + 0.5f * high;
-    const size_t reached = CountReached(maxima, middle);
-    if (reached < wanted) {
-      high = middle;
-      continue;
-    }
-    low = middle;
-    if (reached <= wanted + kSlack) break;
+    const int reached = CountReached(maxima, groups, middle);
+    const bool enough = reached >= k;
+    low = enough ? middle : low;
+    high = enough ? high : middle;
+    if (enough && reached <= k + kSlack) break;
   }
   return low;
 }
 
-// A value that at least k of pre reach; n >= kGroups, k <= kGroups.
-template <bool kBias>
-HWY_INLINE float LowerBound(const PreActivationSpan& pre, int k) {
-  const Floats d;
-  constexpr int kVectors = kGroups / static_cast<int>(kLanes);
-  HWY_ALIGN float maxima[kGroups];
-  if constexpr (kVectors <= 8) {
-    Vec most[kVectors];
-    for (int v = 0; v < kVectors; ++v) {
-      most[v] = LoadPre<kBias>(pre, v * static_cast<int>(kLanes));
-    }
-    for (int i = kGroups; i + kGroups <= pre.n; i += kGroups) {
-      for (int v = 0; v < kVectors; ++v) {
-        most[v] = hn::Max(most[v], LoadPre<kBias>(pre, i + v * static_cast<int>(kLanes)));
-      }
-    }
-    for (int v = 0; v < kVectors; ++v) hn::Store(most[v], d, maxima + v * kLanes);
-  } else {
-    for (int g = 0; g < kGroups; ++g) maxima[g] = ScalarPre<kBias>(pre, g);
-    for (int i = kGroups; i + kGroups <= pre.n; i += kGroups) {
-      for (int g = 0; g < kGroups; ++g) {
-        maxima[g] = std::max(maxima[g], ScalarPre<kBias>(pre, i + g));
-      }
-    }
-  }
-  return BoundOf(maxima, k);
+HWY_INLINE uint32_t MaskBits(hn::Mask<Floats> mask) {
+  uint8_t bytes[8] = {};
+  hn::StoreMaskBits(Floats(), mask, bytes);
+  uint32_t bits = 0;
+  std::memcpy(&bits, bytes, sizeof(bits));
+  return bits;
 }
 
-// Bit i is set where value begin + i exceeds its bound, which `bound` gives for an offset.
-template <bool kBias, typename Bound>
-HWY_INLINE uint64_t WordAbove(const PreActivationSpan& pre, int begin, const Bound& bound) {
-  const Floats d;
-  uint64_t word = 0;
-  for (int i = 0; i < kWord; i += static_cast<int>(kLanes)) {
-    uint8_t bytes[8] = {};
-    hn::StoreMaskBits(d, hn::Gt(LoadPre<kBias>(pre, begin + i), bound(begin + i)), bytes);
-    uint64_t bits = 0;
-    std::memcpy(&bits, bytes, sizeof(bits));
-    word |= bits << i;
-  }
-  return word;
-}
-
-// Appends what exceeds its bound, by rising latent; −infinity never does.
-template <bool kBias, typename VectorBound, typename ScalarBound>
+// Appends what exceeds its bound, which the two functions give for a place, by rising latent; NaN
+// never does.
+template <typename VectorBound, typename ScalarBound>
 HWY_INLINE int Append(const PreActivationSpan& pre, const VectorBound& vector_bound,
                       const ScalarBound& scalar_bound, LatentActivation* out) {
+  // Vectors in which something exceeds its bound are noted without a branch: few do, and which
+  // cannot be foretold.
+  constexpr int kBlock = 64;
+  struct Hit {
+    uint32_t bits;
+    int32_t begin;
+  };
+  const Floats d;
   int count = 0;
   int begin = 0;
-  for (; begin + kWord <= pre.n; begin += kWord) {
-    for (uint64_t word = WordAbove<kBias>(pre, begin, vector_bound); word != 0; word &= word - 1) {
-      const int i = begin + static_cast<int>(hwy::Num0BitsBelowLS1Bit_Nonzero64(word));
-      out[count++] = {pre.first + i, ScalarPre<kBias>(pre, i)};
+  while (begin + kLanes <= pre.n) {
+    Hit hits[kBlock];
+    int hit_count = 0;
+    const int vectors = std::min(kBlock, (pre.n - begin) / kLanes);
+    for (int v = 0; v < vectors; ++v, begin += kLanes) {
+      const uint32_t bits = MaskBits(hn::Gt(hn::LoadU(d, pre.values + begin), vector_bound(begin)));
+      hits[hit_count] = {bits, begin};
+      hit_count += bits != 0 ? 1 : 0;
+    }
+    for (int h = 0; h < hit_count; ++h) {
+      for (uint32_t bits = hits[h].bits; bits != 0; bits &= bits - 1) {
+        const int i = hits[h].begin + static_cast<int>(hwy::Num0BitsBelowLS1Bit_Nonzero32(bits));
+        out[count++] = {pre.first + i, pre.values[i]};
+      }
     }
   }
   for (; begin < pre.n; ++begin) {
-    const float value = ScalarPre<kBias>(pre, begin);
-    if (value > scalar_bound(begin)) out[count++] = {pre.first + begin, value};
+    if (pre.values[begin] > scalar_bound(begin)) {
+      out[count++] = {pre.first + begin, pre.values[begin]};
+    }
   }
   return count;
 }
 
-// Appends the values above the bound to list[0..count).
-template <bool kBias>
-HWY_INLINE int Offer(const PreActivationSpan& pre, int k, float floor, LatentActivation* list,
-                     int count) {
+// Appends to list[0..count) what may be among the k largest of both.
+int Offer(const PreActivationSpan& pre, int k, float floor, LatentActivation* list, int count) {
   float bound = floor;
   if (count == k) {
-    for (int c = 0; c < count; ++c) bound = c == 0 ? list[c].value : std::min(bound, list[c].value);
-  } else if (k <= kGroups / 2 && pre.n >= 2 * kGroups) {
-    // What equals the bound must still get in.
-    const float below = std::nextafter(LowerBound<kBias>(pre, k), -HUGE_VALF);
-    bound = std::max(floor, below);
+    bound = list[0].value;
+    for (int c = 1; c < count; ++c) bound = std::min(bound, list[c].value);
+  } else if (pre.maxima != nullptr ? k <= pre.groups : k <= kGroups && pre.n >= 2 * kGroups) {
+    HWY_ALIGN float maxima[kGroups];
+    if (pre.maxima == nullptr) FindMaxima(pre, maxima);
+    const float reached = pre.maxima == nullptr ? BoundOf(maxima, kGroups, k, floor)
+                                                : BoundOf(pre.maxima, pre.groups, k, floor);
+    // What equals it must still get in: a little less, where it is not 0, by its last bits.
+    bound = std::max(floor, reached - std::abs(reached) * 0x1p-22f);
+    if (reached == 0.0f && floor < 0.0f) bound = -std::numeric_limits<float>::denorm_min();
   }
   const Vec bounds = hn::Set(Floats(), bound);
-  return count + Append<kBias>(
+  return count + Append(
                      pre, [&](int) { return bounds; }, [&](int) { return bound; }, list + count);
 }
 
-int OfferAll(const PreActivationSpan& pre, int k, float floor, LatentActivation* list, int count) {
-  return pre.bias == nullptr ? Offer<false>(pre, k, floor, list, count)
-                             : Offer<true>(pre, k, floor, list, count);
-}
-
-template <bool kBias>
-HWY_INLINE int CollectThreshold(const PreActivationSpan& pre, const float* threshold,
-                                LatentActivation* out) {
+// Keeps the entries that fewer than k exceed, in their order; count <= kMaxRanked.
+int KeepLargest(LatentActivation* list, int count, int k) {
   const Floats d;
-  if (threshold == nullptr) {
-    const Vec zero = hn::Zero(d);
-    return Append<kBias>(
-        pre, [&](int) { return zero; }, [](int) { return 0.0f; }, out);
+  HWY_ALIGN float values[kMaxRanked];
+  const int padded = (count + kLanes - 1) / kLanes * kLanes;
+  for (int c = 0; c < count; ++c) values[c] = list[c].value;
+  std::fill(values + count, values + padded, -std::numeric_limits<float>::infinity());
+  int kept = 0;
+  for (int c = 0; c < count; ++c) {
+    const LatentActivation entry = list[c];
+    const Vec value = hn::Set(d, entry.value);
+    size_t larger = 0;
+    for (int i = 0; i < padded; i += kLanes) {
+      larger += hn::CountTrue(d, hn::Gt(hn::Load(d, values + i), value));
+    }
+    list[kept] = entry;
+    kept += static_cast<int>(larger) < k ? 1 : 0;
   }
-  const float* from = threshold + pre.first;
-  return Append<kBias>(
-      pre, [&](int i) { return hn::LoadU(d, from + i); }, [&](int i) { return from[i]; }, out);
+  return kept;
 }
 
 int Collect(const PreActivationSpan& pre, const float* threshold, LatentActivation* out) {
-  return pre.bias == nullptr ? CollectThreshold<false>(pre, threshold, out)
-                             : CollectThreshold<true>(pre, threshold, out);
+  const Floats d;
+  if (threshold == nullptr) {
+    const Vec zero = hn::Zero(d);
+    return Append(
+        pre, [&](int) { return zero; }, [](int) { return 0.0f; }, out);
+  }
+  const float* from = threshold + pre.first;
+  return Append(
+      pre, [&](int i) { return hn::LoadU(d, from + i); }, [&](int i) { return from[i]; }, out);
 }
 
 }  // namespace recsae::sae::HWY_NAMESPACE
@@ -189,7 +205,8 @@ HWY_AFTER_NAMESPACE();
 namespace recsae::sae {
 namespace {
 
-HWY_EXPORT(OfferAll);
+HWY_EXPORT(Offer);
+HWY_EXPORT(KeepLargest);
 HWY_EXPORT(Collect);
 
 bool Before(const LatentActivation& a, const LatentActivation& b) {
@@ -207,13 +224,14 @@ void RemoveLeast(LatentActivation* list, int count) {
 
 // Takes away all but the k largest.
 int Prune(LatentActivation* list, int count, int k) {
-  // Up to so many removals are cheaper than a partial sort.
-  constexpr int kMaxRemovals = 8;
-  if (count - k > kMaxRemovals) {
+  if (count <= k) return count;
+  if (count > kMaxRanked) {
     std::nth_element(list, list + k, list + count, Before);
     std::sort(list, list + k, [](const auto& a, const auto& b) { return a.latent < b.latent; });
     return k;
   }
+  count = HWY_DYNAMIC_DISPATCH(KeepLargest)(list, count, k);
+  // Where values tie for the last place.
   for (; count > k; --count) RemoveLeast(list, count);
   return count;
 }
@@ -224,7 +242,7 @@ int OfferTopK(const PreActivationSpan& pre, int k, bool positive_only, LatentAct
               int count) {
   if (k <= 0) return 0;
   const float floor = positive_only ? 0.0f : -std::numeric_limits<float>::infinity();
-  return Prune(list, HWY_DYNAMIC_DISPATCH(OfferAll)(pre, k, floor, list, count), k);
+  return Prune(list, HWY_DYNAMIC_DISPATCH(Offer)(pre, k, floor, list, count), k);
 }
 
 int CollectAbove(const PreActivationSpan& pre, const float* threshold, LatentActivation* out) {
@@ -251,7 +269,7 @@ int SelectTopK(const float* values, int n, int k, bool positive_only, LatentActi
   if (k <= 0) return 0;
   thread_local std::vector<LatentActivation> list;
   list.resize(std::max(list.size(), static_cast<size_t>(n) + static_cast<size_t>(k)));
-  const int count = OfferTopK({values, nullptr, n, 0}, k, positive_only, list.data(), 0);
+  const int count = OfferTopK({values, n, 0}, k, positive_only, list.data(), 0);
   SortByValue(list.data(), count);
   std::copy_n(list.data(), count, out);
   return count;

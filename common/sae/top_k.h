@@ -14,9 +14,11 @@ namespace recsae::sae {
 // latent first + i.
 struct PreActivationSpan {
   const float* values;
-  const float* bias;
   int n;
   int32_t first;
+  // Where they are known: maxima of disjoint groups of the values; null = not known.
+  const float* maxima = nullptr;
+  int groups = 0;
 };
 
 // Makes the k largest of list[0..count) (k at most, by rising latent, all of latents before

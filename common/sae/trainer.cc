@@ -161,7 +161,7 @@ double Trainer::LearningRate() const {
 }
 
 absl::StatusOr<StepStats> Trainer::Step(const float* rows, int64_t n) {
-  const BatchLoss loss = gradients_.Compute(weights_, Loss(), Normalise(rows, n), n, pool_);
+  const BatchLoss loss = gradients_.Compute(weights_, Loss(), rows, n, pool_);
   StepStats stats;
   stats.loss = loss.loss;
   stats.fvu = loss.fvu;
@@ -199,13 +199,6 @@ absl::StatusOr<StepStats> Trainer::Step(const float* rows, int64_t n) {
   }
   stats.dead = dead_latents();
   return stats;
-}
-
-const float* Trainer::Normalise(const float* rows, int64_t n) {
-  if (weights_.input_scale == 1.0f) return rows;
-  scaled_.assign(rows, rows + n * weights_.dim);
-  for (float& value : scaled_) value *= weights_.input_scale;
-  return scaled_.data();
 }
 
 LossConfig Trainer::Loss() const {

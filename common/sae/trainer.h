@@ -78,7 +78,6 @@ class Trainer {
 
   Trainer(const TrainConfig& config, int dim, int threads);
   void InitialiseWeights(const float* sample, int64_t sample_rows);
-  const float* Normalise(const float* rows, int64_t n);
   LossConfig Loss() const;
   double LearningRate() const;
   void Update(double learning_rate, double clip);
@@ -104,7 +103,6 @@ class Trainer {
   std::vector<int64_t> idle_rows_;  // [F]: rows since the latent last fired
 
   std::vector<int32_t> dead_;  // latents with idle_rows_ >= dead_after_rows, rising
-  std::vector<float> scaled_;  // the batch, normalised
   BatchGradients gradients_;
   WorkerPool pool_;
 };

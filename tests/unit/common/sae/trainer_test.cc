@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <limits>
 #include <memory>
 #include <string>
@@ -10,63 +11,10 @@
 #include "common/sae/kernels.h"
 #include "common/sae/metrics.h"
 #include "common/sae/reference.h"
-#include "tests/unit/common/sae/testing.h"
+#include "tests/unit/common/sae/trainer_testing.h"
 
 namespace recsae::sae {
 namespace {
-
-constexpr int kDim = 16;
-constexpr int64_t kRows = 4096;
-
-TrainConfig SmallConfig() {
-  TrainConfig config = DefaultConfig(kDim);
-  config.latents = 64;
-  config.k = 4;
-  config.batch_rows = 256;
-  config.dead_after_rows = 2000;
-  config.learning_rate = 3e-3;
-  return config;
-}
-
-const std::vector<float>& Rows() {
-  static const auto& rows = *new std::vector<float>(PlantedRows(kRows, kDim, 32, 3, 5));
-  return rows;
-}
-
-std::unique_ptr<Trainer> Create(const TrainConfig& config, int threads, int epochs = 20) {
-  absl::StatusOr<std::unique_ptr<Trainer>> trainer =
-      Trainer::Create(config, kDim, kRows * epochs, Rows().data(), kRows, threads);
-  EXPECT_TRUE(trainer.ok()) << trainer.status();
-  return *std::move(trainer);
-}
-
-// Trains from step `begin` to `end`; batches go round and round over the rows.
-StepStats Train(Trainer& trainer, int64_t begin, int64_t end) {
-  const int64_t batch = trainer.config().batch_rows;
-  StepStats stats;
-  for (int64_t step = begin; step < end; ++step) {
-    const int64_t first = (step * batch) % kRows;
-    const int64_t n = std::min(batch, kRows - first);
-    absl::StatusOr<StepStats> result = trainer.Step(&Rows()[first * kDim], n);
-    EXPECT_TRUE(result.ok()) << result.status();
-    stats = *result;
-  }
-  return stats;
-}
-
-ReconstructionMetrics Evaluate(const Trainer& trainer) {
-  MetricsAccumulator accumulator(kDim, trainer.weights().latents);
-  const absl::StatusOr<SaeModel> model = SaeModel::Create(trainer.weights());
-  EXPECT_TRUE(model.ok()) << model.status();
-  accumulator.Add(*model, Rows().data(), kRows);
-  return accumulator.Result();
-}
-
-bool SameWeights(const Trainer& a, const Trainer& b) {
-  return a.weights().encoder == b.weights().encoder && a.weights().decoder == b.weights().decoder &&
-         a.weights().pre_bias == b.weights().pre_bias &&
-         a.weights().encoder_bias == b.weights().encoder_bias;
-}
 
 TEST(TrainerTest, LearnsPlantedDirections) {
   const std::unique_ptr<Trainer> trainer = Create(SmallConfig(), 1);
@@ -258,6 +206,24 @@ TEST(TrainerTest, LearningRateRisesHoldsAndFalls) {
   EXPECT_NEAR(rates[80], 1.0, 1e-9);
   EXPECT_NEAR(rates[120], 0.5, 1e-9);
   EXPECT_NEAR(rates[159], 1.0 / 80, 1e-9);
+}
+
+TEST(TrainerTest, CosineDecayFallsSlowlyAtBothEnds) {
+  TrainConfig config = SmallConfig();
+  config.warmup_fraction = 0.0;
+  config.decay_fraction = 0.5;
+  config.decay_shape = DecayShape::kCosine;
+  const std::unique_ptr<Trainer> trainer = Create(config, 1, 10);
+  const auto rate = [&](int64_t step) {
+    return Train(*trainer, step, step + 1).learning_rate / config.learning_rate;
+  };
+  std::vector<double> rates;
+  for (int64_t step = 0; step < 160; ++step) rates.push_back(rate(step));
+  EXPECT_NEAR(rates[80], 1.0, 1e-9);
+  EXPECT_NEAR(rates[100], 0.5 + 0.5 * std::sqrt(0.5), 1e-9);
+  EXPECT_NEAR(rates[120], 0.5, 1e-9);
+  EXPECT_NEAR(rates[140], 0.5 - 0.5 * std::sqrt(0.5), 1e-9);
+  EXPECT_NEAR(rates[159], 0.5 - 0.5 * std::cos(std::acos(-1.0) / 80), 1e-9);
 }
 
 // Latents that none of the last dead_after_rows rows fired are dead, and the auxiliary loss teaches
