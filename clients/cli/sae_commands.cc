@@ -10,6 +10,7 @@
 #include "clients/cli/render.h"
 #include "clients/cli/resource.h"
 #include "clients/cli/result_text.h"
+#include "clients/cli/sae_subcommands.h"
 #include "clients/cli/sweep.h"
 #include "clients/cli/text.h"
 #include "common/status/status.h"
@@ -164,6 +165,8 @@ void AddSaeCommands(CommandLine& line) {
         AddRequestId(command, flags.request_id);
       },
       Delete);
+  AddSaeComparison(line, group);
+  AddSaeExchange(line, group);
 }
 
 }  // namespace recsae::cli
