@@ -14,7 +14,7 @@ namespace recsae::trainer {
 // when all have returned.
 inline void ForEach(sae::WorkerPool& pool, size_t count, absl::FunctionRef<void(size_t)> work) {
   std::atomic<size_t> next = 0;
-  pool.Run(pool.threads(), [&](int, auto...) {
+  pool.Run(pool.threads(), [&](int, int) {
     for (size_t i = next++; i < count; i = next++) work(i);
   });
 }
