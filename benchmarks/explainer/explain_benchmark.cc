@@ -6,9 +6,9 @@
 #include <random>
 #include <vector>
 
+#include "common/ranking/prediction_head.h"
 #include "common/sae/model.h"
 #include "services/explainer/attribution/attribution.h"
-#include "services/explainer/prediction_head.h"
 #include "services/explainer/steering/steering.h"
 
 namespace recsae::explainer {

@@ -87,7 +87,7 @@ absl::StatusOr<CaseTable> ReadCases(Backend& backend, const Caller& caller, JobC
         added.row = row;
         added.user = users.emplace(cases[i].user_id(), users.size()).first->second;
         added.ranked = KnownRankedItems(recommender, cases[i]);
-        added.history = KnownItems(recommender, cases[i].history_item_ids());
+        added.history = KnownItems(recommender.item_of_id, cases[i].history_item_ids());
         table.Add(std::move(added), codes.Row(i));
       }
       return absl::OkStatus();

@@ -3,7 +3,6 @@
 #define RECSAE_SERVICES_EXPLAINER_CASE_READER_H_
 
 #include <cstdint>
-#include <string>
 #include <vector>
 
 #include "recsae/probe/v1/probe.pb.h"
@@ -11,18 +10,7 @@
 
 namespace recsae::explainer {
 
-// The numbers of those ids that the recommender knows, in their order.
-inline std::vector<int32_t> KnownItems(const LoadedRecommender& recommender,
-                                       const google::protobuf::RepeatedPtrField<std::string>& ids) {
-  std::vector<int32_t> items;
-  items.reserve(ids.size());
-  for (const std::string& id : ids) {
-    if (const int32_t item = recommender.Item(id); item >= 0) items.push_back(item);
-  }
-  return items;
-}
-
-// The same for ranked items, best first.
+// The numbers of those ranked items that the recommender knows, best first.
 inline std::vector<int32_t> KnownRankedItems(const LoadedRecommender& recommender,
                                              const probe::v1::Case& captured) {
   std::vector<int32_t> items;

@@ -102,12 +102,8 @@ class RowSums {
                    const probe::v1::Case& captured) {
     const absl::Span<const sae::LatentActivation> code(row_code.data(), row_code.size());
     const LoadedRecommender& recommender = *inputs_.recommender;
-    std::vector<int32_t> excluded = KnownItems(recommender, captured.history_item_ids());
-    const std::vector<int32_t> more = KnownItems(recommender, captured.excluded_item_ids());
-    excluded.insert(excluded.end(), more.begin(), more.end());
-    int32_t target = -1;
-    if (!captured.target_item_id().empty()) target = recommender.Item(captured.target_item_id());
-    reconstruction_.Add(x, code, target, excluded);
+    const HeldOut held_out = HeldOutOf(captured, recommender.item_of_id);
+    reconstruction_.Add(x, code, held_out.target, held_out.excluded);
     const std::vector<int32_t> ranked = KnownRankedItems(recommender, captured);
     if (ranked.empty()) return absl::OkStatus();
     most_activated_.Add(code, ranked[0]);

@@ -6,8 +6,8 @@
 #include <vector>
 
 #include "absl/types/span.h"
+#include "common/ranking/prediction_head.h"
 #include "common/sae/model.h"
-#include "services/explainer/prediction_head.h"
 
 namespace recsae::explainer {
 

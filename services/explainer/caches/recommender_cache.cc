@@ -7,7 +7,6 @@
 
 #include "absl/strings/str_cat.h"
 #include "common/status/status.h"
-#include "common/tensor/tensor.h"
 
 namespace recsae::explainer {
 namespace {
@@ -54,39 +53,17 @@ absl::Status ReadItems(Peers& peers, const std::string& catalog, const Caller& c
 }
 
 // The head as it is sent: its own order of items.
-struct HeadRows {
-  std::unordered_map<std::string, size_t> row_of_id;
-  std::vector<float> vectors;
-  std::vector<float> biases;
-};
-
-absl::Status AddHeadRows(const probe::v1::ReadPredictionHeadResponse& batch, int dim,
-                         HeadRows& rows) {
-  RECSAE_ASSIGN_OR_RETURN(const MatrixView vectors,
-                          ReadMatrix(batch.vectors(), "vectors", batch.item_ids_size(), dim));
-  for (const std::string& id : batch.item_ids()) {
-    const size_t row = rows.row_of_id.size();
-    rows.row_of_id.emplace(id, row);
-  }
-  rows.vectors.insert(rows.vectors.end(), vectors.flat().begin(), vectors.flat().end());
-  if (batch.has_biases()) {
-    RECSAE_ASSIGN_OR_RETURN(const absl::Span<const float> biases,
-                            ReadVector(batch.biases(), "biases", batch.item_ids_size()));
-    rows.biases.insert(rows.biases.end(), biases.begin(), biases.end());
-  }
-  return absl::OkStatus();
-}
-
 absl::Status ReadHead(Peers& peers, const Recommender& recommender, const Caller& caller,
-                      HeadRows& rows) {
+                      NumberedHead& rows) {
   return caller.Call([&](grpc::ClientContext& context) {
-    rows = HeadRows();
+    rows = NumberedHead();
+    rows.head.dim = recommender.activation_dim();
     probe::v1::ReadPredictionHeadRequest request;
     request.set_recommender(recommender.name());
     const auto reader = peers.probe->ReadPredictionHead(&context, request);
     probe::v1::ReadPredictionHeadResponse batch;
     while (reader->Read(&batch)) {
-      const absl::Status added = AddHeadRows(batch, recommender.activation_dim(), rows);
+      const absl::Status added = AddRows(batch, rows);
       if (!added.ok()) {
         context.TryCancel();
         reader->Finish();
@@ -110,16 +87,16 @@ void AddItem(Item& item, LoadedRecommender& loaded) {
 }
 
 // Keeps the items that the head scores, and its rows in their order.
-void AddItemsWithHead(std::vector<Item>& items, const HeadRows& rows, int dim,
+void AddItemsWithHead(std::vector<Item>& items, const NumberedHead& rows,
                       LoadedRecommender& loaded) {
   PredictionHead head;
-  head.dim = dim;
+  head.dim = rows.head.dim;
   for (Item& item : items) {
-    const auto found = rows.row_of_id.find(item.id());
-    if (found == rows.row_of_id.end()) continue;
-    const auto vector = rows.vectors.begin() + static_cast<ptrdiff_t>(found->second) * dim;
-    head.vectors.insert(head.vectors.end(), vector, vector + dim);
-    if (!rows.biases.empty()) head.biases.push_back(rows.biases[found->second]);
+    const auto found = rows.items.find(item.id());
+    if (found == rows.items.end()) continue;
+    const absl::Span<const float> vector = rows.head.Vector(found->second);
+    head.vectors.insert(head.vectors.end(), vector.begin(), vector.end());
+    if (!rows.head.biases.empty()) head.biases.push_back(rows.head.Bias(found->second));
     AddItem(item, loaded);
   }
   loaded.head = std::move(head);
@@ -133,9 +110,9 @@ absl::StatusOr<std::shared_ptr<const LoadedRecommender>> Load(Peers& peers, cons
   RECSAE_RETURN_IF_ERROR(ReadItems(peers, loaded->resource.catalog(), caller, items));
   loaded->catalog_items = static_cast<int64_t>(items.size());
   if (loaded->resource.has_prediction_head()) {
-    HeadRows rows;
+    NumberedHead rows;
     RECSAE_RETURN_IF_ERROR(ReadHead(peers, loaded->resource, caller, rows));
-    AddItemsWithHead(items, rows, loaded->resource.activation_dim(), *loaded);
+    AddItemsWithHead(items, rows, *loaded);
   } else {
     for (Item& item : items) AddItem(item, *loaded);
   }

@@ -10,10 +10,11 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "common/probe_messages/probe_messages.h"
+#include "common/ranking/prediction_head.h"
 #include "services/explainer/caches/loading_cache.h"
 #include "services/explainer/labeling/item_features.h"
 #include "services/explainer/peers.h"
-#include "services/explainer/prediction_head.h"
 
 namespace recsae::explainer {
 
@@ -24,7 +25,7 @@ struct LoadedRecommender {
   int64_t catalog_items = 0;
   std::vector<std::string> item_ids;
   std::vector<ItemText> texts;
-  std::unordered_map<std::string, int32_t> item_of_id;
+  ItemNumbers item_of_id;
   std::optional<PredictionHead> head;
 
   // -1 for an id that is not there.

@@ -6,9 +6,9 @@
 #include <vector>
 
 #include "absl/types/span.h"
+#include "common/ranking/prediction_head.h"
 #include "common/ranking/ranking.h"
 #include "common/sae/model.h"
-#include "services/explainer/prediction_head.h"
 
 namespace recsae::explainer {
 

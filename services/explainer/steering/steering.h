@@ -7,8 +7,8 @@
 
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
+#include "common/ranking/prediction_head.h"
 #include "common/sae/model.h"
-#include "services/explainer/prediction_head.h"
 
 namespace recsae::explainer {
 

@@ -8,8 +8,8 @@
 #include <utility>
 #include <vector>
 
+#include "common/ranking/prediction_head.h"
 #include "common/sae/model.h"
-#include "services/explainer/prediction_head.h"
 
 namespace recsae::explainer {
 

@@ -13,12 +13,12 @@
 #include "absl/status/status.h"
 #include "common/client/peer.h"
 #include "common/jobs/job_runner.h"
+#include "common/ranking/prediction_head.h"
 #include "common/server/metrics.h"
 #include "common/server/module.h"
 #include "recsae/concept_store/v1/concept_store.grpc.pb.h"
 #include "recsae/explainer/v1/explainer.grpc.pb.h"
 #include "recsae/probe/v1/probe.grpc.pb.h"
-#include "services/explainer/prediction_head.h"
 
 namespace recsae::explainer {
 

@@ -1,6 +1,6 @@
 // The item matrix that turns an activation into scores.
-#ifndef RECSAE_SERVICES_EXPLAINER_PREDICTION_HEAD_H_
-#define RECSAE_SERVICES_EXPLAINER_PREDICTION_HEAD_H_
+#ifndef RECSAE_COMMON_RANKING_PREDICTION_HEAD_H_
+#define RECSAE_COMMON_RANKING_PREDICTION_HEAD_H_
 
 #include <cstddef>
 #include <cstdint>
@@ -8,7 +8,7 @@
 
 #include "absl/types/span.h"
 
-namespace recsae::explainer {
+namespace recsae {
 
 // score(u, i) = <activation(u), Vector(i)> + Bias(i). Items are numbered in catalogue order.
 struct PredictionHead {
@@ -23,6 +23,6 @@ struct PredictionHead {
   float Bias(int item) const { return biases.empty() ? 0.0f : biases[item]; }
 };
 
-}  // namespace recsae::explainer
+}  // namespace recsae
 
-#endif  // RECSAE_SERVICES_EXPLAINER_PREDICTION_HEAD_H_
+#endif  // RECSAE_COMMON_RANKING_PREDICTION_HEAD_H_
