@@ -156,9 +156,9 @@ int Offer(const PreActivationSpan& pre, int k, float floor, LatentActivation* li
     if (pre.maxima == nullptr) FindMaxima(pre, maxima);
     const float reached = pre.maxima == nullptr ? BoundOf(maxima, kGroups, k, floor)
                                                 : BoundOf(pre.maxima, pre.groups, k, floor);
-    // What equals it must still get in: a little less, where it is not 0, by its last bits.
-    bound = std::max(floor, reached - std::abs(reached) * 0x1p-22f);
-    if (reached == 0.0f && floor < 0.0f) bound = -std::numeric_limits<float>::denorm_min();
+    // What equals it must still get in: less by some of its last bits, or by the least there is.
+    bound = std::max(
+        floor, reached - std::abs(reached) * 0x1p-22f - std::numeric_limits<float>::denorm_min());
   }
   const Vec bounds = hn::Set(Floats(), bound);
   return count + Append(

@@ -229,6 +229,48 @@ TEST_P(KernelSweepTest, ResidualAndDots) {
   });
 }
 
+// Its parts are Residual, Scale, Dots and AddScaled, so it is held against those.
+TEST_P(KernelSweepTest, ResidualGradient) {
+  constexpr int kLatents = 11;
+  constexpr float kFactor = -0.3f;
+  ForAllPoints([](const Point& at) {
+    const auto n = static_cast<size_t>(at.n);
+    const std::vector<LatentActivation> code = RandomCode(at.kind, at.n % 6, kLatents);
+    const auto count = static_cast<int>(code.size());
+    Guarded<float> w(RandomValues(int64_t{kLatents} * at.n, 14), at.misalignment);
+    Guarded<float> target(ValuesOf(at.kind, at.n, 15), at.misalignment + 1);
+    const std::vector<float> sum_before = ValuesOf(at.kind, at.n, 16);
+    Guarded<float> g(std::vector<float>(n), at.misalignment);
+    Guarded<float> delta(std::vector<float>(code.size()), at.misalignment);
+    Guarded<float> sum(sum_before, at.misalignment + 2);
+    const float squared = ResidualGradient(target.data(), w.data(), code.data(), count, at.n,
+                                           kFactor, g.data(), delta.data(), sum.data());
+    std::vector<float> e(n);
+    Sum squares;
+    Residual(target.data(), w.data(), code.data(), count, at.n, e.data());
+    for (int i = 0; i < at.n; ++i) {
+      squares.Add(e[i], e[i]);
+      Sum error;
+      error.Add(kFactor, target[i]);
+      for (const LatentActivation& entry : code) {
+        error.Add(-kFactor * entry.value, w[static_cast<size_t>(entry.latent) * n + i]);
+      }
+      ExpectSum(g[i], error, at, i);
+      Sum added;
+      added.Add(sum_before[i]);
+      added.Add(g[i]);
+      ExpectSum(sum[i], added, at, i);
+    }
+    ExpectSum(squared, squares, at, 0);
+    for (int c = 0; c < count; ++c) {
+      Sum dot;
+      for (int i = 0; i < at.n; ++i) dot.Add(g[i], w[static_cast<size_t>(code[c].latent) * n + i]);
+      ExpectSum(delta[c], dot, at, c);
+    }
+    ASSERT_TRUE(g.GuardsIntact() && delta.GuardsIntact() && sum.GuardsIntact()) << at;
+  });
+}
+
 TEST_P(KernelSweepTest, SumContributions) {
   constexpr int kRows = 9;
   ForAllPoints([](const Point& at) {
@@ -243,23 +285,42 @@ TEST_P(KernelSweepTest, SumContributions) {
     }
     Guarded<float> residuals(RandomValues(int64_t{kRows} * at.n, 17), at.misalignment);
     Guarded<float> centred(RandomValues(int64_t{kRows} * at.n, 18), at.misalignment);
-    Guarded<float> decoder(std::vector<float>(d, 5.0f), at.misalignment);
-    Guarded<float> encoder(std::vector<float>(d, 5.0f), at.misalignment + 1);
-    const float sum_of_deltas =
-        SumContributions(contributions.data(), static_cast<int>(contributions.size()),
-                         residuals.data(), centred.data(), at.n, decoder.data(), encoder.data());
-    ExpectSum(sum_of_deltas, delta, at, 0);
-    for (size_t i = 0; i < d; ++i) {
-      Sum decoder_sum;
-      Sum encoder_sum;
-      for (const Contribution& entry : contributions) {
-        decoder_sum.Add(entry.value, residuals[static_cast<size_t>(entry.residual) * d + i]);
-        encoder_sum.Add(entry.delta, centred[static_cast<size_t>(entry.row) * d + i]);
+    std::vector<float> unit = RandomValues(at.n, 19);
+    NormaliseRows(unit.data(), 1, at.n);
+    Guarded<float> direction(unit, at.misalignment + 1);
+    for (bool project : {false, true}) {
+      Guarded<float> decoder(std::vector<float>(d, 5.0f), at.misalignment);
+      Guarded<float> encoder(std::vector<float>(d, 5.0f), at.misalignment + 1);
+      const LatentGradient gradient =
+          SumContributions(contributions.data(), static_cast<int>(contributions.size()),
+                           residuals.data(), centred.data(), project ? direction.data() : nullptr,
+                           at.n, decoder.data(), encoder.data());
+      ExpectSum(gradient.bias, delta, at, 0);
+      std::vector<Sum> decoder_sums(d);
+      Sum along;
+      for (size_t i = 0; i < d; ++i) {
+        Sum encoder_sum;
+        for (const Contribution& entry : contributions) {
+          const float residual = residuals[static_cast<size_t>(entry.residual) * d + i];
+          decoder_sums[i].Add(entry.value, residual);
+          encoder_sum.Add(entry.delta, centred[static_cast<size_t>(entry.row) * d + i]);
+          along.Add(static_cast<double>(entry.value) * residual, unit[i]);
+        }
+        ExpectSum(encoder[i], encoder_sum, at, static_cast<int>(i));
       }
-      ExpectSum(decoder[i], decoder_sum, at, static_cast<int>(i));
-      ExpectSum(encoder[i], encoder_sum, at, static_cast<int>(i));
+      Sum squares;
+      for (size_t i = 0; i < d; ++i) {
+        const double removed = project ? along.value() * unit[i] : 0.0;
+        const double error = project ? 2.0 * along.error() * std::abs(unit[i]) : 0.0;
+        ASSERT_LE(std::abs(decoder[i] - (decoder_sums[i].value() - removed)),
+                  2.0 * decoder_sums[i].error() + error)
+            << at;
+        squares.Add(decoder[i], decoder[i]);
+        squares.Add(encoder[i], encoder[i]);
+      }
+      ExpectSum(gradient.squares, squares, at, 0);
+      ASSERT_TRUE(decoder.GuardsIntact() && encoder.GuardsIntact()) << at;
     }
-    ASSERT_TRUE(decoder.GuardsIntact() && encoder.GuardsIntact()) << at;
   });
 }
 

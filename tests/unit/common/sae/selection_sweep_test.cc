@@ -144,15 +144,18 @@ std::vector<int> RandomTiles(int n, std::mt19937& bits) {
   return tiles;
 }
 
-PreActivationSpan SpanOf(Guarded<float>& values, int n, int first) {
-  PreActivationSpan span{};
-  span.values = values.data();
-  span.n = n;
-  span.first = first;
-  return span;
+// The maxima of each groups-th value, as comparing one after the other gives them: a NaN stays
+// where it is first, and is passed over elsewhere.
+std::vector<float> MaximaOf(Guarded<float>& values, int n, int groups) {
+  std::vector<float> maxima(static_cast<size_t>(groups), -kInfinity);
+  for (int i = 0; i < n; ++i) {
+    float& most = maxima[static_cast<size_t>(i % groups)];
+    most = i < groups || values[i] > most ? values[i] : most;
+  }
+  return maxima;
 }
 
-// Offering a row tile by tile selects what the whole row would.
+// Offering a row tile by tile, with maxima of groups or without, selects what the whole row would.
 TEST_P(SelectionSweepTest, OfferTopKInTiles) {
   std::mt19937 bits(2);
   for (const Point& at : AllPoints()) {
@@ -165,7 +168,11 @@ TEST_P(SelectionSweepTest, OfferTopKInTiles) {
     int first = 0;
     for (int tile : tiles) {
       Guarded<float> part({values.begin() + first, values.begin() + first + tile}, bits() % 4);
-      count = OfferTopK(SpanOf(part, tile, first), at.k, at.positive_only, list.data(), count);
+      const int groups = 16 * (1 + static_cast<int>(bits() % 8));  // whole vectors
+      Guarded<float> maxima(MaximaOf(part, tile, groups), bits() % 4);
+      PreActivationSpan span{part.data(), tile, first};
+      if (bits() % 2 == 0) span = {part.data(), tile, first, maxima.data(), groups};
+      count = OfferTopK(span, at.k, at.positive_only, list.data(), count);
       ASSERT_LE(count, at.k) << at;
       for (int c = 1; c < count; ++c) ASSERT_LT(list[c - 1].latent, list[c].latent) << at;
       first += tile;
@@ -191,7 +198,7 @@ TEST_P(SelectionSweepTest, CollectAbove) {
     Guarded<float> guarded_threshold(threshold, bits() % 4);
     Guarded<LatentActivation> out(std::vector<LatentActivation>(static_cast<size_t>(at.n)));
     const int count =
-        CollectAbove(SpanOf(part, at.n, first),
+        CollectAbove({part.data(), at.n, first},
                      at.positive_only ? nullptr : guarded_threshold.data(), out.data());
     for (int c = 1; c < count; ++c) ASSERT_LT(out[c - 1].latent, out[c].latent) << at;
     SortByValue(out.data(), count);
