@@ -156,8 +156,11 @@ Table SaeDetails(const concept_store::v1::Sae& sae) {
                   {"architecture", ArchitectureName(sae.architecture())},
                   {"trained on", sae.capture()},
                   {"rows", FormatCount(report.rows())},
-                  {"epochs", absl::StrCat(report.epochs(), " (", FormatCount(report.steps()),
-                                          " steps, ", FormatDuration(report.seconds()), ")")},
+                  // An imported one was trained elsewhere.
+                  {"epochs", report.epochs() == 0
+                                 ? ""
+                                 : absl::StrCat(report.epochs(), " (", FormatCount(report.steps()),
+                                                " steps, ", FormatDuration(report.seconds()), ")")},
                   {"FVU", FormatNumber(report.fvu())},
                   {"L0", FormatNumber(report.l0())},
                   {"dead latents", FormatPercent(report.dead_fraction())},

@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
+#include "clients/cli/hyper_parameter_flags.h"
 #include "clients/cli/progress.h"
 #include "clients/cli/resource.h"
 #include "clients/cli/sae_subcommands.h"
@@ -97,7 +98,7 @@ void PrintTables(Session& session, const StoredSae& a, const StoredSae& b,
   using concept_store::v1::Sae;
   row("sae", [](const Sae& sae) { return ShortName(sae.name()); });
   row("capture", [](const Sae& sae) { return ShortName(sae.capture()); });
-  row("architecture", [](const Sae& sae) { return Sae::Architecture_Name(sae.architecture()); });
+  row("architecture", [](const Sae& sae) { return ArchitectureName(sae.architecture()); });
   row("latents", [](const Sae& sae) { return FormatCount(sae.latents()); });
   row("k", [](const Sae& sae) { return absl::StrCat(sae.k()); });
   row("FVU", [](const Sae& sae) { return FormatFixed(sae.report().fvu(), 4); });
@@ -135,13 +136,12 @@ absl::Status Compare(Session& session, const CompareFlags& flags) {
 void AddSaeComparison(CommandLine& line, CLI::App& group) {
   line.Add<CompareFlags>(
       group, "compare", "Tell how much of one dictionary is in another",
-      "  recsae saes train movies-1 --capture movies/train --seed 1\n"
-      "  recsae saes train movies-2 --capture movies/train --seed 2\n"
-      "  recsae saes compare movies-1 movies-2\n\n"
+      "  recsae saes train movies --capture movies/train --seed 1,2\n"
+      "  recsae saes compare movies-seed1 movies-seed2\n\n"
       "Pairs the latents so that the sum of their decoder directions' cosines is largest. Two\n"
       "trainings that found the same dictionary have cosines near 1. --json lists the pairs.",
       [](CLI::App& command, CompareFlags& flags) {
-        command.add_option("A", flags.a, "SAE, for example movies-1")->required();
+        command.add_option("A", flags.a, "SAE, for example movies-seed1")->required();
         command.add_option("B", flags.b, "SAE with activations of the same recommender")
             ->required();
       },

@@ -95,8 +95,8 @@ void AddExport(CommandLine& line, CLI::App& group) {
       "Run by that library, the SAE reconstructs activations in the recommender's own units as it\n"
       "does here; its latents' activations are divided by the SAE's input scale. import restores\n"
       "the SAE from the files to the bit.\n"
-      "  safetensors-saelens   TOPK, BATCH_TOPK and JUMP_RELU (both as jumprelu), RELU (standard)\n"
-      "  safetensors-sparsify  TOPK",
+      "  safetensors-saelens   topk, batch-topk and jump-relu (both as jumprelu), relu (standard)\n"
+      "  safetensors-sparsify  topk",
       [](CLI::App& command, ExportFlags& flags) {
         command.add_option("SAE", flags.sae, "Name, for example ml-1m or saes/ml-1m")->required();
         command.add_option("--format", flags.format, "What to write")->required()->check(Formats());

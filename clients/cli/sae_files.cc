@@ -78,6 +78,13 @@ absl::Status NotRepresentable(absl::string_view what) {
   return Error(absl::StatusCode::kInvalidArgument, "SAE_NOT_REPRESENTABLE", what);
 }
 
+absl::Status CheckNotSigned(sae::Architecture architecture) {
+  if (architecture != sae::Architecture::kTopKSigned) return absl::OkStatus();
+  return NotRepresentable(
+      "architecture topk-signed keeps negative pre-activations, which neither SAELens nor sparsify "
+      "does; an SAE trained with --architecture topk can be exported");
+}
+
 absl::StatusOr<bool> BoolIn(const ordered_json& config, const char* key, bool absent) {
   const ordered_json* value = Find(config, key);
   if (value == nullptr) return absent;

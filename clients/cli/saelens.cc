@@ -25,21 +25,10 @@ constexpr char kStandard[] = "standard";
 // saves, and leaves the setting on.
 constexpr double kUnitTolerance = 1e-5;
 
-absl::StatusOr<std::string> ArchitectureName(Architecture architecture) {
-  switch (architecture) {
-    case Architecture::kTopK:
-      return kTopK;
-    case Architecture::kBatchTopK:
-    case Architecture::kJumpRelu:
-      return kJumpRelu;
-    case Architecture::kRelu:
-      return kStandard;
-    case Architecture::kTopKSigned:
-      break;
-  }
-  return NotRepresentable(
-      "architecture TOPK_SIGNED keeps negative pre-activations, which neither SAELens nor sparsify "
-      "does; an SAE of architecture TOPK can be exported");
+// Of any but kTopKSigned.
+const char* NameOf(Architecture architecture) {
+  if (architecture == Architecture::kTopK) return kTopK;
+  return HasThreshold(architecture) ? kJumpRelu : kStandard;
 }
 
 absl::StatusOr<Architecture> ReadArchitecture(const ordered_json& config) {
@@ -222,12 +211,12 @@ absl::Status ApplySettings(const ordered_json& config, ImportedSae& imported) {
 }  // namespace
 
 absl::StatusOr<SaeFiles> ToSaeLens(const SaeWeights& weights) {
-  RECSAE_ASSIGN_OR_RETURN(const std::string architecture, ArchitectureName(weights.architecture));
+  RECSAE_RETURN_IF_ERROR(CheckNotSigned(weights.architecture));
   const int64_t d = weights.dim;
   const int64_t latents = weights.latents;
   SaeFiles files;
   files.config = {
-      {"architecture", architecture},
+      {"architecture", NameOf(weights.architecture)},
       {"d_in", d},
       {"d_sae", latents},
       {"dtype", "float32"},

@@ -83,11 +83,7 @@ bool HasUnitRows(const SaeWeights& weights) {
 }  // namespace
 
 absl::StatusOr<SaeFiles> ToSparsify(const SaeWeights& weights) {
-  if (weights.architecture == Architecture::kTopKSigned) {
-    return NotRepresentable(
-        "architecture TOPK_SIGNED keeps negative pre-activations, which neither sparsify nor "
-        "SAELens does; an SAE of architecture TOPK can be exported");
-  }
+  RECSAE_RETURN_IF_ERROR(CheckNotSigned(weights.architecture));
   if (weights.architecture != Architecture::kTopK) {
     return NotRepresentable(
         "sparsify has TopK SAEs alone, and this one encodes by thresholds; --format "

@@ -140,8 +140,8 @@ TEST(SaeFormatsTest, RefusesWhatAFormatCannotSay) {
     Architecture architecture;
     const char* way_out;
   } kCases[] = {
-      {SaeFormat::kSaeLens, Architecture::kTopKSigned, "architecture TOPK can"},
-      {SaeFormat::kSparsify, Architecture::kTopKSigned, "architecture TOPK can"},
+      {SaeFormat::kSaeLens, Architecture::kTopKSigned, "--architecture topk can"},
+      {SaeFormat::kSparsify, Architecture::kTopKSigned, "--architecture topk can"},
       {SaeFormat::kSparsify, Architecture::kBatchTopK, "--format safetensors-saelens"},
       {SaeFormat::kSparsify, Architecture::kJumpRelu, "--format safetensors-saelens"},
       {SaeFormat::kSparsify, Architecture::kRelu, "--format safetensors-saelens"},
