@@ -12,6 +12,7 @@
 #include <utility>
 #include <vector>
 
+#include "benchmarks/sae/step_timing.h"
 #include "benchmarks/sae/training_case.h"
 #include "clients/cli/npy.h"
 #include "common/sae/metrics.h"
@@ -140,6 +141,16 @@ int Print(const absl::StatusOr<nlohmann::json>& result) {
   return 0;
 }
 
+void AddShapeFlags(CLI::App& app, StepShape& shape) {
+  const auto add = [&app](const char* name, int& value, const char* what) {
+    app.add_option(name, value, what)->check(CLI::PositiveNumber)->capture_default_str();
+  };
+  add("--dim", shape.dim, "Values of a row, d");
+  add("--latents", shape.latents, "F");
+  add("--k", shape.k, "Active latents per row");
+  add("--rows", shape.rows, "Rows per step");
+}
+
 int Main(int argc, char** argv) {
   CLI::App app("Training runs and steps of the SAE engine, timed. Prints one JSON line.");
   app.require_subcommand(1);
@@ -192,9 +203,42 @@ int Main(int argc, char** argv) {
       ->check(CLI::PositiveNumber)
       ->capture_default_str();
 
+  StepShape shape;
+  double seconds = 5.0;
+  CLI::App* step = app.add_subcommand(
+      "step",
+      "A training step against the bare product of its encoder (medians of rounds in turn), the "
+      "share of its parts, and its speed-up over one thread");
+  AddShapeFlags(*step, shape);
+  step->add_option("--dead-share", shape.dead_share,
+                   "Share of the latents held dead, for the auxiliary loss to work on")
+      ->check(CLI::Range(0.0, 0.9))
+      ->capture_default_str();
+  CLI::App* encode = app.add_subcommand(
+      "encode",
+      "Encoding on one thread: the rate of a batch as a share of the bare product's, and "
+      "microseconds of a single row");
+  AddShapeFlags(*encode, shape);
+  for (CLI::App* timed : {step, encode}) {
+    timed->add_option("--seconds", seconds, "Seconds of rounds")
+        ->check(CLI::PositiveNumber)
+        ->capture_default_str();
+  }
+  CLI::App* memory = app.add_subcommand(
+      "memory", "A few training steps: peak memory as a multiple of the parameters' bytes");
+  AddShapeFlags(*memory, shape);
+  for (CLI::App* threaded : {step, memory}) {
+    threaded->add_option("--threads", shape.threads, "Threads")
+        ->check(CLI::PositiveNumber)
+        ->capture_default_str();
+  }
+
   CLI11_PARSE(app, argc, argv);
   if (make->parsed()) return Print(WriteNewCase(flags));
-  return Print(TrainCase(folder, threads));
+  if (train->parsed()) return Print(TrainCase(folder, threads));
+  if (step->parsed()) return Print(TimeStep(shape, seconds));
+  if (encode->parsed()) return Print(TimeEncoding(shape, seconds));
+  return Print(MeasureMemory(shape));
 }
 
 }  // namespace
