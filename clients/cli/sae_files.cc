@@ -22,6 +22,8 @@ constexpr char kConfigName[] = "cfg.json";
 // More latents or values than the concept-store takes, and few enough for every product in int64.
 constexpr int64_t kLargestSize = int64_t{1} << 24;
 constexpr size_t kLongestShown = 100;
+// cfg.json nests three deep; far deeper values would be too much for the stack.
+constexpr int kDeepest = 32;
 
 absl::Status WrongType(const char* key, const char* expected, const ordered_json& value) {
   const std::string text = value.dump(-1, ' ', false, ordered_json::error_handler_t::replace);
@@ -57,6 +59,15 @@ absl::StatusOr<std::string> ReadBytes(const std::string& path) {
   // A file that shrank meanwhile is cut off, which its reader notices.
   bytes.resize(static_cast<size_t>(file.gcount()));
   return bytes;
+}
+
+absl::StatusOr<ordered_json> ParseConfig(const std::string& text) {
+  const auto watch = [](int depth, ordered_json::parse_event_t, ordered_json&) {
+    return depth <= kDeepest;
+  };
+  ordered_json config = ordered_json::parse(text, watch, /*allow_exceptions=*/false);
+  if (!config.is_object()) return FilesMalformed("not a JSON object in UTF-8");
+  return config;
 }
 
 absl::Status WriteBytes(const std::string& path, const std::string& bytes) {
@@ -170,10 +181,9 @@ absl::StatusOr<SaeFiles> ReadSaeFiles(const std::string& folder, const std::stri
   const std::string weights_path = Path(folder, weights_name);
   RECSAE_ASSIGN_OR_RETURN(const std::string config, ReadBytes(config_path));
   SaeFiles files;
-  files.config = ordered_json::parse(config, nullptr, /*allow_exceptions=*/false);
-  if (!files.config.is_object()) {
-    return Annotate(FilesMalformed("not a JSON object in UTF-8"), config_path);
-  }
+  absl::StatusOr<ordered_json> read = ParseConfig(config);
+  if (!read.ok()) return Annotate(read.status(), config_path);
+  files.config = *std::move(read);
   RECSAE_ASSIGN_OR_RETURN(const std::string weights, ReadBytes(weights_path));
   absl::StatusOr<safetensors::File> parsed = safetensors::Parse(weights);
   if (!parsed.ok()) return Annotate(parsed.status(), weights_path);

@@ -199,7 +199,8 @@ TEST_F(SaeFolderTest, ErrorsNameTheFile) {
     EXPECT_EQ(Reason(error()), "SAE_FILES_MALFORMED") << text;
     EXPECT_THAT(std::string(error().message()), HasSubstr("cfg.json"));
   }
-  Write("cfg.json", "{}");
+  // Deeper than any setting: left out, and not too much for the stack.
+  Write("cfg.json", "{\"k\": " + std::string(1'000'000, '[') + std::string(1'000'000, ']') + "}");
   EXPECT_TRUE(absl::IsNotFound(error()));
   EXPECT_THAT(std::string(error().message()), HasSubstr(kSaeLensWeights));
   Write(kSaeLensWeights, "PK");
