@@ -2,7 +2,6 @@
 
 #include <algorithm>
 
-#include "common/sae/kernels.h"
 #include "common/sae/top_k.h"
 
 namespace recsae::sae {
@@ -10,25 +9,17 @@ namespace {
 
 // Latents of a tile: as much of the encoder as stays in the second-level cache while all rows of a
 // block go over it.
-constexpr int64_t kTileValues = 1 << 17;
+constexpr int64_t kTileBytes = 1 << 19;
+constexpr int kRows = PackedEncoder::kMaxRows;
+static_assert(kRows == Screening::kMaxRows);
 
-int TilePanels(const PackedEncoder& packed) {
-  const int64_t fitting = kTileValues / (int64_t{packed.width()} * packed.dim());
+int TilePanels(const PackedWeights& packed, int dim) {
+  const int64_t value_bytes = packed.screened ? 1 : sizeof(float);
+  const int64_t fitting = kTileBytes / (int64_t{packed.width()} * dim * value_bytes);
   return static_cast<int>(std::clamp<int64_t>(fitting, 1, packed.panels()));
 }
 
 }  // namespace
-
-// Panels [first_panel, last_panel), the latents [first, first + latents) in them, and which of
-// those are dead: entries [dead_begin, dead_end) of EncodeOptions::dead.
-struct BlockEncoder::Tile {
-  int first_panel;
-  int last_panel;
-  int first;
-  int latents;
-  int dead_begin;
-  int dead_end;
-};
 
 void BlockEncoder::Lists::Prepare(int64_t rows, size_t row_capacity) {
   stride = row_capacity;
@@ -43,7 +34,6 @@ void BlockEncoder::Lists::Prepare(int64_t rows, size_t row_capacity) {
 
 void BlockEncoder::Prepare(const SaeWeights& weights, const EncodeOptions& options) {
   const auto latents = static_cast<size_t>(weights.latents);
-  dead_pre_.resize(options.dead.size());
   bound_.clear();
   if (weights.architecture == Architecture::kBatchTopK) {
     bound_.assign(latents, options.batch_bound);
@@ -55,72 +45,83 @@ void BlockEncoder::Prepare(const SaeWeights& weights, const EncodeOptions& optio
   }
 }
 
-void BlockEncoder::Encode(const SaeWeights& weights, const PackedEncoder& packed,
+void BlockEncoder::Encode(const SaeWeights& weights, const PackedWeights& packed,
                           const EncodeOptions& options, const float* centred, int64_t n,
                           BlockCodes& out) {
-  const int tile_panels = TilePanels(packed);
+  const int tile_panels = TilePanels(packed, weights.dim);
   const auto tile_latents = static_cast<size_t>(tile_panels) * static_cast<size_t>(packed.width());
+  const auto dead_latents =
+      static_cast<size_t>(packed.dead.panels()) * static_cast<size_t>(packed.dead.width());
   Prepare(weights, options);
-  pre_.resize(PackedEncoder::kMaxRows * tile_latents);
-  maxima_.resize(PackedEncoder::kMaxRows * static_cast<size_t>(packed.groups()));
+  pre_.resize(kRows * std::max(tile_latents, dead_latents));
+  maxima_.resize(kRows * static_cast<size_t>(std::max(packed.groups(), packed.dead.groups())));
   const int kept = SelectsTopK(weights.architecture) ? weights.k : weights.latents;
   active_.Prepare(n, static_cast<size_t>(kept) + tile_latents);
   dead_.Prepare(n, static_cast<size_t>(options.aux_k) + options.dead.size());
-  const std::vector<int32_t>& dead = options.dead;
-  const auto dead_at = [&](int latent) {
-    return static_cast<int>(std::lower_bound(dead.begin(), dead.end(), latent) - dead.begin());
+  if (packed.screened) packed.screening.Quantise(centred, static_cast<int>(n), screened_);
+  const auto for_rows = [&](const auto& encode) {
+    for (int64_t row = 0; row < n; row += kRows) {
+      encode(row, static_cast<int>(std::min<int64_t>(kRows, n - row)));
+    }
   };
   for (int panel = 0; panel < packed.panels(); panel += tile_panels) {
     const int last_panel = std::min(panel + tile_panels, packed.panels());
     const int first = panel * packed.width();
     const int last = std::min(last_panel * packed.width(), weights.latents);
-    const Tile tile{panel, last_panel, first, last - first, dead_at(first), dead_at(last)};
-    dead_columns_.clear();
-    for (int at = tile.dead_begin; at < tile.dead_end; ++at) {
-      dead_columns_.push_back(dead[static_cast<size_t>(at)] - first);
-    }
-    for (int64_t row = 0; row < n; row += PackedEncoder::kMaxRows) {
-      EncodeRows(weights, packed, options, tile, centred, row,
-                 static_cast<int>(std::min<int64_t>(PackedEncoder::kMaxRows, n - row)));
-    }
+    const Tile tile{panel, last_panel, first, last - first};
+    for_rows([&](int64_t row, int rows) { EncodeRows(weights, packed, tile, centred, row, rows); });
+  }
+  if (!options.dead.empty()) {
+    for_rows(
+        [&](int64_t row, int rows) { EncodeDead(weights, packed, options, centred, row, rows); });
   }
   Finish(weights, options, n, out);
 }
 
-void BlockEncoder::EncodeRows(const SaeWeights& weights, const PackedEncoder& packed,
-                              const EncodeOptions& options, const Tile& tile, const float* centred,
-                              int64_t begin, int rows) {
-  const bool bounded = SelectsTopK(weights.architecture);
-  packed.Multiply(centred + begin * weights.dim, rows, tile.first_panel, tile.last_panel,
-                  pre_.data(), bounded ? maxima_.data() : nullptr);
-  const int stride = (tile.last_panel - tile.first_panel) * packed.width();
+void BlockEncoder::EncodeRows(const SaeWeights& weights, const PackedWeights& packed,
+                              const Tile& tile, const float* centred, int64_t begin, int rows) {
+  const bool top_k = SelectsTopK(weights.architecture);
+  if (packed.screened) {
+    packed.screening.Bound(screened_, static_cast<int>(begin), rows, tile.first_panel,
+                           tile.last_panel, pre_.data(), maxima_.data());
+  } else {
+    packed.exact.Multiply(centred + begin * weights.dim, rows, tile.first_panel, tile.last_panel,
+                          pre_.data(), top_k ? maxima_.data() : nullptr);
+  }
+  const int64_t stride = int64_t{tile.last_panel - tile.first_panel} * packed.width();
+  const float* bias = weights.encoder_bias.empty() ? nullptr : weights.encoder_bias.data();
   for (int r = 0; r < rows; ++r) {
-    PreActivationSpan pre{pre_.data() + static_cast<int64_t>(r) * stride, tile.latents, tile.first};
-    if (bounded) {
-      pre.maxima = maxima_.data() + static_cast<int64_t>(r) * packed.groups();
+    PreActivationSpan pre{pre_.data() + r * stride, tile.latents, tile.first};
+    const ExactProduct exact{centred + (begin + r) * weights.dim, weights.encoder.data(), bias,
+                             weights.dim};
+    if (packed.screened) pre.exact = &exact;
+    LatentActivation* list = active_.Row(begin + r);
+    int& count = active_.counts[static_cast<size_t>(begin + r)];
+    if (top_k) {
+      pre.maxima = maxima_.data() + int64_t{r} * packed.groups();
       pre.groups = packed.groups();
+      count = OfferTopK(pre, weights.k, weights.architecture == Architecture::kTopK, list, count);
+    } else {
+      count += CollectAbove(pre, bound_.empty() ? nullptr : bound_.data(), list + count);
     }
-    OfferRow(weights, options, tile, pre, begin + r);
   }
 }
 
-void BlockEncoder::OfferRow(const SaeWeights& weights, const EncodeOptions& options,
-                            const Tile& tile, const PreActivationSpan& pre, int64_t row) {
-  LatentActivation* list = active_.Row(row);
-  int& count = active_.counts[static_cast<size_t>(row)];
-  const bool positive_only = weights.architecture != Architecture::kTopKSigned;
-  if (SelectsTopK(weights.architecture)) {
-    count = OfferTopK(pre, weights.k, positive_only, list, count);
-  } else {
-    count += CollectAbove(pre, bound_.empty() ? nullptr : bound_.data(), list + count);
+// The dead latents are numbered by their place among the dead, until Finish.
+void BlockEncoder::EncodeDead(const SaeWeights& weights, const PackedWeights& packed,
+                              const EncodeOptions& options, const float* centred, int64_t begin,
+                              int rows) {
+  packed.dead.Multiply(centred + begin * weights.dim, rows, 0, packed.dead.panels(), pre_.data(),
+                       maxima_.data());
+  const int64_t stride = int64_t{packed.dead.panels()} * packed.dead.width();
+  for (int r = 0; r < rows; ++r) {
+    const PreActivationSpan pre{pre_.data() + r * stride, static_cast<int>(options.dead.size()), 0,
+                                maxima_.data() + int64_t{r} * packed.dead.groups(),
+                                packed.dead.groups()};
+    dead_.counts[static_cast<size_t>(begin + r)] =
+        OfferTopK(pre, options.aux_k, weights.architecture != Architecture::kTopKSigned,
+                  dead_.Row(begin + r), 0);
   }
-  const int dead = tile.dead_end - tile.dead_begin;
-  if (dead == 0) return;
-  // Numbered by their place among the dead, until Finish.
-  Gather(pre.values, dead_columns_.data(), dead, dead_pre_.data());
-  int& dead_count = dead_.counts[static_cast<size_t>(row)];
-  dead_count = OfferTopK({dead_pre_.data(), dead, tile.dead_begin}, options.aux_k, positive_only,
-                         dead_.Row(row), dead_count);
 }
 
 void BlockEncoder::Finish(const SaeWeights& weights, const EncodeOptions& options, int64_t rows,

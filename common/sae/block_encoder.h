@@ -10,10 +10,9 @@
 #include "common/sae/block_codes.h"
 #include "common/sae/model.h"
 #include "common/sae/packed_encoder.h"
+#include "common/sae/screening.h"
 
 namespace recsae::sae {
-
-struct PreActivationSpan;
 
 // What decides about a code beside the weights.
 struct EncodeOptions {
@@ -25,22 +24,37 @@ struct EncodeOptions {
   float bandwidth = 0.0f;
 };
 
+// A batch's encoder, packed: all of it either exactly or in bounds, and the dead latents.
+struct PackedWeights {
+  bool screened = false;  // which of the next two is filled
+  PackedEncoder exact;
+  Screening screening;
+  PackedEncoder dead;  // of EncodeOptions::dead, in that order
+
+  int panels() const { return screened ? screening.panels() : exact.panels(); }
+  int width() const { return screened ? screening.width() : exact.width(); }
+  int groups() const { return screened ? screening.groups() : exact.groups(); }
+};
+
 // Scratch memory for one thread.
 class BlockEncoder {
  public:
-  // Encodes centred rows [n, d] and appends their lists to out. packed: the encoder and its bias.
-  void Encode(const SaeWeights& weights, const PackedEncoder& packed, const EncodeOptions& options,
+  // Encodes centred rows [n, d] and appends their lists to out.
+  void Encode(const SaeWeights& weights, const PackedWeights& packed, const EncodeOptions& options,
               const float* centred, int64_t n, BlockCodes& out);
 
  private:
-  struct Tile;
+  // Panels [first_panel, last_panel) and the latents [first, first + latents) in them.
+  struct Tile {
+    int first_panel, last_panel;
+    int first, latents;
+  };
 
   void Prepare(const SaeWeights& weights, const EncodeOptions& options);
-  void EncodeRows(const SaeWeights& weights, const PackedEncoder& packed,
-                  const EncodeOptions& options, const Tile& tile, const float* centred,
-                  int64_t begin, int rows);
-  void OfferRow(const SaeWeights& weights, const EncodeOptions& options, const Tile& tile,
-                const PreActivationSpan& pre, int64_t row);
+  void EncodeRows(const SaeWeights& weights, const PackedWeights& packed, const Tile& tile,
+                  const float* centred, int64_t begin, int rows);
+  void EncodeDead(const SaeWeights& weights, const PackedWeights& packed,
+                  const EncodeOptions& options, const float* centred, int64_t begin, int rows);
   void Finish(const SaeWeights& weights, const EncodeOptions& options, int64_t rows,
               BlockCodes& out);
 
@@ -54,11 +68,10 @@ class BlockEncoder {
     LatentActivation* Row(int64_t row) { return entries.get() + static_cast<size_t>(row) * stride; }
   };
 
-  std::vector<float> pre_;             // [kMaxRows, latents of a tile]
-  std::vector<float> maxima_;          // [kMaxRows, groups]
-  std::vector<float> dead_pre_;        // of one row
-  std::vector<int32_t> dead_columns_;  // the tile's dead latents, as columns of it
-  std::vector<float> bound_;           // [F] what is listed at all (threshold architectures)
+  ScreenedRows screened_;
+  std::vector<float> pre_;     // [kMaxRows, latents of a tile]
+  std::vector<float> maxima_;  // [kMaxRows, groups]
+  std::vector<float> bound_;   // [F] what is listed at all (threshold architectures)
   Lists active_, dead_;
 };
 

@@ -27,6 +27,13 @@ int64_t RowsPerBlock(const SaeWeights& weights, int64_t n) {
   return std::max(small ? kRowsPerBlock : kRowsPerHighBlock, (n + kMaxBlocks - 1) / kMaxBlocks);
 }
 
+// Whether bounds save more than they cost to make for so many rows.
+bool WorthScreening(const SaeWeights& weights, int64_t rows) {
+  constexpr int64_t kMinRows = 64;
+  return SelectsTopK(weights.architecture) && rows >= kMinRows &&
+         Screening::Pays(weights.latents, weights.dim, weights.k);
+}
+
 int TaskCount(int latents) { return (latents + kLatentsPerTask - 1) / kLatentsPerTask; }
 
 }  // namespace
@@ -108,14 +115,37 @@ BatchLoss BatchGradients::Compute(const SaeWeights& weights, const LossConfig& c
 }
 
 void BatchGradients::PackEncoder(const SaeWeights& weights, WorkerPool& pool) {
-  packed_.Resize(weights.latents, weights.dim);
+  packed_.screened = WorthScreening(weights, rows_);
+  if (packed_.screened) {
+    packed_.screening.Resize(weights.latents, weights.dim);
+  } else {
+    packed_.exact.Resize(weights.latents, weights.dim);
+  }
   const float* bias = weights.encoder_bias.empty() ? nullptr : weights.encoder_bias.data();
   const int tasks = (packed_.panels() + kPanelsPerTask - 1) / kPanelsPerTask;
   pool.Run(tasks, [&](int task, int) {
     const int first = task * kPanelsPerTask;
-    packed_.Pack(weights.encoder.data(), bias, first,
-                 std::min(first + kPanelsPerTask, packed_.panels()));
+    const int last = std::min(first + kPanelsPerTask, packed_.panels());
+    if (packed_.screened) {
+      packed_.screening.Pack(weights.encoder.data(), bias, first, last);
+    } else {
+      packed_.exact.Pack(weights.encoder.data(), bias, first, last);
+    }
   });
+  if (!encode_.dead.empty()) PackDead(weights);
+}
+
+void BatchGradients::PackDead(const SaeWeights& weights) {
+  std::vector<float> rows;
+  std::vector<float> bias;
+  for (const int32_t j : encode_.dead) {
+    const float* row = &weights.encoder[static_cast<size_t>(j) * static_cast<size_t>(dim_)];
+    rows.insert(rows.end(), row, row + dim_);
+    bias.push_back(weights.encoder_bias.empty() ? 0.0f
+                                                : weights.encoder_bias[static_cast<size_t>(j)]);
+  }
+  packed_.dead.Resize(static_cast<int>(encode_.dead.size()), dim_);
+  packed_.dead.Pack(rows.data(), bias.data(), 0, packed_.dead.panels());
 }
 
 void BatchGradients::EncodeBlock(const SaeWeights& weights, const float* rows, int block,
@@ -318,16 +348,25 @@ void BatchGradients::WalkBackBand(const SaeWeights& weights, const LossConfig& c
 // Where each latent's contributions start, and where each block's go among them.
 void BatchGradients::CountContributions() {
   const size_t latents = starts_.size() - 1;
+  std::vector<int32_t>& next = next_;  // where the next contribution of each latent goes
+  next.assign(latents, 0);
+  for (const Block& block : blocks_) {
+    for (size_t j = 0; j < latents; ++j) next[j] += block.next[j];
+  }
   int32_t total = 0;
   for (size_t j = 0; j < latents; ++j) {
     starts_[j] = total;
-    for (Block& block : blocks_) {
-      const int32_t count = block.next[j];
-      block.next[j] = total;
-      total += count;
-    }
+    total += next[j];
   }
   starts_[latents] = total;
+  std::copy_n(starts_.begin(), latents, next.begin());
+  for (Block& block : blocks_) {
+    for (size_t j = 0; j < latents; ++j) {
+      const int32_t count = block.next[j];
+      block.next[j] = next[j];
+      next[j] += count;
+    }
+  }
   if (contributions_.size() < static_cast<size_t>(total)) {
     contributions_.resize(static_cast<size_t>(total) + static_cast<size_t>(total) / 4);
   }

@@ -81,6 +81,7 @@ class BatchGradients {
   }
   void Prepare(const SaeWeights& weights, const LossConfig& config, int64_t n, int threads);
   void PackEncoder(const SaeWeights& weights, WorkerPool& pool);
+  void PackDead(const SaeWeights& weights);
   void EncodeBlock(const SaeWeights& weights, const float* rows, int block, int worker);
   void SelectBatchTopK(const SaeWeights& weights, const float* rows, WorkerPool& pool);
   void EncodeAll(const SaeWeights& weights, const float* rows, WorkerPool& pool);
@@ -126,13 +127,14 @@ class BatchGradients {
   EncodeOptions encode_;
   float batch_bound_ = 0.0f;  // kBatchTopK: screens candidates; of no influence on the result
   float least_kept_ = 0.0f;
-  PackedEncoder packed_;
+  PackedWeights packed_;
   std::vector<BlockEncoder> encoders_;  // one for each thread
   std::vector<Block> blocks_;
   std::vector<float> centred_;    // [n, d]
   std::vector<float> residuals_;  // [n, slots, d] ∂loss/∂(decoderᵀ z) of each slot's latents
   std::vector<float> squared_errors_;  // [n]
   std::vector<int32_t> starts_;        // [F + 1] of each latent's contributions
+  std::vector<int32_t> next_;          // [F] scratch of CountContributions
   std::vector<Contribution> contributions_;
   std::vector<float> encoder_, decoder_, encoder_bias_, pre_bias_, threshold_;
   std::vector<float> pre_bias_shares_;  // [tasks, d]

@@ -96,30 +96,6 @@ void GatherImpl(const float* values, const int32_t* index, int n, float* out) {
       [&](int i) { out[i] = values[index[i]]; });
 }
 
-void MultiplyRowImpl(const float* x, const float* columns, const float* offset, int d, int n,
-                     float* out) {
-  const Floats tag;
-  ForChunks(
-      n,
-      [&](int begin, auto vectors) {
-        Vec sums[vectors];
-        for (int v = 0; v < vectors; ++v) sums[v] = hn::LoadU(tag, offset + begin + v * kLanes);
-        const float* column = columns + begin;
-        for (int i = 0; i < d; ++i, column += n) {
-          const Vec factor = hn::Set(tag, x[i]);
-          for (int v = 0; v < vectors; ++v) {
-            sums[v] = hn::MulAdd(factor, hn::LoadU(tag, column + v * kLanes), sums[v]);
-          }
-        }
-        for (int v = 0; v < vectors; ++v) hn::StoreU(sums[v], tag, out + begin + v * kLanes);
-      },
-      [&](int j) {
-        float sum = offset[j];
-        for (int i = 0; i < d; ++i) sum += x[i] * columns[static_cast<int64_t>(i) * n + j];
-        out[j] = sum;
-      });
-}
-
 void RemoveParallelImpl(const float* w, int n, float* g) { AddScaledImpl(-Dot(g, w, n), w, n, g); }
 
 float SquaredNormImpl(const float* x, int n) { return Dot(x, x, n); }
@@ -189,6 +165,14 @@ float ResidualGradientImpl(const float* target, const float* w, const LatentActi
 void DotsImpl(const float* g, const float* w, const LatentActivation* code, int count, int d,
               float* out) {
   for (int c = 0; c < count; ++c) out[c] = Dot(g, w + static_cast<int64_t>(code[c].latent) * d, d);
+}
+
+void EncodeLatentsImpl(const float* row, const float* encoder, const float* bias, int d,
+                       LatentActivation* list, int count) {
+  for (int c = 0; c < count; ++c) {
+    const int64_t j = list[c].latent;
+    list[c].value = Dot(row, encoder + j * d, d) + (bias == nullptr ? 0.0f : bias[j]);
+  }
 }
 
 LatentGradient SumContributionsImpl(const Contribution* contributions, int count,
@@ -305,13 +289,13 @@ HWY_EXPORT(AddScaledImpl);
 HWY_EXPORT(ScaleImpl);
 HWY_EXPORT(ScaleAndCentreImpl);
 HWY_EXPORT(GatherImpl);
-HWY_EXPORT(MultiplyRowImpl);
 HWY_EXPORT(RemoveParallelImpl);
 HWY_EXPORT(SquaredNormImpl);
 HWY_EXPORT(NormaliseRowsImpl);
 HWY_EXPORT(ResidualImpl);
 HWY_EXPORT(ResidualGradientImpl);
 HWY_EXPORT(DotsImpl);
+HWY_EXPORT(EncodeLatentsImpl);
 HWY_EXPORT(SumContributionsImpl);
 HWY_EXPORT(ApplyAdamImpl);
 
@@ -327,11 +311,6 @@ void ScaleAndCentre(float a, const float* x, const float* b, int n, float* out) 
 
 void Gather(const float* values, const int32_t* index, int n, float* out) {
   HWY_DYNAMIC_DISPATCH(GatherImpl)(values, index, n, out);
-}
-
-void MultiplyRow(const float* x, const float* columns, const float* offset, int d, int n,
-                 float* out) {
-  HWY_DYNAMIC_DISPATCH(MultiplyRowImpl)(x, columns, offset, d, n, out);
 }
 
 void RemoveParallel(const float* w, int n, float* g) {
@@ -358,6 +337,11 @@ float ResidualGradient(const float* target, const float* w, const LatentActivati
                        int d, float factor, float* g, float* delta, float* sum) {
   return HWY_DYNAMIC_DISPATCH(ResidualGradientImpl)(target, w, code, count, d, factor, g, delta,
                                                     sum);
+}
+
+void EncodeLatents(const float* row, const float* encoder, const float* bias, int d,
+                   LatentActivation* list, int count) {
+  HWY_DYNAMIC_DISPATCH(EncodeLatentsImpl)(row, encoder, bias, d, list, count);
 }
 
 LatentGradient SumContributions(const Contribution* contributions, int count,

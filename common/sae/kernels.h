@@ -21,10 +21,6 @@ void ScaleAndCentre(float a, const float* x, const float* b, int n, float* out);
 // out[i] = values[index[i]], n values.
 void Gather(const float* values, const int32_t* index, int n, float* out);
 
-// out = x · columns + offset: x [d], columns [d, n], offset [n], out [n].
-void MultiplyRow(const float* x, const float* columns, const float* offset, int d, int n,
-                 float* out);
-
 // Removes from g its component along the unit vector w (n values): g −= ⟨g, w⟩ w.
 void RemoveParallel(const float* w, int n, float* g);
 
@@ -46,6 +42,11 @@ float ResidualGradient(const float* target, const float* w, const LatentActivati
 // out[c] = ⟨g, w_j⟩ for the latent j of each entry of a code; g [d], w [F, d].
 void Dots(const float* g, const float* w, const LatentActivation* code, int count, int d,
           float* out);
+
+// Sets the value of each entry to the pre-activation of its latent: ⟨encoder_j, row⟩ + bias_j, with
+// row [d], encoder [F, d] and bias [F] or null for none.
+void EncodeLatents(const float* row, const float* encoder, const float* bias, int d,
+                   LatentActivation* list, int count);
 
 // What one active latent of one row adds to the gradients of that latent's parameters.
 struct Contribution {

@@ -66,41 +66,47 @@ absl::StatusOr<SaeModel> SaeModel::Create(SaeWeights weights) {
 }
 
 SaeModel::SaeModel(SaeWeights weights)
-    : weights_(std::move(weights)), directions_(weights_.decoder), bias_(weights_.pre_bias) {
+    : weights_(std::move(weights)),
+      encoder_(weights_.encoder),
+      offsets_(static_cast<size_t>(weights_.latents)),
+      directions_(weights_.decoder),
+      bias_(weights_.pre_bias) {
   const auto d = static_cast<size_t>(weights_.dim);
-  const auto latents = static_cast<size_t>(weights_.latents);
   const float scale = weights_.input_scale;
-  std::vector<float> encoder(weights_.encoder);
-  std::vector<float> offsets(latents);
-  for (size_t j = 0; j < latents; ++j) {
-    float* row = encoder.data() + j * d;
+  for (size_t j = 0; j < offsets_.size(); ++j) {
+    float* row = encoder_.data() + j * d;
     double offset = weights_.encoder_bias.empty() ? 0.0 : weights_.encoder_bias[j];
     for (size_t i = 0; i < d; ++i) {
       offset -= static_cast<double>(row[i]) * weights_.pre_bias[i];
       row[i] *= scale;
     }
-    offsets[j] = static_cast<float>(offset);
+    offsets_[j] = static_cast<float>(offset);
   }
-  packed_.Resize(weights_.latents, weights_.dim);
-  packed_.Pack(encoder.data(), offsets.data(), 0, packed_.panels());
+  if (SelectsTopK(weights_.architecture) && Screening::Pays(latents(), dim(), k())) {
+    screening_.Resize(latents(), dim());
+    screening_.Pack(encoder_.data(), offsets_.data(), 0, screening_.panels());
+  } else {
+    packed_.Resize(latents(), dim());
+    packed_.Pack(encoder_.data(), offsets_.data(), 0, packed_.panels());
+  }
   for (float& value : directions_) value /= scale;
   for (float& value : bias_) value /= scale;
 }
 
-void SaeModel::PreActivations(const float* x, float* out) const {
-  std::vector<float> padded(static_cast<size_t>(PaddedLatents()));
-  packed_.Multiply(x, 1, 0, packed_.panels(), padded.data(), nullptr);
-  std::copy_n(padded.begin(), latents(), out);
-}
-
-int SaeModel::Select(const float* pre, const float* maxima, LatentActivation* list) const {
-  const PreActivationSpan span{pre, latents(), 0, maxima, packed_.groups()};
-  const bool positive_only = weights_.architecture != Architecture::kTopKSigned;
-  const int count =
-      SelectsTopK(weights_.architecture)
-          ? OfferTopK(span, k(), positive_only, list, 0)
-          : CollectAbove(span, weights_.threshold.empty() ? nullptr : weights_.threshold.data(),
-                         list);
+int SaeModel::Select(const float* x, const float* pre, const float* maxima,
+                     LatentActivation* list) const {
+  const ExactProduct exact{x, encoder_.data(), offsets_.data(), dim()};
+  PreActivationSpan span{pre, latents(), 0};
+  int count = 0;
+  if (SelectsTopK(weights_.architecture)) {
+    span.maxima = maxima;
+    span.groups = Screened() ? screening_.groups() : packed_.groups();
+    if (Screened()) span.exact = &exact;
+    count = OfferTopK(span, k(), weights_.architecture == Architecture::kTopK, list, 0);
+  } else {
+    count =
+        CollectAbove(span, weights_.threshold.empty() ? nullptr : weights_.threshold.data(), list);
+  }
   SortByValue(list, count);
   return count;
 }
@@ -113,18 +119,26 @@ std::vector<LatentActivation> SaeModel::Encode(const float* x) const {
 SparseCodes SaeModel::EncodeBatch(const float* rows, int64_t n) const {
   SparseCodes codes;
   codes.Reserve(n, n * k());
-  const int64_t stride = PaddedLatents();
+  const int width = Screened() ? screening_.width() : packed_.width();
+  const int groups = Screened() ? screening_.groups() : packed_.groups();
+  const int64_t stride = int64_t{Panels()} * width;
   const int64_t at_a_time = std::min<int64_t>(n, PackedEncoder::kMaxRows);
   const std::unique_ptr<float[]> pre(new float[static_cast<size_t>(at_a_time * stride)]);
-  std::vector<float> maxima(static_cast<size_t>(at_a_time * packed_.groups()));
+  std::vector<float> maxima(static_cast<size_t>(at_a_time * groups));
   const std::unique_ptr<LatentActivation[]> list(new LatentActivation[ListCapacity()]);
+  ScreenedRows screened;
   for (int64_t begin = 0; begin < n; begin += at_a_time) {
     const int count = static_cast<int>(std::min(at_a_time, n - begin));
-    packed_.Multiply(rows + begin * dim(), count, 0, packed_.panels(), pre.get(), maxima.data());
-    for (int i = 0; i < count; ++i) {
+    const float* some = rows + begin * dim();
+    if (Screened()) {
+      screening_.Quantise(some, count, screened);
+      screening_.Bound(screened, 0, count, 0, Panels(), pre.get(), maxima.data());
+    } else {
+      packed_.Multiply(some, count, 0, Panels(), pre.get(), maxima.data());
+    }
+    for (int64_t i = 0; i < count; ++i) {
       const int active =
-          Select(pre.get() + i * stride, maxima.data() + static_cast<int64_t>(i) * packed_.groups(),
-                 list.get());
+          Select(some + i * dim(), pre.get() + i * stride, maxima.data() + i * groups, list.get());
       codes.Append({list.get(), static_cast<size_t>(active)});
     }
   }

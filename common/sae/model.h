@@ -10,6 +10,7 @@
 #include "absl/status/statusor.h"
 #include "common/sae/codes.h"
 #include "common/sae/packed_encoder.h"
+#include "common/sae/screening.h"
 
 namespace recsae::sae {
 
@@ -72,9 +73,6 @@ class SaeModel {
   int k() const { return weights_.k; }
   const SaeWeights& weights() const { return weights_; }
 
-  // Pre-activations of one row x [d] to out [F].
-  void PreActivations(const float* x, float* out) const;
-
   // The code of one row x [d]: active latents by falling value.
   std::vector<LatentActivation> Encode(const float* x) const;
 
@@ -99,12 +97,17 @@ class SaeModel {
   size_t ListCapacity() const {
     return static_cast<size_t>(weights_.k) + static_cast<size_t>(weights_.latents);
   }
-  int PaddedLatents() const { return packed_.panels() * packed_.width(); }
-  // The code of pre-activations [F], sorted; returns its length.
-  int Select(const float* pre, const float* maxima, LatentActivation* list) const;
+  bool Screened() const { return screening_.panels() > 0; }
+  int Panels() const { return Screened() ? screening_.panels() : packed_.panels(); }
+  // The code of a row x [d], sorted, from its pre-activations or bounds of them; returns its
+  // length.
+  int Select(const float* x, const float* pre, const float* maxima, LatentActivation* list) const;
 
   SaeWeights weights_;
-  PackedEncoder packed_;           // input_scale · encoder, encoder_bias − encoder · pre_bias
+  std::vector<float> encoder_;     // [F, d]: input_scale · encoder
+  std::vector<float> offsets_;     // [F]: encoder_bias − encoder · pre_bias
+  Screening screening_;            // of both, where it pays; else empty
+  PackedEncoder packed_;           // of both, where it does not; else empty
   std::vector<float> directions_;  // [F, d]: decoder / input_scale
   std::vector<float> bias_;        // [d]: pre_bias / input_scale
 };

@@ -8,6 +8,8 @@
 #include <limits>
 #include <vector>
 
+#include "common/sae/kernels.h"
+
 // Lists up to this length are cut by ranks. (Seen by the code for each instruction set.)
 #ifndef RECSAE_COMMON_SAE_TOP_K_MAX_RANKED
 #define RECSAE_COMMON_SAE_TOP_K_MAX_RANKED
@@ -236,13 +238,23 @@ int Prune(LatentActivation* list, int count, int k) {
   return count;
 }
 
+// Replaces the bounds of a list by the values, and takes away those not above the floor.
+int KeepExact(const ExactProduct& exact, float floor, LatentActivation* list, int count) {
+  EncodeLatents(exact.row, exact.encoder, exact.bias, exact.dim, list, count);
+  return static_cast<int>(
+      std::remove_if(list, list + count, [floor](const auto& e) { return !(e.value > floor); }) -
+      list);
+}
+
 }  // namespace
 
 int OfferTopK(const PreActivationSpan& pre, int k, bool positive_only, LatentActivation* list,
               int count) {
   if (k <= 0) return 0;
   const float floor = positive_only ? 0.0f : -std::numeric_limits<float>::infinity();
-  return Prune(list, HWY_DYNAMIC_DISPATCH(Offer)(pre, k, floor, list, count), k);
+  const int offered = HWY_DYNAMIC_DISPATCH(Offer)(pre, k, floor, list, count);
+  if (pre.exact == nullptr) return Prune(list, offered, k);
+  return Prune(list, count + KeepExact(*pre.exact, floor, list + count, offered - count), k);
 }
 
 int CollectAbove(const PreActivationSpan& pre, const float* threshold, LatentActivation* out) {

@@ -10,15 +10,27 @@ namespace recsae::sae {
 
 // All functions are thread-safe. NaN and −infinity are never selected.
 
+// What the pre-activations of one row are made of: encoder [F, dim] · row [dim] + bias [F] (null:
+// 0).
+struct ExactProduct {
+  const float* row;
+  const float* encoder;
+  const float* bias;
+  int dim;
+};
+
 // Some pre-activations of one row: values[i], plus bias[i] where bias is not null, is that of
 // latent first + i.
 struct PreActivationSpan {
   const float* values;
   int n;
   int32_t first;
-  // Where they are known: maxima of disjoint groups of the values; null = not known.
+  // Where they are known: maxima of disjoint groups of the pre-activations, or of lower bounds of
+  // them; null = not known.
   const float* maxima = nullptr;
   int groups = 0;
+  // Where the values are only upper bounds: how the exact ones are found.
+  const ExactProduct* exact = nullptr;
 };
 
 // Makes the k largest of list[0..count) (k at most, by rising latent, all of latents before

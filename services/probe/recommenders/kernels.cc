@@ -7,7 +7,7 @@
 #include <cmath>
 #include <limits>
 
-#include "common/sae/simd.h"
+#include "services/probe/recommenders/multiversion.h"
 
 namespace recsae::probe {
 namespace {

@@ -183,7 +183,7 @@ absl::StatusOr<std::vector<float>> Sasrec::Activations(
   std::vector<float> activations(queries.size() * dim());
   std::atomic<bool> stop = false;
   sae::WorkerPool pool(std::clamp(batches, 1, ThreadCount(options_.threads)));
-  pool.Run(batches, [&](int batch) {
+  pool.Run(batches, [&](int batch, int) {
     if (stop || (cancelled && cancelled())) {
       stop = true;
       return;

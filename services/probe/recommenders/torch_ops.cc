@@ -26,7 +26,7 @@ constexpr int kParts = 8;
 // Runs part(index, begin, end) on kParts contiguous parts of [0, n).
 template <typename Part>
 void InParts(sae::WorkerPool* pool, int64_t n, const Part& part) {
-  pool->Run(kParts, [&](int p) { part(p, p * n / kParts, (p + 1) * n / kParts); });
+  pool->Run(kParts, [&](int p, int) { part(p, p * n / kParts, (p + 1) * n / kParts); });
 }
 
 // The pool goes from the forward to the backward pass in the context.

@@ -125,24 +125,6 @@ TEST_P(KernelSweepTest, Gather) {
   });
 }
 
-TEST_P(KernelSweepTest, MultiplyRow) {
-  ForAllPoints([](const Point& at) {
-    const int d = 1 + at.n % 7;
-    Guarded<float> x(ValuesOf(at.kind, d, 7), at.misalignment);
-    Guarded<float> columns(ValuesOf(at.kind, int64_t{d} * at.n, 8), at.misalignment);
-    Guarded<float> offset(ValuesOf(at.kind, at.n, 9), at.misalignment);
-    Guarded<float> out(std::vector<float>(static_cast<size_t>(at.n)), at.misalignment + 1);
-    MultiplyRow(x.data(), columns.data(), offset.data(), d, at.n, out.data());
-    for (int j = 0; j < at.n; ++j) {
-      Sum sum;
-      sum.Add(offset[j]);
-      for (int i = 0; i < d; ++i) sum.Add(x[i], columns[i * at.n + j]);
-      ExpectSum(out[j], sum, at, j);
-    }
-    ASSERT_TRUE(out.GuardsIntact()) << at;
-  });
-}
-
 TEST_P(KernelSweepTest, SquaredNormAndRemoveParallel) {
   ForAllPoints([](const Point& at) {
     Guarded<float> w(ValuesOf(at.kind, at.n, 10), at.misalignment);

@@ -49,22 +49,6 @@ TEST(GemmTest, MatchesPlainProduct) {
   }
 }
 
-TEST(KernelsTest, MultiplyRowMatchesPlainSum) {
-  for (int n : {1, 63, 64, 65, 200}) {
-    const int d = 19;
-    const std::vector<float> x = RandomValues(d, 4);
-    const std::vector<float> columns = RandomValues(int64_t{d} * n, 5);
-    const std::vector<float> offset = RandomValues(n, 6);
-    std::vector<float> out(static_cast<size_t>(n));
-    MultiplyRow(x.data(), columns.data(), offset.data(), d, n, out.data());
-    for (int j = 0; j < n; ++j) {
-      double sum = offset[j];
-      for (int i = 0; i < d; ++i) sum += static_cast<double>(x[i]) * columns[i * n + j];
-      EXPECT_NEAR(out[j], sum, 1e-5) << n << " " << j;
-    }
-  }
-}
-
 TEST(KernelsTest, RemoveParallelLeavesTheOrthogonalPart) {
   const int n = 37;
   std::vector<float> w = RandomValues(n, 7);
