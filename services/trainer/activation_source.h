@@ -9,6 +9,8 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "common/probe_messages/probe_messages.h"
+#include "common/ranking/prediction_head.h"
 
 namespace recsae {
 class JobContext;
@@ -19,6 +21,13 @@ namespace recsae::trainer {
 struct CaptureInfo {
   int64_t rows = 0;
   int dim = 0;
+  bool has_cases = false;
+};
+
+// What the ranking by a recommender's activations is measured on.
+struct RankingData {
+  PredictionHead head;
+  std::vector<HeldOut> cases;  // of each row
 };
 
 // Which rows of a capture to read, and in which order.
@@ -52,6 +61,10 @@ class ActivationSource {
   // Ends soon after the job is interrupted.
   virtual absl::StatusOr<CaptureInfo> Describe(const std::string& capture,
                                                const JobContext& job) = 0;
+  // Of the first `rows` rows of a capture that has cases and activations of `dim` values. Ends soon
+  // after the job is interrupted.
+  virtual absl::StatusOr<RankingData> ReadRankingData(const std::string& capture, int64_t rows,
+                                                      int dim, const JobContext& job) = 0;
   virtual std::unique_ptr<ActivationReader> Read(const std::string& capture, int dim,
                                                  const ReadOrder& order) = 0;
 };

@@ -62,6 +62,7 @@ void VisitHeader(Archive& archive, Header& checkpoint, auto& magic, auto& varian
   archive(checkpoint.seconds);
   archive(checkpoint.nonce);
   archive(checkpoint.position);
+  archive(checkpoint.trained);
   archive(variants);
 }
 
@@ -69,6 +70,14 @@ template <typename Archive, typename Variant>
 void VisitVariant(Archive& archive, Variant& variant) {
   archive(variant.trainer_state);
   archive(variant.step_seconds);
+  archive(variant.steps);
+  archive(variant.early_stop.rows);
+  archive(variant.early_stop.epoch);
+  archive(variant.early_stop.best_epoch);
+  archive(variant.early_stop.best);
+  archive(variant.early_stop.stale);
+  archive(variant.early_stop.best_weights);
+  archive(variant.early_stop.ended);
 }
 
 }  // namespace

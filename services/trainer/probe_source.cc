@@ -5,11 +5,14 @@
 
 #include <mutex>
 #include <utility>
+#include <vector>
 
+#include "absl/functional/function_ref.h"
 #include "absl/strings/str_cat.h"
 #include "common/client/peer.h"
 #include "common/client/retry.h"
 #include "common/jobs/job_runner.h"
+#include "common/probe_messages/probe_messages.h"
 #include "common/status/status.h"
 #include "common/tensor/tensor.h"
 #include "recsae/probe/v1/probe.grpc.pb.h"
@@ -133,7 +136,19 @@ class ProbeSource : public ActivationSource {
       const auto on_cancel = job.OnCancel([&context] { context.TryCancel(); });
       return probe_.peer().FromGrpc(probe_->GetCapture(&context, request, &response));
     }));
-    return CaptureInfo{response.rows(), response.dim()};
+    return CaptureInfo{response.rows(), response.dim(), response.has_cases()};
+  }
+
+  absl::StatusOr<RankingData> ReadRankingData(const std::string& capture, int64_t rows, int dim,
+                                              const JobContext& job) override {
+    NumberedHead head;
+    RankingData data;
+    RECSAE_RETURN_IF_ERROR(
+        Retry(PeerRetry(job), [&] { return ReadHead(capture, dim, job, head); }));
+    RECSAE_RETURN_IF_ERROR(Retry(
+        PeerRetry(job), [&] { return ReadCases(capture, rows, head.items, job, data.cases); }));
+    data.head = std::move(head.head);
+    return data;
   }
 
   std::unique_ptr<ActivationReader> Read(const std::string& capture, int dim,
@@ -142,6 +157,59 @@ class ProbeSource : public ActivationSource {
   }
 
  private:
+  // Of the recommender that the capture records.
+  absl::Status ReadHead(const std::string& capture, int dim, const JobContext& job,
+                        NumberedHead& head) {
+    head = NumberedHead();
+    head.head.dim = dim;
+    grpc::ClientContext context;
+    const auto on_cancel = job.OnCancel([&context] { context.TryCancel(); });
+    probe::v1::ReadPredictionHeadRequest request;
+    request.set_recommender(capture.substr(0, capture.find("/captures/")));
+    const auto reader = probe_->ReadPredictionHead(&context, request);
+    probe::v1::ReadPredictionHeadResponse batch;
+    return ReadAll(context, *reader, batch, [&] { return AddRows(batch, head); });
+  }
+
+  // Of the first `rows` rows.
+  absl::Status ReadCases(const std::string& capture, int64_t rows, const ItemNumbers& items,
+                         const JobContext& job, std::vector<HeldOut>& cases) {
+    cases.clear();
+    grpc::ClientContext context;
+    const auto on_cancel = job.OnCancel([&context] { context.TryCancel(); });
+    probe::v1::ReadActivationsRequest request;
+    request.set_capture(capture);
+    request.set_row_limit(rows);
+    request.mutable_read_mask()->add_paths("cases");
+    const auto reader = probe_->ReadActivations(&context, request);
+    probe::v1::ActivationBatch batch;
+    RECSAE_RETURN_IF_ERROR(ReadAll(context, *reader, batch, [&] {
+      for (const probe::v1::Case& captured : batch.cases()) {
+        cases.push_back(HeldOutOf(captured, items));
+      }
+      return absl::OkStatus();
+    }));
+    if (static_cast<int64_t>(cases.size()) == rows) return absl::OkStatus();
+    return Error(absl::StatusCode::kDataLoss, "CAPTURE_TOO_SHORT",
+                 absl::StrCat("the probe sent ", cases.size(), " cases of the first ", rows,
+                              " rows of ", capture),
+                 {{"capture", capture}});
+  }
+
+  // Reads every message into `message` and calls `add` for each; its error ends the call.
+  template <typename Message>
+  absl::Status ReadAll(grpc::ClientContext& context, grpc::ClientReader<Message>& reader,
+                       Message& message, absl::FunctionRef<absl::Status()> add) {
+    while (reader.Read(&message)) {
+      const absl::Status added = add();
+      if (added.ok()) continue;
+      context.TryCancel();
+      reader.Finish();
+      return added;
+    }
+    return probe_.peer().FromGrpc(reader.Finish());
+  }
+
   ProbeStub probe_;
 };
 

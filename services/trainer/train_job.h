@@ -35,8 +35,11 @@ struct TrainJobEnvironment {
 // one, and returns a TrainSaeResult or a TrainSaesResult. The same request on the same rows gives
 // the same weights to the bit, however often the job was stopped in between. Fails with
 //   NOT_FOUND            CAPTURE_NOT_FOUND
-//   FAILED_PRECONDITION  CAPTURE_EMPTY, CAPTURE_CONSTANT (no variance)
-//   INVALID_ARGUMENT     INVALID_REQUEST    a configuration does not fit the capture
+//   FAILED_PRECONDITION  CAPTURE_EMPTY, CAPTURE_CONSTANT (no variance); for the capture of an early
+//                        stop also CAPTURE_WITHOUT_CASES, CAPTURE_WITHOUT_TARGETS,
+//                        NO_PREDICTION_HEAD
+//   INVALID_ARGUMENT     INVALID_REQUEST, RECOMMENDER_MISMATCH, DIMENSION_MISMATCH: a configuration
+//                        does not fit the capture
 //   ALREADY_EXISTS       SAE_EXISTS
 //   UNAVAILABLE          PEER_UNAVAILABLE   after some time of retries
 //   INTERNAL             TRAINING_DIVERGED  a loss is no longer finite

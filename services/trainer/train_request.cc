@@ -6,6 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "common/names/names.h"
 #include "common/status/status.h"
+#include "services/trainer/dev_set.h"
 #include "services/trainer/training_config.h"
 
 namespace recsae::trainer {
@@ -44,6 +45,8 @@ void CheckNames(const TrainRequest& request, BadRequest& bad) {
   for (const TrainRequest::Variant& variant : request.variants) {
     const std::string field = variant.path + "sae_id";
     bad.Add(field, ValidateId(variant.sae_id, "sae_id"));
+    bad.Add(variant.path + "config.early_stop.capture",
+            CheckSameRecommender(request.capture, variant.config.early_stop().capture()));
     if (!ids.insert(variant.sae_id).second) {
       bad.Add(field, absl::StrCat("is that of another variant, \"", variant.sae_id,
                                   "\"; give each a name of its own"));

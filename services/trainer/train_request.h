@@ -31,7 +31,7 @@ struct TrainRequest {
   std::vector<Variant> variants;
 };
 
-// Adds what is wrong with number, names and capture.
+// Adds what is wrong with number, names and captures.
 void CheckNames(const TrainRequest& request, BadRequest& bad);
 
 // FillIn of every variant's configuration. Options that all must share and do not are violations

@@ -11,6 +11,7 @@
 #include "common/server/server.h"
 #include "common/status/status.h"
 #include "services/trainer/activation_source.h"
+#include "services/trainer/dev_set.h"
 #include "services/trainer/evaluation.h"
 #include "services/trainer/publisher.h"
 #include "services/trainer/training_config.h"
@@ -37,17 +38,18 @@ TrainRun::TrainRun(const TrainJobEnvironment& environment, JobContext& job,
 absl::StatusOr<std::vector<Sae>> TrainRun::Run() {
   RECSAE_RETURN_IF_ERROR(Prepare());
   RECSAE_RETURN_IF_ERROR(Train());
-  RECSAE_ASSIGN_OR_RETURN(const std::vector<sae::ReconstructionMetrics> metrics, EvaluateAll());
+  RECSAE_ASSIGN_OR_RETURN(const std::vector<sae::SaeModel> models, MakeModels());
+  RECSAE_ASSIGN_OR_RETURN(const std::vector<sae::ReconstructionMetrics> metrics,
+                          EvaluateAll(models));
   std::vector<Sae> saes;
-  for (size_t i = 0; i < group_->size(); ++i) {
+  for (size_t i = 0; i < models.size(); ++i) {
     RECSAE_RETURN_IF_ERROR(job_.Interrupted());
     // The same after a restart, and no other job's, even of a server whose data were wiped.
     const std::string request_id =
         absl::StrCat(job_.name(), "-", absl::Hex(state_.nonce, absl::kZeroPad16), "-", i);
-    RECSAE_ASSIGN_OR_RETURN(
-        saes.emplace_back(),
-        environment_.publisher->Publish(Describe(i, metrics[i]), group_->trainer(i).weights(),
-                                        request_id, job_));
+    RECSAE_ASSIGN_OR_RETURN(saes.emplace_back(),
+                            environment_.publisher->Publish(Describe(i, models[i], metrics[i]),
+                                                            models[i].weights(), request_id, job_));
   }
   return saes;
 }
@@ -57,26 +59,44 @@ absl::Status TrainRun::Prepare() {
   if (saved.ok()) {
     RECSAE_ASSIGN_OR_RETURN(state_, DecodeCheckpoint(*saved));
   } else if (absl::IsNotFound(saved.status())) {
-    RECSAE_RETURN_IF_ERROR(PinCapture());
+    RECSAE_RETURN_IF_ERROR(PinCaptures());
   } else {
     return saved.status();
   }
   BadRequest bad;
-  CheckNames(request_, bad);
   configs_ = FillInAll(request_, state_.dim, bad);
   RECSAE_RETURN_IF_ERROR(bad.ToStatus());
-  group_ = std::make_unique<TrainerGroup>(configs_.size(), shared().threads());
-  return state_.variants.empty() ? CreateTrainers() : RestoreTrainers();
+  RECSAE_ASSIGN_OR_RETURN(
+      stoppers_, EarlyStoppers::Load(*environment_.source, configs_, state_.dim, state_.variants,
+                                     shared().threads(), job_));
+  const auto ended = std::count_if(state_.variants.begin(), state_.variants.end(),
+                                   [](const auto& variant) { return variant.early_stop.ended; });
+  group_ = std::make_unique<TrainerGroup>(configs_.size() - static_cast<size_t>(ended),
+                                          shared().threads());
+  return state_.position == 0 ? CreateTrainers() : RestoreTrainers();
 }
 
 // Rows that are recorded from now on do not take part, or a stopped run could not be repeated.
-absl::Status TrainRun::PinCapture() {
+absl::Status TrainRun::PinCaptures() {
   job_.SetProgress("looking up the capture", 0, 0, "rows");
+  BadRequest bad;
+  CheckNames(request_, bad);
+  const std::vector<v1::TrainingConfig> configs = FillInAll(request_, kUnknownDim, bad);
+  RECSAE_RETURN_IF_ERROR(bad.ToStatus());
   RECSAE_ASSIGN_OR_RETURN(const CaptureInfo capture,
                           environment_.source->Describe(request_.capture, job_));
   if (capture.rows == 0) return CaptureEmpty(request_.capture);
   state_.rows = capture.rows;
   state_.dim = capture.dim;
+  state_.variants.resize(configs.size());
+  for (size_t i = 0; i < configs.size(); ++i) {
+    if (!configs[i].has_early_stop()) continue;
+    const v1::EarlyStop& early_stop = configs[i].early_stop();
+    RECSAE_ASSIGN_OR_RETURN(const CaptureInfo dev,
+                            environment_.source->Describe(early_stop.capture(), job_));
+    RECSAE_RETURN_IF_ERROR(CheckDevCapture(early_stop, dev, capture.dim));
+    state_.variants[i].early_stop.rows = std::min(dev.rows, early_stop.max_rows());
+  }
   std::random_device random;
   state_.nonce = (uint64_t{random()} << 32) | random();
   return job_.SaveCheckpoint(Encode(state_));
@@ -122,9 +142,13 @@ absl::Status TrainRun::CreateTrainers() {
 }
 
 absl::Status TrainRun::RestoreTrainers() {
-  for (const Checkpoint::Variant& variant : std::exchange(state_.variants, {})) {
-    RECSAE_ASSIGN_OR_RETURN(std::unique_ptr<sae::Trainer> trainer,
-                            sae::Trainer::Restore(variant.trainer_state, group_->threads_each()));
+  for (Checkpoint::Variant& variant : state_.variants) {
+    std::unique_ptr<sae::Trainer> trainer;
+    if (!variant.early_stop.ended) {
+      RECSAE_ASSIGN_OR_RETURN(
+          trainer,
+          sae::Trainer::Restore(std::exchange(variant.trainer_state, ""), group_->threads_each()));
+    }
     group_->Add(std::move(trainer), variant.step_seconds);
   }
   return absl::OkStatus();
@@ -132,7 +156,7 @@ absl::Status TrainRun::RestoreTrainers() {
 
 absl::Status TrainRun::Train() {
   // A job that was stopped while it published must not change its report any more.
-  if (state_.position == TotalRows()) return absl::OkStatus();
+  if (state_.trained) return absl::OkStatus();
   RowStreamOptions options = StreamOptions();
   options.epochs = shared().epochs();
   options.position = state_.position;
@@ -140,6 +164,7 @@ absl::Status TrainRun::Train() {
   RowStream rows(*environment_.source, options);
   const auto on_cancel = job_.OnCancel([&rows] { rows.Cancel(); });
   const absl::Status status = TrainUntilInterrupted(rows);
+  state_.trained = status.ok();
   if (status.ok() || job_.stopping()) RECSAE_RETURN_IF_ERROR(SaveCheckpoint());
   return status;
 }
@@ -149,7 +174,10 @@ absl::Status TrainRun::TrainUntilInterrupted(RowStream& rows) {
   StepReport report;
   Clock::time_point checkpoint = Clock::now();
   ReportProgress();
-  while (state_.position < TotalRows()) {
+  while (true) {
+    // What was not judged before a stop is judged first after it.
+    RECSAE_RETURN_IF_ERROR(stoppers_->Judge(state_.position / state_.rows, *group_, job_));
+    if (IsTrained()) break;
     const absl::StatusOr<int64_t> count = rows.Fill(shared().batch_rows(), batch);
     RECSAE_RETURN_IF_ERROR(job_.Interrupted());
     RECSAE_RETURN_IF_ERROR(count.status());
@@ -171,14 +199,15 @@ absl::Status TrainRun::TrainUntilInterrupted(RowStream& rows) {
 absl::Status TrainRun::Step(const std::vector<float>& batch, int64_t rows, StepReport& report) {
   const std::vector<absl::StatusOr<sae::StepStats>> stats = group_->Step(batch.data(), rows);
   report.AddRows(rows);
-  for (size_t i = 0; i < stats.size(); ++i) {
-    if (!stats[i].ok()) {
+  for (size_t r = 0; r < stats.size(); ++r) {
+    if (!stats[r].ok()) {
+      const std::string name = NameOf(group_->running()[r]);
       return Error(absl::StatusCode::kInternal, "TRAINING_DIVERGED",
-                   absl::StrCat(NameOf(i), ": ", stats[i].status().message(),
+                   absl::StrCat(name, ": ", stats[r].status().message(),
                                 "; lower config.learning_rate or set config.gradient_clip"),
-                   {{"sae", NameOf(i)}});
+                   {{"sae", name}});
     }
-    report.AddStep(*stats[i]);
+    report.AddStep(*stats[r]);
     environment_.count_rows(rows);
   }
   state_.position += rows;
@@ -190,32 +219,47 @@ void TrainRun::ReportProgress() {
   job_.SetProgress(absl::StrCat("epoch ", epoch, " of ", shared().epochs()), state_.position,
                    TotalWork(), "rows");
   job_.SetMetric("epoch", static_cast<double>(epoch));
+  if (group_->running().empty()) return;
   double dead = 0.0;
-  for (size_t i = 0; i < group_->size(); ++i) {
+  for (const size_t i : group_->running()) {
     const sae::Trainer& trainer = group_->trainer(i);
     dead += static_cast<double>(trainer.dead_latents()) / trainer.weights().latents;
   }
-  job_.SetMetric("dead_fraction", dead / static_cast<double>(group_->size()));
+  job_.SetMetric("dead_fraction", dead / static_cast<double>(group_->running().size()));
 }
 
 absl::Status TrainRun::SaveCheckpoint() {
   state_.seconds += SecondsSince(training_since_);
   training_since_ = Clock::now();
   for (size_t i = 0; i < group_->size(); ++i) {
-    state_.variants.push_back({group_->trainer(i).SaveState(), group_->step_seconds(i)});
+    state_.variants[i].step_seconds = group_->step_seconds(i);
+  }
+  for (const size_t i : group_->running()) {
+    state_.variants[i].trainer_state = group_->trainer(i).SaveState();
   }
   const std::string bytes = Encode(state_);
-  state_.variants.clear();
+  for (Checkpoint::Variant& variant : state_.variants) variant.trainer_state = "";
   return job_.SaveCheckpoint(bytes);
 }
 
-absl::StatusOr<std::vector<sae::ReconstructionMetrics>> TrainRun::EvaluateAll() {
+// The best of each variant where that was looked for, else the last.
+absl::StatusOr<std::vector<sae::SaeModel>> TrainRun::MakeModels() const {
   std::vector<sae::SaeModel> models;
-  for (size_t i = 0; i < group_->size(); ++i) {
-    RECSAE_ASSIGN_OR_RETURN(sae::SaeModel model,
-                            sae::SaeModel::Create(group_->trainer(i).weights()));
+  for (size_t i = 0; i < configs_.size(); ++i) {
+    sae::SaeWeights weights;
+    if (stoppers_->of(i) == nullptr) {
+      weights = group_->trainer(i).weights();
+    } else {
+      RECSAE_ASSIGN_OR_RETURN(weights, stoppers_->of(i)->BestWeights());
+    }
+    RECSAE_ASSIGN_OR_RETURN(sae::SaeModel model, sae::SaeModel::Create(std::move(weights)));
     models.push_back(std::move(model));
   }
+  return models;
+}
+
+absl::StatusOr<std::vector<sae::ReconstructionMetrics>> TrainRun::EvaluateAll(
+    const std::vector<sae::SaeModel>& models) {
   RECSAE_ASSIGN_OR_RETURN(std::vector<sae::ReconstructionMetrics> metrics,
                           Evaluate(*environment_.source, StreamOptions(), models,
                                    shared().threads(), job_, [this](int64_t done) {
@@ -234,17 +278,19 @@ absl::StatusOr<std::vector<sae::ReconstructionMetrics>> TrainRun::EvaluateAll() 
   return metrics;
 }
 
-Sae TrainRun::Describe(size_t i, const sae::ReconstructionMetrics& metrics) const {
+Sae TrainRun::Describe(size_t i, const sae::SaeModel& model,
+                       const sae::ReconstructionMetrics& metrics) const {
   const v1::TrainingConfig& config = configs_[i];
-  const sae::Trainer& trainer = group_->trainer(i);
+  const Checkpoint::Variant& variant = state_.variants[i];
+  const bool ended = variant.early_stop.ended;
   Sae sae;
   sae.set_name(NameOf(i));
-  DescribeWeights(trainer.weights(), &sae);
+  DescribeWeights(model.weights(), &sae);
   sae.set_capture(request_.capture);
   auto& report = *sae.mutable_report();
   report.set_rows(state_.rows);
-  report.set_epochs(config.epochs());
-  report.set_steps(trainer.steps());
+  report.set_epochs(ended ? variant.early_stop.epoch : config.epochs());
+  report.set_steps(ended ? variant.steps : group_->trainer(i).steps());
   // Of the time that all took, what its steps were of all steps.
   double all_steps = 0.0;
   for (size_t j = 0; j < group_->size(); ++j) all_steps += group_->step_seconds(j);
@@ -258,6 +304,7 @@ Sae TrainRun::Describe(size_t i, const sae::ReconstructionMetrics& metrics) cons
   if (shared().seed() != config.seed()) {
     (*report.mutable_hyper_parameters())["row_order_seed"] = absl::StrCat(shared().seed());
   }
+  if (stoppers_->of(i) != nullptr) stoppers_->of(i)->Describe(&report);
   report.set_version(std::string(Version()));
   return sae;
 }

@@ -12,8 +12,10 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "common/sae/metrics.h"
+#include "common/sae/model.h"
 #include "recsae/concept_store/v1/concept_store.pb.h"
 #include "services/trainer/checkpoint.h"
+#include "services/trainer/early_stop.h"
 #include "services/trainer/row_stream.h"
 #include "services/trainer/step_report.h"
 #include "services/trainer/train_job.h"
@@ -32,7 +34,7 @@ class TrainRun {
 
  private:
   absl::Status Prepare();
-  absl::Status PinCapture();
+  absl::Status PinCaptures();
   absl::Status CreateTrainers();
   absl::StatusOr<std::vector<float>> ReadSample();
   absl::Status RestoreTrainers();
@@ -41,8 +43,11 @@ class TrainRun {
   absl::Status Step(const std::vector<float>& batch, int64_t rows, StepReport& report);
   absl::Status SaveCheckpoint();
   void ReportProgress();
-  absl::StatusOr<std::vector<sae::ReconstructionMetrics>> EvaluateAll();
-  concept_store::v1::Sae Describe(size_t i, const sae::ReconstructionMetrics& metrics) const;
+  absl::StatusOr<std::vector<sae::SaeModel>> MakeModels() const;
+  absl::StatusOr<std::vector<sae::ReconstructionMetrics>> EvaluateAll(
+      const std::vector<sae::SaeModel>& models);
+  concept_store::v1::Sae Describe(size_t i, const sae::SaeModel& model,
+                                  const sae::ReconstructionMetrics& metrics) const;
 
   RowStreamOptions StreamOptions() const;
   // Options that all variants share are read from the first one.
@@ -51,13 +56,15 @@ class TrainRun {
   int64_t TotalRows() const { return state_.rows * shared().epochs(); }
   // The rows are read once more for the evaluation.
   int64_t TotalWork() const { return TotalRows() + state_.rows; }
+  bool IsTrained() const { return state_.position == TotalRows() || group_->running().empty(); }
 
   const TrainJobEnvironment& environment_;
   JobContext& job_;
   const TrainRequest& request_;
   std::vector<v1::TrainingConfig> configs_;  // filled in, one for each variant
-  Checkpoint state_;                         // `variants` is filled for saving only
+  Checkpoint state_;
   std::unique_ptr<TrainerGroup> group_;
+  std::unique_ptr<EarlyStoppers> stoppers_;
   std::chrono::steady_clock::time_point training_since_;
 };
 

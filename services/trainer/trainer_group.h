@@ -18,20 +18,26 @@ namespace recsae::trainer {
 // thread-safe.
 class TrainerGroup {
  public:
-  // For `count` >= 1 SAEs and `threads` >= 1.
+  // For `count` SAEs that are running and `threads` >= 1.
   TrainerGroup(size_t count, int threads);
 
   // How many threads the trainers must be made with.
   int threads_each() const { return threads_each_; }
-  // `step_seconds`: spent in its steps so far.
+  // `trainer` may be null for an SAE whose training has ended. `step_seconds`: spent so far.
   void Add(std::unique_ptr<sae::Trainer> trainer, double step_seconds);
 
   size_t size() const { return members_.size(); }
+  // The SAEs whose training goes on, by rising number, and the trainer of one of them.
+  const std::vector<size_t>& running() const { return running_; }
   const sae::Trainer& trainer(size_t i) const { return *members_[i].trainer; }
+  // Spent in its steps.
   double step_seconds(size_t i) const { return members_[i].step_seconds; }
 
-  // One step of each trainer on rows [n, dim]; what each said of it.
+  // One step of each that is running on rows [n, dim]; what each said of it, as in running().
   std::vector<absl::StatusOr<sae::StepStats>> Step(const float* rows, int64_t n);
+
+  // Ends the training of one that is running; its trainer is no more.
+  void End(size_t i);
 
  private:
   struct Member {
@@ -42,6 +48,7 @@ class TrainerGroup {
   const int threads_each_;
   sae::WorkerPool pool_;
   std::vector<Member> members_;
+  std::vector<size_t> running_;
 };
 
 }  // namespace recsae::trainer

@@ -4,8 +4,10 @@
 #include <grpcpp/client_context.h>
 #include <grpcpp/server_context.h>
 
+#include <map>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "common/client/peer.h"
@@ -16,6 +18,7 @@
 #include "recsae/concept_store/v1/concept_store.grpc.pb.h"
 #include "recsae/probe/v1/probe.grpc.pb.h"
 #include "recsae/trainer/v1/trainer.grpc.pb.h"
+#include "services/trainer/dev_set.h"
 #include "services/trainer/train_job.h"
 #include "services/trainer/train_request.h"
 #include "services/trainer/training_config.h"
@@ -78,25 +81,41 @@ class TrainerService : public v1::Trainer::Service {
   }
 
   absl::Status CheckPeers(const grpc::ServerContext& context, const TrainRequest& request) {
-    RECSAE_RETURN_IF_ERROR(CheckCapture(context, request));
+    RECSAE_RETURN_IF_ERROR(CheckCaptures(context, request));
     for (const TrainRequest::Variant& variant : request.variants) {
       RECSAE_RETURN_IF_ERROR(CheckNameIsFree(context, variant.sae_id));
     }
     return absl::OkStatus();
   }
 
-  absl::Status CheckCapture(const grpc::ServerContext& context, const TrainRequest& request) {
+  absl::StatusOr<CaptureInfo> GetCapture(const grpc::ServerContext& context,
+                                         const std::string& name) {
     const auto peer_context = grpc::ClientContext::FromServerContext(context);
     SetDeadline(*peer_context, kPeerTimeout);
     probe::v1::GetCaptureRequest get;
-    get.set_name(request.capture);
+    get.set_name(name);
     probe::v1::Capture capture;
     RECSAE_RETURN_IF_ERROR(
         probe_.peer().FromGrpc(probe_->GetCapture(peer_context.get(), get, &capture)));
-    if (capture.rows() == 0) return CaptureEmpty(request.capture);
+    return CaptureInfo{capture.rows(), capture.dim(), capture.has_cases()};
+  }
+
+  absl::Status CheckCaptures(const grpc::ServerContext& context, const TrainRequest& request) {
+    RECSAE_ASSIGN_OR_RETURN(const CaptureInfo capture, GetCapture(context, request.capture));
+    if (capture.rows == 0) return CaptureEmpty(request.capture);
     BadRequest bad;
-    FillInAll(request, capture.dim(), bad);
-    return bad.ToStatus();
+    const std::vector<v1::TrainingConfig> configs = FillInAll(request, capture.dim, bad);
+    RECSAE_RETURN_IF_ERROR(bad.ToStatus());
+    std::map<std::string, CaptureInfo> dev_captures;
+    for (const v1::TrainingConfig& config : configs) {
+      if (!config.has_early_stop()) continue;
+      const std::string& name = config.early_stop().capture();
+      if (!dev_captures.contains(name)) {
+        RECSAE_ASSIGN_OR_RETURN(dev_captures[name], GetCapture(context, name));
+      }
+      RECSAE_RETURN_IF_ERROR(CheckDevCapture(config.early_stop(), dev_captures[name], capture.dim));
+    }
+    return absl::OkStatus();
   }
 
   absl::Status CheckNameIsFree(const grpc::ServerContext& context, const std::string& sae_id) {

@@ -16,7 +16,13 @@ Checkpoint Sample() {
   checkpoint.seconds = 12.5;
   checkpoint.nonce = 99;
   checkpoint.position = 77;
-  checkpoint.variants = {{std::string("state\0bytes", 11), 3.25}, {"", 0.0}};
+  checkpoint.trained = true;
+  checkpoint.variants.resize(2);
+  Checkpoint::Variant& variant = checkpoint.variants[0];
+  variant.trainer_state = std::string("state\0bytes", 11);
+  variant.step_seconds = 3.25;
+  variant.steps = 400;
+  variant.early_stop = {1000, 7, 5, 0.25, 2, std::string("weights\0bytes", 13), true};
   return checkpoint;
 }
 

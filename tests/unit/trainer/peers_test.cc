@@ -1,12 +1,9 @@
 // The clients of probe and concept-store against servers that fail in every way the real ones can.
-#include <google/protobuf/any.pb.h>
 #include <grpcpp/server.h>
 #include <grpcpp/server_builder.h>
 #include <gtest/gtest.h>
 
 #include <atomic>
-#include <filesystem>
-#include <functional>
 #include <limits>
 #include <memory>
 #include <numeric>
@@ -19,11 +16,11 @@
 #include "common/status/status.h"
 #include "common/tensor/tensor.h"
 #include "recsae/concept_store/v1/concept_store.grpc.pb.h"
-#include "recsae/jobs/v1/jobs.pb.h"
 #include "recsae/probe/v1/probe.grpc.pb.h"
 #include "services/trainer/probe_source.h"
 #include "services/trainer/store_publisher.h"
 #include "tests/unit/common/sae/testing.h"
+#include "tests/unit/trainer/in_job.h"
 
 namespace recsae::trainer {
 namespace {
@@ -57,6 +54,28 @@ class ScriptedProbe : public probe::v1::Probe::Service {
   std::atomic<bool> skips_rows = false;  // leaves a row out
   std::atomic<bool> sends_nan = false;
   std::atomic<int> dim = 2;
+  std::atomic<int> head_breaks_left = 0;
+  std::atomic<bool> has_no_head = false;
+
+  // Items a, b, c along (1, 0), (0, 1), (1, 1), a message each.
+  grpc::Status ReadPredictionHead(
+      grpc::ServerContext*, const probe::v1::ReadPredictionHeadRequest* request,
+      grpc::ServerWriter<probe::v1::ReadPredictionHeadResponse>* writer) override {
+    EXPECT_EQ(request->recommender(), "recommenders/r");
+    if (has_no_head) return {grpc::StatusCode::FAILED_PRECONDITION, "no prediction head"};
+    const std::vector<std::vector<float>> vectors = {{1, 0}, {0, 1}, {1, 1}};
+    for (size_t i = 0; i < vectors.size(); ++i) {
+      probe::v1::ReadPredictionHeadResponse message;
+      message.add_item_ids(std::string(1, static_cast<char>('a' + i)));
+      WriteMatrix({vectors[i].data(), 1, 2}, message.mutable_vectors());
+      writer->Write(message);
+      if (head_breaks_left > 0) {
+        --head_breaks_left;
+        return {grpc::StatusCode::UNAVAILABLE, "going down"};
+      }
+    }
+    return grpc::Status::OK;
+  }
 
   grpc::Status ReadActivations(grpc::ServerContext* context,
                                const probe::v1::ReadActivationsRequest* request,
@@ -70,7 +89,16 @@ class ScriptedProbe : public probe::v1::Probe::Service {
       if (sends_nan) values[1] = std::numeric_limits<float>::quiet_NaN();
       probe::v1::ActivationBatch batch;
       batch.set_start_row(row);
-      WriteMatrix({values.data(), end - row, dim}, batch.mutable_activations());
+      if (request->read_mask().paths(0) == "cases") {
+        // Row i holds out item i % 4, of which the last is not known.
+        for (int64_t i = row; i < end; ++i) {
+          probe::v1::Case& captured = *batch.add_cases();
+          captured.set_target_item_id(std::string(1, static_cast<char>('a' + i % 4)));
+          captured.add_history_item_ids("b");
+        }
+      } else {
+        WriteMatrix({values.data(), end - row, dim}, batch.mutable_activations());
+      }
       writer->Write(batch);
       if (breaks_left > 0) {
         --breaks_left;
@@ -151,6 +179,28 @@ TEST(ProbeSourceTest, CancelEndsAWaitingRead) {
   EXPECT_EQ(reader->Next().status().code(), absl::StatusCode::kCancelled);
 }
 
+TEST(ProbeSourceTest, ReadsPredictionHeadAndHeldOutItems) {
+  ScriptedProbe probe;
+  const PeerServer server("probe", probe);
+  probe.head_breaks_left = 1;
+  probe.breaks_left = 1;
+  absl::StatusOr<RankingData> data;
+  const auto read = [&](JobContext& job) {
+    data = MakeProbeSource(server.peer())->ReadRankingData(kCapture, 9, 2, job);
+  };
+  InJob(read);
+  ASSERT_TRUE(data.ok()) << data.status();
+  EXPECT_EQ(data->head.vectors, (std::vector<float>{1, 0, 0, 1, 1, 1}));
+  ASSERT_EQ(data->cases.size(), 9u);
+  for (int i = 0; i < 9; ++i) {
+    EXPECT_EQ(data->cases[i].target, i % 4 == 3 ? -1 : i % 4);
+    EXPECT_EQ(data->cases[i].excluded, std::vector<int32_t>{1});
+  }
+  probe.has_no_head = true;
+  InJob(read);
+  EXPECT_EQ(data.status().code(), absl::StatusCode::kFailedPrecondition);
+}
+
 // A concept-store that keeps what it is sent.
 class ScriptedStore : public concept_store::v1::ConceptStore::Service {
  public:
@@ -187,25 +237,6 @@ class ScriptedStore : public concept_store::v1::ConceptStore::Service {
     return grpc::Status::OK;
   }
 };
-
-// Does the work inside of a job, whose context cannot be had otherwise.
-void InJob(const std::function<void(JobContext&)>& work) {
-  const std::filesystem::path directory =
-      std::filesystem::path(::testing::TempDir()) /
-      (std::string("peers_") + ::testing::UnitTest::GetInstance()->current_test_info()->name());
-  std::filesystem::remove_all(directory);
-  JobRunnerOptions options;
-  options.service = "trainer";
-  const std::unique_ptr<JobRunner> runner = *JobRunner::Open(directory.string(), options);
-  runner->Register("test", [&](JobContext& job) {
-    work(job);
-    return google::protobuf::Any();
-  });
-  ASSERT_TRUE(runner->Start().ok());
-  jobs::v1::Job job = *runner->Submit("test", "", {}, "");
-  uint64_t seen = 0;
-  while (!job.has_end_time()) seen = *runner->Watch(job.name(), seen, absl::Seconds(1), &job);
-}
 
 concept_store::v1::Sae Described(const sae::SaeWeights& weights) {
   concept_store::v1::Sae sae;

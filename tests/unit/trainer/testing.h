@@ -6,6 +6,7 @@
 #include <atomic>
 #include <condition_variable>
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <numeric>
@@ -22,8 +23,8 @@
 
 namespace recsae::trainer {
 
-// One capture in memory, in messages of `rows_per_message` rows; another capture's name is not
-// found.
+// Captures in memory, in messages of `rows_per_message` rows; another capture's name is not found.
+// The first is the one that tests stall, cut short or extend.
 class MemorySource : public ActivationSource {
  public:
   MemorySource(std::string capture, int dim, std::vector<float> rows, int64_t rows_per_message)
@@ -31,6 +32,12 @@ class MemorySource : public ActivationSource {
         dim_(dim),
         rows_(std::move(rows)),
         rows_per_message_(rows_per_message) {}
+
+  // Another capture, with cases if `ranking` holds some. Before the first use.
+  void AddCapture(const std::string& name, int dim, std::vector<float> rows,
+                  RankingData ranking = {}) {
+    others_[name] = {dim, std::move(rows), std::move(ranking)};
+  }
 
   int64_t rows() const { return static_cast<int64_t>(rows_.size()) / dim_; }
 
@@ -51,14 +58,26 @@ class MemorySource : public ActivationSource {
   }
 
   absl::StatusOr<CaptureInfo> Describe(const std::string& capture, const JobContext&) override {
-    if (capture != capture_) {
+    if (capture == capture_) return CaptureInfo{rows(), dim_};
+    const auto other = others_.find(capture);
+    if (other == others_.end()) {
       return Error(absl::StatusCode::kNotFound, "CAPTURE_NOT_FOUND", capture + " is not there");
     }
-    return CaptureInfo{rows(), dim_};
+    const Other& found = other->second;
+    return CaptureInfo{static_cast<int64_t>(found.rows.size()) / found.dim, found.dim,
+                       !found.ranking.cases.empty()};
   }
 
-  std::unique_ptr<ActivationReader> Read(const std::string&, int dim,
+  absl::StatusOr<RankingData> ReadRankingData(const std::string& capture, int64_t rows, int,
+                                              const JobContext&) override {
+    RankingData data = others_.at(capture).ranking;
+    data.cases.resize(static_cast<size_t>(rows));
+    return data;
+  }
+
+  std::unique_ptr<ActivationReader> Read(const std::string& capture, int dim,
                                          const ReadOrder& order) override {
+    if (capture != capture_) return std::make_unique<OtherReader>(others_.at(capture), order);
     const std::lock_guard lock(mutex_);
     row_limits_.push_back(order.row_limit);
     std::vector<int64_t> rows(static_cast<size_t>(order.row_limit));
@@ -73,6 +92,24 @@ class MemorySource : public ActivationSource {
   }
 
  private:
+  struct Other {
+    int dim = 0;
+    std::vector<float> rows;
+    RankingData ranking;
+  };
+
+  // All rows at once.
+  class OtherReader : public ActivationReader {
+   public:
+    OtherReader(const Other& other, const ReadOrder& order)
+        : rows_(other.rows.begin(), other.rows.begin() + order.row_limit * other.dim) {}
+    absl::StatusOr<std::vector<float>> Next() override { return std::exchange(rows_, {}); }
+    void Cancel() override {}
+
+   private:
+    std::vector<float> rows_;
+  };
+
   class Reader : public ActivationReader {
    public:
     Reader(MemorySource& source, int dim, std::vector<int64_t> order, int64_t start)
@@ -116,6 +153,7 @@ class MemorySource : public ActivationSource {
   const int dim_;
   std::vector<float> rows_;
   const int64_t rows_per_message_;
+  std::map<std::string, Other> others_;
   std::atomic<int64_t> stall_after_ = -1;
   std::atomic<int64_t> rows_read_ = 0;
   int64_t lost_after_ = INT64_MAX;
