@@ -4,7 +4,6 @@
 #include <dlfcn.h>
 #include <omp.h>
 
-#include <algorithm>
 #include <cstdlib>
 #include <utility>
 
@@ -92,11 +91,15 @@ BareSgemm::BareSgemm(const SgemmShape& shape, int64_t n, int threads)
   for (const NamedKernel& kernel : kernels) {
     works.push_back([&, this] { Run(kernel.kernel, rows.data()); });
   }
-  const std::vector<double> seconds = TimeInterleaved(works, /*seconds=*/1.0);
-  const auto best = std::min_element(seconds.begin(), seconds.end()) - seconds.begin();
-  for (size_t i = 0; i < kernels.size(); ++i) tried_[kernels[i].name] = seconds[i];
-  name_ = kernels[static_cast<size_t>(best)].name;
-  kernel_ = kernels[static_cast<size_t>(best)].kernel;
+  // The best times, for the choice is not to hang on who else was busy.
+  const std::vector<Timing> timings = TimeInterleaved(works, /*seconds=*/1.0);
+  size_t best = 0;
+  for (size_t i = 0; i < kernels.size(); ++i) {
+    tried_[kernels[i].name] = timings[i].best;
+    if (timings[i].best < timings[best].best) best = i;
+  }
+  name_ = kernels[best].name;
+  kernel_ = kernels[best].kernel;
 }
 
 void BareSgemm::Run(const float* rows) { Run(kernel_, rows); }

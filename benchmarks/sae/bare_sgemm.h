@@ -37,7 +37,7 @@ class BareSgemm {
   void Run(const float* rows);
 
   const std::string& name() const { return name_; }
-  // Median seconds of all that were tried, by name.
+  // Least seconds of each that was tried, by name.
   const std::map<std::string, double>& tried() const { return tried_; }
   double flops() const {
     return 2.0 * static_cast<double>(n_) * static_cast<double>(shape_.latents * shape_.dim);

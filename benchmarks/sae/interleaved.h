@@ -12,9 +12,15 @@ namespace recsae::sae {
 
 using Work = std::function<void()>;
 
-// Median seconds of one call of each. Rounds until the seconds are over, five at least; in a round
+// Seconds of one call.
+struct Timing {
+  double median = 0.0;
+  double best = 0.0;
+};
+
+// Of each piece of work. Rounds until the seconds are over, five at least; in a round
 // every piece of work is called for about kSlice seconds. Each is called once beforehand.
-inline std::vector<double> TimeInterleaved(const std::vector<Work>& works, double seconds) {
+inline std::vector<Timing> TimeInterleaved(const std::vector<Work>& works, double seconds) {
   constexpr double kSlice = 0.02;
   constexpr size_t kLeastRounds = 5;
   const auto time = [](const Work& work, int calls) {
@@ -36,13 +42,13 @@ inline std::vector<double> TimeInterleaved(const std::vector<Work>& works, doubl
       times[w].push_back(slice / calls[w]);
     }
   }
-  std::vector<double> medians;
+  std::vector<Timing> timings;
   for (std::vector<double>& values : times) {
     const auto middle = values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);
     std::nth_element(values.begin(), middle, values.end());
-    medians.push_back(*middle);
+    timings.push_back({*middle, *std::min_element(values.begin(), values.end())});
   }
-  return medians;
+  return timings;
 }
 
 }  // namespace recsae::sae

@@ -206,18 +206,18 @@ absl::StatusOr<nlohmann::json> TimeStep(const StepShape& shape, double seconds) 
   BareSgemm sgemm({shape.latents, shape.dim}, shape.rows, shape.threads);
   Parts parts(start, model, shape.threads);
   int64_t next = 0;
-  const std::vector<double> medians =
+  const std::vector<Timing> timings =
       TimeInterleaved({[&] { runner.Step(); }, [&] { sgemm.Run(start.Batch(next++)); },
                        [&] { parts.Encode(); }, [&] { parts.Compute(false); },
                        [&] { parts.Compute(true); }, [&] { parts.Adam(); }, [&] { single.Step(); }},
                       seconds);
   if (runner.failed() || single.failed()) return absl::InternalError("a training step failed");
-  const double step = medians[0];
-  const double product = medians[1];
-  const double encode = medians[2];
-  const double gradients = medians[3] - encode;
-  const double auxiliary = start.dead.empty() ? 0.0 : medians[4] - medians[3];
-  const double adam = medians[5];
+  const double step = timings[0].median;
+  const double product = timings[1].median;
+  const double encode = timings[2].median;
+  const double gradients = timings[3].median - encode;
+  const double auxiliary = start.dead.empty() ? 0.0 : timings[4].median - timings[3].median;
+  const double adam = timings[5].median;
   nlohmann::json result = Describe(shape);
   result.update({{"threads", shape.threads},
                  {"dead", runner.trainer().dead_latents()},
@@ -229,7 +229,7 @@ absl::StatusOr<nlohmann::json> TimeStep(const StepShape& shape, double seconds) 
                    {"auxiliary", auxiliary / step},
                    {"adam", adam / step},
                    {"other", 1.0 - (encode + gradients + auxiliary + adam) / step}}},
-                 {"speedup_over_one_thread", medians[6] / step}});
+                 {"speedup_over_one_thread", timings[6].median / step}});
   result.update(Describe(sgemm, product));
   return result;
 }
@@ -240,17 +240,17 @@ absl::StatusOr<nlohmann::json> TimeEncoding(const StepShape& shape, double secon
   BareSgemm sgemm({shape.latents, shape.dim}, shape.rows, /*threads=*/1);
   int64_t next = 0;
   int64_t row = 0;
-  const std::vector<double> medians =
+  const std::vector<Timing> timings =
       TimeInterleaved({[&] { model.EncodeBatch(start.Batch(next++), shape.rows); },
                        [&] { sgemm.Run(start.Batch(next++)); },
                        [&] { model.Encode(start.Batch(0) + row++ % shape.rows * shape.dim); }},
                       seconds);
   nlohmann::json result = Describe(shape);
   result.update({{"threads", 1},
-                 {"encode_batch_rate_share", medians[1] / medians[0]},
-                 {"encode_batch_us", Microseconds(medians[0])},
-                 {"encode_row_us", Microseconds(medians[2])}});
-  result.update(Describe(sgemm, medians[1]));
+                 {"encode_batch_rate_share", timings[1].median / timings[0].median},
+                 {"encode_batch_us", Microseconds(timings[0].median)},
+                 {"encode_row_us", Microseconds(timings[2].median)}});
+  result.update(Describe(sgemm, timings[1].median));
   return result;
 }
 
