@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <cmath>
 #include <limits>
 #include <memory>
@@ -307,6 +308,22 @@ TEST(WorkerPoolTest, RunsEveryTaskOnce) {
       pool.Run(tasks, [&](int task, int) { ++runs[static_cast<size_t>(task)]; });
       EXPECT_EQ(runs, std::vector<int>(static_cast<size_t>(tasks), 1));
     }
+  }
+}
+
+// Many short rounds, more threads than cores: workers wake up late, in rounds that are over.
+TEST(WorkerPoolTest, LateWorkersTakeNothingTwice) {
+  WorkerPool pool(8);
+  std::vector<std::atomic<int>> at_work(8);
+  for (int round = 0; round < 3000; ++round) {
+    const int tasks = 2 + round % 17;
+    std::vector<std::atomic<int>> runs(static_cast<size_t>(tasks));
+    pool.Run(tasks, [&](int task, int worker) {
+      EXPECT_EQ(at_work[static_cast<size_t>(worker)].fetch_add(1), 0);
+      ++runs[static_cast<size_t>(task)];
+      at_work[static_cast<size_t>(worker)].fetch_sub(1);
+    });
+    for (const std::atomic<int>& count : runs) ASSERT_EQ(count.load(), 1);
   }
 }
 
