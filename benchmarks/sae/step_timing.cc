@@ -12,8 +12,10 @@
 
 #include "benchmarks/sae/bare_sgemm.h"
 #include "benchmarks/sae/interleaved.h"
+#include "common/sae/block_encoder.h"
 #include "common/sae/gradients.h"
 #include "common/sae/kernels.h"
+#include "common/sae/model.h"
 #include "common/sae/statistics.h"
 #include "common/sae/trainer.h"
 #include "common/status/status.h"
@@ -120,28 +122,54 @@ class Runner {
 // The parts of a step, each on the threads of a pool of its own.
 class Parts {
  public:
-  Parts(const Start& start, const SaeModel& model, int threads)
+  Parts(const Start& start, int threads)
       : start_(start),
-        model_(model),
         pool_(threads),
+        encoders_(static_cast<size_t>(threads)),
+        centred_(start.rows),
         gradient_(start.weights.encoder),
         parameter_(start.weights.decoder),
         first_(gradient_.size()),
         second_(gradient_.size()) {
+    const SaeWeights& weights = start.weights;
+    for (size_t i = 0; i < centred_.size(); ++i) {
+      centred_[i] -= weights.pre_bias[i % static_cast<size_t>(weights.dim)];
+    }
+    packed_.screened = Screening::Pays(weights.latents, weights.dim, weights.k);
+    packed_.screening.Resize(packed_.screened ? weights.latents : 0, weights.dim);
+    packed_.exact.Resize(packed_.screened ? 0 : weights.latents, weights.dim);
     loss_.aux_k = start.config.aux_k;
     loss_.aux_weight = start.config.aux_weight;
     loss_.variance = start.variance;
     loss_.project_decoder = start.config.unit_norm_decoder;
   }
 
+  void Pack() {
+    constexpr int kPanelsPerTask = 4;
+    const SaeWeights& weights = start_.weights;
+    const float* bias = weights.encoder_bias.data();
+    pool_.Run((packed_.panels() + kPanelsPerTask - 1) / kPanelsPerTask, [&](int task, int) {
+      const int first = task * kPanelsPerTask;
+      const int last = std::min(first + kPanelsPerTask, packed_.panels());
+      if (packed_.screened) {
+        packed_.screening.Pack(weights.encoder.data(), bias, first, last);
+      } else {
+        packed_.exact.Pack(weights.encoder.data(), bias, first, last);
+      }
+    });
+  }
+
+  // After Pack.
   void Encode() {
-    const float* rows = NextBatch();
+    constexpr int64_t kRowsPerTask = 256;
+    const int d = start_.weights.dim;
     const int64_t n = start_.config.batch_rows;
-    const int threads = pool_.threads();
-    pool_.Run(threads, [&](int part, int) {
-      const int64_t begin = n * part / threads;
-      const int64_t end = n * (part + 1) / threads;
-      model_.EncodeBatch(rows + begin * model_.dim(), end - begin);
+    const float* rows = centred_.data() + (NextBatch() - start_.rows.data());
+    pool_.Run(static_cast<int>((n + kRowsPerTask - 1) / kRowsPerTask), [&](int task, int worker) {
+      const int64_t begin = task * kRowsPerTask;
+      BlockCodes codes;
+      encoders_[static_cast<size_t>(worker)].Encode(start_.weights, packed_, {}, rows + begin * d,
+                                                    std::min(kRowsPerTask, n - begin), codes);
     });
   }
 
@@ -171,8 +199,10 @@ class Parts {
   const float* NextBatch() { return start_.Batch(next_++); }
 
   const Start& start_;
-  const SaeModel& model_;
   WorkerPool pool_;
+  PackedWeights packed_;
+  std::vector<BlockEncoder> encoders_;
+  std::vector<float> centred_;
   LossConfig loss_;
   BatchGradients gradients_;
   std::vector<float> gradient_, parameter_, first_, second_;
@@ -200,36 +230,38 @@ nlohmann::json Describe(const BareSgemm& sgemm, double seconds) {
 
 absl::StatusOr<nlohmann::json> TimeStep(const StepShape& shape, double seconds) {
   RECSAE_ASSIGN_OR_RETURN(const Start start, MakeStart(shape));
-  RECSAE_ASSIGN_OR_RETURN(const SaeModel model, SaeModel::Create(start.weights));
   RECSAE_ASSIGN_OR_RETURN(Runner runner, Runner::Create(start, shape.threads));
   RECSAE_ASSIGN_OR_RETURN(Runner single, Runner::Create(start, 1));
   BareSgemm sgemm({shape.latents, shape.dim}, shape.rows, shape.threads);
-  Parts parts(start, model, shape.threads);
+  Parts parts(start, shape.threads);
   int64_t next = 0;
-  const std::vector<Timing> timings =
-      TimeInterleaved({[&] { runner.Step(); }, [&] { sgemm.Run(start.Batch(next++)); },
-                       [&] { parts.Encode(); }, [&] { parts.Compute(false); },
-                       [&] { parts.Compute(true); }, [&] { parts.Adam(); }, [&] { single.Step(); }},
-                      seconds);
+  const std::vector<Timing> timings = TimeInterleaved(
+      {[&] { runner.Step(); }, [&] { sgemm.Run(start.Batch(next++)); }, [&] { single.Step(); },
+       [&] { parts.Pack(); }, [&] { parts.Encode(); }, [&] { parts.Compute(false); },
+       [&] { parts.Compute(true); }, [&] { parts.Adam(); }},
+      seconds);
   if (runner.failed() || single.failed()) return absl::InternalError("a training step failed");
   const double step = timings[0].median;
   const double product = timings[1].median;
-  const double encode = timings[2].median;
-  const double gradients = timings[3].median - encode;
-  const double auxiliary = start.dead.empty() ? 0.0 : timings[4].median - timings[3].median;
-  const double adam = timings[5].median;
+  const double one_thread = timings[2].median;
+  const double pack = timings[3].median;
+  const double encode = timings[4].median;
+  const double plain = timings[5].median;
+  const double with_dead = start.dead.empty() ? plain : timings[6].median;
+  const double adam = timings[7].median;
   nlohmann::json result = Describe(shape);
   result.update({{"threads", shape.threads},
                  {"dead", runner.trainer().dead_latents()},
                  {"ratio", step / product},
                  {"step_us", Microseconds(step)},
                  {"parts",
-                  {{"encode", encode / step},
-                   {"gradients", gradients / step},
-                   {"auxiliary", auxiliary / step},
+                  {{"pack", pack / step},
+                   {"encode", encode / step},
+                   {"gradients", (plain - pack - encode) / step},
+                   {"auxiliary", (with_dead - plain) / step},
                    {"adam", adam / step},
-                   {"other", 1.0 - (encode + gradients + auxiliary + adam) / step}}},
-                 {"speedup_over_one_thread", timings[6].median / step}});
+                   {"other", (step - with_dead - adam) / step}}},
+                 {"speedup_over_one_thread", one_thread / step}});
   result.update(Describe(sgemm, product));
   return result;
 }

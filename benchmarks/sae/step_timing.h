@@ -20,8 +20,9 @@ struct StepShape {
 // Rounds of step and product in turn, for about so many seconds: their medians in microseconds,
 // ratio = step / product, the share of the step's parts, and how much faster the step is than on
 // one thread. A part is timed by calling the engine's functions at the same shape:
-//   encode     SaeModel::EncodeBatch: product and selection
-//   gradients  BatchGradients::Compute less encode: packing, decoding, errors, gradients
+//   pack       the encoder rearranged, or brought to 8 bits, for what follows
+//   encode     BlockEncoder::Encode: product and selection
+//   gradients  BatchGradients::Compute less these: decoding, errors, gradients
 //   auxiliary  what Compute takes longer with the dead latents
 //   adam       ApplyAdam on all parameters and NormaliseRows on the decoder
 //   other      what is left of the step
