@@ -68,7 +68,7 @@ LatentGradient SumContributions(const Contribution* contributions, int count,
                                 const float* direction, int d, float* decoder, float* encoder);
 
 // One step of Adam (Kingma & Ba, 2015, algorithm 1) on n parameters; gradient null = all 0. The
-// step itself is rounded to about 22 bits.
+// step itself is good to about 22 bits (17 on the scalar path); denormal moments become 0.
 struct AdamStep {
   float learning_rate;
   float beta1, beta2, epsilon;

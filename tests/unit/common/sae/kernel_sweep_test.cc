@@ -68,8 +68,8 @@ class Sum {
   int terms_ = 0;
 };
 
-void ExpectSum(float actual, const Sum& expected, const Point& at, int i) {
-  ASSERT_LE(std::abs(actual - expected.value()), expected.error())
+void ExpectSum(float actual, const Sum& expected, const Point& at, int i, double allowed = 0.0) {
+  ASSERT_LE(std::abs(actual - expected.value()), expected.error() + allowed)
       << actual << " instead of " << expected.value() << " at " << i << ": " << at;
 }
 
@@ -309,6 +309,8 @@ TEST_P(KernelSweepTest, SumContributions) {
 // With and without gradient. The step is checked from the moments as they came out.
 TEST_P(KernelSweepTest, ApplyAdam) {
   const AdamStep step = {0.01f, 0.9f, 0.999f, 1e-8f, 2.0f, 20.0f, 0.5f};
+  // Denormal numbers count as 0.
+  constexpr double kFlushed = 0x1p-125;
   // Without vectors the approximate root is a coarser one.
   const double rounding = GetParam() == HWY_SCALAR ? 0x1p-17 : 0x1p-20;
   ForAllPoints([&](const Point& at) {
@@ -327,15 +329,16 @@ TEST_P(KernelSweepTest, ApplyAdam) {
         Sum first;
         first.Add(step.beta1, m_before[i]);
         first.Add(1.0f - step.beta1, scaled);
-        ExpectSum(m[i], first, at, i);
+        ExpectSum(m[i], first, at, i, kFlushed);
         Sum second;
         second.Add(step.beta2, v_before[i]);
         second.Add((1.0f - step.beta2) * scaled, scaled);
-        ExpectSum(v[i], second, at, i);
+        ExpectSum(v[i], second, at, i, kFlushed);
         const double root = std::sqrt(20.0 * v[i]) + 1e-8;
         const double move = step.learning_rate * 2.0 * m[i] / root;
-        ASSERT_NEAR(p[i], before[i] - move,
-                    rounding * std::abs(move) + 0x1p-24 * std::abs(p[i]) + 0x1p-149 / root)
+        ASSERT_NEAR(
+            p[i], before[i] - move,
+            rounding * std::abs(move) + 0x1p-24 * std::abs(p[i]) + kFlushed / root + kFlushed)
             << at;
       }
       ASSERT_TRUE(p.GuardsIntact() && m.GuardsIntact() && v.GuardsIntact()) << at;
