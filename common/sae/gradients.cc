@@ -11,7 +11,8 @@ namespace {
 
 // Rows of a block: enough blocks for a few threads, and more rows where the encoder is so large
 // that it is read from memory for each block.
-constexpr int64_t kRowsPerBlock = 128;
+constexpr int64_t kBlocks = 8;
+constexpr int64_t kMaxRowsPerBlock = 128;
 constexpr int64_t kRowsPerHighBlock = 512;
 constexpr int64_t kMaxBlocks = 32;
 constexpr int64_t kSmallEncoder = 1 << 18;
@@ -23,8 +24,15 @@ constexpr int kPanelsPerTask = 4;
 constexpr float kBoundShare = 0.8f;
 
 int64_t RowsPerBlock(const SaeWeights& weights, int64_t n) {
-  const bool small = int64_t{weights.latents} * weights.dim <= kSmallEncoder;
-  return std::max(small ? kRowsPerBlock : kRowsPerHighBlock, (n + kMaxBlocks - 1) / kMaxBlocks);
+  const int64_t least = (n + kMaxBlocks - 1) / kMaxBlocks;
+  if (int64_t{weights.latents} * weights.dim > kSmallEncoder) {
+    return std::max(kRowsPerHighBlock, least);
+  }
+  // As many as the encoder takes at a time, or a multiple of it.
+  const int64_t groups = (n / kBlocks + PackedEncoder::kMaxRows - 1) / PackedEncoder::kMaxRows;
+  return std::max(std::clamp<int64_t>(groups * PackedEncoder::kMaxRows, PackedEncoder::kMaxRows,
+                                      kMaxRowsPerBlock),
+                  least);
 }
 
 // Whether bounds save more than they cost to make for so many rows.
