@@ -1,10 +1,11 @@
-// Rows to codes and errors, block by block; then, latent by latent, the sums over the few rows that
-// each was active for. No gradient is ever added up in two places.
+// Rows to codes and errors, block by block (the latter in gradients_rows.cc); then, latent by
+// latent, the sums over the few rows that each was active for. No gradient is ever added up in two
+// places.
 #include "common/sae/gradients.h"
 
 #include <algorithm>
-#include <limits>
-#include <tuple>
+
+#include "common/sae/batch_top_k.h"
 
 namespace recsae::sae {
 namespace {
@@ -181,176 +182,20 @@ int64_t BatchGradients::CandidateCount() const {
   return count;
 }
 
-// Keeps the k · n largest of all rows; of values that tie for the last place the lower row, then
-// the lower latent, stays.
+// Keeps the k · n largest of all rows.
 void BatchGradients::SelectBatchTopK(const SaeWeights& weights, const float* rows,
                                      WorkerPool& pool) {
-  struct Candidate {
-    float value;
-    int32_t block;
-    int32_t at;
-  };
   const int64_t wanted = int64_t{weights.k} * rows_;
   EncodeAll(weights, rows, pool);
   if (CandidateCount() < wanted && encode_.batch_bound > 0.0f) {
     encode_.batch_bound = 0.0f;
     EncodeAll(weights, rows, pool);
   }
-  std::vector<Candidate> candidates;
-  candidates.reserve(static_cast<size_t>(CandidateCount()));
-  for (size_t b = 0; b < blocks_.size(); ++b) {
-    const std::vector<LatentActivation>& entries = blocks_[b].codes.active.entries;
-    for (size_t at = 0; at < entries.size(); ++at) {
-      candidates.push_back({entries[at].value, static_cast<int32_t>(b), static_cast<int32_t>(at)});
-    }
-  }
-  const auto last = candidates.begin() + std::min(wanted, static_cast<int64_t>(candidates.size()));
-  if (last != candidates.end()) {
-    std::nth_element(candidates.begin(), last, candidates.end(), [](const auto& a, const auto& b) {
-      return std::tuple(-a.value, a.block, a.at) < std::tuple(-b.value, b.block, b.at);
-    });
-  }
-  least_kept_ = std::numeric_limits<float>::infinity();
-  for (auto kept = candidates.begin(); kept != last; ++kept) {
-    least_kept_ = std::min(least_kept_, kept->value);
-  }
-  batch_bound_ = last == candidates.end() ? 0.0f : kBoundShare * least_kept_;
-  // What was not kept is marked, and closed up.
-  for (auto cut = last; cut != candidates.end(); ++cut) {
-    blocks_[static_cast<size_t>(cut->block)]
-        .codes.active.entries[static_cast<size_t>(cut->at)]
-        .latent = -1;
-  }
-  for (Block& block : blocks_) {
-    RowLists& lists = block.codes.active;
-    size_t to = 0;
-    size_t from = 0;
-    for (int32_t& end : lists.ends) {
-      for (; from < static_cast<size_t>(end); ++from) {
-        if (lists.entries[from].latent >= 0) lists.entries[to++] = lists.entries[from];
-      }
-      end = static_cast<int32_t>(to);
-    }
-    lists.entries.resize(to);
-  }
-}
-
-// From codes to errors, and what they mean for each pre-activation.
-void BatchGradients::WalkBack(const SaeWeights& weights, const LossConfig& config, int block) {
-  Block& b = blocks_[static_cast<size_t>(block)];
-  const auto latents = static_cast<size_t>(weights.latents);
-  const bool jump = weights.architecture == Architecture::kJumpRelu;
-  const bool plain = slots_ == 1 && l1_slope_ == 0.0f;
-  b.active_delta.resize(b.codes.active.entries.size());
-  b.dead_delta.resize(b.codes.dead.entries.size());
-  b.next.assign(latents, 0);
-  b.pre_bias.assign(static_cast<size_t>(dim_), 0.0f);
-  b.threshold.assign(jump ? latents : 0, 0.0f);
-  b.in_band.assign(jump ? latents : 0, 0);
-  b.squared_error = b.prefix_error = b.aux_squared_error = b.l1 = 0.0;
-  for (int64_t row = 0; row < b.rows; ++row) {
-    const double squared_error = plain ? PlainRow(weights, row, b) : RowErrors(weights, row, b);
-    b.squared_error += squared_error;
-    squared_errors_[static_cast<size_t>(b.begin + row)] = static_cast<float>(squared_error);
-    if (!encode_.dead.empty()) WalkBackDead(weights, row, b);
-    if (!plain) RowGradients(weights, row, b);
-    if (jump) WalkBackBand(weights, config, row, b);
-  }
-  for (const LatentActivation& entry : b.codes.active.entries) {
-    ++b.next[static_cast<size_t>(entry.latent)];
-    b.l1 += entry.value;
-  }
-  for (const LatentActivation& entry : b.codes.dead.entries) {
-    ++b.next[static_cast<size_t>(entry.latent)];
-  }
-}
-
-// RowErrors and RowGradients at once, for rows with nothing but the reconstruction of all latents.
-double BatchGradients::PlainRow(const SaeWeights& weights, int64_t row, Block& block) {
-  const std::span<const LatentActivation> code = block.codes.active.Row(row);
-  const int64_t at = (block.begin + row) * dim_;
-  const float squared_error = ResidualGradient(
-      &centred_[static_cast<size_t>(at)], weights.decoder.data(), code.data(),
-      static_cast<int>(code.size()), dim_, factor_, &residuals_[static_cast<size_t>(at)],
-      block.active_delta.data() + block.codes.active.Begin(row), block.pre_bias.data());
-  block.prefix_error += squared_error;
-  return squared_error;
-}
-
-// The error of every prefix into its slot, from the shortest to all latents. Returns ‖x − x̂‖².
-double BatchGradients::RowErrors(const SaeWeights& weights, int64_t row, Block& block) {
-  const std::span<const LatentActivation> code = block.codes.active.Row(row);
-  const int64_t at = block.begin + row;
-  const float* target = &centred_[static_cast<size_t>(at * dim_)];
-  float* error = &residuals_[static_cast<size_t>(at * slots_ * dim_)];
-  block.ends.clear();
-  double squared_error = 0.0;
-  double sum = 0.0;
-  int begin = 0;
-  for (const int prefix : prefixes_) {
-    int end = prefix == weights.latents ? static_cast<int>(code.size()) : begin;
-    while (end < static_cast<int>(code.size()) && code[static_cast<size_t>(end)].latent < prefix) {
-      ++end;
-    }
-    squared_error =
-        Residual(target, weights.decoder.data(), code.data() + begin, end - begin, dim_, error);
-    sum += squared_error;
-    block.ends.push_back(end);
-    target = error;
-    error += dim_;
-    begin = end;
-  }
-  block.prefix_error += sum / static_cast<double>(prefixes_.size());
-  return squared_error;
-}
-
-// From errors to ∂loss/∂(decoderᵀ z): a prefix's own latents are part of it and of all longer ones.
-void BatchGradients::RowGradients(const SaeWeights& weights, int64_t row, Block& block) {
-  const std::span<const LatentActivation> code = block.codes.active.Row(row);
-  float* delta = block.active_delta.data() + block.codes.active.Begin(row);
-  const int groups = static_cast<int>(prefixes_.size());
-  float* slots = &residuals_[static_cast<size_t>((block.begin + row) * slots_ * dim_)];
-  for (int g = groups - 1; g >= 0; --g) {
-    float* gradient = slots + static_cast<int64_t>(g) * dim_;
-    Scale(factor_, dim_, gradient);
-    if (g + 1 < groups) AddScaled(1.0f, gradient + dim_, dim_, gradient);
-    const int begin = g == 0 ? 0 : block.ends[static_cast<size_t>(g - 1)];
-    Dots(gradient, weights.decoder.data(), code.data() + begin,
-         block.ends[static_cast<size_t>(g)] - begin, dim_, delta + begin);
-  }
-  if (l1_slope_ != 0.0f) {
-    for (size_t c = 0; c < code.size(); ++c) delta[c] += l1_slope_;
-  }
-  AddScaled(1.0f, slots, dim_, block.pre_bias.data());
-}
-
-// What the dead latents leave of the error of all others, e − ê, and its gradients.
-void BatchGradients::WalkBackDead(const SaeWeights& weights, int64_t row, Block& block) {
-  const std::span<const LatentActivation> code = block.codes.dead.Row(row);
-  const int count = static_cast<int>(code.size());
-  float* slots = &residuals_[static_cast<size_t>((block.begin + row) * slots_ * dim_)];
-  const float* error = slots + static_cast<int64_t>(slots_ - 2) * dim_;
-  float* missing = slots + static_cast<int64_t>(slots_ - 1) * dim_;
-  block.aux_squared_error +=
-      Residual(error, weights.decoder.data(), code.data(), count, dim_, missing);
-  Scale(aux_factor_, dim_, missing);
-  Dots(missing, weights.decoder.data(), code.data(), count, dim_,
-       block.dead_delta.data() + block.codes.dead.Begin(row));
-}
-
-void BatchGradients::WalkBackBand(const SaeWeights& weights, const LossConfig& config, int64_t row,
-                                  Block& block) {
-  const std::span<const LatentActivation> band = block.codes.band.Row(row);
-  const float* gradient = &residuals_[static_cast<size_t>((block.begin + row) * slots_ * dim_)];
-  block.dots.resize(std::max(block.dots.size(), band.size()));
-  Dots(gradient, weights.decoder.data(), band.data(), static_cast<int>(band.size()), dim_,
-       block.dots.data());
-  const auto per_bandwidth = static_cast<float>(1.0 / config.bandwidth);
-  for (size_t c = 0; c < band.size(); ++c) {
-    const auto j = static_cast<size_t>(band[c].latent);
-    block.threshold[j] -= block.dots[c] * weights.threshold[j] * per_bandwidth;
-    ++block.in_band[j];
-  }
+  const bool all = CandidateCount() <= wanted;
+  std::vector<RowLists*> lists;
+  for (Block& block : blocks_) lists.push_back(&block.codes.active);
+  least_kept_ = KeepLargestOfBatch(lists, wanted);
+  batch_bound_ = all ? 0.0f : kBoundShare * least_kept_;
 }
 
 // Where each latent's contributions start, and where each block's go among them.

@@ -3,6 +3,8 @@
 
 #include <cstdint>
 
+#include "common/sae/screening.h"
+
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "common/sae/simd.cc"
 #include "hwy/foreach_target.h"
@@ -26,7 +28,7 @@ const char* InstructionSet() {
   switch (target) {
     case HWY_AVX3_DL:
     case HWY_AVX3:
-      return "AVX-512";
+      return Screening::Available() ? "AVX-512 with VNNI" : "AVX-512";
     case HWY_AVX2:
       return "AVX2";
     case HWY_EMU128:

@@ -5,7 +5,7 @@
 
 namespace recsae::sae {
 
-// Of this machine, as a person would name it: "AVX-512", "AVX2", "NEON", "scalar".
+// Of this machine, as a person would name it: "AVX-512 with VNNI", "AVX2", "NEON", "scalar".
 const char* InstructionSet();
 
 }  // namespace recsae::sae
