@@ -11,6 +11,9 @@
 #include "absl/status/statusor.h"
 #include "common/probe_messages/probe_messages.h"
 #include "common/ranking/prediction_head.h"
+#include "common/row_order/row_order.h"
+#include "common/status/status.h"
+#include "common/tensor/tensor.h"
 
 namespace recsae {
 class JobContext;
@@ -32,10 +35,6 @@ struct RankingData {
 
 // Which rows of a capture to read, and in which order.
 struct ReadOrder {
-  struct Shuffle {
-    uint64_t seed = 0;
-    int64_t epoch = 0;
-  };
   // Unset = stored order.
   std::optional<Shuffle> shuffle;
   // Only the first so many stored rows take part; > 0.
@@ -44,13 +43,20 @@ struct ReadOrder {
   int64_t start_row = 0;
 };
 
+// Some rows that follow each other, [n, dim], all finite; valid as long as `owner` is held.
+struct RowChunk {
+  MatrixView rows;
+  std::shared_ptr<const void> owner;
+};
+
 // One pass over a capture. Next is called by one thread; Cancel by any, and makes a Next that
 // waits, and every later one, return CANCELLED soon.
 class ActivationReader {
  public:
   virtual ~ActivationReader() = default;
-  // Some of the next rows, [n, dim] row-major, all finite; empty at the end of the pass.
-  virtual absl::StatusOr<std::vector<float>> Next() = 0;
+  // Some of the next rows, none at the end of the pass. `wanted` >= 1 is how many the caller could
+  // use: more or fewer may come.
+  virtual absl::StatusOr<RowChunk> Next(int64_t wanted) = 0;
   virtual void Cancel() = 0;
 };
 
@@ -65,9 +71,16 @@ class ActivationSource {
   // after the job is interrupted.
   virtual absl::StatusOr<RankingData> ReadRankingData(const std::string& capture, int64_t rows,
                                                       int dim, const JobContext& job) = 0;
+  // Whether its readers never wait.
+  virtual bool in_memory() const { return false; }
   virtual std::unique_ptr<ActivationReader> Read(const std::string& capture, int dim,
                                                  const ReadOrder& order) = 0;
 };
+
+// CANCELLED (reason READ_CANCELLED): what a cancelled reader answers.
+inline absl::Status ReadCancelled() {
+  return Error(absl::StatusCode::kCancelled, "READ_CANCELLED", "reading activations was cancelled");
+}
 
 }  // namespace recsae::trainer
 

@@ -30,9 +30,8 @@ absl::StatusOr<std::vector<float>> ReadRows(ActivationSource& source, const std:
   options.shuffled = false;
   RowStream stream(source, options);
   const auto on_cancel = job.OnCancel([&stream] { stream.Cancel(); });
-  std::vector<float> values;
-  RECSAE_RETURN_IF_ERROR(stream.Fill(rows, values).status());
-  return values;
+  RECSAE_ASSIGN_OR_RETURN(const MatrixView all, stream.Next(rows));
+  return std::vector<float>(all.flat().begin(), all.flat().end());
 }
 
 absl::Status NoTargets(const std::string& capture, int64_t rows) {

@@ -21,19 +21,19 @@ absl::StatusOr<std::vector<sae::ReconstructionMetrics>> Evaluate(
   options.shuffled = false;
   options.epochs = 1;
   options.position = 0;
+  options.batch_rows = kBatchRows;
   std::vector<sae::MetricsAccumulator> accumulators;
   for (const sae::SaeModel& model : models) accumulators.emplace_back(model.dim(), model.latents());
   sae::WorkerPool pool(static_cast<int>(std::min(models.size(), static_cast<size_t>(threads))));
   RowStream rows(source, options);
   const auto on_cancel = job.OnCancel([&rows] { rows.Cancel(); });
-  std::vector<float> batch;
   for (int64_t done = 0; done < options.rows;) {
-    const absl::StatusOr<int64_t> count = rows.Fill(kBatchRows, batch);
+    const absl::StatusOr<MatrixView> batch = rows.Next(kBatchRows);
     RECSAE_RETURN_IF_ERROR(job.Interrupted());
-    RECSAE_RETURN_IF_ERROR(count.status());
+    RECSAE_RETURN_IF_ERROR(batch.status());
     ForEach(pool, models.size(),
-            [&](size_t i) { accumulators[i].Add(models[i], batch.data(), *count); });
-    done += *count;
+            [&](size_t i) { accumulators[i].Add(models[i], batch->data, batch->rows); });
+    done += batch->rows;
     progress(done);
   }
   std::vector<sae::ReconstructionMetrics> metrics;

@@ -19,7 +19,7 @@ namespace recsae::trainer {
 
 // Metrics of each model, from one pass over the rows that `rows` names, in stored order. `threads`
 // >= 1 work on different models. `progress` is called with the rows done. Ends soon after the job
-// is interrupted; errors as RowStream::Fill.
+// is interrupted; errors as RowStream::Next.
 absl::StatusOr<std::vector<sae::ReconstructionMetrics>> Evaluate(
     ActivationSource& source, RowStreamOptions rows, const std::vector<sae::SaeModel>& models,
     int threads, const JobContext& job, const std::function<void(int64_t)>& progress);

@@ -4,6 +4,7 @@
 #include <grpcpp/impl/service_type.h>
 
 #include "common/jobs/job_runner.h"
+#include "common/server/flags.h"
 #include "common/server/metrics.h"
 #include "services/trainer/probe_source.h"
 #include "services/trainer/store_publisher.h"
@@ -15,12 +16,20 @@ namespace recsae::trainer {
 TrainerModule::TrainerModule() = default;
 TrainerModule::~TrainerModule() = default;
 
+void TrainerModule::AddFlags(FlagSet& flags) {
+  flags.Add("row-cache-mib", &row_cache_mib_,
+            "Captures up to this size are read once and held in memory while a job trains on them; "
+            "larger ones are read again for every epoch",
+            0, int64_t{1} << 30);
+}
+
 absl::Status TrainerModule::Open(const ModuleContext& context) {
   source_ = MakeProbeSource(context.peers[0]);
   publisher_ = MakeStorePublisher(context.peers[1]);
   TrainJobEnvironment environment;
   environment.source = source_.get();
   environment.publisher = publisher_.get();
+  environment.cache_bytes = row_cache_mib_ << 20;
   environment.count_rows = [rows = context.metrics->GetCounter("recsae_trainer_rows_total",
                                                                "Rows that SAEs were trained on.")](
                                int64_t count) { rows.Increment(static_cast<double>(count)); };

@@ -2,6 +2,7 @@
 #ifndef RECSAE_SERVICES_TRAINER_MODULE_H_
 #define RECSAE_SERVICES_TRAINER_MODULE_H_
 
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <vector>
@@ -21,10 +22,12 @@ class TrainerModule : public ServiceModule {
   absl::string_view name() const override { return "trainer"; }
   std::vector<std::string> peers() const override { return {"probe", "concept-store"}; }
   bool uses_jobs() const override { return true; }
+  void AddFlags(FlagSet& flags) override;
   absl::Status Open(const ModuleContext& context) override;
   std::vector<grpc::Service*> services() override;
 
  private:
+  int64_t row_cache_mib_ = 512;
   std::unique_ptr<ActivationSource> source_;
   std::unique_ptr<SaePublisher> publisher_;
   std::unique_ptr<grpc::Service> service_;

@@ -3,7 +3,9 @@
 #include <grpcpp/client_context.h>
 #include <grpcpp/support/sync_stream.h>
 
+#include <algorithm>
 #include <mutex>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -16,12 +18,15 @@
 #include "common/status/status.h"
 #include "common/tensor/tensor.h"
 #include "recsae/probe/v1/probe.grpc.pb.h"
+#include "services/trainer/buffer_pool.h"
 #include "services/trainer/peer_retry.h"
 
 namespace recsae::trainer {
 namespace {
 
 using ProbeStub = PeerStub<probe::v1::Probe>;
+
+constexpr int64_t kMessageBytes = int64_t{1} << 20;
 
 class ProbeReader : public ActivationReader {
  public:
@@ -43,11 +48,14 @@ class ProbeReader : public ActivationReader {
     Finish().IgnoreError();
   }
 
-  absl::StatusOr<std::vector<float>> Next() override {
-    std::vector<float> rows;
+  absl::StatusOr<RowChunk> Next(int64_t wanted) override {
+    // Whole batches, as many as fit into about 1 MiB, or one.
+    const int64_t fitting = kMessageBytes / (int64_t{4} * dim_);
+    request_.set_batch_rows(static_cast<int32_t>(std::max<int64_t>(fitting / wanted, 1) * wanted));
+    RowChunk chunk;
     RECSAE_RETURN_IF_ERROR(
-        Retry(PeerRetry([this] { return IsCancelled(); }), [&] { return ReadOnce(rows); }));
-    return rows;
+        Retry(PeerRetry([this] { return IsCancelled(); }), [&] { return ReadOnce(chunk); }));
+    return chunk;
   }
 
   void Cancel() override {
@@ -70,10 +78,7 @@ class ProbeReader : public ActivationReader {
   absl::Status Open() {
     {
       const std::lock_guard lock(mutex_);
-      if (cancelled_) {
-        return Error(absl::StatusCode::kCancelled, "READ_CANCELLED",
-                     "reading activations was cancelled");
-      }
+      if (cancelled_) return ReadCancelled();
       call_ = std::make_unique<Call>();
     }
     // Waits for the connection, so Cancel must be able to get at the context meanwhile.
@@ -91,7 +96,7 @@ class ProbeReader : public ActivationReader {
 
   // One message, or nothing at the end of the pass. After an error the next call opens a new stream
   // at the row that is due.
-  absl::Status ReadOnce(std::vector<float>& rows) {
+  absl::Status ReadOnce(RowChunk& chunk) {
     if (ended_) return absl::OkStatus();
     if (call_ == nullptr) RECSAE_RETURN_IF_ERROR(Open());
     if (!call_->reader->Read(&batch_)) {
@@ -108,7 +113,11 @@ class ProbeReader : public ActivationReader {
                        " of ", request_.capture(), ", expected row ", request_.start_row()));
     }
     request_.set_start_row(request_.start_row() + matrix.rows);
-    rows.assign(matrix.flat().begin(), matrix.flat().end());
+    // The bytes change hands without moving; the message gets a buffer to fill that was used
+    // before.
+    const std::shared_ptr<std::string> bytes = buffers_.Get();
+    bytes->swap(*batch_.mutable_activations()->mutable_data());
+    chunk = {{reinterpret_cast<const float*>(bytes->data()), matrix.rows, dim_}, bytes};
     return absl::OkStatus();
   }
 
@@ -116,6 +125,7 @@ class ProbeReader : public ActivationReader {
   const int dim_;
   probe::v1::ReadActivationsRequest request_;  // start_row: the row that is due
   probe::v1::ActivationBatch batch_;
+  BufferPool<std::string> buffers_;
   bool ended_ = false;
   std::mutex mutex_;
   bool cancelled_ = false;

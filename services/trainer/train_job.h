@@ -2,6 +2,7 @@
 #ifndef RECSAE_SERVICES_TRAINER_TRAIN_JOB_H_
 #define RECSAE_SERVICES_TRAINER_TRAIN_JOB_H_
 
+#include <cstdint>
 #include <functional>
 
 #include "absl/status/statusor.h"
@@ -27,6 +28,8 @@ inline constexpr char kTrainSaesKind[] = "train-saes";
 struct TrainJobEnvironment {
   ActivationSource* source = nullptr;
   SaePublisher* publisher = nullptr;
+  // Captures of at most so many bytes are held in memory while a job trains on them.
+  int64_t cache_bytes = 0;
   // Called with the rows of each step, once for each SAE.
   std::function<void(int64_t)> count_rows = [](int64_t) {};
 };

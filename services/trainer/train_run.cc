@@ -14,6 +14,7 @@
 #include "services/trainer/dev_set.h"
 #include "services/trainer/evaluation.h"
 #include "services/trainer/publisher.h"
+#include "services/trainer/row_cache.h"
 #include "services/trainer/training_config.h"
 
 namespace recsae::trainer {
@@ -33,7 +34,7 @@ double SecondsSince(Clock::time_point start) {
 
 TrainRun::TrainRun(const TrainJobEnvironment& environment, JobContext& job,
                    const TrainRequest& request)
-    : environment_(environment), job_(job), request_(request) {}
+    : environment_(environment), job_(job), source_(environment.source), request_(request) {}
 
 absl::StatusOr<std::vector<Sae>> TrainRun::Run() {
   RECSAE_RETURN_IF_ERROR(Prepare());
@@ -66,6 +67,7 @@ absl::Status TrainRun::Prepare() {
   BadRequest bad;
   configs_ = FillInAll(request_, state_.dim, bad);
   RECSAE_RETURN_IF_ERROR(bad.ToStatus());
+  RECSAE_RETURN_IF_ERROR(LoadRows());
   RECSAE_ASSIGN_OR_RETURN(
       stoppers_, EarlyStoppers::Load(*environment_.source, configs_, state_.dim, state_.variants,
                                      shared().threads(), job_));
@@ -102,12 +104,21 @@ absl::Status TrainRun::PinCaptures() {
   return job_.SaveCheckpoint(Encode(state_));
 }
 
+absl::Status TrainRun::LoadRows() {
+  if (state_.rows > environment_.cache_bytes / (int64_t{4} * state_.dim)) return absl::OkStatus();
+  RECSAE_ASSIGN_OR_RETURN(cache_,
+                          LoadRowCache(*source_, request_.capture, state_.dim, state_.rows, job_));
+  source_ = cache_.get();
+  return absl::OkStatus();
+}
+
 RowStreamOptions TrainRun::StreamOptions() const {
   RowStreamOptions options;
   options.capture = request_.capture;
   options.dim = state_.dim;
   options.rows = state_.rows;
   options.seed = shared().seed();
+  options.batch_rows = shared().batch_rows();
   return options;
 }
 
@@ -117,11 +128,10 @@ std::string TrainRun::NameOf(size_t i) const {
 
 absl::StatusOr<std::vector<float>> TrainRun::ReadSample() {
   job_.SetProgress("sampling the capture", 0, TotalWork(), "rows");
-  std::vector<float> sample;
-  RowStream rows(*environment_.source, StreamOptions());
+  RowStream rows(*source_, StreamOptions());
   const auto on_cancel = job_.OnCancel([&rows] { rows.Cancel(); });
-  RECSAE_RETURN_IF_ERROR(rows.Fill(std::min(kSampleRows, state_.rows), sample).status());
-  return sample;
+  RECSAE_ASSIGN_OR_RETURN(const MatrixView sample, rows.Next(std::min(kSampleRows, state_.rows)));
+  return std::vector<float>(sample.flat().begin(), sample.flat().end());
 }
 
 absl::Status TrainRun::CreateTrainers() {
@@ -161,7 +171,7 @@ absl::Status TrainRun::Train() {
   options.epochs = shared().epochs();
   options.position = state_.position;
   training_since_ = Clock::now();
-  RowStream rows(*environment_.source, options);
+  RowStream rows(*source_, options);
   const auto on_cancel = job_.OnCancel([&rows] { rows.Cancel(); });
   const absl::Status status = TrainUntilInterrupted(rows);
   state_.trained = status.ok();
@@ -170,7 +180,6 @@ absl::Status TrainRun::Train() {
 }
 
 absl::Status TrainRun::TrainUntilInterrupted(RowStream& rows) {
-  std::vector<float> batch;
   StepReport report;
   Clock::time_point checkpoint = Clock::now();
   ReportProgress();
@@ -178,10 +187,10 @@ absl::Status TrainRun::TrainUntilInterrupted(RowStream& rows) {
     // What was not judged before a stop is judged first after it.
     RECSAE_RETURN_IF_ERROR(stoppers_->Judge(state_.position / state_.rows, *group_, job_));
     if (IsTrained()) break;
-    const absl::StatusOr<int64_t> count = rows.Fill(shared().batch_rows(), batch);
+    const absl::StatusOr<MatrixView> batch = rows.Next(shared().batch_rows());
     RECSAE_RETURN_IF_ERROR(job_.Interrupted());
-    RECSAE_RETURN_IF_ERROR(count.status());
-    RECSAE_RETURN_IF_ERROR(Step(batch, *count, report));
+    RECSAE_RETURN_IF_ERROR(batch.status());
+    RECSAE_RETURN_IF_ERROR(Step(*batch, report));
     if (report.due()) {
       report.Send(job_);
       ReportProgress();
@@ -196,9 +205,9 @@ absl::Status TrainRun::TrainUntilInterrupted(RowStream& rows) {
   return absl::OkStatus();
 }
 
-absl::Status TrainRun::Step(const std::vector<float>& batch, int64_t rows, StepReport& report) {
-  const std::vector<absl::StatusOr<sae::StepStats>> stats = group_->Step(batch.data(), rows);
-  report.AddRows(rows);
+absl::Status TrainRun::Step(const MatrixView& batch, StepReport& report) {
+  const std::vector<absl::StatusOr<sae::StepStats>> stats = group_->Step(batch.data, batch.rows);
+  report.AddRows(batch.rows);
   for (size_t r = 0; r < stats.size(); ++r) {
     if (!stats[r].ok()) {
       const std::string name = NameOf(group_->running()[r]);
@@ -208,9 +217,9 @@ absl::Status TrainRun::Step(const std::vector<float>& batch, int64_t rows, StepR
                    {{"sae", name}});
     }
     report.AddStep(*stats[r]);
-    environment_.count_rows(rows);
+    environment_.count_rows(batch.rows);
   }
-  state_.position += rows;
+  state_.position += batch.rows;
   return absl::OkStatus();
 }
 
@@ -260,12 +269,11 @@ absl::StatusOr<std::vector<sae::SaeModel>> TrainRun::MakeModels() const {
 
 absl::StatusOr<std::vector<sae::ReconstructionMetrics>> TrainRun::EvaluateAll(
     const std::vector<sae::SaeModel>& models) {
-  RECSAE_ASSIGN_OR_RETURN(std::vector<sae::ReconstructionMetrics> metrics,
-                          Evaluate(*environment_.source, StreamOptions(), models,
-                                   shared().threads(), job_, [this](int64_t done) {
-                                     job_.SetProgress("evaluating", TotalRows() + done, TotalWork(),
-                                                      "rows");
-                                   }));
+  RECSAE_ASSIGN_OR_RETURN(
+      std::vector<sae::ReconstructionMetrics> metrics,
+      Evaluate(*source_, StreamOptions(), models, shared().threads(), job_, [this](int64_t done) {
+        job_.SetProgress("evaluating", TotalRows() + done, TotalWork(), "rows");
+      }));
   const auto set_mean = [&](const char* name, double sae::ReconstructionMetrics::*metric) {
     double sum = 0.0;
     for (const sae::ReconstructionMetrics& of_one : metrics) sum += of_one.*metric;

@@ -35,12 +35,13 @@ class TrainRun {
  private:
   absl::Status Prepare();
   absl::Status PinCaptures();
+  absl::Status LoadRows();
   absl::Status CreateTrainers();
   absl::StatusOr<std::vector<float>> ReadSample();
   absl::Status RestoreTrainers();
   absl::Status Train();
   absl::Status TrainUntilInterrupted(RowStream& rows);
-  absl::Status Step(const std::vector<float>& batch, int64_t rows, StepReport& report);
+  absl::Status Step(const MatrixView& batch, StepReport& report);
   absl::Status SaveCheckpoint();
   void ReportProgress();
   absl::StatusOr<std::vector<sae::SaeModel>> MakeModels() const;
@@ -60,6 +61,8 @@ class TrainRun {
 
   const TrainJobEnvironment& environment_;
   JobContext& job_;
+  std::unique_ptr<ActivationSource> cache_;
+  ActivationSource* source_;  // the cache, where the rows fit it
   const TrainRequest& request_;
   std::vector<v1::TrainingConfig> configs_;  // filled in, one for each variant
   Checkpoint state_;

@@ -7,8 +7,8 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "common/row_order/row_order.h"
 #include "services/probe/captures/capture_store.h"
-#include "services/probe/captures/row_order.h"
 
 namespace recsae::probe {
 

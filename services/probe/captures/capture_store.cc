@@ -9,9 +9,9 @@
 #include "absl/strings/str_cat.h"
 #include "absl/synchronization/mutex.h"
 #include "common/names/names.h"
+#include "common/row_order/row_order.h"
 #include "common/status/status.h"
 #include "common/storage/keys.h"
-#include "services/probe/captures/row_order.h"
 
 namespace recsae::probe {
 namespace {

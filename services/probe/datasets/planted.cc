@@ -7,9 +7,9 @@
 
 #include "absl/container/flat_hash_set.h"
 #include "absl/strings/str_cat.h"
+#include "common/row_order/random.h"
 #include "common/status/status.h"
 #include "services/probe/datasets/build.h"
-#include "services/probe/datasets/random.h"
 #include "services/probe/datasets/readers.h"
 
 namespace recsae::probe {

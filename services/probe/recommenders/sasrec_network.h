@@ -7,8 +7,8 @@
 
 #include <vector>
 
+#include "common/row_order/random.h"
 #include "common/sae/worker_pool.h"
-#include "services/probe/datasets/random.h"
 #include "services/probe/recommenders/recommender.h"
 
 namespace recsae::probe {

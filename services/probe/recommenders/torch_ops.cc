@@ -7,9 +7,9 @@
 #include <algorithm>
 #include <vector>
 
+#include "common/row_order/random.h"
 #include "common/sae/gemm.h"
 #include "common/sae/worker_pool.h"
-#include "services/probe/datasets/random.h"
 #include "services/probe/recommenders/kernels.h"
 
 namespace recsae::probe {

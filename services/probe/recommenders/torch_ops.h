@@ -6,13 +6,14 @@ namespace at {
 class Tensor;
 }  // namespace at
 
-namespace recsae::sae {
+namespace recsae {
+class Random;
+namespace sae {
 class WorkerPool;
-}  // namespace recsae::sae
+}  // namespace sae
+}  // namespace recsae
 
 namespace recsae::probe {
-
-class Random;
 
 // All of these split their work into a fixed number of parts that the pool's threads share, so the
 // result does not depend on how many threads there are. The pool must outlive the backward pass.

@@ -7,7 +7,7 @@
 #include <memory>
 
 #include "absl/status/status.h"
-#include "services/probe/datasets/random.h"
+#include "common/row_order/random.h"
 #include "services/probe/recommenders/recommender.h"
 #include "services/probe/recommenders/weights.h"
 

@@ -8,8 +8,8 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "common/row_order/random.h"
 #include "services/probe/datasets/dataset.h"
-#include "services/probe/datasets/random.h"
 #include "services/probe/recommenders/recommender.h"
 
 namespace recsae::probe {

@@ -5,8 +5,8 @@
 #include <cstdint>
 #include <vector>
 
+#include "common/row_order/random.h"
 #include "services/probe/datasets/dataset.h"
-#include "services/probe/datasets/random.h"
 
 namespace recsae::probe {
 

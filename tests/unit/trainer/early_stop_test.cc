@@ -52,14 +52,13 @@ class EarlyStopTest : public TrainJobTest {
     options.epochs = kEpochs;
     options.seed = config.seed();
     RowStream rows(source_, options);
-    std::vector<float> batch;
-    EXPECT_TRUE(RowStream(source_, options).Fill(kRows, batch).ok());
-    const auto trainer =
-        *sae::Trainer::Create(ToEngine(config), kDim, kRows * kEpochs, batch.data(), kRows, 1);
+    RowStream sample(source_, options);
+    const auto trainer = *sae::Trainer::Create(ToEngine(config), kDim, kRows * kEpochs,
+                                               sample.Next(kRows)->data, kRows, 1);
     std::vector<double> curve;
     while (curve.size() < kEpochs) {
-      const int64_t count = *rows.Fill(128, batch);
-      EXPECT_TRUE(trainer->Step(batch.data(), count).ok());
+      const MatrixView batch = *rows.Next(128);
+      EXPECT_TRUE(trainer->Step(batch.data, batch.rows).ok());
       if (trainer->rows_seen() / kRows <= static_cast<int64_t>(curve.size())) continue;
       const auto model = sae::SaeModel::Create(trainer->weights());
       sae::MetricsAccumulator metrics(kDim, model->latents());

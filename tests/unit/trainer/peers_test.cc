@@ -125,9 +125,12 @@ absl::StatusOr<std::vector<int>> ReadAll(const PeerServer& server, int64_t start
   const std::unique_ptr<ActivationReader> reader = source->Read(kCapture, 2, order);
   std::vector<int> rows;
   while (true) {
-    RECSAE_ASSIGN_OR_RETURN(const std::vector<float> values, reader->Next());
-    if (values.empty()) return rows;
-    for (size_t i = 0; i < values.size(); i += 2) rows.push_back(static_cast<int>(values[i]));
+    RECSAE_ASSIGN_OR_RETURN(const RowChunk chunk, reader->Next(2));
+    if (chunk.rows.rows == 0) return rows;
+    for (int64_t r = 0; r < chunk.rows.rows; ++r) {
+      EXPECT_EQ(chunk.rows.row(r)[1], 2 * chunk.rows.row(r)[0]);
+      rows.push_back(static_cast<int>(chunk.rows.row(r)[0]));
+    }
   }
 }
 
@@ -172,11 +175,11 @@ TEST(ProbeSourceTest, CancelEndsAWaitingRead) {
   probe.hangs = true;
   const std::unique_ptr<ActivationSource> source = MakeProbeSource(server.peer());
   const std::unique_ptr<ActivationReader> reader = source->Read(kCapture, 2, TenRows());
-  EXPECT_EQ(reader->Next()->size(), 6u);
+  EXPECT_EQ(reader->Next(2)->rows.rows, 3);
   std::thread canceller([&] { reader->Cancel(); });
-  EXPECT_EQ(reader->Next().status().code(), absl::StatusCode::kCancelled);
+  EXPECT_EQ(reader->Next(2).status().code(), absl::StatusCode::kCancelled);
   canceller.join();
-  EXPECT_EQ(reader->Next().status().code(), absl::StatusCode::kCancelled);
+  EXPECT_EQ(reader->Next(2).status().code(), absl::StatusCode::kCancelled);
 }
 
 TEST(ProbeSourceTest, ReadsPredictionHeadAndHeldOutItems) {

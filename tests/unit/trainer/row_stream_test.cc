@@ -39,15 +39,17 @@ std::vector<int64_t> ReadAll(MemorySource& source, const RowStreamOptions& optio
                              int64_t batch_rows) {
   RowStream stream(source, options);
   std::vector<int64_t> numbers;
-  std::vector<float> batch;
   while (true) {
-    const absl::StatusOr<int64_t> count = stream.Fill(batch_rows, batch);
-    EXPECT_TRUE(count.ok()) << count.status();
-    if (!count.ok() || *count == 0) return numbers;
-    EXPECT_EQ(batch.size(), static_cast<size_t>(*count * 2));
-    for (int64_t r = 0; r < *count; ++r) {
-      EXPECT_EQ(batch[static_cast<size_t>(2 * r)], -batch[static_cast<size_t>(2 * r + 1)]);
-      numbers.push_back(static_cast<int64_t>(batch[static_cast<size_t>(2 * r)]));
+    const absl::StatusOr<MatrixView> batch = stream.Next(batch_rows);
+    EXPECT_TRUE(batch.ok()) << batch.status();
+    if (!batch.ok() || batch->rows == 0) return numbers;
+    EXPECT_EQ(batch->cols, 2);
+    for (int64_t r = 0; r < batch->rows; ++r) {
+      EXPECT_EQ(batch->row(r)[0], -batch->row(r)[1]);
+      numbers.push_back(static_cast<int64_t>(batch->row(r)[0]));
+    }
+    if (batch->rows < batch_rows) {
+      EXPECT_EQ(stream.Next(batch_rows)->rows, 0);
     }
   }
 }
@@ -101,20 +103,17 @@ TEST(RowStreamTest, MissingRowsAreAnError) {
   MemorySource source = Numbered(100, 7);
   source.LoseRowsAfter(30);
   RowStream stream(source, Options(100, 1));
-  std::vector<float> batch;
-  absl::StatusOr<int64_t> count = stream.Fill(64, batch);
-  EXPECT_EQ(count.status().code(), absl::StatusCode::kDataLoss);
-  EXPECT_EQ(Reason(count.status()), "CAPTURE_TOO_SHORT");
+  const absl::Status status = stream.Next(64).status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kDataLoss);
+  EXPECT_EQ(Reason(status), "CAPTURE_TOO_SHORT");
 }
 
-TEST(RowStreamTest, CancelWakesAWaitingFill) {
+TEST(RowStreamTest, CancelWakesWhoWaits) {
   MemorySource source = Numbered(100, 7);
   source.StallAfter(20);
   RowStream stream(source, Options(100, 1));
   std::thread canceller([&] { stream.Cancel(); });
-  std::vector<float> batch;
-  const absl::StatusOr<int64_t> count = stream.Fill(64, batch);
-  EXPECT_EQ(count.status().code(), absl::StatusCode::kCancelled);
+  EXPECT_EQ(stream.Next(64).status().code(), absl::StatusCode::kCancelled);
   canceller.join();
 }
 
@@ -122,8 +121,15 @@ TEST(RowStreamTest, CancelWakesAWaitingFill) {
 TEST(RowStreamTest, CanBeLeftEarly) {
   MemorySource source = Numbered(10'000, 7);
   RowStream stream(source, Options(10'000, 5));
-  std::vector<float> batch;
-  EXPECT_EQ(*stream.Fill(3, batch), 3);
+  EXPECT_EQ(stream.Next(3)->rows, 3);
+}
+
+TEST(RowStreamTest, RowsThatLieTogetherAreNotCopied) {
+  MemorySource source = Numbered(1000, 100);
+  RowStream stream(source, Options(1000, 1));
+  const float* first = stream.Next(40)->data;
+  EXPECT_EQ(stream.Next(60)->data, first + 40 * 2);
+  EXPECT_EQ(stream.Next(150)->rows, 150);
 }
 
 }  // namespace

@@ -9,19 +9,23 @@
 #include <map>
 #include <memory>
 #include <mutex>
-#include <numeric>
-#include <random>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "common/jobs/job_runner.h"
+#include "common/row_order/row_order.h"
 #include "common/status/status.h"
 #include "recsae/concept_store/v1/concept_store.pb.h"
 #include "services/trainer/activation_source.h"
 #include "services/trainer/publisher.h"
 
 namespace recsae::trainer {
+
+inline RowChunk ChunkOf(std::vector<float> values, int dim) {
+  const auto owner = std::make_shared<const std::vector<float>>(std::move(values));
+  return {{owner->data(), static_cast<int64_t>(owner->size()) / dim, dim}, owner};
+}
 
 // Captures in memory, in messages of `rows_per_message` rows; another capture's name is not found.
 // The first is the one that tests stall, cut short or extend.
@@ -80,12 +84,12 @@ class MemorySource : public ActivationSource {
     if (capture != capture_) return std::make_unique<OtherReader>(others_.at(capture), order);
     const std::lock_guard lock(mutex_);
     row_limits_.push_back(order.row_limit);
-    std::vector<int64_t> rows(static_cast<size_t>(order.row_limit));
-    std::iota(rows.begin(), rows.end(), 0);
-    if (order.shuffle.has_value()) {
-      std::mt19937_64 bits(order.shuffle->seed * 1000003 +
-                           static_cast<uint64_t>(order.shuffle->epoch));
-      std::shuffle(rows.begin(), rows.end(), bits);
+    // As the probe does it.
+    const RowOrder row_order(order.row_limit, dim, order.shuffle);
+    std::vector<int64_t> rows;
+    for (int64_t window = 0; window < row_order.windows(); ++window) {
+      const std::vector<int64_t> more = row_order.Rows(window);
+      rows.insert(rows.end(), more.begin(), more.end());
     }
     rows.resize(static_cast<size_t>(std::min(order.row_limit, lost_after_)));
     return std::make_unique<Reader>(*this, dim, std::move(rows), order.start_row);
@@ -102,11 +106,15 @@ class MemorySource : public ActivationSource {
   class OtherReader : public ActivationReader {
    public:
     OtherReader(const Other& other, const ReadOrder& order)
-        : rows_(other.rows.begin(), other.rows.begin() + order.row_limit * other.dim) {}
-    absl::StatusOr<std::vector<float>> Next() override { return std::exchange(rows_, {}); }
+        : dim_(other.dim),
+          rows_(other.rows.begin(), other.rows.begin() + order.row_limit * other.dim) {}
+    absl::StatusOr<RowChunk> Next(int64_t) override {
+      return ChunkOf(std::exchange(rows_, {}), dim_);
+    }
     void Cancel() override {}
 
    private:
+    const int dim_;
     std::vector<float> rows_;
   };
 
@@ -115,7 +123,7 @@ class MemorySource : public ActivationSource {
     Reader(MemorySource& source, int dim, std::vector<int64_t> order, int64_t start)
         : source_(source), dim_(dim), order_(std::move(order)), next_(start) {}
 
-    absl::StatusOr<std::vector<float>> Next() override {
+    absl::StatusOr<RowChunk> Next(int64_t) override {
       std::unique_lock lock(mutex_);
       changed_.wait(lock, [this] {
         const int64_t stall = source_.stall_after_;
@@ -128,7 +136,7 @@ class MemorySource : public ActivationSource {
         out.insert(out.end(), begin, begin + dim_);
         ++source_.rows_read_;
       }
-      return out;
+      return ChunkOf(std::move(out), dim_);
     }
 
     void Cancel() override {

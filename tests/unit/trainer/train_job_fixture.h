@@ -77,6 +77,7 @@ class TrainJobTest : public ::testing::Test {
     TrainJobEnvironment environment;
     environment.source = &source_;
     environment.publisher = &publisher_;
+    environment.cache_bytes = cache_bytes_;
     environment.count_rows = [this](int64_t rows) { trained_rows_ += rows; };
     for (const char* kind : {kTrainSaeKind, kTrainSaesKind}) {
       runner_->Register(kind,
@@ -170,6 +171,7 @@ class TrainJobTest : public ::testing::Test {
 
   MemorySource source_;
   MemoryPublisher publisher_;
+  int64_t cache_bytes_ = 0;
   std::atomic<int64_t> trained_rows_ = 0;
   const std::filesystem::path directory_;
   std::unique_ptr<JobRunner> runner_;

@@ -131,6 +131,35 @@ TEST_F(TrainJobTest, RowsArePinnedWhenTheJobStarts) {
   for (int64_t limit : source_.row_limits()) EXPECT_EQ(limit, kRows);
 }
 
+TEST_F(TrainJobTest, RowsInMemoryGiveTheSameWeights) {
+  ASSERT_EQ(RunToEnd(Request()).state(), Job::STATE_SUCCEEDED);
+  runner_.reset();
+  const int64_t bytes = kRows * kDim * 4;
+  for (const int64_t cache_bytes : {bytes, bytes - 1}) {
+    std::filesystem::remove_all(directory_);
+    cache_bytes_ = cache_bytes;
+    const int64_t before = source_.rows_read();
+    ASSERT_EQ(RunToEnd(Request()).state(), Job::STATE_SUCCEEDED);
+    runner_.reset();
+    // Once; or for the sample, each epoch and the evaluation.
+    EXPECT_EQ(source_.rows_read() - before, cache_bytes == bytes ? kRows : 8 * kRows);
+    EXPECT_EQ(publisher_.published().back().weights.encoder,
+              publisher_.published().front().weights.encoder);
+    EXPECT_EQ(publisher_.published().back().sae.report().fvu(),
+              publisher_.published().front().sae.report().fvu());
+  }
+}
+
+TEST_F(TrainJobTest, CancelWhileRowsAreReadIntoMemory) {
+  cache_bytes_ = int64_t{1} << 30;
+  source_.StallAfter(1000);
+  StartRunner();
+  const std::string name = Submit(Request());
+  while (source_.rows_read() < 1000) std::this_thread::yield();
+  ASSERT_TRUE(runner_->Cancel(name).ok());
+  EXPECT_EQ(WaitUntilFinal(name).state(), Job::STATE_CANCELLED);
+}
+
 TEST_F(TrainJobTest, CheckpointsAsOftenAsAsked) {
   v1::TrainSaeRequest request = Request();
   request.mutable_config()->set_checkpoint_seconds(0.0);  // after every step

@@ -4,8 +4,8 @@
 #include <gtest/gtest.h>
 #include <torch/torch.h>
 
+#include "common/row_order/random.h"
 #include "common/sae/worker_pool.h"
-#include "services/probe/datasets/random.h"
 
 namespace recsae::probe {
 namespace {

@@ -1,11 +1,11 @@
-#include "services/probe/captures/row_order.h"
+#include "common/row_order/row_order.h"
 
 #include <gtest/gtest.h>
 
 #include <algorithm>
 #include <numeric>
 
-namespace recsae::probe {
+namespace recsae {
 namespace {
 
 std::vector<int64_t> Rows(const RowOrder& order) {
@@ -16,7 +16,10 @@ std::vector<int64_t> Rows(const RowOrder& order) {
       for (int32_t i = 0; i < run.rows; ++i) slot_rows.push_back(run.first_row + i);
     }
     EXPECT_EQ(order.WindowStart(w), static_cast<int64_t>(rows.size()));
-    for (const uint32_t slot : order.Slots(w)) rows.push_back(slot_rows.at(slot));
+    std::vector<int64_t> window;
+    for (const uint32_t slot : order.Slots(w)) window.push_back(slot_rows.at(slot));
+    EXPECT_EQ(order.Rows(w), window);
+    rows.insert(rows.end(), window.begin(), window.end());
   }
   return rows;
 }
@@ -102,4 +105,4 @@ TEST(RowOrderTest, IsTheSameOnEveryMachine) {
 }
 
 }  // namespace
-}  // namespace recsae::probe
+}  // namespace recsae

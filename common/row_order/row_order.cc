@@ -1,11 +1,11 @@
-#include "services/probe/captures/row_order.h"
+#include "common/row_order/row_order.h"
 
 #include <algorithm>
 #include <numeric>
 
-#include "services/probe/datasets/random.h"
+#include "common/row_order/random.h"
 
-namespace recsae::probe {
+namespace recsae {
 namespace {
 
 constexpr int64_t kBlockBytes = int64_t{64} << 10;
@@ -74,4 +74,16 @@ std::vector<uint32_t> RowOrder::Slots(int64_t window) const {
   return slots;
 }
 
-}  // namespace recsae::probe
+std::vector<int64_t> RowOrder::Rows(int64_t window) const {
+  std::vector<int64_t> slot_rows;
+  slot_rows.reserve(static_cast<size_t>(RowsIn(window)));
+  for (const RowRun& block : Blocks(window)) {
+    for (int32_t i = 0; i < block.rows; ++i) slot_rows.push_back(block.first_row + i);
+  }
+  std::vector<int64_t> rows;
+  rows.reserve(slot_rows.size());
+  for (const uint32_t slot : Slots(window)) rows.push_back(slot_rows[slot]);
+  return rows;
+}
+
+}  // namespace recsae

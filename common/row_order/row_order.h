@@ -2,15 +2,16 @@
 //
 // Shuffled in two levels: the blocks of the capture are permuted, then the rows of each window of
 // consecutive (permuted) blocks. A reader holds one window at a time, and a resumed reader skips
-// whole windows without reading them.
-#ifndef RECSAE_SERVICES_PROBE_CAPTURES_ROW_ORDER_H_
-#define RECSAE_SERVICES_PROBE_CAPTURES_ROW_ORDER_H_
+// whole windows without reading them. Part of the contract between probe and readers that keep a
+// capture in memory: both make the same order of the same numbers.
+#ifndef RECSAE_COMMON_ROW_ORDER_ROW_ORDER_H_
+#define RECSAE_COMMON_ROW_ORDER_ROW_ORDER_H_
 
 #include <cstdint>
 #include <optional>
 #include <vector>
 
-namespace recsae::probe {
+namespace recsae {
 
 // Rows that lie together on disk, for activations of this length: a power of two, at most 1,024,
 // that fills at most 64 KiB (1 row where a single one is larger).
@@ -44,6 +45,8 @@ class RowOrder {
   std::vector<RowRun> Blocks(int64_t window) const;
   // [i]: the slot whose row stands at place WindowStart(window) + i.
   std::vector<uint32_t> Slots(int64_t window) const;
+  // [i]: the stored row at place WindowStart(window) + i.
+  std::vector<int64_t> Rows(int64_t window) const;
 
  private:
   int64_t BlockCount() const { return static_cast<int64_t>(blocks_.size()); }
@@ -58,6 +61,6 @@ class RowOrder {
   int64_t short_place_;          // where in it the last block is, which may be short
 };
 
-}  // namespace recsae::probe
+}  // namespace recsae
 
-#endif  // RECSAE_SERVICES_PROBE_CAPTURES_ROW_ORDER_H_
+#endif  // RECSAE_COMMON_ROW_ORDER_ROW_ORDER_H_

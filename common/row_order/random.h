@@ -1,6 +1,6 @@
 // Seeded random numbers whose sequence is the same on every machine and standard library.
-#ifndef RECSAE_SERVICES_PROBE_DATASETS_RANDOM_H_
-#define RECSAE_SERVICES_PROBE_DATASETS_RANDOM_H_
+#ifndef RECSAE_COMMON_ROW_ORDER_RANDOM_H_
+#define RECSAE_COMMON_ROW_ORDER_RANDOM_H_
 
 #include <cmath>
 #include <cstdint>
@@ -8,7 +8,7 @@
 #include <utility>
 #include <vector>
 
-namespace recsae::probe {
+namespace recsae {
 
 // SplitMix64 (Steele et al. 2014). Not thread-safe. Its whole state is one number, so that a
 // generator can be made for any (seed, stream) pair.
@@ -48,6 +48,6 @@ class Random {
   uint64_t state_;
 };
 
-}  // namespace recsae::probe
+}  // namespace recsae
 
-#endif  // RECSAE_SERVICES_PROBE_DATASETS_RANDOM_H_
+#endif  // RECSAE_COMMON_ROW_ORDER_RANDOM_H_

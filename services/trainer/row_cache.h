@@ -1,0 +1,28 @@
+// A capture held in memory while a job trains on it, so that each epoch need not be sent again.
+#ifndef RECSAE_SERVICES_TRAINER_ROW_CACHE_H_
+#define RECSAE_SERVICES_TRAINER_ROW_CACHE_H_
+
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "services/trainer/activation_source.h"
+
+namespace recsae {
+class JobContext;
+}  // namespace recsae
+
+namespace recsae::trainer {
+
+// Reads the first `rows` rows of the capture from `source`, which must outlive what is returned:
+// readers of these rows, in the very orders that the source would send them in. Everything else is
+// read from the source. Shows its progress in the job and ends soon after it is interrupted; errors
+// as RowStream::Next.
+absl::StatusOr<std::unique_ptr<ActivationSource>> LoadRowCache(ActivationSource& source,
+                                                               const std::string& capture, int dim,
+                                                               int64_t rows, JobContext& job);
+
+}  // namespace recsae::trainer
+
+#endif  // RECSAE_SERVICES_TRAINER_ROW_CACHE_H_
