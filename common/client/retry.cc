@@ -6,6 +6,7 @@
 #include <chrono>
 
 #include "absl/random/random.h"
+#include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "common/status/status.h"
 
@@ -41,6 +42,11 @@ absl::Status Retry(const RetryOptions& options, absl::FunctionRef<absl::Status()
   absl::Duration longest = options.first_wait;
   for (int attempt = 1;; ++attempt) {
     absl::Status status = call();
+    if (absl::IsCancelled(status) && options.cancelled && !options.cancelled()) {
+      status = Error(absl::StatusCode::kUnavailable, "PEER_UNAVAILABLE",
+                     absl::StrCat("a peer stopped in the middle of a call (", status.message(),
+                                  "); is it starting again?"));
+    }
     if (attempt >= options.attempts || !IsRetryable(status, options)) return status;
     if (!Wait(longest * absl::Uniform(random, 0.5, 1.0), options.cancelled)) {
       return Error(absl::StatusCode::kCancelled, "CALL_CANCELLED",

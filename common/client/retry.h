@@ -29,7 +29,10 @@ struct RetryOptions {
   // Also retry RESOURCE_EXHAUSTED. Off by default: for most calls of the suite it means that the
   // request is too large, which no repetition changes.
   bool retry_resource_exhausted = false;
-  // Polled every 20 ms while waiting; true ends the retries with CANCELLED.
+  // Whether the caller itself no longer wants the answer. Polled every 20 ms while waiting; true
+  // ends the retries with CANCELLED. Where it is set, a call that ends with CANCELLED while it is
+  // false was cancelled by its peer, as servers that stop do with their open streams, and counts as
+  // UNAVAILABLE.
   std::function<bool()> cancelled;
 };
 
@@ -38,7 +41,8 @@ struct RetryOptions {
 bool IsRetryable(const absl::Status& status, const RetryOptions& options = {});
 
 // Calls `call` until it succeeds, fails for good, or the attempts are used up; returns its last
-// status. `call` must be safe to repeat (idempotent, or carrying a request_id).
+// status, or UNAVAILABLE (PEER_UNAVAILABLE) where its peer cancelled it. `call` must be safe to
+// repeat (idempotent, or carrying a request_id).
 absl::Status Retry(const RetryOptions& options, absl::FunctionRef<absl::Status()> call);
 
 }  // namespace recsae

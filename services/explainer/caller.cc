@@ -33,16 +33,8 @@ absl::Status Caller::CallOnce(absl::FunctionRef<absl::Status(grpc::ClientContext
 absl::Status Caller::Call(absl::FunctionRef<absl::Status(grpc::ClientContext&)> call) const {
   RetryOptions options;
   options.attempts = job_ == nullptr ? 1 : 10;
-  options.cancelled = [this] { return !Alive().ok(); };
-  const absl::Status status = Retry(options, [&]() -> absl::Status {
-    absl::Status once = CallOnce(call);
-    // A peer that stops cancels the streams it has open; for a job it will be back.
-    if (job_ != nullptr && absl::IsCancelled(once) && Alive().ok()) {
-      return Error(absl::StatusCode::kUnavailable, "PEER_UNAVAILABLE",
-                   "a peer stopped in the middle of a call; is it starting again?");
-    }
-    return once;
-  });
+  if (job_ != nullptr) options.cancelled = [this] { return !Alive().ok(); };
+  const absl::Status status = Retry(options, [&] { return CallOnce(call); });
   if (!status.ok()) RECSAE_RETURN_IF_ERROR(Alive());
   return status;
 }

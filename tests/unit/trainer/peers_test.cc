@@ -49,7 +49,8 @@ class PeerServer {
 // A probe with one capture of 10 rows (row i is (i, 2i)), three rows a message.
 class ScriptedProbe : public probe::v1::Probe::Service {
  public:
-  std::atomic<int> breaks_left = 0;      // streams that break off after one message
+  std::atomic<int> breaks_left = 0;  // streams that break off after one message
+  grpc::StatusCode break_code = grpc::StatusCode::UNAVAILABLE;
   std::atomic<bool> hangs = false;       // sends one message, then waits for the caller to go
   std::atomic<bool> skips_rows = false;  // leaves a row out
   std::atomic<bool> sends_nan = false;
@@ -102,7 +103,7 @@ class ScriptedProbe : public probe::v1::Probe::Service {
       writer->Write(batch);
       if (breaks_left > 0) {
         --breaks_left;
-        return {grpc::StatusCode::UNAVAILABLE, "going down"};
+        return {break_code, "going down"};
       }
       if (skips_rows) ++row;
       while (hangs && !context->IsCancelled()) std::this_thread::yield();
@@ -151,9 +152,13 @@ TEST(ProbeSourceTest, ReadsAllRows) {
 TEST(ProbeSourceTest, GoesOnWhereAStreamBrokeOff) {
   ScriptedProbe probe;
   const PeerServer server("probe", probe);
-  probe.breaks_left = 3;
-  EXPECT_EQ(*ReadAll(server), Numbers(0, 10));
-  EXPECT_EQ(probe.breaks_left, 0);
+  // The second is what a server that stops does to its open streams.
+  for (const auto code : {grpc::StatusCode::UNAVAILABLE, grpc::StatusCode::CANCELLED}) {
+    probe.break_code = code;
+    probe.breaks_left = 3;
+    EXPECT_EQ(*ReadAll(server), Numbers(0, 10));
+    EXPECT_EQ(probe.breaks_left, 0);
+  }
 }
 
 TEST(ProbeSourceTest, RefusesWhatIsNotTheRowsAskedFor) {

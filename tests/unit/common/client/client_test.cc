@@ -160,6 +160,28 @@ TEST(RetryTest, ResourceExhaustedOnlyWhereAsked) {
   EXPECT_EQ(calls, 4);
 }
 
+TEST(RetryTest, WhatThePeerCancelledIsTriedAgain) {
+  int calls = 0;
+  bool cancelled = false;
+  const auto call = [&] {
+    ++calls;
+    return absl::CancelledError("stream cancelled");
+  };
+  // Nobody says whose doing it was.
+  EXPECT_EQ(Retry(Quick(3), call).code(), absl::StatusCode::kCancelled);
+  EXPECT_EQ(calls, 1);
+  RetryOptions options = Quick(3);
+  options.cancelled = [&] { return cancelled; };
+  const absl::Status status = Retry(options, call);
+  EXPECT_EQ(calls, 4);
+  EXPECT_EQ(status.code(), absl::StatusCode::kUnavailable);
+  EXPECT_EQ(Reason(status), "PEER_UNAVAILABLE");
+  EXPECT_THAT(std::string(status.message()), HasSubstr("stream cancelled"));
+  cancelled = true;
+  EXPECT_EQ(Retry(options, call).code(), absl::StatusCode::kCancelled);
+  EXPECT_EQ(calls, 5);
+}
+
 TEST(RetryTest, CancelEndsTheWaitAndKeepsTheCauseInTheMessage) {
   RetryOptions options;
   options.first_wait = options.longest_wait = absl::Hours(10);
