@@ -118,9 +118,9 @@ class CachedSource : public ActivationSource {
 
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<ActivationSource>> LoadRowCache(ActivationSource& source,
-                                                               const std::string& capture, int dim,
-                                                               int64_t rows, JobContext& job) {
+absl::StatusOr<std::unique_ptr<ActivationSource>> LoadRowCache(
+    ActivationSource& source, const std::string& capture, int dim, int64_t rows,
+    const JobContext& job, const std::function<void(int64_t)>& progress) {
   RowStreamOptions options;
   options.capture = capture;
   options.dim = dim;
@@ -131,10 +131,10 @@ absl::StatusOr<std::unique_ptr<ActivationSource>> LoadRowCache(ActivationSource&
   const auto on_cancel = job.OnCancel([&stream] { stream.Cancel(); });
   auto values = std::make_unique_for_overwrite<float[]>(static_cast<size_t>(rows * dim));
   for (int64_t done = 0; done < rows;) {
-    job.SetProgress("reading the capture", done, rows, "rows");
     RECSAE_ASSIGN_OR_RETURN(const MatrixView batch, stream.Next(kReadRows));
     std::copy(batch.flat().begin(), batch.flat().end(), values.get() + done * dim);
     done += batch.rows;
+    progress(done);
   }
   return std::make_unique<CachedSource>(source, capture, rows, std::move(values));
 }

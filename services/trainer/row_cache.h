@@ -3,6 +3,7 @@
 #define RECSAE_SERVICES_TRAINER_ROW_CACHE_H_
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -17,11 +18,11 @@ namespace recsae::trainer {
 
 // Reads the first `rows` rows of the capture from `source`, which must outlive what is returned:
 // readers of these rows, in the very orders that the source would send them in. Everything else is
-// read from the source. Shows its progress in the job and ends soon after it is interrupted; errors
-// as RowStream::Next.
-absl::StatusOr<std::unique_ptr<ActivationSource>> LoadRowCache(ActivationSource& source,
-                                                               const std::string& capture, int dim,
-                                                               int64_t rows, JobContext& job);
+// read from the source. `progress` is called with the rows read. Ends soon after the job is
+// interrupted; errors as RowStream::Next.
+absl::StatusOr<std::unique_ptr<ActivationSource>> LoadRowCache(
+    ActivationSource& source, const std::string& capture, int dim, int64_t rows,
+    const JobContext& job, const std::function<void(int64_t)>& progress);
 
 }  // namespace recsae::trainer
 

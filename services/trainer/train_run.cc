@@ -104,10 +104,16 @@ absl::Status TrainRun::PinCaptures() {
   return job_.SaveCheckpoint(Encode(state_));
 }
 
+void TrainRun::ShowProgress(absl::string_view stage, int64_t done) {
+  job_.SetProgress(stage, done, TotalWork(), "rows");
+}
+
 absl::Status TrainRun::LoadRows() {
   if (state_.rows > environment_.cache_bytes / (int64_t{4} * state_.dim)) return absl::OkStatus();
-  RECSAE_ASSIGN_OR_RETURN(cache_,
-                          LoadRowCache(*source_, request_.capture, state_.dim, state_.rows, job_));
+  cached_rows_ = state_.rows;
+  RECSAE_ASSIGN_OR_RETURN(
+      cache_, LoadRowCache(*source_, request_.capture, state_.dim, state_.rows, job_,
+                           [this](int64_t done) { ShowProgress("reading the capture", done); }));
   source_ = cache_.get();
   return absl::OkStatus();
 }
@@ -127,7 +133,7 @@ std::string TrainRun::NameOf(size_t i) const {
 }
 
 absl::StatusOr<std::vector<float>> TrainRun::ReadSample() {
-  job_.SetProgress("sampling the capture", 0, TotalWork(), "rows");
+  ShowProgress("sampling the capture", cached_rows_);
   RowStream rows(*source_, StreamOptions());
   const auto on_cancel = job_.OnCancel([&rows] { rows.Cancel(); });
   RECSAE_ASSIGN_OR_RETURN(const MatrixView sample, rows.Next(std::min(kSampleRows, state_.rows)));
@@ -225,8 +231,8 @@ absl::Status TrainRun::Step(const MatrixView& batch, StepReport& report) {
 
 void TrainRun::ReportProgress() {
   const int64_t epoch = std::min<int64_t>(state_.position / state_.rows + 1, shared().epochs());
-  job_.SetProgress(absl::StrCat("epoch ", epoch, " of ", shared().epochs()), state_.position,
-                   TotalWork(), "rows");
+  ShowProgress(absl::StrCat("epoch ", epoch, " of ", shared().epochs()),
+               cached_rows_ + state_.position);
   job_.SetMetric("epoch", static_cast<double>(epoch));
   if (group_->running().empty()) return;
   double dead = 0.0;
@@ -272,7 +278,7 @@ absl::StatusOr<std::vector<sae::ReconstructionMetrics>> TrainRun::EvaluateAll(
   RECSAE_ASSIGN_OR_RETURN(
       std::vector<sae::ReconstructionMetrics> metrics,
       Evaluate(*source_, StreamOptions(), models, shared().threads(), job_, [this](int64_t done) {
-        job_.SetProgress("evaluating", TotalRows() + done, TotalWork(), "rows");
+        ShowProgress("evaluating", cached_rows_ + TotalRows() + done);
       }));
   const auto set_mean = [&](const char* name, double sae::ReconstructionMetrics::*metric) {
     double sum = 0.0;

@@ -11,6 +11,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
 #include "common/sae/metrics.h"
 #include "common/sae/model.h"
 #include "recsae/concept_store/v1/concept_store.pb.h"
@@ -55,14 +56,16 @@ class TrainRun {
   const v1::TrainingConfig& shared() const { return configs_.front(); }
   std::string NameOf(size_t i) const;
   int64_t TotalRows() const { return state_.rows * shared().epochs(); }
-  // The rows are read once more for the evaluation.
-  int64_t TotalWork() const { return TotalRows() + state_.rows; }
+  // Rows that are read, and how many of them before training; at last all once for the evaluation.
+  int64_t TotalWork() const { return cached_rows_ + TotalRows() + state_.rows; }
+  void ShowProgress(absl::string_view stage, int64_t done);
   bool IsTrained() const { return state_.position == TotalRows() || group_->running().empty(); }
 
   const TrainJobEnvironment& environment_;
   JobContext& job_;
   std::unique_ptr<ActivationSource> cache_;
   ActivationSource* source_;  // the cache, where the rows fit it
+  int64_t cached_rows_ = 0;
   const TrainRequest& request_;
   std::vector<v1::TrainingConfig> configs_;  // filled in, one for each variant
   Checkpoint state_;

@@ -20,7 +20,9 @@ constexpr char kOther[] = "recommenders/r/captures/other";
 
 std::unique_ptr<ActivationSource> Load(ActivationSource& source, int dim, int64_t rows) {
   absl::StatusOr<std::unique_ptr<ActivationSource>> cache;
-  InJob([&](JobContext& job) { cache = LoadRowCache(source, kCapture, dim, rows, job); });
+  InJob([&](JobContext& job) {
+    cache = LoadRowCache(source, kCapture, dim, rows, job, [](int64_t) {});
+  });
   EXPECT_TRUE(cache.ok()) << cache.status();
   return *std::move(cache);
 }
@@ -90,7 +92,8 @@ TEST(RowCacheTest, ACaptureThatLostRowsIsAnError) {
   MemorySource source(kCapture, 2, sae::RandomValues(2 * 500, 5), 10);
   source.LoseRowsAfter(200);
   InJob([&](JobContext& job) {
-    EXPECT_EQ(Reason(LoadRowCache(source, kCapture, 2, 500, job).status()), "CAPTURE_TOO_SHORT");
+    EXPECT_EQ(Reason(LoadRowCache(source, kCapture, 2, 500, job, [](int64_t) {}).status()),
+              "CAPTURE_TOO_SHORT");
   });
 }
 

@@ -139,7 +139,10 @@ TEST_F(TrainJobTest, RowsInMemoryGiveTheSameWeights) {
     std::filesystem::remove_all(directory_);
     cache_bytes_ = cache_bytes;
     const int64_t before = source_.rows_read();
-    ASSERT_EQ(RunToEnd(Request()).state(), Job::STATE_SUCCEEDED);
+    const Job job = RunToEnd(Request());
+    ASSERT_EQ(job.state(), Job::STATE_SUCCEEDED);
+    EXPECT_EQ(job.progress().total(), cache_bytes == bytes ? 8 * kRows : 7 * kRows);
+    EXPECT_EQ(job.progress().done(), job.progress().total());
     runner_.reset();
     // Once; or for the sample, each epoch and the evaluation.
     EXPECT_EQ(source_.rows_read() - before, cache_bytes == bytes ? kRows : 8 * kRows);
