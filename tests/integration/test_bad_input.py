@@ -183,6 +183,38 @@ class BadInputTest(SuiteTest):
                           self.suite.trainer.TrainSae, tr.TrainSaeRequest(
                               sae_id="t", capture="recommenders/r/captures/empty"))
 
+    def test_captures_that_cannot_end_training(self):
+        for reason, code, early_stop in (
+                ("CAPTURE_NOT_FOUND", grpc.StatusCode.NOT_FOUND,
+                 tr.EarlyStop(capture="recommenders/r/captures/none")),
+                ("RECOMMENDER_MISMATCH", BAD,
+                 tr.EarlyStop(capture="recommenders/other/captures/c")),
+                ("CAPTURE_EMPTY", grpc.StatusCode.FAILED_PRECONDITION,
+                 tr.EarlyStop(capture="recommenders/r/captures/empty")),
+                ("CAPTURE_WITHOUT_CASES", grpc.StatusCode.FAILED_PRECONDITION,
+                 tr.EarlyStop(capture=self.capture, metric=tr.EarlyStop.METRIC_NDCG))):
+            with self.subTest(reason=reason):
+                self.assert_error(
+                    code, reason, self.suite.trainer.TrainSae, tr.TrainSaeRequest(
+                        sae_id="t", capture=self.capture,
+                        config=tr.TrainingConfig(early_stop=early_stop)),
+                    mentions=[early_stop.capture.split("/captures")[0]])
+
+    def test_sweeps_name_the_variant_at_fault(self):
+        variants = [tr.SaeVariant(sae_id="a", config=tr.TrainingConfig(k=1)),
+                    tr.SaeVariant(sae_id="a", config=tr.TrainingConfig(k=0, batch_rows=7)),
+                    tr.SaeVariant(sae_id="s")]
+        error = self.assert_error(BAD, "INVALID_REQUEST", self.suite.trainer.TrainSaes,
+                                  tr.TrainSaesRequest(capture=self.capture, variants=variants))
+        fields = {v.field for v in details(error)["google.rpc.BadRequest"].field_violations}
+        self.assertEqual(fields, {"variants[1].sae_id", "variants[1].config.k",
+                                  "variants[1].config.batch_rows"})
+        self.assert_error(BAD, "INVALID_REQUEST", self.suite.trainer.TrainSaes,
+                          tr.TrainSaesRequest(capture=self.capture), mentions=["1 to 64"])
+        self.assert_error(grpc.StatusCode.ALREADY_EXISTS, "SAE_EXISTS",
+                          self.suite.trainer.TrainSaes,
+                          tr.TrainSaesRequest(capture=self.capture, variants=variants[::2]))
+
     def test_sae_names_are_taken_once(self):
         self.assert_error(grpc.StatusCode.ALREADY_EXISTS, "SAE_EXISTS", self.suite.trainer.TrainSae,
                           tr.TrainSaeRequest(sae_id="s", capture=self.capture))

@@ -14,7 +14,8 @@ from harness import (BIN, Suite, array, cs, ex, grpc, jb, pb, tensor, tr)
 
 PLANTED = pb.DatasetRef(name="planted", planted=pb.PlantedOptions(
     concepts=8, items_per_concept=10, users=400, interactions_per_user=20, seed=3))
-TRAINING = tr.TrainingConfig(latents=64, k=4, epochs=60, batch_rows=64, seed=5, threads=1,
+# Long enough to be killed in the middle.
+TRAINING = tr.TrainingConfig(latents=1024, k=8, epochs=60, batch_rows=64, seed=5, threads=1,
                              checkpoint_seconds=0.05)
 
 
@@ -135,6 +136,39 @@ class LifeTest(unittest.TestCase):
         self.assertEqual(*hashes)
         self.assertEqual(*described)
         self.assertTrue(described[0])
+
+    def test_a_sweep_trains_every_architecture_and_stops_early(self):
+        suite = self.start("suite", separate=True)
+        made = suite.finish("probe", suite.probe.TrainRecommender(pb.TrainRecommenderRequest(
+            recommender_id="mf", kind=pb.Recommender.BPRMF, dataset=PLANTED,
+            hyper_parameters=pb.HyperParameters(epochs=6, embedding_dim=16))), pb.Recommender)
+        train, dev = (suite.finish("probe", suite.probe.CaptureActivations(
+            pb.CaptureActivationsRequest(parent=made.name, capture_id=name, split=split,
+                                         with_cases=name == "dev")), pb.Capture)
+            for name, split in (("train", pb.SPLIT_TRAIN), ("dev", pb.SPLIT_DEV)))
+        architectures = (cs.Sae.TOPK, cs.Sae.BATCH_TOPK, cs.Sae.JUMP_RELU, cs.Sae.RELU)
+        job = suite.trainer.TrainSaes(tr.TrainSaesRequest(capture=train.name, variants=[
+            tr.SaeVariant(sae_id=f"a{a}", config=tr.TrainingConfig(
+                architecture=a, latents=64, k=4, epochs=40, batch_rows=256,
+                early_stop=tr.EarlyStop(capture=dev.name, metric=tr.EarlyStop.METRIC_NDCG,
+                                        patience=1)))
+            for a in architectures]))
+        saes = suite.finish("trainer", job, tr.TrainSaesResult).saes
+        self.assertEqual([sae.architecture for sae in saes], list(architectures))
+        for sae in saes:
+            report = sae.report
+            self.assertEqual(report.hyper_parameters["early_stop"], dev.name)
+            self.assertIn("best_dev_ndcg@10", report.hyper_parameters)
+            if report.epochs < 40:
+                self.assertEqual(report.hyper_parameters["stopped_after_epochs"],
+                                 str(report.epochs))
+                self.assertEqual(report.hyper_parameters["best_epoch"], str(report.epochs - 1))
+            # What was published can be read and used.
+            evaluation = suite.finish("explainer", suite.explainer.EvaluateSae(
+                ex.EvaluateSaeRequest(sae=sae.name, capture=dev.name)), ex.Evaluation)
+            self.assertAlmostEqual(evaluation.reconstructed.ndcg_10,
+                                   float(report.hyper_parameters["best_dev_ndcg@10"]), places=4)
+        self.assertLess(min(sae.report.epochs for sae in saes), 40)
 
     def test_health_and_metrics(self):
         suite = self.start("suite")
