@@ -4,7 +4,7 @@
 #
 #   ratio                    a training step / the product, same rows and threads; share of its parts
 #   speedup_over_one_thread  of the step
-#   dead                     latents that the auxiliary loss works on (a tenth of them, or none)
+#   dead                     latents that the auxiliary loss works on (none, 2 %, a tenth)
 #   peak_memory_ratio        of a training process, over the bytes of the parameters
 #   encode_batch_rate_share  rate of EncodeBatch / rate of the product, on one thread
 #   encode_row_us            one row on one thread
@@ -23,7 +23,9 @@ small=(--dim 64 --latents 1024 --k 8)
 large=(--dim 512 --latents 16384 --k 32 --rows 1024)
 for rows in 1024 4096; do
   "$program" step "${small[@]}" --rows "$rows" --threads "$threads"
-  "$program" step "${small[@]}" --rows "$rows" --threads "$threads" --dead-share 0.1
+  for dead_share in 0.02 0.1; do
+    "$program" step "${small[@]}" --rows "$rows" --threads "$threads" --dead-share "$dead_share"
+  done
 done
 "$program" step "${large[@]}" --threads "$threads"
 "$program" memory "${large[@]}" --threads "$threads"

@@ -249,16 +249,18 @@ void BatchGradients::ScatterContributions(int block) {
 double BatchGradients::SumLatents(const SaeWeights& weights, bool project, int begin, int end,
                                   float* pre_bias_share) {
   std::fill_n(pre_bias_share, dim_, 0.0f);
-  const int aux_slot = encode_.dead.empty() ? slots_ : slots_ - 1;
   double squared = 0.0;
   for (int j = begin; j < end; ++j) {
     const Contribution* first = contributions_.data() + starts_[static_cast<size_t>(j)];
     const int count = contributions(j);
     const auto at = static_cast<size_t>(j) * static_cast<size_t>(dim_);
-    fired_[static_cast<size_t>(j)] =
-        static_cast<uint8_t>(std::any_of(first, first + count, [&](const Contribution& c) {
-          return c.residual % slots_ != aux_slot;
-        }));
+    // What contributed to a dead latent may be the auxiliary loss alone.
+    const bool was_dead = std::binary_search(encode_.dead.begin(), encode_.dead.end(), j);
+    fired_[static_cast<size_t>(j)] = static_cast<uint8_t>(
+        was_dead
+            ? std::any_of(first, first + count,
+                          [&](const Contribution& c) { return c.residual % slots_ != slots_ - 1; })
+            : count > 0);
     encoder_bias_[static_cast<size_t>(j)] = 0.0f;
     if (count == 0) continue;
     const LatentGradient sums = SumContributions(first, count, residuals_.data(), centred_.data(),
