@@ -1,8 +1,8 @@
 // The messages in which the concept-store takes them, each with its length before it.
 #include "services/trainer/weights_codec.h"
 
-#include <google/protobuf/io/zero_copy_stream_impl_lite.h>
-#include <google/protobuf/util/delimited_message_util.h>
+#include <cstdint>
+#include <cstring>
 
 #include "absl/strings/str_cat.h"
 #include "common/sae_messages/sae_messages.h"
@@ -12,22 +12,37 @@
 namespace recsae::trainer {
 namespace {
 
-using google::protobuf::util::ParseDelimitedFromZeroCopyStream;
-using google::protobuf::util::SerializeDelimitedToZeroCopyStream;
+using Length = uint32_t;
 
-absl::StatusOr<sae::SaeWeights> Read(google::protobuf::io::ZeroCopyInputStream& in) {
-  concept_store::v1::Sae sae;
-  if (!ParseDelimitedFromZeroCopyStream(&sae, &in, nullptr)) {
-    return absl::DataLossError("no description");
+void Append(const google::protobuf::MessageLite& message, std::string& bytes) {
+  const auto length = static_cast<Length>(message.ByteSizeLong());
+  bytes.append(reinterpret_cast<const char*>(&length), sizeof(length));
+  message.AppendToString(&bytes);
+}
+
+// Takes the first message off the bytes.
+absl::Status Take(absl::string_view& bytes, google::protobuf::MessageLite* message) {
+  Length length = 0;
+  if (bytes.size() >= sizeof(length)) {
+    std::memcpy(&length, bytes.data(), sizeof(length));
+    bytes.remove_prefix(sizeof(length));
+    if (length <= bytes.size() && message->ParseFromArray(bytes.data(), static_cast<int>(length))) {
+      bytes.remove_prefix(length);
+      return absl::OkStatus();
+    }
   }
+  return absl::DataLossError("a message is broken off");
+}
+
+absl::StatusOr<sae::SaeWeights> Read(absl::string_view bytes) {
+  concept_store::v1::Sae sae;
+  RECSAE_RETURN_IF_ERROR(Take(bytes, &sae));
   RECSAE_ASSIGN_OR_RETURN(WeightAssembler assembler, WeightAssembler::Create(sae));
   concept_store::v1::SaeWeights piece;
-  bool end = false;
-  while (ParseDelimitedFromZeroCopyStream(&piece, &in, &end)) {
+  while (!bytes.empty()) {
+    RECSAE_RETURN_IF_ERROR(Take(bytes, &piece));
     RECSAE_RETURN_IF_ERROR(assembler.Add(piece));
-    piece.Clear();
   }
-  if (!end) return absl::DataLossError("broken off");
   return assembler.Finish();
 }
 
@@ -35,19 +50,18 @@ absl::StatusOr<sae::SaeWeights> Read(google::protobuf::io::ZeroCopyInputStream& 
 
 std::string EncodeWeights(const sae::SaeWeights& weights) {
   std::string bytes;
-  google::protobuf::io::StringOutputStream out(&bytes);
   concept_store::v1::Sae sae;
   DescribeWeights(weights, &sae);
-  SerializeDelimitedToZeroCopyStream(sae, &out);
-  WriteWeights(weights, [&out](concept_store::v1::SaeWeights& piece) {
-    return SerializeDelimitedToZeroCopyStream(piece, &out);
+  Append(sae, bytes);
+  WriteWeights(weights, [&bytes](concept_store::v1::SaeWeights& piece) {
+    Append(piece, bytes);
+    return true;
   });
   return bytes;
 }
 
 absl::StatusOr<sae::SaeWeights> DecodeWeights(absl::string_view bytes) {
-  google::protobuf::io::ArrayInputStream in(bytes.data(), static_cast<int>(bytes.size()));
-  absl::StatusOr<sae::SaeWeights> weights = Read(in);
+  absl::StatusOr<sae::SaeWeights> weights = Read(bytes);
   if (weights.ok()) return weights;
   return Error(absl::StatusCode::kDataLoss, "CHECKPOINT_DAMAGED",
                absl::StrCat("the best weights in the checkpoint (", bytes.size(),
