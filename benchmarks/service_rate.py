@@ -82,9 +82,9 @@ def main():
     parser.add_argument("--latents", type=int, default=1024)
     parser.add_argument("--k", type=int, default=8)
     parser.add_argument("--batch-rows", type=int, default=1024)
-    parser.add_argument("--epochs", type=int, default=4)
+    parser.add_argument("--epochs", type=int, default=8)
     parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--standalone", action="store_true",
                         help="all services in one process, instead of one each")
     flags = parser.parse_args()
