@@ -153,7 +153,7 @@ int Offer(const PreActivationSpan& pre, int k, float floor, LatentActivation* li
   if (count == k) {
     bound = list[0].value;
     for (int c = 1; c < count; ++c) bound = std::min(bound, list[c].value);
-  } else if (2 * k < pre.n &&
+  } else if (4 * k < pre.n &&
              (pre.maxima != nullptr ? k <= pre.groups : k <= kGroups && pre.n >= 2 * kGroups)) {
     HWY_ALIGN float maxima[kGroups];
     if (pre.maxima == nullptr) FindMaxima(pre, maxima);
