@@ -249,13 +249,15 @@ void BatchGradients::ScatterContributions(int block) {
 double BatchGradients::SumLatents(const SaeWeights& weights, bool project, int begin, int end,
                                   float* pre_bias_share) {
   std::fill_n(pre_bias_share, dim_, 0.0f);
+  auto dead = std::lower_bound(encode_.dead.begin(), encode_.dead.end(), begin);
   double squared = 0.0;
   for (int j = begin; j < end; ++j) {
     const Contribution* first = contributions_.data() + starts_[static_cast<size_t>(j)];
     const int count = contributions(j);
     const auto at = static_cast<size_t>(j) * static_cast<size_t>(dim_);
     // What contributed to a dead latent may be the auxiliary loss alone.
-    const bool was_dead = std::binary_search(encode_.dead.begin(), encode_.dead.end(), j);
+    const bool was_dead = dead != encode_.dead.end() && *dead == j;
+    if (was_dead) ++dead;
     fired_[static_cast<size_t>(j)] = static_cast<uint8_t>(
         was_dead
             ? std::any_of(first, first + count,

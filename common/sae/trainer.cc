@@ -161,7 +161,7 @@ double Trainer::LearningRate() const {
 }
 
 absl::StatusOr<StepStats> Trainer::Step(const float* rows, int64_t n) {
-  const BatchLoss loss = gradients_.Compute(weights_, Loss(), rows, n, pool_);
+  const BatchLoss loss = gradients_.Compute(weights_, Loss(), rows, n, PoolFor(n));
   StepStats stats;
   stats.loss = loss.loss;
   stats.fvu = loss.fvu;
@@ -189,7 +189,7 @@ absl::StatusOr<StepStats> Trainer::Step(const float* rows, int64_t n) {
   const int64_t rows_before = rows_seen_;
   ++steps_;
   rows_seen_ += n;
-  Update(stats.learning_rate, clipped ? config_.clip_norm / stats.gradient_norm : 1.0);
+  Update(stats.learning_rate, clipped ? config_.clip_norm / stats.gradient_norm : 1.0, PoolFor(n));
   if (config_.architecture == Architecture::kBatchTopK) FollowBatchThreshold(loss.least_kept);
   if (config_.architecture == Architecture::kRelu) AdaptSparsityWeight(loss.l0);
   CountIdleRows(n);
@@ -199,6 +199,16 @@ absl::StatusOr<StepStats> Trainer::Step(const float* rows, int64_t n) {
   }
   stats.dead = dead_latents();
   return stats;
+}
+
+// A small step stays on one thread: with the parameters in two caches, what moves between them
+// costs more than a second thread saves.
+WorkerPool& Trainer::PoolFor(int64_t rows) {
+  constexpr double kMinOperations = 8e6;
+  // What Adam does for a parameter costs about as much as so many rows.
+  constexpr double kAdamRows = 24;
+  const double parameters = static_cast<double>(weights_.latents) * weights_.dim;
+  return (static_cast<double>(rows) + kAdamRows) * parameters < kMinOperations ? alone_ : pool_;
 }
 
 LossConfig Trainer::Loss() const {
@@ -214,7 +224,7 @@ LossConfig Trainer::Loss() const {
   return loss;
 }
 
-void Trainer::Update(double learning_rate, double clip) {
+void Trainer::Update(double learning_rate, double clip, WorkerPool& pool) {
   const auto t = static_cast<double>(steps_);
   const AdamStep step{static_cast<float>(learning_rate),
                       static_cast<float>(config_.beta1),
@@ -224,7 +234,7 @@ void Trainer::Update(double learning_rate, double clip) {
                       static_cast<float>(1.0 / (1.0 - std::pow(config_.beta2, t))),
                       static_cast<float>(clip)};
   const int latents = weights_.latents;
-  pool_.Run((latents + kLatentsPerTask - 1) / kLatentsPerTask, [&](int task, int) {
+  pool.Run((latents + kLatentsPerTask - 1) / kLatentsPerTask, [&](int task, int) {
     const int begin = task * kLatentsPerTask;
     UpdateLatents(step, begin, std::min(begin + kLatentsPerTask, latents));
   });

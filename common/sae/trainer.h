@@ -79,8 +79,9 @@ class Trainer {
   Trainer(const TrainConfig& config, int dim, int threads);
   void InitialiseWeights(const float* sample, int64_t sample_rows);
   LossConfig Loss() const;
+  WorkerPool& PoolFor(int64_t rows);
   double LearningRate() const;
-  void Update(double learning_rate, double clip);
+  void Update(double learning_rate, double clip, WorkerPool& pool);
   void UpdateLatents(const struct AdamStep& step, int begin, int end);
   void UpdateThresholds(const struct AdamStep& step);
   void FollowBatchThreshold(float least_kept);
@@ -105,6 +106,7 @@ class Trainer {
   std::vector<int32_t> dead_;  // latents with idle_rows_ >= dead_after_rows, rising
   BatchGradients gradients_;
   WorkerPool pool_;
+  WorkerPool alone_{1};
 };
 
 }  // namespace recsae::sae
