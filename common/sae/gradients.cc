@@ -17,8 +17,6 @@ constexpr int64_t kMaxRowsPerBlock = 128;
 constexpr int64_t kRowsPerHighBlock = 512;
 constexpr int64_t kMaxBlocks = 32;
 constexpr int64_t kSmallEncoder = 1 << 18;
-// Latents that one task sums.
-constexpr int kLatentsPerTask = 128;
 // Panels that one task packs.
 constexpr int kPanelsPerTask = 4;
 // The next batch's candidates for BatchTopK are what exceeds this share of the last one's least.
@@ -201,23 +199,22 @@ void BatchGradients::SelectBatchTopK(const SaeWeights& weights, const float* row
 // Where each latent's contributions start, and where each block's go among them.
 void BatchGradients::CountContributions() {
   const size_t latents = starts_.size() - 1;
-  std::vector<int32_t>& next = next_;  // where the next contribution of each latent goes
-  next.assign(latents, 0);
+  next_.assign(latents, 0);
   for (const Block& block : blocks_) {
-    for (size_t j = 0; j < latents; ++j) next[j] += block.next[j];
+    for (size_t j = 0; j < latents; ++j) next_[j] += block.next[j];
   }
   int32_t total = 0;
   for (size_t j = 0; j < latents; ++j) {
     starts_[j] = total;
-    total += next[j];
+    total += next_[j];
   }
   starts_[latents] = total;
-  std::copy_n(starts_.begin(), latents, next.begin());
+  std::copy_n(starts_.begin(), latents, next_.begin());
   for (Block& block : blocks_) {
     for (size_t j = 0; j < latents; ++j) {
       const int32_t count = block.next[j];
-      block.next[j] = next[j];
-      next[j] += count;
+      block.next[j] = next_[j];
+      next_[j] += count;
     }
   }
   if (contributions_.size() < static_cast<size_t>(total)) {

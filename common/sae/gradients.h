@@ -13,6 +13,10 @@
 
 namespace recsae::sae {
 
+// Latents that one task sums or updates: the same in both, so that a thread finds what it summed in
+// its cache.
+inline constexpr int kLatentsPerTask = 128;
+
 // The loss, as a mean over the rows of the batch (RecSAE, section 3.2, and what is added to it):
 //   (1/G) Σ_g ‖x − x̂_g‖² / variance              G prefixes of the latents (Matryoshka), or all
 //   + α ‖e − ê‖² / variance                       e = x − x̂ a constant, ê = decoderᵀ z', z' the
@@ -134,7 +138,7 @@ class BatchGradients {
   std::vector<float> residuals_;  // [n, slots, d] ∂loss/∂(decoderᵀ z) of each slot's latents
   std::vector<float> squared_errors_;  // [n]
   std::vector<int32_t> starts_;        // [F + 1] of each latent's contributions
-  std::vector<int32_t> next_;          // [F] scratch of CountContributions
+  std::vector<int32_t> next_;          // [F] scratch: where the next contribution goes
   std::vector<Contribution> contributions_;
   std::vector<float> encoder_, decoder_, encoder_bias_, pre_bias_, threshold_;
   std::vector<float> pre_bias_shares_;  // [tasks, d]

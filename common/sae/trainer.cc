@@ -14,25 +14,25 @@
 namespace recsae::sae {
 namespace {
 
-// Latents that one task updates.
-constexpr int kLatentsPerTask = 128;
 // kRelu with an adapted λ: where it starts, and how fast it follows L0 / k (in e-folds a step).
 constexpr double kFirstSparsityWeight = 1e-4;
 constexpr double kSparsityRate = 0.01;
 // kBatchTopK: weight of the past in the running mean of the least value kept.
 constexpr double kThresholdMemory = 0.99;
 
+// Uniform in [0, 1), the same on every platform.
+double Uniform(std::mt19937_64& bits) { return static_cast<double>(bits() >> 11) * 0x1.0p-53; }
+
 // Standard normal values, the same on every platform (the standard library's are not).
 class NormalSource {
  public:
   explicit NormalSource(uint64_t seed) : bits_(seed) {}
   float Next() {
-    const double radius = std::sqrt(-2.0 * std::log(1.0 - Uniform()));
-    return static_cast<float>(radius * std::cos(2.0 * std::numbers::pi * Uniform()));
+    const double radius = std::sqrt(-2.0 * std::log(1.0 - Uniform(bits_)));
+    return static_cast<float>(radius * std::cos(2.0 * std::numbers::pi * Uniform(bits_)));
   }
 
  private:
-  double Uniform() { return static_cast<double>(bits_() >> 11) * 0x1.0p-53; }
   std::mt19937_64 bits_;
 };
 
@@ -351,7 +351,7 @@ void Trainer::ResampleDead() {
   const double encoder_norm = kEncoderShare * (living > 0 ? norms / living : 1.0);
   std::mt19937_64 bits(config_.seed + static_cast<uint64_t>(steps_) * 0x9e3779b97f4a7c15ULL);
   for (const int32_t j : dead_) {
-    const double draw = static_cast<double>(bits() >> 11) * 0x1.0p-53 * total;
+    const double draw = Uniform(bits) * total;
     const auto drawn = std::upper_bound(cumulative.begin(), cumulative.end() - 1, draw);
     const auto row = static_cast<size_t>(drawn - cumulative.begin());
     float* decoder = &weights_.decoder[static_cast<size_t>(j) * d];
