@@ -66,15 +66,26 @@ void AddRecommenderFlags(CLI::App& command, const std::string& prefix, Recommend
   add("epochs", flags.epochs, "N", "At most so many epochs [default: 200; softmax: 14]");
   add("patience", flags.patience, "N",
       "Epochs without a better dev NDCG before stopping [default: 10]");
-  add("loss", flags.loss, "bpr|softmax", "[default: softmax for sasrec, bpr for bprmf]");
+  add("loss", flags.loss, "bpr|softmax",
+      "[default: softmax for sasrec and timirec, bpr for others]");
   add("embedding-dim", flags.embedding_dim, "N", "Length of an activation [default: 64]");
   add("learning-rate", flags.learning_rate, "RATE", "Adam's [default: 1e-3; softmax: 3e-3]");
   add("l2", flags.l2, "WEIGHT", "Weight decay");
-  add("batch-size", flags.batch_size, "N", "Interactions (bprmf) or sequences (sasrec) a step");
-  add("history", flags.history, "N", "Items of history read; sasrec only [default: 20]");
-  add("layers", flags.layers, "N", "Transformer layers; sasrec only [default: 2]");
-  add("heads", flags.heads, "N", "Attention heads; sasrec only [default: 1]");
-  add("dropout", flags.dropout, "SHARE", "Dropout; sasrec only [default: 0.2]");
+  add("batch-size", flags.batch_size, "N",
+      "Interactions, windows of history (sasrec) or histories (timirec) a step");
+  add("history", flags.history, "N", "Items of history read; sasrec, timirec [default: 20]");
+  add("layers", flags.layers, "N",
+      "Transformer layers (sasrec, timirec) or propagation steps (lightgcn) [default: 2, 1, 3]");
+  add("heads", flags.heads, "N", "Attention heads; sasrec, timirec [default: 1]");
+  add("dropout", flags.dropout, "SHARE", "Dropout; sasrec, timirec [default: 0.2]");
+  add("interests", flags.interests, "K", "Interest vectors of a user; timirec [default: 6]");
+  add("attention-dim", flags.attention_dim, "N",
+      "Width of the attention that pools interests; timirec [default: 8]");
+  add("temperature", flags.temperature, "TAU", "Of the distillation; timirec [default: 1]");
+  add("pretrain-epochs", flags.pretrain_epochs, "N",
+      "At most so many epochs of stage 1; timirec [default: as --epochs]");
+  add("clusters", flags.clusters, "N", "Taste clusters of a member; ecf [default: 64]");
+  add("members", flags.members, "N", "Models whose scores are added up; ecf [default: 1]");
   command.get_option("--" + prefix + "loss")->check(CLI::IsMember({"bpr", "softmax"}));
 }
 
@@ -165,6 +176,12 @@ HyperParameters MakeHyperParameters(const RecommenderFlags& flags, uint64_t seed
   if (flags.epochs) out.set_epochs(*flags.epochs);
   if (flags.patience) out.set_patience(*flags.patience);
   if (flags.batch_size) out.set_batch_size(*flags.batch_size);
+  if (flags.interests) out.set_interests(*flags.interests);
+  if (flags.attention_dim) out.set_attention_dim(*flags.attention_dim);
+  if (flags.temperature) out.set_temperature(*flags.temperature);
+  if (flags.pretrain_epochs) out.set_pretrain_epochs(*flags.pretrain_epochs);
+  if (flags.clusters) out.set_clusters(*flags.clusters);
+  if (flags.members) out.set_members(*flags.members);
   out.set_seed(seed);
   return out;
 }

@@ -27,6 +27,12 @@ struct RecommenderFlags {
   std::optional<int> epochs;
   std::optional<int> patience;
   std::optional<int> batch_size;
+  std::optional<int> interests;
+  std::optional<int> attention_dim;
+  std::optional<double> temperature;
+  std::optional<int> pretrain_epochs;
+  std::optional<int> clusters;
+  std::optional<int> members;
 };
 
 // Of those that are lists the first value counts, unless a sweep is made of them.
@@ -70,7 +76,8 @@ void AddRecommenderFlags(CLI::App& command, const std::string& prefix, Recommend
 void AddSaeFlags(CLI::App& command, const std::string& prefix, Values values, SaeFlags& flags);
 
 // --recommender's and --kind's values.
-inline constexpr const char* kKinds[] = {"sasrec", "bprmf"};
+inline constexpr const char* kKinds[] = {"sasrec",  "bprmf", "lightgcn",
+                                         "timirec", "ecf",   "distillemb"};
 probe::v1::Recommender::Kind ParseKind(const std::string& kind);
 
 probe::v1::HyperParameters MakeHyperParameters(const RecommenderFlags& flags, uint64_t seed);

@@ -1,19 +1,54 @@
 #include "services/probe/hyper_parameters.h"
 
+#include <algorithm>
+#include <iterator>
+#include <string>
+#include <vector>
+
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "common/status/status.h"
 
 namespace recsae::probe {
 
+namespace {
+
+struct KindRow {
+  v1::Recommender::Kind message;
+  RecommenderKind hosted;
+};
+constexpr KindRow kKinds[] = {
+    {v1::Recommender::BPRMF, RecommenderKind::kBprmf},
+    {v1::Recommender::SASREC, RecommenderKind::kSasrec},
+    {v1::Recommender::LIGHTGCN, RecommenderKind::kLightgcn},
+    {v1::Recommender::TIMIREC, RecommenderKind::kTimirec},
+    {v1::Recommender::TORCHSCRIPT, RecommenderKind::kTorchscript},
+    {v1::Recommender::ECF, RecommenderKind::kEcf},
+    {v1::Recommender::DISTILLEMB, RecommenderKind::kDistillemb},
+};
+
+std::string TrainableKinds() {
+  std::vector<std::string> names;
+  for (const KindRow& row : kKinds) {
+    if (row.hosted != RecommenderKind::kTorchscript) {
+      names.push_back(v1::Recommender::Kind_Name(row.message));
+    }
+  }
+  return absl::StrJoin(names, ", ");
+}
+
+}  // namespace
+
 absl::StatusOr<RecommenderOptions> ToOptions(v1::Recommender::Kind kind,
                                              const v1::HyperParameters& parameters) {
-  if (kind != v1::Recommender::BPRMF && kind != v1::Recommender::SASREC) {
+  const auto* row = std::find_if(std::begin(kKinds), std::end(kKinds),
+                                 [&](const KindRow& known) { return known.message == kind; });
+  if (row == std::end(kKinds) || row->hosted == RecommenderKind::kTorchscript) {
     return Error(absl::StatusCode::kInvalidArgument, "RECOMMENDER_KIND_INVALID",
-                 absl::StrCat("kind ", static_cast<int>(kind),
-                              " cannot be trained here: choose BPRMF or SASREC"));
+                 absl::StrCat("kind ", static_cast<int>(kind), " cannot be trained here: choose ",
+                              TrainableKinds()));
   }
-  const RecommenderKind hosted_kind =
-      kind == v1::Recommender::BPRMF ? RecommenderKind::kBprmf : RecommenderKind::kSasrec;
+  const RecommenderKind hosted_kind = row->hosted;
   RecommenderOptions options = DefaultOptions(hosted_kind);
   // Another loss than the usual one brings its own learning rate and number of epochs.
   if (parameters.loss() == v1::HyperParameters::BPR) {
@@ -32,6 +67,12 @@ absl::StatusOr<RecommenderOptions> ToOptions(v1::Recommender::Kind kind,
   if (parameters.has_epochs()) options.max_epochs = parameters.epochs();
   if (parameters.has_patience()) options.patience = parameters.patience();
   if (parameters.has_batch_size()) options.batch_size = parameters.batch_size();
+  if (parameters.has_interests()) options.interests = parameters.interests();
+  if (parameters.has_attention_dim()) options.attention_dim = parameters.attention_dim();
+  if (parameters.has_temperature()) options.temperature = parameters.temperature();
+  if (parameters.has_pretrain_epochs()) options.pretrain_epochs = parameters.pretrain_epochs();
+  if (parameters.has_clusters()) options.clusters = parameters.clusters();
+  if (parameters.has_members()) options.members = parameters.members();
   if (parameters.has_seed()) options.seed = parameters.seed();
   RECSAE_RETURN_IF_ERROR(CheckOptions(options));
   return options;
@@ -42,11 +83,22 @@ v1::HyperParameters ToMessage(const RecommenderOptions& options) {
   parameters.set_embedding_dim(options.dim);
   parameters.set_learning_rate(options.learning_rate);
   parameters.set_l2(options.l2);
-  if (options.kind == RecommenderKind::kSasrec) {
+  const bool sequence = ReadsHistory(options.kind);
+  if (sequence) {
     parameters.set_history(options.history);
-    parameters.set_layers(options.layers);
     parameters.set_heads(options.heads);
     parameters.set_dropout(options.dropout);
+  }
+  if (sequence || options.kind == RecommenderKind::kLightgcn) parameters.set_layers(options.layers);
+  if (options.kind == RecommenderKind::kTimirec) {
+    parameters.set_interests(options.interests);
+    parameters.set_attention_dim(options.attention_dim);
+    parameters.set_temperature(options.temperature);
+    parameters.set_pretrain_epochs(options.pretrain_epochs);
+  }
+  if (options.kind == RecommenderKind::kEcf) {
+    parameters.set_clusters(options.clusters);
+    parameters.set_members(options.members);
   }
   parameters.set_loss(options.loss == Loss::kBpr ? v1::HyperParameters::BPR
                                                  : v1::HyperParameters::SOFTMAX);
@@ -58,7 +110,10 @@ v1::HyperParameters ToMessage(const RecommenderOptions& options) {
 }
 
 v1::Recommender::Kind ToMessage(RecommenderKind kind) {
-  return kind == RecommenderKind::kBprmf ? v1::Recommender::BPRMF : v1::Recommender::SASREC;
+  for (const KindRow& row : kKinds) {
+    if (row.hosted == kind) return row.message;
+  }
+  return v1::Recommender::KIND_UNSPECIFIED;
 }
 
 }  // namespace recsae::probe

@@ -20,9 +20,7 @@ class Bprmf : public Recommender {
       absl::Span<const Query> queries, const std::function<bool()>& cancelled) const override;
   const std::vector<float>& item_vectors() const override { return item_vectors_; }
   std::string Save() const override;
-
-  // Sets the weights that Save wrote.
-  absl::Status Load(const NamedTensors& tensors);
+  absl::Status Load(const NamedTensors& tensors) override;
 
  private:
   int64_t users() const { return static_cast<int64_t>(user_vectors_.size()) / dim(); }

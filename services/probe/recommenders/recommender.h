@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -18,7 +19,16 @@
 
 namespace recsae::probe {
 
-enum class RecommenderKind { kBprmf, kSasrec };
+// Stored as numbers: append only.
+enum class RecommenderKind {
+  kBprmf,
+  kSasrec,
+  kLightgcn,
+  kTimirec,
+  kTorchscript,
+  kEcf,
+  kDistillemb
+};
 enum class Loss {
   kBpr,      // -log sigma(s+ - s-), one uniform negative, redrawn every epoch (Rendle 2012)
   kSoftmax,  // cross-entropy over all items
@@ -30,18 +40,27 @@ struct RecommenderOptions {
   int dim = 64;                 // length of an activation
   double learning_rate = 1e-3;  // Adam; softmax: warm-up, then a cosine to 0 over max_epochs
   double l2 = 0;                // weight decay, none on biases
-  int history = 20;             // SASRec: items of history read
-  int layers = 2;               // SASRec
-  int heads = 1;                // SASRec
-  double dropout = 0.2;         // SASRec
+  int history = 20;             // sequence models: items of history read
+  int layers = 2;               // transformer layers; LightGCN: propagation steps
+  int heads = 1;                // sequence models
+  double dropout = 0.2;         // sequence models
   Loss loss = Loss::kSoftmax;
   int max_epochs = 200;
   int patience = 10;  // epochs without a better dev NDCG before stopping
   // Interactions (BPRMF) or windows of `history` positions (SASRec) a step; 0: chosen by BatchSize.
   int batch_size = 0;
+  int interests = 6;        // TiMiRec: K, interest vectors of a user
+  int attention_dim = 8;    // TiMiRec: width of the attention that pools them
+  double temperature = 1;   // TiMiRec: tau of the distillation
+  int pretrain_epochs = 0;  // TiMiRec: bound of stage 1's epochs; max_epochs is that of stage 2
+  int clusters = 64;        // ECF: taste clusters of a member
+  int members = 1;          // ECF: models whose scores are added up
   uint64_t seed = 0;
   int threads = 0;  // 0: one for each core. The result does not depend on it
 };
+
+// Whether recommenders of this kind read a history of items, or know users.
+bool ReadsHistory(RecommenderKind kind);
 
 RecommenderOptions DefaultOptions(RecommenderKind kind);
 // The same for a loss other than the kind's usual one. kBpr: constant rate, dev metric decides when
@@ -81,6 +100,12 @@ struct Query {
   absl::Span<const int32_t> history;  // item indices, oldest first; only the last ones are read
 };
 
+struct StoredTensor {
+  std::vector<int64_t> shape;
+  std::vector<float> values;  // row-major
+};
+using NamedTensors = std::map<std::string, StoredTensor>;
+
 // Activations are thread-safe on a trained recommender; Train is not.
 class Recommender {
  public:
@@ -107,10 +132,13 @@ class Recommender {
 
   // Whether every history position is a training row (sequence models), or each interaction gives
   // its user's row.
-  bool reads_history() const { return kind() == RecommenderKind::kSasrec; }
+  bool reads_history() const { return ReadsHistory(kind()); }
 
   // Kind, options and weights as bytes for LoadRecommender.
   virtual std::string Save() const = 0;
+  // Sets the weights that Save wrote. DATA_LOSS (RECOMMENDER_CORRUPT) if they do not fit the
+  // options.
+  virtual absl::Status Load(const NamedTensors& tensors) = 0;
 
  protected:
   explicit Recommender(const RecommenderOptions& options) : options_(options) {}

@@ -23,9 +23,7 @@ class Sasrec : public Recommender {
       absl::Span<const Query> queries, const std::function<bool()>& cancelled) const override;
   const std::vector<float>& item_vectors() const override { return item_vectors_; }
   std::string Save() const override;
-
-  // Sets the weights that Save wrote.
-  absl::Status Load(const NamedTensors& tensors);
+  absl::Status Load(const NamedTensors& tensors) override;
 
  private:
   class Training;

@@ -28,6 +28,12 @@ nlohmann::json OptionsToJson(const RecommenderOptions& o) {
           {"max_epochs", o.max_epochs},
           {"patience", o.patience},
           {"batch_size", o.batch_size},
+          {"interests", o.interests},
+          {"attention_dim", o.attention_dim},
+          {"temperature", o.temperature},
+          {"pretrain_epochs", o.pretrain_epochs},
+          {"clusters", o.clusters},
+          {"members", o.members},
           {"seed", o.seed},
           {"threads", o.threads}};
 }
@@ -46,6 +52,12 @@ RecommenderOptions OptionsFromJson(const nlohmann::json& json) {
   o.max_epochs = json.at("max_epochs").get<int>();
   o.patience = json.at("patience").get<int>();
   o.batch_size = json.at("batch_size").get<int>();
+  o.interests = json.value("interests", o.interests);
+  o.attention_dim = json.value("attention_dim", o.attention_dim);
+  o.temperature = json.value("temperature", o.temperature);
+  o.pretrain_epochs = json.value("pretrain_epochs", o.pretrain_epochs);
+  o.clusters = json.value("clusters", o.clusters);
+  o.members = json.value("members", o.members);
   o.seed = json.at("seed").get<uint64_t>();
   o.threads = json.at("threads").get<int>();
   return o;

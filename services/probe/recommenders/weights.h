@@ -2,22 +2,13 @@
 #ifndef RECSAE_SERVICES_PROBE_RECOMMENDERS_WEIGHTS_H_
 #define RECSAE_SERVICES_PROBE_RECOMMENDERS_WEIGHTS_H_
 
-#include <cstdint>
-#include <map>
 #include <string>
-#include <vector>
 
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "services/probe/recommenders/recommender.h"
 
 namespace recsae::probe {
-
-struct StoredTensor {
-  std::vector<int64_t> shape;
-  std::vector<float> values;  // row-major
-};
-using NamedTensors = std::map<std::string, StoredTensor>;
 
 // Layout, integers little-endian: "RECSAEW1", uint32 length of a JSON text {"options": {...},
 // "tensors": [{"name", "shape"}, ...]}, the text, then the tensors' float32 values in that order.

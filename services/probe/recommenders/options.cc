@@ -1,0 +1,114 @@
+// The hyper-parameters of each kind: defaults and ranges.
+#include <algorithm>
+
+#include "absl/strings/str_cat.h"
+#include "common/status/status.h"
+#include "services/probe/recommenders/kernels.h"
+#include "services/probe/recommenders/recommender.h"
+
+namespace recsae::probe {
+namespace {
+
+template <typename T>
+absl::Status CheckRange(absl::string_view name, T value, T low, T high) {
+  if (value >= low && value <= high) return absl::OkStatus();
+  return Error(absl::StatusCode::kInvalidArgument, "HYPER_PARAMETER_OUT_OF_RANGE",
+               absl::StrCat(name, " is ", value, "; it must be between ", low, " and ", high),
+               {{"name", std::string(name)}, {"value", absl::StrCat(value)}});
+}
+
+absl::Status CheckTransformer(const RecommenderOptions& o) {
+  RECSAE_RETURN_IF_ERROR(CheckRange("history", o.history, 1, kMaxLength));
+  RECSAE_RETURN_IF_ERROR(CheckRange("layers", o.layers, 1, 16));
+  RECSAE_RETURN_IF_ERROR(CheckRange("heads", o.heads, 1, o.dim));
+  RECSAE_RETURN_IF_ERROR(CheckRange("dropout", o.dropout, 0.0, 0.99));
+  if (o.dim % o.heads == 0) return absl::OkStatus();
+  return Error(absl::StatusCode::kInvalidArgument, "HYPER_PARAMETER_OUT_OF_RANGE",
+               absl::StrCat("heads is ", o.heads, "; it must divide embedding_dim (", o.dim, ")"),
+               {{"name", "heads"}, {"value", absl::StrCat(o.heads)}});
+}
+
+absl::Status CheckBpr(const RecommenderOptions& o) {
+  if (o.loss == Loss::kBpr) return absl::OkStatus();
+  return Error(absl::StatusCode::kInvalidArgument, "HYPER_PARAMETER_OUT_OF_RANGE",
+               "loss is SOFTMAX; this kind of recommender is trained with BPR", {{"name", "loss"}});
+}
+
+absl::Status CheckKind(const RecommenderOptions& o) {
+  switch (o.kind) {
+    case RecommenderKind::kBprmf:
+      return CheckBpr(o);
+    case RecommenderKind::kLightgcn:
+      RECSAE_RETURN_IF_ERROR(CheckRange("layers", o.layers, 0, 16));
+      return CheckBpr(o);
+    case RecommenderKind::kSasrec:
+      return CheckTransformer(o);
+    case RecommenderKind::kTimirec:
+      RECSAE_RETURN_IF_ERROR(CheckRange("interests", o.interests, 1, 64));
+      RECSAE_RETURN_IF_ERROR(CheckRange("attention_dim", o.attention_dim, 1, 1024));
+      RECSAE_RETURN_IF_ERROR(CheckRange("temperature", o.temperature, 1e-3, 1e3));
+      RECSAE_RETURN_IF_ERROR(CheckRange("pretrain_epochs", o.pretrain_epochs, 1, 100000));
+      return CheckTransformer(o);
+    case RecommenderKind::kEcf:
+      RECSAE_RETURN_IF_ERROR(CheckRange("clusters", o.clusters, 1, 4096));
+      RECSAE_RETURN_IF_ERROR(CheckRange("members", o.members, 1, 16));
+      return CheckBpr(o);
+    case RecommenderKind::kDistillemb:
+      return CheckBpr(o);
+    case RecommenderKind::kTorchscript:
+      return CheckRange("history", o.history, 1, kMaxLength);
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+bool ReadsHistory(RecommenderKind kind) {
+  return kind == RecommenderKind::kSasrec || kind == RecommenderKind::kTimirec ||
+         kind == RecommenderKind::kTorchscript;
+}
+
+RecommenderOptions DefaultOptions(RecommenderKind kind, Loss loss) {
+  RecommenderOptions options;
+  options.kind = kind;
+  options.loss = loss;
+  if (loss == Loss::kSoftmax) {
+    options.learning_rate = 3e-3;
+    options.max_epochs = 14;
+  }
+  if (kind == RecommenderKind::kBprmf) options.l2 = 1e-6;
+  if (kind == RecommenderKind::kLightgcn) {
+    options.l2 = 1e-8;
+    options.layers = 3;
+  }
+  if (kind == RecommenderKind::kTimirec) {
+    options.layers = 1;
+    options.pretrain_epochs = options.max_epochs;
+  }
+  return options;
+}
+
+RecommenderOptions DefaultOptions(RecommenderKind kind) {
+  const bool sequence = kind == RecommenderKind::kSasrec || kind == RecommenderKind::kTimirec;
+  return DefaultOptions(kind, sequence ? Loss::kSoftmax : Loss::kBpr);
+}
+
+int BatchSize(const RecommenderOptions& options, int64_t rows) {
+  if (options.batch_size > 0) return options.batch_size;
+  const bool windows = options.kind == RecommenderKind::kSasrec;
+  return static_cast<int>(windows ? std::clamp<int64_t>(rows / 128, 32, 256)
+                                  : std::clamp<int64_t>(rows / 256, 256, 2048));
+}
+
+absl::Status CheckOptions(const RecommenderOptions& o) {
+  RECSAE_RETURN_IF_ERROR(CheckRange("embedding_dim", o.dim, 1, 4096));
+  RECSAE_RETURN_IF_ERROR(CheckRange("learning_rate", o.learning_rate, 1e-9, 10.0));
+  RECSAE_RETURN_IF_ERROR(CheckRange("l2", o.l2, 0.0, 10.0));
+  RECSAE_RETURN_IF_ERROR(CheckRange("epochs", o.max_epochs, 1, 100000));
+  RECSAE_RETURN_IF_ERROR(CheckRange("patience", o.patience, 1, 100000));
+  RECSAE_RETURN_IF_ERROR(CheckRange("batch_size", o.batch_size, 0, 1 << 20));
+  RECSAE_RETURN_IF_ERROR(CheckRange("threads", o.threads, 0, 1024));
+  return CheckKind(o);
+}
+
+}  // namespace recsae::probe
