@@ -35,6 +35,7 @@ void AddDatasetCommands(CommandLine& line) {
   line.Add<GetFlags>(
       group, "get", "Look a data set up, read it (or download it first) and say what is in it",
       "  recsae datasets get ml-1m\n"
+      "  recsae datasets get hetrec2011-lastfm-2k --core 10 --split-seed 3\n"
       "  recsae datasets get planted --planted-users 500",
       [](CLI::App& command, GetFlags& flags) {
         command

@@ -9,11 +9,50 @@ namespace recsae::cli {
 
 using probe::v1::DatasetFormat;
 
+namespace {
+
+void AddOptionFlags(CLI::App& command, DatasetFlags& flags) {
+  const std::string group = "Interactions that count (docs/data-sets.md)";
+  const auto add = [&](const char* flag, auto& value, const char* what) {
+    return command.add_option(flag, value, what)->group(group);
+  };
+  add("--core", flags.core,
+      "Drop users and items with fewer interactions until none is left; 0 keeps all [default: the "
+      "format's]")
+      ->type_name("N");
+  add("--positive-threshold", flags.positive_threshold,
+      "Interactions rated (or counted) lower do not count [default: the format's]")
+      ->type_name("X");
+  add("--split", flags.split,
+      "Hold out each user's last interactions, or what the files say [default: the format's]")
+      ->check(CLI::IsMember({"leave-one-out", "given"}));
+  add("--split-seed", flags.split_seed,
+      "Of the interactions held out at random where there are no times [default: 0]")
+      ->type_name("N");
+}
+
+void SetOptions(const DatasetFlags& flags, probe::v1::DatasetRef& dataset) {
+  if (flags.core) dataset.mutable_options()->set_core(*flags.core);
+  if (flags.positive_threshold) {
+    dataset.mutable_options()->set_positive_threshold(*flags.positive_threshold);
+  }
+  if (flags.split == "leave-one-out") {
+    dataset.mutable_options()->set_split(probe::v1::DatasetOptions::LEAVE_ONE_OUT);
+  } else if (flags.split == "given") {
+    dataset.mutable_options()->set_split(probe::v1::DatasetOptions::GIVEN);
+  }
+  if (flags.split_seed) dataset.mutable_options()->set_seed(*flags.split_seed);
+}
+
+}  // namespace
+
 void AddDatasetFlags(CLI::App& command, DatasetFlags& flags) {
   command
       .add_option("--format", flags.format,
                   "How the files are laid out [default: recognised by the files there]")
-      ->check(CLI::IsMember({"ml_1m", "ml_100k", "rechorus", "csv"}));
+      ->check(CLI::IsMember(
+          {"ml_1m", "ml_100k", "rechorus", "csv", "hetrec_lastfm", "item_sequences"}));
+  AddOptionFlags(command, flags);
   const std::string group = "Generated data set (planted)";
   const auto add = [&](const char* flag, auto& value, const char* what) {
     command.add_option(flag, value, what)->type_name("N")->group(group);
@@ -35,6 +74,7 @@ probe::v1::DatasetRef MakeDatasetRef(const std::string& name, const DatasetFlags
         absl::StrCat("DATASET_FORMAT_", absl::AsciiStrToUpper(flags.format)), &format);
     dataset.set_format(format);
   }
+  SetOptions(flags, dataset);
   if (name != "planted") return dataset;
   probe::v1::PlantedOptions& planted = *dataset.mutable_planted();
   planted.set_concepts(flags.planted_concepts.value_or(0));

@@ -16,6 +16,10 @@ inline constexpr double kDatasetTimeout = 900;
 
 struct DatasetFlags {
   std::string format;
+  std::optional<int> core;
+  std::optional<double> positive_threshold;
+  std::string split;
+  std::optional<uint64_t> split_seed;
   std::optional<int> planted_concepts;
   std::optional<int> planted_items;
   std::optional<int> planted_users;
@@ -23,7 +27,7 @@ struct DatasetFlags {
   std::optional<uint64_t> planted_seed;
 };
 
-// --format and the --planted-... group.
+// --format, --core, --positive-threshold, --split, --split-seed and the --planted-... group.
 void AddDatasetFlags(CLI::App& command, DatasetFlags& flags);
 
 probe::v1::DatasetRef MakeDatasetRef(const std::string& name, const DatasetFlags& flags);

@@ -22,8 +22,18 @@ std::string Lower(absl::string_view value, absl::string_view prefix) {
 }
 
 std::string Dataset(const probe::v1::DatasetRef& dataset) {
-  if (!dataset.has_planted()) return dataset.name();
-  return absl::StrCat(dataset.name(), " (seed ", dataset.planted().seed(), ")");
+  const probe::v1::DatasetOptions& options = dataset.options();
+  std::vector<std::string> parts;
+  if (dataset.has_planted()) parts.push_back(absl::StrCat("seed ", dataset.planted().seed()));
+  if (options.has_core()) parts.push_back(absl::StrCat("core ", options.core()));
+  if (options.has_positive_threshold()) {
+    parts.push_back(absl::StrCat("from ", options.positive_threshold(), " on"));
+  }
+  if (options.split() == probe::v1::DatasetOptions::LEAVE_ONE_OUT) parts.push_back("leave-one-out");
+  if (options.split() == probe::v1::DatasetOptions::GIVEN) parts.push_back("split given");
+  if (options.seed() != 0) parts.push_back(absl::StrCat("split seed ", options.seed()));
+  if (parts.empty()) return dataset.name();
+  return absl::StrCat(dataset.name(), " (", absl::StrJoin(parts, ", "), ")");
 }
 
 template <typename Map>

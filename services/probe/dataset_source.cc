@@ -1,7 +1,9 @@
 #include "services/probe/dataset_source.h"
 
 #include <algorithm>
+#include <array>
 #include <chrono>
+#include <cmath>
 #include <exception>
 #include <filesystem>
 #include <set>
@@ -9,6 +11,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "common/server/log.h"
 #include "common/status/status.h"
 #include "services/probe/datasets/readers.h"
 
@@ -24,35 +27,68 @@ bool IsPlanted(const v1::DatasetRef& ref) {
   return ref.name() == kPlanted || ref.format() == v1::DATASET_FORMAT_PLANTED;
 }
 
+constexpr std::array<std::pair<v1::DatasetFormat, Format>, 7> kFormats = {{
+    {v1::DATASET_FORMAT_UNSPECIFIED, Format::kAuto},
+    {v1::DATASET_FORMAT_ML_1M, Format::kMl1m},
+    {v1::DATASET_FORMAT_ML_100K, Format::kMl100k},
+    {v1::DATASET_FORMAT_RECHORUS, Format::kRechorus},
+    {v1::DATASET_FORMAT_CSV, Format::kCsv},
+    {v1::DATASET_FORMAT_HETREC_LASTFM, Format::kHetrecLastfm},
+    {v1::DATASET_FORMAT_ITEM_SEQUENCES, Format::kItemSequences},
+}};
+
 Format ToFormat(v1::DatasetFormat format) {
-  switch (format) {
-    case v1::DATASET_FORMAT_ML_1M:
-      return Format::kMl1m;
-    case v1::DATASET_FORMAT_ML_100K:
-      return Format::kMl100k;
-    case v1::DATASET_FORMAT_RECHORUS:
-      return Format::kRechorus;
-    case v1::DATASET_FORMAT_CSV:
-      return Format::kCsv;
-    default:
-      return Format::kAuto;
-  }
+  const auto* known = std::find_if(kFormats.begin(), kFormats.end(),
+                                   [&](const auto& pair) { return pair.first == format; });
+  return known->second;
 }
 
 v1::DatasetFormat ToMessage(Format format) {
-  switch (format) {
-    case Format::kMl1m:
-      return v1::DATASET_FORMAT_ML_1M;
-    case Format::kMl100k:
-      return v1::DATASET_FORMAT_ML_100K;
-    case Format::kRechorus:
-      return v1::DATASET_FORMAT_RECHORUS;
-    case Format::kCsv:
-      return v1::DATASET_FORMAT_CSV;
-    case Format::kAuto:
-      break;
+  const auto* known = std::find_if(kFormats.begin(), kFormats.end(),
+                                   [&](const auto& pair) { return pair.second == format; });
+  return known->first;
+}
+
+DatasetOptions ToOptions(const v1::DatasetOptions& message) {
+  DatasetOptions options;
+  if (message.has_core()) options.core = message.core();
+  if (message.has_positive_threshold()) options.positive_threshold = message.positive_threshold();
+  if (message.split() == v1::DatasetOptions::LEAVE_ONE_OUT) options.split = SplitMode::kLeaveOneOut;
+  if (message.split() == v1::DatasetOptions::GIVEN) options.split = SplitMode::kGiven;
+  options.seed = message.seed();
+  return options;
+}
+
+void CheckOptions(const v1::DatasetRef& ref, const std::string& field, BadRequest& bad) {
+  if (!ref.has_options()) return;
+  const v1::DatasetOptions& options = ref.options();
+  if (IsPlanted(ref)) {
+    bad.Add(field + ".options", "must be unset for the generated data set: it has its own options");
   }
-  return v1::DATASET_FORMAT_UNSPECIFIED;
+  if (options.core() < 0) {
+    bad.Add(field + ".options.core", absl::StrCat("must be 0 or more, is ", options.core()));
+  }
+  if (!std::isfinite(options.positive_threshold())) {
+    bad.Add(field + ".options.positive_threshold", "must be a finite number");
+  }
+  if (!v1::DatasetOptions::SplitMode_IsValid(options.split())) {
+    bad.Add(field + ".options.split",
+            absl::StrCat("is ", options.split(), ", which is no SplitMode"));
+  }
+  if (options.split() == v1::DatasetOptions::GIVEN && options.core() > 0) {
+    bad.Add(
+        field + ".options.core",
+        absl::StrCat("must be unset with split GIVEN, which it would break, is ", options.core()));
+  }
+}
+
+// A few malformed lines are no error; the log says where to look for them.
+void LogMalformed(const LoadedDataset& loaded) {
+  if (loaded.data.malformed.empty()) return;
+  Log(Severity::kWarning, "malformed lines left out",
+      {{"dataset", loaded.location},
+       {"lines", loaded.data.malformed_lines},
+       {"first", absl::StrJoin(loaded.data.malformed, "; ")}});
 }
 
 PlantedOptions ToOptions(const v1::PlantedOptions& planted) {
@@ -102,6 +138,7 @@ void CheckRef(const v1::DatasetRef& ref, const std::string& field, BadRequest& b
               absl::StrCat("must be 0 to ", most, ", is ", value));
     }
   };
+  CheckOptions(ref, field, bad);
   check("concepts", ref.planted().concepts(), 64);
   check("items_per_concept", ref.planted().items_per_concept(), 1000);
   check("users", ref.planted().users(), 1'000'000);
@@ -122,10 +159,12 @@ DatasetSource::Result DatasetSource::Read(const v1::DatasetRef& ref) const {
     if (format == Format::kAuto) {
       RECSAE_ASSIGN_OR_RETURN(format, DetectFormat(loaded->location));
     }
-    RECSAE_ASSIGN_OR_RETURN(loaded->data, ReadDataset(loaded->location, format));
+    RECSAE_ASSIGN_OR_RETURN(loaded->data,
+                            ReadDataset(loaded->location, format, ToOptions(ref.options())));
     loaded->format = ToMessage(format);
   }
   loaded->data.name = ref.name();
+  LogMalformed(*loaded);
   return std::shared_ptr<const LoadedDataset>(std::move(loaded));
 }
 

@@ -10,6 +10,7 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
+#include "common/row_order/random.h"
 #include "common/status/status.h"
 
 namespace recsae::probe {
@@ -47,6 +48,13 @@ void AddTitleDecade(Item* item) {
   item->attributes.push_back({"decade", year.substr(0, 3) + "0s"});
 }
 
+void InteractionLog::Add(absl::string_view user, absl::string_view item, double time, double rating,
+                         Part part) {
+  if (rating < positive_threshold) return;
+  const int32_t user_index = users.Add(user);
+  interactions.push_back({user_index, items.Add(item), time, part});
+}
+
 void CompleteCatalog(const IdIndex& item_index, Dataset* dataset) {
   for (size_t i = dataset->items.size(); i < item_index.ids().size(); ++i) {
     dataset->items.push_back({item_index.ids()[i], item_index.ids()[i], {}});
@@ -56,7 +64,10 @@ void CompleteCatalog(const IdIndex& item_index, Dataset* dataset) {
 void SortInteractions(std::vector<Interaction>* interactions) {
   std::stable_sort(interactions->begin(), interactions->end(),
                    [](const Interaction& a, const Interaction& b) {
-                     return std::tie(a.user, a.time) < std::tie(b.user, b.time);
+                     const auto key = [](const Interaction& i) {
+                       return std::make_tuple(i.user, i.part != Part::kTrain, i.time);
+                     };
+                     return key(a) < key(b);
                    });
 }
 
@@ -97,13 +108,55 @@ void DropUnused(std::vector<Interaction>* interactions, Dataset* dataset) {
   for (Interaction& i : *interactions) i.user = user_of[i.user], i.item = item_of[i.item];
 }
 
-void LeaveOneOut(std::vector<Interaction>* interactions, Dataset* dataset) {
+namespace {
+
+// Sorts, and sets all but what is held out.
+void FillSequences(std::vector<Interaction>* interactions, Dataset* dataset) {
   SortInteractions(interactions);
-  const size_t users = dataset->users.size();
-  dataset->sequences.assign(users, {});
-  dataset->train_length.assign(users, 0);
+  dataset->sequences.assign(dataset->users.size(), {});
+  dataset->train_length.assign(dataset->users.size(), 0);
   for (const Interaction& i : *interactions) dataset->sequences[i.user].push_back(i.item);
-  for (size_t u = 0; u < users; ++u) {
+}
+
+absl::Status Refuse(const char* reason, const std::string& folder, absl::string_view why) {
+  return Error(absl::StatusCode::kInvalidArgument, reason, absl::StrCat(folder, ": ", why),
+               {{"path", folder}});
+}
+
+absl::Status CheckOptions(const std::string& folder, const DatasetOptions& options,
+                          const InteractionLog& log) {
+  const bool given = options.split == SplitMode::kGiven;
+  if (given && !log.split_given) {
+    return Refuse("DATASET_SPLIT_UNKNOWN", folder,
+                  "the files do not say what is held out; split it by leave-one-out");
+  }
+  if (given && options.core.value_or(0) > 0) {
+    return Refuse("DATASET_OPTIONS_INVALID", folder,
+                  absl::StrCat("a core of ", *options.core,
+                               " would break the split that the files give; leave the core out, or "
+                               "split by leave-one-out"));
+  }
+  if (options.positive_threshold && !log.rated) {
+    return Refuse(
+        "DATASET_RATINGS_UNKNOWN", folder,
+        "the files rate nothing, so that a positive threshold means nothing; leave it out");
+  }
+  return absl::OkStatus();
+}
+
+// INVALID_ARGUMENT (DATASET_EMPTY) if the data set has no interaction to train on.
+absl::Status CheckNotEmpty(const Dataset& dataset, const std::string& folder) {
+  for (const int32_t length : dataset.train_length) {
+    if (length > 0) return absl::OkStatus();
+  }
+  return Refuse("DATASET_EMPTY", folder, "no training interaction is left");
+}
+
+}  // namespace
+
+void LeaveOneOut(std::vector<Interaction>* interactions, Dataset* dataset) {
+  FillSequences(interactions, dataset);
+  for (size_t u = 0; u < dataset->users.size(); ++u) {
     const auto user = static_cast<int32_t>(u);
     const auto length = static_cast<int32_t>(dataset->sequences[u].size());
     dataset->train_length[u] = length < 3 ? length : length - 2;
@@ -113,17 +166,42 @@ void LeaveOneOut(std::vector<Interaction>* interactions, Dataset* dataset) {
   }
 }
 
-void SetMalformed(Malformed malformed, Dataset* dataset) {
-  dataset->malformed_lines = malformed.count;
-  dataset->malformed = std::move(malformed.first);
+void SplitAsGiven(std::vector<Interaction>* interactions, Dataset* dataset) {
+  FillSequences(interactions, dataset);
+  Case here{-1, 0};
+  for (const Interaction& i : *interactions) {
+    here = i.user == here.user ? Case{i.user, here.position + 1} : Case{i.user, 0};
+    if (i.part == Part::kTrain) ++dataset->train_length[i.user];
+    if (i.part == Part::kDev) dataset->dev.push_back(here);
+    if (i.part == Part::kTest) dataset->test.push_back(here);
+  }
 }
 
-absl::Status CheckNotEmpty(const Dataset& dataset, const std::string& path) {
-  for (const int32_t length : dataset.train_length) {
-    if (length > 0) return absl::OkStatus();
+absl::StatusOr<Dataset> Assemble(const std::string& folder, const DatasetOptions& options,
+                                 InteractionLog log) {
+  RECSAE_RETURN_IF_ERROR(CheckOptions(folder, options, log));
+  Dataset dataset = std::move(log.dataset);
+  std::vector<Interaction>& interactions = log.interactions;
+  dataset.users = log.users.ids();
+  CompleteCatalog(log.items, &dataset);
+  if (const int core = options.core.value_or(0); core > 0) {
+    KeepCore(core, &interactions);
+    DropUnused(&interactions, &dataset);
   }
-  return Error(absl::StatusCode::kInvalidArgument, "DATASET_EMPTY",
-               absl::StrCat(path, " has no training interaction"), {{"path", path}});
+  if (!log.ordered) {
+    Random random(options.seed);
+    for (Interaction& i : interactions) i.time = random.Uniform();
+  }
+  if (options.split == SplitMode::kGiven) {
+    SplitAsGiven(&interactions, &dataset);
+  } else {
+    for (Interaction& i : interactions) i.part = Part::kTrain;
+    LeaveOneOut(&interactions, &dataset);
+  }
+  dataset.malformed_lines = log.malformed.count;
+  dataset.malformed = std::move(log.malformed.first);
+  RECSAE_RETURN_IF_ERROR(CheckNotEmpty(dataset, folder));
+  return dataset;
 }
 
 }  // namespace recsae::probe

@@ -2,13 +2,16 @@
 #ifndef RECSAE_SERVICES_PROBE_DATASETS_BUILD_H_
 #define RECSAE_SERVICES_PROBE_DATASETS_BUILD_H_
 
+#include <limits>
 #include <string>
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "services/probe/datasets/dataset.h"
+#include "services/probe/datasets/options.h"
 #include "services/probe/datasets/text_file.h"
 
 namespace recsae::probe {
@@ -25,10 +28,33 @@ class IdIndex {
   std::vector<std::string> ids_;
 };
 
+enum class Part { kTrain, kDev, kTest };
+
 struct Interaction {
   int32_t user = 0;
   int32_t item = 0;
   double time = 0;  // any unit; ties keep the order of the file
+  Part part = Part::kTrain;
+};
+
+// Of interactions that the files do not rate: above any threshold.
+inline constexpr double kUnrated = std::numeric_limits<double>::infinity();
+
+// What a reader takes from the files. The reader fills it through Add and its public members;
+// Assemble makes the data set of it.
+struct InteractionLog {
+  // Takes one interaction, unless `rating` is below the threshold.
+  void Add(absl::string_view user, absl::string_view item, double time, double rating = kUnrated,
+           Part part = Part::kTrain);
+
+  double positive_threshold = -std::numeric_limits<double>::infinity();
+  bool rated = false;        // the files rate (or count) interactions
+  bool ordered = true;       // the files say which interaction came first
+  bool split_given = false;  // the files say what is held out
+  Dataset dataset;           // its catalogue, in the order of `items`
+  Malformed malformed;
+  IdIndex users, items;
+  std::vector<Interaction> interactions;
 };
 
 // A finite number, or false.
@@ -43,7 +69,7 @@ void AddTitleDecade(Item* item);
 // Items that interactions name but no catalogue file describes get their id as title.
 void CompleteCatalog(const IdIndex& item_index, Dataset* dataset);
 
-// Sorts by user and then by time, ties in the order given.
+// Sorts by user, held-out ones last, and then by time, ties in the order given.
 void SortInteractions(std::vector<Interaction>* interactions);
 
 // Repeatedly drops users and items with fewer than `core` interactions, until none is left.
@@ -56,11 +82,17 @@ void DropUnused(std::vector<Interaction>* interactions, Dataset* dataset);
 // the rest training; users with fewer than 3 interactions train only. Sorts `interactions`.
 void LeaveOneOut(std::vector<Interaction>* interactions, Dataset* dataset);
 
-// Moves the counts of skipped lines into the data set.
-void SetMalformed(Malformed malformed, Dataset* dataset);
+// Fills sequences and splits them as the interactions say. A user's dev and test items follow the
+// training ones together in time order: a held-out item's history is all that the user touched
+// before (the convention of ReChorus). Sorts `interactions`.
+void SplitAsGiven(std::vector<Interaction>* interactions, Dataset* dataset);
 
-// INVALID_ARGUMENT (DATASET_EMPTY) if the data set has no interaction to train on.
-absl::Status CheckNotEmpty(const Dataset& dataset, const std::string& path);
+// The data set of a log. `options` must have a split and a core. Where the log has no order, one is
+// drawn. Errors: INVALID_ARGUMENT (DATASET_SPLIT_UNKNOWN) when the split asked for is not in the
+// files, (DATASET_RATINGS_UNKNOWN) when a threshold is and they rate nothing,
+// (DATASET_OPTIONS_INVALID) for a core of a given split, (DATASET_EMPTY) when nothing is left.
+absl::StatusOr<Dataset> Assemble(const std::string& folder, const DatasetOptions& options,
+                                 InteractionLog log);
 
 }  // namespace recsae::probe
 

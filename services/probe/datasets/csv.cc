@@ -9,8 +9,6 @@
 namespace recsae::probe {
 namespace {
 
-constexpr double kPositiveRating = 4;
-
 // The key of a column's attributes: lower case, and the singular of the usual plurals, so that one
 // value reads genre=Horror whatever the source called its column.
 std::string AttributeKey(const std::string& column) {
@@ -21,46 +19,64 @@ std::string AttributeKey(const std::string& column) {
   return key;
 }
 
-absl::Status ReadInteractions(const std::string& path, IdIndex* users, IdIndex* items,
-                              std::vector<Interaction>* interactions, Malformed* malformed) {
-  int user = -1, item = -1, time = -1, rating = -1;
+// "train", "dev" or "test"; false for anything else.
+bool ParsePart(absl::string_view text, Part* part) {
+  if (text == "train") *part = Part::kTrain;
+  if (text == "dev") *part = Part::kDev;
+  if (text == "test") *part = Part::kTest;
+  return text == "train" || text == "dev" || text == "test";
+}
+
+struct Columns {
+  int user = -1, item = -1, time = -1, rating = -1, split = -1;
+};
+
+// Takes one row; says what is wrong with it, or "".
+std::string AddRow(const Columns& columns, const Fields& fields, InteractionLog* log) {
+  double time = 0, rating = kUnrated;
+  Part part = Part::kTrain;
+  const auto text = [&](int column) { return absl::StrCat("'", fields[column], "'"); };
+  if (fields[columns.user].empty()) return "empty user";
+  if (fields[columns.item].empty()) return "empty item";
+  if (columns.time >= 0 && !ParseNumber(fields[columns.time], &time)) {
+    return absl::StrCat("time ", text(columns.time), " is not a number");
+  }
+  if (columns.rating >= 0 && !ParseNumber(fields[columns.rating], &rating)) {
+    return absl::StrCat("rating ", text(columns.rating), " is not a number");
+  }
+  if (columns.split >= 0 && !ParsePart(fields[columns.split], &part)) {
+    return absl::StrCat("split ", text(columns.split), " is not train, dev or test");
+  }
+  log->Add(fields[columns.user], fields[columns.item], time, rating, part);
+  return "";
+}
+
+absl::Status ReadInteractions(const std::string& path, InteractionLog* log) {
+  Columns columns;
   return ReadTable(
-      path, malformed,
+      path, &log->malformed,
       [&](const Fields& header) {
-        user = FindColumn(header, {"user", "user_id"});
-        item = FindColumn(header, {"item", "item_id"});
-        time = FindColumn(header, {"time", "timestamp"});
-        rating = FindColumn(header, {"rating"});
-        if (user >= 0 && item >= 0) return absl::OkStatus();
-        return MalformedError(path, 1, "the header must name user and item (time and rating too)");
+        columns = {.user = FindColumn(header, {"user", "user_id"}),
+                   .item = FindColumn(header, {"item", "item_id"}),
+                   .time = FindColumn(header, {"time", "timestamp"}),
+                   .rating = FindColumn(header, {"rating"}),
+                   .split = FindColumn(header, {"split"})};
+        log->rated = columns.rating >= 0;
+        log->split_given = columns.split >= 0;
+        if (columns.user >= 0 && columns.item >= 0) return absl::OkStatus();
+        return MalformedError(path, 1,
+                              "the header must name user and item (time, rating and split too)");
       },
-      [&](const Fields& fields) -> std::string {
-        Interaction row;
-        double stars = kPositiveRating;
-        if (fields[user].empty()) return "empty user";
-        if (fields[item].empty()) return "empty item";
-        if (time >= 0 && !ParseNumber(fields[time], &row.time)) {
-          return absl::StrCat("time '", fields[time], "' is not a number");
-        }
-        if (rating >= 0 && !ParseNumber(fields[rating], &stars)) {
-          return absl::StrCat("rating '", fields[rating], "' is not a number");
-        }
-        if (stars < kPositiveRating) return "";
-        row.user = users->Add(fields[user]);
-        row.item = items->Add(fields[item]);
-        interactions->push_back(row);
-        return "";
-      });
+      [&](const Fields& fields) { return AddRow(columns, fields, log); });
 }
 
 }  // namespace
 
-absl::Status ReadItemTable(const std::string& path, IdIndex* items, Dataset* dataset,
-                           Malformed* malformed) {
+absl::Status ReadItemTable(const std::string& path, InteractionLog* log) {
   int id = -1, title = -1;
   Fields columns;
   return ReadTable(
-      path, malformed,
+      path, &log->malformed,
       [&](const Fields& header) {
         columns = header;
         id = FindColumn(header, {"item_id", "item", "id"});
@@ -70,32 +86,21 @@ absl::Status ReadItemTable(const std::string& path, IdIndex* items, Dataset* dat
       },
       [&](const Fields& fields) -> std::string {
         if (fields[id].empty()) return "empty item id";
-        if (items->Find(fields[id]) >= 0) return absl::StrCat("item ", fields[id], " repeated");
-        items->Add(fields[id]);
+        if (log->items.Find(fields[id]) >= 0) return absl::StrCat("item ", fields[id], " repeated");
+        log->items.Add(fields[id]);
         Item item{fields[id], ToUtf8(fields[title]), {}};
         for (int c = 0; c < static_cast<int>(columns.size()); ++c) {
           if (c != id && c != title) AddAttributes(AttributeKey(columns[c]), fields[c], &item);
         }
         AddTitleDecade(&item);
-        dataset->items.push_back(std::move(item));
+        log->dataset.items.push_back(std::move(item));
         return "";
       });
 }
 
-absl::StatusOr<Dataset> ReadCsv(const std::string& folder) {
-  Dataset dataset;
-  Malformed malformed;
-  IdIndex users, items;
-  RECSAE_RETURN_IF_ERROR(ReadItemTable(folder + "/items.csv", &items, &dataset, &malformed));
-  std::vector<Interaction> interactions;
-  const std::string path = folder + "/interactions.csv";
-  RECSAE_RETURN_IF_ERROR(ReadInteractions(path, &users, &items, &interactions, &malformed));
-  dataset.users = users.ids();
-  CompleteCatalog(items, &dataset);
-  LeaveOneOut(&interactions, &dataset);
-  SetMalformed(std::move(malformed), &dataset);
-  RECSAE_RETURN_IF_ERROR(CheckNotEmpty(dataset, folder));
-  return dataset;
+absl::Status ReadCsv(const std::string& folder, InteractionLog* log) {
+  RECSAE_RETURN_IF_ERROR(ReadItemTable(folder + "/items.csv", log));
+  return ReadInteractions(folder + "/interactions.csv", log);
 }
 
 }  // namespace recsae::probe

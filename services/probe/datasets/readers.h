@@ -10,43 +10,57 @@
 #include <cstdint>
 #include <string>
 
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "services/probe/datasets/dataset.h"
+#include "services/probe/datasets/options.h"
 
 namespace recsae::probe {
 
-class IdIndex;
-struct Malformed;
+struct InteractionLog;
 
-enum class Format { kAuto, kMl1m, kMl100k, kRechorus, kCsv };
+enum class Format { kAuto, kMl1m, kMl100k, kRechorus, kCsv, kHetrecLastfm, kItemSequences };
 
 // Reads `folder` in the given format; kAuto tells it from the files that are there
-// (INVALID_ARGUMENT, DATASET_FORMAT_UNKNOWN, lists what each format would need).
-absl::StatusOr<Dataset> ReadDataset(const std::string& folder, Format format = Format::kAuto);
+// (INVALID_ARGUMENT, DATASET_FORMAT_UNKNOWN, lists what each format would need). Options that are
+// not set take the rule of the format, given with its reader below. Errors also as Assemble.
+absl::StatusOr<Dataset> ReadDataset(const std::string& folder, Format format = Format::kAuto,
+                                    const DatasetOptions& options = {});
 
 // What kAuto takes the folder for, from the files that are there; errors as ReadDataset.
 absl::StatusOr<Format> DetectFormat(const std::string& folder);
 
-// The formats by the names users type: auto, ml-1m, ml-100k, rechorus, csv.
+// The formats by the names users type: auto, ml-1m, ml-100k, rechorus, csv, hetrec-lastfm,
+// item-sequences.
 absl::StatusOr<Format> ParseFormat(const std::string& name);
 
-// MovieLens as published: ratings of 4 and more count, users and items with fewer than 5 of them
-// are dropped until none is left (5-core), each user's last item is test and the one before dev.
-absl::StatusOr<Dataset> ReadMl1m(const std::string& folder);
-absl::StatusOr<Dataset> ReadMl100k(const std::string& folder);
+// The readers proper: what the files say, before any option but the threshold is applied.
 
-// train.csv, dev.csv, test.csv, item_meta.csv, in the split given.
-absl::StatusOr<Dataset> ReadRechorus(const std::string& folder);
+// MovieLens as published. By themselves: ratings of 4 and more, 5-core, leave-one-out.
+absl::Status ReadMl1m(const std::string& folder, InteractionLog* log);
+absl::Status ReadMl100k(const std::string& folder, InteractionLog* log);
 
-// interactions.csv (user, item[, time][, rating]) and items.csv (item, title[, attribute columns]),
-// comma or tab, header lines. Without time the order of the file counts; with rating only
-// ratings >= 4. Leave-one-out; no core is cut.
-absl::StatusOr<Dataset> ReadCsv(const std::string& folder);
+// train.csv, dev.csv, test.csv, item_meta.csv. By itself: all, in the split given.
+absl::Status ReadRechorus(const std::string& folder, InteractionLog* log);
+
+// interactions.csv (user, item[, time][, rating][, split]) and items.csv (item, title[, attribute
+// columns]), comma or tab, header lines. Without time the order of the file counts; split is train,
+// dev or test. By itself: with rating only ratings of 4 and more, leave-one-out, no core.
+absl::Status ReadCsv(const std::string& folder, InteractionLog* log);
+
+// Last.fm of HetRec 2011 as published: artists, listening counts, and as tag=<...> of an artist the
+// (at most 10) tags that most people gave to it, at least two each. There are no times. By itself:
+// all counts, 5-core, leave-one-out at random.
+absl::Status ReadHetrecLastfm(const std::string& folder, InteractionLog* log);
+
+// sequences.txt (a user, then item ids, oldest first) and items.tsv (item_id, short_text or title,
+// attributes). Of an item's attributes the first is its brand unless it stands in a later place
+// elsewhere; the others are its categories. By itself: all, leave-one-out, no core.
+absl::Status ReadItemSequences(const std::string& folder, InteractionLog* log);
 
 // Catalogue table with an item (item_id, item, id) and a title column; every other column is an
 // attribute named after it, with several values separated by '|'.
-absl::Status ReadItemTable(const std::string& path, IdIndex* items, Dataset* dataset,
-                           Malformed* malformed);
+absl::Status ReadItemTable(const std::string& path, InteractionLog* log);
 
 // Generated interactions whose concepts are known.
 struct PlantedOptions {

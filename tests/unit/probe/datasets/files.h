@@ -4,10 +4,14 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <string>
+#include <vector>
+
+#include "services/probe/datasets/dataset.h"
 
 namespace recsae::probe {
 
@@ -23,6 +27,17 @@ inline std::string NewFolder(const std::string& name = "data") {
 
 inline void WriteFile(const std::string& path, const std::string& text) {
   std::ofstream(path, std::ios::binary) << text;
+}
+
+// The ids of a user's items, oldest first; none for a user who is not there.
+inline std::vector<std::string> SequenceIds(const Dataset& dataset, const std::string& user) {
+  std::vector<std::string> ids;
+  const auto at = std::find(dataset.users.begin(), dataset.users.end(), user);
+  if (at == dataset.users.end()) return ids;
+  for (const int32_t item : dataset.sequences[at - dataset.users.begin()]) {
+    ids.push_back(dataset.items[item].id);
+  }
+  return ids;
 }
 
 // The data set's folder below $RECSAE_DATA_DIR, or "" if it is not there.

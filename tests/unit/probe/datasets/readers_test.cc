@@ -19,16 +19,6 @@ using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
 
-std::vector<std::string> SequenceIds(const Dataset& dataset, const std::string& user) {
-  std::vector<std::string> ids;
-  const auto at = std::find(dataset.users.begin(), dataset.users.end(), user);
-  if (at == dataset.users.end()) return ids;
-  for (const int32_t item : dataset.sequences[at - dataset.users.begin()]) {
-    ids.push_back(dataset.items[item].id);
-  }
-  return ids;
-}
-
 void WriteRechorus(const std::string& folder) {
   WriteFile(folder + "/item_meta.csv",
             "item_id\ttitle\tgenres\n10\tHeat (1995)\tCrime|Drama\n20\tMetropolis\t\n"

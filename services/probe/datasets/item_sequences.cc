@@ -1,0 +1,95 @@
+// Reads item-sequence files: sequences.txt and items.tsv.
+#include <string>
+#include <vector>
+
+#include "absl/container/flat_hash_set.h"
+#include "absl/strings/ascii.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_replace.h"
+#include "absl/strings/str_split.h"
+#include "common/status/status.h"
+#include "services/probe/datasets/build.h"
+#include "services/probe/datasets/readers.h"
+#include "services/probe/datasets/text_file.h"
+
+namespace recsae::probe {
+namespace {
+
+// Text taken from web pages keeps their entities.
+std::string Unescape(absl::string_view text) {
+  return ToUtf8(absl::StrReplaceAll(text, {{"&amp;", "&"},
+                                           {"&#39;", "'"},
+                                           {"&quot;", "\""},
+                                           {"&lt;", "<"},
+                                           {"&gt;", ">"},
+                                           {"&reg;", "\xC2\xAE"}}));
+}
+
+// The values of an item's attributes column in their order; "Unknown" is none.
+std::vector<std::string> Values(const std::string& field) {
+  std::vector<std::string> values;
+  for (absl::string_view value : absl::StrSplit(field, '|')) {
+    value = absl::StripAsciiWhitespace(value);
+    if (!value.empty() && value != "Unknown") values.push_back(Unescape(value));
+  }
+  return values;
+}
+
+// Brand and categories stand in one column, the brand (not always there) first. What stands in a
+// later place of any item is a category.
+void AddBrandAndCategories(const std::vector<std::vector<std::string>>& values,
+                           std::vector<Item>* items) {
+  absl::flat_hash_set<absl::string_view> categories;
+  for (const auto& of_item : values) {
+    for (size_t v = 1; v < of_item.size(); ++v) categories.insert(of_item[v]);
+  }
+  for (size_t i = 0; i < values.size(); ++i) {
+    for (const std::string& value : values[i]) {
+      const char* key = categories.contains(value) ? "category" : "brand";
+      (*items)[i].attributes.push_back({key, value});
+    }
+  }
+}
+
+absl::Status ReadItems(const std::string& path, InteractionLog* log) {
+  int id = -1, title = -1, attributes = -1;
+  std::vector<std::vector<std::string>> values;
+  RECSAE_RETURN_IF_ERROR(ReadTable(
+      path, &log->malformed,
+      [&](const Fields& header) {
+        id = FindColumn(header, {"item_id", "item"});
+        title = FindColumn(header, {"title", "short_text"});
+        attributes = FindColumn(header, {"attributes"});
+        if (id >= 0 && title >= 0 && attributes >= 0) return absl::OkStatus();
+        return MalformedError(path, 1, "the header must name item_id, short_text and attributes");
+      },
+      [&](const Fields& fields) -> std::string {
+        const std::string& item = fields[id];
+        if (item.empty()) return "empty item_id";
+        if (log->items.Find(item) >= 0) return absl::StrCat("item ", item, " repeated");
+        log->items.Add(item);
+        const std::string text = Unescape(fields[title]);
+        log->dataset.items.push_back({item, text.empty() ? item : text, {}});
+        values.push_back(Values(fields[attributes]));
+        return "";
+      }));
+  AddBrandAndCategories(values, &log->dataset.items);
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+absl::Status ReadItemSequences(const std::string& folder, InteractionLog* log) {
+  RECSAE_RETURN_IF_ERROR(ReadItems(folder + "/items.tsv", log));
+  const std::string path = folder + "/sequences.txt";
+  return ReadLines(path, &log->malformed, [&](absl::string_view line) -> std::string {
+    const std::vector<absl::string_view> ids =
+        absl::StrSplit(line, absl::ByAnyChar(" \t"), absl::SkipEmpty());
+    if (ids.size() < 2) return "has no item: a user and then items are wanted";
+    if (log->users.Find(ids[0]) >= 0) return absl::StrCat("user ", ids[0], " repeated");
+    for (size_t i = 1; i < ids.size(); ++i) log->Add(ids[0], ids[i], static_cast<double>(i));
+    return "";
+  });
+}
+
+}  // namespace recsae::probe
