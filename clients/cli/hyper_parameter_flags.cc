@@ -109,7 +109,8 @@ void AddSaeFlags(CLI::App& command, const std::string& prefix, Values values, Sa
              "Recipe: good practice, or as the RecSAE paper")
       ->capture_default_str();
   add_list("architecture", flags.architecture, "NAME",
-           "topk, topk-signed, batch-topk, jump-relu or relu [default: topk; paper: topk-signed]")
+           "topk, topk-signed, batch-topk, jump-relu, relu or pursuit [default: topk; paper: "
+           "topk-signed]")
       ->check(CLI::IsMember(ArchitectureNames()));
   add("expansion", flags.expansion, "N", "Latents per activation dimension [default: 16]");
   add_list("latents", flags.latents, "N", "Latents [default: expansion x dimension]");

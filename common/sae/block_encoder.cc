@@ -100,7 +100,7 @@ void BlockEncoder::EncodeRows(const SaeWeights& weights, const PackedWeights& pa
     if (top_k) {
       pre.maxima = maxima_.data() + int64_t{r} * packed.groups();
       pre.groups = packed.groups();
-      count = OfferTopK(pre, weights.k, weights.architecture == Architecture::kTopK, list, count);
+      count = OfferTopK(pre, weights.k, IsPositive(weights.architecture), list, count);
     } else {
       count += CollectAbove(pre, bound_.empty() ? nullptr : bound_.data(), list + count);
     }
@@ -119,8 +119,7 @@ void BlockEncoder::EncodeDead(const SaeWeights& weights, const PackedWeights& pa
                                 maxima_.data() + int64_t{r} * packed.dead.groups(),
                                 packed.dead.groups()};
     dead_.counts[static_cast<size_t>(begin + r)] =
-        OfferTopK(pre, options.aux_k, weights.architecture != Architecture::kTopKSigned,
-                  dead_.Row(begin + r), 0);
+        OfferTopK(pre, options.aux_k, IsPositive(weights.architecture), dead_.Row(begin + r), 0);
   }
 }
 

@@ -82,15 +82,17 @@ SaeModel::SaeModel(SaeWeights weights)
     }
     offsets_[j] = static_cast<float>(offset);
   }
-  if (SelectsTopK(weights_.architecture) && Screening::Pays(latents(), dim(), k())) {
+  for (float& value : directions_) value /= scale;
+  for (float& value : bias_) value /= scale;
+  if (weights_.architecture == Architecture::kPursuit) {
+    pursuit_ = Pursuit(directions_, latents(), dim());
+  } else if (SelectsTopK(weights_.architecture) && Screening::Pays(latents(), dim(), k())) {
     screening_.Resize(latents(), dim());
     screening_.Pack(encoder_.data(), offsets_.data(), 0, screening_.panels());
   } else {
     packed_.Resize(latents(), dim());
     packed_.Pack(encoder_.data(), offsets_.data(), 0, packed_.panels());
   }
-  for (float& value : directions_) value /= scale;
-  for (float& value : bias_) value /= scale;
 }
 
 int SaeModel::Select(const float* x, const float* pre, const float* maxima,
@@ -102,7 +104,7 @@ int SaeModel::Select(const float* x, const float* pre, const float* maxima,
     span.maxima = maxima;
     span.groups = Screened() ? screening_.groups() : packed_.groups();
     if (Screened()) span.exact = &exact;
-    count = OfferTopK(span, k(), weights_.architecture == Architecture::kTopK, list, 0);
+    count = OfferTopK(span, k(), IsPositive(weights_.architecture), list, 0);
   } else {
     count =
         CollectAbove(span, weights_.threshold.empty() ? nullptr : weights_.threshold.data(), list);
@@ -117,6 +119,7 @@ std::vector<LatentActivation> SaeModel::Encode(const float* x) const {
 }
 
 SparseCodes SaeModel::EncodeBatch(const float* rows, int64_t n) const {
+  if (weights_.architecture == Architecture::kPursuit) return PursueBatch(rows, n);
   SparseCodes codes;
   codes.Reserve(n, n * k());
   const int width = Screened() ? screening_.width() : packed_.width();
@@ -142,6 +145,17 @@ SparseCodes SaeModel::EncodeBatch(const float* rows, int64_t n) const {
       codes.Append({list.get(), static_cast<size_t>(active)});
     }
   }
+  return codes;
+}
+
+SparseCodes SaeModel::PursueBatch(const float* rows, int64_t n) const {
+  SparseCodes codes;
+  codes.Reserve(n, n * k());
+  std::vector<float> centred(rows, rows + n * dim());
+  for (int64_t i = 0; i < n; ++i) {
+    AddScaled(-1.0f, bias_.data(), dim(), centred.data() + i * dim());
+  }
+  pursuit_.Encode(centred.data(), n, k(), codes);
   return codes;
 }
 

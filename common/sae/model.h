@@ -10,6 +10,7 @@
 #include "absl/status/statusor.h"
 #include "common/sae/codes.h"
 #include "common/sae/packed_encoder.h"
+#include "common/sae/pursuit.h"
 #include "common/sae/screening.h"
 
 namespace recsae::sae {
@@ -27,11 +28,20 @@ enum class Architecture : int32_t {
   kJumpRelu = 4,
   // What is above 0; sparse by an L1 penalty in training.
   kRelu = 5,
+  // Trained as kTopK; encodes by pursuit (pursuit.h) of at most k of the decoder's directions, with
+  // least-squares values. The encoder only trains the decoder.
+  kPursuit = 6,
 };
 
 // Whether a code is made of the k largest of each row; else of what exceeds a threshold.
 inline bool SelectsTopK(Architecture architecture) {
-  return architecture == Architecture::kTopK || architecture == Architecture::kTopKSigned;
+  return architecture == Architecture::kTopK || architecture == Architecture::kTopKSigned ||
+         architecture == Architecture::kPursuit;
+}
+
+// Whether only pre-activations above 0 make a code.
+inline bool IsPositive(Architecture architecture) {
+  return architecture != Architecture::kTopKSigned;
 }
 
 // Whether SaeWeights::threshold is there.
@@ -43,7 +53,8 @@ inline bool HasThreshold(Architecture architecture) {
 // x_norm = input_scale · x:
 //   pre = encoder · (x_norm − pre_bias) + encoder_bias,  z = code(pre),  x̂_norm = decoderᵀ z +
 //   pre_bias,
-// where code keeps the k largest (SelectsTopK), or every pre_j > threshold_j (> 0 for kRelu).
+// where code keeps the k largest (SelectsTopK), or every pre_j > threshold_j (> 0 for kRelu); in
+// use, kPursuit finds z from x_norm − pre_bias and the decoder instead.
 struct SaeWeights {
   int dim = 0;      // d, values of an activation
   int latents = 0;  // F
@@ -99,6 +110,7 @@ class SaeModel {
   }
   bool Screened() const { return screening_.panels() > 0; }
   int Panels() const { return Screened() ? screening_.panels() : packed_.panels(); }
+  SparseCodes PursueBatch(const float* rows, int64_t n) const;
   // The code of a row x [d], sorted, from its pre-activations or bounds of them; returns its
   // length.
   int Select(const float* x, const float* pre, const float* maxima, LatentActivation* list) const;
@@ -108,6 +120,7 @@ class SaeModel {
   std::vector<float> offsets_;     // [F]: encoder_bias − encoder · pre_bias
   Screening screening_;            // of both, where it pays; else empty
   PackedEncoder packed_;           // of both, where it does not; else empty
+  Pursuit pursuit_;                // of directions_, for kPursuit; else empty
   std::vector<float> directions_;  // [F, d]: decoder / input_scale
   std::vector<float> bias_;        // [d]: pre_bias / input_scale
 };

@@ -186,7 +186,7 @@ struct Evaluation {
 
   // The dead latents' reconstruction of target, a constant.
   void AddAuxiliary(int r, const std::vector<T>& target) {
-    const bool relu = problem.architecture != Architecture::kTopKSigned;
+    const bool relu = IsPositive(problem.architecture);
     const Code<T> code = TopK(result.pre[r], problem.aux_k, relu, &problem.dead);
     std::vector<T> missing = DecodeDirections(problem, p, code);
     for (int i = 0; i < problem.dim; ++i) missing[i] = target[i] - missing[i];

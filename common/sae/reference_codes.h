@@ -81,7 +81,7 @@ std::vector<Code<T>> BatchTopK(const std::vector<std::vector<T>>& pre, int k) {
 template <typename T>
 Code<T> Encode(Architecture architecture, int k, const std::vector<T>& threshold,
                const std::vector<T>& pre) {
-  if (SelectsTopK(architecture)) return TopK(pre, k, architecture == Architecture::kTopK, nullptr);
+  if (SelectsTopK(architecture)) return TopK(pre, k, IsPositive(architecture), nullptr);
   return Above(pre, HasThreshold(architecture) ? threshold : std::vector<T>(pre.size(), T(0)));
 }
 

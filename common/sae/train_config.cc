@@ -73,7 +73,7 @@ std::vector<ConfigViolation> FindViolations(const TrainConfig& config) {
   }
   const auto architecture = static_cast<int>(config.architecture);
   require(architecture >= static_cast<int>(Architecture::kTopK) &&
-              architecture <= static_cast<int>(Architecture::kRelu),
+              architecture <= static_cast<int>(Architecture::kPursuit),
           "architecture", architecture, "a known architecture");
   FindPrefixViolations(config, violations);
   require(config.sparsity_weight >= 0.0 && std::isfinite(config.sparsity_weight), "sparsity_weight",
