@@ -96,7 +96,10 @@ void AddExport(CommandLine& line, CLI::App& group) {
       "does here; its latents' activations are divided by the SAE's input scale. import restores\n"
       "the SAE from the files to the bit.\n"
       "  safetensors-saelens   topk, batch-topk and jump-relu (both as jumprelu), relu (standard)\n"
-      "  safetensors-sparsify  topk",
+      "  safetensors-sparsify  topk\n"
+      "A pursuit SAE goes into both as topk: those libraries encode by its encoder, and "
+      "reconstruct\n"
+      "less well; import restores the pursuit.",
       [](CLI::App& command, ExportFlags& flags) {
         command.add_option("SAE", flags.sae, "Name, for example ml-1m or saes/ml-1m")->required();
         command.add_option("--format", flags.format, "What to write")->required()->check(Formats());

@@ -87,7 +87,11 @@ absl::StatusOr<SaeFormat> GuessSaeFormat(const std::string& folder) {
 
 absl::StatusOr<SaeFiles> ExportSae(SaeFormat format, const SaeWeights& weights,
                                    const ordered_json& about) {
-  RECSAE_ASSIGN_OR_RETURN(const SaeWeights folded, InRecommenderUnits(weights));
+  RECSAE_ASSIGN_OR_RETURN(SaeWeights folded, InRecommenderUnits(weights));
+  // Neither library encodes by pursuit; what they run is the encoder that it was trained with.
+  if (folded.architecture == sae::Architecture::kPursuit) {
+    folded.architecture = sae::Architecture::kTopK;
+  }
   const bool saelens = format == SaeFormat::kSaeLens;
   RECSAE_ASSIGN_OR_RETURN(SaeFiles files, saelens ? ToSaeLens(folded) : ToSparsify(folded));
   (saelens ? files.config[kSaeLensMetadata] : files.config)[kOwnKey] = about;

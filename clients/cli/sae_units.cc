@@ -106,9 +106,11 @@ bool RestoreOrigin(const std::string& record, SaeWeights& weights) {
     std::vector<float>& values = original.*array.values;
     if (!ReadArray(parsed, array.name, values.size(), values)) return false;
   }
-  // BatchTopK and JumpReLU encode alike. TopK's k decides what it computes; the others only aim at
-  // it.
-  const bool alike = original.architecture == weights.architecture ||
+  // BatchTopK and JumpReLU encode alike, and a pursuit's encoder is a TopK. TopK's k decides what
+  // it computes; the others only aim at it.
+  const bool top_k = SelectsTopK(original.architecture) && IsPositive(original.architecture) &&
+                     weights.architecture == sae::Architecture::kTopK;
+  const bool alike = original.architecture == weights.architecture || top_k ||
                      (HasThreshold(original.architecture) && HasThreshold(weights.architecture));
   const bool same_k = !SelectsTopK(weights.architecture) || original.k == weights.k;
   if (!alike || !same_k || !sae::Validate(original).ok()) return false;

@@ -71,6 +71,20 @@ TEST(SaeFormatsTest, ExportedAndImportedIsTheSameToTheBit) {
   ExpectSameWeights(back->weights, OurSae(Architecture::kTopK));
 }
 
+TEST(SaeFormatsTest, APursuitGoesOutAsItsEncoderAndComesBackAsPursuit) {
+  for (const SaeFormat format : {SaeFormat::kSaeLens, SaeFormat::kSparsify}) {
+    const SaeFiles files = Exported(format, OurSae(Architecture::kPursuit));
+    const SaeFiles as_top_k = Exported(format, OurSae(Architecture::kTopK));
+    EXPECT_EQ(files.config, as_top_k.config);
+    for (const auto& [name, tensor] : files.weights.tensors) {
+      EXPECT_EQ(tensor.values, as_top_k.weights.tensors.at(name).values) << name;
+    }
+    const auto imported = ImportSae(format, files, 0);
+    ASSERT_TRUE(imported.ok()) << imported.status();
+    ExpectSameWeights(imported->weights, OurSae(Architecture::kPursuit));
+  }
+}
+
 TEST(SaeFormatsTest, AnSaeWithoutEncoderBiasGetsOneOfZeros) {
   sae::SaeWeights weights = OurSae(Architecture::kTopK);
   weights.encoder_bias.clear();

@@ -72,7 +72,7 @@ INSTANTIATE_TEST_SUITE_P(
         Variant{"TopKResampled", Architecture::kTopK, Revival::kResample},
         Variant{"TopKUnrevived", Architecture::kTopK, Revival::kNone},
         Variant{"MatryoshkaTopK", Architecture::kTopK, Revival::kAuxLoss, {16, 32}},
-        Variant{"BatchTopK", Architecture::kBatchTopK},
+        Variant{"Pursuit", Architecture::kPursuit}, Variant{"BatchTopK", Architecture::kBatchTopK},
         Variant{"MatryoshkaBatchTopK", Architecture::kBatchTopK, Revival::kAuxLoss, {16, 32}},
         Variant{"JumpRelu", Architecture::kJumpRelu}, Variant{"Relu", Architecture::kRelu}),
     [](const auto& test) { return test.param.name; });

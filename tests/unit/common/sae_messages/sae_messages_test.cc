@@ -53,7 +53,7 @@ absl::StatusOr<sae::SaeWeights> Assemble(const Sae& sae, const std::vector<Piece
 TEST(SaeMessages, EveryArchitectureComesBackWhole) {
   for (const Architecture architecture :
        {Architecture::kTopK, Architecture::kTopKSigned, Architecture::kBatchTopK,
-        Architecture::kJumpRelu, Architecture::kRelu}) {
+        Architecture::kJumpRelu, Architecture::kRelu, Architecture::kPursuit}) {
     const sae::SaeWeights weights = Sample(architecture);
     const absl::StatusOr<sae::SaeWeights> back = Assemble(Described(weights), Pieces(weights));
     ASSERT_TRUE(back.ok()) << back.status();
