@@ -76,17 +76,64 @@ RECSAE_ALWAYS_INLINE void AddScaled(float a, const float* x, int n, float* y) {
   for (int i = 0; i < n; ++i) y[i] += a * x[i];
 }
 
+RECSAE_ALWAYS_INLINE double SoftmaxGradientOf(float* scores, int64_t n, const int32_t* targets,
+                                              int64_t count, float scale) {
+  const float best = Max(scores, n);
+  double target_scores = 0;
+  for (int64_t i = 0; i < count; ++i) {
+    target_scores += static_cast<double>(scores[targets[i]]) - best;
+  }
+  const float sum = ExpSum(scores, n, best);
+  const float factor = scale * static_cast<float>(count) / sum;
+  for (int64_t i = 0; i < n; ++i) scores[i] *= factor;
+  for (int64_t i = 0; i < count; ++i) scores[targets[i]] -= scale;
+  return static_cast<double>(count) * std::log(static_cast<double>(sum)) - target_scores;
+}
+
 }  // namespace
 
 RECSAE_MULTIVERSION
 double SoftmaxGradient(float* scores, int64_t n, int64_t target, float scale) {
-  const float best = Max(scores, n);
-  const double target_score = static_cast<double>(scores[target]) - best;
-  const float sum = ExpSum(scores, n, best);
-  const float factor = scale / sum;
-  for (int64_t i = 0; i < n; ++i) scores[i] *= factor;
-  scores[target] -= scale;
-  return std::log(static_cast<double>(sum)) - target_score;
+  const auto item = static_cast<int32_t>(target);
+  return SoftmaxGradientOf(scores, n, &item, 1, scale);
+}
+
+RECSAE_MULTIVERSION
+double SoftmaxGradient(float* scores, int64_t n, const int32_t* targets, int64_t count,
+                       float scale) {
+  return SoftmaxGradientOf(scores, n, targets, count, scale);
+}
+
+RECSAE_MULTIVERSION
+double BprSlopes(const float* rows, int dim, const Triple* triples, int64_t count, float scale,
+                 float* slopes) {
+  double loss = 0;
+  for (int64_t i = 0; i < count; ++i) {
+    const auto row = [&](int64_t number) { return rows + number * dim; };
+    const Triple& t = triples[i];
+    const double margin = static_cast<double>(Dot(row(t.user), row(t.positive), dim)) -
+                          static_cast<double>(Dot(row(t.user), row(t.negative), dim));
+    // log(1 + e^-margin) without overflow.
+    const double small = std::exp(-std::abs(margin));
+    loss += std::log1p(small) + std::max(0.0, -margin);
+    slopes[i] = scale * static_cast<float>((margin > 0 ? small : 1) / (1 + small));
+  }
+  return loss;
+}
+
+RECSAE_MULTIVERSION
+void AddBprGradient(const float* rows, int dim, const Triple* triples, const float* slopes,
+                    int64_t count, int64_t begin, int64_t end, float* gradient) {
+  for (int64_t i = 0; i < count; ++i) {
+    const Triple& t = triples[i];
+    const auto add = [&](int64_t to, int64_t from, float factor) {
+      if (to >= begin && to < end) AddScaled(factor, rows + from * dim, dim, gradient + to * dim);
+    };
+    add(t.user, t.positive, -slopes[i]);
+    add(t.user, t.negative, slopes[i]);
+    add(t.positive, t.user, -slopes[i]);
+    add(t.negative, t.user, slopes[i]);
+  }
 }
 
 RECSAE_MULTIVERSION

@@ -10,6 +10,27 @@ namespace recsae::probe {
 // scale · cross-entropy, and returns the cross-entropy −log softmax(scores)[target] (unscaled).
 double SoftmaxGradient(float* scores, int64_t n, int64_t target, float scale);
 
+// The same for `count` targets of one row of scores: scale · (count · softmax(scores) − [how often
+// i is a target]), and the sum of their cross-entropies.
+double SoftmaxGradient(float* scores, int64_t n, const int32_t* targets, int64_t count,
+                       float scale);
+
+// A user's row, and those of an item of theirs and of another, in one array of vectors.
+struct Triple {
+  int32_t user;
+  int32_t positive;
+  int32_t negative;
+};
+
+// slopes[i] = scale · σ(⟨u, v⁻⟩ − ⟨u, v⁺⟩), the gradient of scale · −log σ(⟨u, v⁺⟩ − ⟨u, v⁻⟩) with
+// respect to the negative score; returns the sum of the losses (unscaled). rows [.., dim].
+double BprSlopes(const float* rows, int dim, const Triple* triples, int64_t count, float scale,
+                 float* slopes);
+
+// Adds what the triples give to rows [begin, end) of the gradient with respect to `rows`.
+void AddBprGradient(const float* rows, int dim, const Triple* triples, const float* slopes,
+                    int64_t count, int64_t begin, int64_t end, float* gradient);
+
 inline constexpr int kMaxLength = 512;  // longest window of the attention below
 
 // mask[i] = scale with probability 1 − drop / 2^16, else 0; from SplitMix64 of `seed`.

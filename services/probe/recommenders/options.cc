@@ -37,10 +37,9 @@ absl::Status CheckBpr(const RecommenderOptions& o) {
 absl::Status CheckKind(const RecommenderOptions& o) {
   switch (o.kind) {
     case RecommenderKind::kBprmf:
-      return CheckBpr(o);
+      return absl::OkStatus();
     case RecommenderKind::kLightgcn:
-      RECSAE_RETURN_IF_ERROR(CheckRange("layers", o.layers, 0, 16));
-      return CheckBpr(o);
+      return CheckRange("layers", o.layers, 0, 16);
     case RecommenderKind::kSasrec:
       return CheckTransformer(o);
     case RecommenderKind::kTimirec:

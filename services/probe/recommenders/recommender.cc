@@ -3,7 +3,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "common/status/status.h"
-#include "services/probe/recommenders/bprmf.h"
+#include "services/probe/recommenders/general.h"
 #include "services/probe/recommenders/sasrec.h"
 #include "services/probe/recommenders/weights.h"
 
@@ -14,7 +14,8 @@ namespace {
 absl::StatusOr<std::unique_ptr<Recommender>> Make(const RecommenderOptions& options) {
   switch (options.kind) {
     case RecommenderKind::kBprmf:
-      return std::make_unique<Bprmf>(options);
+    case RecommenderKind::kLightgcn:
+      return std::make_unique<GeneralRecommender>(options);
     case RecommenderKind::kSasrec:
       return std::make_unique<Sasrec>(options);
     default:

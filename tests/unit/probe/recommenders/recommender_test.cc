@@ -184,7 +184,10 @@ TEST_P(RecommenderTest, OneActivationForEachTrainingRow) {
 
 INSTANTIATE_TEST_SUITE_P(
     Kinds, RecommenderTest,
-    testing::Values(KindCase{RecommenderKind::kBprmf, Loss::kBpr, "Bprmf"},
+    testing::Values(KindCase{RecommenderKind::kBprmf, Loss::kBpr, "BprmfBpr"},
+                    KindCase{RecommenderKind::kBprmf, Loss::kSoftmax, "BprmfSoftmax"},
+                    KindCase{RecommenderKind::kLightgcn, Loss::kBpr, "LightgcnBpr"},
+                    KindCase{RecommenderKind::kLightgcn, Loss::kSoftmax, "LightgcnSoftmax"},
                     KindCase{RecommenderKind::kSasrec, Loss::kSoftmax, "SasrecSoftmax"},
                     KindCase{RecommenderKind::kSasrec, Loss::kBpr, "SasrecBpr"}),
     [](const auto& test) { return std::string(test.param.name); });
@@ -261,9 +264,12 @@ TEST(OptionsTest, OutOfRangeIsNamed) {
     EXPECT_EQ(Reason(model.status()), "HYPER_PARAMETER_OUT_OF_RANGE") << name;
     EXPECT_THAT(Metadata(model.status()), testing::Contains(testing::Pair("name", name)));
   }
-  RecommenderOptions bprmf = DefaultOptions(RecommenderKind::kBprmf);
-  bprmf.loss = Loss::kSoftmax;
-  EXPECT_EQ(Reason(NewRecommender(bprmf).status()), "HYPER_PARAMETER_OUT_OF_RANGE");
+  RecommenderOptions ecf = DefaultOptions(RecommenderKind::kEcf);
+  ecf.loss = Loss::kSoftmax;
+  EXPECT_EQ(Reason(NewRecommender(ecf).status()), "HYPER_PARAMETER_OUT_OF_RANGE");
+  RecommenderOptions lightgcn = DefaultOptions(RecommenderKind::kLightgcn);
+  lightgcn.layers = -1;
+  EXPECT_EQ(Reason(NewRecommender(lightgcn).status()), "HYPER_PARAMETER_OUT_OF_RANGE");
 }
 
 TEST(OptionsTest, BatchSizeSuitsTheData) {

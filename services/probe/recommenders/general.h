@@ -1,6 +1,7 @@
-// BPRMF (Rendle 2012) as a Recommender: score = <user embedding, item embedding>.
-#ifndef RECSAE_SERVICES_PROBE_RECOMMENDERS_BPRMF_H_
-#define RECSAE_SERVICES_PROBE_RECOMMENDERS_BPRMF_H_
+// General recommenders, which know users by a vector each, as Recommenders: BPRMF (Rendle 2012) and
+// LightGCN (He et al. 2020). They differ in training alone (see general_training.h).
+#ifndef RECSAE_SERVICES_PROBE_RECOMMENDERS_GENERAL_H_
+#define RECSAE_SERVICES_PROBE_RECOMMENDERS_GENERAL_H_
 
 #include <memory>
 #include <string>
@@ -11,9 +12,10 @@
 
 namespace recsae::probe {
 
-class Bprmf : public Recommender {
+class GeneralRecommender : public Recommender {
  public:
-  explicit Bprmf(const RecommenderOptions& options) : Recommender(options) {}
+  // options.kind: kBprmf or kLightgcn.
+  explicit GeneralRecommender(const RecommenderOptions& options) : Recommender(options) {}
 
   absl::StatusOr<TrainReport> Train(const Dataset& dataset, const TrainCallback& callback) override;
   absl::StatusOr<std::vector<float>> Activations(
@@ -25,10 +27,11 @@ class Bprmf : public Recommender {
  private:
   int64_t users() const { return static_cast<int64_t>(user_vectors_.size()) / dim(); }
 
+  // LightGCN's are the propagated ones: the graph is not needed after training.
   std::vector<float> user_vectors_;  // [users, dim]
   std::vector<float> item_vectors_;  // [items, dim]
 };
 
 }  // namespace recsae::probe
 
-#endif  // RECSAE_SERVICES_PROBE_RECOMMENDERS_BPRMF_H_
+#endif  // RECSAE_SERVICES_PROBE_RECOMMENDERS_GENERAL_H_

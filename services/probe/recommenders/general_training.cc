@@ -1,0 +1,155 @@
+// Epochs and steps of general recommenders. The gradient of all embeddings is dense: with it, Adam
+// is one pass over some megabytes.
+#include "services/probe/recommenders/general_training.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "common/sae/kernels.h"
+
+namespace recsae::probe {
+namespace {
+
+constexpr double kInitialDeviation = 0.01;
+constexpr float kBeta1 = 0.9f, kBeta2 = 0.999f, kEpsilon = 1e-8f;
+constexpr int kUpdateParts = 16;
+
+}  // namespace
+
+GeneralTraining::GeneralTraining(const RecommenderOptions& options, const Dataset& dataset)
+    : options_(options),
+      dataset_(dataset),
+      users_(static_cast<int64_t>(dataset.users.size())),
+      items_(static_cast<int64_t>(dataset.items.size())),
+      random_(options.seed),
+      negatives_(dataset),
+      pool_(ThreadCount(options.threads)) {
+  if (options.kind == RecommenderKind::kLightgcn) graph_.emplace(dataset);
+  for (int32_t u = 0; u < users_; ++u) {
+    user_items_.push_back(absl::MakeConstSpan(dataset.sequences[u]).first(dataset.train_length[u]));
+    if (!user_items_[u].empty()) active_users_.push_back(u);
+    for (const int32_t item : user_items_[u]) interactions_.push_back({u, item});
+  }
+  Initialise();
+  first_.assign(embeddings_.size(), 0);
+  second_.assign(embeddings_.size(), 0);
+  gradient_.resize(embeddings_.size());
+  if (graph_) {
+    vectors_.resize(embeddings_.size());
+    propagated_.resize(embeddings_.size());
+  }
+}
+
+void GeneralTraining::Initialise() {
+  embeddings_.resize((users_ + items_) * options_.dim);
+  const auto fill = [&](int64_t begin, int64_t rows) {
+    // Glorot & Bengio 2010.
+    const double bound = std::sqrt(6.0 / static_cast<double>(rows + options_.dim));
+    for (int64_t i = begin * options_.dim; i < (begin + rows) * options_.dim; ++i) {
+      embeddings_[i] = static_cast<float>(graph_ ? bound * (2 * random_.Uniform() - 1)
+                                                 : kInitialDeviation * random_.Normal());
+    }
+  };
+  fill(0, users_);
+  fill(users_, items_);
+}
+
+NodeVectors GeneralTraining::Forward() {
+  const float* values = embeddings_.data();
+  if (graph_) {
+    graph_->Propagate(values, options_.dim, options_.layers, &pool_, vectors_.data());
+    values = vectors_.data();
+  }
+  return {values, users_, items_, options_.dim};
+}
+
+absl::Span<const float> GeneralTraining::Vectors() {
+  const NodeVectors vectors = Forward();
+  return {vectors.values, static_cast<size_t>(vectors.size())};
+}
+
+void GeneralTraining::Update(double rate) {
+  ++steps_;
+  float* gradient = gradient_.data();
+  if (graph_) {
+    graph_->Propagate(gradient, options_.dim, options_.layers, &pool_, propagated_.data());
+    gradient = propagated_.data();
+  }
+  const auto correction = [&](float beta) {
+    return static_cast<float>(1 / (1 - std::pow(beta, static_cast<double>(steps_))));
+  };
+  const sae::AdamStep step{static_cast<float>(rate), kBeta1, kBeta2, kEpsilon, correction(kBeta1),
+                           correction(kBeta2),       1};
+  pool_.Run(kUpdateParts, [&](int part, int) {
+    const auto size = static_cast<int64_t>(embeddings_.size());
+    const int64_t begin = part * size / kUpdateParts, end = (part + 1) * size / kUpdateParts;
+    const auto n = static_cast<int>(end - begin);
+    sae::AddScaled(static_cast<float>(options_.l2), embeddings_.data() + begin, n,
+                   gradient + begin);
+    sae::ApplyAdam(step, gradient + begin, n, embeddings_.data() + begin, first_.data() + begin,
+                   second_.data() + begin);
+  });
+}
+
+double GeneralTraining::Epoch(int epoch, const EpochTick& tick) {
+  return options_.loss == Loss::kBpr ? BprEpoch(tick) : SoftmaxEpoch(epoch, tick);
+}
+
+double GeneralTraining::BprEpoch(const EpochTick& tick) {
+  random_.Shuffle(&interactions_);
+  const size_t batch = BatchSize(options_, static_cast<int64_t>(interactions_.size()));
+  double loss = 0;
+  size_t done = 0;
+  while (done < interactions_.size()) {
+    const size_t size = std::min(batch, interactions_.size() - done);
+    loss +=
+        BprStep(absl::MakeConstSpan(interactions_).subspan(done, size)) * static_cast<double>(size);
+    done += size;
+    const auto rows = static_cast<double>(done);
+    if (!tick(rows / static_cast<double>(interactions_.size()), loss / rows)) break;
+  }
+  return loss / static_cast<double>(std::max<size_t>(1, done));
+}
+
+double GeneralTraining::BprStep(absl::Span<const Interaction> interactions) {
+  const auto first_item = static_cast<int32_t>(users_);
+  std::vector<Triple> triples;
+  triples.reserve(interactions.size());
+  for (const Interaction& x : interactions) {
+    triples.push_back(
+        {x.user, first_item + x.item, first_item + negatives_.Draw(x.user, &random_)});
+  }
+  const double loss = BprLoss(Forward(), triples, &pool_, gradient_.data());
+  Update(options_.learning_rate);
+  return loss;
+}
+
+double GeneralTraining::SoftmaxEpoch(int epoch, const EpochTick& tick) {
+  random_.Shuffle(&active_users_);
+  const auto total = static_cast<double>(interactions_.size());
+  const int64_t batch = BatchSize(options_, static_cast<int64_t>(interactions_.size()));
+  double loss = 0, done = 0;
+  for (size_t begin = 0; begin < active_users_.size();) {
+    size_t end = begin;
+    int64_t rows = 0;
+    while (end < active_users_.size() && rows < batch) {
+      rows += static_cast<int64_t>(user_items_[active_users_[end++]].size());
+    }
+    const double progress = (epoch - 1 + done / total) / options_.max_epochs;
+    loss += SoftmaxStep(absl::MakeConstSpan(active_users_).subspan(begin, end - begin),
+                        options_.learning_rate * CosineSchedule(progress)) *
+            static_cast<double>(rows);
+    done += static_cast<double>(rows);
+    begin = end;
+    if (!tick(done / total, loss / done)) break;
+  }
+  return loss / std::max(1.0, done);
+}
+
+double GeneralTraining::SoftmaxStep(absl::Span<const int32_t> users, double rate) {
+  const double loss = SoftmaxLoss(Forward(), users, user_items_, &pool_, gradient_.data());
+  Update(rate);
+  return loss;
+}
+
+}  // namespace recsae::probe

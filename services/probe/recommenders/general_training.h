@@ -1,0 +1,67 @@
+// Training of general recommenders: user and item embeddings, which LightGCN propagates and BPRMF
+// takes as they are.
+#ifndef RECSAE_SERVICES_PROBE_RECOMMENDERS_GENERAL_TRAINING_H_
+#define RECSAE_SERVICES_PROBE_RECOMMENDERS_GENERAL_TRAINING_H_
+
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+#include "absl/types/span.h"
+#include "common/row_order/random.h"
+#include "common/sae/worker_pool.h"
+#include "services/probe/datasets/dataset.h"
+#include "services/probe/recommenders/lightgcn.h"
+#include "services/probe/recommenders/recommender.h"
+#include "services/probe/recommenders/training.h"
+#include "services/probe/recommenders/user_item_loss.h"
+
+namespace recsae::probe {
+
+// One run of training. Adam; the l2 term is that of the embeddings, all of them at each step. Not
+// thread-safe. The weights do not depend on the number of threads.
+class GeneralTraining {
+ public:
+  // Embeddings from N(0, 0.01²), LightGCN's Xavier-uniform. The data set must outlive it.
+  GeneralTraining(const RecommenderOptions& options, const Dataset& dataset);
+
+  // Mean loss of the epoch, which is over early when the tick says so.
+  double Epoch(int epoch, const EpochTick& tick);
+
+  // Final vectors by the embeddings as they are: [users + items, dim], users first. Valid until the
+  // next epoch.
+  absl::Span<const float> Vectors();
+
+ private:
+  struct Interaction {
+    int32_t user;
+    int32_t item;
+  };
+
+  void Initialise();
+  double BprStep(absl::Span<const Interaction> interactions);
+  double SoftmaxStep(absl::Span<const int32_t> users, double rate);
+  double BprEpoch(const EpochTick& tick);
+  double SoftmaxEpoch(int epoch, const EpochTick& tick);
+  NodeVectors Forward();
+  // From `gradient_` with respect to the final vectors to a step of the embeddings.
+  void Update(double rate);
+
+  const RecommenderOptions options_;
+  const Dataset& dataset_;
+  const int64_t users_, items_;
+  Random random_;
+  NegativeSampler negatives_;
+  sae::WorkerPool pool_;
+  std::optional<InteractionGraph> graph_;               // LightGCN
+  std::vector<Interaction> interactions_;               // shuffled by BPR
+  std::vector<int32_t> active_users_;                   // with interactions; shuffled by softmax
+  std::vector<absl::Span<const int32_t>> user_items_;   // [users]
+  std::vector<float> embeddings_, first_, second_;      // [users + items, dim], Adam's moments
+  std::vector<float> vectors_, gradient_, propagated_;  // the same shape; LightGCN's
+  int64_t steps_ = 0;
+};
+
+}  // namespace recsae::probe
+
+#endif  // RECSAE_SERVICES_PROBE_RECOMMENDERS_GENERAL_TRAINING_H_
