@@ -63,13 +63,15 @@ void AddRecommenderFlags(CLI::App& command, const std::string& prefix, Recommend
         ->type_name(type)
         ->group("Training of the recommender");
   };
-  add("epochs", flags.epochs, "N", "At most so many epochs [default: 200; softmax: 14]");
+  add("epochs", flags.epochs, "N",
+      "At most so many epochs [default: 200; softmax: 14, bprmf 20, lightgcn 30]");
   add("patience", flags.patience, "N",
       "Epochs without a better dev NDCG before stopping [default: 10]");
   add("loss", flags.loss, "bpr|softmax",
       "[default: softmax for sasrec and timirec, bpr for others]");
   add("embedding-dim", flags.embedding_dim, "N", "Length of an activation [default: 64]");
-  add("learning-rate", flags.learning_rate, "RATE", "Adam's [default: 1e-3; softmax: 3e-3]");
+  add("learning-rate", flags.learning_rate, "RATE",
+      "Adam's [default: 1e-3, lightgcn 2e-2; softmax: 3e-3, lightgcn 6e-2]");
   add("l2", flags.l2, "WEIGHT", "Weight decay");
   add("batch-size", flags.batch_size, "N",
       "Interactions, windows of history (sasrec) or histories (timirec) a step");

@@ -75,10 +75,16 @@ RecommenderOptions DefaultOptions(RecommenderKind kind, Loss loss) {
     options.learning_rate = 3e-3;
     options.max_epochs = 14;
   }
-  if (kind == RecommenderKind::kBprmf) options.l2 = 1e-6;
+  if (kind == RecommenderKind::kBprmf) {
+    options.l2 = 1e-6;
+    if (loss == Loss::kSoftmax) options.max_epochs = 20;
+  }
   if (kind == RecommenderKind::kLightgcn) {
+    // A rate for few and large steps (see BatchSize): 1e-3 and batches of 256 take far longer.
+    options.learning_rate = loss == Loss::kSoftmax ? 6e-2 : 2e-2;
     options.l2 = 1e-8;
     options.layers = 3;
+    if (loss == Loss::kSoftmax) options.max_epochs = 30;
   }
   if (kind == RecommenderKind::kTimirec) {
     options.layers = 1;
@@ -95,8 +101,13 @@ RecommenderOptions DefaultOptions(RecommenderKind kind) {
 int BatchSize(const RecommenderOptions& options, int64_t rows) {
   if (options.batch_size > 0) return options.batch_size;
   const bool windows = options.kind == RecommenderKind::kSasrec;
-  return static_cast<int>(windows ? std::clamp<int64_t>(rows / 128, 32, 256)
-                                  : std::clamp<int64_t>(rows / 256, 256, 2048));
+  if (windows) return static_cast<int>(std::clamp<int64_t>(rows / 128, 32, 256));
+  // Larger where a step has costs of its own: LightGCN propagates all embeddings in each, and with
+  // softmax a user's interactions share one row of scores.
+  const bool propagates = options.kind == RecommenderKind::kLightgcn;
+  const bool softmax = options.loss == Loss::kSoftmax;
+  const int64_t steps = propagates && softmax ? 8 : propagates || softmax ? 64 : 256;
+  return static_cast<int>(std::clamp<int64_t>(rows / steps, 256, (1 << 19) / steps));
 }
 
 absl::Status CheckOptions(const RecommenderOptions& o) {

@@ -280,6 +280,10 @@ TEST(OptionsTest, BatchSizeSuitsTheData) {
   options.batch_size = 7;
   EXPECT_EQ(BatchSize(options, 1000000), 7);
   EXPECT_EQ(BatchSize(DefaultOptions(RecommenderKind::kBprmf), 1000000), 2048);
+  EXPECT_EQ(BatchSize(DefaultOptions(RecommenderKind::kBprmf, Loss::kSoftmax), 1000000), 8192);
+  EXPECT_EQ(BatchSize(DefaultOptions(RecommenderKind::kLightgcn), 1000000), 8192);
+  EXPECT_EQ(BatchSize(DefaultOptions(RecommenderKind::kLightgcn, Loss::kSoftmax), 1000000), 65536);
+  EXPECT_EQ(BatchSize(DefaultOptions(RecommenderKind::kLightgcn), 10), 256);
 }
 
 TEST(EvaluationTest, MasksWhatTheUserTouchedAndNothingElse) {
