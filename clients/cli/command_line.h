@@ -56,6 +56,7 @@ class CommandLine {
 
 // One for each file of commands.
 void AddPipelineCommand(CommandLine& line);
+void AddReproduceCommands(CommandLine& line);
 void AddExplainCommands(CommandLine& line);
 void AddStatusCommand(CommandLine& line);
 void AddDatasetCommands(CommandLine& line);

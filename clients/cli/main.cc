@@ -11,6 +11,7 @@ int main(int argc, char** argv) {
   recsae::cli::ListenForInterrupts();
   recsae::cli::CommandLine line;
   AddPipelineCommand(line);
+  AddReproduceCommands(line);
   AddExplainCommands(line);
   AddStatusCommand(line);
   AddDatasetCommands(line);

@@ -6,42 +6,16 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "clients/cli/follow.h"
-#include "clients/cli/hyper_parameter_flags.h"
-#include "clients/cli/job_display.h"
-#include "clients/cli/render.h"
-#include "clients/cli/stage.h"
+#include "clients/cli/steps.h"
 #include "common/status/status.h"
 
 namespace recsae::cli {
 namespace {
 
 using concept_store::v1::ConceptStore;
-using concept_store::v1::Sae;
 using google::protobuf::operator<;
 using explainer::v1::Explainer;
-using jobs::v1::Job;
-using probe::v1::Capture;
 using probe::v1::Probe;
-using probe::v1::Recommender;
-using trainer::v1::Trainer;
-
-// Whether a stage failed because what it makes (reason "..._EXISTS") is there; any other
-// ALREADY_EXISTS, for example JOB_ACTIVE, says that something is in the way.
-bool Made(const absl::Status& status, absl::string_view reason) {
-  return absl::IsAlreadyExists(status) && Reason(status) == reason;
-}
-
-absl::Status NameTaken(const std::string& name, const std::string& what) {
-  return Error(absl::StatusCode::kFailedPrecondition, "NAME_TAKEN",
-               absl::StrCat(name, " is there already, but it is ", what,
-                            "; choose another --name, or delete it"),
-               {{"name", name}});
-}
-
-bool SameTime(const google::protobuf::Timestamp& a, const google::protobuf::Timestamp& b) {
-  return a.seconds() == b.seconds() && a.nanos() == b.nanos();
-}
 
 // The stages share a session, a plan and the times they took.
 class Pipeline {
@@ -64,28 +38,6 @@ class Pipeline {
   }
 
  private:
-  // A stage that sends `request` with `method`, plus its request_id.
-  template <typename Service, typename Stub, typename Request>
-  Stage MakeStage(const std::string& title, const std::string& kind, PeerStub<jobs::v1::Jobs>& jobs,
-                  PeerStub<Service>& stub,
-                  grpc::Status (Stub::*method)(grpc::ClientContext*, const Request&, Job*),
-                  const Request& request, std::function<bool(const Job&)> usable) {
-    Stage stage;
-    stage.title = title;
-    stage.kind = kind;
-    stage.jobs = &jobs;
-    stage.request_id = [kind, request](int attempt) {
-      return StageRequestId(kind, request, attempt);
-    };
-    stage.start = [this, &stub, method, request](const std::string& request_id) {
-      Request with_id = request;
-      with_id.set_request_id(request_id);
-      return session_.Call(stub, method, with_id, kDatasetTimeout);
-    };
-    stage.usable = std::move(usable);
-    return stage;
-  }
-
   void RaiseNewest(const google::protobuf::Timestamp& time) {
     if (newest_ < time) newest_ = time;
   }
@@ -100,154 +52,50 @@ class Pipeline {
     result_.seconds.emplace_back(stage, seconds);
   }
 
-  absl::StatusOr<Recommender> GetRecommender() {
-    probe::v1::GetRecommenderRequest request;
-    request.set_name(plan_.recommender());
-    return session_.Call(session_.probe(), &Probe::Stub::GetRecommender, request);
-  }
-
   absl::Status TrainRecommender() {
-    const auto& request = plan_.train_recommender;
-    const auto usable = [this](const Job& job) {
-      const auto made = UnpackResult<Recommender>(job);
-      const auto now = GetRecommender();
-      return made.ok() && now.ok() && SameTime(made->create_time(), now->create_time());
-    };
-    const auto job =
-        RunStage(session_,
-                 MakeStage("training the recommender", "train-recommender", session_.probe_jobs(),
-                           session_.probe(), &Probe::Stub::TrainRecommender, request, usable),
-                 detach_);
-    if (job.ok()) {
-      AddSeconds("train_recommender", JobSeconds(*job));
-      return absl::OkStatus();
-    }
-    if (!Made(job.status(), "RECOMMENDER_EXISTS")) return job.status();
-    RECSAE_ASSIGN_OR_RETURN(const Recommender found, GetRecommender());
-    if (found.kind() != request.kind() || found.dataset().name() != request.dataset().name() ||
-        found.hyper_parameters().seed() != request.hyper_parameters().seed()) {
-      return NameTaken(found.name(),
-                       absl::StrCat("a ", KindName(found.kind()), " on ", found.dataset().name(),
-                                    " with seed ", found.hyper_parameters().seed()));
-    }
-    session_.console().Say("using " + found.name() + ", which is there already");
-    const auto seconds = found.metrics().find("train_seconds");
-    AddSeconds("train_recommender", seconds == found.metrics().end() ? 0 : seconds->second);
+    RECSAE_ASSIGN_OR_RETURN(const auto made,
+                            MakeRecommender(session_, plan_.train_recommender, detach_));
+    AddSeconds("train_recommender", made.seconds);
     return absl::OkStatus();
-  }
-
-  absl::StatusOr<Capture> GetCapture(const CaptureStep& step) {
-    probe::v1::GetCaptureRequest request;
-    request.set_name(plan_.capture(step.request.capture_id()));
-    return session_.Call(session_.probe(), &Probe::Stub::GetCapture, request);
-  }
-
-  void NoteCapture(const CaptureStep& step, const Capture& capture) {
-    RaiseNewest(capture.create_time());
-    if (step.request.capture_id() == kTrainCapture) trained_on_ = capture.create_time();
   }
 
   absl::Status Capturing(const CaptureStep& step) {
-    const auto usable = [&](const Job& job) {
-      const auto made = UnpackResult<Capture>(job);
-      const auto now = GetCapture(step);
-      return made.ok() && now.ok() && SameTime(made->create_time(), now->create_time());
-    };
-    const auto job = RunStage(
-        session_,
-        MakeStage(step.title, "capture-activations", session_.probe_jobs(), session_.probe(),
-                  &Probe::Stub::CaptureActivations, step.request, usable),
-        detach_);
-    if (job.ok()) {
-      AddSeconds("capture", JobSeconds(*job));
-      RECSAE_ASSIGN_OR_RETURN(const Capture made, UnpackResult<Capture>(*job));
-      NoteCapture(step, made);
-      return absl::OkStatus();
-    }
-    if (!Made(job.status(), "CAPTURE_EXISTS")) return job.status();
-    RECSAE_ASSIGN_OR_RETURN(const Capture found, GetCapture(step));
-    if (found.split() != step.request.split() || found.has_cases() != step.request.with_cases()) {
-      return NameTaken(found.name(),
-                       absl::StrCat("of the ", SplitName(found.split()), " split ",
-                                    found.has_cases() ? "with" : "without", " cases"));
-    }
-    session_.console().Say("using " + found.name() + ", which is there already");
-    NoteCapture(step, found);
-    AddSeconds("capture", 0);
+    RECSAE_ASSIGN_OR_RETURN(const auto made, MakeCapture(session_, step, detach_));
+    AddSeconds("capture", made.seconds);
+    RaiseNewest(made.product.create_time());
+    if (step.request.capture_id() == kTrainCapture) trained_on_ = made.product.create_time();
     return absl::OkStatus();
-  }
-
-  absl::StatusOr<Sae> GetSae() {
-    concept_store::v1::GetSaeRequest request;
-    request.set_name(plan_.sae());
-    return session_.Call(session_.concept_store(), &ConceptStore::Stub::GetSae, request);
   }
 
   absl::Status TrainSae() {
-    const auto& request = plan_.train_sae;
-    const auto usable = [this](const Job& job) {
-      const auto made = UnpackResult<trainer::v1::TrainSaeResult>(job);
-      const auto now = GetSae();
-      return made.ok() && now.ok() && SameTime(made->sae().create_time(), now->create_time());
-    };
-    const auto job =
-        RunStage(session_,
-                 MakeStage("training the SAE", "train-sae", session_.trainer_jobs(),
-                           session_.trainer(), &Trainer::Stub::TrainSae, request, usable),
-                 detach_);
-    if (!job.ok() && !Made(job.status(), "SAE_EXISTS")) return job.status();
-    RECSAE_ASSIGN_OR_RETURN(result_.sae, GetSae());
-    if (result_.sae.create_time() < trained_on_) {
-      return NameTaken(plan_.sae(), "of a capture that was replaced since");
-    }
-    RaiseNewest(result_.sae.create_time());
-    if (job.ok()) {
-      AddSeconds("train_sae", JobSeconds(*job));
-      return absl::OkStatus();
-    }
-    const Sae& found = result_.sae;
-    const auto& config = request.config();
-    if (found.capture() != request.capture() || (config.has_k() && config.k() != found.k()) ||
-        (config.has_latents() && config.latents() != found.latents()) ||
-        (config.has_architecture() && config.architecture() != found.architecture())) {
-      return NameTaken(found.name(),
-                       absl::StrCat(ArchitectureName(found.architecture()), " of ", found.capture(),
-                                    " with ", found.latents(), " latents and k ", found.k()));
-    }
-    session_.console().Say("using " + found.name() + ", which is there already");
-    AddSeconds("train_sae", found.report().seconds());
+    RECSAE_ASSIGN_OR_RETURN(auto made, MakeSae(session_, plan_.train_sae, trained_on_, detach_));
+    AddSeconds("train_sae", made.seconds);
+    RaiseNewest(made.product.create_time());
+    result_.sae = std::move(made.product);
     return absl::OkStatus();
   }
 
-  // A stage on the SAE and the captures: an earlier run's is good if it began after they were made.
   template <typename Result, typename Request>
-  absl::StatusOr<Result> OnSae(const std::string& title, const std::string& kind,
-                               const std::string& stage,
-                               grpc::Status (Explainer::Stub::*method)(grpc::ClientContext*,
-                                                                       const Request&, Job*),
-                               const Request& request) {
-    const auto usable = [this](const Job& job) { return newest_ < job.create_time(); };
-    RECSAE_ASSIGN_OR_RETURN(const Job job,
-                            RunStage(session_,
-                                     MakeStage(title, kind, session_.explainer_jobs(),
-                                               session_.explainer(), method, request, usable),
-                                     detach_));
-    AddSeconds(stage, JobSeconds(job));
-    return UnpackResult<Result>(job);
+  absl::Status OnSae(const std::string& title, const std::string& kind, const std::string& stage,
+                     grpc::Status (Explainer::Stub::*method)(grpc::ClientContext*, const Request&,
+                                                             jobs::v1::Job*),
+                     const Request& request, Result& result) {
+    RECSAE_ASSIGN_OR_RETURN(
+        auto made, RunOnSae<Result>(session_, title, kind, method, request, newest_, detach_));
+    AddSeconds(stage, made.seconds);
+    result = std::move(made.product);
+    return absl::OkStatus();
   }
 
   absl::Status BuildConcepts() {
-    RECSAE_ASSIGN_OR_RETURN(
-        result_.concepts,
-        OnSae<explainer::v1::ConceptReport>("building concepts", "build-concepts", "build_concepts",
-                                            &Explainer::Stub::BuildConcepts, plan_.build_concepts));
-    return absl::OkStatus();
+    return OnSae("building concepts", "build-concepts", "build_concepts",
+                 &Explainer::Stub::BuildConcepts, plan_.build_concepts, result_.concepts);
   }
 
   absl::Status Evaluate() {
-    RECSAE_ASSIGN_OR_RETURN(result_.evaluation, OnSae<explainer::v1::Evaluation>(
-                                                    "evaluating", "evaluate-sae", "evaluate",
-                                                    &Explainer::Stub::EvaluateSae, plan_.evaluate));
+    RECSAE_RETURN_IF_ERROR(OnSae("evaluating", "evaluate-sae", "evaluate",
+                                 &Explainer::Stub::EvaluateSae, plan_.evaluate,
+                                 result_.evaluation));
     if (plan_.train_recommender.dataset().name() != kPlantedDataset) return absl::OkStatus();
     concept_store::v1::ListConceptsRequest request;
     request.set_parent(plan_.sae());

@@ -1,0 +1,98 @@
+#include "clients/cli/reproduce/concept_list.h"
+
+#include <algorithm>
+#include <map>
+#include <set>
+#include <utility>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/str_cat.h"
+#include "clients/cli/reproduce/cell.h"
+
+namespace recsae::cli {
+namespace {
+
+using nlohmann::ordered_json;
+
+constexpr double kSure = 0.8;
+constexpr double kSecondTerm = 0.5;
+
+ConceptEntry EntryOf(const ordered_json& json) {
+  ConceptEntry entry;
+  entry.latent = json.at("latent");
+  entry.description = json.at("description");
+  if (json.contains("paper_confidence")) entry.paper_confidence = json["paper_confidence"];
+  entry.confidence = json.at("confidence");
+  entry.verified = json.at("verified");
+  entry.rows = json.at("rows");
+  for (const ordered_json& term : json.at("terms")) {
+    entry.terms.push_back({term.at("text"), term.at("kind")});
+  }
+  for (const ordered_json& item : json.at("items")) {
+    entry.items.push_back({item.at("id"), item.at("title"), item.at("activation")});
+  }
+  return entry;
+}
+
+std::string Meaning(const ConceptEntry& entry) {
+  return entry.terms.empty() ? entry.description : absl::AsciiStrToLower(entry.terms[0].text);
+}
+
+}  // namespace
+
+std::vector<ConceptList> ListConcepts(const Cells& cells) {
+  // Seeds come in the order of their keys, "seed10" before "seed2".
+  std::map<std::pair<std::string, std::string>, const ordered_json*> first;
+  for (const ordered_json& cell : cells) {
+    if (cell.at("method") != kTrainedMethod || !cell.contains("examples")) continue;
+    const ordered_json*& chosen = first[{cell.at("dataset"), cell.at("recommender")}];
+    if (chosen == nullptr || cell.at("seed") < chosen->at("seed")) chosen = &cell;
+  }
+  std::vector<ConceptList> lists;
+  for (const auto& [group, cell] : first) {
+    ConceptList list;
+    std::tie(list.dataset, list.recommender) = group;
+    list.title = absl::StrCat(RecommenderTitle(list.recommender), " on ", list.dataset);
+    for (const ordered_json& json : cell->at("examples")) list.concepts.push_back(EntryOf(json));
+    lists.push_back(std::move(list));
+  }
+  return lists;
+}
+
+std::vector<ConceptEntry> Diverse(const std::vector<ConceptEntry>& concepts, size_t count) {
+  const bool any = std::any_of(concepts.begin(), concepts.end(),
+                               [](const ConceptEntry& entry) { return entry.verified; });
+  std::set<std::string> meanings;
+  std::vector<ConceptEntry> fresh;
+  std::vector<ConceptEntry> repeated;
+  for (const ConceptEntry& entry : concepts) {
+    if (any && !entry.verified) continue;
+    (meanings.insert(Meaning(entry)).second ? fresh : repeated).push_back(entry);
+  }
+  fresh.insert(fresh.end(), repeated.begin(), repeated.end());
+  if (fresh.size() > count) fresh.resize(count);
+  return fresh;
+}
+
+std::vector<CloudWord> CloudWords(const std::vector<ConceptEntry>& concepts, size_t count) {
+  std::map<std::string, CloudWord> words;
+  for (const ConceptEntry& entry : concepts) {
+    if (entry.paper_confidence.value_or(0) < kSure) continue;
+    for (size_t i = 0; i < std::min<size_t>(2, entry.terms.size()); ++i) {
+      CloudWord& word = words[absl::AsciiStrToLower(entry.terms[i].text)];
+      if (word.text.empty()) word = {entry.terms[i].text, entry.terms[i].kind, 0};
+      word.weight += i == 0 ? 1 : kSecondTerm;
+    }
+  }
+  std::vector<CloudWord> heaviest;
+  for (auto& [lower, word] : words) heaviest.push_back(std::move(word));
+  std::stable_sort(heaviest.begin(), heaviest.end(),
+                   [](const CloudWord& a, const CloudWord& b) { return a.weight > b.weight; });
+  if (heaviest.size() > count) heaviest.resize(count);
+  std::sort(heaviest.begin(), heaviest.end(), [](const CloudWord& a, const CloudWord& b) {
+    return absl::AsciiStrToLower(a.text) < absl::AsciiStrToLower(b.text);
+  });
+  return heaviest;
+}
+
+}  // namespace recsae::cli

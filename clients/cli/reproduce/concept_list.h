@@ -1,0 +1,70 @@
+// The concepts of a reproduction, from its cells: for Table 5, for the list and for the words of
+// Figure 3.
+#ifndef RECSAE_CLIENTS_CLI_REPRODUCE_CONCEPT_LIST_H_
+#define RECSAE_CLIENTS_CLI_REPRODUCE_CONCEPT_LIST_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "clients/cli/reproduce/result_table.h"
+
+namespace recsae::cli {
+
+struct ConceptItem {
+  std::string id;
+  std::string title;
+  double activation = 0;
+};
+
+struct ConceptTerm {
+  std::string text;
+  // "word", "title", or an attribute's key.
+  std::string kind;
+};
+
+struct ConceptEntry {
+  int latent = 0;
+  std::string description;
+  // By the paper's protocol, where the latent fires often enough, and by the larger one.
+  std::optional<double> paper_confidence;
+  double confidence = 0;
+  bool verified = false;
+  int64_t rows = 0;
+  std::vector<ConceptTerm> terms;
+  std::vector<ConceptItem> items;
+};
+
+// Of one trained SAE.
+struct ConceptList {
+  std::string dataset;
+  std::string recommender;
+  // "SASRec on ml-1m-recsae".
+  std::string title;
+  // Surest first.
+  std::vector<ConceptEntry> concepts;
+};
+
+// One for each data set and recommender with a trained SAE: of its lowest seed.
+std::vector<ConceptList> ListConcepts(const Cells& cells);
+
+// At most `count` of the verified concepts, the first of each meaning (strongest term) before the
+// others; of all concepts where none is verified.
+std::vector<ConceptEntry> Diverse(const std::vector<ConceptEntry>& concepts, size_t count);
+
+struct CloudWord {
+  std::string text;
+  std::string kind;
+  // Concepts that it is the strongest term of, or (at half their weight) the next.
+  double weight = 0;
+};
+
+// The words of concepts of confidence 0.8 or more by the paper's protocol, the heaviest `count` of
+// them, in alphabetical order.
+std::vector<CloudWord> CloudWords(const std::vector<ConceptEntry>& concepts, size_t count);
+
+}  // namespace recsae::cli
+
+#endif  // RECSAE_CLIENTS_CLI_REPRODUCE_CONCEPT_LIST_H_

@@ -1,0 +1,136 @@
+#include "clients/cli/reproduce/measurement.h"
+
+#include <algorithm>
+#include <set>
+
+#include "clients/cli/render.h"
+
+namespace recsae::cli {
+namespace {
+
+using concept_store::v1::Concept;
+using nlohmann::ordered_json;
+
+constexpr size_t kItemsOfConcept = 3;
+constexpr int kTermsOfConcept = 3;
+const char* const kRanking[] = {"hr@10", "ndcg@10", "hr@20", "ndcg@20"};
+
+ordered_json RankingJson(const explainer::v1::RankingMetrics& metrics) {
+  return {{"hr@10", metrics.hr_10()},
+          {"ndcg@10", metrics.ndcg_10()},
+          {"hr@20", metrics.hr_20()},
+          {"ndcg@20", metrics.ndcg_20()}};
+}
+
+ordered_json CountsJson(const explainer::v1::ConfidenceCounts& counts) {
+  return {{"eq_1", counts.eq_1()},
+          {"ge_0.9", counts.ge_09()},
+          {"ge_0.8", counts.ge_08()},
+          {"all", counts.all()}};
+}
+
+// Surest by the paper's protocol, then by the larger one, then those that fire most.
+bool Before(const Concept& a, const Concept& b) {
+  const auto key = [](const Concept& value) {
+    return std::tuple(-value.paper_score().confidence(), -value.extended_score().confidence(),
+                      -value.statistics().active_rows(), value.latent());
+  };
+  return key(a) < key(b);
+}
+
+ordered_json ItemsJson(const Concept& value, const Items& items) {
+  ordered_json json = ordered_json::array();
+  std::set<std::string> seen;
+  for (const auto& evidence : value.evidence()) {
+    const std::string& id = evidence.recommended_item_id();
+    if (id.empty() || json.size() == kItemsOfConcept || !seen.insert(id).second) continue;
+    const auto item = items.find(id);
+    json.push_back({{"id", id},
+                    {"title", item == items.end() ? "" : item->second.title()},
+                    {"activation", evidence.activation()}});
+  }
+  return json;
+}
+
+}  // namespace
+
+ordered_json RecommenderJson(const probe::v1::Recommender& recommender) {
+  ordered_json metrics = ordered_json::object();
+  const auto& all = recommender.metrics();
+  for (const char* name : kRanking) {
+    const auto found = all.find(std::string("test_") + name);
+    if (found != all.end()) metrics[name] = found->second;
+  }
+  const auto seconds = all.find("train_seconds");
+  return {{"kind", KindName(recommender.kind())},
+          {"activation_dim", recommender.activation_dim()},
+          {"metrics", metrics},
+          {"train_seconds", seconds == all.end() ? 0 : seconds->second}};
+}
+
+ordered_json SaeJson(const concept_store::v1::Sae& sae, const explainer::v1::Evaluation& evaluation,
+                     const explainer::v1::ConceptReport& concepts, double variance) {
+  ordered_json json = {{"original", RankingJson(evaluation.recommender())},
+                       {"reconstructed", RankingJson(evaluation.reconstructed())},
+                       {"rows", evaluation.rows()},
+                       {"fvu", evaluation.fvu()},
+                       {"l0", evaluation.l0()},
+                       {"rbo", evaluation.rbo()},
+                       {"mse", evaluation.fvu() * variance / sae.activation_dim()}};
+  json["sae"] = {{"d", sae.activation_dim()},
+                 {"latents", sae.latents()},
+                 {"k", sae.k()},
+                 {"train_fvu", sae.report().fvu()},
+                 {"dead_fraction", sae.report().dead_fraction()},
+                 {"train_rows", sae.report().rows()},
+                 {"train_seconds", sae.report().seconds()}};
+  json["concepts"] = {{"described", concepts.total()},
+                      {"too_rare", concepts.too_rare()},
+                      {"dead", concepts.dead()},
+                      {"paper", CountsJson(concepts.paper())},
+                      {"control", CountsJson(concepts.paper_control())},
+                      {"verified", concepts.verified()},
+                      {"verified_control", concepts.verified_control()}};
+  const auto& similarity = evaluation.similarity();
+  json["similarity"] = {{"concepts", similarity.concepts()}};
+  // Without concepts there is nothing to compare.
+  if (similarity.concepts() > 0) json["similarity"]["intra"] = similarity.intra();
+  if (similarity.concepts() > 1) json["similarity"]["inter"] = similarity.inter();
+  json["attributes"] = ordered_json::array();
+  for (const auto& score : evaluation.attributes()) {
+    json["attributes"].push_back({{"key", score.key()},
+                                  {"value", score.value()},
+                                  {"rows", score.positives()},
+                                  {"latent", score.latent()},
+                                  {"auc", score.latent_auc()},
+                                  {"dimension_auc", score.dimension_auc()}});
+  }
+  return json;
+}
+
+ordered_json ExamplesJson(const std::vector<Concept>& concepts, const Items& items) {
+  std::vector<const Concept*> ordered;
+  for (const Concept& value : concepts) {
+    if (!value.description().empty()) ordered.push_back(&value);
+  }
+  std::sort(ordered.begin(), ordered.end(),
+            [](const Concept* a, const Concept* b) { return Before(*a, *b); });
+  ordered_json examples = ordered_json::array();
+  for (const Concept* value : ordered) {
+    ordered_json json = {{"latent", value->latent()},
+                         {"description", value->description()},
+                         {"confidence", value->extended_score().confidence()},
+                         {"verified", value->extended_score().verified()},
+                         {"rows", value->statistics().active_rows()}};
+    if (value->has_paper_score()) json["paper_confidence"] = value->paper_score().confidence();
+    json["terms"] = ordered_json::array();
+    for (int i = 0; i < std::min(kTermsOfConcept, value->terms_size()); ++i) {
+      json["terms"].push_back({{"text", value->terms(i).text()}, {"kind", value->terms(i).kind()}});
+    }
+    json["items"] = ItemsJson(*value, items);
+    examples.push_back(std::move(json));
+  }
+  return examples;
+}
+
+}  // namespace recsae::cli

@@ -1,0 +1,193 @@
+// recsae reproduce: the tables and figures of the RecSAE paper.
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "clients/cli/command_line.h"
+#include "clients/cli/interrupt.h"
+#include "clients/cli/reproduce/outputs.h"
+#include "clients/cli/reproduce/result_table.h"
+#include "clients/cli/reproduce/runner.h"
+#include "clients/cli/reproduce/study.h"
+#include "clients/cli/table.h"
+#include "clients/cli/text.h"
+#include "common/status/status.h"
+
+namespace recsae::cli {
+namespace {
+
+// Flags that choose cells or say how they are made, but not what is measured in them.
+const std::vector<std::string>& Choices() {
+  static const std::vector<std::string> flags = {"help", "out",  "dataset", "recommender",
+                                                 "seed", "keep", "detach"};
+  return flags;
+}
+
+struct Arguments {
+  std::string study;
+  const CLI::App* command = nullptr;
+  ReproduceFlags flags;
+};
+
+// The flags that decide what is measured, as they can be typed.
+std::string Settings(const CLI::App& command) {
+  std::vector<std::string> settings;
+  for (const CLI::Option* option : command.get_options()) {
+    const std::string name = option->get_lnames().empty() ? "" : option->get_lnames()[0];
+    if (option->count() == 0 || name.empty() ||
+        std::find(Choices().begin(), Choices().end(), name) != Choices().end()) {
+      continue;
+    }
+    settings.push_back(absl::StrCat("--", name, " ", absl::StrJoin(option->results(), ",")));
+  }
+  std::sort(settings.begin(), settings.end());
+  return absl::StrJoin(settings, " ");
+}
+
+// Before anything is trained: every data set is there.
+absl::Status CheckDatasets(Session& session, const ReproduceFlags& flags) {
+  for (const std::string& name : flags.datasets) {
+    probe::v1::GetDatasetRequest request;
+    *request.mutable_dataset() = MakeDatasetRef(name, flags.dataset_flags);
+    RECSAE_ASSIGN_OR_RETURN(const auto dataset,
+                            session.Call(session.probe(), &probe::v1::Probe::Stub::GetDataset,
+                                         request, kDatasetTimeout));
+    session.console().Say(absl::StrCat(
+        dataset.name(), ": ", Plural(dataset.users(), "user"), ", ",
+        Plural(dataset.items(), "item"), "; ", FormatCount(dataset.train_interactions()),
+        " interactions to train on, ", FormatCount(dataset.test_rows()), " test rows"));
+  }
+  return absl::OkStatus();
+}
+
+Table TextTable(const ResultTable& table) {
+  std::vector<Column> columns;
+  for (const std::string& label : table.labels) columns.push_back({label});
+  for (const Metric& metric : table.metrics) columns.push_back({metric.title, true});
+  Table text(columns);
+  for (const ResultRow& row : table.rows) {
+    std::vector<Cell> cells(row.labels.begin(), row.labels.end());
+    for (const Metric& metric : table.metrics) {
+      const Value* value = table.Find(row, metric.id);
+      cells.emplace_back(value == nullptr ? "" : FormatEstimate(value->measured, metric.format));
+    }
+    if (!row.refused.empty()) cells[table.labels.size()] = "refused";
+    text.Add(std::move(cells));
+  }
+  return text;
+}
+
+void PrintTables(Session& session, const std::string& study, const CellStore& store) {
+  for (const ResultTable& table : MakeTables(store.cells())) {
+    if (study != "all" && table.study != study) continue;
+    session.console().Heading(table.title);
+    session.console().Print(TextTable(table));
+    session.console().Print("\n");
+  }
+}
+
+absl::Status Run(Session& session, const Arguments& arguments) {
+  const ReproduceFlags& flags = arguments.flags;
+  Console& console = session.console();
+  RECSAE_ASSIGN_OR_RETURN(const std::vector<CellId> cells, PlanCells(arguments.study, flags));
+  RECSAE_ASSIGN_OR_RETURN(CellStore store,
+                          CellStore::Open(flags.out, Settings(*arguments.command)));
+  const bool complete = std::all_of(cells.begin(), cells.end(),
+                                    [&](const auto& cell) { return store.Finished(cell); });
+  if (!complete) {
+    RECSAE_RETURN_IF_ERROR(CheckDatasets(session, flags));
+    console.Say(absl::StrCat("finished cells go to ", flags.out,
+                             "/cells; whatever stops this run, the same command goes on"));
+  }
+  const auto write = [&] { return WriteOutputs(store, flags.out); };
+  const absl::Status measured = MeasureCells(session, flags, cells, store, write);
+  if (Interrupted()) console.Say("the same command again goes on from here");
+  RECSAE_RETURN_IF_ERROR(measured);
+  RECSAE_RETURN_IF_ERROR(write());
+  if (session.json()) {
+    console.Print(ResultsJson(store).dump(2) + "\n");
+    return absl::OkStatus();
+  }
+  PrintTables(session, arguments.study, store);
+  console.Print(absl::StrCat("look at ", flags.out, "/index.html\n"));
+  return absl::OkStatus();
+}
+
+void Declare(const std::string& study, CLI::App& command, Arguments& arguments) {
+  arguments.study = study;
+  arguments.command = &command;
+  ReproduceFlags& flags = arguments.flags;
+  std::vector<std::string> kinds(std::begin(kKinds), std::end(kKinds));
+  kinds.resize(4);  // the others are baselines, not to be opened
+  command
+      .add_option("--out", flags.out,
+                  "Folder for the results; with the same one a run goes on where the last stopped")
+      ->type_name("DIR")
+      ->capture_default_str();
+  command
+      .add_option("--dataset", flags.datasets,
+                  "Data sets, separated by commas: ml-1m-recsae, amazon-beauty, "
+                  "hetrec2011-lastfm-2k, planted, ... [default: ml-1m-recsae]")
+      ->delimiter(',')
+      ->allow_extra_args(false);
+  command
+      .add_option("--recommender", flags.recommenders,
+                  "Recommenders to open, separated by commas [default: all four]")
+      ->delimiter(',')
+      ->allow_extra_args(false)
+      ->check(CLI::IsMember(kinds));
+  command.add_option("--seed", flags.seeds, "Seeds, separated by commas [default: 1]")
+      ->delimiter(',')
+      ->allow_extra_args(false)
+      ->type_name("N");
+  command
+      .add_option("--context-rows", flags.context_rows,
+                  "Training positions that concepts may be verified on [default: 100000]")
+      ->check(CLI::PositiveNumber);
+  command.add_option("--attribute", flags.attribute,
+                     "table7: the attribute value whose latent is scaled [default: Horror, or what "
+                     "a latent tells best]");
+  command.add_option("--cases", flags.cases, "table7: test cases steered at most [default: 500]")
+      ->type_name("N")
+      ->check(CLI::PositiveNumber);
+  command.add_flag("--keep", flags.keep, "Leave intermediate captures and SAEs on the servers");
+  command.add_flag("--detach", flags.detach,
+                   "Ctrl-C leaves the running job alone instead of cancelling it");
+  AddDatasetFlags(command, flags.dataset_flags);
+  AddRecommenderFlags(command, "recommender-", flags.recommender_flags);
+  AddSaeFlags(command, "sae-", Values::kOne, flags.sae_flags);
+}
+
+void AddStudy(CommandLine& line, CLI::App& group, const std::string& id,
+              const std::string& summary) {
+  line.Add<Arguments>(
+      group, id, summary,
+      absl::StrCat("  recsae reproduce ", id, " --recommender bprmf\n", "  recsae reproduce ", id,
+                   " --out DIR --dataset ml-1m-recsae --seed 1,2,3\n", "  recsae reproduce ", id,
+                   " --dataset planted   # needs no data\n",
+                   "Each measurement is a cell, kept in DIR/cells as soon as it is done; the same "
+                   "command\nagain measures only what is missing. DIR/index.html shows everything "
+                   "that is there."),
+      [id](CLI::App& command, Arguments& arguments) { Declare(id, command, arguments); }, Run);
+}
+
+}  // namespace
+
+void AddReproduceCommands(CommandLine& line) {
+  CLI::App& group = line.AddGroup(
+      "reproduce", "The tables and figures of the RecSAE paper, by one command",
+      "  recsae reproduce table3 --recommender bprmf     one recommender, a few minutes\n"
+      "  recsae reproduce all --out study --seed 1,2,3   everything, hours; can be stopped\n"
+      "  firefox study/index.html\n"
+      "Trains recommenders and SAEs on the servers, builds and verifies concepts, and writes "
+      "JSON,\n"
+      "Markdown tables and one self-contained page. What one table measured the others use.");
+  for (const Study& study : kStudies) AddStudy(line, group, study.id, study.summary);
+  AddStudy(line, group, "all", "Everything above");
+}
+
+}  // namespace recsae::cli
