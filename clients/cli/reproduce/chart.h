@@ -43,6 +43,7 @@ struct Point {
 };
 
 struct Line {
+  // Written at its end; empty where the title says it.
   std::string name;
   std::string color;
   std::vector<Point> points;

@@ -60,18 +60,18 @@ std::vector<ConceptList> ListConcepts(const Cells& cells) {
 }
 
 std::vector<ConceptEntry> Diverse(const std::vector<ConceptEntry>& concepts, size_t count) {
-  const bool any = std::any_of(concepts.begin(), concepts.end(),
-                               [](const ConceptEntry& entry) { return entry.verified; });
   std::set<std::string> meanings;
-  std::vector<ConceptEntry> fresh;
+  std::vector<ConceptEntry> chosen;
   std::vector<ConceptEntry> repeated;
+  std::vector<ConceptEntry> unverified;
   for (const ConceptEntry& entry : concepts) {
-    if (any && !entry.verified) continue;
-    (meanings.insert(Meaning(entry)).second ? fresh : repeated).push_back(entry);
+    const bool fresh = meanings.insert(Meaning(entry)).second;
+    (!entry.verified ? unverified : fresh ? chosen : repeated).push_back(entry);
   }
-  fresh.insert(fresh.end(), repeated.begin(), repeated.end());
-  if (fresh.size() > count) fresh.resize(count);
-  return fresh;
+  chosen.insert(chosen.end(), repeated.begin(), repeated.end());
+  chosen.insert(chosen.end(), unverified.begin(), unverified.end());
+  if (chosen.size() > count) chosen.resize(count);
+  return chosen;
 }
 
 std::vector<CloudWord> CloudWords(const std::vector<ConceptEntry>& concepts, size_t count) {

@@ -1,6 +1,8 @@
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <cstddef>
+#include <cstdint>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -19,6 +21,7 @@ constexpr double kTop = 12;
 constexpr double kBottom = 44;
 // Room for the lines' names.
 constexpr double kNames = 96;
+constexpr double kMargin = 24;
 constexpr double kNameDistance = 16;
 constexpr double kTextDrop = 4.5;
 constexpr double kRadius = 4;
@@ -26,6 +29,8 @@ constexpr int kTicks = 5;
 // Of a letter, generously, and of a line.
 constexpr double kLetter = 7.2;
 constexpr double kLineHeight = 14;
+// Of a line, as an obstacle.
+constexpr double kPiece = 5;
 
 struct Box {
   double left, top, right, bottom;
@@ -60,7 +65,10 @@ std::pair<double, double> Range(const LineChart& chart, Get get) {
 
 Axes MakeAxes(const LineChart& chart) {
   Axes axes;
-  axes.right = kWidth - kNames;
+  const bool named =
+      chart.reference || std::any_of(chart.lines.begin(), chart.lines.end(),
+                                     [](const Line& line) { return !line.name.empty(); });
+  axes.right = kWidth - (named ? kNames : kMargin);
   auto [low, high] = Range(chart, [](const Point& point) { return point.y; });
   if (chart.reference) {
     low = std::min(low, *chart.reference);
@@ -86,7 +94,7 @@ double XOf(const LineChart& chart, const Axes& axes, double value) {
 }
 
 std::string TickLabel(double value, const std::vector<double>& ticks, const Format& format) {
-  if (!format.percent) return FormatFixed(value, TickDecimals(ticks));
+  if (!format.percent) return FormatValue(value, {TickDecimals(ticks), false});
   std::vector<double> percents;
   for (const double tick : ticks) percents.push_back(tick * 100);
   return absl::StrCat(FormatFixed(value * 100, TickDecimals(percents)), " %");
@@ -128,12 +136,13 @@ std::string DrawLine(const LineChart& chart, const Axes& axes, const Line& line)
     const std::string x = Coordinate(XOf(chart, axes, point.x));
     const std::string y = Coordinate(axes.y(point.y));
     absl::StrAppend(&path, path.empty() ? "M" : "L", x, " ", y);
-    absl::StrAppend(&dots, "<circle class=\"", line.color, "\" cx=\"", x, "\" cy=\"", y, "\" r=\"",
-                    kRadius, "\"><title>",
-                    EscapeHtml(absl::StrCat(
-                        line.name, ", ", point.label.empty() ? FormatNumber(point.x) : point.label,
-                        ": ", FormatValue(point.y, chart.y_format))),
-                    "</title></circle>");
+    absl::StrAppend(
+        &dots, "<circle class=\"", line.color, "\" cx=\"", x, "\" cy=\"", y, "\" r=\"", kRadius,
+        "\"><title>",
+        EscapeHtml(absl::StrCat(line.name, line.name.empty() ? "" : ", ",
+                                point.label.empty() ? FormatNumber(point.x) : point.label, ": ",
+                                FormatValue(point.y, chart.y_format))),
+        "</title></circle>");
   }
   return absl::StrCat("<path class=\"line ", line.color, "\" d=\"", path, "\"/>", dots);
 }
@@ -143,7 +152,7 @@ std::string DrawNames(const LineChart& chart, const Axes& axes) {
   std::vector<std::pair<std::string, std::string>> names;
   std::vector<double> heights;
   for (const Line& line : chart.lines) {
-    if (line.points.empty()) continue;
+    if (line.points.empty() || line.name.empty()) continue;
     names.emplace_back(line.name, line.color);
     heights.push_back(axes.y(line.points.back().y));
   }
@@ -161,39 +170,68 @@ std::string DrawNames(const LineChart& chart, const Axes& axes) {
   return svg;
 }
 
-// Labels of points: above, below, right or left of theirs, wherever nothing else stands.
-std::string DrawPointLabels(const LineChart& chart, const Axes& axes) {
+// What labels should leave free: points and, piece by piece, the lines between them.
+std::vector<Box> Obstacles(const LineChart& chart, const Axes& axes) {
   std::vector<Box> taken;
+  const auto take = [&](double x, double y, double radius) {
+    taken.push_back({x - radius, y - radius, x + radius, y + radius});
+  };
   for (const Line& line : chart.lines) {
-    for (const Point& point : line.points) {
-      const double x = XOf(chart, axes, point.x);
-      const double y = axes.y(point.y);
-      taken.push_back({x - kRadius, y - kRadius, x + kRadius, y + kRadius});
+    for (size_t i = 0; i < line.points.size(); ++i) {
+      const double x = XOf(chart, axes, line.points[i].x);
+      const double y = axes.y(line.points[i].y);
+      take(x, y, kRadius + 1);
+      if (i == 0) continue;
+      const double from_x = XOf(chart, axes, line.points[i - 1].x);
+      const double from_y = axes.y(line.points[i - 1].y);
+      const int pieces = 1 + static_cast<int>(std::hypot(x - from_x, y - from_y) / kPiece);
+      for (int piece = 1; piece < pieces; ++piece) {
+        const double share = static_cast<double>(piece) / pieces;
+        take(from_x + share * (x - from_x), from_y + share * (y - from_y), 1);
+      }
     }
   }
+  return taken;
+}
+
+// The place for a label near (x, y) where the fewest obstacles are, the nearest of those.
+Box PlaceLabel(const Axes& axes, const std::vector<Box>& taken, double x, double y, double half) {
+  Box best{};
+  int64_t fewest = -1;
+  for (const double far : {1.0, 1.6, 2.4}) {
+    for (const auto& [side, rise] : std::array<std::pair<double, double>, 8>{
+             {{0, -1}, {0, 1}, {1, 0}, {-1, 0}, {1, -1}, {1, 1}, {-1, -1}, {-1, 1}}}) {
+      const double at_x = x + side * (half + 8 * far);
+      const double at_y = y + rise * 13 * far;
+      const Box box = {at_x - half, at_y - kLineHeight / 2, at_x + half, at_y + kLineHeight / 2};
+      if (box.left < kLeft - 8 || box.right > axes.right + 20 || box.top < 0 ||
+          box.bottom > kHeight - kBottom) {
+        continue;
+      }
+      const auto hits = std::count_if(taken.begin(), taken.end(),
+                                      [&](const Box& other) { return Overlap(box, other); });
+      if (fewest < 0 || hits < fewest) {
+        best = box;
+        fewest = hits;
+      }
+    }
+  }
+  return best;
+}
+
+std::string DrawPointLabels(const LineChart& chart, const Axes& axes) {
+  std::vector<Box> taken = Obstacles(chart, axes);
   std::string svg;
   for (const Line& line : chart.lines) {
     for (const Point& point : line.points) {
       if (point.label.empty()) continue;
-      const double x = XOf(chart, axes, point.x);
-      const double y = axes.y(point.y);
       const double half = kLetter * DisplayWidth(point.label) / 2;
-      const std::array<std::pair<double, double>, 4> places = {
-          {{x, y - 14}, {x, y + 14}, {x + half + 8, y}, {x - half - 8, y}}};
-      for (const auto& [at_x, at_y] : places) {
-        const Box box = {at_x - half, at_y - kLineHeight / 2, at_x + half, at_y + kLineHeight / 2};
-        if (box.left < kLeft || box.right > axes.right + 4 || box.top < 0 ||
-            box.bottom > kHeight - kBottom ||
-            std::any_of(taken.begin(), taken.end(),
-                        [&](const Box& other) { return Overlap(box, other); })) {
-          continue;
-        }
-        taken.push_back(box);
-        absl::StrAppend(&svg, "<text class=\"point\" text-anchor=\"middle\" x=\"", Coordinate(at_x),
-                        "\" y=\"", Coordinate(at_y + kTextDrop), "\">", EscapeHtml(point.label),
-                        "</text>");
-        break;
-      }
+      const Box box = PlaceLabel(axes, taken, XOf(chart, axes, point.x), axes.y(point.y), half);
+      taken.push_back(box);
+      absl::StrAppend(&svg, "<text class=\"point\" text-anchor=\"middle\" x=\"",
+                      Coordinate(box.left + half), "\" y=\"",
+                      Coordinate(box.top + kLineHeight / 2 + kTextDrop), "\">",
+                      EscapeHtml(point.label), "</text>");
     }
   }
   return svg;

@@ -17,6 +17,8 @@ namespace recsae::cli {
 namespace {
 
 constexpr size_t kWords = 70;
+// Of a word of a cloud: some titles are long.
+constexpr int kWordColumns = 36;
 constexpr size_t kConceptsShown = 240;
 // Of words of a cloud, in rem.
 constexpr double kSmallest = 0.85;
@@ -185,7 +187,8 @@ Section CloudSection(const std::vector<ConceptList>& lists, const Cells& cells,
       "<h2>Figure 3: what the recommenders know about</h2><p class=\"caption\">The strongest terms "
       "of the concepts of confidence 0.8 or more (the paper's protocol), larger the more concepts "
       "they are in. Titles that a latent owes its meaning to stand beside words and attributes.</p>"
-      "<ul class=\"legend\"><li><i class=\"c3\"></i>word of titles</li><li><i class=\"c2\"></i>"
+      "<ul class=\"legend\"><li><i class=\"c3\"></i>word of titles</li><li><i "
+      "style=\"background:var(--amber)\"></i>"
       "title</li><li><i style=\"background:var(--good)\"></i>attribute</li></ul>"
       "<div class=\"clouds\">";
   for (const ConceptList& list : lists) absl::StrAppend(&html, Cloud(list));

@@ -212,7 +212,7 @@ std::string FrontierCharts(const ResultTable& table) {
       chart.x_format = {0, true};
       chart.y_format = {0, false};
       chart.from_zero = true;
-      Line line = {name, color, {}};
+      Line line = {"", color, {}};
       for (const ResultRow* row : sweep) {
         const Value* kept = table.Find(*row, "hr@10_kept");
         const Value* count = table.Find(*row, metric);

@@ -5,10 +5,10 @@ namespace recsae::cli {
 const char kPageStyle[] = R"css(
 :root{color-scheme:light dark;
 --page:#f7f7f4;--card:#fff;--ink:#1c1f24;--soft:#5b626d;--line:#e2e3df;--grid:#ecedea;
---c1:#8b93a1;--c2:#d9902f;--c3:#2563c9;--c4:#3f4652;--good:#1d7a4c;--mark:#c2185b;--shade:#0003}
+--c1:#8b93a1;--c2:#d9902f;--c3:#2563c9;--c4:#3f4652;--good:#1d7a4c;--mark:#c2185b;--shade:#0003;--amber:#96590b}
 @media (prefers-color-scheme:dark){:root{
 --page:#14161a;--card:#1c1f25;--ink:#e9ebee;--soft:#a2a9b5;--line:#31363f;--grid:#2a2e36;
---c1:#7f8897;--c2:#e0a04a;--c3:#6d9ff2;--c4:#c3c9d3;--good:#5fc48e;--mark:#ff7eb0;--shade:#000a}}
+--c1:#7f8897;--c2:#e0a04a;--c3:#6d9ff2;--c4:#c3c9d3;--good:#5fc48e;--mark:#ff7eb0;--shade:#000a;--amber:#e6ab5a}}
 *{box-sizing:border-box}
 html{-webkit-text-size-adjust:100%}
 body{margin:0;background:var(--page);color:var(--ink);
@@ -33,7 +33,7 @@ h3{font-size:1rem;margin:22px 0 8px}
 code{font:.82rem/1.5 ui-monospace,SFMono-Regular,Menlo,Consolas,"Liberation Mono",monospace;
 background:var(--page);border:1px solid var(--line);border-radius:6px;padding:2px 7px;
 overflow-wrap:anywhere;color:var(--ink)}
-.cards{display:grid;grid-template-columns:repeat(auto-fit,minmax(215px,1fr));gap:14px}
+.cards{display:grid;grid-template-columns:repeat(auto-fill,minmax(215px,1fr));gap:14px}
 .card{border:1px solid var(--line);border-radius:12px;padding:16px;background:var(--page);margin:0}
 .card b{display:block;font-size:2rem;line-height:1.15;font-variant-numeric:tabular-nums;
 letter-spacing:-.02em}
@@ -48,13 +48,13 @@ svg.chart{display:block;width:100%;max-width:520px;height:auto;font:13px system-
 "Segoe UI",Roboto,"Noto Sans","Liberation Sans",sans-serif;overflow:visible}
 svg text{fill:var(--ink)}svg .label,svg .tick{fill:var(--soft)}
 svg .value{font-variant-numeric:tabular-nums}svg .group,svg .name{font-weight:600}
-svg .point{font-size:12px;fill:var(--soft)}
+svg .point{font-size:12px;fill:var(--ink);stroke:var(--card);stroke-width:4px;paint-order:stroke}
 svg .axis,svg .grid{stroke:var(--grid);fill:none}svg .axis{stroke:var(--line)}
 svg .reference{stroke:var(--soft);stroke-dasharray:5 4;fill:none}
 svg .whisker{stroke:var(--ink);stroke-width:1.4;fill:none;opacity:.75}
 svg .paper{fill:var(--mark);stroke:var(--card);stroke-width:1.2}
 svg .c1{fill:var(--c1)}svg .c2{fill:var(--c2)}svg .c3{fill:var(--c3)}svg .c4{fill:var(--c4)}
-svg .muted{fill:var(--soft)}
+svg .muted{fill:var(--soft)}svg .name.c2{fill:var(--amber)}svg .name.c1{fill:var(--soft)}
 svg .line{fill:none;stroke-width:2.2;stroke-linejoin:round}
 svg .line.c1{stroke:var(--c1)}svg .line.c2{stroke:var(--c2)}
 svg .line.c3{stroke:var(--c3)}svg .line.c4{stroke:var(--c4)}
@@ -84,10 +84,10 @@ tbody tr.first:first-child>*{border-top:0}
 td.refused{color:var(--soft);white-space:normal}
 .cloud{list-style:none;display:flex;flex-wrap:wrap;justify-content:center;align-items:baseline;
 gap:2px 16px;padding:16px 4px;margin:0;line-height:1.25}
-.cloud li{overflow-wrap:anywhere}
+.cloud li{overflow-wrap:anywhere;text-align:center}
 .clouds{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,400px),1fr));gap:20px}
 .clouds figure{border:1px solid var(--line);border-radius:12px;padding:16px;background:var(--page)}
-.k-word{color:var(--c3)}.k-title{color:var(--c2)}.k-attribute{color:var(--good)}
+.k-word{color:var(--c3)}.k-title{color:var(--amber)}.k-attribute{color:var(--good)}
 .tools{display:flex;flex-wrap:wrap;gap:10px;margin:0 0 14px}
 .tools label{font-size:.85rem;color:var(--soft);display:flex;flex-direction:column;gap:3px}
 .tools .grow{flex:1 1 220px}

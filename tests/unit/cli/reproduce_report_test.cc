@@ -222,6 +222,7 @@ TEST(DiverseTest, ShowsEachMeaningFirst) {
   for (const ConceptEntry& entry : chosen) latents.push_back(entry.latent);
   EXPECT_THAT(latents, ElementsAre(1, 4, 2));
   EXPECT_THAT(Diverse({EntryOf(3, "dogs", 1, false)}, 3), SizeIs(1));
+  EXPECT_EQ(Diverse({EntryOf(3, "dogs", 1, false), EntryOf(5, "war", .1, true)}, 1)[0].latent, 5);
 }
 
 TEST(CloudWordsTest, CountsTheSureConcepts) {
