@@ -1,29 +1,52 @@
 // General recommenders: vectors taken from a training run, answered with and stored.
 #include "services/probe/recommenders/general.h"
 
+#include <memory>
 #include <tuple>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "common/status/status.h"
+#include "services/probe/recommenders/distillemb.h"
+#include "services/probe/recommenders/ecf.h"
 #include "services/probe/recommenders/evaluation.h"
 #include "services/probe/recommenders/general_training.h"
 #include "services/probe/recommenders/training.h"
+#include "services/probe/recommenders/vector_training.h"
 
 namespace recsae::probe {
+namespace {
+
+std::unique_ptr<VectorTraining> NewTraining(const RecommenderOptions& options,
+                                            const Dataset& dataset) {
+  switch (options.kind) {
+    case RecommenderKind::kEcf:
+      return std::make_unique<EcfTraining>(options, dataset);
+    case RecommenderKind::kDistillemb:
+      return std::make_unique<DistillembTraining>(options, dataset);
+    default:
+      return std::make_unique<GeneralTraining>(options, dataset);
+  }
+}
+
+}  // namespace
+
+GeneralRecommender::GeneralRecommender(const RecommenderOptions& options) : Recommender(options) {
+  if (options.kind == RecommenderKind::kEcf) options_.dim = options.clusters * options.members;
+}
 
 absl::StatusOr<TrainReport> GeneralRecommender::Train(const Dataset& dataset,
                                                       const TrainCallback& callback) {
-  GeneralTraining training(options_, dataset);
+  const std::unique_ptr<VectorTraining> training = NewTraining(options_, dataset);
   const auto take = [&] {
-    const absl::Span<const float> vectors = training.Vectors();
+    const absl::Span<const float> vectors = training->Vectors();
     const auto items_begin = vectors.begin() + static_cast<int64_t>(dataset.users.size()) * dim();
     user_vectors_.assign(vectors.begin(), items_begin);
     item_vectors_.assign(items_begin, vectors.end());
   };
   std::pair<std::vector<float>, std::vector<float>> best;
   const EpochSteps steps{
-      .train = [&](int epoch, const EpochTick& tick) { return training.Epoch(epoch, tick); },
+      .train = [&](int epoch, const EpochTick& tick) { return training->Epoch(epoch, tick); },
       .dev_ndcg =
           [&] {
             take();

@@ -1,5 +1,6 @@
-// General recommenders, which know users by a vector each, as Recommenders: BPRMF (Rendle 2012) and
-// LightGCN (He et al. 2020). They differ in training alone (see general_training.h).
+// General recommenders, which know users by a vector each, as Recommenders: BPRMF (Rendle 2012),
+// LightGCN (He et al. 2020), ECF (Du et al. 2023) and DistillEmb (Zhang et al. 2020). They differ
+// in training alone (see general_training.h, ecf.h, distillemb.h).
 #ifndef RECSAE_SERVICES_PROBE_RECOMMENDERS_GENERAL_H_
 #define RECSAE_SERVICES_PROBE_RECOMMENDERS_GENERAL_H_
 
@@ -14,8 +15,9 @@ namespace recsae::probe {
 
 class GeneralRecommender : public Recommender {
  public:
-  // options.kind: kBprmf or kLightgcn.
-  explicit GeneralRecommender(const RecommenderOptions& options) : Recommender(options) {}
+  // options.kind: kBprmf, kLightgcn, kEcf (then dim() is its clusters times its members, whatever
+  // the options say) or kDistillemb.
+  explicit GeneralRecommender(const RecommenderOptions& options);
 
   absl::StatusOr<TrainReport> Train(const Dataset& dataset, const TrainCallback& callback) override;
   absl::StatusOr<std::vector<float>> Activations(
@@ -27,7 +29,8 @@ class GeneralRecommender : public Recommender {
  private:
   int64_t users() const { return static_cast<int64_t>(user_vectors_.size()) / dim(); }
 
-  // LightGCN's are the propagated ones: the graph is not needed after training.
+  // LightGCN's are the propagated ones: the graph is not needed after training. ECF's are the
+  // affiliations with the clusters.
   std::vector<float> user_vectors_;  // [users, dim]
   std::vector<float> item_vectors_;  // [items, dim]
 };

@@ -11,8 +11,6 @@ namespace recsae::probe {
 namespace {
 
 constexpr double kInitialDeviation = 0.01;
-constexpr float kBeta1 = 0.9f, kBeta2 = 0.999f, kEpsilon = 1e-8f;
-constexpr int kUpdateParts = 16;
 
 }  // namespace
 
@@ -23,7 +21,8 @@ GeneralTraining::GeneralTraining(const RecommenderOptions& options, const Datase
       items_(static_cast<int64_t>(dataset.items.size())),
       random_(options.seed),
       negatives_(dataset),
-      pool_(ThreadCount(options.threads)) {
+      pool_(ThreadCount(options.threads)),
+      adam_((users_ + items_) * options.dim) {
   if (options.kind == RecommenderKind::kLightgcn) graph_.emplace(dataset);
   for (int32_t u = 0; u < users_; ++u) {
     user_items_.push_back(absl::MakeConstSpan(dataset.sequences[u]).first(dataset.train_length[u]));
@@ -31,8 +30,6 @@ GeneralTraining::GeneralTraining(const RecommenderOptions& options, const Datase
     for (const int32_t item : user_items_[u]) interactions_.push_back({u, item});
   }
   Initialise();
-  first_.assign(embeddings_.size(), 0);
-  second_.assign(embeddings_.size(), 0);
   gradient_.resize(embeddings_.size());
   if (graph_) {
     vectors_.resize(embeddings_.size());
@@ -69,26 +66,12 @@ absl::Span<const float> GeneralTraining::Vectors() {
 }
 
 void GeneralTraining::Update(double rate) {
-  ++steps_;
-  float* gradient = gradient_.data();
+  absl::Span<float> gradient = absl::MakeSpan(gradient_);
   if (graph_) {
-    graph_->Propagate(gradient, options_.dim, options_.layers, &pool_, propagated_.data());
-    gradient = propagated_.data();
+    graph_->Propagate(gradient.data(), options_.dim, options_.layers, &pool_, propagated_.data());
+    gradient = absl::MakeSpan(propagated_);
   }
-  const auto correction = [&](float beta) {
-    return static_cast<float>(1 / (1 - std::pow(beta, static_cast<double>(steps_))));
-  };
-  const sae::AdamStep step{static_cast<float>(rate), kBeta1, kBeta2, kEpsilon, correction(kBeta1),
-                           correction(kBeta2),       1};
-  pool_.Run(kUpdateParts, [&](int part, int) {
-    const auto size = static_cast<int64_t>(embeddings_.size());
-    const int64_t begin = part * size / kUpdateParts, end = (part + 1) * size / kUpdateParts;
-    const auto n = static_cast<int>(end - begin);
-    sae::AddScaled(static_cast<float>(options_.l2), embeddings_.data() + begin, n,
-                   gradient + begin);
-    sae::ApplyAdam(step, gradient + begin, n, embeddings_.data() + begin, first_.data() + begin,
-                   second_.data() + begin);
-  });
+  adam_.Step(rate, options_.l2, gradient, absl::MakeSpan(embeddings_), &pool_);
 }
 
 double GeneralTraining::Epoch(int epoch, const EpochTick& tick) {

@@ -11,26 +11,24 @@
 #include "common/row_order/random.h"
 #include "common/sae/worker_pool.h"
 #include "services/probe/datasets/dataset.h"
+#include "services/probe/recommenders/dense_adam.h"
 #include "services/probe/recommenders/lightgcn.h"
 #include "services/probe/recommenders/recommender.h"
 #include "services/probe/recommenders/training.h"
 #include "services/probe/recommenders/user_item_loss.h"
+#include "services/probe/recommenders/vector_training.h"
 
 namespace recsae::probe {
 
 // One run of training. Adam; the l2 term is that of the embeddings, all of them at each step. Not
 // thread-safe. The weights do not depend on the number of threads.
-class GeneralTraining {
+class GeneralTraining : public VectorTraining {
  public:
   // Embeddings from N(0, 0.01²), LightGCN's Xavier-uniform. The data set must outlive it.
   GeneralTraining(const RecommenderOptions& options, const Dataset& dataset);
 
-  // Mean loss of the epoch, which is over early when the tick says so.
-  double Epoch(int epoch, const EpochTick& tick);
-
-  // Final vectors by the embeddings as they are: [users + items, dim], users first. Valid until the
-  // next epoch.
-  absl::Span<const float> Vectors();
+  double Epoch(int epoch, const EpochTick& tick) override;
+  absl::Span<const float> Vectors() override;
 
  private:
   struct Interaction {
@@ -57,9 +55,9 @@ class GeneralTraining {
   std::vector<Interaction> interactions_;               // shuffled by BPR
   std::vector<int32_t> active_users_;                   // with interactions; shuffled by softmax
   std::vector<absl::Span<const int32_t>> user_items_;   // [users]
-  std::vector<float> embeddings_, first_, second_;      // [users + items, dim], Adam's moments
+  std::vector<float> embeddings_;                       // [users + items, dim]
   std::vector<float> vectors_, gradient_, propagated_;  // the same shape; LightGCN's
-  int64_t steps_ = 0;
+  DenseAdam adam_;
 };
 
 }  // namespace recsae::probe

@@ -9,6 +9,8 @@
 namespace recsae::probe {
 namespace {
 
+constexpr int kMaxDim = 4096;
+
 template <typename T>
 absl::Status CheckRange(absl::string_view name, T value, T low, T high) {
   if (value >= low && value <= high) return absl::OkStatus();
@@ -49,8 +51,10 @@ absl::Status CheckKind(const RecommenderOptions& o) {
       RECSAE_RETURN_IF_ERROR(CheckRange("pretrain_epochs", o.pretrain_epochs, 1, 100000));
       return CheckTransformer(o);
     case RecommenderKind::kEcf:
-      RECSAE_RETURN_IF_ERROR(CheckRange("clusters", o.clusters, 1, 4096));
+      RECSAE_RETURN_IF_ERROR(CheckRange("clusters", o.clusters, 1, kMaxDim));
       RECSAE_RETURN_IF_ERROR(CheckRange("members", o.members, 1, 16));
+      RECSAE_RETURN_IF_ERROR(
+          CheckRange("clusters times members", o.clusters * o.members, 1, kMaxDim));
       return CheckBpr(o);
     case RecommenderKind::kDistillemb:
       return CheckBpr(o);
@@ -79,6 +83,7 @@ RecommenderOptions DefaultOptions(RecommenderKind kind, Loss loss) {
     options.l2 = 1e-6;
     if (loss == Loss::kSoftmax) options.max_epochs = 20;
   }
+  if (kind == RecommenderKind::kEcf) options.learning_rate = 5e-3;
   if (kind == RecommenderKind::kLightgcn) {
     // A rate for few and large steps (see BatchSize): 1e-3 and batches of 256 take far longer.
     options.learning_rate = loss == Loss::kSoftmax ? 6e-2 : 2e-2;
@@ -102,16 +107,20 @@ int BatchSize(const RecommenderOptions& options, int64_t rows) {
   if (options.batch_size > 0) return options.batch_size;
   const bool windows = options.kind == RecommenderKind::kSasrec;
   if (windows) return static_cast<int>(std::clamp<int64_t>(rows / 128, 32, 256));
-  // Larger where a step has costs of its own: LightGCN propagates all embeddings in each, and with
-  // softmax a user's interactions share one row of scores.
+  // Larger where a step has costs of its own: LightGCN propagates all embeddings in each, ECF forms
+  // the affiliations of all items, and with softmax a user's interactions share one row of scores.
   const bool propagates = options.kind == RecommenderKind::kLightgcn;
   const bool softmax = options.loss == Loss::kSoftmax;
-  const int64_t steps = propagates && softmax ? 8 : propagates || softmax ? 64 : 256;
+  const bool affiliates = options.kind == RecommenderKind::kEcf;
+  const int64_t steps = propagates && softmax   ? 8
+                        : propagates || softmax ? 64
+                        : affiliates            ? 128
+                                                : 256;
   return static_cast<int>(std::clamp<int64_t>(rows / steps, 256, (1 << 19) / steps));
 }
 
 absl::Status CheckOptions(const RecommenderOptions& o) {
-  RECSAE_RETURN_IF_ERROR(CheckRange("embedding_dim", o.dim, 1, 4096));
+  RECSAE_RETURN_IF_ERROR(CheckRange("embedding_dim", o.dim, 1, kMaxDim));
   RECSAE_RETURN_IF_ERROR(CheckRange("learning_rate", o.learning_rate, 1e-9, 10.0));
   RECSAE_RETURN_IF_ERROR(CheckRange("l2", o.l2, 0.0, 10.0));
   RECSAE_RETURN_IF_ERROR(CheckRange("epochs", o.max_epochs, 1, 100000));

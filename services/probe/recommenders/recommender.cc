@@ -15,6 +15,8 @@ absl::StatusOr<std::unique_ptr<Recommender>> Make(const RecommenderOptions& opti
   switch (options.kind) {
     case RecommenderKind::kBprmf:
     case RecommenderKind::kLightgcn:
+    case RecommenderKind::kEcf:
+    case RecommenderKind::kDistillemb:
       return std::make_unique<GeneralRecommender>(options);
     case RecommenderKind::kSasrec:
       return std::make_unique<Sasrec>(options);

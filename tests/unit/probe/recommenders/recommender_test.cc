@@ -27,6 +27,8 @@ RecommenderOptions SmallOptions(RecommenderKind kind) {
   options.batch_size = 64;
   options.learning_rate = 5e-3;
   options.threads = 1;
+  options.clusters = 8;  // ECF: 2 members of 8 have activations of 16
+  options.members = 2;
   return options;
 }
 
@@ -188,6 +190,8 @@ INSTANTIATE_TEST_SUITE_P(
                     KindCase{RecommenderKind::kBprmf, Loss::kSoftmax, "BprmfSoftmax"},
                     KindCase{RecommenderKind::kLightgcn, Loss::kBpr, "LightgcnBpr"},
                     KindCase{RecommenderKind::kLightgcn, Loss::kSoftmax, "LightgcnSoftmax"},
+                    KindCase{RecommenderKind::kEcf, Loss::kBpr, "Ecf"},
+                    KindCase{RecommenderKind::kDistillemb, Loss::kBpr, "Distillemb"},
                     KindCase{RecommenderKind::kSasrec, Loss::kSoftmax, "SasrecSoftmax"},
                     KindCase{RecommenderKind::kSasrec, Loss::kBpr, "SasrecBpr"}),
     [](const auto& test) { return std::string(test.param.name); });
