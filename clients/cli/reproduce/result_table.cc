@@ -122,6 +122,14 @@ bool IsBaseline(const std::string& recommender) {
   return recommender == "ecf" || recommender == "ecf-3" || recommender == "distillemb";
 }
 
+// The share that the trained SAE of the paper keeps.
+std::optional<double> PaperKept(const Series& series, const std::string& metric) {
+  if (series.method != kTrainedMethod) return std::nullopt;
+  const auto after = PaperTable3(series.dataset, series.recommender, kTrainedMethod, metric);
+  const auto before = PaperTable3(series.dataset, series.recommender, kRawMethod, metric);
+  return after && before ? std::optional<double>(*after / *before) : std::nullopt;
+}
+
 ResultTable Table3Reconstruction(const std::vector<Series>& all) {
   ResultTable table;
   table.id = "table3-reconstruction";
@@ -149,18 +157,9 @@ ResultTable Table3Reconstruction(const std::vector<Series>& all) {
       Fill(series, metric.id, At(absl::StrCat(itself ? "/metrics/" : "/reconstructed/", metric.id)),
            PaperTable3(series.dataset, series.recommender, series.method, metric.id), row);
       if (itself || metric.id.substr(metric.id.size() - 2) != "10") continue;
-      Fill(
-          series, metric.id + "_kept",
-          Ratio("/reconstructed/" + metric.id, "/original/" + metric.id),
-          [&]() -> std::optional<double> {
-            const auto after =
-                PaperTable3(series.dataset, series.recommender, kTrainedMethod, metric.id);
-            const auto before =
-                PaperTable3(series.dataset, series.recommender, kRawMethod, metric.id);
-            if (!after || !before || series.method != kTrainedMethod) return std::nullopt;
-            return *after / *before;
-          }(),
-          row);
+      Fill(series, metric.id + "_kept",
+           Ratio("/reconstructed/" + metric.id, "/original/" + metric.id),
+           PaperKept(series, metric.id), row);
     }
     Fill(series, "fvu", At("/fvu"), std::nullopt, row);
     table.rows.push_back(std::move(row));
@@ -300,7 +299,49 @@ ResultTable Table7(const std::vector<Series>& all) {
   return table;
 }
 
-// fig4 varies s, fig5 k. The trained SAE is one of the points.
+// The size of a trained SAE, from its cell.
+SweepPoint SizeOf(const Series& series) {
+  const ordered_json& sae = series.cells.front()->at("sae");
+  return {sae.at("latents").get<int>() / std::max(1, sae.at("d").get<int>()),
+          sae.at("k").get<int>()};
+}
+
+// The points of a sweep through the trained SAE `base`, which is one of them, by the swept value;
+// none where nothing else was measured.
+std::vector<std::pair<int, const Series*>> PointsThrough(const std::vector<Series>& all,
+                                                         const Series& base, bool over_k) {
+  const SweepPoint middle = SizeOf(base);
+  std::vector<std::pair<int, const Series*>> points;
+  for (const Series& series : all) {
+    if (series.dataset != base.dataset || series.recommender != base.recommender) continue;
+    const auto point = ParseSweep(series.method);
+    if (!point || (over_k ? point->expansion != middle.expansion : point->k != middle.k)) continue;
+    points.emplace_back(over_k ? point->k : point->expansion, &series);
+  }
+  if (points.empty()) return points;
+  points.emplace_back(over_k ? middle.k : middle.expansion, &base);
+  std::sort(points.begin(), points.end());
+  return points;
+}
+
+// Sweeps are of the first seed.
+ResultRow SweepRow(const Series& series, int value) {
+  ResultRow row;
+  row.labels = {series.dataset, RecommenderTitle(series.recommender), absl::StrCat(value)};
+  Series first = series;
+  first.cells.resize(1);
+  for (const auto& [metric, pointer] :
+       {std::pair("hr@10", "/reconstructed/hr@10"), std::pair("ndcg@10", "/reconstructed/ndcg@10"),
+        std::pair("fvu", "/fvu"), std::pair("ge_0.8", "/concepts/paper/ge_0.8"),
+        std::pair("control", "/concepts/control/ge_0.8"),
+        std::pair("verified", "/concepts/verified")}) {
+    Fill(first, metric, At(pointer), std::nullopt, row);
+  }
+  Fill(first, "hr@10_kept", Ratio("/reconstructed/hr@10", "/original/hr@10"), std::nullopt, row);
+  return row;
+}
+
+// fig4 varies s, fig5 k.
 ResultTable Sweep(const std::vector<Series>& all, bool over_k) {
   ResultTable table;
   table.id = over_k ? "fig5" : "fig4";
@@ -320,39 +361,8 @@ ResultTable Sweep(const std::vector<Series>& all, bool over_k) {
                    {"verified", "verified", kCount}};
   for (const Series& base : all) {
     if (base.method != kTrainedMethod) continue;
-    // The trained SAE's own size, from its cell.
-    const auto size = [&](const Series& series) -> SweepPoint {
-      const ordered_json& sae = series.cells.front()->at("sae");
-      return {sae.at("latents").get<int>() / std::max(1, sae.at("d").get<int>()),
-              sae.at("k").get<int>()};
-    };
-    const SweepPoint middle = size(base);
-    std::vector<std::pair<int, const Series*>> points;
-    for (const Series& series : all) {
-      if (series.dataset != base.dataset || series.recommender != base.recommender) continue;
-      const auto point = ParseSweep(series.method);
-      if (!point || (over_k ? point->expansion != middle.expansion : point->k != middle.k)) {
-        continue;
-      }
-      points.emplace_back(over_k ? point->k : point->expansion, &series);
-    }
-    if (points.empty()) continue;
-    points.emplace_back(over_k ? middle.k : middle.expansion, &base);
-    std::sort(points.begin(), points.end());
-    for (const auto& [value, series] : points) {
-      ResultRow row;
-      row.labels = {series->dataset, RecommenderTitle(series->recommender), absl::StrCat(value)};
-      Series first = *series;
-      first.cells.resize(1);
-      Fill(first, "hr@10", At("/reconstructed/hr@10"), std::nullopt, row);
-      Fill(first, "ndcg@10", At("/reconstructed/ndcg@10"), std::nullopt, row);
-      Fill(first, "hr@10_kept", Ratio("/reconstructed/hr@10", "/original/hr@10"), std::nullopt,
-           row);
-      Fill(first, "fvu", At("/fvu"), std::nullopt, row);
-      Fill(first, "ge_0.8", At("/concepts/paper/ge_0.8"), std::nullopt, row);
-      Fill(first, "control", At("/concepts/control/ge_0.8"), std::nullopt, row);
-      Fill(first, "verified", At("/concepts/verified"), std::nullopt, row);
-      table.rows.push_back(std::move(row));
+    for (const auto& [value, series] : PointsThrough(all, base, over_k)) {
+      table.rows.push_back(SweepRow(*series, value));
     }
   }
   return table;
