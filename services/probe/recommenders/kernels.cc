@@ -3,32 +3,14 @@
 #include "services/probe/recommenders/kernels.h"
 
 #include <algorithm>
-#include <bit>
 #include <cmath>
 #include <limits>
 
 #include "services/probe/recommenders/multiversion.h"
+#include "services/probe/recommenders/vector_math.h"
 
 namespace recsae::probe {
 namespace {
-
-constexpr int kLanes = 16;
-
-// e^x for x <= 0 to about 2 units in the last place: 2^n · 2^f with f in [-1/2, 1/2] by a
-// polynomial (Cephes expf). Below -87 the result is about 0.
-RECSAE_ALWAYS_INLINE float Exp(float x) {
-  x = std::max(x, -87.0f);
-  const float n = __builtin_rintf(x * 1.44269504088896341f);
-  const float r = (x - n * 0.693359375f) + n * 2.12194440e-4f;
-  float p = 1.9875691500e-4f;
-  p = p * r + 1.3981999507e-3f;
-  p = p * r + 8.3334519073e-3f;
-  p = p * r + 4.1665795894e-2f;
-  p = p * r + 1.6666665459e-1f;
-  p = p * r + 5.0000001201e-1f;
-  p = p * r * r + r + 1.0f;
-  return p * std::bit_cast<float>((static_cast<int32_t>(n) + 127) << 23);
-}
 
 RECSAE_ALWAYS_INLINE float Max(const float* x, int64_t n) {
   float lanes[kLanes];
@@ -58,22 +40,6 @@ RECSAE_ALWAYS_INLINE float ExpSum(float* x, int64_t n, float offset) {
   for (; i < n; ++i) sum += x[i] = Exp(x[i] - offset);
   for (const float lane : lanes) sum += lane;
   return sum;
-}
-
-RECSAE_ALWAYS_INLINE float Dot(const float* a, const float* b, int n) {
-  float lanes[kLanes] = {};
-  int i = 0;
-  for (; i + kLanes <= n; i += kLanes) {
-    for (int l = 0; l < kLanes; ++l) lanes[l] += a[i + l] * b[i + l];
-  }
-  float sum = 0;
-  for (; i < n; ++i) sum += a[i] * b[i];
-  for (const float lane : lanes) sum += lane;
-  return sum;
-}
-
-RECSAE_ALWAYS_INLINE void AddScaled(float a, const float* x, int n, float* y) {
-  for (int i = 0; i < n; ++i) y[i] += a * x[i];
 }
 
 RECSAE_ALWAYS_INLINE double SoftmaxGradientOf(float* scores, int64_t n, const int32_t* targets,

@@ -9,8 +9,8 @@
 
 #include "common/row_order/random.h"
 #include "common/sae/gemm.h"
-#include "common/sae/worker_pool.h"
 #include "services/probe/recommenders/kernels.h"
+#include "services/probe/recommenders/op_parts.h"
 
 namespace recsae::probe {
 namespace {
@@ -20,22 +20,6 @@ using sae::Transpose;
 using torch::Tensor;
 using torch::autograd::AutogradContext;
 using torch::autograd::tensor_list;
-
-constexpr int kParts = 8;
-
-// Runs part(index, begin, end) on kParts contiguous parts of [0, n).
-template <typename Part>
-void InParts(sae::WorkerPool* pool, int64_t n, const Part& part) {
-  pool->Run(kParts, [&](int p, int) { part(p, p * n / kParts, (p + 1) * n / kParts); });
-}
-
-// The pool goes from the forward to the backward pass in the context.
-void SavePool(AutogradContext* ctx, sae::WorkerPool* pool) {
-  ctx->saved_data["pool"] = reinterpret_cast<int64_t>(pool);
-}
-sae::WorkerPool* SavedPool(AutogradContext* ctx) {
-  return reinterpret_cast<sae::WorkerPool*>(ctx->saved_data["pool"].toInt());  // NOLINT
-}
 
 // Scores of this many rows are worked on at once: 128 x 3,000 floats fit a level-2 cache.
 constexpr int64_t kLossRows = 128;
