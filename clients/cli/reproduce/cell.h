@@ -64,7 +64,7 @@ class CellStore {
   const nlohmann::ordered_json* Find(const CellId& cell) const;
   bool Finished(const CellId& cell) const;
 
-  // The cell appears as a whole or not at all. INTERNAL (FILE_NOT_WRITABLE).
+  // `measured`: an object. The cell appears as a whole or not at all. INTERNAL (FILE_NOT_WRITABLE).
   absl::Status Write(const CellId& cell, double seconds, nlohmann::ordered_json measured);
 
   // By key.

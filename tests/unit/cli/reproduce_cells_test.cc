@@ -87,7 +87,7 @@ TEST_F(CellStoreTest, NamesAFileThatIsNoCell) {
 }
 
 TEST_F(CellStoreTest, RefusesCellsOfOtherSettings) {
-  ASSERT_TRUE(Open()->Write(kCell, 1, {}).ok());
+  ASSERT_TRUE(Open()->Write(kCell, 1, ordered_json::object()).ok());
   const auto other = Open("--sae-epochs 3");
   EXPECT_EQ(Reason(other.status()), "SETTINGS_DIFFER");
   EXPECT_THAT(std::string(other.status().message()), HasSubstr("--sae-epochs 2"));
@@ -97,11 +97,11 @@ TEST_F(CellStoreTest, EstimatesByWhatIsMostAlike) {
   auto store = Open();
   const auto estimate = [&](const CellId& cell) { return EstimateSeconds(*store, {cell, cell}); };
   EXPECT_EQ(estimate(kCell), std::nullopt);
-  ASSERT_TRUE(store->Write({"ml", "sasrec", "raw", 1}, 30, {}).ok());
+  ASSERT_TRUE(store->Write({"ml", "sasrec", "raw", 1}, 30, ordered_json::object()).ok());
   EXPECT_EQ(estimate(kCell), 60);
-  ASSERT_TRUE(store->Write({"ml", "sasrec", "sae", 1}, 10, {}).ok());
+  ASSERT_TRUE(store->Write({"ml", "sasrec", "sae", 1}, 10, ordered_json::object()).ok());
   EXPECT_EQ(estimate(kCell), 20);
-  ASSERT_TRUE(store->Write({"ml", "bprmf", "sae", 1}, 4, {}).ok());
+  ASSERT_TRUE(store->Write({"ml", "bprmf", "sae", 1}, 4, ordered_json::object()).ok());
   EXPECT_EQ(estimate(kCell), 8);
   // Unlike all of them.
   EXPECT_DOUBLE_EQ(*EstimateSeconds(*store, {{"ml", "bprmf", "s2-k8", 1}}), 44.0 / 3);
