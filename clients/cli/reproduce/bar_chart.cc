@@ -35,7 +35,7 @@ double Height(const BarChart& chart) {
 double Largest(const BarChart& chart) {
   double largest = 0;
   for (const BarGroup& group : chart.groups) {
-    for (const Bar& bar : group.bars) {
+    for (const ChartBar& bar : group.bars) {
       const Estimate& measured = bar.value.measured;
       largest = std::max({largest, measured.mean + measured.spread, bar.value.paper.value_or(0)});
     }
@@ -57,7 +57,7 @@ std::string Diamond(double x, double y) {
                       " -", kDiamond, "z\"/>");
 }
 
-std::string DrawBar(const Bar& bar, const Format& format, const Scale& x, double top) {
+std::string DrawBar(const ChartBar& bar, const Format& format, const Scale& x, double top) {
   const Estimate& measured = bar.value.measured;
   const double middle = top + kBar / 2;
   double end = x(measured.mean);
@@ -98,7 +98,7 @@ std::string DrawBars(const BarChart& chart) {
     top += TitleHeight(group);
     absl::StrAppend(&svg, "<path class=\"axis\" d=\"M", kLabels, " ", Coordinate(top - 3), "v",
                     Coordinate(kStep * static_cast<double>(group.bars.size())), "\"/>");
-    for (const Bar& bar : group.bars) {
+    for (const ChartBar& bar : group.bars) {
       absl::StrAppend(&svg, DrawBar(bar, chart.format, x, top));
       top += kStep;
     }

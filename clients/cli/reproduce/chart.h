@@ -11,7 +11,7 @@
 
 namespace recsae::cli {
 
-struct Bar {
+struct ChartBar {
   std::string label;
   // "c1".
   std::string color;
@@ -20,7 +20,7 @@ struct Bar {
 
 struct BarGroup {
   std::string title;
-  std::vector<Bar> bars;
+  std::vector<ChartBar> bars;
 };
 
 struct BarChart {
