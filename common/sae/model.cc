@@ -86,7 +86,8 @@ SaeModel::SaeModel(SaeWeights weights)
   for (float& value : bias_) value /= scale;
   if (weights_.architecture == Architecture::kPursuit) {
     pursuit_ = Pursuit(directions_, latents(), dim());
-  } else if (SelectsTopK(weights_.architecture) && Screening::Pays(latents(), dim(), k())) {
+  }
+  if (SelectsTopK(weights_.architecture) && Screening::Pays(latents(), dim(), Kept())) {
     screening_.Resize(latents(), dim());
     screening_.Pack(encoder_.data(), offsets_.data(), 0, screening_.panels());
   } else {
@@ -104,13 +105,28 @@ int SaeModel::Select(const float* x, const float* pre, const float* maxima,
     span.maxima = maxima;
     span.groups = Screened() ? screening_.groups() : packed_.groups();
     if (Screened()) span.exact = &exact;
-    count = OfferTopK(span, k(), IsPositive(weights_.architecture), list, 0);
+    count = OfferTopK(span, Kept(), IsPositive(weights_.architecture), list, 0);
   } else {
     count =
         CollectAbove(span, weights_.threshold.empty() ? nullptr : weights_.threshold.data(), list);
   }
+  if (weights_.architecture == Architecture::kPursuit) return Pursue(x, list, count);
   SortByValue(list, count);
   return count;
+}
+
+int SaeModel::Pursue(const float* x, LatentActivation* list, int count) const {
+  std::vector<float> centred(x, x + dim());
+  AddScaled(-1.0f, bias_.data(), dim(), centred.data());
+  const std::vector<LatentActivation> code =
+      pursuit_.Encode(centred.data(), {list, static_cast<size_t>(count)}, k());
+  std::copy(code.begin(), code.end(), list);
+  return static_cast<int>(code.size());
+}
+
+int SaeModel::Kept() const {
+  if (weights_.architecture != Architecture::kPursuit) return k();
+  return static_cast<int>(std::min<int64_t>(latents(), int64_t{kPursuitCandidates} * k()));
 }
 
 std::vector<LatentActivation> SaeModel::Encode(const float* x) const {
@@ -119,7 +135,6 @@ std::vector<LatentActivation> SaeModel::Encode(const float* x) const {
 }
 
 SparseCodes SaeModel::EncodeBatch(const float* rows, int64_t n) const {
-  if (weights_.architecture == Architecture::kPursuit) return PursueBatch(rows, n);
   SparseCodes codes;
   codes.Reserve(n, n * k());
   const int width = Screened() ? screening_.width() : packed_.width();
@@ -145,17 +160,6 @@ SparseCodes SaeModel::EncodeBatch(const float* rows, int64_t n) const {
       codes.Append({list.get(), static_cast<size_t>(active)});
     }
   }
-  return codes;
-}
-
-SparseCodes SaeModel::PursueBatch(const float* rows, int64_t n) const {
-  SparseCodes codes;
-  codes.Reserve(n, n * k());
-  std::vector<float> centred(rows, rows + n * dim());
-  for (int64_t i = 0; i < n; ++i) {
-    AddScaled(-1.0f, bias_.data(), dim(), centred.data() + i * dim());
-  }
-  pursuit_.Encode(centred.data(), n, k(), codes);
   return codes;
 }
 

@@ -28,10 +28,13 @@ enum class Architecture : int32_t {
   kJumpRelu = 4,
   // What is above 0; sparse by an L1 penalty in training.
   kRelu = 5,
-  // Trained as kTopK; encodes by pursuit (pursuit.h) of at most k of the decoder's directions, with
-  // least-squares values. The encoder only trains the decoder.
+  // Trained as kTopK; the encoder then proposes its kPursuitCandidates · k largest, and pursuit
+  // (pursuit.h) over the decoder takes at most k of them, with least-squares values.
   kPursuit = 6,
 };
+
+// More rebuild better, fewer keep to what the encoder means: see docs/sae-training.md.
+inline constexpr int kPursuitCandidates = 4;
 
 // Whether a code is made of the k largest of each row; else of what exceeds a threshold.
 inline bool SelectsTopK(Architecture architecture) {
@@ -106,11 +109,14 @@ class SaeModel {
   explicit SaeModel(SaeWeights weights);
   // Room that Select needs: a code, and the pre-activations that it is made from.
   size_t ListCapacity() const {
-    return static_cast<size_t>(weights_.k) + static_cast<size_t>(weights_.latents);
+    return static_cast<size_t>(Kept()) + static_cast<size_t>(weights_.latents);
   }
   bool Screened() const { return screening_.panels() > 0; }
   int Panels() const { return Screened() ? screening_.panels() : packed_.panels(); }
-  SparseCodes PursueBatch(const float* rows, int64_t n) const;
+  // Latents that a row is made of, or that pursuit chooses among.
+  int Kept() const;
+  // Replaces the candidates in the list by the code of the row x [d]; returns its length.
+  int Pursue(const float* x, LatentActivation* list, int count) const;
   // The code of a row x [d], sorted, from its pre-activations or bounds of them; returns its
   // length.
   int Select(const float* x, const float* pre, const float* maxima, LatentActivation* list) const;
@@ -120,7 +126,7 @@ class SaeModel {
   std::vector<float> offsets_;     // [F]: encoder_bias − encoder · pre_bias
   Screening screening_;            // of both, where it pays; else empty
   PackedEncoder packed_;           // of both, where it does not; else empty
-  Pursuit pursuit_;                // of directions_, for kPursuit; else empty
+  Pursuit pursuit_;                // over directions_, for kPursuit; else empty
   std::vector<float> directions_;  // [F, d]: decoder / input_scale
   std::vector<float> bias_;        // [d]: pre_bias / input_scale
 };

@@ -1,10 +1,9 @@
-// Pursuit: the products with the whole dictionary are formed for several rows at once, everything
-// else row by row on the few directions taken.
+// Pursuit: a Cholesky factor of the Gram matrix of the directions taken grows with them.
 #include "common/sae/pursuit.h"
 
 #include <algorithm>
 #include <cmath>
-#include <memory>
+#include <utility>
 
 #include "common/sae/kernels.h"
 #include "common/sae/top_k.h"
@@ -37,13 +36,11 @@ class Pursuit::Row {
 
   bool done() const { return done_; }
 
-  // Takes the direction of the largest product with the residual, [F], and forms the new residual.
-  void Take(const float* products, float* residual) {
-    const auto latents = static_cast<int>(pursuit_.norms_.size());
-    const auto best =
-        static_cast<int32_t>(std::max_element(products, products + latents) - products);
+  // Takes the latent whose direction has the largest product with the residual, and forms the new
+  // residual.
+  void Take(int32_t latent, float product, float* residual) {
     // What was dropped for a negative value could come back for ever.
-    done_ = !(products[best] > least_) || steps_left_-- == 0 || !Add(best);
+    done_ = !(product > least_) || steps_left_-- == 0 || !Add(latent);
     if (done_) return;
     Solve();
     done_ = static_cast<int>(entries_.size()) == k_;
@@ -53,12 +50,12 @@ class Pursuit::Row {
   }
 
   // The code, in units of the decoder's rows.
-  std::span<const LatentActivation> Code() {
+  std::vector<LatentActivation> Code() {
     for (LatentActivation& entry : entries_) {
       entry.value /= pursuit_.norms_[static_cast<size_t>(entry.latent)];
     }
     SortByValue(entries_.data(), size());
-    return entries_;
+    return std::move(entries_);
   }
 
  private:
@@ -141,31 +138,23 @@ Pursuit::Pursuit(const std::vector<float>& decoder, int latents, int dim)
     norms_[j] = std::sqrt(SquaredNorm(decoder.data() + j * static_cast<size_t>(dim), dim));
   }
   NormaliseRows(directions_.data(), latents, dim);
-  packed_.Resize(latents, dim);
-  packed_.Pack(directions_.data(), nullptr, 0, packed_.panels());
 }
 
-void Pursuit::Encode(const float* rows, int64_t n, int k, SparseCodes& codes) const {
-  const int64_t stride = int64_t{packed_.panels()} * packed_.width();
-  const std::unique_ptr<float[]> products(
-      new float[static_cast<size_t>(PackedEncoder::kMaxRows * stride)]);
-  std::vector<float> residuals;
-  for (int64_t begin = 0; begin < n; begin += PackedEncoder::kMaxRows) {
-    const int count = static_cast<int>(std::min<int64_t>(PackedEncoder::kMaxRows, n - begin));
-    const float* some = rows + begin * dim_;
-    residuals.assign(some, some + int64_t{count} * dim_);
-    std::vector<Row> pursuits;
-    for (int i = 0; i < count; ++i) pursuits.emplace_back(*this, some + int64_t{i} * dim_, k);
-    const auto done = [](const Row& row) { return row.done(); };
-    while (!std::all_of(pursuits.begin(), pursuits.end(), done)) {
-      packed_.Multiply(residuals.data(), count, 0, packed_.panels(), products.get(), nullptr);
-      for (int i = 0; i < count; ++i) {
-        Row& row = pursuits[static_cast<size_t>(i)];
-        if (!row.done()) row.Take(products.get() + i * stride, residuals.data() + i * dim_);
-      }
-    }
-    for (Row& row : pursuits) codes.Append(row.Code());
+std::vector<LatentActivation> Pursuit::Encode(const float* target,
+                                              std::span<const LatentActivation> candidates,
+                                              int k) const {
+  Row row(*this, target, k);
+  std::vector<float> residual(target, target + dim_);
+  std::vector<float> products(candidates.size());
+  while (!row.done()) {
+    Dots(residual.data(), directions_.data(), candidates.data(), static_cast<int>(products.size()),
+         dim_, products.data());
+    const auto best = std::max_element(products.begin(), products.end());
+    if (best == products.end()) break;
+    row.Take(candidates[static_cast<size_t>(best - products.begin())].latent, *best,
+             residual.data());
   }
+  return row.Code();
 }
 
 }  // namespace recsae::sae

@@ -1,18 +1,17 @@
-// Codes by pursuit: the few dictionary directions, with least-squares values, that rebuild a row.
+// Codes by pursuit: of the latents that the encoder proposes, the few whose directions rebuild a
+// row best, with least-squares values.
 #ifndef RECSAE_COMMON_SAE_PURSUIT_H_
 #define RECSAE_COMMON_SAE_PURSUIT_H_
 
-#include <cstdint>
 #include <span>
 #include <vector>
 
 #include "common/sae/codes.h"
-#include "common/sae/packed_encoder.h"
 
 namespace recsae::sae {
 
 // Non-negative orthogonal matching pursuit (Pati et al. 1993; non-negative: Bruckstein et al. 2008)
-// over the rows of a decoder. Each step takes the direction that points most along what is still
+// over some rows of a decoder. Each step takes the direction that points most along what is still
 // missing of the row, then finds the values of all directions taken by least squares and drops
 // those below 0. Immutable and thread-safe.
 class Pursuit {
@@ -21,9 +20,10 @@ class Pursuit {
   // decoder [F, d]; rows of zeros are never taken.
   Pursuit(const std::vector<float>& decoder, int latents, int dim);
 
-  // Appends the codes of rows [n, d] to `codes`: at most k entries each, values above 0, by falling
-  // value. A row's code does not depend on the rows beside it.
-  void Encode(const float* rows, int64_t n, int k, SparseCodes& codes) const;
+  // The code of target [d] over the latents of `candidates` (distinct; their values do not matter):
+  // at most k entries, values above 0, by falling value.
+  std::vector<LatentActivation> Encode(const float* target,
+                                       std::span<const LatentActivation> candidates, int k) const;
 
  private:
   class Row;
@@ -31,7 +31,6 @@ class Pursuit {
   int dim_ = 0;
   std::vector<float> directions_;  // [F, d]: the decoder's rows, of unit norm
   std::vector<float> norms_;       // [F]: of the decoder's rows
-  PackedEncoder packed_;           // of directions_
 };
 
 }  // namespace recsae::sae

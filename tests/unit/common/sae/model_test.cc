@@ -48,6 +48,35 @@ struct PlainSae {
   reference::Parameters<double> parameters;
 };
 
+TEST(ModelTest, PursuitRebuildsBetterThanTheEncoderWithAsManyLatents) {
+  constexpr int kRows = 200, kDim = 24;
+  SaeWeights weights = RandomWeights(kDim, 150, 5, Architecture::kTopK, 3);
+  weights.input_scale = 2.5f;
+  const SaeModel top_k = Create(weights);
+  weights.architecture = Architecture::kPursuit;
+  const SaeModel pursuit = Create(weights);
+  const std::vector<float> rows = RandomValues(kRows * kDim, 4, 0.7f);
+  const SparseCodes codes = pursuit.EncodeBatch(rows.data(), kRows);
+  double pursued = 0, encoded = 0;
+  const auto error = [&](const SaeModel& model, const float* row) {
+    std::vector<float> rebuilt(kDim);
+    model.Decode(model.Encode(row), rebuilt.data());
+    double sum = 0;
+    for (int i = 0; i < kDim; ++i) sum += std::pow(row[i] - rebuilt[static_cast<size_t>(i)], 2);
+    return sum;
+  };
+  for (int r = 0; r < kRows; ++r) {
+    const float* row = rows.data() + r * kDim;
+    const std::vector<LatentActivation> code = pursuit.Encode(row);
+    EXPECT_EQ(code, std::vector<LatentActivation>(codes.Row(r).begin(), codes.Row(r).end()));
+    EXPECT_LE(code.size(), 5u);
+    for (const LatentActivation& entry : code) EXPECT_GT(entry.value, 0);
+    pursued += error(pursuit, row);
+    encoded += error(top_k, row);
+  }
+  EXPECT_LT(pursued, encoded);
+}
+
 class ModelSizesTest : public ::testing::TestWithParam<std::tuple<int, int, int>> {};
 
 TEST_P(ModelSizesTest, EncodesAndDecodesAsDefined) {

@@ -22,10 +22,10 @@ std::vector<float> RandomValues(size_t count, uint32_t seed) {
   return values;
 }
 
-std::vector<LatentActivation> Encode(const Pursuit& pursuit, const float* row, int k) {
-  SparseCodes codes;
-  pursuit.Encode(row, 1, k, codes);
-  return {codes.Row(0).begin(), codes.Row(0).end()};
+std::vector<LatentActivation> All(int latents) {
+  std::vector<LatentActivation> all;
+  for (int32_t j = 0; j < latents; ++j) all.push_back({j, 0});
+  return all;
 }
 
 // The definition, over Eigen's own least squares.
@@ -74,19 +74,15 @@ TEST(PursuitTest, IsThePlainDefinition) {
     const std::vector<float> decoder = RandomValues(kLatents * kDim, 1);
     const std::vector<float> rows = RandomValues(kRows * kDim, 2);
     const Pursuit pursuit(decoder, kLatents, kDim);
-    SparseCodes codes;
-    pursuit.Encode(rows.data(), kRows, k, codes);
-    ASSERT_EQ(codes.rows(), kRows);
     for (int r = 0; r < kRows; ++r) {
       const float* row = rows.data() + r * kDim;
       const auto expected = Plain(decoder, kLatents, kDim, row, k);
-      ASSERT_EQ(codes.Row(r).size(), expected.size()) << "row " << r << ", k " << k;
+      const auto code = pursuit.Encode(row, All(kLatents), k);
+      ASSERT_EQ(code.size(), expected.size()) << "row " << r << ", k " << k;
       for (size_t i = 0; i < expected.size(); ++i) {
-        EXPECT_EQ(codes.Row(r)[i].latent, expected[i].latent) << "row " << r << ", k " << k;
-        EXPECT_NEAR(codes.Row(r)[i].value, expected[i].value, 1e-4) << "row " << r;
+        EXPECT_EQ(code[i].latent, expected[i].latent) << "row " << r << ", k " << k;
+        EXPECT_NEAR(code[i].value, expected[i].value, 1e-4) << "row " << r;
       }
-      EXPECT_EQ(Encode(pursuit, row, k),
-                std::vector<LatentActivation>(codes.Row(r).begin(), codes.Row(r).end()));
     }
   }
 }
@@ -101,7 +97,7 @@ TEST(PursuitTest, FindsTheDirectionsThatARowIsMadeOf) {
     for (int i = 0; i < kDim; ++i)
       row[i] += value * decoder[static_cast<size_t>(latent * kDim + i)];
   }
-  const auto code = Encode(Pursuit(decoder, kLatents, kDim), row.data(), 3);
+  const auto code = Pursuit(decoder, kLatents, kDim).Encode(row.data(), All(kLatents), 3);
   ASSERT_EQ(code.size(), 3u);
   EXPECT_EQ(code[0].latent, 7);
   EXPECT_NEAR(code[0].value, 3.0f, 1e-4);
@@ -114,19 +110,27 @@ TEST(PursuitTest, FindsTheDirectionsThatARowIsMadeOf) {
 TEST(PursuitTest, TakesNothingWhereNothingPointsAlong) {
   const std::vector<float> decoder = {1, 0, 0, 0, 0, 0, 0, 1, 0};  // one row of zeros
   const Pursuit pursuit(decoder, 3, 3);
-  const std::vector<float> rows = {0, 0, 0, -1, -1, 5, 2, 0, 0};
-  SparseCodes codes;
-  pursuit.Encode(rows.data(), 3, 3, codes);
-  EXPECT_TRUE(codes.Row(0).empty());
-  EXPECT_TRUE(codes.Row(1).empty());
-  ASSERT_EQ(codes.Row(2).size(), 1u);
-  EXPECT_EQ(codes.Row(2)[0], (LatentActivation{0, 2.0f}));
+  const float zeros[] = {0, 0, 0}, away[] = {-1, -1, 5}, along[] = {2, 0, 0};
+  EXPECT_TRUE(pursuit.Encode(zeros, All(3), 3).empty());
+  EXPECT_TRUE(pursuit.Encode(away, All(3), 3).empty());
+  const std::vector<LatentActivation> first = {{0, 2.0f}};
+  EXPECT_EQ(pursuit.Encode(along, All(3), 3), first);
+}
+
+TEST(PursuitTest, ChoosesAmongTheCandidatesAlone) {
+  const std::vector<float> decoder = {1, 0, 0, 1, 1, 1};
+  const float row[] = {3, 3};
+  const std::vector<LatentActivation> candidates = {{0, 0}, {1, 0}};
+  const auto code = Pursuit(decoder, 3, 2).Encode(row, candidates, 1);
+  ASSERT_EQ(code.size(), 1u);
+  EXPECT_EQ(code[0], (LatentActivation{0, 3.0f}));
+  EXPECT_TRUE(Pursuit(decoder, 3, 2).Encode(row, {}, 1).empty());
 }
 
 TEST(PursuitTest, EqualDirectionsAreTakenOnce) {
   const std::vector<float> decoder = {1, 1, 2, 2, 1, -1};
   const float row[] = {3, 1};
-  const auto code = Encode(Pursuit(decoder, 3, 2), row, 3);
+  const auto code = Pursuit(decoder, 3, 2).Encode(row, All(3), 3);
   ASSERT_EQ(code.size(), 2u);
   EXPECT_EQ(code[0].latent, 0);
   EXPECT_NEAR(code[0].value, 2, 1e-6);

@@ -43,6 +43,8 @@ const char* NameOf(Architecture architecture) {
       return "JumpRelu";
     case Architecture::kRelu:
       return "Relu";
+    case Architecture::kPursuit:
+      return "Pursuit";
   }
   return "";
 }
