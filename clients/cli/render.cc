@@ -63,6 +63,20 @@ std::string Terms(const concept_store::v1::Concept& value) {
   return absl::StrJoin(parts, ", ");
 }
 
+std::string ProbeSites(const probe::v1::Recommender& recommender) {
+  return absl::StrJoin(recommender.probe_sites(), ", ",
+                       [](std::string* out, const probe::v1::ProbeSite& site) {
+                         absl::StrAppend(out, site.name(), " (", Plural(site.dim(), "value"),
+                                         site.per_position() ? " for each position)" : ")");
+                       });
+}
+
+std::string CapturedSite(const probe::v1::Capture& capture) {
+  return absl::StrCat(capture.site(), capture.positions() == probe::v1::POSITIONS_ALL
+                                          ? ", all positions"
+                                          : ", last position");
+}
+
 }  // namespace
 
 std::string FormatTime(const google::protobuf::Timestamp& time) {
@@ -109,17 +123,19 @@ Color StateColor(jobs::v1::Job::State state) {
 }
 
 Table DatasetDetails(const probe::v1::Dataset& dataset) {
-  return Details({{"data set", dataset.name()},
-                  {"format", FormatName(dataset.format())},
-                  {"location", dataset.location()},
-                  {"users", FormatCount(dataset.users())},
-                  {"items", FormatCount(dataset.items())},
-                  {"train", Plural(dataset.train_interactions(), "interaction")},
-                  {"dev", Plural(dataset.dev_rows(), "row")},
-                  {"test", Plural(dataset.test_rows(), "row")},
-                  {"left out", dataset.malformed_lines() == 0
-                                   ? ""
-                                   : Plural(dataset.malformed_lines(), "malformed line")}});
+  std::vector<std::pair<std::string, std::string>> rows = {
+      {"data set", dataset.name()},
+      {"format", FormatName(dataset.format())},
+      {"location", dataset.location()},
+      {"users", FormatCount(dataset.users())},
+      {"items", FormatCount(dataset.items())},
+      {"train", Plural(dataset.train_interactions(), "interaction")},
+      {"dev", Plural(dataset.dev_rows(), "row")},
+      {"test", Plural(dataset.test_rows(), "row")},
+      {"left out",
+       dataset.malformed_lines() == 0 ? "" : Plural(dataset.malformed_lines(), "malformed line")}};
+  for (const std::string& line : dataset.malformed()) rows.emplace_back("malformed", line);
+  return Details(rows);
 }
 
 Table CatalogDetails(const probe::v1::Catalog& catalog) {
@@ -137,6 +153,7 @@ Table RecommenderDetails(const probe::v1::Recommender& recommender) {
                   {"activation", Plural(recommender.activation_dim(), "value")},
                   {"item vectors", recommender.has_prediction_head() ? "known" : "not known"},
                   {"hosted", recommender.hosted() ? "yes" : "no"},
+                  {"probe sites", ProbeSites(recommender)},
                   {"quality", Metrics(recommender.metrics())},
                   {"created", FormatTime(recommender.create_time())}});
 }
@@ -151,6 +168,7 @@ Table CaptureDetails(const probe::v1::Capture& capture) {
                   {"split", SplitName(capture.split())},
                   {"rows", FormatCount(capture.rows())},
                   {"activation", Plural(capture.dim(), "value")},
+                  {"probe site", capture.site().empty() ? "" : CapturedSite(capture)},
                   {"cases", capture.has_cases() ? "yes" : "no"},
                   {"producers", absl::StrJoin(producers, ", ")},
                   {"created", FormatTime(capture.create_time())}});
@@ -165,6 +183,7 @@ Table SaeDetails(const concept_store::v1::Sae& sae) {
                                         sae.activation_dim(), " values, ", sae.k(), " active")},
                   {"architecture", ArchitectureName(sae.architecture())},
                   {"trained on", sae.capture()},
+                  {"probe site", sae.probe_site()},
                   {"rows", FormatCount(report.rows())},
                   // An imported one was trained elsewhere.
                   {"epochs", report.epochs() == 0

@@ -42,6 +42,7 @@ grpc::Status ProbeService::GetDataset(Context* context, const v1::GetDatasetRequ
     response->set_dev_rows(static_cast<int64_t>(dataset.dev.size()));
     response->set_test_rows(static_cast<int64_t>(dataset.test.size()));
     response->set_malformed_lines(dataset.malformed_lines);
+    for (const std::string& line : dataset.malformed) response->add_malformed(line);
     return absl::OkStatus();
   });
 }
