@@ -37,6 +37,16 @@ absl::Status TooLarge(int cases) {
                absl::StrCat(cases, " cases do not fit a message of 4 MiB: ask for fewer at once"));
 }
 
+absl::Status CheckHasDataset(const v1::Recommender& recommender) {
+  if (recommender.has_dataset()) return absl::OkStatus();
+  return Error(absl::StatusCode::kFailedPrecondition, "NO_DATASET",
+               absl::StrCat(recommender.name(),
+                            " was imported for a catalogue, without a data set whose histories "
+                            "could be run through it: import it with the data set, or record "
+                            "activations with RecordActivations"),
+               {{"recommender", recommender.name()}});
+}
+
 }  // namespace
 
 grpc::Status ProbeService::CreateCapture(Context* context, const v1::CreateCaptureRequest* request,
@@ -76,6 +86,9 @@ grpc::Status ProbeService::CaptureActivations(Context* context,
       bad.Add("ranked_items",
               absl::StrCat("must be 0 to ", kMaxRankedItems, ", is ", request->ranked_items()));
     }
+    if (!v1::Positions_IsValid(request->positions())) {
+      bad.Add("positions", absl::StrCat("is ", request->positions(), ", which is no Positions"));
+    }
     RECSAE_RETURN_IF_ERROR(bad.ToStatus());
     google::protobuf::Any spec;
     spec.PackFrom(*request);
@@ -83,12 +96,25 @@ grpc::Status ProbeService::CaptureActivations(Context* context,
       RECSAE_ASSIGN_OR_RETURN(const StoredRecommender recommender,
                               resources_.recommenders().Get(request->parent()));
       RECSAE_RETURN_IF_ERROR(models_.CheckHosted(recommender));
+      RECSAE_RETURN_IF_ERROR(CheckHasDataset(recommender.message));
+      RECSAE_RETURN_IF_ERROR(CheckSite(recommender, *request));
       return resources_.captures().CheckFree(name);
     };
     RECSAE_ASSIGN_OR_RETURN(*response,
                             jobs_.Submit(kCaptureJob, name, spec, request->request_id(), check));
     return absl::OkStatus();
   });
+}
+
+absl::Status ProbeService::CheckSite(const StoredRecommender& recommender,
+                                     const v1::CaptureActivationsRequest& request) {
+  const Positions positions =
+      request.positions() == v1::POSITIONS_ALL ? Positions::kAll : Positions::kLast;
+  if (request.site().empty() && positions == Positions::kLast) return absl::OkStatus();
+  RECSAE_ASSIGN_OR_RETURN(const std::shared_ptr<const Recommender> model, models_.Get(recommender));
+  const std::vector<ProbeSite> sites = model->ProbeSites();
+  RECSAE_ASSIGN_OR_RETURN(const size_t site, FindSite(sites, request.site()));
+  return CheckPositions(sites[site], positions);
 }
 
 grpc::Status ProbeService::GetCapture(Context* context, const v1::GetCaptureRequest* request,

@@ -130,7 +130,9 @@ absl::StatusOr<CaseReader> CaseReader::Open(Resources& resources, const StoredCa
 absl::Status CaseReader::Rank(absl::Span<const int64_t> rows, const float* activations, Alive alive,
                               std::vector<StoredCase>& cases) const {
   const auto unranked = [](const StoredCase& stored) { return stored.ranked.empty(); };
-  if (head_ == nullptr || std::none_of(cases.begin(), cases.end(), unranked)) {
+  // Items cannot be scored with the activations of an inner probe site; their rows come ranked.
+  if (head_ == nullptr || !capture_.message.site().empty() ||
+      std::none_of(cases.begin(), cases.end(), unranked)) {
     return absl::OkStatus();
   }
   std::vector<float> read;

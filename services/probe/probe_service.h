@@ -1,6 +1,7 @@
 // The RPC service recsae.probe.v1.Probe: checks requests, calls the stores and jobs, converts back.
-// One source file for each kind of resource (catalogs_rpc.cc, recommenders_rpc.cc, captures_rpc.cc)
-// and one for the streams of activations (streams_rpc.cc).
+// One source file for each kind of resource (catalogs_rpc.cc, recommenders_rpc.cc,
+// captures_rpc.cc), one for imports (import_rpc.cc), one for running hosted recommenders
+// (activations_rpc.cc) and one for the streams of activations (streams_rpc.cc).
 #ifndef RECSAE_SERVICES_PROBE_PROBE_SERVICE_H_
 #define RECSAE_SERVICES_PROBE_PROBE_SERVICE_H_
 
@@ -59,6 +60,9 @@ class ProbeService final : public v1::Probe::Service {
                               v1::Recommender* response) override;
   grpc::Status ListRecommenders(Context* context, const v1::ListRecommendersRequest* request,
                                 v1::ListRecommendersResponse* response) override;
+  grpc::Status ImportRecommender(Context* context,
+                                 grpc::ServerReader<v1::ImportRecommenderRequest>* reader,
+                                 v1::Recommender* response) override;
   grpc::Status DeleteRecommender(Context* context, const v1::DeleteRecommenderRequest* request,
                                  google::protobuf::Empty* response) override;
   grpc::Status UploadPredictionHead(Context* context,
@@ -69,6 +73,8 @@ class ProbeService final : public v1::Probe::Service {
       grpc::ServerWriter<v1::ReadPredictionHeadResponse>* writer) override;
   grpc::Status ComputeActivations(Context* context, const v1::ComputeActivationsRequest* request,
                                   v1::ComputeActivationsResponse* response) override;
+  grpc::Status ResumeFromSite(Context* context, const v1::ResumeFromSiteRequest* request,
+                              v1::ComputeActivationsResponse* response) override;
 
   grpc::Status CreateCapture(Context* context, const v1::CreateCaptureRequest* request,
                              v1::Capture* response) override;
@@ -91,7 +97,12 @@ class ProbeService final : public v1::Probe::Service {
  private:
   class Recording;
   class ActivationStream;
+  class Import;
+  class QueryBatch;
 
+  // That what is to be captured is there.
+  absl::Status CheckSite(const StoredRecommender& recommender,
+                         const v1::CaptureActivationsRequest& request);
   absl::StatusOr<std::shared_ptr<const ItemIndex>> IndexOf(const StoredRecommender& recommender);
 
   Resources& resources_;

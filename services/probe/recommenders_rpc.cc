@@ -1,4 +1,4 @@
-// ProbeService: recommenders, their prediction heads and hosted models.
+// ProbeService: recommenders and their prediction heads.
 #include <google/protobuf/any.pb.h>
 #include <google/protobuf/util/time_util.h>
 
@@ -25,9 +25,7 @@ namespace recsae::probe {
 namespace {
 
 constexpr int kMaxActivationDim = 65'536;
-constexpr int kMaxQueries = 1000;
 constexpr int64_t kMessageBytes = int64_t{1} << 20;
-constexpr int64_t kMaxResponseBytes = (int64_t{4} << 20) - (int64_t{64} << 10);
 constexpr int64_t kMaxHeadRows = 4096;  // keeps the ids of a message below 1 MiB
 
 // The rows of one upload message. INVALID_ARGUMENT listing what is wrong with them.
@@ -50,12 +48,6 @@ absl::Status AddHeadRows(const v1::UploadPredictionHeadRequest& message, int dim
   RECSAE_RETURN_IF_ERROR(bad.ToStatus());
   const std::vector<std::string> ids(message.item_ids().begin(), message.item_ids().end());
   return writer.Add(ids, *vectors, biases);
-}
-
-absl::Status Unknown(const char* reason, int query, absl::string_view what, const std::string& id) {
-  return Error(absl::StatusCode::kNotFound, reason,
-               absl::StrCat("queries[", query, "]: there is no ", what, " \"", id, "\""),
-               {{"query", absl::StrCat(query)}, {std::string(what), id}});
 }
 
 }  // namespace
@@ -192,49 +184,6 @@ grpc::Status ProbeService::ReadPredictionHead(
       message.mutable_item_ids()->Add(index->ids().begin() + at, index->ids().begin() + at + count);
       if (!writer->Write(message)) return CheckAlive(context);
     }
-    return absl::OkStatus();
-  });
-}
-
-grpc::Status ProbeService::ComputeActivations(Context* context,
-                                              const v1::ComputeActivationsRequest* request,
-                                              v1::ComputeActivationsResponse* response) {
-  return Guard(context, [&]() -> absl::Status {
-    RECSAE_ASSIGN_OR_RETURN(const StoredRecommender recommender,
-                            resources_.recommenders().Get(request->recommender()));
-    RECSAE_ASSIGN_OR_RETURN(const std::shared_ptr<const Recommender> model,
-                            models_.Get(recommender));
-    const int count = request->queries_size();
-    BadRequest bad;
-    if (count < 1 || count > kMaxQueries) {
-      bad.Add("queries", absl::StrCat("must be 1 to ", kMaxQueries, ", are ", count));
-    } else if (int64_t{count} * model->dim() * 4 > kMaxResponseBytes) {
-      bad.Add("queries", absl::StrCat(count, " activations of length ", model->dim(),
-                                      " do not fit a message of 4 MiB: ask for fewer"));
-    }
-    RECSAE_RETURN_IF_ERROR(bad.ToStatus());
-    RECSAE_ASSIGN_OR_RETURN(const std::shared_ptr<const ItemIndex> index, IndexOf(recommender));
-
-    std::vector<std::string> user_ids;
-    for (const auto& query : request->queries()) user_ids.push_back(query.user_id());
-    RECSAE_ASSIGN_OR_RETURN(const std::vector<int32_t> users,
-                            resources_.recommenders().UserIndices(recommender, user_ids));
-    std::vector<std::vector<int32_t>> histories(count);
-    std::vector<Query> queries;
-    for (int i = 0; i < count; ++i) {
-      if (!model->reads_history() && users[i] < 0) {
-        return Unknown("USER_NOT_FOUND", i, "user", user_ids[i]);
-      }
-      for (const std::string& id : request->queries(i).history_item_ids()) {
-        if (!model->reads_history()) break;
-        histories[i].push_back(index->Find(id));
-        if (histories[i].back() < 0) return Unknown("ITEM_NOT_FOUND", i, "item", id);
-      }
-      queries.push_back({users[i], histories[i]});
-    }
-    RECSAE_ASSIGN_OR_RETURN(const std::vector<float> activations,
-                            model->Activations(queries, [&] { return !CheckAlive(context).ok(); }));
-    WriteMatrix({activations.data(), count, model->dim()}, response->mutable_activations());
     return absl::OkStatus();
   });
 }

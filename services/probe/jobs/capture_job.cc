@@ -28,16 +28,35 @@ constexpr int64_t kBatchRows = 1024;
 // Users whose indices are compared at once.
 constexpr size_t kUsersPerRead = 1000;
 
-// `count` of the cases, drawn without repetition by `seed`, in their order.
-std::vector<Case> Draw(std::vector<Case> cases, int64_t count, uint64_t seed) {
-  if (count == 0 || count >= static_cast<int64_t>(cases.size())) return cases;
+// One row of the capture: the recommender is run on the items [begin, window_end) of the user's
+// sequence, and the row is its activation at the last item of [begin, end). The item at `end` is
+// the target.
+struct Row {
+  int32_t user = 0;
+  int32_t begin = 0;
+  int32_t end = 0;
+  int32_t window_end = 0;
+
+  bool SameRun(const Row& other) const {
+    return user == other.user && begin == other.begin && window_end == other.window_end;
+  }
+};
+
+// A row for each position of the window.
+void AddPositions(int32_t user, int32_t begin, int32_t end, std::vector<Row>* rows) {
+  for (int32_t at = begin + 1; at <= end; ++at) rows->push_back({user, begin, at, end});
+}
+
+// `count` of the rows, drawn without repetition by `seed`, in their order.
+std::vector<Row> Draw(std::vector<Row> rows, int64_t count, uint64_t seed) {
+  if (count == 0 || count >= static_cast<int64_t>(rows.size())) return rows;
   Random random(seed);
-  std::vector<Case> drawn;
+  std::vector<Row> drawn;
   drawn.reserve(count);
-  for (size_t i = 0; i < cases.size(); ++i) {
+  for (size_t i = 0; i < rows.size(); ++i) {
     // Selection sampling (Knuth, TAOCP 2, algorithm 3.4.2S).
-    if (random.Below(cases.size() - i) < static_cast<uint64_t>(count) - drawn.size()) {
-      drawn.push_back(cases[i]);
+    if (random.Below(rows.size() - i) < static_cast<uint64_t>(count) - drawn.size()) {
+      drawn.push_back(rows[i]);
     }
   }
   return drawn;
@@ -57,10 +76,17 @@ class CaptureJob {
   absl::Status Open();
   absl::Status CheckSameData() const;
   std::vector<Case> SplitCases() const;
-  absl::Status Write(absl::Span<const Case> cases, CaptureWriter& writer);
-  absl::StatusOr<std::vector<StoredCase>> Contexts(absl::Span<const Case> cases,
-                                                   const MatrixView& activations);
-  StoredCase Context(const Case& one);
+  std::vector<Row> SplitRows() const;
+  absl::Status Write(absl::Span<const Row> rows, CaptureWriter& writer);
+  absl::StatusOr<std::vector<float>> Activations(absl::Span<const Row> rows) const;
+  // Those just before scoring, for histories that end with the rows.
+  absl::StatusOr<std::vector<float>> UserActivations(absl::Span<const Row> rows) const;
+  absl::StatusOr<std::vector<StoredCase>> Contexts(absl::Span<const Row> rows,
+                                                   absl::Span<const float> user_activations);
+  StoredCase Context(const Row& row);
+  absl::Span<const int32_t> Items(int32_t user, int32_t begin, int32_t end) const {
+    return absl::MakeConstSpan(loaded_->data.sequences[user]).subspan(begin, end - begin);
+  }
   absl::StatusOr<v1::Capture> Publish(CaptureWriter& writer);
 
   Resources& resources_;
@@ -72,6 +98,8 @@ class CaptureJob {
   std::shared_ptr<const Recommender> model_;
   std::shared_ptr<const PredictionHead> head_;
   std::shared_ptr<const LoadedDataset> loaded_;
+  ProbeSite site_;
+  Positions positions_ = Positions::kLast;
   // What one user touched, ascending and without repetition; cases come user by user.
   int32_t touched_user_ = -1;
   std::vector<int32_t> touched_;
@@ -86,15 +114,15 @@ absl::StatusOr<v1::Capture> CaptureJob::Run() {
   if (made.ok() && made->origin == job_.name()) return made->message;
 
   RECSAE_RETURN_IF_ERROR(Open());
-  const std::vector<Case> cases = Draw(SplitCases(), request_.max_rows(), request_.seed());
+  const std::vector<Row> rows = Draw(SplitRows(), request_.max_rows(), request_.seed());
   RECSAE_ASSIGN_OR_RETURN(const std::unique_ptr<CaptureWriter> writer,
-                          CaptureWriter::Begin(resources_.store(), model_->dim()));
-  const auto total = static_cast<int64_t>(cases.size());
+                          CaptureWriter::Begin(resources_.store(), site_.dim));
+  const auto total = static_cast<int64_t>(rows.size());
   const absl::Time start = absl::Now();
   while (writer->rows() < total) {
     RECSAE_RETURN_IF_ERROR(job_.Interrupted());
     RECSAE_RETURN_IF_ERROR(
-        Write(absl::MakeConstSpan(cases).subspan(writer->rows(), kBatchRows), *writer));
+        Write(absl::MakeConstSpan(rows).subspan(writer->rows(), kBatchRows), *writer));
     job_.SetProgress("capturing", writer->rows(), total, "rows");
     job_.SetMetric("rows_per_second", static_cast<double>(writer->rows()) /
                                           absl::ToDoubleSeconds(absl::Now() - start));
@@ -106,6 +134,10 @@ absl::Status CaptureJob::Open() {
   job_.SetProgress("reading the data set", 0, 0, "rows");
   RECSAE_ASSIGN_OR_RETURN(recommender_, resources_.recommenders().Get(request_.parent()));
   RECSAE_ASSIGN_OR_RETURN(model_, models_.Get(recommender_));
+  const std::vector<ProbeSite> sites = model_->ProbeSites();
+  RECSAE_ASSIGN_OR_RETURN(const size_t site, FindSite(sites, request_.site()));
+  site_ = sites[site];
+  if (request_.positions() == v1::POSITIONS_ALL) positions_ = Positions::kAll;
   RECSAE_ASSIGN_OR_RETURN(head_, resources_.recommenders().Head(recommender_));
   RECSAE_ASSIGN_OR_RETURN(
       loaded_, datasets_.Load(recommender_.message.dataset(), [&] { return job_.Interrupted(); }));
@@ -152,42 +184,95 @@ std::vector<Case> CaptureJob::SplitCases() const {
   }
 }
 
-absl::Status CaptureJob::Write(absl::Span<const Case> cases, CaptureWriter& writer) {
-  RECSAE_ASSIGN_OR_RETURN(
-      const std::vector<float> activations,
-      model_->Activations(QueriesOf(loaded_->data, cases, model_->options().history),
-                          [&] { return !job_.Interrupted().ok(); }));
-  const MatrixView rows{activations.data(), static_cast<int64_t>(cases.size()), model_->dim()};
-  std::vector<StoredCase> contexts;
-  if (request_.with_cases()) {
-    RECSAE_ASSIGN_OR_RETURN(contexts, Contexts(cases, rows));
+std::vector<Row> CaptureJob::SplitRows() const {
+  const int history = model_->options().history;
+  std::vector<Row> rows;
+  if (positions_ == Positions::kAll && request_.split() == v1::SPLIT_TRAIN) {
+    const std::vector<int32_t>& lengths = loaded_->data.train_length;
+    for (int32_t user = 0; user < static_cast<int32_t>(lengths.size()); ++user) {
+      const int32_t inputs = lengths[user] - 1;  // the last item is only a target
+      for (int32_t begin = 0; begin < inputs; begin += history) {
+        AddPositions(user, begin, std::min(begin + history, inputs), &rows);
+      }
+    }
+    return rows;
   }
-  return writer.Add(rows, contexts);
+  for (const Case& one : SplitCases()) {
+    const int32_t begin = std::max(0, one.position - history);
+    if (positions_ == Positions::kAll) {
+      AddPositions(one.user, begin, one.position, &rows);
+    } else {
+      rows.push_back({one.user, begin, one.position, one.position});
+    }
+  }
+  return rows;
 }
 
-absl::StatusOr<std::vector<StoredCase>> CaptureJob::Contexts(absl::Span<const Case> cases,
-                                                             const MatrixView& activations) {
+absl::StatusOr<std::vector<float>> CaptureJob::Activations(absl::Span<const Row> rows) const {
+  const auto cancelled = [this] { return !job_.Interrupted().ok(); };
+  std::vector<Query> queries;
+  for (size_t i = 0; i < rows.size(); ++i) {
+    if (positions_ == Positions::kAll && i > 0 && rows[i].SameRun(rows[i - 1])) continue;
+    queries.push_back({rows[i].user, Items(rows[i].user, rows[i].begin, rows[i].window_end)});
+  }
+  RECSAE_ASSIGN_OR_RETURN(std::vector<float> all,
+                          model_->ActivationsAt(site_.name, positions_, queries, cancelled));
+  if (positions_ == Positions::kLast) return all;
+  // Of each run the positions that are rows.
+  std::vector<float> wanted;
+  wanted.reserve(rows.size() * site_.dim);
+  int64_t start = 0;
+  for (size_t i = 0; i < rows.size(); ++i) {
+    if (i > 0 && !rows[i].SameRun(rows[i - 1])) start += rows[i - 1].window_end - rows[i - 1].begin;
+    const auto row = all.begin() + (start + rows[i].end - rows[i].begin - 1) * site_.dim;
+    wanted.insert(wanted.end(), row, row + site_.dim);
+  }
+  return wanted;
+}
+
+absl::StatusOr<std::vector<float>> CaptureJob::UserActivations(absl::Span<const Row> rows) const {
+  std::vector<Query> queries;
+  for (const Row& row : rows) queries.push_back({row.user, Items(row.user, row.begin, row.end)});
+  return model_->Activations(queries, [this] { return !job_.Interrupted().ok(); });
+}
+
+absl::Status CaptureJob::Write(absl::Span<const Row> rows, CaptureWriter& writer) {
+  RECSAE_ASSIGN_OR_RETURN(const std::vector<float> activations, Activations(rows));
   std::vector<StoredCase> contexts;
-  contexts.reserve(cases.size());
-  for (const Case& one : cases) contexts.push_back(Context(one));
+  if (request_.with_cases() && site_.name == kUserSite) {
+    RECSAE_ASSIGN_OR_RETURN(contexts, Contexts(rows, activations));
+  } else if (request_.with_cases()) {
+    RECSAE_ASSIGN_OR_RETURN(const std::vector<float> user_activations, UserActivations(rows));
+    RECSAE_ASSIGN_OR_RETURN(contexts, Contexts(rows, user_activations));
+  }
+  return writer.Add({activations.data(), static_cast<int64_t>(rows.size()), site_.dim}, contexts);
+}
+
+absl::StatusOr<std::vector<StoredCase>> CaptureJob::Contexts(
+    absl::Span<const Row> rows, absl::Span<const float> user_activations) {
+  std::vector<StoredCase> contexts;
+  contexts.reserve(rows.size());
+  for (const Row& row : rows) contexts.push_back(Context(row));
   const int ranked = request_.ranked_items() == 0 ? kDefaultRankedItems : request_.ranked_items();
+  const MatrixView activations{user_activations.data(), static_cast<int64_t>(rows.size()),
+                               model_->dim()};
   RECSAE_RETURN_IF_ERROR(FillRankedItems(
       *head_, activations, ranked, [&] { return job_.Interrupted(); }, absl::MakeSpan(contexts)));
   return contexts;
 }
 
-StoredCase CaptureJob::Context(const Case& one) {
+StoredCase CaptureJob::Context(const Row& row) {
   const Dataset& dataset = loaded_->data;
-  if (one.user != touched_user_) {
-    touched_user_ = one.user;
-    touched_ = dataset.sequences[one.user];
+  if (row.user != touched_user_) {
+    touched_user_ = row.user;
+    touched_ = dataset.sequences[row.user];
     std::sort(touched_.begin(), touched_.end());
     touched_.erase(std::unique(touched_.begin(), touched_.end()), touched_.end());
   }
   StoredCase stored;
-  stored.user_id = dataset.users[one.user];
-  stored.target = Target(dataset, one);
-  const absl::Span<const int32_t> history = History(dataset, one, model_->options().history);
+  stored.user_id = dataset.users[row.user];
+  stored.target = dataset.sequences[row.user][row.end];
+  const absl::Span<const int32_t> history = Items(row.user, row.begin, row.end);
   stored.history.assign(history.begin(), history.end());
   std::vector<int32_t> past = stored.history;
   std::sort(past.begin(), past.end());
@@ -207,7 +292,10 @@ absl::StatusOr<v1::Capture> CaptureJob::Publish(CaptureWriter& writer) {
   capture.message.set_name(job_.target());
   capture.message.set_split(request_.split());
   capture.message.set_rows(writer.rows());
-  capture.message.set_dim(model_->dim());
+  capture.message.set_dim(site_.dim);
+  if (site_.name != kUserSite) capture.message.set_site(site_.name);
+  capture.message.set_positions(positions_ == Positions::kAll ? v1::POSITIONS_ALL
+                                                              : v1::POSITIONS_LAST);
   capture.message.set_has_cases(request_.with_cases());
   *capture.message.mutable_create_time() = google::protobuf::util::TimeUtil::GetCurrentTime();
 

@@ -2,6 +2,10 @@
 #ifndef RECSAE_SERVICES_PROBE_RECOMMENDERS_EVALUATION_H_
 #define RECSAE_SERVICES_PROBE_RECOMMENDERS_EVALUATION_H_
 
+#include <functional>
+#include <map>
+#include <string>
+
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
 #include "common/ranking/ranking.h"
@@ -18,7 +22,13 @@ RankingMetrics Evaluate(const Dataset& dataset, absl::Span<const Case> cases,
 // The same for the recommender's own activations; cases it cannot answer are left out.
 absl::StatusOr<RankingMetrics> EvaluateRecommender(const Recommender& recommender,
                                                    const Dataset& dataset,
-                                                   absl::Span<const Case> cases);
+                                                   absl::Span<const Case> cases,
+                                                   const std::function<bool()>& cancelled = {});
+
+// The same on the dev and test cases, by name: "dev_hr@5", ... "test_ndcg@50". A split without
+// cases has none. Errors: Recommender::Activations.
+absl::StatusOr<std::map<std::string, double>> MeasureQuality(
+    const Recommender& recommender, const Dataset& dataset, const std::function<bool()>& cancelled);
 
 }  // namespace recsae::probe
 

@@ -1,10 +1,14 @@
 // Factory and cases of recommenders.
 #include "services/probe/recommenders/recommender.h"
 
+#include <utility>
+
 #include "absl/strings/str_cat.h"
 #include "common/status/status.h"
 #include "services/probe/recommenders/general.h"
 #include "services/probe/recommenders/sasrec.h"
+#include "services/probe/recommenders/timirec.h"
+#include "services/probe/recommenders/torchscript.h"
 #include "services/probe/recommenders/weights.h"
 
 namespace recsae::probe {
@@ -20,6 +24,8 @@ absl::StatusOr<std::unique_ptr<Recommender>> Make(const RecommenderOptions& opti
       return std::make_unique<GeneralRecommender>(options);
     case RecommenderKind::kSasrec:
       return std::make_unique<Sasrec>(options);
+    case RecommenderKind::kTimirec:
+      return std::make_unique<Timirec>(options);
     default:
       return Error(absl::StatusCode::kUnimplemented, "RECOMMENDER_KIND_INVALID",
                    "recommenders of this kind cannot be trained here");
@@ -36,10 +42,14 @@ absl::StatusOr<std::unique_ptr<Recommender>> NewRecommender(const RecommenderOpt
 absl::StatusOr<std::unique_ptr<Recommender>> LoadRecommender(absl::string_view bytes) {
   RecommenderOptions options;
   NamedTensors tensors;
-  RECSAE_RETURN_IF_ERROR(UnpackWeights(bytes, &options, &tensors));
+  NamedFiles files;
+  RECSAE_RETURN_IF_ERROR(UnpackWeights(bytes, &options, &tensors, &files));
   if (const absl::Status valid = CheckOptions(options); !valid.ok()) {
     return Error(absl::StatusCode::kDataLoss, "RECOMMENDER_CORRUPT",
                  absl::StrCat("stored options: ", std::string(valid.message())));
+  }
+  if (options.kind == RecommenderKind::kTorchscript) {
+    return Torchscript::FromStored(options, std::move(tensors), std::move(files));
   }
   RECSAE_ASSIGN_OR_RETURN(std::unique_ptr<Recommender> recommender, Make(options));
   RECSAE_RETURN_IF_ERROR(recommender->Load(tensors));

@@ -16,6 +16,7 @@
 #include "absl/strings/string_view.h"
 #include "absl/types/span.h"
 #include "services/probe/datasets/dataset.h"
+#include "services/probe/recommenders/probe_site.h"
 
 namespace recsae::probe {
 
@@ -47,7 +48,7 @@ struct RecommenderOptions {
   Loss loss = Loss::kSoftmax;
   int max_epochs = 200;
   int patience = 10;  // epochs without a better dev NDCG before stopping
-  // Interactions (BPRMF) or windows of `history` positions (SASRec) a step; 0: chosen by BatchSize.
+  // Interactions, or (sequence models) windows of `history` positions, a step; 0: by BatchSize.
   int batch_size = 0;
   int interests = 6;        // TiMiRec: K, interest vectors of a user
   int attention_dim = 8;    // TiMiRec: width of the attention that pools them
@@ -126,6 +127,22 @@ class Recommender {
   virtual absl::StatusOr<std::vector<float>> Activations(
       absl::Span<const Query> queries, const std::function<bool()>& cancelled = {}) const = 0;
 
+  // Inner sites in the order in which they are computed, then kUserSite.
+  std::vector<ProbeSite> ProbeSites() const;
+
+  // The same at a probe site: float [rows, dim of the site]. With Positions::kAll, for each query
+  // as many rows as items of its history are read, oldest first; else one. Errors: FindSite,
+  // CheckPositions, Activations.
+  absl::StatusOr<std::vector<float>> ActivationsAt(
+      absl::string_view site, Positions positions, absl::Span<const Query> queries,
+      const std::function<bool()>& cancelled = {}) const;
+
+  // What Activations returns with `activations`, float [queries, dim of the site], in place of the
+  // recommender's own at the last position of the site. Errors: FindSite, Activations.
+  absl::StatusOr<std::vector<float>> Resume(absl::string_view site, absl::Span<const Query> queries,
+                                            absl::Span<const float> activations,
+                                            const std::function<bool()>& cancelled = {}) const;
+
   // The prediction head: float [items, dim], row-major.
   virtual const std::vector<float>& item_vectors() const = 0;
   int64_t items() const { return static_cast<int64_t>(item_vectors().size()) / dim(); }
@@ -142,6 +159,16 @@ class Recommender {
 
  protected:
   explicit Recommender(const RecommenderOptions& options) : options_(options) {}
+
+  // Sites before the last, and what ActivationsAt and Resume do there; `site` is an index of them.
+  virtual std::vector<ProbeSite> InnerSites() const { return {}; }
+  virtual absl::StatusOr<std::vector<float>> InnerActivations(
+      size_t site, Positions positions, absl::Span<const Query> queries,
+      const std::function<bool()>& cancelled) const;
+  virtual absl::StatusOr<std::vector<float>> ResumeInner(
+      size_t site, absl::Span<const Query> queries, absl::Span<const float> activations,
+      const std::function<bool()>& cancelled) const;
+
   RecommenderOptions options_;
 };
 

@@ -55,12 +55,16 @@ torch::Tensor SasrecNetwork::Apply(const Layer& layer, const torch::Tensor& x,
 }
 
 torch::Tensor SasrecNetwork::Forward(const torch::Tensor& inputs, const torch::Tensor& padding,
-                                     Random* random, sae::WorkerPool* pool) const {
+                                     Random* random, sae::WorkerPool* pool, const Tap& tap) const {
   const int64_t length = inputs.size(1);
   const torch::Tensor embedded = torch::embedding(items, inputs) +
                                  positions.slice(0, options_.history - length, options_.history);
   torch::Tensor x = MaybeDropout(embedded.view({-1, options_.dim}), options_.dropout, random, pool);
-  for (const Layer& layer : layers_) x = Apply(layer, x, padding, random, pool);
+  if (tap) tap(0, x);
+  for (size_t i = 0; i < layers_.size(); ++i) {
+    x = Apply(layers_[i], x, padding, random, pool);
+    if (tap) tap(i + 1, x);
+  }
   return x;
 }
 

@@ -5,6 +5,7 @@
 
 #include <torch/torch.h>
 
+#include <functional>
 #include <vector>
 
 #include "common/row_order/random.h"
@@ -15,6 +16,10 @@ namespace recsae::probe {
 
 class SasrecNetwork : public torch::nn::Module {
  public:
+  // Sees the output of the embedding (site 0) and of each layer (1, 2, ...), [windows * length,
+  // dim], and may change it.
+  using Tap = std::function<void(size_t site, torch::Tensor& output)>;
+
   // Weights from N(0, 0.01), biases 0, norms at identity.
   SasrecNetwork(const RecommenderOptions& options, int64_t items, Random* random);
 
@@ -23,7 +28,7 @@ class SasrecNetwork : public torch::nn::Module {
   // leading positions hold none (their values there are ignored). With `random`, drops out. Returns
   // [windows * length, dim]. Thread-safe.
   torch::Tensor Forward(const torch::Tensor& inputs, const torch::Tensor& padding, Random* random,
-                        sae::WorkerPool* pool) const;
+                        sae::WorkerPool* pool, const Tap& tap = {}) const;
 
   torch::Tensor items;      // [n, dim]
   torch::Tensor positions;  // [history, dim]; the last row is the most recent item's

@@ -79,30 +79,45 @@ int64_t CountOf(const std::vector<int64_t>& shape, int64_t limit) {
   return shape.empty() ? -1 : count;
 }
 
-absl::Status ReadTensors(const nlohmann::json& header, absl::string_view floats,
+// Each takes its bytes off the front of `rest`.
+absl::Status ReadTensors(const nlohmann::json& header, absl::string_view* rest,
                          NamedTensors* tensors) {
   for (const auto& entry : header.at("tensors")) {
     StoredTensor tensor;
     tensor.shape = entry.at("shape").get<std::vector<int64_t>>();
-    const auto limit = static_cast<int64_t>(floats.size() / sizeof(float));
+    const auto limit = static_cast<int64_t>(rest->size() / sizeof(float));
     const int64_t count = CountOf(tensor.shape, limit);
     if (count < 0) return Corrupt("the weights are cut off");
     tensor.values.resize(count);
-    std::memcpy(tensor.values.data(), floats.data(), count * sizeof(float));
-    floats.remove_prefix(count * sizeof(float));
+    std::memcpy(tensor.values.data(), rest->data(), count * sizeof(float));
+    rest->remove_prefix(count * sizeof(float));
     tensors->emplace(entry.at("name").get<std::string>(), std::move(tensor));
   }
-  return floats.empty() ? absl::OkStatus() : Corrupt("there are bytes after the weights");
+  return absl::OkStatus();
+}
+
+absl::Status ReadFiles(const nlohmann::json& header, absl::string_view* rest, NamedFiles* files) {
+  for (const auto& entry : header.value("files", nlohmann::json::array())) {
+    const auto size = entry.at("bytes").get<size_t>();
+    if (size > rest->size()) return Corrupt("a file is cut off");
+    files->emplace(entry.at("name").get<std::string>(), rest->substr(0, size));
+    rest->remove_prefix(size);
+  }
+  return absl::OkStatus();
 }
 
 }  // namespace
 
-std::string PackWeights(const RecommenderOptions& options, const NamedTensors& tensors) {
+std::string PackWeights(const RecommenderOptions& options, const NamedTensors& tensors,
+                        const NamedFiles& files) {
   nlohmann::json list = nlohmann::json::array();
   for (const auto& [name, tensor] : tensors)
     list.push_back({{"name", name}, {"shape", tensor.shape}});
-  const std::string header =
-      nlohmann::json{{"options", OptionsToJson(options)}, {"tensors", list}}.dump();
+  nlohmann::json header_json = {{"options", OptionsToJson(options)}, {"tensors", list}};
+  for (const auto& [name, content] : files) {
+    header_json["files"].push_back({{"name", name}, {"bytes", content.size()}});
+  }
+  const std::string header = header_json.dump();
   const auto length = static_cast<uint32_t>(header.size());
   std::string bytes(kMagic);
   bytes.append(reinterpret_cast<const char*>(&length), sizeof(length));
@@ -111,11 +126,12 @@ std::string PackWeights(const RecommenderOptions& options, const NamedTensors& t
     bytes.append(reinterpret_cast<const char*>(tensor.values.data()),
                  tensor.values.size() * sizeof(float));
   }
+  for (const auto& [name, content] : files) bytes += content;
   return bytes;
 }
 
 absl::Status UnpackWeights(absl::string_view bytes, RecommenderOptions* options,
-                           NamedTensors* tensors) {
+                           NamedTensors* tensors, NamedFiles* files) {
   uint32_t length = 0;
   if (bytes.size() < kMagic.size() + sizeof(length) || bytes.substr(0, kMagic.size()) != kMagic) {
     return Corrupt("not a recommender");
@@ -126,7 +142,10 @@ absl::Status UnpackWeights(absl::string_view bytes, RecommenderOptions* options,
   try {
     const auto header = nlohmann::json::parse(bytes.begin(), bytes.begin() + length);
     *options = OptionsFromJson(header.at("options"));
-    return ReadTensors(header, bytes.substr(length), tensors);
+    absl::string_view rest = bytes.substr(length);
+    RECSAE_RETURN_IF_ERROR(ReadTensors(header, &rest, tensors));
+    RECSAE_RETURN_IF_ERROR(ReadFiles(header, &rest, files));
+    return rest.empty() ? absl::OkStatus() : Corrupt("there are bytes after the weights");
   } catch (const nlohmann::json::exception& e) {
     return Corrupt(e.what());
   }
