@@ -25,6 +25,7 @@ struct CaptureInfo {
   int64_t rows = 0;
   int dim = 0;
   bool has_cases = false;
+  std::string site{};  // probe site; empty = the vector just before scoring
 };
 
 // What the ranking by a recommender's activations is measured on.

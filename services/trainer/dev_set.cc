@@ -34,6 +34,8 @@ absl::StatusOr<std::vector<float>> ReadRows(ActivationSource& source, const std:
   return std::vector<float>(all.flat().begin(), all.flat().end());
 }
 
+absl::string_view SiteName(absl::string_view site) { return site.empty() ? "user" : site; }
+
 absl::Status NoTargets(const std::string& capture, int64_t rows) {
   return Error(absl::StatusCode::kFailedPrecondition, "CAPTURE_WITHOUT_TARGETS",
                absl::StrCat("none of the first ", rows, " rows of ", capture,
@@ -54,12 +56,27 @@ absl::Status CheckSameRecommender(const std::string& capture, const std::string&
                {{"capture", dev_capture}});
 }
 
-absl::Status CheckDevCapture(const v1::EarlyStop& early_stop, const CaptureInfo& capture, int dim) {
+absl::Status CheckDevCapture(const v1::EarlyStop& early_stop, const CaptureInfo& capture,
+                             const CaptureInfo& training) {
   const std::string& name = early_stop.capture();
-  if (capture.dim != dim) {
+  if (capture.dim != training.dim) {
     return Error(absl::StatusCode::kInvalidArgument, "DIMENSION_MISMATCH",
                  absl::StrCat(name, " holds activations of ", capture.dim,
-                              " values, but training is on activations of ", dim),
+                              " values, but training is on activations of ", training.dim),
+                 {{"capture", name}});
+  }
+  if (capture.site != training.site) {
+    return Error(absl::StatusCode::kInvalidArgument, "PROBE_SITE_MISMATCH",
+                 absl::StrCat(name, " records probe site \"", SiteName(capture.site),
+                              "\", but training is on \"", SiteName(training.site),
+                              "\"; take a capture of the same site"),
+                 {{"capture", name}});
+  }
+  if (!capture.site.empty() && early_stop.metric() == v1::EarlyStop::METRIC_NDCG) {
+    return Error(absl::StatusCode::kInvalidArgument, "NDCG_NEEDS_USER_SITE",
+                 absl::StrCat("METRIC_NDCG cannot be measured at probe site \"", capture.site,
+                              "\": items are scored with the vector just before scoring alone; "
+                              "take METRIC_FVU"),
                  {{"capture", name}});
   }
   if (capture.rows == 0) return CaptureEmpty(name);

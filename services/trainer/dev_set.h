@@ -20,10 +20,12 @@ namespace recsae::trainer {
 // that are none are not judged.
 absl::Status CheckSameRecommender(const std::string& capture, const std::string& dev_capture);
 
-// Whether a capture can serve `early_stop`, filled in, for activations of `dim` values:
-//   INVALID_ARGUMENT     DIMENSION_MISMATCH
+// Whether a capture can serve `early_stop`, filled in, for training on another:
+//   INVALID_ARGUMENT     DIMENSION_MISMATCH, PROBE_SITE_MISMATCH; NDCG_NEEDS_USER_SITE for
+//                        METRIC_NDCG at an inner probe site
 //   FAILED_PRECONDITION  CAPTURE_EMPTY; CAPTURE_WITHOUT_CASES for METRIC_NDCG
-absl::Status CheckDevCapture(const v1::EarlyStop& early_stop, const CaptureInfo& capture, int dim);
+absl::Status CheckDevCapture(const v1::EarlyStop& early_stop, const CaptureInfo& capture,
+                             const CaptureInfo& training);
 
 // Immutable and thread-safe.
 class DevSet {

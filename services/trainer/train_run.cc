@@ -59,6 +59,9 @@ absl::Status TrainRun::Prepare() {
   const absl::StatusOr<std::string> saved = job_.LoadCheckpoint();
   if (saved.ok()) {
     RECSAE_ASSIGN_OR_RETURN(state_, DecodeCheckpoint(*saved));
+    RECSAE_ASSIGN_OR_RETURN(const CaptureInfo capture,
+                            environment_.source->Describe(request_.capture, job_));
+    site_ = capture.site;
   } else if (absl::IsNotFound(saved.status())) {
     RECSAE_RETURN_IF_ERROR(PinCaptures());
   } else {
@@ -90,13 +93,14 @@ absl::Status TrainRun::PinCaptures() {
   if (capture.rows == 0) return CaptureEmpty(request_.capture);
   state_.rows = capture.rows;
   state_.dim = capture.dim;
+  site_ = capture.site;
   state_.variants.resize(configs.size());
   for (size_t i = 0; i < configs.size(); ++i) {
     if (!configs[i].has_early_stop()) continue;
     const v1::EarlyStop& early_stop = configs[i].early_stop();
     RECSAE_ASSIGN_OR_RETURN(const CaptureInfo dev,
                             environment_.source->Describe(early_stop.capture(), job_));
-    RECSAE_RETURN_IF_ERROR(CheckDevCapture(early_stop, dev, capture.dim));
+    RECSAE_RETURN_IF_ERROR(CheckDevCapture(early_stop, dev, capture));
     state_.variants[i].early_stop.rows = std::min(dev.rows, early_stop.max_rows());
   }
   std::random_device random;
@@ -301,6 +305,7 @@ Sae TrainRun::Describe(size_t i, const sae::SaeModel& model,
   sae.set_name(NameOf(i));
   DescribeWeights(model.weights(), &sae);
   sae.set_capture(request_.capture);
+  sae.set_probe_site(site_);
   auto& report = *sae.mutable_report();
   report.set_rows(state_.rows);
   report.set_epochs(ended ? variant.early_stop.epoch : config.epochs());

@@ -97,7 +97,7 @@ class TrainerService : public v1::Trainer::Service {
     probe::v1::Capture capture;
     RECSAE_RETURN_IF_ERROR(
         probe_.peer().FromGrpc(probe_->GetCapture(peer_context.get(), get, &capture)));
-    return CaptureInfo{capture.rows(), capture.dim(), capture.has_cases()};
+    return CaptureInfo{capture.rows(), capture.dim(), capture.has_cases(), capture.site()};
   }
 
   absl::Status CheckCaptures(const grpc::ServerContext& context, const TrainRequest& request) {
@@ -113,7 +113,7 @@ class TrainerService : public v1::Trainer::Service {
       if (!dev_captures.contains(name)) {
         RECSAE_ASSIGN_OR_RETURN(dev_captures[name], GetCapture(context, name));
       }
-      RECSAE_RETURN_IF_ERROR(CheckDevCapture(config.early_stop(), dev_captures[name], capture.dim));
+      RECSAE_RETURN_IF_ERROR(CheckDevCapture(config.early_stop(), dev_captures[name], capture));
     }
     return absl::OkStatus();
   }

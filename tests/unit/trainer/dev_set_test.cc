@@ -113,11 +113,16 @@ TEST(DevSetTest, WithoutHeldOutItemsThereIsNoNdcg) {
 TEST(CheckDevCaptureTest, RefusesWhatCannotServe) {
   const v1::EarlyStop fvu = Config(v1::EarlyStop::METRIC_FVU);
   const v1::EarlyStop ndcg = Config(v1::EarlyStop::METRIC_NDCG);
-  EXPECT_TRUE(CheckDevCapture(fvu, {10, kDim, false}, kDim).ok());
-  EXPECT_TRUE(CheckDevCapture(ndcg, {10, kDim, true}, kDim).ok());
-  EXPECT_EQ(Reason(CheckDevCapture(fvu, {10, kDim + 1, false}, kDim)), "DIMENSION_MISMATCH");
-  EXPECT_EQ(Reason(CheckDevCapture(fvu, {0, kDim, false}, kDim)), "CAPTURE_EMPTY");
-  EXPECT_EQ(Reason(CheckDevCapture(ndcg, {10, kDim, false}, kDim)), "CAPTURE_WITHOUT_CASES");
+  const CaptureInfo training{100, kDim};
+  EXPECT_TRUE(CheckDevCapture(fvu, {10, kDim, false}, training).ok());
+  EXPECT_TRUE(CheckDevCapture(ndcg, {10, kDim, true}, training).ok());
+  EXPECT_EQ(Reason(CheckDevCapture(fvu, {10, kDim + 1, false}, training)), "DIMENSION_MISMATCH");
+  EXPECT_EQ(Reason(CheckDevCapture(fvu, {0, kDim, false}, training)), "CAPTURE_EMPTY");
+  EXPECT_EQ(Reason(CheckDevCapture(ndcg, {10, kDim, false}, training)), "CAPTURE_WITHOUT_CASES");
+  const CaptureInfo inner{100, kDim, true, "layers.0"};
+  EXPECT_TRUE(CheckDevCapture(fvu, inner, inner).ok());
+  EXPECT_EQ(Reason(CheckDevCapture(fvu, inner, training)), "PROBE_SITE_MISMATCH");
+  EXPECT_EQ(Reason(CheckDevCapture(ndcg, inner, inner)), "NDCG_NEEDS_USER_SITE");
 }
 
 TEST(CheckSameRecommenderTest, ComparesTheRecommenders) {
