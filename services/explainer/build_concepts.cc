@@ -60,7 +60,7 @@ absl::StatusOr<std::vector<Source>> FindSources(Backend& backend, const Caller& 
   for (const std::string& name : names) {
     RECSAE_RETURN_IF_ERROR(CheckSameRecommender(sae, name));
     RECSAE_ASSIGN_OR_RETURN(const probe::v1::Capture capture,
-                            GetCaptureWithCases(backend.peers, name, sae.model.dim(), caller));
+                            GetCaptureWithCases(backend.peers, name, sae, caller));
     sources.push_back({name, capture.rows()});
   }
   return sources;

@@ -28,14 +28,32 @@ absl::Status HandleBatch(const ActivationBatch& batch, const std::string& name, 
 
 }  // namespace
 
-absl::StatusOr<probe::v1::Capture> GetCaptureWithCases(Peers& peers, const std::string& name,
-                                                       int dim, const Caller& caller) {
+absl::Status CheckSameSite(const LoadedSae& sae, const probe::v1::Capture& capture) {
+  if (capture.site() == sae.probe_site) return absl::OkStatus();
+  const auto name = [](const std::string& site) { return site.empty() ? "user" : site; };
+  return Error(
+      absl::StatusCode::kInvalidArgument, "PROBE_SITE_MISMATCH",
+      absl::StrCat(capture.name(), " records probe site \"", name(capture.site()), "\", but ",
+                   sae.name, " reads \"", name(sae.probe_site), "\"; take a capture of that site"),
+      {{"sae", sae.name}, {"capture", capture.name()}});
+}
+
+absl::StatusOr<probe::v1::Capture> GetCapture(Peers& peers, const std::string& name,
+                                              const Caller& caller) {
   probe::v1::Capture capture;
   RECSAE_RETURN_IF_ERROR(caller.Call([&](grpc::ClientContext& context) {
     probe::v1::GetCaptureRequest request;
     request.set_name(name);
     return peers.probe.peer().FromGrpc(peers.probe->GetCapture(&context, request, &capture));
   }));
+  return capture;
+}
+
+absl::StatusOr<probe::v1::Capture> GetCaptureWithCases(Peers& peers, const std::string& name,
+                                                       const LoadedSae& sae, const Caller& caller) {
+  RECSAE_ASSIGN_OR_RETURN(const probe::v1::Capture capture, GetCapture(peers, name, caller));
+  RECSAE_RETURN_IF_ERROR(CheckSameSite(sae, capture));
+  const int dim = sae.model.dim();
   if (capture.dim() != dim) {
     return Error(absl::StatusCode::kInvalidArgument, "DIMENSION_MISMATCH",
                  absl::StrCat(name, " holds activations of ", capture.dim(),

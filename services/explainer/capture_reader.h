@@ -9,17 +9,24 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "common/tensor/tensor.h"
+#include "services/explainer/caches/sae_cache.h"
 #include "services/explainer/caller.h"
 #include "services/explainer/peers.h"
 
 namespace recsae::explainer {
 
-// The capture, which must have rows, cases, and activations of `dim` values:
+// The capture, which must have rows, cases, and activations that `sae` reads:
 //   FAILED_PRECONDITION  CAPTURE_EMPTY, CAPTURE_WITHOUT_CASES
-//   INVALID_ARGUMENT     DIMENSION_MISMATCH
+//   INVALID_ARGUMENT     PROBE_SITE_MISMATCH, DIMENSION_MISMATCH
 //   NOT_FOUND            CAPTURE_NOT_FOUND, from the probe
 absl::StatusOr<probe::v1::Capture> GetCaptureWithCases(Peers& peers, const std::string& name,
-                                                       int dim, const Caller& caller);
+                                                       const LoadedSae& sae, const Caller& caller);
+
+// INVALID_ARGUMENT (PROBE_SITE_MISMATCH) if the capture records another site than the SAE reads.
+absl::Status CheckSameSite(const LoadedSae& sae, const probe::v1::Capture& capture);
+
+absl::StatusOr<probe::v1::Capture> GetCapture(Peers& peers, const std::string& name,
+                                              const Caller& caller);
 
 // Some rows in stored order: the activations [n, dim] and, for each, its case.
 using CaptureRowsHandler = absl::FunctionRef<absl::Status(

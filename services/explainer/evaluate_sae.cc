@@ -1,6 +1,7 @@
 // The job "evaluate-sae".
 #include <algorithm>
 #include <map>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -14,6 +15,7 @@
 #include "services/explainer/evaluation/attribute_scores.h"
 #include "services/explainer/evaluation/reconstruction.h"
 #include "services/explainer/evaluation/similarity.h"
+#include "services/explainer/hosted_runs.h"
 #include "services/explainer/request_checks.h"
 #include "services/explainer/subject.h"
 
@@ -46,7 +48,16 @@ absl::StatusOr<Inputs> FindInputs(Backend& backend, const Caller& caller,
   RECSAE_RETURN_IF_ERROR(CheckSameRecommender(*inputs.sae, request.capture()));
   RECSAE_ASSIGN_OR_RETURN(
       const probe::v1::Capture capture,
-      GetCaptureWithCases(backend.peers, request.capture(), inputs.sae->model.dim(), caller));
+      GetCaptureWithCases(backend.peers, request.capture(), *inputs.sae, caller));
+  if (capture.positions() == probe::v1::POSITIONS_ALL) {
+    // Within a longer history a position need not have the activation that it has as the last one.
+    return Error(
+        absl::StatusCode::kInvalidArgument, "POSITIONS_UNSUPPORTED",
+        absl::StrCat(capture.name(),
+                     " holds all positions of its histories, and the "
+                     "recommender goes on from the last alone; take a capture of the last"),
+        {{"capture", capture.name()}});
+  }
   inputs.rows = capture.rows();
   RECSAE_ASSIGN_OR_RETURN(const std::string recommender, RecommenderOfCapture(request.capture()));
   RECSAE_ASSIGN_OR_RETURN(inputs.recommender,
@@ -85,6 +96,52 @@ class AttributeNumbers {
   std::vector<std::vector<int32_t>> by_item_;
 };
 
+// What an activation of an inner probe site and its reconstruction lead to just before scoring.
+struct InnerRow {
+  absl::Span<const float> user;
+  absl::Span<const float> reconstructed_user;
+};
+
+// The same for some rows: float [rows, head.dim], or nothing where the SAE reads that vector
+// itself.
+struct InnerRows {
+  int dim = 0;
+  std::vector<float> users;
+  std::vector<float> reconstructed_users;
+
+  std::optional<InnerRow> Row(size_t row) const {
+    if (users.empty()) return std::nullopt;
+    const auto part = [&](const std::vector<float>& all) {
+      return absl::MakeConstSpan(all).subspan(row * dim, dim);
+    };
+    return InnerRow{part(users), part(reconstructed_users)};
+  }
+};
+
+// Runs the recommender on from the rows' reconstructions.
+absl::StatusOr<InnerRows> RunInner(
+    Backend& backend, const Caller& caller, const Inputs& inputs, const sae::SparseCodes& codes,
+    const google::protobuf::RepeatedPtrField<probe::v1::Case>& cases) {
+  InnerRows rows;
+  if (inputs.sae->probe_site.empty()) return rows;
+  const std::string& recommender = inputs.recommender->resource.name();
+  const int64_t width = inputs.sae->model.dim();
+  std::vector<HostedQuery> queries;
+  std::vector<float> reconstructions(cases.size() * width);
+  for (int i = 0; i < cases.size(); ++i) {
+    queries.push_back(QueryOf(cases[i]));
+    inputs.sae->model.Decode(codes.Row(i), reconstructions.data() + i * width);
+  }
+  rows.dim = inputs.recommender->head->dim;
+  RECSAE_ASSIGN_OR_RETURN(rows.users,
+                          ComputeAtSite(backend, caller, recommender, "", queries, rows.dim));
+  RECSAE_ASSIGN_OR_RETURN(
+      rows.reconstructed_users,
+      ResumeFromSite(backend, caller, recommender, inputs.sae->probe_site, queries,
+                     {reconstructions.data(), cases.size(), width}, rows.dim));
+  return rows;
+}
+
 // Everything that is gathered while the capture is read, row by row.
 class RowSums {
  public:
@@ -98,19 +155,24 @@ class RowSums {
     table_.attributes = attributes_.size();
   }
 
-  absl::Status Add(absl::Span<const float> x, std::span<const sae::LatentActivation> row_code,
-                   const probe::v1::Case& captured) {
+  // `inner`: null, or what x leads to from an inner probe site.
+  void Add(absl::Span<const float> x, std::span<const sae::LatentActivation> row_code,
+           const probe::v1::Case& captured, const InnerRow* inner) {
     const absl::Span<const sae::LatentActivation> code(row_code.data(), row_code.size());
     const LoadedRecommender& recommender = *inputs_.recommender;
     const HeldOut held_out = HeldOutOf(captured, recommender.item_of_id);
-    reconstruction_.Add(x, code, held_out.target, held_out.excluded);
+    if (inner == nullptr) {
+      reconstruction_.Add(x, code, held_out.target, held_out.excluded);
+    } else {
+      reconstruction_.AddInner(x, code, inner->user, inner->reconstructed_user, held_out.target,
+                               held_out.excluded);
+    }
     const std::vector<int32_t> ranked = KnownRankedItems(recommender, captured);
-    if (ranked.empty()) return absl::OkStatus();
+    if (ranked.empty()) return;
     most_activated_.Add(code, ranked[0]);
     table_.activations.insert(table_.activations.end(), x.begin(), x.end());
     table_.codes.emplace_back(code.begin(), code.end());
     table_.row_attributes.push_back(attributes_.OfItem(ranked[0]));
-    return absl::OkStatus();
   }
 
   const AttributeNumbers& attributes() const { return attributes_; }
@@ -135,12 +197,14 @@ absl::Status ReadRows(Backend& backend, const Caller& caller, JobContext& job,
           const google::protobuf::RepeatedPtrField<probe::v1::Case>& cases) -> absl::Status {
     const sae::SparseCodes codes =
         inputs.sae->model.EncodeBatch(activations.data, activations.rows);
+    RECSAE_ASSIGN_OR_RETURN(const InnerRows inner, RunInner(backend, caller, inputs, codes, cases));
     for (int i = 0; i < cases.size(); ++i) {
       if (done % 64 == 0) {
         job.SetProgress("ranking with activations and reconstructions", done, inputs.rows, "rows");
         RECSAE_RETURN_IF_ERROR(job.Interrupted());
       }
-      RECSAE_RETURN_IF_ERROR(sums.Add(activations.row(i), codes.Row(i), cases[i]));
+      const std::optional<InnerRow> led_to = inner.Row(i);
+      sums.Add(activations.row(i), codes.Row(i), cases[i], led_to ? &*led_to : nullptr);
       ++done;
     }
     return absl::OkStatus();

@@ -33,6 +33,7 @@ absl::Status CheckRequest(const v1::ExplainRequest& request) {
 absl::StatusOr<std::vector<int32_t>> RequestedItems(const v1::ExplainRequest& request,
                                                     const ResolvedSubject& subject) {
   if (request.item_ids().empty()) return std::vector<int32_t>();
+  if (subject.at_inner_site() && subject.user_activation.empty()) return HistoryNeeded(subject);
   if (subject.head() == nullptr) {
     return NoPredictionHead(subject.recommender == nullptr ? ""
                                                            : subject.recommender->resource.name());
@@ -68,6 +69,17 @@ void WriteItem(const LoadedRecommender& recommender, const ItemAttribution& item
   out->set_residual(item.residual);
 }
 
+ActivationExplanation ExplainRow(const ResolvedSubject& subject, int64_t row,
+                                 const ItemChoice& choice) {
+  const PredictionHead* head = subject.at_inner_site() ? nullptr : subject.head();
+  ActivationExplanation explanation =
+      ExplainActivation(subject.sae->model, head, subject.Activation(row), choice);
+  if (!subject.user_activation.empty() && subject.head() != nullptr) {
+    explanation.items = RankItems(*subject.head(), subject.user_activation, choice);
+  }
+  return explanation;
+}
+
 }  // namespace
 
 absl::Status Explain(Backend& backend, const Caller& caller, const v1::ExplainRequest& request,
@@ -87,8 +99,7 @@ absl::Status Explain(Backend& backend, const Caller& caller, const v1::ExplainRe
   size_t bytes = 0;
   for (int64_t row = 0; row < subject.rows; ++row) {
     RECSAE_RETURN_IF_ERROR(caller.Alive());
-    const ActivationExplanation explanation =
-        ExplainActivation(subject.sae->model, subject.head(), subject.Activation(row), choice);
+    const ActivationExplanation explanation = ExplainRow(subject, row, choice);
     v1::Explanation* out = response->add_explanations();
     out->set_relative_error(explanation.relative_error);
     WriteLatents(backend, subject, explanation, out);

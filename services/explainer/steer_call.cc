@@ -170,6 +170,16 @@ void WriteItems(const LoadedRecommender& recommender, const std::vector<Compared
   }
 }
 
+// The vector just before scoring that a changed activation of an inner site leads to.
+absl::StatusOr<std::vector<float>> Resume(Backend& backend, const Caller& caller,
+                                          const ResolvedSubject& subject,
+                                          const std::vector<float>& activation) {
+  const auto dim = static_cast<int64_t>(activation.size());
+  return ResumeFromSite(backend, caller, subject.recommender->resource.name(),
+                        subject.sae->probe_site, {&subject.query, 1}, {activation.data(), 1, dim},
+                        subject.head()->dim);
+}
+
 }  // namespace
 
 absl::Status Steer(Backend& backend, const Caller& caller, const v1::SteerRequest& request,
@@ -184,6 +194,7 @@ absl::Status Steer(Backend& backend, const Caller& caller, const v1::SteerReques
                  absl::StrCat("subject.activations: one activation is steered in a call, not ",
                               subject.rows));
   }
+  if (subject.at_inner_site() && subject.user_activation.empty()) return HistoryNeeded(subject);
   const sae::SaeModel& model = subject.sae->model;
   NamedConcepts concepts;
   RECSAE_ASSIGN_OR_RETURN(const std::vector<LatentEdit> edits,
@@ -206,8 +217,15 @@ absl::Status Steer(Backend& backend, const Caller& caller, const v1::SteerReques
   }
   if (subject.head() == nullptr) return absl::OkStatus();
   const int top = request.top_items() == 0 ? kDefaultTopItems : request.top_items();
-  const ComparedRecommendations compared = CompareRecommendations(
-      *subject.head(), subject.Activation(0), steered.activation, top, subject.excluded);
+  absl::Span<const float> before = subject.Activation(0), after = steered.activation;
+  std::vector<float> resumed;
+  if (subject.at_inner_site()) {
+    RECSAE_ASSIGN_OR_RETURN(resumed, Resume(backend, caller, subject, steered.activation));
+    before = subject.user_activation;
+    after = resumed;
+  }
+  const ComparedRecommendations compared =
+      CompareRecommendations(*subject.head(), before, after, top, subject.excluded);
   WriteItems(*subject.recommender, compared.before, response->mutable_before());
   WriteItems(*subject.recommender, compared.after, response->mutable_after());
   return absl::OkStatus();

@@ -6,6 +6,7 @@
 #include "common/status/status.h"
 #include "common/tensor/tensor.h"
 #include "recsae/explainer/v1/explainer.pb.h"
+#include "services/explainer/capture_reader.h"
 
 namespace recsae::explainer {
 namespace {
@@ -60,6 +61,12 @@ void ExcludeKnown(const Ids& ids, ResolvedSubject& resolved) {
 
 absl::Status ReadCapturedUser(Backend& backend, const Caller& caller,
                               const v1::Subject::CapturedUser& user, ResolvedSubject& resolved) {
+  // Only where there are several sites can the capture be of another.
+  if (resolved.recommender != nullptr && resolved.recommender->resource.probe_sites_size() > 1) {
+    RECSAE_ASSIGN_OR_RETURN(const probe::v1::Capture capture,
+                            GetCapture(backend.peers, user.capture(), caller));
+    RECSAE_RETURN_IF_ERROR(CheckSameSite(*resolved.sae, capture));
+  }
   probe::v1::BatchGetCasesResponse response;
   RECSAE_RETURN_IF_ERROR(caller.Call([&](grpc::ClientContext& context) {
     probe::v1::BatchGetCasesRequest request;
@@ -75,6 +82,7 @@ absl::Status ReadCapturedUser(Backend& backend, const Caller& caller,
   }
   ExcludeKnown(response.cases(0).history_item_ids(), resolved);
   ExcludeKnown(response.cases(0).excluded_item_ids(), resolved);
+  resolved.query = QueryOf(response.cases(0));
   return ReadProbeActivation(response.activations(), *resolved.sae,
                              absl::StrCat("user \"", user.user_id(), "\" of ", user.capture()),
                              resolved);
@@ -90,18 +98,28 @@ absl::Status RunRecommender(Backend& backend, const Caller& caller,
                  {{"sae", resolved.sae->name}});
   }
   const std::string& recommender = resolved.recommender->resource.name();
+  resolved.query.set_user_id(history.user_id());
+  *resolved.query.mutable_history_item_ids() = history.item_ids();
   probe::v1::ComputeActivationsResponse response;
   RECSAE_RETURN_IF_ERROR(caller.Call([&](grpc::ClientContext& context) {
     probe::v1::ComputeActivationsRequest request;
     request.set_recommender(recommender);
-    auto* query = request.add_queries();
-    query->set_user_id(history.user_id());
-    *query->mutable_history_item_ids() = history.item_ids();
+    request.set_site(resolved.sae->probe_site);
+    *request.add_queries() = resolved.query;
     return backend.peers.probe.peer().FromGrpc(
         backend.peers.probe->ComputeActivations(&context, request, &response));
   }));
   ExcludeKnown(history.item_ids(), resolved);
   return ReadProbeActivation(response.activations(), *resolved.sae, recommender, resolved);
+}
+
+// Of a subject at an inner site: what the recommender makes of the history in the end.
+absl::Status FindUserActivation(Backend& backend, const Caller& caller, ResolvedSubject& resolved) {
+  const probe::v1::Recommender& recommender = resolved.recommender->resource;
+  RECSAE_ASSIGN_OR_RETURN(resolved.user_activation,
+                          ComputeAtSite(backend, caller, recommender.name(), "",
+                                        {&resolved.query, 1}, recommender.activation_dim()));
+  return absl::OkStatus();
 }
 
 }  // namespace
@@ -141,6 +159,14 @@ absl::Status CheckSameRecommender(const LoadedSae& sae, const std::string& captu
       absl::StrCat(sae.name, " was trained on activations of ", sae.recommender, ", but ", capture,
                    " records ", recommender, "; take a capture of the same recommender"),
       {{"sae", sae.name}, {"capture", capture}});
+}
+
+absl::Status HistoryNeeded(const ResolvedSubject& subject) {
+  return Error(absl::StatusCode::kFailedPrecondition, "HISTORY_NEEDED",
+               absl::StrCat(subject.sae->name, " reads probe site \"", subject.sae->probe_site,
+                            "\": what follows from an activation there depends on the history it "
+                            "came from; give the subject as history or captured_user"),
+               {{"sae", subject.sae->name}, {"site", subject.sae->probe_site}});
 }
 
 absl::StatusOr<std::vector<int32_t>> FindItems(const LoadedRecommender& recommender,
@@ -187,6 +213,12 @@ absl::StatusOr<ResolvedSubject> ResolveSubject(
       break;
     case v1::Subject::SUBJECT_NOT_SET:
       return absl::InternalError("a subject that was not checked");
+  }
+  if (resolved.at_inner_site()) {
+    if (!subject.has_activations()) {
+      RECSAE_RETURN_IF_ERROR(FindUserActivation(backend, caller, resolved));
+    }
+    return resolved;
   }
   if (resolved.head() != nullptr && resolved.head()->dim != resolved.sae->model.dim()) {
     return Error(

@@ -50,6 +50,28 @@ int Rank(absl::Span<const float> scores, const std::vector<bool>& left_out, int3
   return rank;
 }
 
+// The items of a choice with rank and score.
+std::vector<ItemAttribution> ChooseItems(const PredictionHead& head, absl::Span<const float> x,
+                                         const ItemChoice& choice) {
+  std::vector<float> scores(head.items());
+  ScoreItems(x, head.vectors, head.biases, absl::MakeSpan(scores));
+  const std::vector<ScoredItem> best = TopN(scores, choice.top, choice.excluded);
+  std::vector<ItemAttribution> items;
+  items.reserve(best.size() + choice.also.size());
+  const auto add = [&](int32_t item, int rank) {
+    ItemAttribution& added = items.emplace_back();
+    added.item = item;
+    added.rank = rank;
+    added.score = Dot(x, head.Vector(item)) + head.Bias(item);
+  };
+  for (size_t i = 0; i < best.size(); ++i) add(best[i].item, static_cast<int>(i) + 1);
+  if (choice.also.empty()) return items;
+  std::vector<bool> left_out(scores.size());
+  for (const int32_t item : choice.excluded) left_out[item] = true;
+  for (const int32_t item : choice.also) add(item, Rank(scores, left_out, item));
+  return items;
+}
+
 }  // namespace
 
 ActivationExplanation ExplainActivation(const sae::SaeModel& sae, const PredictionHead* head,
@@ -60,31 +82,27 @@ ActivationExplanation ExplainActivation(const sae::SaeModel& sae, const Predicti
   explanation.relative_error = RelativeError(x, residual);
   if (head == nullptr) return explanation;
 
-  const auto attribute = [&](int32_t item, int rank) {
-    const absl::Span<const float> vector = head->Vector(item);
-    ItemAttribution parts;
-    parts.item = item;
-    parts.rank = rank;
-    parts.score = Dot(x, vector) + head->Bias(item);
+  explanation.items = ChooseItems(*head, x, choice);
+  for (ItemAttribution& parts : explanation.items) {
+    const absl::Span<const float> vector = head->Vector(parts.item);
     parts.contributions.reserve(explanation.latents.size());
     for (const sae::LatentActivation& active : explanation.latents) {
       parts.contributions.push_back(active.value * Dot(sae.Direction(active.latent), vector));
     }
-    parts.bias = Dot(sae.Bias(), vector) + head->Bias(item);
+    parts.bias = Dot(sae.Bias(), vector) + head->Bias(parts.item);
     parts.residual = Dot(residual, vector);
-    explanation.items.push_back(std::move(parts));
-  };
-
-  std::vector<float> scores(head->items());
-  ScoreItems(x, head->vectors, head->biases, absl::MakeSpan(scores));
-  const std::vector<ScoredItem> best = TopN(scores, choice.top, choice.excluded);
-  explanation.items.reserve(best.size() + choice.also.size());
-  for (size_t i = 0; i < best.size(); ++i) attribute(best[i].item, static_cast<int>(i) + 1);
-  if (choice.also.empty()) return explanation;
-  std::vector<bool> left_out(scores.size());
-  for (const int32_t item : choice.excluded) left_out[item] = true;
-  for (const int32_t item : choice.also) attribute(item, Rank(scores, left_out, item));
+  }
   return explanation;
+}
+
+std::vector<ItemAttribution> RankItems(const PredictionHead& head, absl::Span<const float> x,
+                                       const ItemChoice& choice) {
+  std::vector<ItemAttribution> items = ChooseItems(head, x, choice);
+  for (ItemAttribution& parts : items) {
+    parts.bias = head.Bias(parts.item);
+    parts.residual = parts.score - parts.bias;
+  }
+  return items;
 }
 
 }  // namespace recsae::explainer

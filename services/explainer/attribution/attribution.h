@@ -49,6 +49,11 @@ struct ItemChoice {
 ActivationExplanation ExplainActivation(const sae::SaeModel& sae, const PredictionHead* head,
                                         absl::Span<const float> x, const ItemChoice& choice);
 
+// The same items for an activation `x` [head.dim] whose scores are no sum over latents: without
+// contributions; the bias is the item's own, and all else is residual. Thread-safe.
+std::vector<ItemAttribution> RankItems(const PredictionHead& head, absl::Span<const float> x,
+                                       const ItemChoice& choice);
+
 }  // namespace recsae::explainer
 
 #endif  // RECSAE_SERVICES_EXPLAINER_ATTRIBUTION_ATTRIBUTION_H_

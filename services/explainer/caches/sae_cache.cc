@@ -22,6 +22,9 @@ std::string RecommenderOf(const Sae& sae) {
   return ids.ok() ? absl::StrCat("recommenders/", (*ids)[0]) : "";
 }
 
+// The site's name; empty for the vector just before scoring, as captures have it.
+std::string SiteOf(const Sae& sae) { return sae.probe_site() == "user" ? "" : sae.probe_site(); }
+
 absl::Status ReadWeights(Peers& peers, const Sae& sae, grpc::ClientContext& context,
                          sae::SaeWeights& weights) {
   RECSAE_ASSIGN_OR_RETURN(WeightAssembler assembler, WeightAssembler::Create(sae));
@@ -55,7 +58,7 @@ absl::StatusOr<std::shared_ptr<const LoadedSae>> Load(Peers& peers, const std::s
       [&](grpc::ClientContext& context) { return ReadWeights(peers, sae, context, weights); }));
   RECSAE_ASSIGN_OR_RETURN(sae::SaeModel model, sae::SaeModel::Create(std::move(weights)));
   return std::make_shared<const LoadedSae>(
-      LoadedSae{name, RecommenderOf(sae), sae.weights_sha256(), std::move(model)});
+      LoadedSae{name, RecommenderOf(sae), SiteOf(sae), sae.weights_sha256(), std::move(model)});
 }
 
 }  // namespace

@@ -17,6 +17,8 @@ struct LoadedSae {
   std::string name;
   // "recommenders/{recommender}" whose activations it was trained on; empty when not known.
   std::string recommender;
+  // Probe site whose activations it reads; empty = the vector just before scoring.
+  std::string probe_site;
   std::string weights_sha256;
   sae::SaeModel model;
 };

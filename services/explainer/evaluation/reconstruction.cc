@@ -33,6 +33,21 @@ ReconstructionEvaluation::ReconstructionEvaluation(const sae::SaeModel& sae,
 void ReconstructionEvaluation::Add(absl::Span<const float> x,
                                    absl::Span<const sae::LatentActivation> code, int32_t target,
                                    absl::Span<const int32_t> excluded) {
+  AddRow(x, code);
+  Rank(x, reconstruction_, target, excluded);
+}
+
+void ReconstructionEvaluation::AddInner(absl::Span<const float> x,
+                                        absl::Span<const sae::LatentActivation> code,
+                                        absl::Span<const float> user,
+                                        absl::Span<const float> reconstructed_user, int32_t target,
+                                        absl::Span<const int32_t> excluded) {
+  AddRow(x, code);
+  Rank(user, reconstructed_user, target, excluded);
+}
+
+void ReconstructionEvaluation::AddRow(absl::Span<const float> x,
+                                      absl::Span<const sae::LatentActivation> code) {
   sae_.Decode(std::span(code.data(), code.size()), reconstruction_.data());
   if (first_.empty()) first_.assign(x.begin(), x.end());
   for (size_t i = 0; i < x.size(); ++i) {
@@ -44,10 +59,15 @@ void ReconstructionEvaluation::Add(absl::Span<const float> x,
   }
   ++rows_;
   active_ += static_cast<int64_t>(code.size());
-  if (target < 0) return;
+}
 
-  ScoreItems(x, head_.vectors, head_.biases, absl::MakeSpan(scores_));
-  ScoreItems(reconstruction_, head_.vectors, head_.biases, absl::MakeSpan(reconstructed_scores_));
+void ReconstructionEvaluation::Rank(absl::Span<const float> user,
+                                    absl::Span<const float> reconstructed_user, int32_t target,
+                                    absl::Span<const int32_t> excluded) {
+  if (target < 0) return;
+  ScoreItems(user, head_.vectors, head_.biases, absl::MakeSpan(scores_));
+  ScoreItems(reconstructed_user, head_.vectors, head_.biases,
+             absl::MakeSpan(reconstructed_scores_));
   recommender_.Add(RankOf(scores_, target, excluded));
   reconstructed_.Add(RankOf(reconstructed_scores_, target, excluded));
   rbo_sum_ += RankBiasedOverlap(TopItems(scores_, excluded),

@@ -15,13 +15,19 @@ namespace recsae::explainer {
 // Sums over the rows of a capture, one row at a time. Not thread-safe.
 class ReconstructionEvaluation {
  public:
-  // Both must outlive this; `head.dim` must be the SAE's.
+  // Both must outlive this; `head.dim` must be the SAE's, unless AddInner alone is called.
   ReconstructionEvaluation(const sae::SaeModel& sae, const PredictionHead& head);
 
   // Adds the activation `x` [d] with its code. `target`: the held-out item, -1 for none; such a row
   // counts for fvu() and l0() alone. `excluded`: items that are not ranked (the target always is).
   void Add(absl::Span<const float> x, absl::Span<const sae::LatentActivation> code, int32_t target,
            absl::Span<const int32_t> excluded);
+
+  // The same for an SAE of an inner probe site: `user` and `reconstructed_user` [head.dim] are what
+  // x and x^ there lead to just before scoring.
+  void AddInner(absl::Span<const float> x, absl::Span<const sae::LatentActivation> code,
+                absl::Span<const float> user, absl::Span<const float> reconstructed_user,
+                int32_t target, absl::Span<const int32_t> excluded);
 
   // Test-all quality of the activations as they are, and of x^ in their place.
   const RankingMetrics& recommender() const { return recommender_; }
@@ -34,6 +40,11 @@ class ReconstructionEvaluation {
   double l0() const;
 
  private:
+  // Sums for fvu() and l0(); leaves x^ in reconstruction_.
+  void AddRow(absl::Span<const float> x, absl::Span<const sae::LatentActivation> code);
+  void Rank(absl::Span<const float> user, absl::Span<const float> reconstructed_user,
+            int32_t target, absl::Span<const int32_t> excluded);
+
   const sae::SaeModel& sae_;
   const PredictionHead& head_;
   RankingMetrics recommender_;

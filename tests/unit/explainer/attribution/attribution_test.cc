@@ -137,6 +137,22 @@ TEST_F(AttributionTest, WithoutHeadOnlyLatents) {
   EXPECT_EQ(explanation.latents, sae_.Encode(x_.data()));
 }
 
+TEST_F(AttributionTest, RankedItemsAreTheSameWithoutParts) {
+  const std::vector<int32_t> excluded = {1, 2}, also = {0, 2};
+  const ItemChoice choice{3, excluded, also};
+  const auto expected = ExplainActivation(sae_, &head_, x_, choice).items;
+  const auto ranked = RankItems(head_, x_, choice);
+  ASSERT_EQ(ranked.size(), expected.size());
+  for (size_t i = 0; i < ranked.size(); ++i) {
+    EXPECT_EQ(ranked[i].item, expected[i].item);
+    EXPECT_EQ(ranked[i].rank, expected[i].rank);
+    EXPECT_EQ(ranked[i].score, expected[i].score);
+    EXPECT_THAT(ranked[i].contributions, IsEmpty());
+    EXPECT_EQ(ranked[i].bias, head_.Bias(ranked[i].item));
+    EXPECT_DOUBLE_EQ(ranked[i].bias + ranked[i].residual, ranked[i].score);
+  }
+}
+
 TEST_F(AttributionTest, RelativeErrorIsThatOfTheReconstruction) {
   std::vector<float> reconstruction(12);
   const auto code = sae_.Encode(x_.data());

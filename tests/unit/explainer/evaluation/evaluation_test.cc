@@ -122,6 +122,33 @@ TEST(ReconstructionEvaluation, MatchesPlainComputation) {
   EXPECT_NEAR(evaluation.l0(), l0, 1e-9);
 }
 
+TEST(ReconstructionEvaluation, AtAnInnerSiteRanksWhatItLeadsTo) {
+  std::mt19937_64 random(3);
+  const sae::SaeModel sae = RandomModel(8, 32, 3, 1, random);
+  const PredictionHead head = RandomHead(5, 60, true, random);
+  ReconstructionEvaluation inner(sae, head);
+  // The same ranking by an SAE that reads the vector itself.
+  const sae::SaeModel user_sae = RandomModel(5, 16, 2, 1, random);
+  ReconstructionEvaluation user_alone(user_sae, head);
+  const PredictionHead wide = RandomHead(8, 60, true, random);
+  ReconstructionEvaluation site_alone(sae, wide);
+  for (int r = 0; r < 50; ++r) {
+    const std::vector<float> x = RandomVector(8, random), user = RandomVector(5, random);
+    const auto code = sae.Encode(x.data()), user_code = user_sae.Encode(user.data());
+    std::vector<float> led_to(5);
+    user_sae.Decode(user_code, led_to.data());
+    const auto target = static_cast<int32_t>(random() % 60);
+    inner.AddInner(x, code, user, led_to, target, {});
+    user_alone.Add(user, user_code, target, {});
+    site_alone.Add(x, code, -1, {});
+  }
+  EXPECT_EQ(inner.recommender().ndcg(10), user_alone.recommender().ndcg(10));
+  EXPECT_EQ(inner.reconstructed().ndcg(10), user_alone.reconstructed().ndcg(10));
+  EXPECT_EQ(inner.rbo(), user_alone.rbo());
+  EXPECT_EQ(inner.fvu(), site_alone.fvu());
+  EXPECT_EQ(inner.l0(), site_alone.l0());
+}
+
 TEST(ReconstructionEvaluation, TiesCountAgainstTheTarget) {
   std::mt19937_64 random(2);
   const sae::SaeModel sae = RandomModel(2, 4, 1, 1, random);
