@@ -21,7 +21,7 @@ packages=(
   libcli11-dev nlohmann-json3-dev
   # Tests and benchmarks
   libgtest-dev libgmock-dev libbenchmark-dev
-  python3 python3-grpcio python3-protobuf python3-numpy unzip
+  python3 python3-grpcio python3-protobuf python3-numpy python3-torch unzip
 )
 
 if [[ ${1:-} == --list ]]; then

@@ -37,6 +37,8 @@ struct CreateFlags {
   int64_t max_rows = 0;
   uint64_t seed = 0;
   int ranked_items = 0;
+  std::string site;
+  std::string positions;
   JobFlags job;
   std::string request_id;
 };
@@ -131,6 +133,8 @@ absl::Status Create(Session& session, const CreateFlags& flags) {
   request.set_max_rows(flags.max_rows);
   request.set_seed(flags.seed);
   request.set_ranked_items(flags.ranked_items);
+  request.set_site(flags.site);
+  if (flags.positions == "all") request.set_positions(probe::v1::POSITIONS_ALL);
   request.set_request_id(request_id);
   return FinishJob<Capture>(
       session, session.probe_jobs(),
@@ -190,6 +194,7 @@ void AddMaking(CommandLine& line, CLI::App& group) {
       "Capture a hosted recommender's activations, or make an empty capture for another",
       "  recsae captures create movies/train --split train          # to train an SAE on\n"
       "  recsae captures create movies/test --split test --cases    # to explain\n"
+      "  recsae captures create movies/first --split train --site layers.0 --positions all\n"
       "  recsae captures create shop/live --cases                   # then: captures record",
       [](CLI::App& command, CreateFlags& flags) {
         AddName(command, flags.capture);
@@ -203,6 +208,13 @@ void AddMaking(CommandLine& line, CLI::App& group) {
         command.add_option("--seed", flags.seed, "[default: 0]");
         command.add_option("--ranked-items", flags.ranked_items,
                            "Ranked items kept with a case [default: 10]");
+        command.add_option("--site", flags.site,
+                           "Probe site, as recsae recommenders get lists them [default: user, the "
+                           "vector just before scoring]");
+        command
+            .add_option("--positions", flags.positions,
+                        "History positions to capture [default: last]")
+            ->check(CLI::IsMember({"last", "all"}));
         AddRequestId(command, flags.request_id);
         AddJobFlags(command, flags.job);
       },

@@ -1,4 +1,4 @@
-// recsae recommenders: train hosted ones, register those that live elsewhere.
+// recsae recommenders: train and import hosted ones, register those that live elsewhere.
 
 #include <algorithm>
 #include <string>
@@ -11,6 +11,7 @@
 #include "clients/cli/job_flags.h"
 #include "clients/cli/json_lines.h"
 #include "clients/cli/npy.h"
+#include "clients/cli/recommender_subcommands.h"
 #include "clients/cli/render.h"
 #include "clients/cli/resource.h"
 #include "clients/cli/text.h"
@@ -288,6 +289,7 @@ void AddRecommenderCommands(CommandLine& line) {
       group, "get", "Show a recommender", "  recsae recommenders get movies",
       [](CLI::App& command, NameFlags& flags) { AddName(command, flags.recommender); }, Get);
   AddTrain(line, group);
+  AddRecommenderImport(line, group);
   AddExternal(line, group);
   line.Add<NameFlags>(
       group, "delete", "Remove a recommender", "  recsae recommenders delete movies --force",

@@ -121,6 +121,7 @@ absl::Status Measure(Session& session, const ImportFlags& flags, const sae::SaeM
   RECSAE_ASSIGN_OR_RETURN(
       const auto capture,
       session.Call(session.probe(), &probe::v1::Probe::Stub::GetCapture, request));
+  sae.set_probe_site(capture.site());
   if (capture.rows() == 0) {
     session.console().Say(capture.name() + " has no rows yet: the SAE's quality is not known");
     return absl::OkStatus();

@@ -6,9 +6,8 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "absl/time/clock.h"
 #include "absl/time/time.h"
-#include "clients/cli/progress.h"
+#include "clients/cli/progress_line.h"
 #include "clients/cli/resource.h"
 #include "common/sae_messages/sae_messages.h"
 #include "common/status/status.h"
@@ -22,33 +21,6 @@ using concept_store::v1::PublishSaeRequest;
 using concept_store::v1::Sae;
 
 constexpr double kTransferTimeout = 3600;
-
-// A line that says how far `what` is, for as long as it lives.
-class ProgressLine {
- public:
-  ProgressLine(Session& session, std::string what, std::string unit, int64_t total)
-      : console_(session.console()),
-        what_(std::move(what)),
-        unit_(std::move(unit)),
-        total_(total) {}
-  ~ProgressLine() { console_.ClearProgress(); }
-  ProgressLine(const ProgressLine&) = delete;
-  ProgressLine& operator=(const ProgressLine&) = delete;
-
-  void Add(int64_t done) {
-    done_ += done;
-    meter_.Update(absl::ToDoubleSeconds(absl::Now() - absl::UnixEpoch()), done_, total_);
-    console_.ShowProgress(absl::StrCat(what_, "  ", DescribeProgress(meter_, unit_)));
-  }
-
- private:
-  Console& console_;
-  const std::string what_;
-  const std::string unit_;
-  const int64_t total_;
-  int64_t done_ = 0;
-  ProgressMeter meter_;
-};
 
 int64_t ValuesOf(const Sae& sae) { return int64_t{2} * sae.latents() * sae.activation_dim(); }
 
