@@ -105,8 +105,8 @@ RecommenderOptions DefaultOptions(RecommenderKind kind) {
 
 int BatchSize(const RecommenderOptions& options, int64_t rows) {
   if (options.batch_size > 0) return options.batch_size;
-  const bool windows = options.kind == RecommenderKind::kSasrec;
-  if (windows) return static_cast<int>(std::clamp<int64_t>(rows / 128, 32, 256));
+  const bool windows = ReadsHistory(options.kind);
+  if (windows) return static_cast<int>(std::clamp<int64_t>(rows / 256, 32, 128));
   // Larger where a step has costs of its own: LightGCN propagates all embeddings in each, ECF forms
   // the affiliations of all items, and with softmax a user's interactions share one row of scores.
   const bool propagates = options.kind == RecommenderKind::kLightgcn;

@@ -70,14 +70,23 @@ class EpochRunner {
 }  // namespace
 
 StepTools::StepTools(const RecommenderOptions& options, const Dataset& dataset, uint64_t stream)
-    : loss_(options.loss),
+    : dataset_(dataset),
+      loss_(options.loss),
       random_(options.seed, stream),
       negatives_(dataset),
       pool_(ThreadCount(options.threads)) {}
 
 torch::Tensor StepTools::ItemLoss(const torch::Tensor& users, const torch::Tensor& items,
                                   const WindowBatch& batch) {
-  if (loss_ == Loss::kSoftmax) return SoftmaxLoss(users, items, batch.targets, &pool_);
+  if (loss_ == Loss::kSoftmax) {
+    std::vector<absl::Span<const int32_t>> trained;
+    trained.reserve(batch.users.size());
+    for (const int32_t user : batch.users) {
+      trained.push_back(
+          absl::MakeConstSpan(dataset_.sequences[user]).first(dataset_.train_length[user]));
+    }
+    return SoftmaxLoss(users, items, batch.targets, trained, &pool_);
+  }
   std::vector<int64_t> drawn;
   for (const int32_t user : batch.users) drawn.push_back(negatives_.Draw(user, &random_));
   return BprLoss(users, items, batch.targets, torch::tensor(drawn, torch::kInt64));

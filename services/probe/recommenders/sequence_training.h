@@ -23,6 +23,8 @@ class StepTools {
   StepTools(const RecommenderOptions& options, const Dataset& dataset, uint64_t stream);
 
   // options.loss of user vectors [positions, d] against item vectors [n, d], mean over positions.
+  // Either way the target is set against items alone that the user has not trained on, as it is
+  // ranked among items that the user has not touched.
   torch::Tensor ItemLoss(const torch::Tensor& users, const torch::Tensor& items,
                          const WindowBatch& batch);
 
@@ -30,6 +32,7 @@ class StepTools {
   sae::WorkerPool* pool() { return &pool_; }
 
  private:
+  const Dataset& dataset_;
   const Loss loss_;
   Random random_;
   const NegativeSampler negatives_;

@@ -1,10 +1,10 @@
-// Autograd functions around the plain kernels. Work is split over libtorch's threads in fixed
-// parts, so the sums have the same order whenever the number of threads is the same.
+// Autograd functions around the plain kernels.
 #include "services/probe/recommenders/torch_ops.h"
 
 #include <torch/torch.h>
 
 #include <algorithm>
+#include <limits>
 #include <vector>
 
 #include "common/row_order/random.h"
@@ -29,8 +29,17 @@ struct LossPart {
   std::vector<float> grad_items;
 };
 
+using Masks = absl::Span<const absl::Span<const int32_t>>;
+
+// Takes the items out of a row's softmax, but for the target.
+void Mask(absl::Span<const int32_t> items, int64_t target, float* scores) {
+  const float kept = scores[target];
+  for (const int32_t item : items) scores[item] = -std::numeric_limits<float>::infinity();
+  scores[target] = kept;
+}
+
 // Loss and gradients of rows [begin, end).
-void SoftmaxLossPart(const Tensor& hidden, const Tensor& items, const Tensor& targets,
+void SoftmaxLossPart(const Tensor& hidden, const Tensor& items, const Tensor& targets, Masks masked,
                      int64_t begin, int64_t end, float* grad_hidden, LossPart* part) {
   const int64_t n = items.size(0), d = items.size(1);
   const auto* h = hidden.data_ptr<float>();
@@ -43,7 +52,9 @@ void SoftmaxLossPart(const Tensor& hidden, const Tensor& items, const Tensor& ta
     const int64_t rows = std::min(kLossRows, end - row);
     Sgemm(Transpose::kNo, Transpose::kYes, rows, n, d, h + row * d, e, 0, scores.data());
     for (int64_t r = 0; r < rows; ++r) {
-      part->loss += SoftmaxGradient(scores.data() + r * n, n, t[row + r], scale);
+      float* row_scores = scores.data() + r * n;
+      if (!masked.empty()) Mask(masked[row + r], t[row + r], row_scores);
+      part->loss += SoftmaxGradient(row_scores, n, t[row + r], scale);
     }
     Sgemm(Transpose::kNo, Transpose::kNo, rows, d, n, scores.data(), e, 0, grad_hidden + row * d);
     Sgemm(Transpose::kYes, Transpose::kNo, n, d, rows, scores.data(), h + row * d, 1,
@@ -54,12 +65,13 @@ void SoftmaxLossPart(const Tensor& hidden, const Tensor& items, const Tensor& ta
 class SoftmaxLossFunction : public torch::autograd::Function<SoftmaxLossFunction> {
  public:
   static Tensor forward(AutogradContext* ctx, const Tensor& hidden_in, const Tensor& items_in,
-                        const Tensor& targets, sae::WorkerPool* pool) {
+                        const Tensor& targets, Masks masked, sae::WorkerPool* pool) {
     const Tensor hidden = hidden_in.contiguous(), items = items_in.contiguous();
     Tensor grad_hidden = torch::empty_like(hidden);
     std::vector<LossPart> parts(kParts);
     InParts(pool, hidden.size(0), [&](int64_t p, int64_t begin, int64_t end) {
-      SoftmaxLossPart(hidden, items, targets, begin, end, grad_hidden.data_ptr<float>(), &parts[p]);
+      SoftmaxLossPart(hidden, items, targets, masked, begin, end, grad_hidden.data_ptr<float>(),
+                      &parts[p]);
     });
     Tensor grad_items = torch::zeros_like(items);
     double loss = 0;
@@ -74,7 +86,7 @@ class SoftmaxLossFunction : public torch::autograd::Function<SoftmaxLossFunction
 
   static tensor_list backward(AutogradContext* ctx, const tensor_list& grad) {
     const auto saved = ctx->get_saved_variables();
-    return {saved[0] * grad[0], saved[1] * grad[0], Tensor(), Tensor()};
+    return {saved[0] * grad[0], saved[1] * grad[0], Tensor(), Tensor(), Tensor()};
   }
 };
 
@@ -164,8 +176,8 @@ class AttentionFunction : public torch::autograd::Function<AttentionFunction> {
 }  // namespace
 
 at::Tensor SoftmaxLoss(const at::Tensor& hidden, const at::Tensor& items, const at::Tensor& targets,
-                       sae::WorkerPool* pool) {
-  return SoftmaxLossFunction::apply(hidden, items, targets, pool);
+                       absl::Span<const absl::Span<const int32_t>> masked, sae::WorkerPool* pool) {
+  return SoftmaxLossFunction::apply(hidden, items, targets, masked, pool);
 }
 
 at::Tensor Linear(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias,

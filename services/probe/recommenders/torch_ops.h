@@ -2,6 +2,10 @@
 #ifndef RECSAE_SERVICES_PROBE_RECOMMENDERS_TORCH_OPS_H_
 #define RECSAE_SERVICES_PROBE_RECOMMENDERS_TORCH_OPS_H_
 
+#include <cstdint>
+
+#include "absl/types/span.h"
+
 namespace at {
 class Tensor;
 }  // namespace at
@@ -19,10 +23,12 @@ namespace recsae::probe {
 // result does not depend on how many threads there are. The pool must outlive the backward pass.
 
 // Mean over rows of -log softmax(hidden · itemsᵀ)[target]: hidden [P, d], items [n, d], targets
-// int64 [P]. The gradients are formed with the loss, a few rows at a time, so the [P, n] scores
-// never exist as a whole: they stay in the cache.
+// int64 [P]. With masked [P], each row's softmax is over the items that are not in its mask, and
+// the target in any case; the spans are read before the function returns. The gradients are formed
+// with the loss, a few rows at a time, so the [P, n] scores never exist as a whole: they stay in
+// the cache.
 at::Tensor SoftmaxLoss(const at::Tensor& hidden, const at::Tensor& items, const at::Tensor& targets,
-                       sae::WorkerPool* pool);
+                       absl::Span<const absl::Span<const int32_t>> masked, sae::WorkerPool* pool);
 
 // x · weightᵀ + bias: x [rows, in], weight [out, in], bias [out]. As torch::linear, over oneDNN:
 // libtorch's own matrix product is only as fast as the BLAS that happens to be installed.
