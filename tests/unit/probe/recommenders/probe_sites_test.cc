@@ -78,7 +78,7 @@ TEST_F(SasrecSitesTest, ResumingFromOthersChangesWhatFollows) {
   // The first history is this one position: nothing of it is left.
   const std::vector<int32_t> other = {11};
   const auto same = *model_->Resume("embedding", {{-1, other}}, {others.data(), kDim});
-  EXPECT_THAT(same, testing::ElementsAreArray(resumed.begin(), resumed.begin() + kDim));
+  for (int j = 0; j < kDim; ++j) EXPECT_NEAR(same[j], resumed[j], 1e-4);
 }
 
 TEST_F(SasrecSitesTest, QueriesAndSitesAreChecked) {
