@@ -74,7 +74,7 @@ void AddRecommenderFlags(CLI::App& command, const std::string& prefix, Recommend
       "Adam's [default: 1e-3, lightgcn 2e-2; softmax: 3e-3, lightgcn 6e-2]");
   add("l2", flags.l2, "WEIGHT", "Weight decay");
   add("batch-size", flags.batch_size, "N",
-      "Interactions, windows of history (sasrec) or histories (timirec) a step");
+      "Interactions, or windows of history (sasrec, timirec), a step [default: 32 windows]");
   add("history", flags.history, "N", "Items of history read; sasrec, timirec [default: 20]");
   add("layers", flags.layers, "N",
       "Transformer layers (sasrec, timirec) or propagation steps (lightgcn) [default: 2, 1, 3]");
@@ -85,7 +85,7 @@ void AddRecommenderFlags(CLI::App& command, const std::string& prefix, Recommend
       "Width of the attention that pools interests; timirec [default: 8]");
   add("temperature", flags.temperature, "TAU", "Of the distillation; timirec [default: 1]");
   add("pretrain-epochs", flags.pretrain_epochs, "N",
-      "At most so many epochs of stage 1; timirec [default: as --epochs]");
+      "At most so many epochs of stage 1; timirec [default: 5; bpr: 200]");
   add("clusters", flags.clusters, "N", "Taste clusters of a member; ecf [default: 64]");
   add("members", flags.members, "N", "Models whose scores are added up; ecf [default: 1]");
   command.get_option("--" + prefix + "loss")->check(CLI::IsMember({"bpr", "softmax"}));

@@ -93,7 +93,7 @@ RecommenderOptions DefaultOptions(RecommenderKind kind, Loss loss) {
   }
   if (kind == RecommenderKind::kTimirec) {
     options.layers = 1;
-    options.pretrain_epochs = options.max_epochs;
+    options.pretrain_epochs = loss == Loss::kSoftmax ? 5 : options.max_epochs;
   }
   return options;
 }
@@ -103,10 +103,13 @@ RecommenderOptions DefaultOptions(RecommenderKind kind) {
   return DefaultOptions(kind, sequence ? Loss::kSoftmax : Loss::kBpr);
 }
 
+// Of a step of sequence models: on ml-1m-recsae, more of them gave a worse dev NDCG after as many
+// epochs, fewer would take longer.
+constexpr int kWindows = 32;
+
 int BatchSize(const RecommenderOptions& options, int64_t rows) {
   if (options.batch_size > 0) return options.batch_size;
-  const bool windows = ReadsHistory(options.kind);
-  if (windows) return static_cast<int>(std::clamp<int64_t>(rows / 256, 32, 128));
+  if (ReadsHistory(options.kind)) return kWindows;
   // Larger where a step has costs of its own: LightGCN propagates all embeddings in each, ECF forms
   // the affiliations of all items, and with softmax a user's interactions share one row of scores.
   const bool propagates = options.kind == RecommenderKind::kLightgcn;

@@ -288,8 +288,7 @@ TEST(OptionsTest, OutOfRangeIsNamed) {
 TEST(OptionsTest, BatchSizeSuitsTheData) {
   RecommenderOptions options = DefaultOptions(RecommenderKind::kSasrec);
   EXPECT_EQ(BatchSize(options, 10), 32);
-  EXPECT_EQ(BatchSize(options, 256 * 100), 100);
-  EXPECT_EQ(BatchSize(options, 1000000), 128);
+  EXPECT_EQ(BatchSize(options, 1000000), 32);
   options.batch_size = 7;
   EXPECT_EQ(BatchSize(options, 1000000), 7);
   EXPECT_EQ(BatchSize(DefaultOptions(RecommenderKind::kBprmf), 1000000), 2048);
