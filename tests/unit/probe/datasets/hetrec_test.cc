@@ -98,8 +98,7 @@ TEST(HetrecTest, WithoutTimesTheSeedDrawsWhatIsHeldOut) {
 TEST(HetrecTest, ThresholdIsOnListeningCounts) {
   const std::string folder = NewFolder();
   WriteHetrec(folder);
-  const auto dataset =
-      ReadDataset(folder, Format::kAuto, {.core = 0, .positive_threshold = 300});
+  const auto dataset = ReadDataset(folder, Format::kAuto, {.core = 0, .positive_threshold = 300});
   ASSERT_TRUE(dataset.ok()) << dataset.status();
   EXPECT_EQ(CountInteractions(*dataset), 15);
   EXPECT_EQ(dataset->users.size(), 5);  // user 9 listened once

@@ -82,9 +82,10 @@ TEST(RealDataTest, AmazonBeauty) {
   EXPECT_THAT(dataset->items[0].attributes,
               ElementsAre(Attribute{"brand", "OPI"}, Attribute{"category", "Makeup"},
                           Attribute{"category", "Nails"}, Attribute{"category", "Nail Polish"}));
-  const auto branded = std::count_if(
-      dataset->items.begin(), dataset->items.end(),
-      [](const Item& item) { return !item.attributes.empty() && item.attributes[0].key == "brand"; });
+  const auto branded =
+      std::count_if(dataset->items.begin(), dataset->items.end(), [](const Item& item) {
+        return !item.attributes.empty() && item.attributes[0].key == "brand";
+      });
   EXPECT_GT(branded, 7000);
   // The published file is a 5-core already.
   const auto core = ReadDataset(folder, Format::kAuto, {.core = 5});
