@@ -18,9 +18,9 @@ import subprocess
 
 # Label, flags that make it, what `saes train` adds to the name.
 PASSES = (
-    (["--architecture", "topk,batch-topk,jump-relu,relu"],
-     {"TopK": "-topk", "BatchTopK": "-batch-topk", "JumpReLU": "-jump-relu", "ReLU + L1": "-relu"},
-     ""),
+    (["--architecture", "topk,batch-topk,jump-relu,relu,pursuit"],
+     {"TopK": "-topk", "BatchTopK": "-batch-topk", "JumpReLU": "-jump-relu", "ReLU + L1": "-relu",
+      "Pursuit": "-pursuit"}, ""),
     (["--architecture", "topk,batch-topk", "--matryoshka", "64,256,1024"],
      {"Matryoshka TopK": "-topk", "Matryoshka BatchTopK": "-batch-topk"}, "-matryoshka"),
     (["--architecture", "topk", "--revival", "resampling"],
