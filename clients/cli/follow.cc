@@ -113,7 +113,9 @@ absl::StatusOr<Job> FollowJob(Session& session, PeerStub<jobs::v1::Jobs>& jobs, 
     const absl::Status status = WatchOnce(jobs, stream, display, job, last_seen);
     if (Finished(job)) break;
     if (stream.stopped()) return Detached(session, job);
-    if (!absl::IsUnavailable(status) || absl::Now() - last_seen > kReconnectFor) {
+    // Nobody here cancelled the call: a server that stops does that to those it is in.
+    const bool lost = absl::IsUnavailable(status) || absl::IsCancelled(status);
+    if (!lost || absl::Now() - last_seen > kReconnectFor) {
       if (!status.ok()) return status;
       return Error(absl::StatusCode::kInternal, "WATCH_ENDED",
                    absl::StrCat("the watch of ", job.name(), " ended before the job did"));

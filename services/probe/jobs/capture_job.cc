@@ -23,6 +23,17 @@
 namespace recsae::probe {
 namespace {
 
+// Each user's last training interaction. A recommender that knows users has one activation for
+// each: as evidence for concepts, the same one again would only pretend to be more.
+std::vector<Case> LastOfUsers(const Dataset& dataset) {
+  std::vector<Case> cases;
+  for (size_t user = 0; user < dataset.train_length.size(); ++user) {
+    if (dataset.train_length[user] == 0) continue;
+    cases.push_back({static_cast<int32_t>(user), dataset.train_length[user] - 1});
+  }
+  return cases;
+}
+
 // A whole number of blocks for every length of activation.
 constexpr int64_t kBatchRows = 1024;
 // Users whose indices are compared at once.
@@ -180,6 +191,7 @@ std::vector<Case> CaptureJob::SplitCases() const {
     case v1::SPLIT_TEST:
       return AnswerableCases(*model_, loaded_->data.test);
     default:
+      if (request_.with_cases() && !model_->reads_history()) return LastOfUsers(loaded_->data);
       return TrainRows(*model_, loaded_->data);
   }
 }

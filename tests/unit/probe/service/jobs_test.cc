@@ -161,6 +161,9 @@ TEST_F(HostedTest, TrainsBprmfCapturesAndReadsBack) {
   train.set_max_rows(50);
   train.set_seed(1);
   EXPECT_EQ(Capture(train).rows(), 50);
+  // With cases, one for each user.
+  const v1::Capture context = Capture(CaptureRequest("context", v1::SPLIT_TRAIN));
+  EXPECT_EQ(context.rows(), facts.users());
 }
 
 TEST_F(HostedTest, TrainsSasrecAndCapturesEveryHistoryPosition) {
