@@ -7,7 +7,6 @@
 namespace recsae::probe {
 namespace {
 
-constexpr double kInitialDeviation = 0.01;
 constexpr int kNeighbours = 100;
 constexpr double kDistillation = 1;  // λ
 constexpr double kPathRate = 5;  // the path model's learning rate: so many times the embeddings'
@@ -39,18 +38,9 @@ DistillembTraining::DistillembTraining(const RecommenderOptions& options, const 
 }
 
 double DistillembTraining::Epoch(int /*epoch*/, const EpochTick& tick) {
-  random_.Shuffle(&cases_);
-  const size_t batch = BatchSize(options_, static_cast<int64_t>(cases_.size()));
-  double loss = 0;
-  size_t done = 0;
-  while (done < cases_.size()) {
-    const size_t size = std::min(batch, cases_.size() - done);
-    loss += Step(absl::MakeConstSpan(cases_).subspan(done, size)) * static_cast<double>(size);
-    done += size;
-    const auto rows = static_cast<double>(done);
-    if (!tick(rows / static_cast<double>(cases_.size()), loss / rows)) break;
-  }
-  return loss / static_cast<double>(std::max<size_t>(1, done));
+  const int batch = BatchSize(options_, static_cast<int64_t>(cases_.size()));
+  return ShuffledEpoch(batch, &random_, &cases_, tick,
+                       [&](absl::Span<const Case> some) { return Step(some); });
 }
 
 double DistillembTraining::Step(absl::Span<const Case> cases) {

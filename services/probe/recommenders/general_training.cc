@@ -8,11 +8,6 @@
 #include "common/sae/kernels.h"
 
 namespace recsae::probe {
-namespace {
-
-constexpr double kInitialDeviation = 0.01;
-
-}  // namespace
 
 GeneralTraining::GeneralTraining(const RecommenderOptions& options, const Dataset& dataset)
     : options_(options),
@@ -79,19 +74,9 @@ double GeneralTraining::Epoch(int epoch, const EpochTick& tick) {
 }
 
 double GeneralTraining::BprEpoch(const EpochTick& tick) {
-  random_.Shuffle(&interactions_);
-  const size_t batch = BatchSize(options_, static_cast<int64_t>(interactions_.size()));
-  double loss = 0;
-  size_t done = 0;
-  while (done < interactions_.size()) {
-    const size_t size = std::min(batch, interactions_.size() - done);
-    loss +=
-        BprStep(absl::MakeConstSpan(interactions_).subspan(done, size)) * static_cast<double>(size);
-    done += size;
-    const auto rows = static_cast<double>(done);
-    if (!tick(rows / static_cast<double>(interactions_.size()), loss / rows)) break;
-  }
-  return loss / static_cast<double>(std::max<size_t>(1, done));
+  const int batch = BatchSize(options_, static_cast<int64_t>(interactions_.size()));
+  return ShuffledEpoch(batch, &random_, &interactions_, tick,
+                       [&](absl::Span<const Interaction> some) { return BprStep(some); });
 }
 
 double GeneralTraining::BprStep(absl::Span<const Interaction> interactions) {

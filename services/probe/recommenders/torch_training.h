@@ -9,12 +9,10 @@
 #include "absl/status/status.h"
 #include "common/row_order/random.h"
 #include "services/probe/recommenders/recommender.h"
+#include "services/probe/recommenders/training.h"
 #include "services/probe/recommenders/weights.h"
 
 namespace recsae::probe {
-
-// Standard deviation of initial weights.
-inline constexpr double kInitialDeviation = 0.01;
 
 // Values from N(0, kInitialDeviation²).
 torch::Tensor NormalTensor(torch::IntArrayRef shape, Random* random);

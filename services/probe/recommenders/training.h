@@ -14,6 +14,9 @@
 
 namespace recsae::probe {
 
+// Standard deviation of initial weights.
+inline constexpr double kInitialDeviation = 0.01;
+
 // Told by an epoch now and then; false: stop at once.
 using EpochTick = std::function<bool(double fraction, double mean_loss)>;
 
