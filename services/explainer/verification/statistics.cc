@@ -44,4 +44,28 @@ double RocAuc(std::span<const double> positives, std::span<const double> negativ
   return wins / (static_cast<double>(positives.size()) * static_cast<double>(negatives.size()));
 }
 
+Standardizer::Standardizer(std::span<const double> others, int cases)
+    : count_(static_cast<double>(others.size())), least_deviation_(0.5 / std::max(cases, 1)) {
+  for (const double other : others) {
+    sum_ += other;
+    squares_ += other * other;
+  }
+}
+
+double Standardizer::mean() const { return sum_ / count_; }
+
+double Standardizer::operator()(double confidence) const {
+  return Above(confidence, count_, sum_, squares_);
+}
+
+double Standardizer::AgainstTheRest(double other) const {
+  return Above(other, count_ - 1, sum_ - other, squares_ - other * other);
+}
+
+double Standardizer::Above(double confidence, double count, double sum, double squares) const {
+  const double mean = sum / count;
+  const double variance = std::max(0.0, squares / count - mean * mean);
+  return (confidence - mean) / std::max(std::sqrt(variance), least_deviation_);
+}
+
 }  // namespace recsae::explainer

@@ -16,14 +16,10 @@ namespace {
 constexpr int kProgressEvery = 4;
 constexpr int kCasesBetweenChecks = 1024;
 constexpr double kSameCosine = 0.5;
-// A concept judged on fewer cases is not verified, however right it was.
+// A concept judged on fewer cases, or against fewer other descriptions, is not verified, however
+// right it was.
 constexpr int kFewestCases = 20;
-
-// How much better than a coin a tally is, in a scale that does not depend on the number of cases.
-double Excess(const Tally& tally) {
-  return tally.cases() == 0 ? 0.0
-                            : (2.0 * tally.correct() - tally.cases()) / std::sqrt(tally.cases());
-}
+constexpr size_t kFewestOthers = 10;
 
 double Ratio(int part, int whole) {
   return whole == 0 ? 0.0 : static_cast<double>(part) / static_cast<double>(whole);
@@ -140,6 +136,14 @@ class Verifier {
   }
 
  private:
+  // A latent and what two descriptions are worth on its cases, standardized: its own and the one
+  // that was dealt to it.
+  struct Judged {
+    LatentResult* result;
+    double own;
+    double dealt;
+  };
+
   // The mean share of each feature over all cases.
   absl::StatusOr<std::vector<double>> Background(const VerifierProgress& progress) const {
     std::vector<double> background(static_cast<size_t>(features_.size()));
@@ -261,44 +265,49 @@ class Verifier {
     Compare(own, extended.SayTheSame(own), tallies, result);
   }
 
-  // Adds to the control what descriptions that say something else are worth on these cases.
+  // Adds to the control what descriptions that say something else are worth on these cases, in
+  // standard deviations from their mean: cases differ in how many there are and in how easy they
+  // are, and a latent with hard cases must not pay for those of another.
   void Compare(size_t own, const std::vector<bool>& same, const std::vector<Tally>& tallies,
                LatentResult& result) {
     if (result.extended.cases() < kFewestCases) return;
-    double sum = 0;
-    int others = 0;
+    std::vector<double> others;
     for (size_t i = 0; i < tallies.size(); ++i) {
-      if (i == own || same[i]) continue;
-      sum += tallies[i].Confidence();
-      ++others;
-      control_.push_back(Excess(tallies[i]));
+      if (i != own && !same[i]) others.push_back(tallies[i].Confidence());
     }
-    result.control_confidence = others == 0 ? 0 : sum / others;
-    judged_.push_back(&result);
+    if (others.size() < kFewestOthers) return;
+    const Standardizer standardizer(others, result.extended.cases());
+    result.control_confidence = standardizer.mean();
+    for (const double confidence : others) {
+      control_.push_back(standardizer.AgainstTheRest(confidence));
+    }
+    judged_.push_back({&result, standardizer(result.extended.Confidence()),
+                       standardizer(result.extended_control.Confidence())});
   }
 
   // The share of the control that does as well (a permutation test over all pairs of a latent and
   // another one's description), and which p-values hold out against the number of latents.
   void Verify() {
     std::sort(control_.begin(), control_.end());
-    const auto p_value = [this](double excess) {
+    const auto p_value = [this](double worth) {
       const auto as_good =
-          control_.end() - std::lower_bound(control_.begin(), control_.end(), excess - 1e-9);
+          control_.end() - std::lower_bound(control_.begin(), control_.end(), worth - 1e-9);
       return (1 + static_cast<double>(as_good)) / (1 + static_cast<double>(control_.size()));
     };
     std::vector<double> own;
     std::vector<double> dealt;
-    for (const LatentResult* result : judged_) {
-      own.push_back(p_value(Excess(result->extended)));
-      dealt.push_back(p_value(Excess(result->extended_control)));
+    for (const Judged& judged : judged_) {
+      own.push_back(p_value(judged.own));
+      dealt.push_back(p_value(judged.dealt));
     }
     const std::vector<double> q_values = BenjaminiHochberg(own);
     const std::vector<double> dealt_q = BenjaminiHochberg(dealt);
     for (size_t i = 0; i < judged_.size(); ++i) {
-      judged_[i]->p_value = own[i];
-      judged_[i]->q_value = q_values[i];
-      judged_[i]->verified = q_values[i] <= options_.false_discovery_rate;
-      judged_[i]->verified_control = dealt_q[i] <= options_.false_discovery_rate;
+      LatentResult& result = *judged_[i].result;
+      result.p_value = own[i];
+      result.q_value = q_values[i];
+      result.verified = q_values[i] <= options_.false_discovery_rate;
+      result.verified_control = dealt_q[i] <= options_.false_discovery_rate;
     }
   }
 
@@ -313,7 +322,7 @@ class Verifier {
   std::vector<Description> descriptions_;  // what they are
   std::vector<Description> paper_descriptions_;  // by the paper's construction cases alone
   std::vector<size_t> dealt_;                    // and whose each is dealt in the control
-  std::vector<LatentResult*> judged_;            // compared with the control, and
+  std::vector<Judged> judged_;                   // compared with the control, and
   std::vector<double> control_;                  // the worth of others' descriptions, see Compare
 };
 

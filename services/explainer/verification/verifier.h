@@ -71,7 +71,8 @@ struct LatentResult {
   // Mean confidence on the extended cases of all other latents' descriptions that say something
   // else.
   double control_confidence = 0;
-  // Chance that a description of something else does as well, over all latents, and its q-value.
+  // Chance that a description of something else does as well (each against what the others reach on
+  // the same cases), over all latents, and its q-value.
   double p_value = 1;
   double q_value = 1;
   bool verified = false;

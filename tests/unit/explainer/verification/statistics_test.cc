@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <vector>
 
 namespace recsae::explainer {
@@ -40,6 +41,16 @@ TEST(RocAucTest, CountsPairsWithTiesAsHalf) {
   // Pairs: (3,1) (3,2) (3,3=) (1,1=) (1,2x) (1,3x) -> 3 of 6.
   EXPECT_EQ(RocAuc(std::vector<double>{3, 1}, std::vector<double>{1, 2, 3}), 0.5);
   EXPECT_EQ(RocAuc({}, std::vector<double>{1}), 0.5);
+}
+
+TEST(StandardizerTest, CountsInStandardDeviationsOfTheOthers) {
+  const Standardizer standardizer(std::vector<double>{0.4, 0.6, 0.4, 0.6}, 100);
+  EXPECT_DOUBLE_EQ(standardizer.mean(), 0.5);
+  EXPECT_NEAR(standardizer(0.8), 3.0, 1e-9);
+  // The rest of 0.6: 0.4, 0.6, 0.4, of mean 7/15 and variance 2/225.
+  EXPECT_NEAR(standardizer.AgainstTheRest(0.6), (0.6 - 7.0 / 15) / std::sqrt(2.0 / 225), 1e-6);
+  // Others that agree: a deviation of half a case.
+  EXPECT_NEAR(Standardizer(std::vector<double>{0.5, 0.5, 0.5}, 100)(0.51), 2.0, 1e-6);
 }
 
 }  // namespace
