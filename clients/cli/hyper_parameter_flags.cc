@@ -64,7 +64,7 @@ void AddRecommenderFlags(CLI::App& command, const std::string& prefix, Recommend
         ->group("Training of the recommender");
   };
   add("epochs", flags.epochs, "N",
-      "At most so many epochs [default: 200; softmax: 14, bprmf 20, lightgcn 30]");
+      "At most so many epochs [default: 200; softmax: 10, bprmf 20, lightgcn 30]");
   add("patience", flags.patience, "N",
       "Epochs without a better dev NDCG before stopping [default: 10]");
   add("loss", flags.loss, "bpr|softmax",
@@ -77,15 +77,15 @@ void AddRecommenderFlags(CLI::App& command, const std::string& prefix, Recommend
       "Interactions, or windows of history (sasrec, timirec), a step [default: 32 windows]");
   add("history", flags.history, "N", "Items of history read; sasrec, timirec [default: 20]");
   add("layers", flags.layers, "N",
-      "Transformer layers (sasrec, timirec) or propagation steps (lightgcn) [default: 2, 1, 3]");
+      "Transformer layers (sasrec, timirec) or propagation steps (lightgcn) [default: 4, 3, 3]");
   add("heads", flags.heads, "N", "Attention heads; sasrec, timirec [default: 1]");
-  add("dropout", flags.dropout, "SHARE", "Dropout; sasrec, timirec [default: 0.2]");
+  add("dropout", flags.dropout, "SHARE", "Dropout; sasrec, timirec [default: 0.1]");
   add("interests", flags.interests, "K", "Interest vectors of a user; timirec [default: 6]");
   add("attention-dim", flags.attention_dim, "N",
       "Width of the attention that pools interests; timirec [default: 8]");
   add("temperature", flags.temperature, "TAU", "Of the distillation; timirec [default: 1]");
   add("pretrain-epochs", flags.pretrain_epochs, "N",
-      "At most so many epochs of stage 1; timirec [default: 5; bpr: 200]");
+      "At most so many epochs of stage 1; timirec [default: 3; bpr: 200]");
   add("clusters", flags.clusters, "N", "Taste clusters of a member; ecf [default: 64]");
   add("members", flags.members, "N", "Models whose scores are added up; ecf [default: 1]");
   command.get_option("--" + prefix + "loss")->check(CLI::IsMember({"bpr", "softmax"}));
@@ -111,7 +111,7 @@ void AddSaeFlags(CLI::App& command, const std::string& prefix, Values values, Sa
              "Recipe: good practice, or as the RecSAE paper")
       ->capture_default_str();
   add_list("architecture", flags.architecture, "NAME",
-           "topk, topk-signed, batch-topk, jump-relu, relu or pursuit [default: topk; paper: "
+           "topk, topk-signed, batch-topk, jump-relu, relu or pursuit [default: pursuit; paper: "
            "topk-signed]")
       ->check(CLI::IsMember(ArchitectureNames()));
   add("expansion", flags.expansion, "N", "Latents per activation dimension [default: 16]");

@@ -14,6 +14,7 @@
 #include "services/probe/recommenders/dense_adam.h"
 #include "services/probe/recommenders/lightgcn.h"
 #include "services/probe/recommenders/recommender.h"
+#include "services/probe/recommenders/running_mean.h"
 #include "services/probe/recommenders/training.h"
 #include "services/probe/recommenders/user_item_loss.h"
 #include "services/probe/recommenders/vector_training.h"
@@ -41,7 +42,7 @@ class GeneralTraining : public VectorTraining {
   double SoftmaxStep(absl::Span<const int32_t> users, double rate);
   double BprEpoch(const EpochTick& tick);
   double SoftmaxEpoch(int epoch, const EpochTick& tick);
-  NodeVectors Forward();
+  NodeVectors Forward(const float* embeddings);
   // From `gradient_` with respect to the final vectors to a step of the embeddings.
   void Update(double rate);
 
@@ -58,6 +59,7 @@ class GeneralTraining : public VectorTraining {
   std::vector<float> embeddings_;                       // [users + items, dim]
   std::vector<float> vectors_, gradient_, propagated_;  // the same shape; LightGCN's
   DenseAdam adam_;
+  std::optional<RunningMean> mean_;  // of the embeddings; LightGCN's
 };
 
 }  // namespace recsae::probe

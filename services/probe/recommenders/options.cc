@@ -77,7 +77,11 @@ RecommenderOptions DefaultOptions(RecommenderKind kind, Loss loss) {
   options.loss = loss;
   if (loss == Loss::kSoftmax) {
     options.learning_rate = 3e-3;
-    options.max_epochs = 14;
+    options.max_epochs = 10;
+  }
+  if (kind == RecommenderKind::kSasrec || kind == RecommenderKind::kTimirec) {
+    options.layers = 4;
+    options.dropout = 0.1;
   }
   if (kind == RecommenderKind::kBprmf) {
     options.l2 = 1e-6;
@@ -92,8 +96,8 @@ RecommenderOptions DefaultOptions(RecommenderKind kind, Loss loss) {
     if (loss == Loss::kSoftmax) options.max_epochs = 30;
   }
   if (kind == RecommenderKind::kTimirec) {
-    options.layers = 1;
-    options.pretrain_epochs = loss == Loss::kSoftmax ? 5 : options.max_epochs;
+    options.layers = 3;
+    options.pretrain_epochs = loss == Loss::kSoftmax ? 3 : options.max_epochs;
   }
   return options;
 }

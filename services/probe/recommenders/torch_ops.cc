@@ -38,9 +38,32 @@ void Mask(absl::Span<const int32_t> items, int64_t target, float* scores) {
   scores[target] = kept;
 }
 
+// SoftmaxGradient of a row's scores with the target's label smoothed over the items that the row's
+// softmax is over (Szegedy et al. 2016, section 7); `masked` are those outside it.
+double SmoothedGradient(float* scores, int64_t n, absl::Span<const int32_t> masked, int64_t target,
+                        double smoothing, float scale) {
+  if (smoothing == 0) return SoftmaxGradient(scores, n, target, scale);
+  double sum = 0;
+  int64_t count = 0;
+  for (int64_t i = 0; i < n; ++i) {
+    const bool in = scores[i] > -std::numeric_limits<float>::infinity();
+    sum += in ? scores[i] : 0.0F;
+    count += in ? 1 : 0;
+  }
+  const double shift = scores[target] - sum / static_cast<double>(count);
+  const double loss = SoftmaxGradient(scores, n, target, scale) + smoothing * shift;
+  const auto each = static_cast<float>(scale * smoothing / static_cast<double>(count));
+  for (int64_t i = 0; i < n; ++i) scores[i] -= each;
+  const float own = scores[target];
+  for (const int32_t item : masked) scores[item] = 0;
+  scores[target] = own + static_cast<float>(scale * smoothing);
+  return loss;
+}
+
 // Loss and gradients of rows [begin, end).
 void SoftmaxLossPart(const Tensor& hidden, const Tensor& items, const Tensor& targets, Masks masked,
-                     int64_t begin, int64_t end, float* grad_hidden, LossPart* part) {
+                     double smoothing, int64_t begin, int64_t end, float* grad_hidden,
+                     LossPart* part) {
   const int64_t n = items.size(0), d = items.size(1);
   const auto* h = hidden.data_ptr<float>();
   const auto* e = items.data_ptr<float>();
@@ -53,8 +76,9 @@ void SoftmaxLossPart(const Tensor& hidden, const Tensor& items, const Tensor& ta
     Sgemm(Transpose::kNo, Transpose::kYes, rows, n, d, h + row * d, e, 0, scores.data());
     for (int64_t r = 0; r < rows; ++r) {
       float* row_scores = scores.data() + r * n;
-      if (!masked.empty()) Mask(masked[row + r], t[row + r], row_scores);
-      part->loss += SoftmaxGradient(row_scores, n, t[row + r], scale);
+      const auto mask = masked.empty() ? absl::Span<const int32_t>() : masked[row + r];
+      Mask(mask, t[row + r], row_scores);
+      part->loss += SmoothedGradient(row_scores, n, mask, t[row + r], smoothing, scale);
     }
     Sgemm(Transpose::kNo, Transpose::kNo, rows, d, n, scores.data(), e, 0, grad_hidden + row * d);
     Sgemm(Transpose::kYes, Transpose::kNo, n, d, rows, scores.data(), h + row * d, 1,
@@ -65,13 +89,14 @@ void SoftmaxLossPart(const Tensor& hidden, const Tensor& items, const Tensor& ta
 class SoftmaxLossFunction : public torch::autograd::Function<SoftmaxLossFunction> {
  public:
   static Tensor forward(AutogradContext* ctx, const Tensor& hidden_in, const Tensor& items_in,
-                        const Tensor& targets, Masks masked, sae::WorkerPool* pool) {
+                        const Tensor& targets, Masks masked, double smoothing,
+                        sae::WorkerPool* pool) {
     const Tensor hidden = hidden_in.contiguous(), items = items_in.contiguous();
     Tensor grad_hidden = torch::empty_like(hidden);
     std::vector<LossPart> parts(kParts);
     InParts(pool, hidden.size(0), [&](int64_t p, int64_t begin, int64_t end) {
-      SoftmaxLossPart(hidden, items, targets, masked, begin, end, grad_hidden.data_ptr<float>(),
-                      &parts[p]);
+      SoftmaxLossPart(hidden, items, targets, masked, smoothing, begin, end,
+                      grad_hidden.data_ptr<float>(), &parts[p]);
     });
     Tensor grad_items = torch::zeros_like(items);
     double loss = 0;
@@ -86,7 +111,7 @@ class SoftmaxLossFunction : public torch::autograd::Function<SoftmaxLossFunction
 
   static tensor_list backward(AutogradContext* ctx, const tensor_list& grad) {
     const auto saved = ctx->get_saved_variables();
-    return {saved[0] * grad[0], saved[1] * grad[0], Tensor(), Tensor(), Tensor()};
+    return {saved[0] * grad[0], saved[1] * grad[0], Tensor(), Tensor(), Tensor(), Tensor()};
   }
 };
 
@@ -176,8 +201,9 @@ class AttentionFunction : public torch::autograd::Function<AttentionFunction> {
 }  // namespace
 
 at::Tensor SoftmaxLoss(const at::Tensor& hidden, const at::Tensor& items, const at::Tensor& targets,
-                       absl::Span<const absl::Span<const int32_t>> masked, sae::WorkerPool* pool) {
-  return SoftmaxLossFunction::apply(hidden, items, targets, masked, pool);
+                       absl::Span<const absl::Span<const int32_t>> masked, double smoothing,
+                       sae::WorkerPool* pool) {
+  return SoftmaxLossFunction::apply(hidden, items, targets, masked, smoothing, pool);
 }
 
 at::Tensor Linear(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias,

@@ -24,11 +24,13 @@ namespace recsae::probe {
 
 // Mean over rows of -log softmax(hidden · itemsᵀ)[target]: hidden [P, d], items [n, d], targets
 // int64 [P]. With masked [P], each row's softmax is over the items that are not in its mask, and
-// the target in any case; the spans are read before the function returns. The gradients are formed
-// with the loss, a few rows at a time, so the [P, n] scores never exist as a whole: they stay in
-// the cache.
+// the target in any case; the spans are read before the function returns. With smoothing, this
+// share of the label is spread evenly over the items that the softmax is over. The gradients are
+// formed with the loss, a few rows at a time, so the [P, n] scores never exist as a whole: they
+// stay in the cache.
 at::Tensor SoftmaxLoss(const at::Tensor& hidden, const at::Tensor& items, const at::Tensor& targets,
-                       absl::Span<const absl::Span<const int32_t>> masked, sae::WorkerPool* pool);
+                       absl::Span<const absl::Span<const int32_t>> masked, double smoothing,
+                       sae::WorkerPool* pool);
 
 // x · weightᵀ + bias: x [rows, in], weight [out, in], bias [out]. As torch::linear, over oneDNN:
 // libtorch's own matrix product is only as fast as the BLAS that happens to be installed.

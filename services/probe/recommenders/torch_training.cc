@@ -42,6 +42,22 @@ torch::Tensor BprLoss(const torch::Tensor& users, const torch::Tensor& items,
   return torch::softplus(-(users * difference).sum(1)).mean();
 }
 
+ModuleMean::ModuleMean(const torch::nn::Module* module, double decay)
+    : parameters_(module->parameters()), means_(parameters_.size(), RunningMean(decay)) {}
+
+void ModuleMean::Add() {
+  for (size_t i = 0; i < parameters_.size(); ++i) {
+    means_[i].Add({parameters_[i].data_ptr<float>(), static_cast<size_t>(parameters_[i].numel())});
+  }
+}
+
+void ModuleMean::Swap() {
+  for (size_t i = 0; i < parameters_.size(); ++i) {
+    const absl::Span<float> mean = means_[i].values();
+    std::swap_ranges(mean.begin(), mean.end(), parameters_[i].data_ptr<float>());
+  }
+}
+
 NamedTensors StoreTensors(const torch::nn::Module& module) {
   NamedTensors tensors;
   for (const auto& parameter : module.named_parameters()) {

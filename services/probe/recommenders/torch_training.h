@@ -5,10 +5,12 @@
 #include <torch/torch.h>
 
 #include <memory>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "common/row_order/random.h"
 #include "services/probe/recommenders/recommender.h"
+#include "services/probe/recommenders/running_mean.h"
 #include "services/probe/recommenders/training.h"
 #include "services/probe/recommenders/weights.h"
 
@@ -25,6 +27,19 @@ std::unique_ptr<torch::optim::Adam> MakeAdam(const RecommenderOptions& options,
 // Mean of -log sigma(<u, v⁺> - <u, v⁻>): users [rows, d], items [n, d], int64 item numbers [rows].
 torch::Tensor BprLoss(const torch::Tensor& users, const torch::Tensor& items,
                       const torch::Tensor& positive, const torch::Tensor& negative);
+
+// The running mean of a module's parameters. The module must outlive it.
+class ModuleMean {
+ public:
+  ModuleMean(const torch::nn::Module* module, double decay);
+  void Add();
+  // Exchanges the parameters and their mean; a second Swap, before the next Add, undoes it.
+  void Swap();
+
+ private:
+  std::vector<torch::Tensor> parameters_;
+  std::vector<RunningMean> means_;  // [parameters]
+};
 
 // The module's parameters by name.
 NamedTensors StoreTensors(const torch::nn::Module& module);

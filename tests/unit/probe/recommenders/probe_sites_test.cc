@@ -16,6 +16,7 @@ std::unique_ptr<Recommender> Trained(RecommenderKind kind) {
   RecommenderOptions options = DefaultOptions(kind);
   options.dim = kDim;
   options.history = kHistory;
+  options.layers = 2;
   options.max_epochs = 1;
   auto model = NewRecommender(options);
   EXPECT_TRUE(model.ok()) << model.status();

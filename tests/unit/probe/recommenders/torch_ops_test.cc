@@ -45,7 +45,7 @@ TEST_P(TorchOpsTest, SoftmaxLossIsCrossEntropy) {
   // More rows than one block holds, and a number that divides into nothing.
   const Tensor hidden = Leaf({1009, 16}), items = Leaf({53, 16});
   const Tensor targets = torch::randint(53, {1009}, torch::kInt64);
-  const Tensor loss = SoftmaxLoss(hidden, items, targets, {}, &pool_);
+  const Tensor loss = SoftmaxLoss(hidden, items, targets, {}, 0, &pool_);
   (loss * 3).backward();
   const Tensor h2 = hidden.detach().clone().requires_grad_(),
                i2 = items.detach().clone().requires_grad_();
@@ -60,7 +60,7 @@ TEST_P(TorchOpsTest, SoftmaxLossLeavesOutWhatIsMaskedButTheTarget) {
   const Tensor hidden = Leaf({2, 4}), items = Leaf({5, 4});
   const Tensor targets = torch::tensor({1, 3}, torch::kInt64);
   const std::vector<int32_t> first = {0, 1, 4}, second = {};
-  const Tensor loss = SoftmaxLoss(hidden, items, targets, {first, second}, &pool_);
+  const Tensor loss = SoftmaxLoss(hidden, items, targets, {first, second}, 0, &pool_);
   loss.backward();
   const Tensor h2 = hidden.detach().clone().requires_grad_(),
                i2 = items.detach().clone().requires_grad_();
@@ -73,12 +73,32 @@ TEST_P(TorchOpsTest, SoftmaxLossLeavesOutWhatIsMaskedButTheTarget) {
   ExpectClose(items.grad(), i2.grad(), 1e-5);
 }
 
+TEST_P(TorchOpsTest, SoftmaxLossSpreadsASmoothedLabelOverWhatIsNotMasked) {
+  const Tensor hidden = Leaf({2, 4}), items = Leaf({5, 4});
+  const Tensor targets = torch::tensor({1, 3}, torch::kInt64);
+  const std::vector<int32_t> first = {0, 1, 4, 4}, second = {};
+  const Tensor loss = SoftmaxLoss(hidden, items, targets, {first, second}, 0.2, &pool_);
+  loss.backward();
+  const Tensor h2 = hidden.detach().clone().requires_grad_(),
+               i2 = items.detach().clone().requires_grad_();
+  const Tensor mask = torch::tensor({1, 0, 0, 0, 1, 0, 0, 0, 0, 0}, torch::kBool).view({2, 5});
+  // 0.8 at the target and 0.2 over 3 and 5 items.
+  const Tensor labels = torch::tensor(
+      {0.0, 0.8 + 0.2 / 3, 0.2 / 3, 0.2 / 3, 0.0, 0.04, 0.04, 0.04, 0.84, 0.04}, torch::kFloat);
+  const Tensor scores = torch::matmul(h2, i2.t()).masked_fill(mask, -1e9);
+  const Tensor expected = -(labels.view({2, 5}) * torch::log_softmax(scores, 1)).sum() / 2;
+  expected.backward();
+  ExpectClose(loss, expected, 1e-5);
+  ExpectClose(hidden.grad(), h2.grad(), 1e-5);
+  ExpectClose(items.grad(), i2.grad(), 1e-5);
+}
+
 TEST_P(TorchOpsTest, SoftmaxLossOfFewerRowsThanThreads) {
   const Tensor hidden = Leaf({1, 4}), items = Leaf({3, 4});
   const Tensor targets = torch::tensor({2}, torch::kInt64);
   const Tensor expected = torch::nn::functional::cross_entropy(
       torch::matmul(hidden.detach(), items.detach().t()), targets);
-  ExpectClose(SoftmaxLoss(hidden, items, targets, {}, &pool_), expected, 1e-5);
+  ExpectClose(SoftmaxLoss(hidden, items, targets, {}, 0, &pool_), expected, 1e-5);
 }
 
 // torch's way: scores of every pair, then the mask.
