@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "clients/cli/reproduce/estimate.h"
+#include "clients/cli/reproduce/series.h"
 
 namespace recsae::cli {
 
@@ -40,16 +41,14 @@ struct ResultTable {
   // What is measured, a few sentences.
   std::string caption;
   std::vector<std::string> labels;
-  std::vector<Metric> metrics;
-  std::vector<ResultRow> rows;
+  std::vector<Metric> metrics = {};
+  std::vector<ResultRow> rows = {};
 
   // Null where it is not there.
   const Value* Find(const ResultRow& row, const std::string& metric) const;
   // Whether the paper has a figure of it for any row: then it gets a column.
   bool HasPaper(const std::string& metric) const;
 };
-
-using Cells = std::vector<nlohmann::ordered_json>;
 
 // Those tables of which the cells measure something, in the paper's order.
 std::vector<ResultTable> MakeTables(const Cells& cells);
