@@ -86,7 +86,7 @@ void CheckFit(const TrainingConfig& config, Checker& check) {
   const bool jump_relu = config.architecture() == Sae::JUMP_RELU;
   const bool relu = config.architecture() == Sae::RELU;
   check.OnlyFor("matryoshka_prefixes", config.matryoshka_prefixes_size() > 0, !jump_relu && !relu,
-                "TOPK, TOPK_SIGNED and BATCH_TOPK");
+                "PURSUIT, TOPK, TOPK_SIGNED and BATCH_TOPK");
   check.OnlyFor("sparsity_weight", config.has_sparsity_weight(), jump_relu || relu,
                 "JUMP_RELU and RELU");
   check.OnlyFor("bandwidth", config.has_bandwidth(), jump_relu, "JUMP_RELU");
@@ -103,7 +103,7 @@ void FillInChoices(TrainingConfig& out) {
     out.set_preset(TrainingConfig::PRESET_DEFAULT);
   }
   if (out.architecture() == Sae::ARCHITECTURE_UNSPECIFIED) {
-    out.set_architecture(IsPaper(out) ? Sae::TOPK_SIGNED : Sae::TOPK);
+    out.set_architecture(IsPaper(out) ? Sae::TOPK_SIGNED : Sae::PURSUIT);
   }
   if (out.revival() == TrainingConfig::REVIVAL_UNSPECIFIED) {
     out.set_revival(TrainingConfig::REVIVAL_AUXILIARY_LOSS);

@@ -34,7 +34,7 @@ TEST_F(TrainJobTest, TrainsReportsAndPublishes) {
   EXPECT_EQ(sae.activation_dim(), kDim);
   EXPECT_EQ(sae.latents(), 32);
   EXPECT_EQ(sae.k(), 3);
-  EXPECT_EQ(sae.architecture(), concept_store::v1::Sae::TOPK);
+  EXPECT_EQ(sae.architecture(), concept_store::v1::Sae::PURSUIT);
   EXPECT_EQ(sae.capture(), kCapture);
   EXPECT_EQ(sae.report().rows(), kRows);
   EXPECT_EQ(sae.report().epochs(), 6);

@@ -45,7 +45,7 @@ TEST(TrainingConfigTest, DefaultsAsDocumented) {
   EXPECT_EQ(filled.epochs(), 24);
   EXPECT_EQ(filled.gradient_clip(), 1.0);
   EXPECT_EQ(filled.checkpoint_seconds(), 10.0);
-  EXPECT_EQ(filled.architecture(), Sae::TOPK);
+  EXPECT_EQ(filled.architecture(), Sae::PURSUIT);
   EXPECT_EQ(filled.matryoshka_prefixes_size(), 0);
   EXPECT_EQ(filled.revival(), TrainingConfig::REVIVAL_AUXILIARY_LOSS);
   EXPECT_EQ(filled.decay(), TrainingConfig::DECAY_LINEAR);
@@ -252,7 +252,7 @@ TEST(TrainingConfigTest, TextHoldsTheWholeRecipe) {
   EXPECT_EQ(text.at("k"), "8");
   EXPECT_EQ(text.at("learning_rate"), "0.001");
   EXPECT_EQ(text.at("seed"), "0");
-  EXPECT_EQ(text.at("architecture"), "topk");
+  EXPECT_EQ(text.at("architecture"), "pursuit");
   EXPECT_EQ(text.at("revival"), "auxiliary-loss");
   EXPECT_EQ(text.at("aux_alpha"), "0.03125");
   EXPECT_EQ(text.at("decay"), "linear");
