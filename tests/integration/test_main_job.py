@@ -34,19 +34,19 @@ class MainJobTest(unittest.TestCase):
             shutil.rmtree(directory, ignore_errors=True)
 
     def check_quality(self, report):
-        # What the paper's public code gives on this split.
-        self.assertGreaterEqual(report["recommender"]["hr@10"], 0.161)
-        self.assertGreaterEqual(report["recommender"]["ndcg@10"], 0.088)
-        # Aimed at: 97 %. Seeds differ by two points either way, and so do processors, which round
+        # The paper's NDCG@10 is .1049. Of the HR@10 (.2008 there), seeds reach .187 to .203.
+        self.assertGreaterEqual(report["recommender"]["hr@10"], 0.18)
+        self.assertGreaterEqual(report["recommender"]["ndcg@10"], 0.1049)
+        # Aimed at: 98 %. Seeds differ by two points either way, and so do processors, which round
         # differently; the paper keeps 93 %.
         self.assertGreaterEqual(report["reconstructed"]["hr@10"],
-                                0.92 * report["recommender"]["hr@10"])
-        self.assertLessEqual(report["sae"]["fvu"], 0.08)
+                                0.95 * report["recommender"]["hr@10"])
+        self.assertLessEqual(report["sae"]["fvu"], 0.06)
         self.assertLessEqual(report["sae"]["dead_fraction"], 0.02)
         concepts = report["concepts"]
         self.assertGreaterEqual(concepts["confidence_ge_0.8"], 112, "the paper's count")
         self.assertLessEqual(concepts["control_ge_0.8"], 0.1 * concepts["confidence_ge_0.8"])
-        self.assertGreaterEqual(concepts["verified"], 300)
+        self.assertGreaterEqual(concepts["verified"], 800)
 
     def check_explanations(self, suite):
         """For users of the test split: the parts of every score add up."""

@@ -23,13 +23,10 @@ class ReproduceTest(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         cls.directory = pathlib.Path(tempfile.mkdtemp(prefix="recsae-reproduce-"))
+        cls.addClassCleanup(shutil.rmtree, cls.directory, ignore_errors=True)
         cls.suite = Suite(cls.directory)
+        cls.addClassCleanup(cls.suite.stop)
         cls.server = cls.suite.servers["probe"].address
-
-    @classmethod
-    def tearDownClass(cls):
-        cls.suite.stop()
-        shutil.rmtree(cls.directory, ignore_errors=True)
 
     def command(self, study, out, *more, server=None):
         return [BIN / "recsae", "--server", server or self.server, "reproduce", study, "--out",
