@@ -18,9 +18,9 @@ import subprocess
 
 # Label, flags that make it, what `saes train` adds to the name.
 PASSES = (
-    (["--architecture", "topk,batch-topk,jump-relu,relu,pursuit"],
-     {"TopK": "-topk", "BatchTopK": "-batch-topk", "JumpReLU": "-jump-relu", "ReLU + L1": "-relu",
-      "Pursuit": "-pursuit"}, ""),
+    (["--architecture", "pursuit,topk,batch-topk,jump-relu,relu"],
+     {"Pursuit": "-pursuit", "TopK": "-topk", "BatchTopK": "-batch-topk", "JumpReLU": "-jump-relu",
+      "ReLU + L1": "-relu"}, ""),
     (["--architecture", "topk,batch-topk", "--matryoshka", "64,256,1024"],
      {"Matryoshka TopK": "-topk", "Matryoshka BatchTopK": "-batch-topk"}, "-matryoshka"),
     (["--architecture", "topk", "--revival", "resampling"],
@@ -100,6 +100,7 @@ def row(flags, label, saes):
     cells = [label,
              spread([number(r["report"], "l0") for r in results], 2),
              spread([number(r["report"], "fvu") for r in results], 4),
+             spread([number(r["evaluation"], "fvu") for r in results], 4),
              spread([100 * number(r["report"], "deadFraction") for r in results], 1),
              spread([100 * share for share in kept], 1),
              spread([number(r["concepts"], "verified") for r in results], 0),
@@ -120,8 +121,8 @@ def main():
     parser.add_argument("--json", help="file for all figures")
     flags = parser.parse_args()
     saes = train(flags, PASSES)
-    print("| architecture | L0 | FVU | dead latents, % | HR@10 kept, % | concepts verified |"
-          " stability |\n|---|---|---|---|---|---|---|", flush=True)
+    print("| architecture | L0 | FVU | FVU, test | dead latents, % | HR@10 kept, % | concepts verified |"
+          " stability |\n|---|---|---|---|---|---|---|---|", flush=True)
     figures = []
     for label, of_seeds in saes.items():
         if flags.only and label not in flags.only:

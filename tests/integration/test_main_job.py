@@ -34,9 +34,9 @@ class MainJobTest(unittest.TestCase):
             shutil.rmtree(directory, ignore_errors=True)
 
     def check_quality(self, report):
-        # The paper's NDCG@10 is .1049. Of the HR@10 (.2008 there), seeds reach .187 to .203.
-        self.assertGreaterEqual(report["recommender"]["hr@10"], 0.18)
-        self.assertGreaterEqual(report["recommender"]["ndcg@10"], 0.1049)
+        # Seeds reach .187 to .203 and .110 to .115; the paper has .2008 and .1049.
+        self.assertGreaterEqual(report["recommender"]["hr@10"], 0.17)
+        self.assertGreaterEqual(report["recommender"]["ndcg@10"], 0.1)
         # Aimed at: 98 %. Seeds differ by two points either way, and so do processors, which round
         # differently; the paper keeps 93 %.
         self.assertGreaterEqual(report["reconstructed"]["hr@10"],
