@@ -6,8 +6,17 @@
 #include "clients/cli/reproduce/cell.h"
 
 namespace recsae::cli {
+namespace {
 
 using nlohmann::ordered_json;
+using Pointer = ordered_json::json_pointer;
+
+std::optional<double> NumberAt(const ordered_json& cell, const Pointer& at) {
+  return cell.contains(at) && cell.at(at).is_number() ? std::optional<double>(cell.at(at))
+                                                      : std::nullopt;
+}
+
+}  // namespace
 
 std::string Series::Refusal() const {
   for (const ordered_json* cell : cells) {
@@ -46,25 +55,21 @@ std::vector<Series> MakeSeries(const Cells& cells) {
 }
 
 Measure At(const std::string& pointer) {
-  return [at = ordered_json::json_pointer(pointer)](const ordered_json& cell) {
-    return cell.contains(at) && cell.at(at).is_number() ? std::optional<double>(cell.at(at))
-                                                        : std::nullopt;
-  };
+  return [at = Pointer(pointer)](const ordered_json& cell) { return NumberAt(cell, at); };
 }
 
 Measure Ranking(const std::string& metric) {
-  return
-      [itself = At("/metrics/" + metric), sae = At("/reconstructed/" + metric)](const auto& cell) {
-        const auto of_sae = sae(cell);
-        return of_sae ? of_sae : itself(cell);
-      };
+  return [itself = Pointer("/metrics/" + metric),
+          sae = Pointer("/reconstructed/" + metric)](const ordered_json& cell) {
+    return NumberAt(cell, cell.contains(sae) ? sae : itself);
+  };
 }
 
 Measure Kept(const std::string& metric) {
-  return [after = At("/reconstructed/" + metric),
-          before = At("/original/" + metric)](const auto& cell) {
-    const auto above = after(cell);
-    const auto below = before(cell);
+  return [after = Pointer("/reconstructed/" + metric),
+          before = Pointer("/original/" + metric)](const ordered_json& cell) {
+    const auto above = NumberAt(cell, after);
+    const auto below = NumberAt(cell, before);
     return above && below && *below > 0 ? std::optional<double>(*above / *below) : std::nullopt;
   };
 }
