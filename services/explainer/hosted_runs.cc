@@ -37,9 +37,15 @@ absl::StatusOr<std::vector<float>> InParts(
   return all;
 }
 
+// What every request to run a recommender says.
 template <typename Request>
-void AddQueries(absl::Span<const HostedQuery> queries, Request* request) {
-  for (const HostedQuery& query : queries) *request->add_queries() = query;
+Request MakeRequest(const std::string& recommender, const std::string& site,
+                    absl::Span<const HostedQuery> queries) {
+  Request request;
+  request.set_recommender(recommender);
+  request.set_site(site);
+  for (const HostedQuery& query : queries) *request.add_queries() = query;
+  return request;
 }
 
 }  // namespace
@@ -58,10 +64,8 @@ absl::StatusOr<std::vector<float>> ComputeAtSite(Backend& backend, const Caller&
   return InParts(queries, dim, dim, caller,
                  [&](grpc::ClientContext& context, int64_t first, int64_t count,
                      probe::v1::ComputeActivationsResponse* response) {
-                   probe::v1::ComputeActivationsRequest request;
-                   request.set_recommender(recommender);
-                   request.set_site(site);
-                   AddQueries(queries.subspan(first, count), &request);
+                   const auto request = MakeRequest<probe::v1::ComputeActivationsRequest>(
+                       recommender, site, queries.subspan(first, count));
                    return backend.peers.probe.peer().FromGrpc(
                        backend.peers.probe->ComputeActivations(&context, request, response));
                  });
@@ -75,10 +79,8 @@ absl::StatusOr<std::vector<float>> ResumeFromSite(Backend& backend, const Caller
   return InParts(queries, std::max<int64_t>(dim, activations.cols), dim, caller,
                  [&](grpc::ClientContext& context, int64_t first, int64_t count,
                      probe::v1::ComputeActivationsResponse* response) {
-                   probe::v1::ResumeFromSiteRequest request;
-                   request.set_recommender(recommender);
-                   request.set_site(site);
-                   AddQueries(queries.subspan(first, count), &request);
+                   auto request = MakeRequest<probe::v1::ResumeFromSiteRequest>(
+                       recommender, site, queries.subspan(first, count));
                    WriteMatrix({activations.row(first).data(), count, activations.cols},
                                request.mutable_activations());
                    return backend.peers.probe.peer().FromGrpc(
