@@ -8,13 +8,14 @@
 #include <nlohmann/json.hpp>
 
 #include "absl/strings/str_cat.h"
-#include "clients/cli/hyper_parameter_flags.h"
-#include "common/status/status.h"
+#include "clients/cli/flags/hyper_parameter_flags.h"
+#include "common/base/status.h"
 #include "google/protobuf/util/json_util.h"
 #include "services/probe/datasets/readers.h"
-#include "services/probe/hyper_parameters.h"
-#include "services/probe/recommenders/evaluation.h"
-#include "services/probe/recommenders/recommender.h"
+#include "services/probe/models/hyper_parameters.h"
+#include "services/probe/recommenders/factory.h"
+#include "services/probe/recommenders/model/evaluation.h"
+#include "services/probe/recommenders/model/recommender.h"
 
 namespace recsae::probe {
 namespace {

@@ -8,7 +8,7 @@
 #include <utility>
 
 #include "benchmarks/sae/interleaved.h"
-#include "common/sae/gemm.h"
+#include "common/math/gemm.h"
 #include "tests/unit/common/sae/testing.h"
 
 namespace recsae::sae {
@@ -47,14 +47,14 @@ std::vector<NamedKernel> Kernels() {
       {"oneDNN, encoder [F, d]",
        [](const SgemmShape& shape, int64_t m, const float* rows, const float* encoder, const float*,
           float* out) {
-         Sgemm(Transpose::kNo, Transpose::kYes, m, shape.latents, shape.dim, rows, encoder, 0.0f,
-               out);
+         math::Sgemm(math::Transpose::kNo, math::Transpose::kYes, m, shape.latents, shape.dim, rows,
+                     encoder, 0.0f, out);
        }},
       {"oneDNN, encoder [d, F]",
        [](const SgemmShape& shape, int64_t m, const float* rows, const float*, const float* columns,
           float* out) {
-         Sgemm(Transpose::kNo, Transpose::kNo, m, shape.latents, shape.dim, rows, columns, 0.0f,
-               out);
+         math::Sgemm(math::Transpose::kNo, math::Transpose::kNo, m, shape.latents, shape.dim, rows,
+                     columns, 0.0f, out);
        }},
       {"Eigen", [](const SgemmShape& shape, int64_t m, const float* rows, const float* encoder,
                    const float*, float* out) { EigenSgemm(shape, m, rows, encoder, out); }}};

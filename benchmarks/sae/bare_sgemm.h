@@ -9,7 +9,7 @@
 #include <string>
 #include <vector>
 
-#include "common/sae/worker_pool.h"
+#include "common/math/worker_pool.h"
 
 namespace recsae::sae {
 
@@ -48,7 +48,7 @@ class BareSgemm {
 
   SgemmShape shape_;
   int64_t n_;
-  WorkerPool pool_;
+  math::WorkerPool pool_;
   std::vector<float> encoder_, columns_, out_;
   std::string name_;
   std::map<std::string, double> tried_;

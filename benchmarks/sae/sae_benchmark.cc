@@ -7,9 +7,9 @@
 #include <vector>
 
 #include "benchmarks/sae/bare_sgemm.h"
-#include "common/sae/kernels.h"
+#include "common/math/simd/kernels.h"
+#include "common/math/simd/top_k.h"
 #include "common/sae/model.h"
-#include "common/sae/top_k.h"
 #include "common/sae/trainer.h"
 #include "tests/unit/common/sae/testing.h"
 
@@ -37,8 +37,8 @@ void BM_SelectTopK(benchmark::State& state) {
   std::vector<LatentActivation> code(static_cast<size_t>(k));
   int64_t row = 0;
   for (auto _ : state) {
-    benchmark::DoNotOptimize(
-        SelectTopK(values.data() + row++ % 64 * n, n, k, /*positive_only=*/true, code.data()));
+    benchmark::DoNotOptimize(math::SelectTopK(values.data() + row++ % 64 * n, n, k,
+                                              /*positive_only=*/true, code.data()));
   }
 }
 BENCHMARK(BM_SelectTopK)->ArgNames({"n", "k"})->Args({1024, 8})->Args({16384, 32});
@@ -80,10 +80,10 @@ void BM_Adam(benchmark::State& state) {
   std::vector<float> parameter = RandomValues(n, 2);
   std::vector<float> first(static_cast<size_t>(n));
   std::vector<float> second(static_cast<size_t>(n));
-  const AdamStep step{1e-3f, 0.9f, 0.999f, 6.25e-10f, 1.0f, 1.0f, 1.0f};
+  const math::AdamStep step{1e-3f, 0.9f, 0.999f, 6.25e-10f, 1.0f, 1.0f, 1.0f};
   const float* given = state.range(1) != 0 ? gradient.data() : nullptr;
   for (auto _ : state) {
-    ApplyAdam(step, given, n, parameter.data(), first.data(), second.data());
+    math::ApplyAdam(step, given, n, parameter.data(), first.data(), second.data());
     benchmark::ClobberMemory();
   }
   state.SetItemsProcessed(state.iterations() * n);

@@ -14,10 +14,10 @@
 
 #include "benchmarks/sae/step_timing.h"
 #include "benchmarks/sae/training_case.h"
-#include "clients/cli/npy.h"
+#include "common/base/status.h"
+#include "common/files/npy.h"
 #include "common/sae/metrics.h"
 #include "common/sae/trainer.h"
-#include "common/status/status.h"
 #include "tests/unit/common/sae/testing.h"
 
 namespace recsae::sae {

@@ -12,13 +12,13 @@
 
 #include "benchmarks/sae/bare_sgemm.h"
 #include "benchmarks/sae/interleaved.h"
+#include "common/base/status.h"
+#include "common/math/simd/kernels.h"
 #include "common/sae/block_encoder.h"
 #include "common/sae/gradients.h"
-#include "common/sae/kernels.h"
 #include "common/sae/model.h"
 #include "common/sae/statistics.h"
 #include "common/sae/trainer.h"
-#include "common/status/status.h"
 #include "tests/unit/common/sae/testing.h"
 
 namespace recsae::sae {
@@ -135,7 +135,7 @@ class Parts {
     for (size_t i = 0; i < centred_.size(); ++i) {
       centred_[i] -= weights.pre_bias[i % static_cast<size_t>(weights.dim)];
     }
-    packed_.screened = Screening::Pays(weights.latents, weights.dim, weights.k);
+    packed_.screened = math::Screening::Pays(weights.latents, weights.dim, weights.k);
     packed_.screening.Resize(packed_.screened ? weights.latents : 0, weights.dim);
     packed_.exact.Resize(packed_.screened ? 0 : weights.latents, weights.dim);
     loss_.aux_k = start.config.aux_k;
@@ -181,7 +181,7 @@ class Parts {
   // Encoder and decoder alike: the biases are a hundredth of them.
   void Adam() {
     constexpr int kLatentsPerTask = 128;
-    const AdamStep step{0.0f, 0.9f, 0.999f, 1e-9f, 1.0f, 1.0f, 1.0f};
+    const math::AdamStep step{0.0f, 0.9f, 0.999f, 1e-9f, 1.0f, 1.0f, 1.0f};
     const int d = start_.weights.dim;
     const int latents = start_.weights.latents;
     for (int matrix = 0; matrix < 2; ++matrix) {
@@ -189,8 +189,9 @@ class Parts {
         const int begin = task * kLatentsPerTask;
         const int count = std::min(kLatentsPerTask, latents - begin);
         const size_t at = static_cast<size_t>(begin) * d;
-        ApplyAdam(step, &gradient_[at], count * d, &parameter_[at], &first_[at], &second_[at]);
-        if (matrix == 1) NormaliseRows(&parameter_[at], count, d);
+        math::ApplyAdam(step, &gradient_[at], count * d, &parameter_[at], &first_[at],
+                        &second_[at]);
+        if (matrix == 1) math::NormaliseRows(&parameter_[at], count, d);
       });
     }
   }
@@ -199,7 +200,7 @@ class Parts {
   const float* NextBatch() { return start_.Batch(next_++); }
 
   const Start& start_;
-  WorkerPool pool_;
+  math::WorkerPool pool_;
   PackedWeights packed_;
   std::vector<BlockEncoder> encoders_;
   std::vector<float> centred_;

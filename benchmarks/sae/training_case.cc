@@ -9,10 +9,10 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
-#include "clients/cli/npy.h"
+#include "common/base/status.h"
+#include "common/files/npy.h"
 #include "common/sae/statistics.h"
 #include "common/sae/trainer.h"
-#include "common/status/status.h"
 
 namespace recsae::sae {
 

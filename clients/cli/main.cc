@@ -2,8 +2,8 @@
 
 #include <cstdlib>
 
-#include "clients/cli/command_line.h"
-#include "clients/cli/interrupt.h"
+#include "clients/cli/flags/command_line.h"
+#include "clients/cli/session/interrupt.h"
 
 int main(int argc, char** argv) {
   // While no call is under way, gRPC looks for news of broken connections only every five seconds.

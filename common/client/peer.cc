@@ -9,8 +9,8 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
-#include "common/status/grpc_status.h"
-#include "common/status/status.h"
+#include "common/base/status.h"
+#include "common/rpc/grpc_status.h"
 
 namespace recsae {
 namespace {

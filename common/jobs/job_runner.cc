@@ -12,12 +12,12 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "common/base/names.h"
+#include "common/base/status.h"
 #include "common/jobs/job_context.h"
 #include "common/jobs/job_store.h"
 #include "common/jobs/job_table.h"
-#include "common/names/names.h"
-#include "common/status/grpc_status.h"
-#include "common/status/status.h"
+#include "common/rpc/grpc_status.h"
 #include "common/storage/request_log.h"
 #include "recsae/jobs/v1/jobs.pb.h"
 

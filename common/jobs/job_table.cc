@@ -6,9 +6,9 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
-#include "common/names/names.h"
-#include "common/names/paging.h"
-#include "common/status/status.h"
+#include "common/base/names.h"
+#include "common/base/status.h"
+#include "common/budget/paging.h"
 
 namespace recsae {
 namespace {

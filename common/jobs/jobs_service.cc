@@ -10,7 +10,7 @@
 #include "absl/time/time.h"
 #include "common/jobs/job_runner.h"
 #include "common/jobs/job_store.h"
-#include "common/status/grpc_status.h"
+#include "common/rpc/grpc_status.h"
 #include "recsae/jobs/v1/jobs.grpc.pb.h"
 
 namespace recsae {

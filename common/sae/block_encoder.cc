@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "common/sae/top_k.h"
+#include "common/math/simd/top_k.h"
 
 namespace recsae::sae {
 namespace {
@@ -10,8 +10,8 @@ namespace {
 // Latents of a tile: as much of the encoder as stays in the second-level cache while all rows of a
 // block go over it.
 constexpr int64_t kTileBytes = 1 << 19;
-constexpr int kRows = PackedEncoder::kMaxRows;
-static_assert(kRows == Screening::kMaxRows);
+constexpr int kRows = math::PackedEncoder::kMaxRows;
+static_assert(kRows == math::Screening::kMaxRows);
 
 int TilePanels(const PackedWeights& packed, int dim) {
   const int64_t value_bytes = packed.screened ? 1 : sizeof(float);
@@ -91,18 +91,18 @@ void BlockEncoder::EncodeRows(const SaeWeights& weights, const PackedWeights& pa
   const int64_t stride = int64_t{tile.last_panel - tile.first_panel} * packed.width();
   const float* bias = weights.encoder_bias.empty() ? nullptr : weights.encoder_bias.data();
   for (int r = 0; r < rows; ++r) {
-    PreActivationSpan pre{pre_.data() + r * stride, tile.latents, tile.first};
-    const ExactProduct exact{centred + (begin + r) * weights.dim, weights.encoder.data(), bias,
-                             weights.dim};
+    math::PreActivationSpan pre{pre_.data() + r * stride, tile.latents, tile.first};
+    const math::ExactProduct exact{centred + (begin + r) * weights.dim, weights.encoder.data(),
+                                   bias, weights.dim};
     if (packed.screened) pre.exact = &exact;
     LatentActivation* list = active_.Row(begin + r);
     int& count = active_.counts[static_cast<size_t>(begin + r)];
     if (top_k) {
       pre.maxima = maxima_.data() + int64_t{r} * packed.groups();
       pre.groups = packed.groups();
-      count = OfferTopK(pre, weights.k, IsPositive(weights.architecture), list, count);
+      count = math::OfferTopK(pre, weights.k, IsPositive(weights.architecture), list, count);
     } else {
-      count += CollectAbove(pre, bound_.empty() ? nullptr : bound_.data(), list + count);
+      count += math::CollectAbove(pre, bound_.empty() ? nullptr : bound_.data(), list + count);
     }
   }
 }
@@ -115,11 +115,11 @@ void BlockEncoder::EncodeDead(const SaeWeights& weights, const PackedWeights& pa
                        maxima_.data());
   const int64_t stride = int64_t{packed.dead.panels()} * packed.dead.width();
   for (int r = 0; r < rows; ++r) {
-    const PreActivationSpan pre{pre_.data() + r * stride, static_cast<int>(options.dead.size()), 0,
-                                maxima_.data() + int64_t{r} * packed.dead.groups(),
-                                packed.dead.groups()};
-    dead_.counts[static_cast<size_t>(begin + r)] =
-        OfferTopK(pre, options.aux_k, IsPositive(weights.architecture), dead_.Row(begin + r), 0);
+    const math::PreActivationSpan pre{
+        pre_.data() + r * stride, static_cast<int>(options.dead.size()), 0,
+        maxima_.data() + int64_t{r} * packed.dead.groups(), packed.dead.groups()};
+    dead_.counts[static_cast<size_t>(begin + r)] = math::OfferTopK(
+        pre, options.aux_k, IsPositive(weights.architecture), dead_.Row(begin + r), 0);
   }
 }
 

@@ -7,10 +7,10 @@
 #include <memory>
 #include <vector>
 
+#include "common/math/simd/packed_encoder.h"
+#include "common/math/simd/screening.h"
 #include "common/sae/block_codes.h"
 #include "common/sae/model.h"
-#include "common/sae/packed_encoder.h"
-#include "common/sae/screening.h"
 
 namespace recsae::sae {
 
@@ -27,9 +27,9 @@ struct EncodeOptions {
 // A batch's encoder, packed: all of it either exactly or in bounds, and the dead latents.
 struct PackedWeights {
   bool screened = false;  // which of the next two is filled
-  PackedEncoder exact;
-  Screening screening;
-  PackedEncoder dead;  // of EncodeOptions::dead, in that order
+  math::PackedEncoder exact;
+  math::Screening screening;
+  math::PackedEncoder dead;  // of EncodeOptions::dead, in that order
 
   int panels() const { return screened ? screening.panels() : exact.panels(); }
   int width() const { return screened ? screening.width() : exact.width(); }
@@ -68,7 +68,7 @@ class BlockEncoder {
     LatentActivation* Row(int64_t row) { return entries.get() + static_cast<size_t>(row) * stride; }
   };
 
-  ScreenedRows screened_;
+  math::ScreenedRows screened_;
   std::vector<float> pre_;     // [kMaxRows, latents of a tile]
   std::vector<float> maxima_;  // [kMaxRows, groups]
   std::vector<float> bound_;   // [F] what is listed at all (threshold architectures)

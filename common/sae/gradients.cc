@@ -28,9 +28,10 @@ int64_t RowsPerBlock(const SaeWeights& weights, int64_t n) {
     return std::max(kRowsPerHighBlock, least);
   }
   // As many as the encoder takes at a time, or a multiple of it.
-  const int64_t groups = (n / kBlocks + PackedEncoder::kMaxRows - 1) / PackedEncoder::kMaxRows;
-  return std::max(std::clamp<int64_t>(groups * PackedEncoder::kMaxRows, PackedEncoder::kMaxRows,
-                                      kMaxRowsPerBlock),
+  const int64_t groups =
+      (n / kBlocks + math::PackedEncoder::kMaxRows - 1) / math::PackedEncoder::kMaxRows;
+  return std::max(std::clamp<int64_t>(groups * math::PackedEncoder::kMaxRows,
+                                      math::PackedEncoder::kMaxRows, kMaxRowsPerBlock),
                   least);
 }
 
@@ -38,7 +39,7 @@ int64_t RowsPerBlock(const SaeWeights& weights, int64_t n) {
 bool WorthScreening(const SaeWeights& weights, int64_t rows) {
   constexpr int64_t kMinRows = 64;
   return SelectsTopK(weights.architecture) && rows >= kMinRows &&
-         Screening::Pays(weights.latents, weights.dim, weights.k);
+         math::Screening::Pays(weights.latents, weights.dim, weights.k);
 }
 
 int TaskCount(int latents) { return (latents + kLatentsPerTask - 1) / kLatentsPerTask; }
@@ -89,7 +90,7 @@ void BatchGradients::Prepare(const SaeWeights& weights, const LossConfig& config
 }
 
 BatchLoss BatchGradients::Compute(const SaeWeights& weights, const LossConfig& config,
-                                  const float* rows, int64_t n, WorkerPool& pool) {
+                                  const float* rows, int64_t n, math::WorkerPool& pool) {
   Prepare(weights, config, n, pool.threads());
   PackEncoder(weights, pool);
   const int blocks = static_cast<int>(blocks_.size());
@@ -113,15 +114,16 @@ BatchLoss BatchGradients::Compute(const SaeWeights& weights, const LossConfig& c
                                      &pre_bias_shares_[at * static_cast<size_t>(dim_)]);
   });
   std::fill(pre_bias_.begin(), pre_bias_.end(), 0.0f);
-  for (const Block& block : blocks_) AddScaled(1.0f, block.pre_bias.data(), dim_, pre_bias_.data());
+  for (const Block& block : blocks_)
+    math::AddScaled(1.0f, block.pre_bias.data(), dim_, pre_bias_.data());
   for (int task = 0; task < tasks; ++task) {
-    AddScaled(1.0f, &pre_bias_shares_[static_cast<size_t>(task) * static_cast<size_t>(dim_)], dim_,
-              pre_bias_.data());
+    math::AddScaled(1.0f, &pre_bias_shares_[static_cast<size_t>(task) * static_cast<size_t>(dim_)],
+                    dim_, pre_bias_.data());
   }
   return SumLoss(weights, config);
 }
 
-void BatchGradients::PackEncoder(const SaeWeights& weights, WorkerPool& pool) {
+void BatchGradients::PackEncoder(const SaeWeights& weights, math::WorkerPool& pool) {
   packed_.screened = WorthScreening(weights, rows_);
   if (packed_.screened) {
     packed_.screening.Resize(weights.latents, weights.dim);
@@ -159,15 +161,16 @@ void BatchGradients::EncodeBlock(const SaeWeights& weights, const float* rows, i
                                  int worker) {
   Block& b = blocks_[static_cast<size_t>(block)];
   for (int64_t row = b.begin; row < b.begin + b.rows; ++row) {
-    ScaleAndCentre(weights.input_scale, rows + row * dim_, weights.pre_bias.data(), dim_,
-                   &centred_[static_cast<size_t>(row * dim_)]);
+    math::ScaleAndCentre(weights.input_scale, rows + row * dim_, weights.pre_bias.data(), dim_,
+                         &centred_[static_cast<size_t>(row * dim_)]);
   }
   b.codes.Clear();
   encoders_[static_cast<size_t>(worker)].Encode(
       weights, packed_, encode_, &centred_[static_cast<size_t>(b.begin * dim_)], b.rows, b.codes);
 }
 
-void BatchGradients::EncodeAll(const SaeWeights& weights, const float* rows, WorkerPool& pool) {
+void BatchGradients::EncodeAll(const SaeWeights& weights, const float* rows,
+                               math::WorkerPool& pool) {
   pool.Run(static_cast<int>(blocks_.size()),
            [&](int b, int worker) { EncodeBlock(weights, rows, b, worker); });
 }
@@ -182,7 +185,7 @@ int64_t BatchGradients::CandidateCount() const {
 
 // Keeps the k · n largest of all rows.
 void BatchGradients::SelectBatchTopK(const SaeWeights& weights, const float* rows,
-                                     WorkerPool& pool) {
+                                     math::WorkerPool& pool) {
   const int64_t wanted = int64_t{weights.k} * rows_;
   EncodeAll(weights, rows, pool);
   if (CandidateCount() < wanted && encode_.batch_bound > 0.0f) {
@@ -249,24 +252,25 @@ double BatchGradients::SumLatents(const SaeWeights& weights, bool project, int b
   auto dead = std::lower_bound(encode_.dead.begin(), encode_.dead.end(), begin);
   double squared = 0.0;
   for (int j = begin; j < end; ++j) {
-    const Contribution* first = contributions_.data() + starts_[static_cast<size_t>(j)];
+    const math::Contribution* first = contributions_.data() + starts_[static_cast<size_t>(j)];
     const int count = contributions(j);
     const auto at = static_cast<size_t>(j) * static_cast<size_t>(dim_);
     // What contributed to a dead latent may be the auxiliary loss alone.
     const bool was_dead = dead != encode_.dead.end() && *dead == j;
     if (was_dead) ++dead;
-    fired_[static_cast<size_t>(j)] = static_cast<uint8_t>(
-        was_dead
-            ? std::any_of(first, first + count,
-                          [&](const Contribution& c) { return c.residual % slots_ != slots_ - 1; })
-            : count > 0);
+    fired_[static_cast<size_t>(j)] =
+        static_cast<uint8_t>(was_dead ? std::any_of(first, first + count,
+                                                    [&](const math::Contribution& c) {
+                                                      return c.residual % slots_ != slots_ - 1;
+                                                    })
+                                      : count > 0);
     encoder_bias_[static_cast<size_t>(j)] = 0.0f;
     if (count == 0) continue;
-    const LatentGradient sums = SumContributions(first, count, residuals_.data(), centred_.data(),
-                                                 project ? &weights.decoder[at] : nullptr, dim_,
-                                                 &decoder_[at], &encoder_[at]);
+    const math::LatentGradient sums = math::SumContributions(
+        first, count, residuals_.data(), centred_.data(), project ? &weights.decoder[at] : nullptr,
+        dim_, &decoder_[at], &encoder_[at]);
     encoder_bias_[static_cast<size_t>(j)] = sums.bias;
-    AddScaled(-sums.bias, &weights.encoder[at], dim_, pre_bias_share);
+    math::AddScaled(-sums.bias, &weights.encoder[at], dim_, pre_bias_share);
     squared += sums.squares;
     if (!weights.encoder_bias.empty()) squared += static_cast<double>(sums.bias) * sums.bias;
   }
@@ -289,7 +293,7 @@ BatchLoss BatchGradients::SumLoss(const SaeWeights& weights, const LossConfig& c
   loss.reconstruction /= n * config.variance;
   loss.aux /= n * config.variance;
   loss.l0 = static_cast<double>(active) / n;
-  loss.squared_gradient = SquaredNorm(pre_bias_.data(), dim_);
+  loss.squared_gradient = math::SquaredNorm(pre_bias_.data(), dim_);
   for (double share : squared_shares_) loss.squared_gradient += share;
   loss.least_kept = least_kept_;
   threshold_.clear();

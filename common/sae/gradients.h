@@ -5,11 +5,11 @@
 #include <cstdint>
 #include <vector>
 
+#include "common/math/simd/kernels.h"
+#include "common/math/worker_pool.h"
 #include "common/sae/block_codes.h"
 #include "common/sae/block_encoder.h"
-#include "common/sae/kernels.h"
 #include "common/sae/model.h"
-#include "common/sae/worker_pool.h"
 
 namespace recsae::sae {
 
@@ -59,7 +59,7 @@ class BatchGradients {
   // Of rows [n, d], n >= 1, as the recommender has them. Where a value is not finite the loss is
   // not either, and the gradients mean nothing.
   BatchLoss Compute(const SaeWeights& weights, const LossConfig& config, const float* rows,
-                    int64_t n, WorkerPool& pool);
+                    int64_t n, math::WorkerPool& pool);
 
   // Gradients of the last batch, [F, d] and [F]. Rows of latents that nothing contributed to
   // (contributions(j) == 0) are 0 and not written.
@@ -84,11 +84,11 @@ class BatchGradients {
     return matrix.data() + static_cast<size_t>(latent) * static_cast<size_t>(dim_);
   }
   void Prepare(const SaeWeights& weights, const LossConfig& config, int64_t n, int threads);
-  void PackEncoder(const SaeWeights& weights, WorkerPool& pool);
+  void PackEncoder(const SaeWeights& weights, math::WorkerPool& pool);
   void PackDead(const SaeWeights& weights);
   void EncodeBlock(const SaeWeights& weights, const float* rows, int block, int worker);
-  void SelectBatchTopK(const SaeWeights& weights, const float* rows, WorkerPool& pool);
-  void EncodeAll(const SaeWeights& weights, const float* rows, WorkerPool& pool);
+  void SelectBatchTopK(const SaeWeights& weights, const float* rows, math::WorkerPool& pool);
+  void EncodeAll(const SaeWeights& weights, const float* rows, math::WorkerPool& pool);
   int64_t CandidateCount() const;
   void WalkBack(const SaeWeights& weights, const LossConfig& config, int block);
   double PlainRow(const SaeWeights& weights, int64_t row, Block& block);
@@ -139,7 +139,7 @@ class BatchGradients {
   std::vector<float> squared_errors_;  // [n]
   std::vector<int32_t> starts_;        // [F + 1] of each latent's contributions
   std::vector<int32_t> next_;          // [F] scratch: where the next contribution goes
-  std::vector<Contribution> contributions_;
+  std::vector<math::Contribution> contributions_;
   std::vector<float> encoder_, decoder_, encoder_bias_, pre_bias_, threshold_;
   std::vector<float> pre_bias_shares_;  // [tasks, d]
   std::vector<double> squared_shares_;  // [tasks]

@@ -39,7 +39,7 @@ void BatchGradients::WalkBack(const SaeWeights& weights, const LossConfig& confi
 double BatchGradients::PlainRow(const SaeWeights& weights, int64_t row, Block& block) {
   const std::span<const LatentActivation> code = block.codes.active.Row(row);
   const int64_t at = (block.begin + row) * dim_;
-  const float squared_error = ResidualGradient(
+  const float squared_error = math::ResidualGradient(
       &centred_[static_cast<size_t>(at)], weights.decoder.data(), code.data(),
       static_cast<int>(code.size()), dim_, factor_, &residuals_[static_cast<size_t>(at)],
       block.active_delta.data() + block.codes.active.Begin(row), block.pre_bias.data());
@@ -62,8 +62,8 @@ double BatchGradients::RowErrors(const SaeWeights& weights, int64_t row, Block& 
     while (end < static_cast<int>(code.size()) && code[static_cast<size_t>(end)].latent < prefix) {
       ++end;
     }
-    squared_error =
-        Residual(target, weights.decoder.data(), code.data() + begin, end - begin, dim_, error);
+    squared_error = math::Residual(target, weights.decoder.data(), code.data() + begin, end - begin,
+                                   dim_, error);
     sum += squared_error;
     block.ends.push_back(end);
     target = error;
@@ -82,16 +82,16 @@ void BatchGradients::RowGradients(const SaeWeights& weights, int64_t row, Block&
   float* slots = &residuals_[static_cast<size_t>((block.begin + row) * slots_ * dim_)];
   for (int g = groups - 1; g >= 0; --g) {
     float* gradient = slots + static_cast<int64_t>(g) * dim_;
-    Scale(factor_, dim_, gradient);
-    if (g + 1 < groups) AddScaled(1.0f, gradient + dim_, dim_, gradient);
+    math::Scale(factor_, dim_, gradient);
+    if (g + 1 < groups) math::AddScaled(1.0f, gradient + dim_, dim_, gradient);
     const int begin = g == 0 ? 0 : block.ends[static_cast<size_t>(g - 1)];
-    Dots(gradient, weights.decoder.data(), code.data() + begin,
-         block.ends[static_cast<size_t>(g)] - begin, dim_, delta + begin);
+    math::Dots(gradient, weights.decoder.data(), code.data() + begin,
+               block.ends[static_cast<size_t>(g)] - begin, dim_, delta + begin);
   }
   if (l1_slope_ != 0.0f) {
     for (size_t c = 0; c < code.size(); ++c) delta[c] += l1_slope_;
   }
-  AddScaled(1.0f, slots, dim_, block.pre_bias.data());
+  math::AddScaled(1.0f, slots, dim_, block.pre_bias.data());
 }
 
 // What the dead latents leave of the error of all others, e − ê, and its gradients.
@@ -102,10 +102,10 @@ void BatchGradients::WalkBackDead(const SaeWeights& weights, int64_t row, Block&
   const float* error = slots + static_cast<int64_t>(slots_ - 2) * dim_;
   float* missing = slots + static_cast<int64_t>(slots_ - 1) * dim_;
   block.aux_squared_error +=
-      Residual(error, weights.decoder.data(), code.data(), count, dim_, missing);
-  Scale(aux_factor_, dim_, missing);
-  Dots(missing, weights.decoder.data(), code.data(), count, dim_,
-       block.dead_delta.data() + block.codes.dead.Begin(row));
+      math::Residual(error, weights.decoder.data(), code.data(), count, dim_, missing);
+  math::Scale(aux_factor_, dim_, missing);
+  math::Dots(missing, weights.decoder.data(), code.data(), count, dim_,
+             block.dead_delta.data() + block.codes.dead.Begin(row));
 }
 
 void BatchGradients::WalkBackBand(const SaeWeights& weights, const LossConfig& config, int64_t row,
@@ -113,8 +113,8 @@ void BatchGradients::WalkBackBand(const SaeWeights& weights, const LossConfig& c
   const std::span<const LatentActivation> band = block.codes.band.Row(row);
   const float* gradient = &residuals_[static_cast<size_t>((block.begin + row) * slots_ * dim_)];
   block.dots.resize(std::max(block.dots.size(), band.size()));
-  Dots(gradient, weights.decoder.data(), band.data(), static_cast<int>(band.size()), dim_,
-       block.dots.data());
+  math::Dots(gradient, weights.decoder.data(), band.data(), static_cast<int>(band.size()), dim_,
+             block.dots.data());
   const auto per_bandwidth = static_cast<float>(1.0 / config.bandwidth);
   for (size_t c = 0; c < band.size(); ++c) {
     const auto j = static_cast<size_t>(band[c].latent);

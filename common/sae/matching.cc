@@ -5,8 +5,8 @@
 #include <numeric>
 #include <utility>
 
-#include "common/sae/gemm.h"
-#include "common/sae/matrix.h"
+#include "common/math/gemm.h"
+#include "common/math/matrix.h"
 
 namespace recsae::sae {
 namespace {
@@ -136,7 +136,7 @@ class Assigner {
 // The rows at length 1; those of zeros stay.
 std::vector<float> UnitRows(std::span<const float> matrix, int dim) {
   std::vector<float> rows(matrix.begin(), matrix.end());
-  const std::vector<double> norms = RowNorms(matrix, dim);
+  const std::vector<double> norms = math::RowNorms(matrix, dim);
   for (size_t i = 0; i < rows.size(); ++i) {
     const double norm = norms[i / static_cast<size_t>(dim)];
     if (norm > 0) rows[i] = static_cast<float>(rows[i] / norm);
@@ -149,7 +149,7 @@ std::vector<float> UnitRows(std::span<const float> matrix, int dim) {
 std::vector<int32_t> MaximalAssignment(std::span<const float> similarity, int64_t rows,
                                        int64_t cols, const MatchingProgress& progress) {
   if (rows <= cols) return Assigner(similarity, rows, cols).Run(progress);
-  const std::vector<float> transposed = Transposed(similarity, rows, cols);
+  const std::vector<float> transposed = math::Transposed(similarity, rows, cols);
   const std::vector<int32_t> row_of = Assigner(transposed, cols, rows).Run(progress);
   std::vector<int32_t> col_of(static_cast<size_t>(rows), kNone);
   for (int64_t col = 0; col < cols; ++col) col_of[row_of[col]] = static_cast<int32_t>(col);
@@ -161,8 +161,8 @@ Matching MatchDirections(std::span<const float> a, std::span<const float> b, int
   const auto rows = static_cast<int64_t>(a.size()) / dim;
   const auto cols = static_cast<int64_t>(b.size()) / dim;
   std::vector<float> cosines(static_cast<size_t>(rows * cols));
-  Sgemm(Transpose::kNo, Transpose::kYes, rows, cols, dim, UnitRows(a, dim).data(),
-        UnitRows(b, dim).data(), 0.0f, cosines.data());
+  math::Sgemm(math::Transpose::kNo, math::Transpose::kYes, rows, cols, dim, UnitRows(a, dim).data(),
+              UnitRows(b, dim).data(), 0.0f, cosines.data());
   Matching matching{MaximalAssignment(cosines, rows, cols, progress),
                     std::vector<float>(static_cast<size_t>(rows))};
   for (int64_t i = 0; i < rows; ++i) {

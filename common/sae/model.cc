@@ -7,8 +7,8 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "common/sae/kernels.h"
-#include "common/sae/top_k.h"
+#include "common/math/simd/kernels.h"
+#include "common/math/simd/top_k.h"
 
 namespace recsae::sae {
 namespace {
@@ -87,7 +87,7 @@ SaeModel::SaeModel(SaeWeights weights)
   if (weights_.architecture == Architecture::kPursuit) {
     pursuit_ = Pursuit(directions_, latents(), dim());
   }
-  if (SelectsTopK(weights_.architecture) && Screening::Pays(latents(), dim(), Kept())) {
+  if (SelectsTopK(weights_.architecture) && math::Screening::Pays(latents(), dim(), Kept())) {
     screening_.Resize(latents(), dim());
     screening_.Pack(encoder_.data(), offsets_.data(), 0, screening_.panels());
   } else {
@@ -98,26 +98,26 @@ SaeModel::SaeModel(SaeWeights weights)
 
 int SaeModel::Select(const float* x, const float* pre, const float* maxima,
                      LatentActivation* list) const {
-  const ExactProduct exact{x, encoder_.data(), offsets_.data(), dim()};
-  PreActivationSpan span{pre, latents(), 0};
+  const math::ExactProduct exact{x, encoder_.data(), offsets_.data(), dim()};
+  math::PreActivationSpan span{pre, latents(), 0};
   int count = 0;
   if (SelectsTopK(weights_.architecture)) {
     span.maxima = maxima;
     span.groups = Screened() ? screening_.groups() : packed_.groups();
     if (Screened()) span.exact = &exact;
-    count = OfferTopK(span, Kept(), IsPositive(weights_.architecture), list, 0);
+    count = math::OfferTopK(span, Kept(), IsPositive(weights_.architecture), list, 0);
   } else {
-    count =
-        CollectAbove(span, weights_.threshold.empty() ? nullptr : weights_.threshold.data(), list);
+    count = math::CollectAbove(
+        span, weights_.threshold.empty() ? nullptr : weights_.threshold.data(), list);
   }
   if (weights_.architecture == Architecture::kPursuit) return Pursue(x, list, count);
-  SortByValue(list, count);
+  math::SortByValue(list, count);
   return count;
 }
 
 int SaeModel::Pursue(const float* x, LatentActivation* list, int count) const {
   std::vector<float> centred(x, x + dim());
-  AddScaled(-1.0f, bias_.data(), dim(), centred.data());
+  math::AddScaled(-1.0f, bias_.data(), dim(), centred.data());
   const std::vector<LatentActivation> code =
       pursuit_.Encode(centred.data(), {list, static_cast<size_t>(count)}, k());
   std::copy(code.begin(), code.end(), list);
@@ -140,11 +140,11 @@ SparseCodes SaeModel::EncodeBatch(const float* rows, int64_t n) const {
   const int width = Screened() ? screening_.width() : packed_.width();
   const int groups = Screened() ? screening_.groups() : packed_.groups();
   const int64_t stride = int64_t{Panels()} * width;
-  const int64_t at_a_time = std::min<int64_t>(n, PackedEncoder::kMaxRows);
+  const int64_t at_a_time = std::min<int64_t>(n, math::PackedEncoder::kMaxRows);
   const std::unique_ptr<float[]> pre(new float[static_cast<size_t>(at_a_time * stride)]);
   std::vector<float> maxima(static_cast<size_t>(at_a_time * groups));
   const std::unique_ptr<LatentActivation[]> list(new LatentActivation[ListCapacity()]);
-  ScreenedRows screened;
+  math::ScreenedRows screened;
   for (int64_t begin = 0; begin < n; begin += at_a_time) {
     const int count = static_cast<int>(std::min(at_a_time, n - begin));
     const float* some = rows + begin * dim();
@@ -166,7 +166,7 @@ SparseCodes SaeModel::EncodeBatch(const float* rows, int64_t n) const {
 void SaeModel::Decode(std::span<const LatentActivation> code, float* reconstruction) const {
   std::copy(bias_.begin(), bias_.end(), reconstruction);
   for (const LatentActivation& entry : code) {
-    AddScaled(entry.value, Direction(entry.latent).data(), dim(), reconstruction);
+    math::AddScaled(entry.value, Direction(entry.latent).data(), dim(), reconstruction);
   }
 }
 

@@ -8,10 +8,10 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "common/math/simd/packed_encoder.h"
+#include "common/math/simd/screening.h"
 #include "common/sae/codes.h"
-#include "common/sae/packed_encoder.h"
 #include "common/sae/pursuit.h"
-#include "common/sae/screening.h"
 
 namespace recsae::sae {
 
@@ -124,8 +124,8 @@ class SaeModel {
   SaeWeights weights_;
   std::vector<float> encoder_;     // [F, d]: input_scale · encoder
   std::vector<float> offsets_;     // [F]: encoder_bias − encoder · pre_bias
-  Screening screening_;            // of both, where it pays; else empty
-  PackedEncoder packed_;           // of both, where it does not; else empty
+  math::Screening screening_;      // of both, where it pays; else empty
+  math::PackedEncoder packed_;     // of both, where it does not; else empty
   Pursuit pursuit_;                // over directions_, for kPursuit; else empty
   std::vector<float> directions_;  // [F, d]: decoder / input_scale
   std::vector<float> bias_;        // [d]: pre_bias / input_scale

@@ -5,8 +5,8 @@
 #include <cmath>
 #include <utility>
 
-#include "common/sae/kernels.h"
-#include "common/sae/top_k.h"
+#include "common/math/simd/kernels.h"
+#include "common/math/simd/top_k.h"
 
 namespace recsae::sae {
 namespace {
@@ -31,7 +31,7 @@ class Pursuit::Row {
       : pursuit_(pursuit),
         target_(target),
         k_(k),
-        least_(kLeastShare * std::sqrt(SquaredNorm(target, pursuit.dim_))),
+        least_(kLeastShare * std::sqrt(math::SquaredNorm(target, pursuit.dim_))),
         steps_left_(2 * k) {}
 
   bool done() const { return done_; }
@@ -45,8 +45,8 @@ class Pursuit::Row {
     Solve();
     done_ = static_cast<int>(entries_.size()) == k_;
     if (!done_)
-      Residual(target_, pursuit_.directions_.data(), entries_.data(), size(), pursuit_.dim_,
-               residual);
+      math::Residual(target_, pursuit_.directions_.data(), entries_.data(), size(), pursuit_.dim_,
+                     residual);
   }
 
   // The code, in units of the decoder's rows.
@@ -54,7 +54,7 @@ class Pursuit::Row {
     for (LatentActivation& entry : entries_) {
       entry.value /= pursuit_.norms_[static_cast<size_t>(entry.latent)];
     }
-    SortByValue(entries_.data(), size());
+    math::SortByValue(entries_.data(), size());
     return std::move(entries_);
   }
 
@@ -135,9 +135,9 @@ class Pursuit::Row {
 Pursuit::Pursuit(const std::vector<float>& decoder, int latents, int dim)
     : dim_(dim), directions_(decoder), norms_(static_cast<size_t>(latents)) {
   for (size_t j = 0; j < norms_.size(); ++j) {
-    norms_[j] = std::sqrt(SquaredNorm(decoder.data() + j * static_cast<size_t>(dim), dim));
+    norms_[j] = std::sqrt(math::SquaredNorm(decoder.data() + j * static_cast<size_t>(dim), dim));
   }
-  NormaliseRows(directions_.data(), latents, dim);
+  math::NormaliseRows(directions_.data(), latents, dim);
 }
 
 std::vector<LatentActivation> Pursuit::Encode(const float* target,
@@ -147,8 +147,8 @@ std::vector<LatentActivation> Pursuit::Encode(const float* target,
   std::vector<float> residual(target, target + dim_);
   std::vector<float> products(candidates.size());
   while (!row.done()) {
-    Dots(residual.data(), directions_.data(), candidates.data(), static_cast<int>(products.size()),
-         dim_, products.data());
+    math::Dots(residual.data(), directions_.data(), candidates.data(),
+               static_cast<int>(products.size()), dim_, products.data());
     const auto best = std::max_element(products.begin(), products.end());
     if (best == products.end()) break;
     row.Take(candidates[static_cast<size_t>(best - products.begin())].latent, *best,

@@ -8,7 +8,7 @@
 #include <random>
 
 #include "absl/strings/str_cat.h"
-#include "common/sae/kernels.h"
+#include "common/math/simd/kernels.h"
 #include "common/sae/statistics.h"
 
 namespace recsae::sae {
@@ -135,7 +135,7 @@ absl::StatusOr<std::unique_ptr<Trainer>> Trainer::CreateFrom(const TrainConfig& 
 void Trainer::InitialiseWeights(const float* sample, int64_t sample_rows) {
   NormalSource normal(config_.seed);
   for (float& value : weights_.decoder) value = normal.Next();
-  NormaliseRows(weights_.decoder.data(), weights_.latents, weights_.dim);
+  math::NormaliseRows(weights_.decoder.data(), weights_.latents, weights_.dim);
   weights_.encoder = weights_.decoder;
   weights_.pre_bias = GeometricMedian(sample, sample_rows, weights_.dim);
   for (float& value : weights_.pre_bias) value *= weights_.input_scale;
@@ -203,7 +203,7 @@ absl::StatusOr<StepStats> Trainer::Step(const float* rows, int64_t n) {
 
 // A small step stays on one thread: with the parameters in two caches, what moves between them
 // costs more than a second thread saves.
-WorkerPool& Trainer::PoolFor(int64_t rows) {
+math::WorkerPool& Trainer::PoolFor(int64_t rows) {
   constexpr double kMinOperations = 8e6;
   // What Adam does for a parameter costs about as much as so many rows.
   constexpr double kAdamRows = 24;
@@ -224,26 +224,26 @@ LossConfig Trainer::Loss() const {
   return loss;
 }
 
-void Trainer::Update(double learning_rate, double clip, WorkerPool& pool) {
+void Trainer::Update(double learning_rate, double clip, math::WorkerPool& pool) {
   const auto t = static_cast<double>(steps_);
-  const AdamStep step{static_cast<float>(learning_rate),
-                      static_cast<float>(config_.beta1),
-                      static_cast<float>(config_.beta2),
-                      static_cast<float>(config_.epsilon),
-                      static_cast<float>(1.0 / (1.0 - std::pow(config_.beta1, t))),
-                      static_cast<float>(1.0 / (1.0 - std::pow(config_.beta2, t))),
-                      static_cast<float>(clip)};
+  const math::AdamStep step{static_cast<float>(learning_rate),
+                            static_cast<float>(config_.beta1),
+                            static_cast<float>(config_.beta2),
+                            static_cast<float>(config_.epsilon),
+                            static_cast<float>(1.0 / (1.0 - std::pow(config_.beta1, t))),
+                            static_cast<float>(1.0 / (1.0 - std::pow(config_.beta2, t))),
+                            static_cast<float>(clip)};
   const int latents = weights_.latents;
   pool.Run((latents + kLatentsPerTask - 1) / kLatentsPerTask, [&](int task, int) {
     const int begin = task * kLatentsPerTask;
     UpdateLatents(step, begin, std::min(begin + kLatentsPerTask, latents));
   });
-  ApplyAdam(step, gradients_.pre_bias().data(), weights_.dim, weights_.pre_bias.data(),
-            first_.pre_bias.data(), second_.pre_bias.data());
+  math::ApplyAdam(step, gradients_.pre_bias().data(), weights_.dim, weights_.pre_bias.data(),
+                  first_.pre_bias.data(), second_.pre_bias.data());
   if (config_.architecture == Architecture::kJumpRelu) UpdateThresholds(step);
 }
 
-void Trainer::UpdateLatents(const AdamStep& step, int begin, int end) {
+void Trainer::UpdateLatents(const math::AdamStep& step, int begin, int end) {
   const auto d = static_cast<size_t>(weights_.dim);
   for (int first = begin; first < end;) {
     // A run of latents that all have a gradient, or none of them.
@@ -252,32 +252,32 @@ void Trainer::UpdateLatents(const AdamStep& step, int begin, int end) {
     while (last < end && (gradients_.contributions(last) > 0) == any) ++last;
     const size_t at = static_cast<size_t>(first) * d;
     const int count = (last - first) * weights_.dim;
-    ApplyAdam(step, any ? gradients_.encoder(first) : nullptr, count, &weights_.encoder[at],
-              &first_.encoder[at], &second_.encoder[at]);
-    ApplyAdam(step, any ? gradients_.decoder(first) : nullptr, count, &weights_.decoder[at],
-              &first_.decoder[at], &second_.decoder[at]);
+    math::ApplyAdam(step, any ? gradients_.encoder(first) : nullptr, count, &weights_.encoder[at],
+                    &first_.encoder[at], &second_.encoder[at]);
+    math::ApplyAdam(step, any ? gradients_.decoder(first) : nullptr, count, &weights_.decoder[at],
+                    &first_.decoder[at], &second_.decoder[at]);
     first = last;
   }
   const auto at = static_cast<size_t>(begin);
   if (config_.encoder_bias) {
-    ApplyAdam(step, &gradients_.encoder_bias()[at], end - begin, &weights_.encoder_bias[at],
-              &first_.encoder_bias[at], &second_.encoder_bias[at]);
+    math::ApplyAdam(step, &gradients_.encoder_bias()[at], end - begin, &weights_.encoder_bias[at],
+                    &first_.encoder_bias[at], &second_.encoder_bias[at]);
   }
   if (config_.unit_norm_decoder) {
-    NormaliseRows(&weights_.decoder[at * d], end - begin, weights_.dim);
+    math::NormaliseRows(&weights_.decoder[at * d], end - begin, weights_.dim);
   }
 }
 
 // Adam on log θ, so that thresholds stay above 0.
-void Trainer::UpdateThresholds(const AdamStep& step) {
+void Trainer::UpdateThresholds(const math::AdamStep& step) {
   const size_t latents = weights_.threshold.size();
   std::vector<float> gradient(latents);
   std::vector<float> change(latents);
   for (size_t j = 0; j < latents; ++j) {
     gradient[j] = gradients_.threshold()[j] * weights_.threshold[j];
   }
-  ApplyAdam(step, gradient.data(), static_cast<int>(latents), change.data(),
-            first_.threshold.data(), second_.threshold.data());
+  math::ApplyAdam(step, gradient.data(), static_cast<int>(latents), change.data(),
+                  first_.threshold.data(), second_.threshold.data());
   for (size_t j = 0; j < latents; ++j) weights_.threshold[j] *= std::exp(change[j]);
 }
 
@@ -345,7 +345,7 @@ void Trainer::ResampleDead() {
   int living = 0;
   for (int j = 0; j < weights_.latents; ++j) {
     if (idle_rows_[static_cast<size_t>(j)] >= config_.dead_after_rows) continue;
-    norms += std::sqrt(SquaredNorm(&weights_.encoder[static_cast<size_t>(j) * d], d));
+    norms += std::sqrt(math::SquaredNorm(&weights_.encoder[static_cast<size_t>(j) * d], d));
     ++living;
   }
   const double encoder_norm = kEncoderShare * (living > 0 ? norms / living : 1.0);
@@ -357,9 +357,9 @@ void Trainer::ResampleDead() {
     float* decoder = &weights_.decoder[static_cast<size_t>(j) * d];
     float* encoder = &weights_.encoder[static_cast<size_t>(j) * d];
     std::copy_n(&gradients_.centred()[row * static_cast<size_t>(d)], d, decoder);
-    NormaliseRows(decoder, 1, d);
+    math::NormaliseRows(decoder, 1, d);
     std::copy_n(decoder, d, encoder);
-    Scale(static_cast<float>(encoder_norm), d, encoder);
+    math::Scale(static_cast<float>(encoder_norm), d, encoder);
     if (config_.encoder_bias) weights_.encoder_bias[static_cast<size_t>(j)] = 0.0f;
     if (config_.architecture == Architecture::kJumpRelu) {
       weights_.threshold[static_cast<size_t>(j)] = static_cast<float>(config_.initial_threshold);

@@ -10,10 +10,10 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "common/math/worker_pool.h"
 #include "common/sae/gradients.h"
 #include "common/sae/model.h"
 #include "common/sae/train_config.h"
-#include "common/sae/worker_pool.h"
 
 namespace recsae::sae {
 
@@ -79,11 +79,11 @@ class Trainer {
   Trainer(const TrainConfig& config, int dim, int threads);
   void InitialiseWeights(const float* sample, int64_t sample_rows);
   LossConfig Loss() const;
-  WorkerPool& PoolFor(int64_t rows);
+  math::WorkerPool& PoolFor(int64_t rows);
   double LearningRate() const;
-  void Update(double learning_rate, double clip, WorkerPool& pool);
-  void UpdateLatents(const struct AdamStep& step, int begin, int end);
-  void UpdateThresholds(const struct AdamStep& step);
+  void Update(double learning_rate, double clip, math::WorkerPool& pool);
+  void UpdateLatents(const struct math::AdamStep& step, int begin, int end);
+  void UpdateThresholds(const struct math::AdamStep& step);
   void FollowBatchThreshold(float least_kept);
   void AdaptSparsityWeight(double l0);
   void CountIdleRows(int64_t n);
@@ -105,8 +105,8 @@ class Trainer {
 
   std::vector<int32_t> dead_;  // latents with idle_rows_ >= dead_after_rows, rising
   BatchGradients gradients_;
-  WorkerPool pool_;
-  WorkerPool alone_{1};
+  math::WorkerPool pool_;
+  math::WorkerPool alone_{1};
 };
 
 }  // namespace recsae::sae

@@ -12,7 +12,7 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
-#include "common/status/status.h"
+#include "common/base/status.h"
 #include "common/storage/keys.h"
 #include "common/storage/marker.h"
 #include "common/storage/rocksdb_status.h"

@@ -13,7 +13,7 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
-#include "common/status/status.h"
+#include "common/base/status.h"
 
 namespace recsae {
 namespace {

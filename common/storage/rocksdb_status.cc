@@ -1,7 +1,7 @@
 #include "common/storage/rocksdb_status.h"
 
 #include "absl/strings/str_cat.h"
-#include "common/status/status.h"
+#include "common/base/status.h"
 
 namespace recsae {
 namespace {

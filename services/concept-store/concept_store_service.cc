@@ -4,12 +4,12 @@
 
 #include <utility>
 
-#include "common/server/guard.h"
-#include "common/server/metrics.h"
-#include "common/status/status.h"
+#include "common/base/status.h"
+#include "common/rpc/guard.h"
+#include "common/rpc/metrics.h"
 #include "recsae/concept_store/v1/concept_store.grpc.pb.h"
-#include "services/concept-store/store.h"
-#include "services/concept-store/watch.h"
+#include "services/concept-store/feed/watch.h"
+#include "services/concept-store/store/store.h"
 
 namespace recsae::concept_store {
 namespace {

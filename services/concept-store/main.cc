@@ -2,7 +2,7 @@
 #include <memory>
 #include <utility>
 
-#include "common/server/server.h"
+#include "common/process/server.h"
 #include "services/concept-store/module.h"
 
 int main(int argc, char** argv) {

@@ -1,9 +1,9 @@
 #include "services/concept-store/module.h"
 
-#include "common/server/log.h"
-#include "common/status/status.h"
+#include "common/base/status.h"
+#include "common/rpc/log.h"
 #include "services/concept-store/concept_store_service.h"
-#include "services/concept-store/store.h"
+#include "services/concept-store/store/store.h"
 
 namespace recsae::concept_store {
 

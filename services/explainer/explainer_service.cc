@@ -5,10 +5,10 @@
 
 #include <functional>
 
-#include "common/server/guard.h"
-#include "common/status/status.h"
-#include "services/explainer/concept_jobs.h"
-#include "services/explainer/explain_call.h"
+#include "common/base/status.h"
+#include "common/rpc/guard.h"
+#include "services/explainer/calls/explain_call.h"
+#include "services/explainer/jobs/concept_jobs.h"
 
 namespace recsae::explainer {
 namespace {

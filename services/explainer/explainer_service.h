@@ -3,9 +3,9 @@
 #define RECSAE_SERVICES_EXPLAINER_EXPLAINER_SERVICE_H_
 
 #include "common/jobs/job_runner.h"
-#include "common/server/metrics.h"
+#include "common/rpc/metrics.h"
 #include "recsae/explainer/v1/explainer.grpc.pb.h"
-#include "services/explainer/backend.h"
+#include "services/explainer/backend/backend.h"
 
 namespace recsae::explainer {
 

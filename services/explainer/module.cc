@@ -1,7 +1,7 @@
 // Wiring of the explainer.
 #include "services/explainer/module.h"
 
-#include "services/explainer/backend.h"
+#include "services/explainer/backend/backend.h"
 #include "services/explainer/explainer_service.h"
 
 namespace recsae::explainer {

@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "common/server/module.h"
+#include "common/process/module.h"
 
 namespace recsae::explainer {
 

@@ -5,13 +5,13 @@
 #include <utility>
 
 #include "absl/strings/str_split.h"
+#include "common/base/status.h"
 #include "common/jobs/job_runner.h"
-#include "common/server/flags.h"
-#include "common/status/status.h"
-#include "services/probe/dataset_source.h"
-#include "services/probe/jobs/hosted_models.h"
+#include "common/process/flags.h"
+#include "services/probe/datasets/dataset_source.h"
 #include "services/probe/jobs/jobs.h"
-#include "services/probe/probe_service.h"
+#include "services/probe/models/hosted_models.h"
+#include "services/probe/rpc/probe_service.h"
 
 namespace recsae::probe {
 

@@ -8,7 +8,7 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
-#include "common/server/module.h"
+#include "common/process/module.h"
 
 namespace recsae::probe {
 

@@ -3,8 +3,8 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "common/sae/simd.h"
-#include "common/server/server.h"
+#include "common/math/simd/instruction_set.h"
+#include "common/process/server.h"
 #include "services/concept-store/module.h"
 #include "services/explainer/module.h"
 #include "services/probe/module.h"
@@ -22,7 +22,7 @@ int main(int argc, char** argv) {
       "      Serve on 127.0.0.1:7400 and keep everything below ~/.local/share/recsae.\n"
       "  recsae-standalone --listen 127.0.0.1:0 --port-file /tmp/port --data-dir /tmp/recsae\n"
       "      Serve on any free port and say in a file which.";
-  spec.version_lines = {absl::StrCat("instruction set: ", recsae::sae::InstructionSet())};
+  spec.version_lines = {absl::StrCat("instruction set: ", recsae::math::InstructionSet())};
   spec.port = 7400;
   spec.metrics_port = 9400;
   // Those that are called come before those that call them.

@@ -3,8 +3,8 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "common/sae/simd.h"
-#include "common/server/server.h"
+#include "common/math/simd/instruction_set.h"
+#include "common/process/server.h"
 #include "services/trainer/module.h"
 
 int main(int argc, char** argv) {
@@ -17,7 +17,7 @@ int main(int argc, char** argv) {
   spec.examples =
       "recsae-trainer --probe 10.0.0.5:7401 --concept-store 10.0.0.6:7403\n"
       "    serves on 127.0.0.1:7402 and calls the two peers there\n";
-  spec.version_lines = {absl::StrCat("instruction set: ", recsae::sae::InstructionSet())};
+  spec.version_lines = {absl::StrCat("instruction set: ", recsae::math::InstructionSet())};
   spec.port = 7402;
   spec.metrics_port = 9402;
   spec.modules.push_back(std::make_unique<recsae::trainer::TrainerModule>());

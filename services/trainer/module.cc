@@ -4,11 +4,11 @@
 #include <grpcpp/impl/service_type.h>
 
 #include "common/jobs/job_runner.h"
-#include "common/server/flags.h"
-#include "common/server/metrics.h"
-#include "services/trainer/probe_source.h"
-#include "services/trainer/store_publisher.h"
-#include "services/trainer/train_job.h"
+#include "common/process/flags.h"
+#include "common/rpc/metrics.h"
+#include "services/trainer/peers/probe_source.h"
+#include "services/trainer/peers/store_publisher.h"
+#include "services/trainer/run/train_job.h"
 #include "services/trainer/trainer_service.h"
 
 namespace recsae::trainer {

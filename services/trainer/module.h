@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "common/server/module.h"
+#include "common/process/module.h"
 
 namespace recsae::trainer {
 

@@ -10,18 +10,18 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "common/base/status.h"
 #include "common/client/peer.h"
 #include "common/client/retry.h"
 #include "common/jobs/job_runner.h"
-#include "common/server/guard.h"
-#include "common/status/status.h"
+#include "common/rpc/guard.h"
 #include "recsae/concept_store/v1/concept_store.grpc.pb.h"
 #include "recsae/probe/v1/probe.grpc.pb.h"
 #include "recsae/trainer/v1/trainer.grpc.pb.h"
-#include "services/trainer/dev_set.h"
-#include "services/trainer/train_job.h"
-#include "services/trainer/train_request.h"
-#include "services/trainer/training_config.h"
+#include "services/trainer/run/dev_set.h"
+#include "services/trainer/run/train_job.h"
+#include "services/trainer/run/train_request.h"
+#include "services/trainer/run/training_config.h"
 
 namespace recsae::trainer {
 namespace {

@@ -4,7 +4,7 @@
 #include "clients/cli/reproduce/chart.h"
 #include "clients/cli/reproduce/html.h"
 #include "clients/cli/reproduce/scale.h"
-#include "clients/cli/text.h"
+#include "clients/cli/text/text.h"
 
 namespace recsae::cli {
 namespace {

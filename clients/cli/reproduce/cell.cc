@@ -11,8 +11,8 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
-#include "clients/cli/text.h"
-#include "common/status/status.h"
+#include "clients/cli/text/text.h"
+#include "common/base/status.h"
 
 namespace recsae::cli {
 namespace {

@@ -3,7 +3,7 @@
 #include <cmath>
 
 #include "absl/strings/str_cat.h"
-#include "clients/cli/text.h"
+#include "clients/cli/text/text.h"
 
 namespace recsae::cli {
 namespace {

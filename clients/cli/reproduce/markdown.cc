@@ -6,7 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "clients/cli/reproduce/concept_list.h"
-#include "clients/cli/text.h"
+#include "clients/cli/text/text.h"
 
 namespace recsae::cli {
 namespace {

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <set>
 
-#include "clients/cli/render.h"
+#include "clients/cli/render/render.h"
 
 namespace recsae::cli {
 namespace {

@@ -11,8 +11,8 @@
 #include "clients/cli/reproduce/markdown.h"
 #include "clients/cli/reproduce/page.h"
 #include "clients/cli/reproduce/study_list.h"
-#include "clients/cli/text.h"
-#include "common/status/status.h"
+#include "clients/cli/text/text.h"
+#include "common/base/status.h"
 
 namespace recsae::cli {
 namespace {

@@ -11,7 +11,7 @@
 #include "clients/cli/reproduce/page_charts.h"
 #include "clients/cli/reproduce/page_style.h"
 #include "clients/cli/reproduce/study_list.h"
-#include "clients/cli/text.h"
+#include "clients/cli/text/text.h"
 
 namespace recsae::cli {
 namespace {

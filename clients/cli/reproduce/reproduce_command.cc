@@ -7,15 +7,15 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
-#include "clients/cli/command_line.h"
-#include "clients/cli/interrupt.h"
+#include "clients/cli/flags/command_line.h"
 #include "clients/cli/reproduce/outputs.h"
 #include "clients/cli/reproduce/result_table.h"
 #include "clients/cli/reproduce/runner.h"
 #include "clients/cli/reproduce/study.h"
-#include "clients/cli/table.h"
-#include "clients/cli/text.h"
-#include "common/status/status.h"
+#include "clients/cli/session/interrupt.h"
+#include "clients/cli/text/table.h"
+#include "clients/cli/text/text.h"
+#include "common/base/status.h"
 
 namespace recsae::cli {
 namespace {

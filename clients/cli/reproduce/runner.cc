@@ -8,8 +8,8 @@
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
 #include "clients/cli/reproduce/workbench.h"
-#include "clients/cli/text.h"
-#include "common/status/status.h"
+#include "clients/cli/text/text.h"
+#include "common/base/status.h"
 
 namespace recsae::cli {
 namespace {

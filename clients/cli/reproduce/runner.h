@@ -9,7 +9,7 @@
 #include "absl/status/status.h"
 #include "clients/cli/reproduce/cell.h"
 #include "clients/cli/reproduce/study.h"
-#include "clients/cli/session.h"
+#include "clients/cli/session/session.h"
 
 namespace recsae::cli {
 

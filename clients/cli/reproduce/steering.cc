@@ -9,11 +9,11 @@
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
-#include "clients/cli/progress.h"
-#include "clients/cli/sae_transfer.h"
-#include "clients/cli/showcase.h"
-#include "common/status/status.h"
-#include "common/tensor/tensor.h"
+#include "clients/cli/formats/sae_transfer.h"
+#include "clients/cli/pipeline/showcase.h"
+#include "clients/cli/text/progress.h"
+#include "common/base/status.h"
+#include "common/messages/tensor.h"
 
 namespace recsae::cli {
 namespace {

@@ -8,7 +8,7 @@
 
 #include "absl/status/statusor.h"
 #include "clients/cli/reproduce/measurement.h"
-#include "clients/cli/session.h"
+#include "clients/cli/session/session.h"
 
 namespace recsae::cli {
 

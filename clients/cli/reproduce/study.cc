@@ -4,8 +4,8 @@
 #include <iterator>
 
 #include "absl/strings/str_cat.h"
-#include "clients/cli/errors.h"
-#include "common/status/status.h"
+#include "clients/cli/text/errors.h"
+#include "common/base/status.h"
 
 namespace recsae::cli {
 namespace {

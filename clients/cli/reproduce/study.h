@@ -8,9 +8,9 @@
 
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
-#include "clients/cli/dataset_flags.h"
-#include "clients/cli/hyper_parameter_flags.h"
-#include "clients/cli/pipeline_plan.h"
+#include "clients/cli/flags/dataset_flags.h"
+#include "clients/cli/flags/hyper_parameter_flags.h"
+#include "clients/cli/pipeline/pipeline_plan.h"
 #include "clients/cli/reproduce/cell.h"
 #include "clients/cli/reproduce/study_list.h"
 

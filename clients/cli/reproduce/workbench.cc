@@ -5,13 +5,13 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "clients/cli/formats/sae_transfer.h"
+#include "clients/cli/pipeline/steps.h"
 #include "clients/cli/reproduce/made_saes.h"
 #include "clients/cli/reproduce/steering.h"
-#include "clients/cli/sae_transfer.h"
-#include "clients/cli/steps.h"
+#include "common/messages/sae_messages.h"
+#include "common/messages/tensor.h"
 #include "common/sae/metrics.h"
-#include "common/sae_messages/sae_messages.h"
-#include "common/tensor/tensor.h"
 
 namespace recsae::cli {
 namespace {

@@ -15,7 +15,7 @@
 #include "clients/cli/reproduce/cell.h"
 #include "clients/cli/reproduce/measurement.h"
 #include "clients/cli/reproduce/study.h"
-#include "clients/cli/session.h"
+#include "clients/cli/session/session.h"
 
 namespace recsae::cli {
 

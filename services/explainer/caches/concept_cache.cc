@@ -6,9 +6,9 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "common/names/names.h"
-#include "common/server/log.h"
-#include "common/status/status.h"
+#include "common/base/names.h"
+#include "common/base/status.h"
+#include "common/rpc/log.h"
 
 namespace recsae::explainer {
 namespace {

@@ -14,10 +14,10 @@
 
 #include "absl/status/status.h"
 #include "absl/types/span.h"
+#include "common/rpc/metrics.h"
 #include "common/sae/codes.h"
-#include "common/server/metrics.h"
-#include "services/explainer/caller.h"
-#include "services/explainer/peers.h"
+#include "services/explainer/peers/caller.h"
+#include "services/explainer/peers/peers.h"
 #include "services/explainer/verification/verifier.h"
 
 namespace recsae::explainer {

@@ -16,9 +16,9 @@
 
 #include "absl/functional/function_ref.h"
 #include "absl/status/statusor.h"
-#include "common/server/metrics.h"
-#include "common/status/status.h"
-#include "services/explainer/caller.h"
+#include "common/base/status.h"
+#include "common/rpc/metrics.h"
+#include "services/explainer/peers/caller.h"
 
 namespace recsae::explainer {
 

@@ -10,11 +10,11 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
-#include "common/probe_messages/probe_messages.h"
+#include "common/messages/probe_messages.h"
 #include "common/ranking/prediction_head.h"
 #include "services/explainer/caches/loading_cache.h"
 #include "services/explainer/labeling/item_features.h"
-#include "services/explainer/peers.h"
+#include "services/explainer/peers/peers.h"
 
 namespace recsae::explainer {
 

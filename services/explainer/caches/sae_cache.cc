@@ -5,9 +5,9 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "common/names/names.h"
-#include "common/sae_messages/sae_messages.h"
-#include "common/status/status.h"
+#include "common/base/names.h"
+#include "common/base/status.h"
+#include "common/messages/sae_messages.h"
 
 namespace recsae::explainer {
 namespace {

@@ -8,7 +8,7 @@
 #include "absl/status/statusor.h"
 #include "common/sae/model.h"
 #include "services/explainer/caches/loading_cache.h"
-#include "services/explainer/peers.h"
+#include "services/explainer/peers/peers.h"
 
 namespace recsae::explainer {
 

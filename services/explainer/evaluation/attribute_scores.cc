@@ -5,7 +5,7 @@
 #include <cstddef>
 #include <utility>
 
-#include "common/status/status.h"
+#include "common/base/status.h"
 
 namespace recsae::explainer {
 namespace {

@@ -9,8 +9,8 @@
 #include <unordered_map>
 
 #include "absl/strings/str_cat.h"
+#include "common/base/status.h"
 #include "common/ranking/ranking.h"
-#include "common/status/status.h"
 
 namespace recsae::explainer {
 namespace {

@@ -6,7 +6,7 @@
 #include <unordered_map>
 #include <utility>
 
-#include "common/status/status.h"
+#include "common/base/status.h"
 #include "services/explainer/verification/statistics.h"
 
 namespace recsae::explainer {

@@ -4,7 +4,7 @@
 #include <cstring>
 #include <utility>
 
-#include "common/status/status.h"
+#include "common/base/status.h"
 
 namespace recsae::probe {
 

@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
-#include "common/row_order/row_order.h"
+#include "common/math/row_order.h"
 #include "services/probe/captures/capture_store.h"
 
 namespace recsae::probe {

@@ -8,9 +8,9 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/synchronization/mutex.h"
-#include "common/names/names.h"
-#include "common/row_order/row_order.h"
-#include "common/status/status.h"
+#include "common/base/names.h"
+#include "common/base/status.h"
+#include "common/math/row_order.h"
 #include "common/storage/keys.h"
 
 namespace recsae::probe {

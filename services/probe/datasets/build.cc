@@ -10,8 +10,8 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
-#include "common/row_order/random.h"
-#include "common/status/status.h"
+#include "common/base/random.h"
+#include "common/base/status.h"
 
 namespace recsae::probe {
 

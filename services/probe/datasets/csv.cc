@@ -1,7 +1,7 @@
 // Reads plain tables: items.csv (also ReChorus's item_meta.csv) and interactions.csv.
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
-#include "common/status/status.h"
+#include "common/base/status.h"
 #include "services/probe/datasets/build.h"
 #include "services/probe/datasets/readers.h"
 #include "services/probe/datasets/text_file.h"

@@ -9,7 +9,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
-#include "common/status/status.h"
+#include "common/base/status.h"
 #include "services/probe/datasets/download.h"
 
 namespace recsae::probe {

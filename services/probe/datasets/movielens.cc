@@ -5,7 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
-#include "common/status/status.h"
+#include "common/base/status.h"
 #include "services/probe/datasets/build.h"
 #include "services/probe/datasets/readers.h"
 #include "services/probe/datasets/text_file.h"

@@ -7,8 +7,8 @@
 
 #include "absl/container/flat_hash_set.h"
 #include "absl/strings/str_cat.h"
-#include "common/row_order/random.h"
-#include "common/status/status.h"
+#include "common/base/random.h"
+#include "common/base/status.h"
 #include "services/probe/datasets/build.h"
 #include "services/probe/datasets/readers.h"
 

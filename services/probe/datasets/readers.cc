@@ -9,7 +9,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
-#include "common/status/status.h"
+#include "common/base/status.h"
 #include "services/probe/datasets/build.h"
 
 namespace recsae::probe {

@@ -3,7 +3,7 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
-#include "common/status/status.h"
+#include "common/base/status.h"
 #include "services/probe/datasets/build.h"
 #include "services/probe/datasets/readers.h"
 #include "services/probe/datasets/text_file.h"

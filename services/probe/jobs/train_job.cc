@@ -10,15 +10,16 @@
 #include "absl/synchronization/mutex.h"
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
+#include "common/base/status.h"
 #include "common/jobs/job_runner.h"
-#include "common/status/status.h"
-#include "services/probe/dataset_source.h"
-#include "services/probe/hyper_parameters.h"
+#include "services/probe/datasets/dataset_source.h"
 #include "services/probe/jobs/jobs.h"
-#include "services/probe/recommenders/evaluation.h"
-#include "services/probe/recommenders/recommender.h"
+#include "services/probe/models/hyper_parameters.h"
+#include "services/probe/models/staged_recommender.h"
+#include "services/probe/recommenders/factory.h"
+#include "services/probe/recommenders/model/evaluation.h"
+#include "services/probe/recommenders/model/recommender.h"
 #include "services/probe/resources/resources.h"
-#include "services/probe/staged_recommender.h"
 
 namespace recsae::probe {
 namespace {

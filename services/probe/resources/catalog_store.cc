@@ -5,8 +5,8 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/synchronization/mutex.h"
-#include "common/names/names.h"
-#include "common/status/status.h"
+#include "common/base/names.h"
+#include "common/base/status.h"
 #include "common/storage/keys.h"
 
 namespace recsae::probe {

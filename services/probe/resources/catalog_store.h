@@ -12,7 +12,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
-#include "common/names/paging.h"
+#include "common/budget/paging.h"
 #include "recsae/probe/v1/probe.pb.h"
 #include "services/probe/store/recent_cache.h"
 #include "services/probe/store/resource_table.h"

@@ -11,7 +11,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "absl/types/span.h"
-#include "common/tensor/tensor.h"
+#include "common/messages/tensor.h"
 #include "services/probe/store/store.h"
 
 namespace recsae::probe {

@@ -5,9 +5,9 @@
 #include <limits>
 #include <vector>
 
-#include "common/sae/gemm.h"
-#include "common/sae/top_k.h"
-#include "common/status/status.h"
+#include "common/base/status.h"
+#include "common/math/gemm.h"
+#include "common/math/simd/top_k.h"
 
 namespace recsae::probe {
 namespace {
@@ -24,8 +24,8 @@ void RankRow(absl::Span<float> scores, int n, std::vector<sae::LatentActivation>
       if (item < static_cast<int64_t>(scores.size())) scores[item] = masked;
     }
   }
-  const int found = sae::SelectTopK(scores.data(), static_cast<int>(scores.size()), n,
-                                    /*positive_only=*/false, best.data());
+  const int found = math::SelectTopK(scores.data(), static_cast<int>(scores.size()), n,
+                                     /*positive_only=*/false, best.data());
   for (int i = 0; i < found; ++i) stored.ranked.push_back({best[i].latent, best[i].value});
 }
 
@@ -53,8 +53,8 @@ absl::Status FillRankedItems(const PredictionHead& head, const MatrixView& activ
         std::copy(head.biases.begin(), head.biases.end(), scores.begin() + i * items);
       }
     }
-    sae::Sgemm(sae::Transpose::kNo, sae::Transpose::kYes, count, items, dim, rows.data(),
-               head.vectors.data(), head.biases.empty() ? 0.0F : 1.0F, scores.data());
+    math::Sgemm(math::Transpose::kNo, math::Transpose::kYes, count, items, dim, rows.data(),
+                head.vectors.data(), head.biases.empty() ? 0.0F : 1.0F, scores.data());
     for (int64_t i = 0; i < count; ++i) {
       RankRow(absl::MakeSpan(scores).subspan(i * items, items), n, best, cases[wanted[at + i]]);
     }

@@ -5,7 +5,7 @@
 #include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 #include "absl/types/span.h"
-#include "common/tensor/tensor.h"
+#include "common/messages/tensor.h"
 #include "services/probe/captures/case_codec.h"
 #include "services/probe/resources/prediction_head.h"
 

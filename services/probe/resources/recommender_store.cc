@@ -4,8 +4,8 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "common/names/names.h"
-#include "common/status/status.h"
+#include "common/base/names.h"
+#include "common/base/status.h"
 #include "common/storage/keys.h"
 
 namespace recsae::probe {

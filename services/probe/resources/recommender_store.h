@@ -11,7 +11,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "absl/types/span.h"
-#include "common/names/paging.h"
+#include "common/budget/paging.h"
 #include "recsae/probe/v1/probe.pb.h"
 #include "services/probe/resources/prediction_head.h"
 #include "services/probe/store/recent_cache.h"

@@ -6,7 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
 #include "absl/synchronization/mutex.h"
-#include "common/status/status.h"
+#include "common/base/status.h"
 
 namespace recsae::probe {
 namespace {

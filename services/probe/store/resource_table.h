@@ -11,8 +11,8 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
-#include "common/names/paging.h"
-#include "common/status/status.h"
+#include "common/base/status.h"
+#include "common/budget/paging.h"
 #include "common/storage/database.h"
 
 namespace recsae::probe {

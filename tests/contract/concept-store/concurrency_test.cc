@@ -9,7 +9,7 @@
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
-#include "common/status/status.h"
+#include "common/base/status.h"
 #include "tests/contract/concept-store/store_server.h"
 #include "tests/unit/concept-store/samples.h"
 

@@ -10,7 +10,7 @@
 #include <string>
 
 #include "absl/strings/str_cat.h"
-#include "common/status/status.h"
+#include "common/base/status.h"
 #include "services/concept-store/module.h"
 #include "tests/contract/concept-store/store_server.h"
 #include "tests/unit/concept-store/samples.h"

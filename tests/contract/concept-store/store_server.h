@@ -10,11 +10,11 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
-#include "common/server/metrics.h"
-#include "common/status/grpc_status.h"
+#include "common/rpc/grpc_status.h"
+#include "common/rpc/metrics.h"
 #include "recsae/concept_store/v1/concept_store.grpc.pb.h"
 #include "services/concept-store/concept_store_service.h"
-#include "services/concept-store/store.h"
+#include "services/concept-store/store/store.h"
 
 namespace recsae::concept_store {
 

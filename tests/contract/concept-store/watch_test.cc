@@ -12,7 +12,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
-#include "common/status/status.h"
+#include "common/base/status.h"
 #include "tests/contract/concept-store/store_server.h"
 #include "tests/unit/concept-store/samples.h"
 

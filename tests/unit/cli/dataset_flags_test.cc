@@ -1,5 +1,5 @@
 // Flags that name a data set, as the request they become.
-#include "clients/cli/dataset_flags.h"
+#include "clients/cli/flags/dataset_flags.h"
 
 #include <gtest/gtest.h>
 

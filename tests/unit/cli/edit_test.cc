@@ -1,10 +1,10 @@
-#include "clients/cli/edit.h"
+#include "clients/cli/text/edit.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "clients/cli/errors.h"
-#include "common/status/status.h"
+#include "clients/cli/text/errors.h"
+#include "common/base/status.h"
 #include "recsae/explainer/v1/explainer.pb.h"
 
 namespace recsae::cli {

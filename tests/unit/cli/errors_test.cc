@@ -1,9 +1,9 @@
-#include "clients/cli/errors.h"
+#include "clients/cli/text/errors.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "common/status/status.h"
+#include "common/base/status.h"
 
 namespace recsae::cli {
 namespace {

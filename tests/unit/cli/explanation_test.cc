@@ -1,4 +1,4 @@
-#include "clients/cli/explanation.h"
+#include "clients/cli/render/explanation.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "clients/cli/showcase.h"
+#include "clients/cli/pipeline/showcase.h"
 
 namespace recsae::cli {
 namespace {

@@ -1,4 +1,4 @@
-#include "clients/cli/follow.h"
+#include "clients/cli/jobs/follow.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -12,8 +12,8 @@
 #include <thread>
 
 #include "absl/time/time.h"
-#include "clients/cli/interrupt.h"
-#include "common/status/status.h"
+#include "clients/cli/session/interrupt.h"
+#include "common/base/status.h"
 #include "tests/unit/cli/jobs_server.h"
 
 namespace recsae::cli {

@@ -1,9 +1,9 @@
-#include "clients/cli/job_display.h"
+#include "clients/cli/jobs/job_display.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "clients/cli/text.h"
+#include "clients/cli/text/text.h"
 #include "recsae/jobs/v1/jobs.pb.h"
 
 namespace recsae::cli {

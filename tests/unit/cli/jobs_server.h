@@ -19,7 +19,7 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
-#include "clients/cli/session.h"
+#include "clients/cli/session/session.h"
 #include "common/jobs/job_runner.h"
 #include "common/jobs/jobs_service.h"
 

@@ -1,12 +1,12 @@
-#include "clients/cli/pipeline_plan.h"
+#include "clients/cli/pipeline/pipeline_plan.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <set>
 
-#include "clients/cli/errors.h"
-#include "common/names/names.h"
+#include "clients/cli/text/errors.h"
+#include "common/base/names.h"
 
 namespace recsae::cli {
 namespace {

@@ -1,4 +1,4 @@
-#include "clients/cli/progress.h"
+#include "clients/cli/text/progress.h"
 
 #include <gtest/gtest.h>
 

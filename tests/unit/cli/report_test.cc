@@ -1,4 +1,4 @@
-#include "clients/cli/report.h"
+#include "clients/cli/render/report.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

@@ -11,8 +11,8 @@
 #include "clients/cli/reproduce/runner.h"
 #include "clients/cli/reproduce/steering.h"
 #include "clients/cli/reproduce/study.h"
+#include "common/base/status.h"
 #include "common/sae/model.h"
-#include "common/status/status.h"
 
 namespace recsae::cli {
 namespace {

@@ -1,4 +1,4 @@
-#include "clients/cli/resource.h"
+#include "clients/cli/text/resource.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

@@ -12,7 +12,7 @@
 #include <string>
 #include <vector>
 
-#include "clients/cli/sae_files.h"
+#include "clients/cli/formats/sae_files.h"
 #include "common/sae/model.h"
 #include "tests/unit/common/sae/testing.h"
 

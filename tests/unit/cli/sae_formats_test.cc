@@ -1,4 +1,4 @@
-#include "clients/cli/sae_formats.h"
+#include "clients/cli/formats/sae_formats.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -7,9 +7,9 @@
 #include <fstream>
 #include <string>
 
-#include "clients/cli/saelens.h"
-#include "clients/cli/sparsify.h"
-#include "common/status/status.h"
+#include "clients/cli/formats/saelens.h"
+#include "clients/cli/formats/sparsify.h"
+#include "common/base/status.h"
 #include "tests/unit/cli/sae_format_testing.h"
 
 namespace recsae::cli {

@@ -1,4 +1,4 @@
-#include "clients/cli/saelens.h"
+#include "clients/cli/formats/saelens.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -7,7 +7,7 @@
 #include <limits>
 #include <string>
 
-#include "common/status/status.h"
+#include "common/base/status.h"
 #include "tests/unit/cli/sae_format_testing.h"
 
 namespace recsae::cli {

@@ -1,4 +1,4 @@
-#include "clients/cli/sparsify.h"
+#include "clients/cli/formats/sparsify.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -6,7 +6,7 @@
 #include <functional>
 #include <string>
 
-#include "common/status/status.h"
+#include "common/base/status.h"
 #include "tests/unit/cli/sae_format_testing.h"
 
 namespace recsae::cli {

@@ -1,4 +1,4 @@
-#include "clients/cli/stage.h"
+#include "clients/cli/jobs/stage.h"
 
 #include <gtest/gtest.h>
 
@@ -6,7 +6,7 @@
 #include <string>
 
 #include "absl/strings/str_cat.h"
-#include "common/status/status.h"
+#include "common/base/status.h"
 #include "tests/unit/cli/jobs_server.h"
 
 namespace recsae::cli {

@@ -1,4 +1,4 @@
-#include "clients/cli/sweep.h"
+#include "clients/cli/flags/sweep.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
-#include "clients/cli/errors.h"
+#include "clients/cli/text/errors.h"
 
 namespace recsae::cli {
 namespace {

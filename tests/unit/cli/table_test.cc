@@ -1,4 +1,4 @@
-#include "clients/cli/table.h"
+#include "clients/cli/text/table.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "absl/strings/str_split.h"
-#include "clients/cli/text.h"
+#include "clients/cli/text/text.h"
 
 namespace recsae::cli {
 namespace {

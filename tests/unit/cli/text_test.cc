@@ -1,4 +1,4 @@
-#include "clients/cli/text.h"
+#include "clients/cli/text/text.h"
 
 #include <gtest/gtest.h>
 

@@ -1,4 +1,4 @@
-#include "services/concept-store/directory.h"
+#include "services/concept-store/search/directory.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

@@ -3,8 +3,8 @@
 #include <algorithm>
 
 #include "absl/strings/str_cat.h"
-#include "common/tensor/tensor.h"
-#include "services/concept-store/weights.h"
+#include "common/messages/tensor.h"
+#include "services/concept-store/store/weights.h"
 
 namespace recsae::concept_store {
 namespace {

@@ -1,4 +1,4 @@
-#include "services/concept-store/search_index.h"
+#include "services/concept-store/search/search_index.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

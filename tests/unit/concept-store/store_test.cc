@@ -1,4 +1,4 @@
-#include "services/concept-store/store.h"
+#include "services/concept-store/store/store.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -9,9 +9,9 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
-#include "common/status/status.h"
+#include "common/base/status.h"
 #include "common/storage/database.h"
-#include "services/concept-store/layout.h"
+#include "services/concept-store/store/layout.h"
 #include "tests/unit/concept-store/samples.h"
 
 namespace recsae::concept_store {

@@ -1,4 +1,4 @@
-#include "services/concept-store/validation.h"
+#include "services/concept-store/store/validation.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -7,7 +7,7 @@
 #include <limits>
 #include <string>
 
-#include "common/status/status.h"
+#include "common/base/status.h"
 #include "recsae/concept_store/v1/concept_store.pb.h"
 #include "tests/unit/concept-store/samples.h"
 

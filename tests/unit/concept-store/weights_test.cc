@@ -1,4 +1,4 @@
-#include "services/concept-store/weights.h"
+#include "services/concept-store/store/weights.h"
 
 #include <gtest/gtest.h>
 
@@ -6,7 +6,7 @@
 #include <random>
 #include <vector>
 
-#include "services/concept-store/sha256.h"
+#include "services/concept-store/store/sha256.h"
 #include "tests/unit/concept-store/samples.h"
 
 namespace recsae::concept_store {

@@ -1,10 +1,10 @@
-#include "services/trainer/checkpoint.h"
+#include "services/trainer/run/checkpoint.h"
 
 #include <gtest/gtest.h>
 
 #include <string>
 
-#include "common/status/status.h"
+#include "common/base/status.h"
 
 namespace recsae::trainer {
 namespace {

@@ -1,4 +1,4 @@
-#include "services/trainer/dev_set.h"
+#include "services/trainer/run/dev_set.h"
 
 #include <google/protobuf/any.pb.h>
 #include <gtest/gtest.h>
@@ -8,8 +8,8 @@
 #include <utility>
 #include <vector>
 
+#include "common/base/status.h"
 #include "common/sae/metrics.h"
-#include "common/status/status.h"
 #include "tests/unit/common/sae/testing.h"
 #include "tests/unit/trainer/in_job.h"
 #include "tests/unit/trainer/testing.h"
@@ -58,7 +58,7 @@ absl::StatusOr<std::shared_ptr<const DevSet>> Load(const v1::EarlyStop& config, 
 }
 
 double Measure(const DevSet& dev, int threads) {
-  sae::WorkerPool pool(threads);
+  math::WorkerPool pool(threads);
   return dev.Measure(Model(), pool);
 }
 

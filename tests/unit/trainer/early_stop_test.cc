@@ -5,12 +5,12 @@
 #include <string>
 #include <vector>
 
+#include "common/base/status.h"
+#include "common/rpc/grpc_status.h"
 #include "common/sae/metrics.h"
 #include "common/sae/trainer.h"
-#include "common/status/grpc_status.h"
-#include "common/status/status.h"
-#include "services/trainer/row_stream.h"
-#include "services/trainer/training_config.h"
+#include "services/trainer/rows/row_stream.h"
+#include "services/trainer/run/training_config.h"
 #include "tests/unit/trainer/train_job_fixture.h"
 
 namespace recsae::trainer {

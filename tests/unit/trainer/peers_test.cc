@@ -11,14 +11,14 @@
 #include <thread>
 #include <vector>
 
+#include "common/base/status.h"
 #include "common/client/peer.h"
 #include "common/jobs/job_runner.h"
-#include "common/status/status.h"
-#include "common/tensor/tensor.h"
+#include "common/messages/tensor.h"
 #include "recsae/concept_store/v1/concept_store.grpc.pb.h"
 #include "recsae/probe/v1/probe.grpc.pb.h"
-#include "services/trainer/probe_source.h"
-#include "services/trainer/store_publisher.h"
+#include "services/trainer/peers/probe_source.h"
+#include "services/trainer/peers/store_publisher.h"
 #include "tests/unit/common/sae/testing.h"
 #include "tests/unit/trainer/in_job.h"
 

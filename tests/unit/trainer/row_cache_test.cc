@@ -1,4 +1,4 @@
-#include "services/trainer/row_cache.h"
+#include "services/trainer/rows/row_cache.h"
 
 #include <gtest/gtest.h>
 
@@ -6,8 +6,8 @@
 #include <string>
 #include <vector>
 
-#include "common/status/status.h"
-#include "services/trainer/row_stream.h"
+#include "common/base/status.h"
+#include "services/trainer/rows/row_stream.h"
 #include "tests/unit/common/sae/testing.h"
 #include "tests/unit/trainer/in_job.h"
 #include "tests/unit/trainer/testing.h"

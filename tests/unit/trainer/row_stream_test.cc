@@ -1,4 +1,4 @@
-#include "services/trainer/row_stream.h"
+#include "services/trainer/rows/row_stream.h"
 
 #include <gtest/gtest.h>
 
@@ -6,7 +6,7 @@
 #include <thread>
 #include <vector>
 
-#include "common/status/status.h"
+#include "common/base/status.h"
 #include "tests/unit/trainer/testing.h"
 
 namespace recsae::trainer {

@@ -5,8 +5,8 @@
 #include <string>
 #include <vector>
 
-#include "common/status/grpc_status.h"
-#include "common/status/status.h"
+#include "common/base/status.h"
+#include "common/rpc/grpc_status.h"
 #include "tests/unit/trainer/train_job_fixture.h"
 
 namespace recsae::trainer {

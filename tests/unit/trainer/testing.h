@@ -13,12 +13,12 @@
 #include <utility>
 #include <vector>
 
+#include "common/base/status.h"
 #include "common/jobs/job_runner.h"
-#include "common/row_order/row_order.h"
-#include "common/status/status.h"
+#include "common/math/row_order.h"
 #include "recsae/concept_store/v1/concept_store.pb.h"
-#include "services/trainer/activation_source.h"
-#include "services/trainer/publisher.h"
+#include "services/trainer/rows/activation_source.h"
+#include "services/trainer/run/publisher.h"
 
 namespace recsae::trainer {
 

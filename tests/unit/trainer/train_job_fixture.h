@@ -19,7 +19,7 @@
 #include "common/jobs/job_runner.h"
 #include "recsae/jobs/v1/jobs.pb.h"
 #include "recsae/trainer/v1/trainer.pb.h"
-#include "services/trainer/train_job.h"
+#include "services/trainer/run/train_job.h"
 #include "tests/unit/common/sae/testing.h"
 #include "tests/unit/trainer/testing.h"
 

@@ -1,5 +1,5 @@
 // The job under a real JobRunner, on real training, with capture and store in memory.
-#include "services/trainer/train_job.h"
+#include "services/trainer/run/train_job.h"
 
 #include <google/protobuf/any.pb.h>
 #include <gtest/gtest.h>
@@ -11,10 +11,10 @@
 #include <thread>
 #include <vector>
 
+#include "common/base/status.h"
 #include "common/jobs/job_runner.h"
+#include "common/rpc/grpc_status.h"
 #include "common/sae/metrics.h"
-#include "common/status/grpc_status.h"
-#include "common/status/status.h"
 #include "recsae/jobs/v1/jobs.pb.h"
 #include "recsae/trainer/v1/trainer.pb.h"
 #include "tests/unit/common/sae/testing.h"

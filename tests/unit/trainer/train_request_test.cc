@@ -1,11 +1,11 @@
-#include "services/trainer/train_request.h"
+#include "services/trainer/run/train_request.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <string>
 
-#include "common/status/status.h"
+#include "common/base/status.h"
 
 namespace recsae::trainer {
 namespace {

@@ -1,4 +1,4 @@
-#include "services/trainer/training_config.h"
+#include "services/trainer/run/training_config.h"
 
 #include <gtest/gtest.h>
 
@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
-#include "common/status/status.h"
+#include "common/base/status.h"
 #include "recsae/trainer/v1/trainer.pb.h"
 
 namespace recsae::trainer {

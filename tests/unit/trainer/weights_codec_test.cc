@@ -1,10 +1,10 @@
-#include "services/trainer/weights_codec.h"
+#include "services/trainer/run/weights_codec.h"
 
 #include <gtest/gtest.h>
 
 #include <string>
 
-#include "common/status/status.h"
+#include "common/base/status.h"
 #include "tests/unit/common/sae/testing.h"
 
 namespace recsae::trainer {

@@ -7,10 +7,10 @@
 #include <thread>
 
 #include "absl/time/clock.h"
+#include "common/base/status.h"
 #include "common/client/peer.h"
 #include "common/client/retry.h"
-#include "common/status/grpc_status.h"
-#include "common/status/status.h"
+#include "common/rpc/grpc_status.h"
 #include "recsae/jobs/v1/jobs.grpc.pb.h"
 
 namespace recsae {

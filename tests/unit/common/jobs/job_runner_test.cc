@@ -12,8 +12,8 @@
 #include <thread>
 #include <vector>
 
-#include "common/status/grpc_status.h"
-#include "common/status/status.h"
+#include "common/base/status.h"
+#include "common/rpc/grpc_status.h"
 #include "tests/unit/common/jobs/job_fixture.h"
 
 namespace recsae {

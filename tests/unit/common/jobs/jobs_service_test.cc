@@ -10,8 +10,8 @@
 #include <string>
 #include <vector>
 
-#include "common/status/grpc_status.h"
-#include "common/status/status.h"
+#include "common/base/status.h"
+#include "common/rpc/grpc_status.h"
 #include "recsae/jobs/v1/jobs.grpc.pb.h"
 #include "tests/unit/common/jobs/job_fixture.h"
 

@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "common/sae/kernels.h"
+#include "common/math/simd/kernels.h"
 #include "tests/unit/common/sae/trainer_testing.h"
 
 namespace recsae::sae {
@@ -131,7 +131,7 @@ TEST(ResamplingTest, RevivesDeadLatents) {
     int small = 0;
     for (int j = 0; j < trainer->weights().latents; ++j) {
       const float* encoder = &trainer->weights().encoder[static_cast<size_t>(j * kDim)];
-      if (SquaredNorm(encoder, kDim) < 0.1f) ++small;
+      if (math::SquaredNorm(encoder, kDim) < 0.1f) ++small;
     }
     return small;
   };
@@ -141,7 +141,7 @@ TEST(ResamplingTest, RevivesDeadLatents) {
   EXPECT_GT(anew, 0);
   for (int j = 0; j < config.latents; ++j) {
     const float* decoder = &trainer->weights().decoder[static_cast<size_t>(j * kDim)];
-    EXPECT_NEAR(SquaredNorm(decoder, kDim), 1.0, 1e-5);
+    EXPECT_NEAR(math::SquaredNorm(decoder, kDim), 1.0, 1e-5);
   }
 }
 

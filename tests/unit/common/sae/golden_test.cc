@@ -11,7 +11,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "benchmarks/sae/training_case.h"
-#include "clients/cli/npy.h"
+#include "common/files/npy.h"
 #include "common/sae/trainer.h"
 
 namespace recsae::sae {

@@ -94,7 +94,7 @@ TEST_P(EngineTest, MatchesReference) {
   const SaeWeights weights = WeightsOf(c);
   const LossConfig loss = LossOf(c);
   BatchGradients gradients;
-  WorkerPool pool(2);
+  math::WorkerPool pool(2);
   for (uint64_t batch = 0; batch < 2; ++batch) {
     const std::vector<float> x = RandomValues(int64_t{c.rows} * c.dim, 7 + batch);
     reference::Parameters<double> expected;
@@ -175,10 +175,10 @@ INSTANTIATE_TEST_SUITE_P(Thresholds, EngineTest,
 TEST(GradientsTest, ProjectsTheDecoder) {
   const Case c{13, 67, 8, 6, 7, kTopK, 5};
   SaeWeights weights = WeightsOf(c);
-  NormaliseRows(weights.decoder.data(), c.latents, c.dim);
+  math::NormaliseRows(weights.decoder.data(), c.latents, c.dim);
   LossConfig loss = LossOf(c);
   const std::vector<float> x = RandomValues(int64_t{c.rows} * c.dim, 7);
-  WorkerPool pool(1);
+  math::WorkerPool pool(1);
   BatchGradients plain;
   const BatchLoss before = plain.Compute(weights, loss, x.data(), c.rows, pool);
   loss.project_decoder = true;
@@ -206,11 +206,11 @@ TEST(GradientsTest, TheSameToTheBitOnAnyNumberOfThreads) {
     const Case c{64, 1024, 8, 32, 700, architecture, 9, {}};
     const SaeWeights weights = WeightsOf(c);
     const std::vector<float> x = RandomValues(int64_t{c.rows} * c.dim, 7);
-    WorkerPool one(1);
+    math::WorkerPool one(1);
     BatchGradients expected;
     const BatchLoss loss = expected.Compute(weights, LossOf(c), x.data(), c.rows, one);
     for (int threads : {2, 3, 8}) {
-      WorkerPool pool(threads);
+      math::WorkerPool pool(threads);
       BatchGradients actual;
       EXPECT_EQ(actual.Compute(weights, LossOf(c), x.data(), c.rows, pool).loss, loss.loss);
       EXPECT_EQ(Matrix(actual, weights, &BatchGradients::encoder),
@@ -233,7 +233,7 @@ TEST(GradientsTest, AllNegativeRowsTrainOnlyThePreBias) {
   loss.dead = {1, 2, 3};
   loss.aux_k = 2;
   loss.aux_weight = 0.5;
-  WorkerPool pool(1);
+  math::WorkerPool pool(1);
   BatchGradients actual;
   const BatchLoss result = actual.Compute(weights, loss, x.data(), 3, pool);
   EXPECT_EQ(result.l0, 0.0);
@@ -252,7 +252,7 @@ TEST(GradientsTest, TiesTrainTheLowerLatents) {
   std::fill(weights.encoder.begin(), weights.encoder.end(), 0.0f);
   std::fill(weights.encoder_bias.begin(), weights.encoder_bias.end(), 1.0f);
   const std::vector<float> x = RandomValues(4, 42);
-  WorkerPool pool(1);
+  math::WorkerPool pool(1);
   BatchGradients actual;
   actual.Compute(weights, LossConfig(), x.data(), 1, pool);
   for (int j = 0; j < 8; ++j) EXPECT_EQ(actual.fired(j), j < 2) << j;

@@ -6,7 +6,7 @@
 #include <memory>
 #include <vector>
 
-#include "common/sae/kernels.h"
+#include "common/math/simd/kernels.h"
 #include "common/sae/reference.h"
 #include "common/sae/reference_adam.h"
 #include "common/sae/trainer.h"

@@ -9,7 +9,7 @@
 #include <string>
 #include <vector>
 
-#include "common/sae/kernels.h"
+#include "common/math/simd/kernels.h"
 #include "common/sae/metrics.h"
 #include "common/sae/reference.h"
 #include "tests/unit/common/sae/trainer_testing.h"
@@ -55,7 +55,7 @@ TEST(TrainerTest, DecoderRowsKeepUnitNorm) {
   const std::unique_ptr<Trainer> trainer = Create(SmallConfig(), 1);
   Train(*trainer, 0, 10);
   for (int j = 0; j < trainer->weights().latents; ++j) {
-    EXPECT_NEAR(SquaredNorm(&trainer->weights().decoder[j * kDim], kDim), 1.0, 1e-5);
+    EXPECT_NEAR(math::SquaredNorm(&trainer->weights().decoder[j * kDim], kDim), 1.0, 1e-5);
   }
 }
 
@@ -303,7 +303,7 @@ TEST(TrainConfigTest, ListsEveryViolation) {
 
 TEST(WorkerPoolTest, RunsEveryTaskOnce) {
   for (int threads : {1, 2, 5}) {
-    WorkerPool pool(threads);
+    math::WorkerPool pool(threads);
     for (int tasks : {0, 1, 2, 7, 100}) {
       std::vector<int> runs(static_cast<size_t>(tasks));
       pool.Run(tasks, [&](int task, int) { ++runs[static_cast<size_t>(task)]; });
@@ -314,7 +314,7 @@ TEST(WorkerPoolTest, RunsEveryTaskOnce) {
 
 // Many short rounds, more threads than cores: workers wake up late, in rounds that are over.
 TEST(WorkerPoolTest, LateWorkersTakeNothingTwice) {
-  WorkerPool pool(8);
+  math::WorkerPool pool(8);
   std::vector<std::atomic<int>> at_work(8);
   for (int round = 0; round < 3000; ++round) {
     const int tasks = 2 + round % 17;

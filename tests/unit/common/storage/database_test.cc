@@ -16,7 +16,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
-#include "common/status/status.h"
+#include "common/base/status.h"
 #include "common/storage/keys.h"
 #include "common/storage/rocksdb_status.h"
 

@@ -7,7 +7,7 @@
 #include <random>
 #include <set>
 
-#include "common/status/status.h"
+#include "common/base/status.h"
 #include "services/explainer/evaluation/attribute_scores.h"
 #include "services/explainer/evaluation/rank_biased_overlap.h"
 #include "services/explainer/evaluation/reconstruction.h"

@@ -9,9 +9,9 @@
 #include "absl/strings/ascii.h"
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
-#include "common/status/grpc_status.h"
-#include "common/status/status.h"
-#include "common/tensor/tensor.h"
+#include "common/base/status.h"
+#include "common/messages/tensor.h"
+#include "common/rpc/grpc_status.h"
 #include "tests/unit/explainer/random_model.h"
 #include "tests/unit/explainer/service/stack.h"
 

@@ -10,7 +10,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
-#include "common/tensor/tensor.h"
+#include "common/messages/tensor.h"
 #include "services/concept-store/module.h"
 #include "services/explainer/module.h"
 #include "services/probe/module.h"

@@ -7,7 +7,7 @@
 #include <cmath>
 #include <random>
 
-#include "common/status/status.h"
+#include "common/base/status.h"
 #include "tests/unit/explainer/random_model.h"
 
 namespace recsae::explainer {

@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "common/status/status.h"
+#include "common/base/status.h"
 
 namespace recsae::explainer {
 namespace {

@@ -2,7 +2,7 @@
 
 #include <gtest/gtest.h>
 
-#include "common/status/status.h"
+#include "common/base/status.h"
 
 namespace recsae::probe {
 namespace {

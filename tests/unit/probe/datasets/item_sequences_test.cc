@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <string>
 
-#include "common/status/status.h"
+#include "common/base/status.h"
 #include "services/probe/datasets/readers.h"
 #include "tests/unit/probe/datasets/files.h"
 

@@ -14,7 +14,7 @@
 #include <thread>
 
 #include "absl/strings/str_cat.h"
-#include "common/status/status.h"
+#include "common/base/status.h"
 #include "tests/unit/probe/datasets/files.h"
 
 namespace recsae::probe {

@@ -7,7 +7,7 @@
 #include <string>
 
 #include "absl/strings/str_cat.h"
-#include "common/status/status.h"
+#include "common/base/status.h"
 #include "services/probe/datasets/readers.h"
 #include "tests/unit/probe/datasets/files.h"
 

@@ -5,7 +5,7 @@
 #include <set>
 
 #include "absl/strings/match.h"
-#include "common/status/status.h"
+#include "common/base/status.h"
 #include "services/probe/datasets/readers.h"
 
 namespace recsae::probe {

@@ -6,11 +6,12 @@
 #include <cmath>
 #include <vector>
 
-#include "common/status/status.h"
+#include "common/base/status.h"
 #include "services/probe/datasets/readers.h"
-#include "services/probe/recommenders/distillemb.h"
-#include "services/probe/recommenders/ecf.h"
-#include "services/probe/recommenders/path_model.h"
+#include "services/probe/recommenders/factory.h"
+#include "services/probe/recommenders/kinds/distillemb.h"
+#include "services/probe/recommenders/kinds/path_model.h"
+#include "services/probe/recommenders/torch/ecf.h"
 
 namespace recsae::probe {
 namespace {

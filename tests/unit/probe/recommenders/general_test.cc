@@ -1,6 +1,6 @@
 // LightGCN's propagation against dense matrices, the losses' gradients against central differences,
 // and nodes without interactions.
-#include "services/probe/recommenders/general.h"
+#include "services/probe/recommenders/kinds/general.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -8,12 +8,13 @@
 #include <cmath>
 #include <functional>
 
-#include "common/row_order/random.h"
-#include "common/sae/worker_pool.h"
+#include "common/base/random.h"
+#include "common/math/worker_pool.h"
 #include "services/probe/datasets/readers.h"
-#include "services/probe/recommenders/evaluation.h"
-#include "services/probe/recommenders/lightgcn.h"
-#include "services/probe/recommenders/user_item_loss.h"
+#include "services/probe/recommenders/factory.h"
+#include "services/probe/recommenders/kinds/lightgcn.h"
+#include "services/probe/recommenders/model/evaluation.h"
+#include "services/probe/recommenders/train/user_item_loss.h"
 
 namespace recsae::probe {
 namespace {
@@ -65,7 +66,7 @@ std::vector<double> DensePropagation(const std::vector<float>& x, int dim, int l
 
 std::vector<float> Propagated(const InteractionGraph& graph, const std::vector<float>& x, int dim,
                               int layers, int threads = 1) {
-  sae::WorkerPool pool(threads);
+  math::WorkerPool pool(threads);
   std::vector<float> out(x.size());
   graph.Propagate(x.data(), dim, layers, &pool, out.data());
   return out;
@@ -120,7 +121,7 @@ void ExpectGradient(const LossFunction& loss, int layers) {
 
 TEST(UserItemLossTest, BprGradientIsTheDifferenceQuotient) {
   const std::vector<Triple> triples = {{0, 4, 7}, {0, 5, 8}, {1, 7, 4}, {2, 7, 5}, {0, 4, 8}};
-  sae::WorkerPool pool(1);
+  math::WorkerPool pool(1);
   for (const int layers : {0, 3}) {
     ExpectGradient(
         [&](const NodeVectors& v, float* gradient) { return BprLoss(v, triples, &pool, gradient); },
@@ -132,7 +133,7 @@ TEST(UserItemLossTest, SoftmaxGradientIsTheDifferenceQuotient) {
   const std::vector<int32_t> users = {1, 0};
   const std::vector<int32_t> first = {0, 1, 0, 2}, second = {1, 3};
   const std::vector<absl::Span<const int32_t>> interactions = {first, second, {}, {}};
-  sae::WorkerPool pool(1);
+  math::WorkerPool pool(1);
   for (const int layers : {0, 3}) {
     ExpectGradient(
         [&](const NodeVectors& v, float* gradient) {
@@ -147,7 +148,7 @@ TEST(UserItemLossTest, LossesAreThoseOfTheirDefinition) {
   const std::vector<float> values = {1, 3, 1};
   const NodeVectors vectors{values.data(), 1, 2, 1};
   std::vector<float> gradient(3);
-  sae::WorkerPool pool(1);
+  math::WorkerPool pool(1);
   const double expected = std::log1p(std::exp(-2.0));
   EXPECT_NEAR(BprLoss(vectors, {{0, 1, 2}}, &pool, gradient.data()), expected, 1e-6);
   const std::vector<int32_t> targets = {0};
@@ -172,7 +173,7 @@ TEST(UserItemLossTest, ThreadsChangeNothing) {
   const std::vector<float> values = RandomRows(750 * 16, 1);
   const NodeVectors vectors{values.data(), 600, 150, 16};
   const auto run = [&](int threads) {
-    sae::WorkerPool pool(threads);
+    math::WorkerPool pool(threads);
     std::vector<float> gradients(2 * values.size());
     BprLoss(vectors, triples, &pool, gradients.data());
     SoftmaxLoss(vectors, users, interactions, &pool, gradients.data() + values.size());

@@ -1,5 +1,5 @@
 // Kernels against straightforward versions in double.
-#include "services/probe/recommenders/kernels.h"
+#include "services/probe/recommenders/train/kernels.h"
 
 #include <gtest/gtest.h>
 

@@ -2,9 +2,10 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "common/status/status.h"
+#include "common/base/status.h"
 #include "services/probe/datasets/readers.h"
-#include "services/probe/recommenders/recommender.h"
+#include "services/probe/recommenders/factory.h"
+#include "services/probe/recommenders/model/recommender.h"
 
 namespace recsae::probe {
 namespace {

@@ -1,14 +1,15 @@
 // The recommenders on generated data: they learn, repeat, stop, refuse, and survive being stored.
-#include "services/probe/recommenders/recommender.h"
+#include "services/probe/recommenders/model/recommender.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <cmath>
 
-#include "common/status/status.h"
+#include "common/base/status.h"
 #include "services/probe/datasets/readers.h"
-#include "services/probe/recommenders/evaluation.h"
+#include "services/probe/recommenders/factory.h"
+#include "services/probe/recommenders/model/evaluation.h"
 
 namespace recsae::probe {
 namespace {

@@ -1,4 +1,4 @@
-#include "services/probe/recommenders/running_mean.h"
+#include "services/probe/recommenders/train/running_mean.h"
 
 #include <gtest/gtest.h>
 

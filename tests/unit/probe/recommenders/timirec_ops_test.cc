@@ -1,5 +1,5 @@
 // TiMiRec's operations against libtorch's own, and the kernels' gradients against differences.
-#include "services/probe/recommenders/timirec_ops.h"
+#include "services/probe/recommenders/torch/timirec_ops.h"
 
 #include <gtest/gtest.h>
 #include <torch/torch.h>
@@ -7,7 +7,7 @@
 #include <functional>
 #include <vector>
 
-#include "common/sae/worker_pool.h"
+#include "common/math/worker_pool.h"
 
 namespace recsae::probe {
 namespace {
@@ -43,7 +43,7 @@ void ExpectGradient(const std::function<Tensor(const Tensor&)>& loss, const Tens
 class TimirecOpsTest : public testing::TestWithParam<int> {
  protected:
   TimirecOpsTest() : pool_(GetParam()) { torch::manual_seed(11); }
-  sae::WorkerPool pool_;
+  math::WorkerPool pool_;
 };
 
 // A masked softmax over every prefix.

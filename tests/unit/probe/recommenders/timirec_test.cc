@@ -1,5 +1,5 @@
 // TiMiRec's network: interests are sums over the history alone, and the activation one over them.
-#include "services/probe/recommenders/timirec.h"
+#include "services/probe/recommenders/torch/timirec.h"
 
 #include <gtest/gtest.h>
 #include <torch/torch.h>
@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "services/probe/datasets/readers.h"
-#include "services/probe/recommenders/timirec_network.h"
+#include "services/probe/recommenders/torch/timirec_network.h"
 
 namespace recsae::probe {
 namespace {
@@ -45,7 +45,7 @@ class TimirecNetworkTest : public testing::Test {
 
   Random random_;
   TimirecNetwork network_;
-  sae::WorkerPool pool_;
+  math::WorkerPool pool_;
 };
 
 TEST_F(TimirecNetworkTest, InterestsDiffer) {

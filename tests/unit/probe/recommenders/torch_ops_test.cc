@@ -1,11 +1,11 @@
 // The autograd functions against libtorch's own operations, values and gradients.
-#include "services/probe/recommenders/torch_ops.h"
+#include "services/probe/recommenders/torch/torch_ops.h"
 
 #include <gtest/gtest.h>
 #include <torch/torch.h>
 
-#include "common/row_order/random.h"
-#include "common/sae/worker_pool.h"
+#include "common/base/random.h"
+#include "common/math/worker_pool.h"
 
 namespace recsae::probe {
 namespace {
@@ -22,7 +22,7 @@ void ExpectClose(const Tensor& actual, const Tensor& expected, double tolerance)
 class TorchOpsTest : public testing::TestWithParam<int> {
  protected:
   TorchOpsTest() : pool_(GetParam()) { torch::manual_seed(7); }
-  sae::WorkerPool pool_;
+  math::WorkerPool pool_;
 };
 
 TEST_P(TorchOpsTest, LinearIsTorchLinear) {

@@ -1,5 +1,5 @@
 // Hosted TorchScript modules: what is accepted, what is said of the rest, sites, and storing.
-#include "services/probe/recommenders/torchscript.h"
+#include "services/probe/recommenders/torch/torchscript.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -7,7 +7,8 @@
 #include <cmath>
 #include <thread>
 
-#include "common/status/status.h"
+#include "common/base/status.h"
+#include "services/probe/recommenders/factory.h"
 #include "tests/unit/probe/recommenders/torchscript_modules.h"
 
 namespace recsae::probe {

@@ -1,6 +1,6 @@
 // Every training position is trained exactly once an epoch, at any length of context over the
 // epochs.
-#include "services/probe/recommenders/windows.h"
+#include "services/probe/recommenders/train/windows.h"
 
 #include <gtest/gtest.h>
 

@@ -1,5 +1,5 @@
 // Data sets as requests name them: options, what is refused, and what is kept in memory.
-#include "services/probe/dataset_source.h"
+#include "services/probe/datasets/dataset_source.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

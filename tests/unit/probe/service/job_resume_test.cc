@@ -1,9 +1,9 @@
 // Jobs that are taken up again after they had published.
 #include <google/protobuf/any.pb.h>
 
-#include "services/probe/dataset_source.h"
-#include "services/probe/jobs/hosted_models.h"
+#include "services/probe/datasets/dataset_source.h"
 #include "services/probe/jobs/jobs.h"
+#include "services/probe/models/hosted_models.h"
 #include "services/probe/resources/resources.h"
 #include "tests/unit/probe/service/fixture.h"
 

@@ -1,0 +1,203 @@
+// recsae catalogs: what recommenders recommend.
+
+#include <string>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "clients/cli/flags/command_line.h"
+#include "clients/cli/flags/job_flags.h"
+#include "clients/cli/formats/json_lines.h"
+#include "clients/cli/render/render.h"
+#include "clients/cli/text/resource.h"
+#include "clients/cli/text/text.h"
+#include "common/base/status.h"
+
+namespace recsae::cli {
+namespace {
+
+using probe::v1::Probe;
+
+// Items are sent in messages of about this size.
+constexpr size_t kUploadBytes = 1 << 20;
+constexpr double kUploadTimeout = 600;
+
+struct CatalogFlags {
+  std::string catalog;
+  std::string display_name;
+  std::string request_id;
+  std::string file;
+  std::string query;
+  int limit = 50;
+};
+
+void AddName(CLI::App& command, CatalogFlags& flags) {
+  command.add_option("CATALOG", flags.catalog, "Name, for example ml-1m or catalogs/ml-1m")
+      ->required();
+}
+
+absl::Status Show(Session& session, const probe::v1::Catalog& catalog) {
+  if (session.json()) return session.PrintJson(catalog);
+  session.console().Print(CatalogDetails(catalog));
+  return absl::OkStatus();
+}
+
+absl::Status List(Session& session, const CatalogFlags&) {
+  RECSAE_ASSIGN_OR_RETURN(
+      const auto all,
+      session.List(session.probe(), &Probe::Stub::ListCatalogs, probe::v1::ListCatalogsRequest(),
+                   &probe::v1::ListCatalogsResponse::catalogs_size, 0));
+  if (session.json()) return session.PrintJson(all);
+  Table table({{"CATALOG"}, {"ITEMS", true}, {"CREATED"}, {"TITLE", false, true}});
+  for (const auto& catalog : all.catalogs()) {
+    table.Add({ShortName(catalog.name()), FormatCount(catalog.items()),
+               FormatTime(catalog.create_time()), catalog.display_name()});
+  }
+  session.console().Print(table);
+  return absl::OkStatus();
+}
+
+absl::Status Get(Session& session, const CatalogFlags& flags) {
+  probe::v1::GetCatalogRequest request;
+  RECSAE_ASSIGN_OR_RETURN(*request.mutable_name(), FullName(flags.catalog, kCatalogPattern));
+  RECSAE_ASSIGN_OR_RETURN(const auto catalog,
+                          session.Call(session.probe(), &Probe::Stub::GetCatalog, request));
+  return Show(session, catalog);
+}
+
+absl::Status Create(Session& session, const CatalogFlags& flags) {
+  RECSAE_ASSIGN_OR_RETURN(const std::string name, FullName(flags.catalog, kCatalogPattern));
+  probe::v1::CreateCatalogRequest request;
+  request.set_catalog_id(LastId(name));
+  request.set_display_name(flags.display_name);
+  request.set_request_id(flags.request_id.empty() ? NewRequestId() : flags.request_id);
+  RECSAE_ASSIGN_OR_RETURN(const auto catalog,
+                          session.Call(session.probe(), &Probe::Stub::CreateCatalog, request));
+  return Show(session, catalog);
+}
+
+absl::Status Delete(Session& session, const CatalogFlags& flags) {
+  probe::v1::DeleteCatalogRequest request;
+  RECSAE_ASSIGN_OR_RETURN(*request.mutable_name(), FullName(flags.catalog, kCatalogPattern));
+  request.set_request_id(flags.request_id.empty() ? NewRequestId() : flags.request_id);
+  RECSAE_ASSIGN_OR_RETURN(const auto empty,
+                          session.Call(session.probe(), &Probe::Stub::DeleteCatalog, request));
+  if (session.json()) return session.PrintJson(empty);
+  session.console().Say("deleted " + request.name());
+  return absl::OkStatus();
+}
+
+absl::Status Items(Session& session, const CatalogFlags& flags) {
+  probe::v1::ListItemsRequest request;
+  RECSAE_ASSIGN_OR_RETURN(*request.mutable_parent(), FullName(flags.catalog, kCatalogPattern));
+  request.set_query(flags.query);
+  RECSAE_ASSIGN_OR_RETURN(const auto all,
+                          session.List(session.probe(), &Probe::Stub::ListItems, request,
+                                       &probe::v1::ListItemsResponse::items_size, flags.limit));
+  if (session.json()) return session.PrintJson(all);
+  Table table({{"ID"}, {"TITLE", false, true}, {"ATTRIBUTES", false, true}});
+  for (const auto& item : all.items()) {
+    std::vector<std::string> attributes;
+    for (const auto& attribute : item.attributes()) {
+      attributes.push_back(absl::StrCat(attribute.key(), " ", attribute.value()));
+    }
+    table.Add({item.id(), item.title(), absl::StrJoin(attributes, ", ")});
+  }
+  session.console().Print(table);
+  if (!all.next_page_token().empty()) session.console().Say("there are more; see --limit");
+  return absl::OkStatus();
+}
+
+absl::Status Upload(Session& session, const CatalogFlags& flags) {
+  RECSAE_ASSIGN_OR_RETURN(const std::string name, FullName(flags.catalog, kCatalogPattern));
+  grpc::ClientContext context;
+  const double timeout = session.Timeout(kUploadTimeout);
+  SetDeadline(context, absl::Seconds(timeout));
+  probe::v1::UploadItemsResponse response;
+  const auto writer = session.probe()->UploadItems(&context, &response);
+  probe::v1::UploadItemsRequest request;
+  request.set_catalog(name);
+  size_t bytes = 0;
+  probe::v1::Item item;
+  const absl::Status read = ReadJsonLines(flags.file, item, [&] {
+    bytes += item.ByteSizeLong();
+    *request.add_items() = item;
+    if (bytes < kUploadBytes) return absl::OkStatus();
+    bytes = 0;
+    const bool sent = writer->Write(request);
+    request.clear_items();
+    // The reason is in the status of the call.
+    return sent ? absl::OkStatus() : absl::CancelledError();
+  });
+  if (!read.ok() && !absl::IsCancelled(read)) {
+    context.TryCancel();
+    (void)writer->Finish();
+    return read;
+  }
+  if (read.ok()) writer->Write(request);
+  writer->WritesDone();
+  RECSAE_RETURN_IF_ERROR(
+      ExplainTimeout(session.probe().peer().FromGrpc(writer->Finish()), timeout));
+  if (session.json()) return session.PrintJson(response);
+  session.console().Print(absl::StrCat(FormatCount(response.items_added()), " added, ",
+                                       FormatCount(response.items_replaced()), " replaced\n"));
+  return absl::OkStatus();
+}
+
+void AddOneCatalog(CommandLine& line, CLI::App& group) {
+  line.Add<CatalogFlags>(group, "get", "Show a catalogue", "  recsae catalogs get ml-1m", AddName,
+                         Get);
+  line.Add<CatalogFlags>(
+      group, "create", "Make an empty catalogue, for a recommender that lives elsewhere",
+      "  recsae catalogs create shop --title 'Our shop'",
+      [](CLI::App& command, CatalogFlags& flags) {
+        AddName(command, flags);
+        command.add_option("--title", flags.display_name, "For people");
+        AddRequestId(command, flags.request_id);
+      },
+      Create);
+  line.Add<CatalogFlags>(
+      group, "delete", "Remove a catalogue that no recommender uses",
+      "  recsae catalogs delete shop",
+      [](CLI::App& command, CatalogFlags& flags) {
+        AddName(command, flags);
+        AddRequestId(command, flags.request_id);
+      },
+      Delete);
+}
+
+}  // namespace
+
+void AddCatalogCommands(CommandLine& line) {
+  CLI::App& group = line.AddGroup("catalogs", "What recommenders recommend",
+                                  "  recsae catalogs list\n"
+                                  "  recsae catalogs items ml-1m --query star");
+  line.Add<CatalogFlags>(
+      group, "list", "List the catalogues", "  recsae catalogs list",
+      [](CLI::App&, CatalogFlags&) {}, List);
+  AddOneCatalog(line, group);
+  line.Add<CatalogFlags>(
+      group, "items", "List or search the items of a catalogue",
+      "  recsae catalogs items ml-1m --query 'star wars'",
+      [](CLI::App& command, CatalogFlags& flags) {
+        AddName(command, flags);
+        command.add_option("--query", flags.query, "Words that must all be in title or attributes");
+        command.add_option("--limit", flags.limit, "At most so many; 0 = all [default: 50]")
+            ->check(CLI::NonNegativeNumber);
+      },
+      Items);
+  line.Add<CatalogFlags>(
+      group, "upload", "Add or replace items from a file",
+      "  recsae catalogs upload shop items.jsonl\n"
+      "Each line: {\"id\": \"7\", \"title\": \"Lamp\", \"attributes\": [{\"key\": \"room\", "
+      "\"value\": \"bedroom\"}]}",
+      [](CLI::App& command, CatalogFlags& flags) {
+        AddName(command, flags);
+        command.add_option("FILE", flags.file, "Items, one JSON object a line")
+            ->required()
+            ->check(CLI::ExistingFile);
+      },
+      Upload);
+}
+
+}  // namespace recsae::cli

@@ -1,0 +1,333 @@
+// recsae concepts: what the latents of an SAE mean.
+
+#include <google/protobuf/util/json_util.h>
+
+#include <string>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "clients/cli/flags/command_line.h"
+#include "clients/cli/flags/job_flags.h"
+#include "clients/cli/render/render.h"
+#include "clients/cli/render/result_text.h"
+#include "clients/cli/session/defaults.h"
+#include "clients/cli/text/resource.h"
+#include "clients/cli/text/text.h"
+#include "common/base/status.h"
+
+namespace recsae::cli {
+namespace {
+
+using concept_store::v1::ConceptChange;
+using concept_store::v1::ConceptStore;
+
+struct BuildFlags {
+  std::string sae;
+  std::string capture;
+  std::vector<std::string> evidence;
+  int paper_cases = 0;
+  int extended_cases = 0;
+  uint64_t seed = 0;
+  JobFlags job;
+  std::string request_id;
+};
+
+struct ListFlags {
+  std::string sae;
+  std::string order = "confidence";
+  double min_confidence = 0;
+  double min_paper_confidence = 0;
+  bool verified = false;
+  int limit = 50;
+};
+
+struct SearchFlags {
+  std::string sae;
+  std::vector<std::string> words;
+  int limit = 10;
+};
+
+struct OneFlags {
+  std::string sae;
+  std::string name;
+  std::string description;
+  std::string etag;
+  std::string request_id;
+};
+
+struct WatchFlags {
+  std::string sae;
+  int64_t since = 0;
+};
+
+void AddSae(CLI::App& command, std::string& sae) {
+  command.add_option("--sae", sae, "SAE [default: the only one]");
+}
+
+void AddName(CLI::App& command, OneFlags& flags) {
+  command
+      .add_option("CONCEPT", flags.name,
+                  "Latent number (17 or #17), or SAE/LATENT, or the whole name")
+      ->required();
+  AddSae(command, flags.sae);
+}
+
+absl::Status Show(Session& session, const concept_store::v1::Concept& value) {
+  if (session.json()) return session.PrintJson(value);
+  session.console().Print(ConceptDetails(value));
+  return absl::OkStatus();
+}
+
+absl::Status Build(Session& session, const BuildFlags& flags) {
+  RECSAE_ASSIGN_OR_RETURN(const auto sae, ChooseSae(session, flags.sae));
+  explainer::v1::BuildConceptsRequest request;
+  request.set_sae(sae.name());
+  RECSAE_ASSIGN_OR_RETURN(*request.mutable_capture(), ChooseCapture(session, sae, flags.capture));
+  for (const std::string& name : flags.evidence) {
+    RECSAE_ASSIGN_OR_RETURN(*request.add_evidence_captures(), ChooseCapture(session, sae, name));
+  }
+  if (flags.evidence.empty()) {
+    RECSAE_ASSIGN_OR_RETURN(const auto captures, CapturesWithCases(session, sae));
+    for (const probe::v1::Capture& capture : captures) {
+      if (capture.name() != request.capture()) request.add_evidence_captures(capture.name());
+    }
+  }
+  request.set_paper_cases(flags.paper_cases);
+  request.set_extended_cases(flags.extended_cases);
+  request.set_seed(flags.seed);
+  request.set_request_id(flags.request_id.empty() ? NewRequestId() : flags.request_id);
+  return FinishJob<explainer::v1::ConceptReport>(
+      session, session.explainer_jobs(),
+      session.Call(session.explainer(), &explainer::v1::Explainer::Stub::BuildConcepts, request),
+      "building concepts", flags.job, [&](const explainer::v1::ConceptReport& report) {
+        session.console().Print(ConfidenceTable(report));
+        session.console().Print("\n");
+        session.console().Print(ConceptCounts(report));
+        return absl::OkStatus();
+      });
+}
+
+absl::Status List(Session& session, const ListFlags& flags) {
+  using concept_store::v1::ListConceptsRequest;
+  RECSAE_ASSIGN_OR_RETURN(const auto sae, ChooseSae(session, flags.sae));
+  ListConceptsRequest request;
+  request.set_parent(sae.name());
+  if (flags.order == "confidence") request.set_order(ListConceptsRequest::ORDER_CONFIDENCE);
+  if (flags.order == "paper") request.set_order(ListConceptsRequest::ORDER_PAPER_CONFIDENCE);
+  if (flags.order == "active") request.set_order(ListConceptsRequest::ORDER_ACTIVE_ROWS);
+  request.set_min_confidence(flags.min_confidence);
+  request.set_min_paper_confidence(flags.min_paper_confidence);
+  request.set_verified_only(flags.verified);
+  RECSAE_ASSIGN_OR_RETURN(
+      const auto all,
+      session.List(session.concept_store(), &ConceptStore::Stub::ListConcepts, request,
+                   &concept_store::v1::ListConceptsResponse::concepts_size, flags.limit));
+  if (session.json()) return session.PrintJson(all);
+  Table table = NewConceptTable();
+  for (const auto& value : all.concepts()) AddConcept(value, table);
+  session.console().Print(table);
+  if (all.concepts_size() < all.total_size()) {
+    session.console().Say(
+        absl::StrCat(all.concepts_size(), " of ", FormatCount(all.total_size()), "; see --limit"));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Search(Session& session, const SearchFlags& flags) {
+  RECSAE_ASSIGN_OR_RETURN(const auto sae, ChooseSae(session, flags.sae));
+  concept_store::v1::SearchConceptsRequest request;
+  request.set_parent(sae.name());
+  request.set_query(absl::StrJoin(flags.words, " "));
+  request.set_max_results(flags.limit);
+  RECSAE_ASSIGN_OR_RETURN(
+      const auto response,
+      session.Call(session.concept_store(), &ConceptStore::Stub::SearchConcepts, request));
+  if (session.json()) return session.PrintJson(response);
+  Table table = NewConceptTable();
+  for (const auto& match : response.matches()) AddConcept(match.latent_concept(), table);
+  if (table.empty()) {
+    session.console().Say(
+        absl::StrCat("no concept of ", sae.name(), " matches '", request.query(), "'"));
+  } else {
+    session.console().Print(table);
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Get(Session& session, const OneFlags& flags) {
+  concept_store::v1::GetConceptRequest request;
+  RECSAE_ASSIGN_OR_RETURN(*request.mutable_name(), ChooseConcept(session, flags.name, flags.sae));
+  RECSAE_ASSIGN_OR_RETURN(const auto value, session.Call(session.concept_store(),
+                                                         &ConceptStore::Stub::GetConcept, request));
+  return Show(session, value);
+}
+
+absl::Status Update(Session& session, const OneFlags& flags) {
+  concept_store::v1::UpdateConceptRequest request;
+  auto& value = *request.mutable_latent_concept();
+  RECSAE_ASSIGN_OR_RETURN(*value.mutable_name(), ChooseConcept(session, flags.name, flags.sae));
+  value.set_description(flags.description);
+  value.set_etag(flags.etag);
+  request.mutable_update_mask()->add_paths("description");
+  request.set_request_id(flags.request_id.empty() ? NewRequestId() : flags.request_id);
+  RECSAE_ASSIGN_OR_RETURN(
+      const auto updated,
+      session.Call(session.concept_store(), &ConceptStore::Stub::UpdateConcept, request));
+  return Show(session, updated);
+}
+
+absl::Status Delete(Session& session, const OneFlags& flags) {
+  concept_store::v1::DeleteConceptRequest request;
+  RECSAE_ASSIGN_OR_RETURN(*request.mutable_name(), ChooseConcept(session, flags.name, flags.sae));
+  request.set_etag(flags.etag);
+  request.set_request_id(flags.request_id.empty() ? NewRequestId() : flags.request_id);
+  RECSAE_ASSIGN_OR_RETURN(
+      const auto empty,
+      session.Call(session.concept_store(), &ConceptStore::Stub::DeleteConcept, request));
+  if (session.json()) return session.PrintJson(empty);
+  session.console().Say("deleted " + request.name());
+  return absl::OkStatus();
+}
+
+std::string ChangeText(const ConceptChange& change) {
+  const bool deleted = change.type() == ConceptChange::DELETED;
+  return absl::StrCat(PadLeft(FormatCount(change.revision()), 8), "  ",
+                      PadRight(ShortName(change.latent_concept().name()), 24), "  ",
+                      deleted ? "deleted" : Clean(change.latent_concept().description()), "\n");
+}
+
+absl::Status History(Session& session, const OneFlags& flags) {
+  concept_store::v1::ListConceptRevisionsRequest request;
+  RECSAE_ASSIGN_OR_RETURN(*request.mutable_name(), ChooseConcept(session, flags.name, flags.sae));
+  RECSAE_ASSIGN_OR_RETURN(
+      const auto all,
+      session.List(session.concept_store(), &ConceptStore::Stub::ListConceptRevisions, request,
+                   &concept_store::v1::ListConceptRevisionsResponse::changes_size, 0));
+  if (session.json()) return session.PrintJson(all);
+  for (const ConceptChange& change : all.changes()) session.console().Print(ChangeText(change));
+  return absl::OkStatus();
+}
+
+absl::Status Watch(Session& session, const WatchFlags& flags) {
+  concept_store::v1::WatchConceptsRequest request;
+  if (!flags.sae.empty()) {
+    RECSAE_ASSIGN_OR_RETURN(*request.mutable_parent(), FullName(flags.sae, kSaePattern));
+  }
+  request.set_since_revision(flags.since);
+  grpc::ClientContext context;
+  const auto reader = session.concept_store()->WatchConcepts(&context, request);
+  for (ConceptChange change; reader->Read(&change);) {
+    if (change.type() == ConceptChange::CAUGHT_UP) {
+      session.console().Say(absl::StrCat("that is all up to revision ", change.revision(),
+                                         "; waiting for more (Ctrl-C ends)"));
+    } else if (session.json()) {
+      std::string json;
+      if (!google::protobuf::util::MessageToJsonString(change, &json).ok()) continue;
+      session.console().Print(json + "\n");
+    } else {
+      session.console().Print(ChangeText(change));
+    }
+  }
+  return session.concept_store().peer().FromGrpc(reader->Finish());
+}
+
+void AddReading(CommandLine& line, CLI::App& group) {
+  line.Add<ListFlags>(
+      group, "list", "List concepts, the surest first",
+      "  recsae concepts list --verified --limit 20\n"
+      "  recsae concepts list --order paper --min-paper-confidence 0.8 --limit 0",
+      [](CLI::App& command, ListFlags& flags) {
+        AddSae(command, flags.sae);
+        command.add_option("--order", flags.order, "By confidence, the paper's, how often active")
+            ->check(CLI::IsMember({"confidence", "paper", "active", "latent"}))
+            ->capture_default_str();
+        command.add_option("--min-confidence", flags.min_confidence, "Only from this one on");
+        command.add_option("--min-paper-confidence", flags.min_paper_confidence,
+                           "Only from this one on, by the paper's protocol");
+        command.add_flag("--verified", flags.verified, "Only those that beat the shuffled control");
+        command.add_option("--limit", flags.limit, "At most so many; 0 = all [default: 50]")
+            ->check(CLI::NonNegativeNumber);
+      },
+      List);
+  line.Add<SearchFlags>(
+      group, "search", "Find concepts by words", "  recsae concepts search science fiction",
+      [](CLI::App& command, SearchFlags& flags) {
+        command
+            .add_option("WORDS", flags.words, "A concept matches when its words begin with each")
+            ->required();
+        AddSae(command, flags.sae);
+        command.add_option("--limit", flags.limit, "At most so many [default: 10]")
+            ->check(CLI::PositiveNumber);
+      },
+      Search);
+  line.Add<OneFlags>(group, "get", "Show a concept with its scores and evidence",
+                     "  recsae concepts get 17\n  recsae concepts get movies/17 --json", AddName,
+                     Get);
+  line.Add<OneFlags>(group, "history", "Show the states that a concept had, newest first",
+                     "  recsae concepts history 17", AddName, History);
+  line.Add<WatchFlags>(
+      group, "watch", "Print changes as they happen, until Ctrl-C",
+      "  recsae concepts watch --since -1\n"
+      "With --json: one JSON object a line.",
+      [](CLI::App& command, WatchFlags& flags) {
+        command.add_option("--sae", flags.sae, "Only of this SAE [default: all]");
+        command.add_option("--since", flags.since,
+                           "Only changes after this revision; 0 = from the beginning, -1 = from "
+                           "now [default: 0]");
+      },
+      Watch);
+}
+
+void AddWriting(CommandLine& line, CLI::App& group) {
+  line.Add<OneFlags>(
+      group, "update", "Give a concept another description",
+      "  recsae concepts update 17 --description 'slasher films of the 1980s'",
+      [](CLI::App& command, OneFlags& flags) {
+        AddName(command, flags);
+        command.add_option("--description", flags.description, "For people")->required();
+        command.add_option("--etag", flags.etag, "Write only if it is still the one you saw");
+        AddRequestId(command, flags.request_id);
+      },
+      Update);
+  line.Add<OneFlags>(
+      group, "delete", "Remove a concept; the latent stays", "  recsae concepts delete 17",
+      [](CLI::App& command, OneFlags& flags) {
+        AddName(command, flags);
+        command.add_option("--etag", flags.etag, "Only if it is still the one you saw");
+        AddRequestId(command, flags.request_id);
+      },
+      Delete);
+}
+
+}  // namespace
+
+void AddConceptCommands(CommandLine& line) {
+  CLI::App& group = line.AddGroup("concepts", "What the latents of an SAE mean",
+                                  "  recsae concepts build\n"
+                                  "  recsae concepts search horror\n"
+                                  "  recsae concepts get 17");
+  line.Add<BuildFlags>(
+      group, "build", "Describe every latent and verify the descriptions",
+      "  recsae concepts build --sae movies\n"
+      "  recsae concepts build --sae movies --capture test --evidence dev --evidence context",
+      [](CLI::App& command, BuildFlags& flags) {
+        AddSae(command, flags.sae);
+        command.add_option("--capture", flags.capture,
+                           "Cases of the paper's protocol [default: the test capture]");
+        command.add_option("--evidence", flags.evidence,
+                           "Captures that the larger protocol draws from as well; may be repeated "
+                           "[default: all with cases]");
+        command.add_option("--paper-cases", flags.paper_cases, "N of the paper [default: 5]");
+        command.add_option("--cases", flags.extended_cases,
+                           "Activated cases in the larger protocol [default: 50]");
+        command.add_option("--seed", flags.seed, "[default: 0]");
+        AddRequestId(command, flags.request_id);
+        AddJobFlags(command, flags.job);
+      },
+      Build);
+  AddReading(line, group);
+  AddWriting(line, group);
+}
+
+}  // namespace recsae::cli

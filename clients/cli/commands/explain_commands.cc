@@ -1,0 +1,237 @@
+// recsae evaluate, explain and steer.
+
+#include <set>
+#include <string>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "clients/cli/flags/command_line.h"
+#include "clients/cli/flags/job_flags.h"
+#include "clients/cli/flags/subject.h"
+#include "clients/cli/render/explanation.h"
+#include "clients/cli/render/result_text.h"
+#include "clients/cli/session/defaults.h"
+#include "clients/cli/text/edit.h"
+#include "clients/cli/text/text.h"
+#include "common/base/status.h"
+
+namespace recsae::cli {
+namespace {
+
+using explainer::v1::Explainer;
+
+// Of a user's history, shown as a reminder.
+constexpr size_t kShownHistory = 5;
+constexpr int kShownAttributes = 15;
+
+struct EvaluateFlags {
+  std::string sae;
+  std::string capture;
+  JobFlags job;
+  std::string request_id;
+};
+
+struct ExplainFlags {
+  SubjectFlags subject;
+  int top_items = 0;
+  std::vector<std::string> items;
+  std::vector<std::string> exclude;
+  int concepts = 3;
+};
+
+struct SteerFlags {
+  SubjectFlags subject;
+  std::vector<std::string> edits;
+  std::string mode = "delta";
+  int per_text = 1;
+  int top_items = 0;
+  std::vector<std::string> exclude;
+};
+
+absl::Status Evaluate(Session& session, const EvaluateFlags& flags) {
+  RECSAE_ASSIGN_OR_RETURN(const auto sae, ChooseSae(session, flags.sae));
+  explainer::v1::EvaluateSaeRequest request;
+  request.set_sae(sae.name());
+  RECSAE_ASSIGN_OR_RETURN(*request.mutable_capture(), ChooseCapture(session, sae, flags.capture));
+  request.set_request_id(flags.request_id.empty() ? NewRequestId() : flags.request_id);
+  return FinishJob<explainer::v1::Evaluation>(
+      session, session.explainer_jobs(),
+      session.Call(session.explainer(), &Explainer::Stub::EvaluateSae, request),
+      "evaluating the SAE", flags.job, [&](const explainer::v1::Evaluation& evaluation) {
+        if (evaluation.rows() == 0) {
+          session.console().Say("no case has a held-out item, so no ranking could be judged");
+        }
+        session.console().Print(RankingTable(evaluation));
+        session.console().Print("\n");
+        session.console().Print(EvaluationDetails(evaluation));
+        if (evaluation.attributes().empty()) return absl::OkStatus();
+        session.console().Print("\n");
+        session.console().Print(AttributeTable(evaluation, kShownAttributes));
+        return absl::OkStatus();
+      });
+}
+
+void PrintExplanation(Console& console, const ChosenSubject& chosen,
+                      const std::vector<std::string>& recent, const ExplainFlags& flags,
+                      const explainer::v1::Explanation& explanation) {
+  console.Heading(chosen.title);
+  if (const std::string titles = Titles(explanation, recent); !titles.empty()) {
+    console.PrintLine("recently: " + titles);
+  }
+  console.Print(absl::StrCat("\n", FormatPercent(1 - explanation.relative_error()),
+                             " of the activation is in these latents:\n"));
+  console.Print(ActiveLatents(explanation));
+  std::set<std::string> left_out(recent.begin(), recent.end());
+  for (const std::string& id : flags.items) left_out.erase(id);
+  const Table items = ExplainedItems(explanation, left_out, flags.concepts);
+  if (items.empty()) return;
+  console.Print("\nRecommended, and what moves each score:\n");
+  console.Print(items);
+}
+
+absl::Status ExplainUser(Session& session, const ExplainFlags& flags) {
+  RECSAE_ASSIGN_OR_RETURN(const auto sae, ChooseSae(session, flags.subject.sae));
+  RECSAE_ASSIGN_OR_RETURN(const ChosenSubject chosen, ChooseSubject(session, sae, flags.subject));
+  explainer::v1::ExplainRequest request;
+  request.set_sae(sae.name());
+  *request.mutable_subject() = chosen.subject;
+  request.set_top_items(flags.top_items);
+  for (const std::string& id : flags.exclude) request.add_exclude_item_ids(id);
+  for (const std::string& id : flags.items) request.add_item_ids(id);
+  // Asked for along with the rest, for their titles.
+  std::vector<std::string> recent;
+  if (!session.json()) {
+    recent = Newest(chosen.history, kShownHistory);
+    const std::set<std::string> asked(flags.items.begin(), flags.items.end());
+    for (const std::string& id : recent) {
+      if (asked.count(id) == 0) request.add_item_ids(id);
+    }
+  }
+  RECSAE_ASSIGN_OR_RETURN(const auto response,
+                          session.Call(session.explainer(), &Explainer::Stub::Explain, request));
+  if (session.json()) return session.PrintJson(response);
+  for (int i = 0; i < response.explanations_size(); ++i) {
+    ChosenSubject one = chosen;
+    if (response.explanations_size() > 1) absl::StrAppend(&one.title, ", row ", i);
+    PrintExplanation(session.console(), one, recent, flags, response.explanations(i));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Steer(Session& session, const SteerFlags& flags) {
+  using explainer::v1::SteerRequest;
+  RECSAE_ASSIGN_OR_RETURN(const auto sae, ChooseSae(session, flags.subject.sae));
+  RECSAE_ASSIGN_OR_RETURN(const ChosenSubject chosen, ChooseSubject(session, sae, flags.subject));
+  SteerRequest request;
+  request.set_sae(sae.name());
+  *request.mutable_subject() = chosen.subject;
+  for (const std::string& edit : flags.edits) {
+    RECSAE_ASSIGN_OR_RETURN(*request.add_edits(), ParseEdit(edit, flags.per_text));
+  }
+  request.set_mode(flags.mode == "reconstruction" ? SteerRequest::MODE_RECONSTRUCTION
+                                                  : SteerRequest::MODE_DELTA);
+  request.set_top_items(flags.top_items);
+  for (const std::string& id : flags.exclude) request.add_exclude_item_ids(id);
+  RECSAE_ASSIGN_OR_RETURN(const auto response,
+                          session.Call(session.explainer(), &Explainer::Stub::Steer, request));
+  if (session.json()) return session.PrintJson(response);
+  Console& console = session.console();
+  console.Heading(absl::StrCat(chosen.title, ", steered"));
+  console.Print(AppliedEdits(response));
+  console.Print("\n");
+  if (response.before().empty()) {
+    console.Print(
+        "The item vectors are not known here: use --json and score with the returned "
+        "activation.\n");
+  } else {
+    console.Print(BeforeAfter(response));
+  }
+  return absl::OkStatus();
+}
+
+void AddExclude(CLI::App& command, std::vector<std::string>& exclude) {
+  command
+      .add_option("--exclude", exclude,
+                  "Item ids never to recommend, besides those of the user's past")
+      ->delimiter(',')
+      ->type_name("ID,...");
+}
+
+void AddEvaluate(CommandLine& line) {
+  line.Add<EvaluateFlags>(
+      line.app(), "evaluate", "Measure what an SAE keeps of the recommendations",
+      "  recsae evaluate --sae movies",
+      [](CLI::App& command, EvaluateFlags& flags) {
+        command.add_option("--sae", flags.sae, "SAE [default: the only one]");
+        command.add_option("--capture", flags.capture,
+                           "Cases with held-out items [default: the test capture]");
+        AddRequestId(command, flags.request_id);
+        AddJobFlags(command, flags.job);
+      },
+      Evaluate);
+}
+
+void AddExplain(CommandLine& line) {
+  line.Add<ExplainFlags>(
+      line.app(), "explain", "Say which concepts move a user's recommendations",
+      "  recsae explain --user 42\n"
+      "  recsae explain --history 1196,260,1210 --top 5\n"
+      "  recsae explain --user 42 --item 1214        # why is this one not higher?",
+      [](CLI::App& command, ExplainFlags& flags) {
+        AddSubjectFlags(command, flags.subject);
+        command.add_option("--top", flags.top_items, "Items to recommend [default: 10]")
+            ->check(CLI::PositiveNumber);
+        command.add_option("--item", flags.items, "Explain these as well, whatever their rank")
+            ->delimiter(',')
+            ->type_name("ID,...");
+        AddExclude(command, flags.exclude);
+        command
+            .add_option("--concepts", flags.concepts,
+                        "Contributions shown for an item [default: 3]")
+            ->check(CLI::NonNegativeNumber);
+      },
+      ExplainUser);
+}
+
+void AddSteer(CommandLine& line) {
+  line.Add<SteerFlags>(
+      line.app(), "steer", "Change concepts and see what would be recommended then",
+      "  recsae steer --user 42 --edit horror:+4              # 4 standard deviations more\n"
+      "  recsae steer --user 42 --edit horror:off --edit '#17:x2'\n"
+      "  recsae steer --history 1196,260 --edit '#17:=3' --mode reconstruction\n"
+      "An edit is WHAT:HOW. WHAT: #LATENT, or words that concepts are searched for.\n"
+      "HOW: +4 or -4 (standard deviations), x10 (times), =2 (set), off (remove).",
+      [](CLI::App& command, SteerFlags& flags) {
+        AddSubjectFlags(command, flags.subject);
+        command.add_option("--edit", flags.edits, "What to change; may be repeated")
+            ->required()
+            ->allow_extra_args(false)
+            ->type_name("WHAT:HOW")
+            ->check([](const std::string& text) {
+              return std::string(ParseEdit(text, 1).status().message());
+            });
+        command
+            .add_option("--per-text", flags.per_text,
+                        "Concepts that the words of one edit may choose [default: 1]")
+            ->check(CLI::PositiveNumber);
+        command
+            .add_option("--mode", flags.mode,
+                        "delta: only what changes is added; reconstruction: as in the paper")
+            ->check(CLI::IsMember({"delta", "reconstruction"}))
+            ->capture_default_str();
+        command.add_option("--top", flags.top_items, "Items in each list [default: 10]")
+            ->check(CLI::PositiveNumber);
+        AddExclude(command, flags.exclude);
+      },
+      Steer);
+}
+
+}  // namespace
+
+void AddExplainCommands(CommandLine& line) {
+  AddEvaluate(line);
+  AddExplain(line);
+  AddSteer(line);
+}
+
+}  // namespace recsae::cli

@@ -1,0 +1,172 @@
+// recsae pipeline: from a data set to explained and steered recommendations.
+
+#include <cerrno>
+#include <cstring>
+#include <fstream>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "clients/cli/flags/command_line.h"
+#include "clients/cli/pipeline/pipeline.h"
+#include "clients/cli/pipeline/showcase.h"
+#include "clients/cli/render/render.h"
+#include "clients/cli/render/report.h"
+#include "clients/cli/render/result_text.h"
+#include "clients/cli/session/interrupt.h"
+#include "clients/cli/text/resource.h"
+#include "clients/cli/text/text.h"
+#include "common/base/status.h"
+
+namespace recsae::cli {
+namespace {
+
+// Attributes told best by a latent, shown for data sets without planted concepts.
+constexpr int kShownAttributes = 8;
+
+// Early, so that a wrong path does not show after minutes of work.
+absl::Status CheckWritable(const std::string& path) {
+  if (path.empty() || std::ofstream(path, std::ios::app)) return absl::OkStatus();
+  return UsageError(absl::StrCat("--report ", path, ": ", std::strerror(errno)));
+}
+
+absl::Status WriteReport(Session& session, const std::string& path, const PipelineResult& result) {
+  if (path.empty()) return absl::OkStatus();
+  std::ofstream file(path);
+  file << ReportJson(result).dump(2) << "\n";
+  file.close();
+  if (!file) {
+    return Error(absl::StatusCode::kInternal, "FILE_NOT_WRITABLE",
+                 absl::StrCat(path, ": ", std::strerror(errno)), {{"file", path}});
+  }
+  session.console().Say("report written to " + path);
+  return absl::OkStatus();
+}
+
+Table SaeLine(const concept_store::v1::Sae& sae) {
+  return Details(
+      {{"size", absl::StrCat(FormatCount(sae.latents()), " latents over ", sae.activation_dim(),
+                             " values, ", sae.k(), " active at a time")},
+       {"trained on", absl::StrCat(Plural(sae.report().rows(), "activation"), ", ",
+                                   Plural(sae.report().epochs(), "epoch"))},
+       {"FVU", FormatFixed(sae.report().fvu(), 4)},
+       {"dead latents", FormatPercent(sae.report().dead_fraction(), 2)}});
+}
+
+Table PlantedTable(const std::vector<PlantedScore>& scores) {
+  Table table({{"PLANTED CONCEPT"},
+               {"BEST LATENT", true},
+               {"AUC", true},
+               {"NAMED"},
+               {"ITS DESCRIPTION", false, true}});
+  for (const PlantedScore& score : scores) {
+    table.Add({score.planted,
+               absl::StrCat("#", score.latent),
+               FormatFixed(score.auc, 3),
+               {score.named ? "yes" : "no", score.named ? Color::kGreen : Color::kRed},
+               score.description});
+  }
+  return table;
+}
+
+Table TimeTable(const PipelineResult& result) {
+  Table table({{""}, {"", true}});
+  for (const auto& [stage, seconds] : result.seconds) {
+    table.Add({{stage, Color::kDim}, FormatDuration(seconds)});
+  }
+  return table;
+}
+
+void PrintReport(Console& console, const PipelineResult& result) {
+  console.Print("\n");
+  console.Heading("What the SAE keeps of the recommendations");
+  console.Print(RankingTable(result.evaluation));
+  console.Print("\n");
+  console.Print(EvaluationDetails(result.evaluation));
+  console.Print("\n");
+  console.Heading("The SAE");
+  console.Print(SaeLine(result.sae));
+  console.Print("\n");
+  console.Heading("Its concepts");
+  console.Print(ConfidenceTable(result.concepts));
+  console.Print("\n");
+  console.Print(ConceptCounts(result.concepts));
+  if (!result.planted.empty()) {
+    console.Print("\n");
+    console.Heading("Planted concepts found again");
+    console.Print(PlantedTable(result.planted));
+  } else if (!result.evaluation.attributes().empty()) {
+    console.Print("\n");
+    console.Heading("Attributes that a single latent tells best");
+    console.Print(AttributeTable(result.evaluation, kShownAttributes));
+  }
+  console.Print("\n");
+  console.Heading("Time");
+  console.Print(TimeTable(result));
+}
+
+absl::Status Run(Session& session, const PipelineFlags& flags) {
+  RECSAE_RETURN_IF_ERROR(CheckWritable(flags.report));
+  RECSAE_ASSIGN_OR_RETURN(const auto dataset, ChooseDataset(session, flags));
+  Console& console = session.console();
+  console.Say(absl::StrCat(
+      dataset.name(), ": ", Plural(dataset.users(), "user"), ", ", Plural(dataset.items(), "item"),
+      "; ", FormatCount(dataset.train_interactions()), " interactions to train on, ",
+      FormatCount(dataset.dev_rows()), " dev and ", FormatCount(dataset.test_rows()), " test rows",
+      dataset.location().empty() ? "" : absl::StrCat(" (", dataset.location(), ")")));
+  RECSAE_ASSIGN_OR_RETURN(const PipelinePlan plan, MakePlan(flags, dataset.name()));
+  console.Say(absl::StrCat("making ", plan.recommender(), " and ", plan.sae(),
+                           "; what an earlier run made under these names is used again"));
+  const auto finished = RunPipeline(session, plan, flags.detach);
+  if (Interrupted()) console.Say("the same command again goes on from here");
+  RECSAE_ASSIGN_OR_RETURN(const PipelineResult result, finished);
+  RECSAE_RETURN_IF_ERROR(WriteReport(session, flags.report, result));
+  if (session.json()) {
+    console.Print(ReportJson(result).dump(2) + "\n");
+    return absl::OkStatus();
+  }
+  PrintReport(console, result);
+  return Showcase(session, plan.sae(), plan.capture(kTestCapture), flags.users);
+}
+
+void Declare(CLI::App& command, PipelineFlags& flags) {
+  command.add_option("--dataset", flags.dataset,
+                     "Data set [default: ml-1m, or planted if that is not to be had]");
+  command.add_option("--recommender", flags.recommender, "Which recommender to open")
+      ->check(CLI::IsMember(std::vector<std::string>(std::begin(kKinds), std::end(kKinds))))
+      ->capture_default_str();
+  command.add_option("--seed", flags.seed, "Seed of everything [default: 1]")->type_name("N");
+  command.add_option("--name", flags.name,
+                     "Name of what is made; a run under the same name goes on where the last "
+                     "stopped [default: from data set, recommender, seed and settings]");
+  command.add_option("--report", flags.report, "Write the measurements to this file, as JSON")
+      ->type_name("FILE");
+  command.add_option("--users", flags.users, "Users explained at the end [default: 3]")
+      ->check(CLI::Range(0, 100));
+  command
+      .add_option("--context-rows", flags.context_rows,
+                  "Training positions that concepts may be verified on [default: 100000]")
+      ->check(CLI::PositiveNumber);
+  command.add_flag("--detach", flags.detach,
+                   "Ctrl-C leaves the running job alone instead of cancelling it");
+  AddDatasetFlags(command, flags.dataset_flags);
+  AddRecommenderFlags(command, "recommender-", flags.recommender_flags);
+  AddSaeFlags(command, "sae-", Values::kOne, flags.sae_flags);
+}
+
+}  // namespace
+
+void AddPipelineCommand(CommandLine& line) {
+  line.Add<PipelineFlags>(
+      line.app(), "pipeline", "Do everything: train, capture, open, name, explain, steer",
+      "  recsae pipeline\n"
+      "  recsae pipeline --dataset ml-1m-recsae --recommender sasrec --seed 1 --report out.json\n"
+      "  recsae pipeline --dataset planted --planted-users 500\n"
+      "  recsae pipeline --dataset ml-1m --k 16        # the recommender is trained only once\n"
+      "Stages: train the recommender, capture its activations, train the SAE, build and verify\n"
+      "concepts, evaluate; then a report, some users' recommendations explained, one steered.",
+      Declare, Run);
+}
+
+}  // namespace recsae::cli

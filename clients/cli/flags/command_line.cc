@@ -1,0 +1,123 @@
+#include "clients/cli/flags/command_line.h"
+
+#include <algorithm>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "clients/cli/session/interrupt.h"
+#include "clients/cli/text/errors.h"
+
+namespace recsae::cli {
+namespace {
+
+constexpr int kUsageExit = 2;
+
+constexpr char kDescription[] =
+    "Opens the inside of a recommender: records its activations, trains a sparse autoencoder on "
+    "them,\nnames what its latents mean, and explains and steers recommendations with them.";
+
+constexpr char kExamples[] = R"(Examples:
+  recsae pipeline --dataset ml-1m         everything, from ratings to explained recommendations
+  recsae explain --user 42                why these items?
+  recsae steer --user 42 --edit horror:+4 what if the user liked horror more?
+  recsae concepts search horror           which latents mean horror?
+  recsae saes list --json                 for programs
+
+Names may be short (ml-1m, ml-1m/test) or whole (saes/ml-1m).
+Every command: recsae COMMAND --help. Results go to standard output, everything else to
+standard error. Exit status: 0 done, 1 a call failed, 2 wrong command line, 130 Ctrl-C.)";
+
+void AddGlobalOptions(CLI::App& app, GlobalOptions& options) {
+  const std::string where = "Servers";
+  const auto address = [&](const char* flag, const char* variable, std::string& value,
+                           const std::string& what) {
+    app.add_option(flag, value, what)->envname(variable)->type_name("HOST:PORT")->group(where);
+  };
+  address("--server", "RECSAE_SERVER", options.server,
+          "Where recsae-standalone is [default: 127.0.0.1:7400]");
+  address("--probe", "RECSAE_PROBE", options.probe, "Where the probe is [default: --server]");
+  address("--trainer", "RECSAE_TRAINER", options.trainer,
+          "Where the trainer is [default: --server]");
+  address("--concept-store", "RECSAE_CONCEPT_STORE", options.concept_store,
+          "Where the concept-store is [default: --server]");
+  address("--explainer", "RECSAE_EXPLAINER", options.explainer,
+          "Where the explainer is [default: --server]");
+  app.add_option("--timeout", options.timeout_seconds,
+                 "Limit for one call (jobs may run longer) [default: 60; more where it must be]")
+      ->type_name("SECONDS")
+      ->check(CLI::PositiveNumber)
+      ->group(where);
+
+  const std::string output = "Output";
+  app.add_flag("--json", options.json, "Print one JSON document instead of text")->group(output);
+  app.add_flag("--quiet,-q", options.quiet, "No progress and no messages, only results and errors")
+      ->group(output);
+  app.add_flag("--no-color", options.no_color, "No colours, as with NO_COLOR=1")->group(output);
+}
+
+}  // namespace
+
+CommandLine::CommandLine() : app_(kDescription, "recsae") {
+  app_.get_formatter()->column_width(34);
+  app_.set_help_flag("--help,-h", "Print this help");
+  app_.set_version_flag("--version", "recsae " RECSAE_VERSION, "Print the version");
+  app_.footer(kExamples);
+  app_.require_subcommand(0, 1);
+  AddGlobalOptions(app_, options_);
+}
+
+CLI::App& CommandLine::NewCommand(CLI::App& parent, const std::string& name,
+                                  const std::string& summary, const std::string& examples) {
+  CLI::App& command = *parent.add_subcommand(name, summary);
+  // Global options may stand anywhere.
+  command.fallthrough();
+  if (!examples.empty()) command.footer("Examples:\n" + examples);
+  return command;
+}
+
+CLI::App& CommandLine::AddGroup(const std::string& name, const std::string& summary,
+                                const std::string& examples) {
+  CLI::App& group = NewCommand(app_, name, summary, examples);
+  group.require_subcommand(0, 1);
+  return group;
+}
+
+std::string CommandLine::MissingCommand() const {
+  const CLI::App* group = &app_;
+  std::string where = app_.get_name();
+  for (auto chosen = group->get_subcommands(); !chosen.empty(); chosen = group->get_subcommands()) {
+    group = chosen.front();
+    absl::StrAppend(&where, " ", group->get_name());
+  }
+  std::vector<std::string> names;
+  for (const CLI::App* command : group->get_subcommands(nullptr)) {
+    names.push_back(command->get_name());
+  }
+  return absl::StrCat(where, ": say which command: ", absl::StrJoin(names, ", "), "\nTry ", where,
+                      " --help.");
+}
+
+int CommandLine::Run(int argc, const char* const* argv) {
+  try {
+    app_.parse(argc, argv);
+  } catch (const CLI::Success& help_or_version) {
+    return app_.exit(help_or_version);
+  } catch (const CLI::ParseError& error) {
+    Console(false, options_.no_color)
+        .Fail(std::string("recsae: ") + error.what() + "\nTry recsae --help.");
+    return kUsageExit;
+  }
+  if (!run_) {
+    Console(false, options_.no_color).Fail(MissingCommand());
+    return kUsageExit;
+  }
+  Session session(options_);
+  const absl::Status status = run_(session);
+  if (Interrupted()) return kInterruptedExit;
+  if (!status.ok()) session.console().Fail("recsae: " + DescribeError(status));
+  return ExitStatus(status);
+}
+
+}  // namespace recsae::cli

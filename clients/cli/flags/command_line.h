@@ -1,0 +1,72 @@
+// The command line: global options, the tree of commands, and which of them was chosen.
+#ifndef RECSAE_CLIENTS_CLI_FLAGS_COMMAND_LINE_H_
+#define RECSAE_CLIENTS_CLI_FLAGS_COMMAND_LINE_H_
+
+#include <CLI/CLI.hpp>
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "absl/status/status.h"
+#include "clients/cli/session/session.h"
+
+namespace recsae::cli {
+
+// Not thread-safe.
+class CommandLine {
+ public:
+  CommandLine();
+
+  CLI::App& app() { return app_; }
+  const GlobalOptions& options() const { return options_; }
+
+  // A group of commands, for example "saes".
+  CLI::App& AddGroup(const std::string& name, const std::string& summary,
+                     const std::string& examples);
+
+  // A command under `parent`. `declare` adds its flags, which fill `Args`; `run` does the work.
+  // `examples` are command lines, closing its --help.
+  template <typename Args>
+  CLI::App& Add(CLI::App& parent, const std::string& name, const std::string& summary,
+                const std::string& examples, const std::function<void(CLI::App&, Args&)>& declare,
+                std::function<absl::Status(Session&, const Args&)> run) {
+    auto args = std::make_shared<Args>();
+    CLI::App& command = NewCommand(parent, name, summary, examples);
+    declare(command, *args);
+    command.callback([this, args, run = std::move(run)] {
+      run_ = [args, run](Session& session) { return run(session, *args); };
+    });
+    return command;
+  }
+
+  // Parses, runs the chosen command and returns the exit status: 0, 1 for a call that failed, 2 for
+  // a mistake in the command line.
+  int Run(int argc, const char* const* argv);
+
+ private:
+  static CLI::App& NewCommand(CLI::App& parent, const std::string& name, const std::string& summary,
+                              const std::string& examples);
+  // What to say to a command line that ends before it names a command.
+  std::string MissingCommand() const;
+
+  CLI::App app_;
+  GlobalOptions options_;
+  std::function<absl::Status(Session&)> run_;
+};
+
+// One for each file of commands.
+void AddPipelineCommand(CommandLine& line);
+void AddReproduceCommands(CommandLine& line);
+void AddExplainCommands(CommandLine& line);
+void AddStatusCommand(CommandLine& line);
+void AddDatasetCommands(CommandLine& line);
+void AddCatalogCommands(CommandLine& line);
+void AddRecommenderCommands(CommandLine& line);
+void AddCaptureCommands(CommandLine& line);
+void AddSaeCommands(CommandLine& line);
+void AddConceptCommands(CommandLine& line);
+void AddJobCommands(CommandLine& line);
+
+}  // namespace recsae::cli
+
+#endif  // RECSAE_CLIENTS_CLI_FLAGS_COMMAND_LINE_H_

@@ -1,0 +1,88 @@
+#include "clients/cli/flags/dataset_flags.h"
+
+#include <map>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/str_cat.h"
+
+namespace recsae::cli {
+
+using probe::v1::DatasetFormat;
+
+namespace {
+
+void AddOptionFlags(CLI::App& command, DatasetFlags& flags) {
+  const std::string group = "Interactions that count (docs/data-sets.md)";
+  const auto add = [&](const char* flag, auto& value, const char* what) {
+    return command.add_option(flag, value, what)->group(group);
+  };
+  add("--core", flags.core,
+      "Drop users and items with fewer interactions until none is left; 0 keeps all [default: the "
+      "format's]")
+      ->type_name("N");
+  add("--positive-threshold", flags.positive_threshold,
+      "Interactions rated (or counted) lower do not count [default: the format's]")
+      ->type_name("X");
+  add("--split", flags.split,
+      "Hold out each user's last interactions, or what the files say [default: the format's]")
+      ->check(CLI::IsMember({"leave-one-out", "given"}));
+  add("--split-seed", flags.split_seed,
+      "Of the interactions held out at random where there are no times [default: 0]")
+      ->type_name("N");
+}
+
+void SetOptions(const DatasetFlags& flags, probe::v1::DatasetRef& dataset) {
+  if (flags.core) dataset.mutable_options()->set_core(*flags.core);
+  if (flags.positive_threshold) {
+    dataset.mutable_options()->set_positive_threshold(*flags.positive_threshold);
+  }
+  if (flags.split == "leave-one-out") {
+    dataset.mutable_options()->set_split(probe::v1::DatasetOptions::LEAVE_ONE_OUT);
+  } else if (flags.split == "given") {
+    dataset.mutable_options()->set_split(probe::v1::DatasetOptions::GIVEN);
+  }
+  if (flags.split_seed) dataset.mutable_options()->set_seed(*flags.split_seed);
+}
+
+}  // namespace
+
+void AddDatasetFlags(CLI::App& command, DatasetFlags& flags) {
+  command
+      .add_option("--format", flags.format,
+                  "How the files are laid out [default: recognised by the files there]")
+      ->check(CLI::IsMember(
+          {"ml_1m", "ml_100k", "rechorus", "csv", "hetrec_lastfm", "item_sequences"}));
+  AddOptionFlags(command, flags);
+  const std::string group = "Generated data set (planted)";
+  const auto add = [&](const char* flag, auto& value, const char* what) {
+    command.add_option(flag, value, what)->type_name("N")->group(group);
+  };
+  add("--planted-concepts", flags.planted_concepts, "Concepts [default: 16]");
+  add("--planted-items", flags.planted_items, "Items of each concept [default: 25]");
+  add("--planted-users", flags.planted_users, "Users [default: 2000]");
+  add("--planted-interactions", flags.planted_interactions,
+      "Interactions of a user, on average [default: 40]");
+  add("--planted-seed", flags.planted_seed, "Makes another data set [default: 0]");
+}
+
+probe::v1::DatasetRef MakeDatasetRef(const std::string& name, const DatasetFlags& flags) {
+  probe::v1::DatasetRef dataset;
+  dataset.set_name(name);
+  if (!flags.format.empty()) {
+    DatasetFormat format = probe::v1::DATASET_FORMAT_UNSPECIFIED;
+    probe::v1::DatasetFormat_Parse(
+        absl::StrCat("DATASET_FORMAT_", absl::AsciiStrToUpper(flags.format)), &format);
+    dataset.set_format(format);
+  }
+  SetOptions(flags, dataset);
+  if (name != "planted") return dataset;
+  probe::v1::PlantedOptions& planted = *dataset.mutable_planted();
+  planted.set_concepts(flags.planted_concepts.value_or(0));
+  planted.set_items_per_concept(flags.planted_items.value_or(0));
+  planted.set_users(flags.planted_users.value_or(0));
+  planted.set_interactions_per_user(flags.planted_interactions.value_or(0));
+  planted.set_seed(flags.planted_seed.value_or(0));
+  return dataset;
+}
+
+}  // namespace recsae::cli

@@ -1,0 +1,18 @@
+// Commands of the group `recsae saes` that have files of their own.
+#ifndef RECSAE_CLIENTS_CLI_FLAGS_SAE_SUBCOMMANDS_H_
+#define RECSAE_CLIENTS_CLI_FLAGS_SAE_SUBCOMMANDS_H_
+
+#include <CLI/CLI.hpp>
+
+#include "clients/cli/flags/command_line.h"
+
+namespace recsae::cli {
+
+// export and import.
+void AddSaeExchange(CommandLine& line, CLI::App& group);
+// compare.
+void AddSaeComparison(CommandLine& line, CLI::App& group);
+
+}  // namespace recsae::cli
+
+#endif  // RECSAE_CLIENTS_CLI_FLAGS_SAE_SUBCOMMANDS_H_

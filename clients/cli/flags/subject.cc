@@ -1,0 +1,94 @@
+#include "clients/cli/flags/subject.h"
+
+#include "absl/strings/str_cat.h"
+#include "clients/cli/session/defaults.h"
+#include "clients/cli/text/resource.h"
+#include "common/base/status.h"
+#include "common/files/npy.h"
+#include "common/messages/tensor.h"
+
+namespace recsae::cli {
+namespace {
+
+absl::StatusOr<ChosenSubject> FromCapture(Session& session, const concept_store::v1::Sae& sae,
+                                          const SubjectFlags& flags) {
+  ChosenSubject chosen;
+  RECSAE_ASSIGN_OR_RETURN(const std::string capture, ChooseCapture(session, sae, flags.capture));
+  auto& captured = *chosen.subject.mutable_captured_user();
+  captured.set_capture(capture);
+  captured.set_user_id(flags.user);
+  chosen.title = absl::StrCat("user ", flags.user, " in ", ShortName(capture));
+  probe::v1::BatchGetCasesRequest request;
+  request.set_capture(capture);
+  request.add_user_ids(flags.user);
+  RECSAE_ASSIGN_OR_RETURN(
+      const auto found,
+      session.Call(session.probe(), &probe::v1::Probe::Stub::BatchGetCases, request));
+  if (!found.cases().empty()) {
+    const auto& history = found.cases(0).history_item_ids();
+    chosen.history.assign(history.begin(), history.end());
+  }
+  return chosen;
+}
+
+absl::StatusOr<ChosenSubject> FromActivations(const SubjectFlags& flags) {
+  ChosenSubject chosen;
+  RECSAE_ASSIGN_OR_RETURN(const NpyArray array, ReadNpy(flags.activations));
+  recsae::tensor::v1::Tensor& tensor = *chosen.subject.mutable_activations();
+  if (array.shape.size() == 2) {
+    WriteMatrix({array.values.data(), array.shape[0], array.shape[1]}, &tensor);
+  } else {
+    WriteVector(array.values, &tensor);
+  }
+  chosen.title = flags.activations;
+  return chosen;
+}
+
+}  // namespace
+
+void AddSubjectFlags(CLI::App& command, SubjectFlags& flags) {
+  const std::string group = "Whose recommendations";
+  command.add_option("--sae", flags.sae, "SAE [default: the only one]")->group("SAE");
+  command.add_option("--user", flags.user, "A user of the capture")->group(group);
+  command
+      .add_option("--capture", flags.capture,
+                  "Where the user is [default: the test capture of the SAE's recommender]")
+      ->group(group);
+  CLI::Option* history =
+      command
+          .add_option("--history", flags.history,
+                      "Item ids, oldest first, comma-separated: runs the recommender on them")
+          ->delimiter(',')
+          ->type_name("ID,...")
+          ->group(group);
+  command
+      .add_option("--activations", flags.activations,
+                  ".npy file of activations, float [dim] or [n, dim]")
+      ->check(CLI::ExistingFile)
+      ->excludes(history)
+      ->group(group);
+}
+
+absl::StatusOr<ChosenSubject> ChooseSubject(Session& session, const concept_store::v1::Sae& sae,
+                                            const SubjectFlags& flags) {
+  if (!flags.activations.empty()) {
+    if (!flags.user.empty()) return UsageError("--activations and --user exclude each other");
+    return FromActivations(flags);
+  }
+  if (!flags.history.empty()) {
+    ChosenSubject chosen;
+    auto& history = *chosen.subject.mutable_history();
+    history.set_user_id(flags.user);
+    for (const std::string& id : flags.history) history.add_item_ids(id);
+    chosen.title = flags.user.empty() ? "this history" : absl::StrCat("user ", flags.user);
+    chosen.history = flags.history;
+    return chosen;
+  }
+  if (flags.user.empty()) {
+    return UsageError(
+        "say whose recommendations: --user ID, --history ID,... or --activations FILE");
+  }
+  return FromCapture(session, sae, flags);
+}
+
+}  // namespace recsae::cli

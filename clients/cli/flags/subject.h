@@ -1,0 +1,39 @@
+// Whose recommendation `recsae explain` and `recsae steer` are about.
+#ifndef RECSAE_CLIENTS_CLI_FLAGS_SUBJECT_H_
+#define RECSAE_CLIENTS_CLI_FLAGS_SUBJECT_H_
+
+#include <CLI/CLI.hpp>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "clients/cli/session/session.h"
+
+namespace recsae::cli {
+
+struct SubjectFlags {
+  std::string sae;
+  std::string user;
+  std::string capture;
+  std::vector<std::string> history;
+  std::string activations;
+};
+
+void AddSubjectFlags(CLI::App& command, SubjectFlags& flags);
+
+// A subject, and what is known about it for the person who asks.
+struct ChosenSubject {
+  explainer::v1::Subject subject;
+  // "user 42 in movies/test".
+  std::string title;
+  // Oldest first; empty where it is not known.
+  std::vector<std::string> history;
+};
+
+// A usage error unless the flags say exactly one way whose.
+absl::StatusOr<ChosenSubject> ChooseSubject(Session& session, const concept_store::v1::Sae& sae,
+                                            const SubjectFlags& flags);
+
+}  // namespace recsae::cli
+
+#endif  // RECSAE_CLIENTS_CLI_FLAGS_SUBJECT_H_

@@ -1,0 +1,96 @@
+// What the pipeline and the reproduction of the paper make on the servers, one step at a time. A
+// step that an earlier run finished is used, one that it left running is followed.
+#ifndef RECSAE_CLIENTS_CLI_PIPELINE_STEPS_H_
+#define RECSAE_CLIENTS_CLI_PIPELINE_STEPS_H_
+
+#include <google/protobuf/timestamp.pb.h>
+#include <google/protobuf/util/time_util.h>
+
+#include <functional>
+#include <string>
+#include <utility>
+
+#include "absl/status/statusor.h"
+#include "clients/cli/flags/dataset_flags.h"
+#include "clients/cli/jobs/follow.h"
+#include "clients/cli/jobs/job_display.h"
+#include "clients/cli/jobs/stage.h"
+#include "clients/cli/pipeline/pipeline_plan.h"
+#include "clients/cli/session/session.h"
+#include "common/base/status.h"
+
+namespace recsae::cli {
+
+// What a step made or found, and the seconds that making it took.
+template <typename T>
+struct Made {
+  T product;
+  double seconds = 0;
+};
+
+// Whether a job failed because what it makes (reason "..._EXISTS") is there; any other
+// ALREADY_EXISTS, for example JOB_ACTIVE, says that something is in the way.
+bool FoundMade(const absl::Status& status, absl::string_view reason);
+
+bool SameTime(const google::protobuf::Timestamp& a, const google::protobuf::Timestamp& b);
+
+// A stage that sends `request` with `method`, plus its request_id.
+template <typename Service, typename Stub, typename Request>
+Stage MakeStage(Session& session, const std::string& title, const std::string& kind,
+                PeerStub<jobs::v1::Jobs>& jobs, PeerStub<Service>& stub,
+                grpc::Status (Stub::*method)(grpc::ClientContext*, const Request&, jobs::v1::Job*),
+                const Request& request, std::function<bool(const jobs::v1::Job&)> usable) {
+  Stage stage;
+  stage.title = title;
+  stage.kind = kind;
+  stage.jobs = &jobs;
+  stage.request_id = [kind, request](int attempt) {
+    return StageRequestId(kind, request, attempt);
+  };
+  stage.start = [&session, &stub, method, request](const std::string& request_id) {
+    Request with_id = request;
+    with_id.set_request_id(request_id);
+    return session.Call(stub, method, with_id, kDatasetTimeout);
+  };
+  stage.usable = std::move(usable);
+  return stage;
+}
+
+// Each returns what is there under the request's name. FAILED_PRECONDITION (NAME_TAKEN) if that is
+// something else than what the request makes. `detach` as FollowJob has it.
+absl::StatusOr<Made<probe::v1::Recommender>> MakeRecommender(
+    Session& session, const probe::v1::TrainRecommenderRequest& request, bool detach);
+absl::StatusOr<Made<probe::v1::Capture>> MakeCapture(Session& session, const CaptureStep& step,
+                                                     bool detach);
+// NAME_TAKEN as well if it is older than `not_before`.
+absl::StatusOr<Made<concept_store::v1::Sae>> MakeSae(Session& session,
+                                                     const trainer::v1::TrainSaeRequest& request,
+                                                     const google::protobuf::Timestamp& not_before,
+                                                     bool detach);
+
+absl::StatusOr<concept_store::v1::Sae> GetSae(Session& session, const std::string& name);
+
+// A job of the explainer on an SAE and captures, of which the newest was made at `newest`: a job of
+// an earlier run is good if it began later.
+template <typename Result, typename Request>
+absl::StatusOr<Made<Result>> RunOnSae(
+    Session& session, const std::string& title, const std::string& kind,
+    grpc::Status (explainer::v1::Explainer::Stub::*method)(grpc::ClientContext*, const Request&,
+                                                           jobs::v1::Job*),
+    const Request& request, const google::protobuf::Timestamp& newest, bool detach) {
+  using google::protobuf::operator<;
+  const auto usable = [&](const jobs::v1::Job& job) { return newest < job.create_time(); };
+  RECSAE_ASSIGN_OR_RETURN(const jobs::v1::Job job,
+                          RunStage(session,
+                                   MakeStage(session, title, kind, session.explainer_jobs(),
+                                             session.explainer(), method, request, usable),
+                                   detach));
+  Made<Result> made;
+  RECSAE_ASSIGN_OR_RETURN(made.product, UnpackResult<Result>(job));
+  made.seconds = JobSeconds(job);
+  return made;
+}
+
+}  // namespace recsae::cli
+
+#endif  // RECSAE_CLIENTS_CLI_PIPELINE_STEPS_H_

@@ -1,0 +1,44 @@
+// Explanations and steered recommendations as text.
+#ifndef RECSAE_CLIENTS_CLI_RENDER_EXPLANATION_H_
+#define RECSAE_CLIENTS_CLI_RENDER_EXPLANATION_H_
+
+#include <cstddef>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "clients/cli/text/table.h"
+#include "recsae/explainer/v1/explainer.pb.h"
+
+namespace recsae::cli {
+
+class Console;
+
+// "#412 horror, 1980s", its description cut where it is long; "#412" without one.
+std::string LatentLabel(int latent, const std::string& description);
+
+// Active latents: number, strength as a bar of its level, confidence, meaning.
+Table ActiveLatents(const explainer::v1::Explanation& explanation);
+
+// Each item but those of `left_out`, with the `concepts` contributions that move its score most and
+// one line for the rest (other latents, bias, residual).
+Table ExplainedItems(const explainer::v1::Explanation& explanation,
+                     const std::set<std::string>& left_out, int concepts);
+
+// The last `count` of a history, the newest first.
+std::vector<std::string> Newest(const std::vector<std::string>& history, size_t count);
+
+// "Alien (1979) · Aliens (1986)": titles of those items that the explanation holds, in the order of
+// `ids`.
+std::string Titles(const explainer::v1::Explanation& explanation,
+                   const std::vector<std::string>& ids);
+
+// The edits as they were applied.
+Table AppliedEdits(const explainer::v1::SteerResponse& response);
+
+// Before and after side by side, with where each item went or came from.
+Table BeforeAfter(const explainer::v1::SteerResponse& response);
+
+}  // namespace recsae::cli
+
+#endif  // RECSAE_CLIENTS_CLI_RENDER_EXPLANATION_H_

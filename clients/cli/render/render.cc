@@ -1,0 +1,293 @@
+#include "clients/cli/render/render.h"
+
+#include <cstdint>
+#include <map>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "absl/strings/strip.h"
+#include "absl/time/time.h"
+#include "clients/cli/flags/hyper_parameter_flags.h"
+#include "clients/cli/jobs/job_display.h"
+#include "clients/cli/text/resource.h"
+#include "clients/cli/text/text.h"
+
+namespace recsae::cli {
+namespace {
+
+std::string Lower(absl::string_view value, absl::string_view prefix) {
+  absl::ConsumePrefix(&value, prefix);
+  return absl::AsciiStrToLower(value);
+}
+
+std::string Dataset(const probe::v1::DatasetRef& dataset) {
+  const probe::v1::DatasetOptions& options = dataset.options();
+  std::vector<std::string> parts;
+  if (dataset.has_planted()) parts.push_back(absl::StrCat("seed ", dataset.planted().seed()));
+  if (options.has_core()) parts.push_back(absl::StrCat("core ", options.core()));
+  if (options.has_positive_threshold()) {
+    parts.push_back(absl::StrCat("from ", options.positive_threshold(), " on"));
+  }
+  if (options.split() == probe::v1::DatasetOptions::LEAVE_ONE_OUT) parts.push_back("leave-one-out");
+  if (options.split() == probe::v1::DatasetOptions::GIVEN) parts.push_back("split given");
+  if (options.seed() != 0) parts.push_back(absl::StrCat("split seed ", options.seed()));
+  if (parts.empty()) return dataset.name();
+  return absl::StrCat(dataset.name(), " (", absl::StrJoin(parts, ", "), ")");
+}
+
+template <typename Map>
+std::string Metrics(const Map& metrics) {
+  std::vector<std::string> parts;
+  for (const auto& [name, value] : std::map<std::string, double>(metrics.begin(), metrics.end())) {
+    parts.push_back(absl::StrCat(name, " ", FormatNumber(value)));
+  }
+  return absl::StrJoin(parts, ", ");
+}
+
+std::string Score(double confidence, double precision, double recall, int positives,
+                  int negatives) {
+  return absl::StrCat(FormatFixed(confidence, 2), " (precision ", FormatFixed(precision, 2),
+                      ", recall ", FormatFixed(recall, 2), "; ", positives, " + ", negatives,
+                      " cases)");
+}
+
+std::string Terms(const concept_store::v1::Concept& value) {
+  constexpr int kShown = 12;
+  std::vector<std::string> parts;
+  for (const concept_store::v1::Term& term : value.terms()) {
+    if (parts.size() == kShown) break;
+    parts.push_back(
+        absl::StrCat(term.text(), " (", term.kind(), ", z ", FormatFixed(term.weight(), 1), ")"));
+  }
+  return absl::StrJoin(parts, ", ");
+}
+
+std::string ProbeSites(const probe::v1::Recommender& recommender) {
+  return absl::StrJoin(recommender.probe_sites(), ", ",
+                       [](std::string* out, const probe::v1::ProbeSite& site) {
+                         absl::StrAppend(out, site.name(), " (", Plural(site.dim(), "value"),
+                                         site.per_position() ? " for each position)" : ")");
+                       });
+}
+
+std::string CapturedSite(const probe::v1::Capture& capture) {
+  return absl::StrCat(capture.site(), capture.positions() == probe::v1::POSITIONS_ALL
+                                          ? ", all positions"
+                                          : ", last position");
+}
+
+}  // namespace
+
+std::string FormatTime(const google::protobuf::Timestamp& time) {
+  if (time.seconds() == 0) return "";
+  return absl::FormatTime("%Y-%m-%d %H:%M:%S", absl::FromUnixSeconds(time.seconds()),
+                          absl::LocalTimeZone());
+}
+
+Table Details(const std::vector<std::pair<std::string, std::string>>& entries) {
+  Table table({{""}, {"", false, true}});
+  for (const auto& [key, value] : entries) {
+    if (!value.empty()) table.Add({{key, Color::kDim}, value});
+  }
+  return table;
+}
+
+std::string KindName(probe::v1::Recommender::Kind kind) {
+  return Lower(probe::v1::Recommender::Kind_Name(kind), "KIND_");
+}
+
+std::string SplitName(probe::v1::Split split) {
+  return split == probe::v1::SPLIT_UNSPECIFIED ? "" : Lower(probe::v1::Split_Name(split), "SPLIT_");
+}
+
+std::string FormatName(probe::v1::DatasetFormat format) {
+  return Lower(probe::v1::DatasetFormat_Name(format), "DATASET_FORMAT_");
+}
+
+std::string StateName(jobs::v1::Job::State state) {
+  return Lower(jobs::v1::Job::State_Name(state), "STATE_");
+}
+
+Color StateColor(jobs::v1::Job::State state) {
+  switch (state) {
+    case jobs::v1::Job::STATE_SUCCEEDED:
+      return Color::kGreen;
+    case jobs::v1::Job::STATE_FAILED:
+      return Color::kRed;
+    case jobs::v1::Job::STATE_RUNNING:
+      return Color::kCyan;
+    default:
+      return Color::kPlain;
+  }
+}
+
+Table DatasetDetails(const probe::v1::Dataset& dataset) {
+  std::vector<std::pair<std::string, std::string>> rows = {
+      {"data set", dataset.name()},
+      {"format", FormatName(dataset.format())},
+      {"location", dataset.location()},
+      {"users", FormatCount(dataset.users())},
+      {"items", FormatCount(dataset.items())},
+      {"train", Plural(dataset.train_interactions(), "interaction")},
+      {"dev", Plural(dataset.dev_rows(), "row")},
+      {"test", Plural(dataset.test_rows(), "row")},
+      {"left out",
+       dataset.malformed_lines() == 0 ? "" : Plural(dataset.malformed_lines(), "malformed line")}};
+  for (const std::string& line : dataset.malformed()) rows.emplace_back("malformed", line);
+  return Details(rows);
+}
+
+Table CatalogDetails(const probe::v1::Catalog& catalog) {
+  return Details({{"catalog", catalog.name()},
+                  {"title", catalog.display_name()},
+                  {"items", FormatCount(catalog.items())},
+                  {"created", FormatTime(catalog.create_time())}});
+}
+
+Table RecommenderDetails(const probe::v1::Recommender& recommender) {
+  return Details({{"recommender", recommender.name()},
+                  {"kind", KindName(recommender.kind())},
+                  {"catalog", recommender.catalog()},
+                  {"data set", Dataset(recommender.dataset())},
+                  {"activation", Plural(recommender.activation_dim(), "value")},
+                  {"item vectors", recommender.has_prediction_head() ? "known" : "not known"},
+                  {"hosted", recommender.hosted() ? "yes" : "no"},
+                  {"probe sites", ProbeSites(recommender)},
+                  {"quality", Metrics(recommender.metrics())},
+                  {"created", FormatTime(recommender.create_time())}});
+}
+
+Table CaptureDetails(const probe::v1::Capture& capture) {
+  std::vector<std::string> producers;
+  for (const probe::v1::Producer& producer : capture.producers()) {
+    producers.push_back(absl::StrCat(producer.producer(), " (", Plural(producer.rows(), "row"),
+                                     ", last sequence ", producer.last_sequence(), ")"));
+  }
+  return Details({{"capture", capture.name()},
+                  {"split", SplitName(capture.split())},
+                  {"rows", FormatCount(capture.rows())},
+                  {"activation", Plural(capture.dim(), "value")},
+                  {"probe site", capture.site().empty() ? "" : CapturedSite(capture)},
+                  {"cases", capture.has_cases() ? "yes" : "no"},
+                  {"producers", absl::StrJoin(producers, ", ")},
+                  {"created", FormatTime(capture.create_time())}});
+}
+
+Table SaeDetails(const concept_store::v1::Sae& sae) {
+  const concept_store::v1::TrainingReport& report = sae.report();
+  const std::map<std::string, std::string> used(report.hyper_parameters().begin(),
+                                                report.hyper_parameters().end());
+  return Details({{"sae", sae.name()},
+                  {"size", absl::StrCat(FormatCount(sae.latents()), " latents over ",
+                                        sae.activation_dim(), " values, ", sae.k(), " active")},
+                  {"architecture", ArchitectureName(sae.architecture())},
+                  {"trained on", sae.capture()},
+                  {"probe site", sae.probe_site()},
+                  {"rows", FormatCount(report.rows())},
+                  // An imported one was trained elsewhere.
+                  {"epochs", report.epochs() == 0
+                                 ? ""
+                                 : absl::StrCat(report.epochs(), " (", FormatCount(report.steps()),
+                                                " steps, ", FormatDuration(report.seconds()), ")")},
+                  {"FVU", FormatNumber(report.fvu())},
+                  {"L0", FormatNumber(report.l0())},
+                  {"dead latents", FormatPercent(report.dead_fraction())},
+                  {"settings", absl::StrJoin(used, ", ", absl::PairFormatter(" "))},
+                  {"weights", sae.weights_sha256().empty() ? "" : "sha256 " + sae.weights_sha256()},
+                  {"created", FormatTime(sae.create_time())}});
+}
+
+Table ConceptDetails(const concept_store::v1::Concept& value) {
+  const concept_store::v1::PaperScore& paper = value.paper_score();
+  const concept_store::v1::ExtendedScore& extended = value.extended_score();
+  const concept_store::v1::LatentStatistics& statistics = value.statistics();
+  std::vector<std::string> evidence;
+  for (const concept_store::v1::Evidence& entry : value.evidence()) {
+    evidence.push_back(absl::StrCat(ShortName(entry.capture()), " row ", entry.row(), " (level ",
+                                    entry.level(), ", item ", entry.recommended_item_id(), ")"));
+  }
+  return Details(
+      {{"concept", value.name()},
+       {"description", value.description()},
+       {"source", Lower(concept_store::v1::Concept::Source_Name(value.source()), "SOURCE_")},
+       {"terms", Terms(value)},
+       {"paper confidence", value.has_paper_score()
+                                ? Score(paper.confidence(), paper.precision(), paper.recall(),
+                                        paper.positives(), paper.negatives())
+                                : ""},
+       {"confidence", value.has_extended_score()
+                          ? Score(extended.confidence(), extended.precision(), extended.recall(),
+                                  extended.positives(), extended.negatives())
+                          : ""},
+       {"95 % interval", value.has_extended_score()
+                             ? absl::StrCat(FormatFixed(extended.confidence_low(), 2), " to ",
+                                            FormatFixed(extended.confidence_high(), 2), ", AUC ",
+                                            FormatFixed(extended.auc(), 3))
+                             : ""},
+       {"control", value.has_extended_score()
+                       ? absl::StrCat(FormatFixed(extended.control_confidence(), 2), " (q ",
+                                      FormatNumber(extended.q_value()), ", ",
+                                      extended.verified() ? "verified" : "not verified", ")")
+                       : ""},
+       {"fires on", value.has_statistics()
+                        ? absl::StrCat(FormatCount(statistics.active_rows()), " of ",
+                                       Plural(statistics.rows(), "row"), ", mean ",
+                                       FormatNumber(statistics.mean()), ", deviation ",
+                                       FormatNumber(statistics.standard_deviation()), ", max ",
+                                       FormatNumber(statistics.max()))
+                        : ""},
+       {"strongest cases", absl::StrJoin(evidence, ", ")},
+       {"revision", FormatCount(value.revision())},
+       {"etag", value.etag()},
+       {"changed", FormatTime(value.update_time())}});
+}
+
+Table JobDetails(const jobs::v1::Job& job) {
+  const jobs::v1::Progress& progress = job.progress();
+  std::string done;
+  if (progress.done() > 0 || progress.total() > 0) {
+    done = absl::StrCat(FormatCount(progress.done()),
+                        progress.total() > 0 ? " of " + FormatCount(progress.total()) : "", " ",
+                        progress.unit());
+  }
+  return Details({{"job", job.name()},
+                  {"kind", job.kind()},
+                  {"state", StateName(job.state())},
+                  {"target", job.target()},
+                  {"stage", progress.stage()},
+                  {"done", done},
+                  {"measured", Metrics(job.metrics())},
+                  {"error", job.has_error() ? job.error().message() : ""},
+                  {"resumed", job.resumes() == 0 ? "" : absl::StrCat(job.resumes(), " times")},
+                  {"created", FormatTime(job.create_time())},
+                  {"started", FormatTime(job.start_time())},
+                  {"ended", FormatTime(job.end_time())},
+                  {"ran", job.has_start_time() ? FormatDuration(JobSeconds(job)) : ""}});
+}
+
+Cell ConfidenceCell(double confidence, bool verified) {
+  if (confidence == 0 && !verified) return "";
+  return {absl::StrCat(FormatFixed(confidence, 2), verified ? " ✓" : "  "),
+          verified ? Color::kGreen : Color::kPlain};
+}
+
+Table NewConceptTable() {
+  return Table({{"LATENT", true},
+                {"CONFIDENCE", true},
+                {"PAPER", true},
+                {"FIRES ON", true},
+                {"DESCRIPTION", false, true}});
+}
+
+void AddConcept(const concept_store::v1::Concept& value, Table& table) {
+  const concept_store::v1::LatentStatistics& statistics = value.statistics();
+  const double rows = static_cast<double>(statistics.rows());
+  table.Add({absl::StrCat("#", value.latent()),
+             ConfidenceCell(value.extended_score().confidence(), value.extended_score().verified()),
+             value.has_paper_score() ? FormatFixed(value.paper_score().confidence(), 2) : "",
+             rows > 0 ? FormatPercent(static_cast<double>(statistics.active_rows()) / rows, 2) : "",
+             value.description()});
+}
+
+}  // namespace recsae::cli

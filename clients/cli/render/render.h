@@ -1,0 +1,48 @@
+// The suite's messages as text: details of one, rows of many.
+#ifndef RECSAE_CLIENTS_CLI_RENDER_RENDER_H_
+#define RECSAE_CLIENTS_CLI_RENDER_RENDER_H_
+
+#include <google/protobuf/timestamp.pb.h>
+
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "clients/cli/text/table.h"
+#include "recsae/concept_store/v1/concept_store.pb.h"
+#include "recsae/jobs/v1/jobs.pb.h"
+#include "recsae/probe/v1/probe.pb.h"
+
+namespace recsae::cli {
+
+// "2024-05-01 12:30:05", local time; empty if it is not set.
+std::string FormatTime(const google::protobuf::Timestamp& time);
+
+// "key  value" lines; those with an empty value are left out.
+Table Details(const std::vector<std::pair<std::string, std::string>>& entries);
+
+// Names of enum values as people type them: "sasrec", "test", "running".
+std::string KindName(probe::v1::Recommender::Kind kind);
+std::string SplitName(probe::v1::Split split);
+std::string FormatName(probe::v1::DatasetFormat format);
+std::string StateName(jobs::v1::Job::State state);
+Color StateColor(jobs::v1::Job::State state);
+
+Table DatasetDetails(const probe::v1::Dataset& dataset);
+Table CatalogDetails(const probe::v1::Catalog& catalog);
+Table RecommenderDetails(const probe::v1::Recommender& recommender);
+Table CaptureDetails(const probe::v1::Capture& capture);
+Table SaeDetails(const concept_store::v1::Sae& sae);
+Table ConceptDetails(const concept_store::v1::Concept& value);
+Table JobDetails(const jobs::v1::Job& job);
+
+// "0.92 ✓" for a verified concept, "0.92" for another, "" for one without a score.
+Cell ConfidenceCell(double confidence, bool verified);
+
+// Lists of concepts: latent, confidences, how often it fires, description.
+Table NewConceptTable();
+void AddConcept(const concept_store::v1::Concept& value, Table& table);
+
+}  // namespace recsae::cli
+
+#endif  // RECSAE_CLIENTS_CLI_RENDER_RENDER_H_

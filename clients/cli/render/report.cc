@@ -1,0 +1,81 @@
+#include "clients/cli/render/report.h"
+
+#include <map>
+#include <nlohmann/json.hpp>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/match.h"
+
+namespace recsae::cli {
+namespace {
+
+using nlohmann::ordered_json;
+
+// The attribute that names an item's planted concept.
+constexpr char kPlantedKey[] = "concept";
+
+ordered_json Ranking(const explainer::v1::RankingMetrics& metrics) {
+  return {{"hr@10", metrics.hr_10()},
+          {"ndcg@10", metrics.ndcg_10()},
+          {"hr@20", metrics.hr_20()},
+          {"ndcg@20", metrics.ndcg_20()}};
+}
+
+}  // namespace
+
+std::vector<PlantedScore> ScorePlanted(const explainer::v1::Evaluation& evaluation,
+                                       const std::vector<concept_store::v1::Concept>& concepts) {
+  std::map<int, std::string> descriptions;
+  for (const auto& value : concepts) descriptions[value.latent()] = value.description();
+  std::vector<PlantedScore> scores;
+  for (const explainer::v1::AttributeScore& attribute : evaluation.attributes()) {
+    if (attribute.key() != kPlantedKey) continue;
+    PlantedScore score;
+    score.planted = attribute.value();
+    score.latent = attribute.latent();
+    score.auc = attribute.latent_auc();
+    score.description = descriptions[attribute.latent()];
+    score.named = absl::StrContains(absl::AsciiStrToLower(score.description),
+                                    absl::AsciiStrToLower(score.planted));
+    scores.push_back(score);
+  }
+  return scores;
+}
+
+ordered_json ReportJson(const PipelineResult& result) {
+  const concept_store::v1::TrainingReport& training = result.sae.report();
+  const explainer::v1::ConceptReport& concepts = result.concepts;
+  const explainer::v1::Similarity& similarity = result.evaluation.similarity();
+  ordered_json json;
+  json["recommender"] = Ranking(result.evaluation.recommender());
+  json["reconstructed"] = Ranking(result.evaluation.reconstructed());
+  json["sae"] = {{"d", result.sae.activation_dim()},
+                 {"latents", result.sae.latents()},
+                 {"k", result.sae.k()},
+                 {"fvu", training.fvu()},
+                 {"dead_fraction", training.dead_fraction()},
+                 {"rows", training.rows()},
+                 {"epochs", training.epochs()}};
+  json["concepts"] = {{"total", concepts.total()},
+                      {"confidence_eq_1", concepts.paper().eq_1()},
+                      {"confidence_ge_0.9", concepts.paper().ge_09()},
+                      {"confidence_ge_0.8", concepts.paper().ge_08()},
+                      {"verified", concepts.verified()},
+                      {"control_ge_0.8", concepts.paper_control().ge_08()}};
+  json["similarity"] = {{"intra", similarity.intra()},
+                        {"inter", similarity.inter()},
+                        {"count", similarity.concepts()}};
+  for (const auto& [stage, seconds] : result.seconds) json["seconds"][stage] = seconds;
+  json["seed"] = result.seed;
+  json["version"] = result.version;
+  for (const PlantedScore& score : result.planted) {
+    json["planted"].push_back({{"concept", score.planted},
+                               {"latent", score.latent},
+                               {"auc", score.auc},
+                               {"description", score.description},
+                               {"named", score.named}});
+  }
+  return json;
+}
+
+}  // namespace recsae::cli

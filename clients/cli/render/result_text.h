@@ -1,0 +1,31 @@
+// What sweeps, concept building and evaluation found, as tables.
+#ifndef RECSAE_CLIENTS_CLI_RENDER_RESULT_TEXT_H_
+#define RECSAE_CLIENTS_CLI_RENDER_RESULT_TEXT_H_
+
+#include "clients/cli/text/table.h"
+#include "recsae/explainer/v1/explainer.pb.h"
+#include "recsae/trainer/v1/trainer.pb.h"
+
+namespace recsae::cli {
+
+// Concepts by confidence: both protocols, each beside its shuffled control.
+Table ConfidenceTable(const explainer::v1::ConceptReport& report);
+
+// The counts around it: described, too rare, dead, verified.
+Table ConceptCounts(const explainer::v1::ConceptReport& report);
+
+// HR and NDCG of the recommender, of the reconstruction, and the share that is kept.
+Table RankingTable(const explainer::v1::Evaluation& evaluation);
+
+// Overlap, FVU, L0, similarity.
+Table EvaluationDetails(const explainer::v1::Evaluation& evaluation);
+
+// The SAEs of a sweep, a line each.
+Table SweepTable(const trainer::v1::TrainSaesResult& result);
+
+// The `count` attribute values that a single latent tells best.
+Table AttributeTable(const explainer::v1::Evaluation& evaluation, int count);
+
+}  // namespace recsae::cli
+
+#endif  // RECSAE_CLIENTS_CLI_RENDER_RESULT_TEXT_H_

@@ -1,0 +1,68 @@
+#include "clients/cli/session/session.h"
+
+#include <google/protobuf/util/json_util.h>
+
+#include <random>
+#include <set>
+
+#include "absl/strings/str_cat.h"
+#include "common/base/status.h"
+
+namespace recsae::cli {
+namespace {
+
+std::vector<std::shared_ptr<Peer>> MakePeers(const GlobalOptions& options) {
+  const auto peer = [&](const char* name, const std::string& address) {
+    return std::make_shared<Peer>(name, address.empty() ? options.server : address);
+  };
+  return {peer("probe", options.probe), peer("trainer", options.trainer),
+          peer("concept-store", options.concept_store), peer("explainer", options.explainer)};
+}
+
+}  // namespace
+
+Session::Session(const GlobalOptions& options)
+    : options_(options),
+      console_(options.quiet, options.no_color),
+      peers_(MakePeers(options)),
+      probe_(peers_[0]),
+      trainer_(peers_[1]),
+      concept_store_(peers_[2]),
+      explainer_(peers_[3]),
+      probe_jobs_(peers_[0]),
+      trainer_jobs_(peers_[1]),
+      explainer_jobs_(peers_[3]) {}
+
+std::vector<PeerStub<jobs::v1::Jobs>*> Session::all_jobs() {
+  std::vector<PeerStub<jobs::v1::Jobs>*> distinct;
+  std::set<std::string> addresses;
+  for (PeerStub<jobs::v1::Jobs>* jobs : {&probe_jobs_, &trainer_jobs_, &explainer_jobs_}) {
+    if (addresses.insert(jobs->peer().address()).second) distinct.push_back(jobs);
+  }
+  return distinct;
+}
+
+absl::Status Session::PrintJson(const google::protobuf::Message& message) {
+  google::protobuf::util::JsonPrintOptions format;
+  format.add_whitespace = true;
+  format.always_print_primitive_fields = true;
+  std::string json;
+  const auto status = google::protobuf::util::MessageToJsonString(message, &json, format);
+  if (!status.ok()) {
+    return Error(absl::StatusCode::kInternal, "NOT_PRINTABLE",
+                 absl::StrCat("the answer cannot be written as JSON: ",
+                              absl::string_view(status.message().data(), status.message().size()),
+                              "; is the server newer than this client?"));
+  }
+  console_.Print(json);
+  return absl::OkStatus();
+}
+
+std::string NewRequestId() {
+  std::random_device random;
+  std::string id = "cli-";
+  for (int i = 0; i < 4; ++i) absl::StrAppend(&id, absl::Hex(random(), absl::kZeroPad8));
+  return id;
+}
+
+}  // namespace recsae::cli

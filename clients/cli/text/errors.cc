@@ -1,0 +1,69 @@
+#include "clients/cli/text/errors.h"
+
+#include "absl/strings/str_cat.h"
+#include "clients/cli/text/text.h"
+#include "common/base/status.h"
+
+namespace recsae::cli {
+namespace {
+
+constexpr char kUsageReason[] = "USAGE";
+
+struct Advice {
+  absl::string_view reason;
+  absl::string_view text;
+};
+
+// For errors whose message cannot know that a command line asked.
+constexpr Advice kAdvice[] = {
+    {"PEER_UNAVAILABLE",
+     "start recsae-standalone, or say where the servers are: --server HOST:PORT (RECSAE_SERVER)"},
+    {"DATASET_NOT_FOUND",
+     "put the data set into a folder that the server looks in (its --data, RECSAE_DATA_DIR), or "
+     "use --dataset planted"},
+    {"CATALOG_NOT_FOUND", "recsae catalogs list"},
+    {"RECOMMENDER_NOT_FOUND", "recsae recommenders list"},
+    {"CAPTURE_NOT_FOUND", "recsae captures list"},
+    {"SAE_NOT_FOUND", "recsae saes list"},
+    {"CONCEPT_NOT_FOUND", "recsae concepts list, recsae concepts search WORDS"},
+    {"JOB_NOT_FOUND", "recsae jobs list"},
+    {"RECOMMENDER_IN_USE", "delete its captures first, or add --force"},
+    {"JOB_NOT_FINISHED", "recsae jobs cancel JOB"},
+    {"JOB_ACTIVE", "follow it with recsae jobs watch JOB"},
+    {"ETAG_MISMATCH", "somebody else changed it: look again, then repeat with the new etag"},
+    {"REQUEST_ID_REUSED", "leave --request-id out, or give each request its own"},
+};
+
+}  // namespace
+
+absl::Status UsageError(absl::string_view message) {
+  return Error(absl::StatusCode::kInvalidArgument, kUsageReason, message);
+}
+
+int ExitStatus(const absl::Status& status) {
+  if (status.ok()) return 0;
+  const std::string reason = Reason(status);
+  return reason == kUsageReason || reason == "EDIT_MALFORMED" ? 2 : 1;
+}
+
+std::string DescribeError(const absl::Status& status) {
+  const std::string message(status.message());
+  if (ExitStatus(status) == 2) return message;
+  const std::string reason = Reason(status);
+  std::string text = absl::StatusCodeToString(status.code());
+  if (!reason.empty()) absl::StrAppend(&text, " (", reason, ")");
+  absl::StrAppend(&text, ": ", message);
+  for (const Advice& advice : kAdvice) {
+    if (advice.reason == reason) absl::StrAppend(&text, "\n  → ", advice.text);
+  }
+  return text;
+}
+
+absl::Status ExplainTimeout(const absl::Status& status, double timeout_seconds) {
+  if (!absl::IsDeadlineExceeded(status)) return status;
+  return Error(absl::StatusCode::kDeadlineExceeded, "TIMEOUT",
+               absl::StrCat("no answer within ", FormatDuration(timeout_seconds),
+                            "; allow more time with --timeout SECONDS"));
+}
+
+}  // namespace recsae::cli

@@ -1,0 +1,118 @@
+#include "common/files/npy.h"
+
+#include <cerrno>
+#include <cstring>
+#include <fstream>
+#include <iterator>
+#include <regex>
+
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
+#include "absl/strings/string_view.h"
+#include "absl/strings/strip.h"
+#include "common/base/status.h"
+
+namespace recsae::cli {
+namespace {
+
+constexpr char kMagic[] = "\x93NUMPY";
+constexpr size_t kMagicBytes = 6;
+
+absl::Status Malformed(const std::string& path, absl::string_view what) {
+  return Error(
+      absl::StatusCode::kInvalidArgument, "FILE_MALFORMED",
+      absl::StrCat(path, ": ", what, "; save it with numpy.save(path, numpy.asarray(x, '<f4'))"),
+      {{"file", path}});
+}
+
+struct Header {
+  std::string type;
+  std::vector<int64_t> shape;
+  size_t data_start = 0;
+};
+
+// The text of the header is a Python dict: {'descr': '<f4', 'fortran_order': False, 'shape': (3,)}.
+absl::StatusOr<Header> ReadHeader(const std::string& path, const std::string& bytes) {
+  if (bytes.size() < 12 || bytes.compare(0, kMagicBytes, kMagic, kMagicBytes) != 0) {
+    return Malformed(path, "not a .npy file");
+  }
+  const auto byte = [&](size_t i) { return static_cast<size_t>(static_cast<uint8_t>(bytes[i])); };
+  const bool first_version = byte(6) == 1;
+  const size_t start = first_version ? 10 : 12;
+  const size_t length =
+      byte(8) | byte(9) << 8 | (first_version ? 0 : byte(10) << 16 | byte(11) << 24);
+  if (start + length > bytes.size()) return Malformed(path, "cut off within its header");
+
+  const std::string text = bytes.substr(start, length);
+  static const std::regex kType("'descr':\\s*'([^']*)'");
+  static const std::regex kOrder("'fortran_order':\\s*(True|False)");
+  static const std::regex kShape("'shape':\\s*\\(([0-9, ]*)\\)");
+  std::smatch type, order, shape;
+  if (!std::regex_search(text, type, kType) || !std::regex_search(text, order, kOrder) ||
+      !std::regex_search(text, shape, kShape)) {
+    return Malformed(path, "its header has no descr, fortran_order and shape");
+  }
+  if (order[1] == "True") return Malformed(path, "in Fortran order, must be in C order");
+  Header header{type[1], {}, start + length};
+  const std::string sizes = shape[1];
+  for (absl::string_view size : absl::StrSplit(sizes, ',', absl::SkipWhitespace())) {
+    int64_t value = 0;
+    if (!absl::SimpleAtoi(size, &value)) return Malformed(path, "its shape is not of numbers");
+    header.shape.push_back(value);
+  }
+  return header;
+}
+
+template <typename Value>
+void ReadValues(const char* data, std::vector<float>& values) {
+  for (size_t i = 0; i < values.size(); ++i) {
+    Value value;
+    std::memcpy(&value, data + i * sizeof(Value), sizeof(Value));
+    values[i] = static_cast<float>(value);
+  }
+}
+
+}  // namespace
+
+absl::StatusOr<NpyArray> ReadNpy(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  if (!file) {
+    return Error(absl::StatusCode::kNotFound, "FILE_NOT_FOUND",
+                 absl::StrCat(path, ": ", std::strerror(errno)), {{"file", path}});
+  }
+  const std::string bytes{std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
+  RECSAE_ASSIGN_OR_RETURN(const Header header, ReadHeader(path, bytes));
+  if (header.type != "<f4" && header.type != "<f8") {
+    return Malformed(path, absl::StrCat("its type is '", header.type, "', must be '<f4' or '<f8'"));
+  }
+  if (header.shape.empty() || header.shape.size() > 2) {
+    return Malformed(path,
+                     absl::StrCat("it has ", header.shape.size(), " dimensions, must have 1 or 2"));
+  }
+  const size_t value_bytes = header.type == "<f4" ? 4 : 8;
+  // Compared one by one, so that no product can overflow.
+  size_t count = (bytes.size() - header.data_start) / value_bytes;
+  const bool whole = (bytes.size() - header.data_start) % value_bytes == 0;
+  size_t expected = 1;
+  for (const int64_t size : header.shape) {
+    if (size > 0 && expected > count / static_cast<size_t>(size))
+      expected = count + 1;
+    else
+      expected *= static_cast<size_t>(size);
+  }
+  if (!whole || expected != count) {
+    return Malformed(path, absl::StrCat("it holds ", bytes.size() - header.data_start,
+                                        " bytes of values, which its shape does not ask for"));
+  }
+  NpyArray array{header.shape, std::vector<float>(count)};
+  const char* data = bytes.data() + header.data_start;
+  if (value_bytes == 4) {
+    ReadValues<float>(data, array.values);
+  } else {
+    ReadValues<double>(data, array.values);
+  }
+  return array;
+}
+
+}  // namespace recsae::cli

@@ -1,0 +1,56 @@
+// A few threads that work through numbered tasks together with the caller.
+#ifndef RECSAE_COMMON_MATH_WORKER_POOL_H_
+#define RECSAE_COMMON_MATH_WORKER_POOL_H_
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <thread>
+#include <vector>
+
+namespace recsae::math {
+
+// Run is called by one thread at a time. Every worker begins with the same share of the tasks (task
+// modulo threads), so that a task finds its data in the same cache again, and then helps the
+// others: where the machine is busy and a worker does not get to run, the caller does its share as
+// well. Rounds follow each other within microseconds, so both sides watch for each other for a
+// moment before they sleep.
+class WorkerPool {
+ public:
+  // threads >= 1, the caller of Run included.
+  explicit WorkerPool(int threads);
+  ~WorkerPool();
+  WorkerPool(const WorkerPool&) = delete;
+  WorkerPool& operator=(const WorkerPool&) = delete;
+
+  int threads() const { return threads_; }
+
+  // Calls work(task, worker) for the tasks 0 ... tasks - 1 (at most 2^24 for each thread), with
+  // worker in 0 ... threads() - 1 and never the same at the same time, and returns when all have
+  // returned. A single task runs on the caller without waking anyone.
+  void Run(int tasks, const std::function<void(int, int)>& work);
+
+ private:
+  // The tasks of one worker's share that are left: round, how many there are, how many are taken,
+  // in one word, so that a worker that wakes up late cannot take what is of another round.
+  struct alignas(64) Share {
+    std::atomic<uint64_t> state = 0;
+  };
+
+  void WorkerLoop(int worker);
+  void Work(int worker);
+  bool TakeTask(int share, int* task);
+
+  const int threads_;
+  const std::function<void(int, int)>* work_ = nullptr;
+  std::unique_ptr<Share[]> shares_;
+  std::atomic<int32_t> round_ = 0;
+  std::atomic<int32_t> left_ = 0;  // tasks that have not returned
+  std::atomic<bool> stopping_ = false;
+  std::vector<std::thread> workers_;
+};
+
+}  // namespace recsae::math
+
+#endif  // RECSAE_COMMON_MATH_WORKER_POOL_H_

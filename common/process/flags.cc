@@ -1,0 +1,217 @@
+#include "common/process/flags.h"
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <cstdlib>
+#include <iostream>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_replace.h"
+
+namespace recsae {
+namespace {
+
+// CLI11 lets the config file win over the environment; this reader leaves out of the file what the
+// environment says.
+class ConfigBelowEnvironment : public CLI::ConfigTOML {
+ public:
+  explicit ConfigBelowEnvironment(const CLI::App* app) : app_(app) {}
+
+  std::vector<CLI::ConfigItem> from_config(std::istream& input) const override {
+    std::vector<CLI::ConfigItem> settings = CLI::ConfigTOML::from_config(input);
+    const auto in_environment = [this](const CLI::ConfigItem& item) {
+      const CLI::Option* option = app_->get_option_no_throw("--" + item.name);
+      if (option == nullptr || !item.parents.empty()) {
+        throw CLI::ConfigError("'" + item.fullname() + "' is not a flag",
+                               CLI::ExitCodes::ConfigError);
+      }
+      const char* value = std::getenv(option->get_envname().c_str());
+      return value != nullptr && *value != '\0';
+    };
+    settings.erase(std::remove_if(settings.begin(), settings.end(), in_environment),
+                   settings.end());
+    return settings;
+  }
+
+ private:
+  const CLI::App* app_;
+};
+
+// A check in CLI11's form: the empty string means that the value is fine.
+template <typename T, typename Parse>
+CLI::Validator Between(T low, T high, Parse parse) {
+  const std::string range = absl::StrCat(low, " to ", high);
+  return CLI::Validator(
+      [low, high, range, parse](std::string& text) -> std::string {
+        T value{};
+        // Written so that NaN fails.
+        if (parse(text, &value) && value >= low && value <= high) return "";
+        return absl::StrCat("'", text, "' is not a number from ", range);
+      },
+      absl::StrCat("[", range, "]"));
+}
+
+std::string OneLine(std::string text) {
+  absl::StrReplaceAll({{"\n", " "}, {"\r", " "}}, &text);
+  absl::StripTrailingAsciiWhitespace(&text);
+  return text;
+}
+
+}  // namespace
+
+std::string EnvironmentName(absl::string_view flag) {
+  return absl::StrCat("RECSAE_", absl::AsciiStrToUpper(absl::StrReplaceAll(flag, {{"-", "_"}})));
+}
+
+struct FlagSet::Impl {
+  explicit Impl(std::string description) : app(std::move(description)) {}
+
+  // Applies what all flags have in common.
+  void Finish(CLI::Option* option, absl::string_view name) {
+    option->envname(EnvironmentName(name))->group(group);
+    option->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
+  }
+
+  std::string program;
+  std::string group = "Options";
+  CLI::App app;
+};
+
+FlagSet::FlagSet(const std::string& program, const std::string& description,
+                 const std::string& examples, const std::string& version)
+    : impl_(std::make_unique<Impl>(description)) {
+  impl_->program = program;
+  CLI::App& app = impl_->app;
+  app.name(program);
+  app.set_help_flag("--help,-h", "Print this help and exit");
+  app.set_version_flag("--version", absl::StrCat(program, " ", version),
+                       "Print the version and exit");
+  app.config_formatter(std::make_shared<ConfigBelowEnvironment>(&app));
+  app.allow_config_extras(CLI::config_extras_mode::error);
+  app.set_config("--config", "",
+                 "TOML file with values for these flags, for example: log-level = \"debug\" "
+                 "(Env:RECSAE_CONFIG)")
+      ->type_name("FILE");
+  app.footer(absl::StrCat(examples.empty() ? "" : "Examples:\n", examples,
+                          examples.empty() ? "" : "\n\n",
+                          "A value on the command line wins over the environment, the environment "
+                          "over the --config file."));
+}
+
+FlagSet::~FlagSet() = default;
+
+void FlagSet::Group(std::string title) { impl_->group = std::move(title); }
+
+void FlagSet::Add(absl::string_view name, std::string* value, absl::string_view help) {
+  CLI::Option* option = impl_->app.add_option(absl::StrCat("--", name), *value, std::string(help));
+  impl_->Finish(option->capture_default_str(), name);
+}
+
+void FlagSet::Add(absl::string_view name, bool* value, absl::string_view help) {
+  impl_->Finish(impl_->app.add_flag(absl::StrCat("--", name), *value, std::string(help)), name);
+}
+
+void FlagSet::Add(absl::string_view name, int64_t* value, absl::string_view help, int64_t low,
+                  int64_t high) {
+  CLI::Option* option = impl_->app.add_option(absl::StrCat("--", name), *value, std::string(help));
+  option->check(Between<int64_t>(low, high, [](const std::string& text, int64_t* out) {
+    return absl::SimpleAtoi(text, out);
+  }));
+  impl_->Finish(option->capture_default_str(), name);
+}
+
+void FlagSet::Add(absl::string_view name, double* value, absl::string_view help, double low,
+                  double high) {
+  CLI::Option* option = impl_->app.add_option(absl::StrCat("--", name), *value, std::string(help));
+  option->check(Between<double>(
+      low, high, [](const std::string& text, double* out) { return absl::SimpleAtod(text, out); }));
+  impl_->Finish(option->capture_default_str(), name);
+}
+
+void FlagSet::AddChoice(absl::string_view name, std::string* value, absl::string_view help,
+                        const std::vector<std::string>& choices) {
+  CLI::Option* option = impl_->app.add_option(absl::StrCat("--", name), *value, std::string(help));
+  impl_->Finish(option->check(CLI::IsMember(choices))->capture_default_str(), name);
+}
+
+void FlagSet::AddAddress(absl::string_view name, std::string* value, absl::string_view help,
+                         bool allow_any, bool allow_off) {
+  CLI::Option* option = impl_->app.add_option(absl::StrCat("--", name), *value, std::string(help));
+  option->type_name("HOST:PORT");
+  option->transform(CLI::Validator(
+      [allow_any, allow_off](std::string& text) -> std::string {
+        std::string host;
+        int port = 0;
+        if (text.empty() && allow_off) text = kOff;
+        if (text == kOff && allow_off) return "";
+        if (SplitAddress(text, &host, &port) && (port > 0 || allow_any)) return "";
+        return absl::StrCat("'", text, "' is not HOST:PORT with a port from ", allow_any ? 0 : 1,
+                            " to 65535, for example 127.0.0.1:7401");
+      },
+      ""));
+  impl_->Finish(option->capture_default_str(), name);
+}
+
+void FlagSet::ReadFrom(absl::string_view flag, const std::string& variable) {
+  impl_->app.get_option(absl::StrCat("--", flag))->envname(variable);
+}
+
+int FlagSet::Parse(int argc, const char* const* argv) {
+  std::vector<std::string> args;
+  for (int i = 1; i < argc; ++i) {
+    const std::string arg = argv[i];
+    // For "--flag=" CLI11 would take the next argument as the value.
+    const bool empty_value = arg.rfind("--", 0) == 0 && arg.find('=') == arg.size() - 1;
+    args.push_back(empty_value ? arg.substr(0, arg.size() - 1) : arg);
+    if (empty_value) args.emplace_back();
+  }
+  const bool names_config = std::any_of(args.begin(), args.end(), [](const std::string& arg) {
+    return arg == "--config" || arg.rfind("--config=", 0) == 0;
+  });
+  const char* config = std::getenv("RECSAE_CONFIG");
+  if (!names_config && config != nullptr && *config != '\0') {
+    args.push_back(absl::StrCat("--config=", config));
+  }
+  const auto fail = [this](absl::string_view why) {
+    std::cerr << absl::StrCat(impl_->program, ": ", OneLine(std::string(why)), " (see ",
+                              impl_->program, " --help)\n");
+    return 2;
+  };
+  std::reverse(args.begin(), args.end());  // the order that CLI11 takes a vector in
+  try {
+    impl_->app.parse(args);
+    return -1;
+  } catch (const CLI::CallForHelp&) {
+    std::cout << absl::StripTrailingAsciiWhitespace(impl_->app.help()) << '\n';
+    return 0;
+  } catch (const CLI::CallForVersion& version) {
+    std::cout << version.what() << '\n';
+    return 0;
+  } catch (const CLI::FileError& error) {
+    return fail(absl::StrCat("--config: ", error.what()));
+  } catch (const CLI::ConfigError& error) {
+    return fail(absl::StrCat("--config: ", error.what()));
+  } catch (const std::exception& error) {
+    return fail(error.what());
+  }
+}
+
+bool SplitAddress(absl::string_view address, std::string* host, int* port) {
+  const size_t colon = address.rfind(':');
+  if (colon == absl::string_view::npos) return false;
+  absl::string_view name = address.substr(0, colon);
+  const absl::string_view digits = address.substr(colon + 1);
+  if (name.size() > 2 && name.front() == '[' && name.back() == ']') {
+    name = name.substr(1, name.size() - 2);
+  } else if (name.find(':') != absl::string_view::npos) {
+    return false;
+  }
+  const bool all_digits = std::all_of(digits.begin(), digits.end(), absl::ascii_isdigit);
+  if (name.empty() || !all_digits || !absl::SimpleAtoi(digits, port) || *port > 65535) return false;
+  *host = std::string(name);
+  return true;
+}
+
+}  // namespace recsae

@@ -1,0 +1,117 @@
+#include "common/process/listen.h"
+
+#include <netdb.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <filesystem>
+#include <fstream>
+#include <system_error>
+
+#include "absl/strings/str_cat.h"
+#include "common/base/status.h"
+#include "common/process/flags.h"
+
+namespace recsae {
+namespace {
+
+absl::Status NotAvailable(const std::string& address, absl::string_view flag,
+                          absl::string_view why) {
+  return Error(absl::StatusCode::kFailedPrecondition, "ADDRESS_NOT_AVAILABLE",
+               absl::StrCat("cannot listen on ", address, ": ", why,
+                            "; choose another address with --", flag),
+               {{"address", address}});
+}
+
+// The socket, or minus the errno of what failed.
+int TryBind(const addrinfo& info) {
+  const int fd = socket(info.ai_family, info.ai_socktype | SOCK_CLOEXEC, info.ai_protocol);
+  if (fd < 0) return -errno;
+  const int on = 1;
+  setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
+  if (bind(fd, info.ai_addr, info.ai_addrlen) == 0) return fd;
+  const int error = errno;
+  close(fd);
+  return -error;
+}
+
+absl::Status Unusable(const std::string& data_dir, absl::string_view why) {
+  return Error(absl::StatusCode::kFailedPrecondition, "DATA_DIR_UNUSABLE",
+               absl::StrCat("cannot use the data directory ", data_dir, ": ", why,
+                            "; choose another one with --data-dir"),
+               {{"directory", data_dir}});
+}
+
+}  // namespace
+
+absl::StatusOr<int> BindTcp(const std::string& address, absl::string_view flag) {
+  std::string host;
+  int port = 0;
+  if (!SplitAddress(address, &host, &port)) {
+    return NotAvailable(address, flag, "it is not HOST:PORT");
+  }
+  addrinfo hints = {};
+  hints.ai_socktype = SOCK_STREAM;
+  hints.ai_flags = AI_PASSIVE;
+  addrinfo* found = nullptr;
+  const int unresolved = getaddrinfo(host.c_str(), absl::StrCat(port).c_str(), &hints, &found);
+  if (unresolved != 0) return NotAvailable(address, flag, gai_strerror(unresolved));
+  // A name may stand for addresses that this machine lacks (::1); one that is taken is an error.
+  int bound = -1;
+  int error = 0;
+  for (const addrinfo* info = found; info != nullptr && error != EADDRINUSE; info = info->ai_next) {
+    const int result = TryBind(*info);
+    if (result < 0) {
+      if (error == 0 || result == -EADDRINUSE) error = -result;
+    } else if (bound < 0) {
+      bound = result;
+    } else {
+      close(result);
+    }
+  }
+  freeaddrinfo(found);
+  if (bound >= 0 && error != EADDRINUSE) return bound;
+  if (bound >= 0) close(bound);
+  return NotAvailable(address, flag, std::generic_category().message(error));
+}
+
+absl::Status CheckAddressFree(const std::string& address, absl::string_view flag) {
+  RECSAE_ASSIGN_OR_RETURN(const int fd, BindTcp(address, flag));
+  close(fd);
+  return absl::OkStatus();
+}
+
+absl::Status WriteFileAtomically(const std::string& path, const std::string& text) {
+  const std::string draft = absl::StrCat(path, ".", getpid(), ".tmp");
+  std::ofstream out(draft, std::ios::binary | std::ios::trunc);
+  out << text;
+  out.close();
+  if (out.fail() || std::rename(draft.c_str(), path.c_str()) != 0) {
+    const std::string why = std::generic_category().message(errno);
+    std::remove(draft.c_str());
+    return Error(absl::StatusCode::kFailedPrecondition, "FILE_NOT_WRITABLE",
+                 absl::StrCat("cannot write ", path, ": ", why), {{"file", path}});
+  }
+  return absl::OkStatus();
+}
+
+absl::Status ClaimDataDir(const std::string& data_dir, const std::string& program) {
+  std::error_code error;
+  std::filesystem::create_directories(data_dir, error);
+  if (error) return Unusable(data_dir, error.message());
+  const std::string marker = absl::StrCat(data_dir, "/OWNER");
+  if (std::ifstream in(marker); in.good()) {
+    std::string owner;
+    std::getline(in, owner);
+    if (owner == program) return absl::OkStatus();
+    return Error(absl::StatusCode::kFailedPrecondition, "STORE_OF_OTHER_SERVICE",
+                 absl::StrCat("the data directory ", data_dir, " belongs to '", owner,
+                              "', this is ", program, "; choose another one with --data-dir"),
+                 {{"directory", data_dir}, {"owner", owner}});
+  }
+  const absl::Status written = WriteFileAtomically(marker, program + "\n");
+  return written.ok() ? written : Unusable(data_dir, written.message());
+}
+
+}  // namespace recsae

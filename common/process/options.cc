@@ -1,0 +1,99 @@
+#include "common/process/options.h"
+
+#include <algorithm>
+#include <cstdlib>
+#include <memory>
+#include <set>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/strip.h"
+#include "common/process/flags.h"
+#include "common/process/server.h"
+
+namespace recsae {
+namespace {
+
+// "~/.local/share/recsae/probe" for recsae-probe.
+std::string DefaultDataDir(const std::string& program) {
+  const char* base = std::getenv("XDG_DATA_HOME");
+  const char* home = std::getenv("HOME");
+  const std::string root = base != nullptr && *base != '\0'
+                               ? base
+                               : absl::StrCat(home != nullptr ? home : "", "/.local/share");
+  return absl::StrCat(root, "/recsae/", absl::StripPrefix(program, "recsae-"));
+}
+
+// Default address of each service that others call.
+std::string DefaultPeerAddress(const std::string& name) {
+  static const auto* const kPorts = new std::map<std::string, int>{
+      {"probe", 7401}, {"trainer", 7402}, {"concept-store", 7403}, {"explainer", 7404}};
+  const auto port = kPorts->find(name);
+  return absl::StrCat("127.0.0.1:", port == kPorts->end() ? 7400 : port->second);
+}
+
+// Services that modules call and that are not among the modules.
+std::set<std::string> OutsidePeers(const ServerSpec& spec) {
+  std::set<std::string> outside;
+  for (const auto& module : spec.modules) {
+    for (const std::string& peer : module->peers()) outside.insert(peer);
+  }
+  for (const auto& module : spec.modules) outside.erase(std::string(module->name()));
+  return outside;
+}
+
+}  // namespace
+
+bool UsesJobs(const ServerSpec& spec) {
+  return std::any_of(
+      spec.modules.begin(), spec.modules.end(),
+      [](const std::unique_ptr<ServiceModule>& module) { return module->uses_jobs(); });
+}
+
+absl::string_view Version() { return RECSAE_VERSION; }
+
+int ParseServerOptions(int argc, const char* const* argv, const ServerSpec& spec,
+                       ServerOptions* options) {
+  options->listen = absl::StrCat("127.0.0.1:", spec.port);
+  options->metrics_listen = absl::StrCat("127.0.0.1:", spec.metrics_port);
+  options->data_dir = DefaultDataDir(spec.program);
+
+  std::string version(Version());
+  for (const std::string& line : spec.version_lines) absl::StrAppend(&version, "\n", line);
+  FlagSet flags(spec.program, spec.description, spec.examples, version);
+  flags.Group("Addresses");
+  flags.AddAddress("listen", &options->listen, "Where to serve gRPC; port 0 = any free port", true,
+                   false);
+  flags.AddAddress("metrics-listen", &options->metrics_listen,
+                   "Where to serve Prometheus metrics (/metrics); port 0 = any free port, off = "
+                   "nowhere",
+                   true, true);
+  flags.Add("port-file", &options->port_file,
+            "Write the gRPC port to this file once the server takes calls");
+  for (const std::string& peer : OutsidePeers(spec)) {
+    std::string& address = options->peers[peer];
+    address = DefaultPeerAddress(peer);
+    flags.AddAddress(peer, &address, absl::StrCat("Where the ", peer, " service is"), false, false);
+  }
+  flags.Group("State and logs");
+  flags.Add("data-dir", &options->data_dir, "Directory of everything that this server stores");
+  flags.ReadFrom("data-dir", "RECSAE_STORE_DIR");
+  flags.AddChoice("log-level", &options->log_level, "Least severity of log lines",
+                  {"debug", "info", "warning", "error"});
+  if (UsesJobs(spec)) {
+    flags.Add("job-workers", &options->job_workers, "Jobs that run at once", 1, 64);
+  }
+  flags.Group("Stopping");
+  flags.Add("lame-duck-seconds", &options->lame_duck_seconds,
+            "After SIGTERM: time with health NOT_SERVING in which calls are still taken, so that "
+            "balancers notice",
+            0, 3600);
+  flags.Add("drain-seconds", &options->drain_seconds,
+            "After that: time for calls and jobs to end before they are cancelled", 0, 3600);
+  for (const auto& module : spec.modules) {
+    flags.Group(absl::StrCat("Service ", module->name()));
+    module->AddFlags(flags);
+  }
+  return flags.Parse(argc, argv);
+}
+
+}  // namespace recsae

@@ -1,0 +1,36 @@
+// The flags that every server has.
+#ifndef RECSAE_COMMON_PROCESS_OPTIONS_H_
+#define RECSAE_COMMON_PROCESS_OPTIONS_H_
+
+#include <cstdint>
+#include <map>
+#include <string>
+
+namespace recsae {
+
+struct ServerSpec;
+
+// Values of the flags of the same names.
+struct ServerOptions {
+  std::string listen;
+  std::string metrics_listen;
+  std::string port_file;
+  std::string data_dir;
+  std::string log_level = "info";
+  int64_t job_workers = 1;
+  double drain_seconds = 10;
+  double lame_duck_seconds = 0.2;
+  std::map<std::string, std::string> peers;  // address by name
+};
+
+// Whether any module of the process uses jobs.
+bool UsesJobs(const ServerSpec& spec);
+
+// Sets `options` and the flags of the modules. Returns -1, or the exit status of the program as
+// FlagSet::Parse.
+int ParseServerOptions(int argc, const char* const* argv, const ServerSpec& spec,
+                       ServerOptions* options);
+
+}  // namespace recsae
+
+#endif  // RECSAE_COMMON_PROCESS_OPTIONS_H_

@@ -1,0 +1,288 @@
+#include "common/process/server.h"
+
+#include <grpc/grpc.h>
+#include <grpc/support/log.h>
+#include <grpcpp/ext/proto_server_reflection_plugin.h>
+#include <grpcpp/server.h>
+#include <grpcpp/server_builder.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <filesystem>
+#include <future>
+#include <iostream>
+#include <map>
+#include <thread>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "absl/strings/strip.h"
+#include "absl/time/clock.h"
+#include "absl/time/time.h"
+#include "common/base/status.h"
+#include "common/client/peer.h"
+#include "common/jobs/job_runner.h"
+#include "common/jobs/jobs_service.h"
+#include "common/process/flags.h"
+#include "common/process/health.h"
+#include "common/process/listen.h"
+#include "common/process/metrics_endpoint.h"
+#include "common/process/options.h"
+#include "common/process/signals.h"
+#include "common/rpc/grpc_metrics.h"
+#include "common/rpc/log.h"
+#include "common/rpc/metrics.h"
+#include "common/rpc/service_names.h"
+
+namespace recsae {
+namespace {
+
+// How long calls and jobs that were told to end may still take before the process ends anyway.
+constexpr absl::Duration kForceAfter = absl::Seconds(2);
+
+// gRPC's own log lines in our form.
+void LogGrpc(gpr_log_func_args* args) {
+  const Severity severity =
+      args->severity == GPR_LOG_SEVERITY_ERROR ? Severity::kWarning : Severity::kDebug;
+  Log(severity, "grpc", {{"detail", args->message}, {"file", args->file}, {"line", args->line}});
+}
+
+// Everything between the parsed options and the exit status.
+class Process {
+ public:
+  Process(ServerSpec spec, ServerOptions options)
+      : spec_(std::move(spec)), options_(std::move(options)) {}
+  // For a Start that failed; after Stop there is nothing left to do.
+  ~Process() {
+    if (server_ != nullptr) server_->Shutdown(std::chrono::system_clock::now());
+  }
+
+  // Metrics, stores, models, kinds of job.
+  absl::Status Open();
+  // Port, peers in this process, background work, readiness.
+  absl::Status Start();
+  // Returns the exit status.
+  int Stop();
+
+ private:
+  absl::Status StartMetrics();
+  absl::Status OpenJobs();
+  absl::Status OpenModules();
+  std::vector<std::shared_ptr<Peer>> PeersOf(const ServiceModule& module);
+  absl::Status StartGrpc();
+  absl::Status StartModules();
+  bool StopJobs(absl::Time deadline);
+  bool StopGrpc(absl::Time deadline);
+
+  ServerSpec spec_;
+  const ServerOptions options_;
+  // Destroyed from the last to the first: calls end before what they use.
+  MetricsRegistry metrics_;
+  std::map<std::string, std::shared_ptr<Peer>> peers_;
+  std::unique_ptr<JobRunner> jobs_;
+  std::unique_ptr<grpc::Service> jobs_service_;
+  HealthService health_;
+  std::unique_ptr<MetricsEndpoint> metrics_endpoint_;
+  std::shared_ptr<const std::atomic<int64_t>> active_calls_;
+  std::unique_ptr<grpc::Server> server_;
+  std::thread shutdown_;
+};
+
+absl::Status Process::Open() {
+  RECSAE_RETURN_IF_ERROR(CheckAddressFree(options_.listen, "listen"));
+  RECSAE_RETURN_IF_ERROR(StartMetrics());
+  RECSAE_RETURN_IF_ERROR(ClaimDataDir(options_.data_dir, spec_.program));
+  RECSAE_RETURN_IF_ERROR(OpenJobs());
+  return OpenModules();
+}
+
+absl::Status Process::StartMetrics() {
+  metrics_
+      .GetGauge("recsae_build_info", "1; the version is in the label.",
+                {{"version", std::string(Version())}, {"program", spec_.program}})
+      .Set(1);
+  if (options_.metrics_listen == kOff) return absl::OkStatus();
+  RECSAE_ASSIGN_OR_RETURN(metrics_endpoint_,
+                          MetricsEndpoint::Start(options_.metrics_listen, metrics_));
+  return absl::OkStatus();
+}
+
+absl::Status Process::OpenJobs() {
+  if (!UsesJobs(spec_)) return absl::OkStatus();
+  JobRunnerOptions job_options;
+  job_options.service = std::string(absl::StripPrefix(spec_.program, "recsae-"));
+  job_options.workers = static_cast<int>(options_.job_workers);
+  RECSAE_ASSIGN_OR_RETURN(jobs_,
+                          JobRunner::Open(absl::StrCat(options_.data_dir, "/jobs"), job_options));
+  jobs_service_ = MakeJobsService(*jobs_);
+  return absl::OkStatus();
+}
+
+absl::Status Process::OpenModules() {
+  for (const auto& module : spec_.modules) {
+    ModuleContext context;
+    context.data_dir = absl::StrCat(options_.data_dir, "/", module->name());
+    context.jobs = jobs_.get();
+    context.metrics = &metrics_;
+    context.peers = PeersOf(*module);
+    std::error_code error;
+    std::filesystem::create_directories(context.data_dir, error);
+    if (error) {
+      return Error(absl::StatusCode::kFailedPrecondition, "DATA_DIR_UNUSABLE",
+                   absl::StrCat("cannot make ", context.data_dir, ": ", error.message()));
+    }
+    RECSAE_RETURN_IF_ERROR(module->Open(context));
+  }
+  return absl::OkStatus();
+}
+
+std::vector<std::shared_ptr<Peer>> Process::PeersOf(const ServiceModule& module) {
+  std::vector<std::shared_ptr<Peer>> result;
+  for (const std::string& name : module.peers()) {
+    std::shared_ptr<Peer>& peer = peers_[name];
+    if (peer == nullptr) {
+      const auto address = options_.peers.find(name);
+      peer = address == options_.peers.end() ? std::make_shared<Peer>(name)
+                                             : std::make_shared<Peer>(name, address->second);
+    }
+    result.push_back(peer);
+  }
+  return result;
+}
+
+absl::Status Process::Start() {
+  RECSAE_RETURN_IF_ERROR(StartGrpc());
+  RECSAE_RETURN_IF_ERROR(StartModules());
+  health_.SetServing(true);
+  return absl::OkStatus();
+}
+
+absl::Status Process::StartGrpc() {
+  grpc::EnableDefaultHealthCheckService(false);
+  grpc::reflection::InitProtoReflectionServerBuilderPlugin();
+  grpc::ServerBuilder builder;
+  int port = 0;
+  builder.AddListeningPort(options_.listen, grpc::InsecureServerCredentials(), &port);
+  builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
+  // Lets clients send the keepalive pings of common/client.
+  builder.AddChannelArgument(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS, 10'000);
+  builder.SetMaxReceiveMessageSize(kMaxMessageBytes);
+  builder.SetMaxSendMessageSize(kMaxMessageBytes);
+  builder.RegisterService(&health_);
+  if (jobs_service_ != nullptr) builder.RegisterService(jobs_service_.get());
+  for (const auto& module : spec_.modules) {
+    for (grpc::Service* service : module->services()) builder.RegisterService(service);
+  }
+  ReceiveServiceNames(builder, [this](const std::vector<std::string>& services) {
+    for (const std::string& service : services) health_.Add(service);
+  });
+  active_calls_ = AddGrpcMetrics(builder, metrics_);
+  server_ = builder.BuildAndStart();
+  if (server_ == nullptr) {
+    return Error(absl::StatusCode::kFailedPrecondition, "ADDRESS_NOT_AVAILABLE",
+                 absl::StrCat("cannot serve on ", options_.listen,
+                              "; the log lines before this one say why"));
+  }
+  grpc::ChannelArguments args;
+  args.SetMaxReceiveMessageSize(kMaxMessageBytes);
+  args.SetMaxSendMessageSize(kMaxMessageBytes);
+  for (const auto& module : spec_.modules) {
+    const auto peer = peers_.find(std::string(module->name()));
+    if (peer != peers_.end()) peer->second->SetChannel(server_->InProcessChannel(args));
+  }
+  const int metrics_port = metrics_endpoint_ == nullptr ? 0 : metrics_endpoint_->port();
+  Log(Severity::kInfo, "listening",
+      {{"program", spec_.program},
+       {"version", Version()},
+       {"address", options_.listen},
+       {"port", port},
+       {"metrics_port", metrics_port},
+       {"data_dir", options_.data_dir}});
+  if (options_.port_file.empty()) return absl::OkStatus();
+  return WriteFileAtomically(options_.port_file, absl::StrCat(port, "\n"));
+}
+
+absl::Status Process::StartModules() {
+  for (const auto& module : spec_.modules) RECSAE_RETURN_IF_ERROR(module->Start());
+  return jobs_ == nullptr ? absl::OkStatus() : jobs_->Start();
+}
+
+int Process::Stop() {
+  Log(Severity::kInfo, "stopping", {{"drain_seconds", options_.drain_seconds}});
+  health_.SetServing(false);
+  absl::SleepFor(absl::Seconds(options_.lame_duck_seconds));
+  const absl::Time deadline = absl::Now() + absl::Seconds(options_.drain_seconds);
+  for (const auto& module : spec_.modules) module->Drain();
+  health_.EndWatches();
+  // Jobs first: in one process with the services they call, they must not see those go away.
+  if (!StopJobs(deadline) || !StopGrpc(deadline)) {
+    Log(Severity::kError, "calls or jobs did not end in time: ending at once");
+    // Stores are safe: what was acknowledged is on disk. Destructors would wait for those threads.
+    _exit(1);
+  }
+  for (auto module = spec_.modules.rbegin(); module != spec_.modules.rend(); ++module) {
+    (*module)->Stop();
+  }
+  spec_.modules.clear();
+  Log(Severity::kInfo, "stopped");
+  return 0;
+}
+
+bool Process::StopJobs(absl::Time deadline) {
+  if (jobs_ == nullptr) return true;
+  const absl::Status status =
+      jobs_->Stop(std::max(deadline - absl::Now(), absl::ZeroDuration()) + kForceAfter);
+  if (!status.ok()) Log(Severity::kError, "jobs do not stop", {{"error", status}});
+  return status.ok();
+}
+
+bool Process::StopGrpc(absl::Time deadline) {
+  std::promise<void> done;
+  std::future<void> ended = done.get_future();
+  std::thread([this, deadline, done = std::move(done)]() mutable {
+    server_->Shutdown(absl::ToChronoTime(deadline));
+    done.set_value();
+  }).swap(shutdown_);
+  const absl::Time limit = std::max(deadline, absl::Now()) + kForceAfter;
+  while (ended.wait_for(std::chrono::milliseconds(20)) != std::future_status::ready) {
+    if (absl::Now() > limit) return false;
+    // Shutdown also waits for idle clients to answer its GOAWAY, which they may do only after
+    // seconds: without calls the connections are closed.
+    if (*active_calls_ == 0) grpc_server_cancel_all_calls(server_->c_server());
+  }
+  shutdown_.join();
+  server_.reset();
+  return true;
+}
+
+}  // namespace
+
+int RunServer(int argc, char** argv, ServerSpec spec) {
+  const std::string program = spec.program;
+  ServerOptions options;
+  if (const int exit_status = ParseServerOptions(argc, argv, spec, &options); exit_status >= 0) {
+    return exit_status;
+  }
+  StopSignal stop;
+  Severity severity = Severity::kInfo;
+  ParseSeverity(options.log_level, &severity);
+  SetLogLevel(severity);
+  gpr_set_log_function(LogGrpc);
+  // Never taken back: shutting gRPC down whole at the end can wait 10 s for a thread that polls.
+  grpc_init();
+
+  Process process(std::move(spec), std::move(options));
+  absl::Status status = process.Open();
+  if (status.ok() && !stop.received()) status = process.Start();
+  if (!status.ok()) {
+    std::cerr << absl::StrCat(program, ": ", status.message(), "\n");
+    return 1;
+  }
+  stop.Wait();
+  return process.Stop();
+}
+
+}  // namespace recsae

@@ -1,0 +1,53 @@
+// The life of every server of the suite: parse flags, open, serve, drain, close.
+#ifndef RECSAE_COMMON_PROCESS_SERVER_H_
+#define RECSAE_COMMON_PROCESS_SERVER_H_
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/strings/string_view.h"
+#include "common/process/module.h"
+
+namespace recsae {
+
+// No message on the wire, in either direction, is larger than this.
+inline constexpr int kMaxMessageBytes = 4 * 1024 * 1024;
+
+// Of the suite; printed by --version.
+absl::string_view Version();
+
+// What makes one server differ from another.
+struct ServerSpec {
+  // "recsae-probe": the name in messages and in --help.
+  std::string program;
+  // What it is for, in a sentence or two; opens --help.
+  std::string description;
+  // Command lines with a word of explanation each; closes --help.
+  std::string examples;
+  // Printed by --version after the version, a line each: "instruction set: AVX-512".
+  std::vector<std::string> version_lines;
+  // Default port of --listen; the default host is 127.0.0.1.
+  int port = 0;
+  // Default port of --metrics-listen.
+  int metrics_port = 0;
+  // The services that the process hosts, opened in this order and stopped in reverse.
+  std::vector<std::unique_ptr<ServiceModule>> modules;
+};
+
+// Runs the server until SIGTERM or SIGINT; returns the exit status of main(): 0 after a clean stop,
+// 1 if it could not start or had to cut calls off by force, 2 for bad flags. Errors are one line on
+// standard error.
+//
+// Values are taken from the command line, else from the environment (--log-level is
+// RECSAE_LOG_LEVEL; --data-dir alone has another name, RECSAE_STORE_DIR, because RECSAE_DATA_DIR is
+// where data sets are looked up), else from the --config file (TOML), else the default.
+//
+// At the first signal: health becomes NOT_SERVING; after --lame-duck-seconds modules drain, jobs
+// stop (they go on at the next start) and the port closes; calls have --drain-seconds to end and
+// are cancelled then; stores close. A second signal ends the process at once with status 1.
+int RunServer(int argc, char** argv, ServerSpec spec);
+
+}  // namespace recsae
+
+#endif  // RECSAE_COMMON_PROCESS_SERVER_H_

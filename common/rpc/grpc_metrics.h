@@ -1,0 +1,29 @@
+// The usual gRPC server metrics, for every method of a server:
+//   grpc_server_started_total, grpc_server_handled_total{grpc_code},
+//   grpc_server_msg_received_total, grpc_server_msg_sent_total, grpc_server_handling_seconds
+// with the labels grpc_type, grpc_service and grpc_method. Names and values are those of
+// go-grpc-prometheus, which the common dashboards expect.
+#ifndef RECSAE_COMMON_RPC_GRPC_METRICS_H_
+#define RECSAE_COMMON_RPC_GRPC_METRICS_H_
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+
+namespace grpc {
+class ServerBuilder;
+}  // namespace grpc
+
+namespace recsae {
+
+class MetricsRegistry;
+
+// Measures every call to the server that `builder` will build; returns the number of calls going
+// on. Calls of methods that the server does not have all count under the label value "unknown".
+// `registry` must outlive the server.
+std::shared_ptr<const std::atomic<int64_t>> AddGrpcMetrics(grpc::ServerBuilder& builder,
+                                                           MetricsRegistry& registry);
+
+}  // namespace recsae
+
+#endif  // RECSAE_COMMON_RPC_GRPC_METRICS_H_

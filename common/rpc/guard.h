@@ -1,0 +1,33 @@
+// The edge between an RPC handler and the logic behind it.
+//
+//   grpc::Status ProbeService::GetCatalog(grpc::ServerContext* context,
+//                                         const GetCatalogRequest* request, Catalog* response) {
+//     return Guard(context, [&] { return catalogs_->Get(request->name(), response); });
+//   }
+#ifndef RECSAE_COMMON_RPC_GUARD_H_
+#define RECSAE_COMMON_RPC_GUARD_H_
+
+#include <grpcpp/support/status.h>
+
+#include "absl/functional/function_ref.h"
+#include "absl/status/status.h"
+
+namespace grpc {
+class ServerContextBase;
+}  // namespace grpc
+
+namespace recsae {
+
+// OK, or CANCELLED (reason CALL_CANCELLED) or DEADLINE_EXCEEDED (reason DEADLINE_PASSED) once the
+// caller no longer waits. Long handlers call it between steps, at least every 50 ms.
+absl::Status CheckAlive(const grpc::ServerContextBase* context);
+
+// Runs `handler` unless the caller has already gone, and returns its status for the wire. An
+// exception becomes INTERNAL (reason INTERNAL_ERROR), is logged, and tells the caller no detail.
+// Work that ended because the call was cancelled or its time was up reports just that.
+grpc::Status Guard(const grpc::ServerContextBase* context,
+                   absl::FunctionRef<absl::Status()> handler);
+
+}  // namespace recsae
+
+#endif  // RECSAE_COMMON_RPC_GUARD_H_

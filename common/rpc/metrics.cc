@@ -1,0 +1,47 @@
+#include "common/rpc/metrics.h"
+
+#include <prometheus/counter.h>
+#include <prometheus/gauge.h>
+#include <prometheus/histogram.h>
+#include <prometheus/registry.h>
+
+namespace recsae {
+
+void Counter::Increment(double by) const { counter_->Increment(by); }
+
+void Gauge::Set(double value) const { gauge_->Set(value); }
+void Gauge::Add(double by) const { gauge_->Increment(by); }
+
+void Histogram::Observe(double value) const { histogram_->Observe(value); }
+
+MetricsRegistry::MetricsRegistry() : registry_(std::make_shared<prometheus::Registry>()) {}
+MetricsRegistry::~MetricsRegistry() = default;
+
+// The prometheus registry returns the family that it already has under a name, and a family the
+// metric that it already has under the same labels.
+Counter MetricsRegistry::GetCounter(const std::string& name, const std::string& help,
+                                    const Labels& labels) {
+  return Counter(
+      &prometheus::BuildCounter().Name(name).Help(help).Register(*registry_).Add(labels));
+}
+
+Gauge MetricsRegistry::GetGauge(const std::string& name, const std::string& help,
+                                const Labels& labels) {
+  return Gauge(&prometheus::BuildGauge().Name(name).Help(help).Register(*registry_).Add(labels));
+}
+
+Histogram MetricsRegistry::GetHistogram(const std::string& name, const std::string& help,
+                                        const std::vector<double>& buckets, const Labels& labels) {
+  return Histogram(&prometheus::BuildHistogram()
+                        .Name(name)
+                        .Help(help)
+                        .Register(*registry_)
+                        .Add(labels, buckets));
+}
+
+std::vector<double> DurationBuckets() {
+  return {.0001, .00025, .0005, .001, .0025, .005, .01, .025, .05,
+          .1,    .25,    .5,    1,    2.5,   5,    10,  30,   60};
+}
+
+}  // namespace recsae

@@ -1,0 +1,78 @@
+// Counters, gauges and histograms by name and labels, in one registry that --metrics-listen serves
+// to Prometheus. Names follow Prometheus: recsae_<what>_<unit>, and _total for counters.
+#ifndef RECSAE_COMMON_RPC_METRICS_H_
+#define RECSAE_COMMON_RPC_METRICS_H_
+
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace prometheus {
+class Counter;
+class Gauge;
+class Histogram;
+class Registry;
+}  // namespace prometheus
+
+namespace recsae {
+
+// Handles: cheap to copy, thread-safe, valid as long as their registry. Look them up once.
+class Counter {
+ public:
+  explicit Counter(prometheus::Counter* counter) : counter_(counter) {}
+  void Increment(double by = 1) const;
+
+ private:
+  prometheus::Counter* counter_;
+};
+
+class Gauge {
+ public:
+  explicit Gauge(prometheus::Gauge* gauge) : gauge_(gauge) {}
+  void Set(double value) const;
+  void Add(double by) const;
+
+ private:
+  prometheus::Gauge* gauge_;
+};
+
+class Histogram {
+ public:
+  explicit Histogram(prometheus::Histogram* histogram) : histogram_(histogram) {}
+  void Observe(double value) const;
+
+ private:
+  prometheus::Histogram* histogram_;
+};
+
+using Labels = std::map<std::string, std::string>;
+
+// The metrics of one process. Thread-safe. Asking again for a name with the same labels returns the
+// same metric. Label values must come from a small fixed set.
+class MetricsRegistry {
+ public:
+  MetricsRegistry();
+  ~MetricsRegistry();
+  MetricsRegistry(const MetricsRegistry&) = delete;
+  MetricsRegistry& operator=(const MetricsRegistry&) = delete;
+
+  Counter GetCounter(const std::string& name, const std::string& help, const Labels& labels = {});
+  Gauge GetGauge(const std::string& name, const std::string& help, const Labels& labels = {});
+  // `buckets`: upper bounds, ascending.
+  Histogram GetHistogram(const std::string& name, const std::string& help,
+                         const std::vector<double>& buckets, const Labels& labels = {});
+
+  // For whoever serves it.
+  std::shared_ptr<prometheus::Registry> registry() const { return registry_; }
+
+ private:
+  std::shared_ptr<prometheus::Registry> registry_;
+};
+
+// Upper bounds from 100 µs to 60 s, for durations in seconds.
+std::vector<double> DurationBuckets();
+
+}  // namespace recsae
+
+#endif  // RECSAE_COMMON_RPC_METRICS_H_

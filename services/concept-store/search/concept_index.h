@@ -1,0 +1,80 @@
+// What the store keeps in memory to answer lists and searches: for each SAE its size, the order of
+// its concepts and the words in them. Rebuilt when the store is opened.
+#ifndef RECSAE_SERVICES_CONCEPT_STORE_SEARCH_CONCEPT_INDEX_H_
+#define RECSAE_SERVICES_CONCEPT_STORE_SEARCH_CONCEPT_INDEX_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <mutex>
+#include <optional>
+#include <shared_mutex>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "services/concept-store/search/directory.h"
+#include "services/concept-store/search/search_index.h"
+
+namespace recsae::concept_store::v1 {
+class Concept;
+}  // namespace recsae::concept_store::v1
+
+namespace recsae::concept_store {
+
+// What the index takes from a concept.
+struct ConceptSummary {
+  int32_t latent = 0;
+  DirectoryEntry entry;
+  SearchDocument document;
+};
+
+ConceptSummary Summarize(const v1::Concept& latent_concept);
+
+// Thread-safe. An SAE that is not there has no concepts.
+class ConceptIndex {
+ public:
+  // F of the SAE; nothing if there is no such SAE.
+  std::optional<int32_t> Latents(const std::string& sae_id) const;
+  // Latents that have a concept, ascending.
+  std::vector<int32_t> ConceptsOf(const std::string& sae_id) const;
+  absl::StatusOr<DirectoryPage> List(const std::string& sae_id, const DirectoryQuery& query) const;
+  std::vector<SearchHit> Search(const std::string& sae_id, const std::vector<std::string>& words,
+                                size_t max_results) const;
+
+  int64_t saes() const;
+  int64_t concepts() const;
+
+ private:
+  friend class IndexEditor;
+
+  struct SaeState {
+    int32_t latents = 0;
+    ConceptDirectory directory;
+    SearchIndex search;
+  };
+
+  mutable std::shared_mutex mutex_;
+  std::map<std::string, SaeState> saes_;
+};
+
+// Changes an index; readers see all changes of one editor or none. Keep it for a moment only.
+class IndexEditor {
+ public:
+  explicit IndexEditor(ConceptIndex& index) : index_(index), lock_(index.mutex_) {}
+
+  void AddSae(const std::string& sae_id, int32_t latents);
+  void RemoveSae(const std::string& sae_id);
+  // Nothing happens if there is no such SAE.
+  void Put(const std::string& sae_id, const ConceptSummary& summary);
+  void Remove(const std::string& sae_id, int32_t latent);
+
+ private:
+  ConceptIndex& index_;
+  const std::unique_lock<std::shared_mutex> lock_;
+};
+
+}  // namespace recsae::concept_store
+
+#endif  // RECSAE_SERVICES_CONCEPT_STORE_SEARCH_CONCEPT_INDEX_H_

@@ -1,0 +1,31 @@
+// SHA-256 of bytes that come in pieces.
+#ifndef RECSAE_SERVICES_CONCEPT_STORE_STORE_SHA256_H_
+#define RECSAE_SERVICES_CONCEPT_STORE_STORE_SHA256_H_
+
+#include <memory>
+#include <string>
+
+#include "absl/strings/string_view.h"
+
+namespace recsae::concept_store {
+
+// Used by one thread.
+class Sha256 {
+ public:
+  Sha256();
+  ~Sha256();
+  Sha256(const Sha256&) = delete;
+  Sha256& operator=(const Sha256&) = delete;
+
+  void Update(absl::string_view bytes);
+  // 64 lower-case hex digits of everything so far; call it once, last.
+  std::string Hex();
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace recsae::concept_store
+
+#endif  // RECSAE_SERVICES_CONCEPT_STORE_STORE_SHA256_H_

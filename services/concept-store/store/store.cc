@@ -1,0 +1,124 @@
+#include "services/concept-store/store/store.h"
+
+#include <google/protobuf/io/coded_stream.h>
+#include <google/protobuf/io/zero_copy_stream_impl_lite.h>
+#include <google/protobuf/message_lite.h>
+
+#include <algorithm>
+
+#include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
+#include "common/base/status.h"
+#include "common/storage/keys.h"
+#include "recsae/concept_store/v1/concept_store.pb.h"
+#include "services/concept-store/store/layout.h"
+#include "services/concept-store/store/mutation.h"
+#include "services/concept-store/store/stored.h"
+
+namespace recsae::concept_store {
+
+std::string DeterministicBytes(const google::protobuf::MessageLite& message) {
+  std::string bytes;
+  {
+    google::protobuf::io::StringOutputStream stream(&bytes);
+    google::protobuf::io::CodedOutputStream coded(&stream);
+    coded.SetSerializationDeterministic(true);
+    message.SerializeToCodedStream(&coded);
+  }
+  return bytes;
+}
+
+Store::Store(std::unique_ptr<Database> database, const StoreOptions& options)
+    : database_(std::move(database)), durability_(options.durability), requests_(*database_) {}
+
+Store::~Store() = default;
+
+absl::StatusOr<std::unique_ptr<Store>> Store::Open(const std::string& path,
+                                                   const StoreOptions& options) {
+  DatabaseOptions database_options;
+  database_options.service = "concept-store";
+  database_options.format = kStoreFormat;
+  database_options.families = {{kSaeFamily},
+                               {kWeightFamily, /*incompressible=*/true},
+                               {kConceptFamily},
+                               {kChangeFamily},
+                               {kHistoryFamily}};
+  database_options.env = options.env;
+  RECSAE_ASSIGN_OR_RETURN(auto database, Database::Open(path, database_options));
+  std::unique_ptr<Store> store(new Store(std::move(database), options));
+  RECSAE_RETURN_IF_ERROR(store->LoadSaes());
+  RECSAE_RETURN_IF_ERROR(store->LoadConcepts());
+  return store;
+}
+
+absl::Status Store::LoadSaes() {
+  std::vector<uint64_t> uploads;
+  auto scan = database_->Scan(kSaeFamily, "");
+  for (; scan->Valid(); scan->Next()) {
+    v1::Sae sae;
+    uploads.push_back(ReadBigEndian64(scan->value()));
+    RECSAE_RETURN_IF_ERROR(ParseStored(scan->value().substr(8), scan->key(), &sae));
+    IndexEditor(index_).AddSae(std::string(scan->key()), sae.latents());
+  }
+  RECSAE_RETURN_IF_ERROR(scan->status());
+  std::sort(uploads.begin(), uploads.end());
+  if (!uploads.empty()) next_upload_ = uploads.back() + 1;
+  return RemoveLeftovers(uploads);
+}
+
+absl::Status Store::RemoveLeftovers(const std::vector<uint64_t>& uploads) {
+  uint64_t upload = 0;
+  while (true) {
+    auto scan = ScanWeights("", UploadPrefix(upload));
+    RECSAE_RETURN_IF_ERROR(scan->status());
+    if (!scan->Valid()) return absl::OkStatus();
+    upload = ReadBigEndian64(scan->key());
+    if (!std::binary_search(uploads.begin(), uploads.end(), upload)) {
+      RECSAE_RETURN_IF_ERROR(DropUpload(upload));
+    }
+    ++upload;
+  }
+}
+
+absl::Status Store::LoadConcepts() {
+  auto last = database_->Scan(kChangeFamily, "", {.reverse = true});
+  if (last->Valid()) revision_ = static_cast<int64_t>(ReadBigEndian64(last->key()));
+  RECSAE_RETURN_IF_ERROR(last->status());
+  auto scan = database_->Scan(kConceptFamily, "", {.bulk = true});
+  for (; scan->Valid(); scan->Next()) {
+    const absl::string_view key = scan->key();
+    v1::Concept latent_concept;
+    RECSAE_RETURN_IF_ERROR(ParseStored(scan->value(), key, &latent_concept));
+    IndexEditor(index_).Put(std::string(key.substr(0, key.find('\0'))), Summarize(latent_concept));
+  }
+  return scan->status();
+}
+
+absl::Status Store::Mutate(absl::string_view method, const std::string& request_id,
+                           const std::string& content, google::protobuf::MessageLite* response,
+                           Body body) {
+  RECSAE_ASSIGN_OR_RETURN(const RequestTicket ticket, requests_.Begin(method, request_id, content));
+  if (ticket.replay().has_value()) return ParseStored(*ticket.replay(), method, response);
+  {
+    const std::lock_guard<std::mutex> lock(write_mutex_);
+    Mutation mutation(database_->NewBatch(), revision(), absl::Now());
+    RECSAE_RETURN_IF_ERROR(body(mutation));
+    if (response->ByteSizeLong() > kMaxResponseBytes) {
+      return Error(
+          absl::StatusCode::kResourceExhausted, "RESPONSE_TOO_LARGE",
+          absl::StrCat("the answer to this ", method, " would be ", response->ByteSizeLong(),
+                       " bytes, above the limit of ", kMaxResponseBytes, "; send less at a time"));
+    }
+    ticket.Record(mutation.batch(), response->SerializeAsString());
+    RECSAE_RETURN_IF_ERROR(database_->Write(std::move(mutation.batch()), durability_));
+    {
+      IndexEditor index(index_);
+      mutation.ApplyTo(index);
+    }
+    revision_.store(mutation.revision(), std::memory_order_release);
+  }
+  on_write_();
+  return absl::OkStatus();
+}
+
+}  // namespace recsae::concept_store

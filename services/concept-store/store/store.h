@@ -1,0 +1,174 @@
+// The dictionary: published SAEs and the concepts of their latents, with history, search and change
+// log. All of the concept-store but the RPC.
+#ifndef RECSAE_SERVICES_CONCEPT_STORE_STORE_STORE_H_
+#define RECSAE_SERVICES_CONCEPT_STORE_STORE_STORE_H_
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "absl/functional/function_ref.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "common/storage/database.h"
+#include "common/storage/request_log.h"
+#include "services/concept-store/search/concept_index.h"
+#include "services/concept-store/store/publish.h"
+#include "services/concept-store/store/weight_reader.h"
+
+namespace google::protobuf {
+class MessageLite;
+}  // namespace google::protobuf
+
+namespace recsae::concept_store::v1 {
+class BatchUpsertConceptsRequest;
+class BatchUpsertConceptsResponse;
+class Concept;
+class ConceptChange;
+class CreateConceptRequest;
+class DeleteConceptRequest;
+class DeleteSaeRequest;
+class ListConceptRevisionsRequest;
+class ListConceptRevisionsResponse;
+class ListConceptsRequest;
+class ListConceptsResponse;
+class ListSaesRequest;
+class ListSaesResponse;
+class PublishSaeRequest_Header;
+class Sae;
+class SearchConceptsRequest;
+class SearchConceptsResponse;
+class UpdateConceptRequest;
+class WatchConceptsRequest;
+}  // namespace recsae::concept_store::v1
+
+namespace recsae::concept_store {
+
+class Mutation;
+
+struct StoreOptions {
+  // Of every write that is acknowledged. Tests set kUnsynced to show what syncing is for.
+  Durability durability = Durability::kSynced;
+  // Where the files are; null = the machine's. For tests.
+  rocksdb::Env* env = nullptr;
+};
+
+// No response is larger, so that it fits a message with room for its envelope.
+inline constexpr size_t kMaxResponseBytes = (size_t{4} << 20) - (size_t{64} << 10);
+
+// A message's bytes, the same for the same content (maps in order).
+std::string DeterministicBytes(const google::protobuf::MessageLite& message);
+
+// Where a watch begins.
+struct WatchStart {
+  std::string sae_id;  // empty = all SAEs
+  int64_t revision = 0;
+};
+
+// Thread-safe. The methods are the RPCs of recsae.concept_store.v1.ConceptStore and fail as
+// documented there; beside that with the codes of Database. Writes are on disk when they return,
+// and every read after that sees them.
+class Store {
+ public:
+  // Opens or makes the directory, removes what broken publications left, reads the concepts into
+  // the index. Errors as Database::Open.
+  static absl::StatusOr<std::unique_ptr<Store>> Open(const std::string& path,
+                                                     const StoreOptions& options = {});
+  ~Store();
+  Store(const Store&) = delete;
+  Store& operator=(const Store&) = delete;
+
+  // Called after each write, from the thread that wrote. Set it before the first write.
+  void SetWriteCallback(std::function<void()> callback) { on_write_ = std::move(callback); }
+
+  absl::StatusOr<std::unique_ptr<SaeUpload>> BeginPublish(
+      const v1::PublishSaeRequest_Header& header);
+  absl::StatusOr<v1::Sae> GetSae(absl::string_view name) const;
+  absl::StatusOr<v1::ListSaesResponse> ListSaes(const v1::ListSaesRequest& request) const;
+  absl::Status DeleteSae(const v1::DeleteSaeRequest& request);
+  absl::StatusOr<std::unique_ptr<WeightReader>> ReadWeights(absl::string_view name) const;
+
+  absl::StatusOr<v1::Concept> CreateConcept(const v1::CreateConceptRequest& request);
+  absl::StatusOr<v1::BatchUpsertConceptsResponse> BatchUpsertConcepts(
+      const v1::BatchUpsertConceptsRequest& request);
+  absl::StatusOr<v1::Concept> UpdateConcept(const v1::UpdateConceptRequest& request);
+  absl::Status DeleteConcept(const v1::DeleteConceptRequest& request);
+
+  absl::StatusOr<v1::Concept> GetConcept(absl::string_view name) const;
+  absl::StatusOr<v1::ListConceptsResponse> ListConcepts(
+      const v1::ListConceptsRequest& request) const;
+  absl::StatusOr<v1::SearchConceptsResponse> SearchConcepts(
+      const v1::SearchConceptsRequest& request) const;
+  absl::StatusOr<v1::ListConceptRevisionsResponse> ListConceptRevisions(
+      const v1::ListConceptRevisionsRequest& request) const;
+
+  // The checks of WatchConcepts, and the revision after which it sends.
+  absl::StatusOr<WatchStart> BeginWatch(const v1::WatchConceptsRequest& request) const;
+  // Appends changes after the revision `after`, oldest first, of one SAE (empty = of all), about
+  // `max_bytes` of them. Returns the revision up to which the log was read: the next `after`. It
+  // may grow with no change appended, and is revision() once all was read.
+  absl::StatusOr<int64_t> ReadChanges(int64_t after, absl::string_view sae_id, size_t max_bytes,
+                                      std::vector<v1::ConceptChange>* changes) const;
+
+  // Of the last acknowledged change; 0 in a new store.
+  int64_t revision() const { return revision_.load(std::memory_order_acquire); }
+  int64_t saes() const { return index_.saes(); }
+  int64_t concepts() const { return index_.concepts(); }
+
+ private:
+  friend class SaeUpload;
+  friend class WeightReader;
+
+  struct SaeRecord;
+  using Body = absl::FunctionRef<absl::Status(Mutation&)>;
+
+  Store(std::unique_ptr<Database> database, const StoreOptions& options);
+  absl::Status LoadSaes();
+  absl::Status LoadConcepts();
+  absl::Status RemoveLeftovers(const std::vector<uint64_t>& uploads);
+
+  // Runs `body`, which fills the batch and `response`, and writes both with the record of the
+  // request; or fills `response` with the first answer of this request. One at a time.
+  absl::Status Mutate(absl::string_view method, const std::string& request_id,
+                      const std::string& content, google::protobuf::MessageLite* response,
+                      Body body);
+
+  // NOT_FOUND (SAE_NOT_FOUND).
+  absl::StatusOr<SaeRecord> ReadSae(const std::string& sae_id) const;
+  // F of the SAE, or NOT_FOUND (SAE_NOT_FOUND).
+  absl::StatusOr<int32_t> FindSae(const std::string& sae_id) const;
+  // NOT_FOUND (SAE_NOT_FOUND or CONCEPT_NOT_FOUND).
+  absl::StatusOr<v1::Concept> ReadConcept(const std::string& sae_id, int32_t latent) const;
+  // The concepts of these latents; in place of one that is gone, one without a name.
+  absl::StatusOr<std::vector<v1::Concept>> ReadConcepts(const std::string& sae_id,
+                                                        const std::vector<int32_t>& latents) const;
+  absl::Status UpsertOne(const std::string& sae_id, int32_t latents, bool keep_edited,
+                         v1::Concept* latent_concept, Mutation& mutation) const;
+
+  // For SaeUpload and WeightReader.
+  absl::Status StageWeights(const std::string& key, absl::string_view values);
+  absl::Status DropUpload(uint64_t upload);
+  absl::Status AddSae(const std::string& sae_id, uint64_t upload, const v1::Sae& sae,
+                      Mutation& mutation) const;
+  std::unique_ptr<Scanner> ScanWeights(const std::string& prefix,
+                                       const std::string& from = "") const;
+
+  const std::unique_ptr<Database> database_;
+  const Durability durability_;
+  RequestLog requests_;
+  ConceptIndex index_;
+  std::function<void()> on_write_ = [] {};
+  std::mutex write_mutex_;  // held from reading what a write depends on until it is in the index
+  std::atomic<int64_t> revision_ = 0;
+  std::atomic<uint64_t> next_upload_ = 1;
+};
+
+}  // namespace recsae::concept_store
+
+#endif  // RECSAE_SERVICES_CONCEPT_STORE_STORE_STORE_H_

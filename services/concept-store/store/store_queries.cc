@@ -1,0 +1,242 @@
+// The reads of concepts: single ones, lists, search, history and the change log.
+#include <algorithm>
+#include <cmath>
+
+#include "absl/strings/match.h"
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "common/base/status.h"
+#include "common/budget/paging.h"
+#include "common/storage/keys.h"
+#include "recsae/concept_store/v1/concept_store.pb.h"
+#include "services/concept-store/store/layout.h"
+#include "services/concept-store/store/store.h"
+#include "services/concept-store/store/stored.h"
+#include "services/concept-store/store/validation.h"
+
+namespace recsae::concept_store {
+namespace {
+
+constexpr PageLimits kSearchLimits = {.default_size = 10, .max_size = 100};
+// Log entries looked at in one ReadChanges, so that a caller can stop in between.
+constexpr int kMaxEntriesRead = 4096;
+
+void CheckShare(absl::string_view field, double value, BadRequest* bad) {
+  if (!(value >= 0 && value <= 1)) {
+    bad->Add(field, absl::StrCat("must be 0 to 1, is ", value));
+  }
+}
+
+}  // namespace
+
+absl::StatusOr<v1::Concept> Store::ReadConcept(const std::string& sae_id, int32_t latent) const {
+  const auto value = database_->Get(kConceptFamily, ConceptKey(sae_id, latent));
+  if (absl::IsNotFound(value.status())) {
+    RECSAE_RETURN_IF_ERROR(FindSae(sae_id).status());
+    return ConceptNotFound(sae_id, latent);
+  }
+  RECSAE_RETURN_IF_ERROR(value.status());
+  v1::Concept latent_concept;
+  RECSAE_RETURN_IF_ERROR(ParseStored(*value, ConceptName(sae_id, latent), &latent_concept));
+  return latent_concept;
+}
+
+absl::StatusOr<v1::Concept> Store::GetConcept(absl::string_view name) const {
+  RECSAE_ASSIGN_OR_RETURN(const ConceptId id, ParseConceptName(name));
+  return ReadConcept(id.sae_id, id.latent);
+}
+
+absl::StatusOr<std::vector<v1::Concept>> Store::ReadConcepts(
+    const std::string& sae_id, const std::vector<int32_t>& latents) const {
+  std::vector<std::string> keys;
+  keys.reserve(latents.size());
+  for (const int32_t latent : latents) keys.push_back(ConceptKey(sae_id, latent));
+  RECSAE_ASSIGN_OR_RETURN(const auto values, database_->MultiGet(kConceptFamily, keys));
+  std::vector<v1::Concept> concepts(latents.size());
+  for (size_t i = 0; i < latents.size(); ++i) {
+    // One that is not there was deleted after it was found in the index.
+    if (!values[i].has_value()) continue;
+    RECSAE_RETURN_IF_ERROR(ParseStored(*values[i], ConceptName(sae_id, latents[i]), &concepts[i]));
+  }
+  return concepts;
+}
+
+absl::StatusOr<v1::ListConceptsResponse> Store::ListConcepts(
+    const v1::ListConceptsRequest& request) const {
+  BadRequest bad;
+  const absl::StatusOr<std::string> sae_id = ParseSaeName(request.parent());
+  bad.Add("parent", sae_id.status());
+  CheckShare("min_confidence", request.min_confidence(), &bad);
+  CheckShare("min_paper_confidence", request.min_paper_confidence(), &bad);
+  if (!v1::ListConceptsRequest::Order_IsValid(request.order())) {
+    bad.Add("order", absl::StrCat("is no known order: ", static_cast<int>(request.order())));
+  }
+  v1::ListConceptsRequest filter = request;
+  filter.clear_page_size();
+  filter.clear_page_token();
+  const std::string filter_bytes = DeterministicBytes(filter);
+  const absl::StatusOr<Page> page =
+      ReadPage(request.page_size(), request.page_token(), filter_bytes);
+  bad.Add(request.page_size() < 0 ? "page_size" : "page_token", page.status());
+  RECSAE_RETURN_IF_ERROR(bad.ToStatus());
+  RECSAE_RETURN_IF_ERROR(FindSae(*sae_id).status());
+
+  DirectoryQuery query;
+  query.order = static_cast<ConceptOrder>(request.order());
+  query.min_confidence = request.min_confidence();
+  query.min_paper_confidence = request.min_paper_confidence();
+  query.verified_only = request.verified_only();
+  query.position = page->position;
+  query.size = static_cast<size_t>(page->size);
+  RECSAE_ASSIGN_OR_RETURN(const DirectoryPage found, index_.List(*sae_id, query));
+  RECSAE_ASSIGN_OR_RETURN(std::vector<v1::Concept> concepts, ReadConcepts(*sae_id, found.latents));
+
+  v1::ListConceptsResponse response;
+  response.set_total_size(found.total);
+  size_t bytes = 0;
+  size_t taken = 0;
+  for (; taken < concepts.size(); ++taken) {
+    bytes += concepts[taken].ByteSizeLong();
+    if (bytes > kMaxResponseBytes - kMaxRecordBytes) break;
+    if (!concepts[taken].name().empty()) *response.add_concepts() = std::move(concepts[taken]);
+  }
+  if (taken > 0 && (found.more || taken < concepts.size())) {
+    response.set_next_page_token(MakePageToken(found.positions[taken - 1], filter_bytes));
+  }
+  return response;
+}
+
+absl::StatusOr<v1::SearchConceptsResponse> Store::SearchConcepts(
+    const v1::SearchConceptsRequest& request) const {
+  BadRequest bad;
+  const absl::StatusOr<std::string> sae_id = ParseSaeName(request.parent());
+  bad.Add("parent", sae_id.status());
+  const std::vector<std::string> words = SearchWords(request.query());
+  if (request.query().size() > kMaxQueryBytes) {
+    bad.Add("query", absl::StrCat("must be at most ", kMaxQueryBytes, " bytes, is ",
+                                  request.query().size()));
+  } else if (words.empty()) {
+    bad.Add("query", "must hold at least one word");
+  }
+  if (request.max_results() < 0) {
+    bad.Add("max_results", absl::StrCat("must not be negative, is ", request.max_results()));
+  }
+  RECSAE_RETURN_IF_ERROR(bad.ToStatus());
+  RECSAE_RETURN_IF_ERROR(FindSae(*sae_id).status());
+
+  const int32_t wanted =
+      request.max_results() == 0 ? kSearchLimits.default_size : request.max_results();
+  const std::vector<SearchHit> hits =
+      index_.Search(*sae_id, words, static_cast<size_t>(std::min(wanted, kSearchLimits.max_size)));
+  std::vector<int32_t> latents;
+  for (const SearchHit& hit : hits) latents.push_back(hit.latent);
+  RECSAE_ASSIGN_OR_RETURN(std::vector<v1::Concept> concepts, ReadConcepts(*sae_id, latents));
+
+  v1::SearchConceptsResponse response;
+  size_t bytes = 0;
+  for (size_t i = 0; i < hits.size(); ++i) {
+    bytes += concepts[i].ByteSizeLong();
+    if (bytes > kMaxResponseBytes - kMaxRecordBytes) break;
+    if (concepts[i].name().empty()) continue;
+    v1::SearchConceptsResponse::Match* match = response.add_matches();
+    *match->mutable_latent_concept() = std::move(concepts[i]);
+    match->set_score(hits[i].score);
+  }
+  return response;
+}
+
+absl::StatusOr<v1::ListConceptRevisionsResponse> Store::ListConceptRevisions(
+    const v1::ListConceptRevisionsRequest& request) const {
+  BadRequest bad;
+  const absl::StatusOr<ConceptId> id = ParseConceptName(request.name());
+  bad.Add("name", id.status());
+  const absl::StatusOr<Page> page =
+      ReadPage(request.page_size(), request.page_token(), request.name());
+  bad.Add(request.page_size() < 0 ? "page_size" : "page_token", page.status());
+  RECSAE_RETURN_IF_ERROR(bad.ToStatus());
+  RECSAE_RETURN_IF_ERROR(FindSae(id->sae_id).status());
+
+  ScanOptions options;
+  options.reverse = true;
+  int64_t before = 0;
+  if (absl::SimpleAtoi(page->position, &before)) {
+    options.from = HistoryKey(id->sae_id, id->latent, before);
+  }
+  v1::ListConceptRevisionsResponse response;
+  size_t bytes = 0;
+  auto scan = database_->Scan(kHistoryFamily, ConceptKey(id->sae_id, id->latent), options);
+  for (; scan->Valid(); scan->Next()) {
+    if (response.changes_size() == page->size || bytes > kMaxResponseBytes - 2 * kMaxRecordBytes) {
+      response.set_next_page_token(
+          MakePageToken(absl::StrCat(response.changes().rbegin()->revision()), request.name()));
+      break;
+    }
+    // The history's key ends with the change log's.
+    const absl::string_view key = scan->key();
+    RECSAE_ASSIGN_OR_RETURN(const std::string value,
+                            database_->Get(kChangeFamily, key.substr(key.size() - 8)));
+    bytes += value.size();
+    RECSAE_RETURN_IF_ERROR(
+        ParseStored(absl::string_view(value).substr(SaePrefix(id->sae_id).size()), request.name(),
+                    response.add_changes()));
+  }
+  RECSAE_RETURN_IF_ERROR(scan->status());
+  if (response.changes().empty() && page->position.empty()) {
+    return ConceptNotFound(id->sae_id, id->latent);
+  }
+  return response;
+}
+
+absl::StatusOr<WatchStart> Store::BeginWatch(const v1::WatchConceptsRequest& request) const {
+  WatchStart start;
+  BadRequest bad;
+  if (!request.parent().empty()) {
+    const absl::StatusOr<std::string> sae_id = ParseSaeName(request.parent());
+    bad.Add("parent", sae_id.status());
+    if (sae_id.ok()) start.sae_id = *sae_id;
+  }
+  if (request.since_revision() < -1) {
+    bad.Add("since_revision",
+            absl::StrCat("must be a revision, 0 or -1, is ", request.since_revision()));
+  }
+  RECSAE_RETURN_IF_ERROR(bad.ToStatus());
+  const int64_t last = revision();
+  if (request.since_revision() > last) {
+    return Error(absl::StatusCode::kOutOfRange, "REVISION_UNKNOWN",
+                 absl::StrCat("since_revision ", request.since_revision(),
+                              " is above the store's last revision ", last,
+                              ": it is from another store; begin again from 0"),
+                 {{"revision", absl::StrCat(last)}});
+  }
+  if (!start.sae_id.empty()) RECSAE_RETURN_IF_ERROR(FindSae(start.sae_id).status());
+  start.revision = request.since_revision() < 0 ? last : request.since_revision();
+  return start;
+}
+
+absl::StatusOr<int64_t> Store::ReadChanges(int64_t after, absl::string_view sae_id,
+                                           size_t max_bytes,
+                                           std::vector<v1::ConceptChange>* changes) const {
+  const int64_t last = revision();
+  const std::string prefix = sae_id.empty() ? "" : SaePrefix(sae_id);
+  ScanOptions options;
+  options.from = ChangeKey(after + 1);
+  int64_t read = after;
+  size_t bytes = 0;
+  auto scan = database_->Scan(kChangeFamily, "", options);
+  for (int entries = 0; scan->Valid() && read < last && entries < kMaxEntriesRead; ++entries) {
+    if (bytes >= max_bytes) break;
+    read = static_cast<int64_t>(ReadBigEndian64(scan->key()));
+    const absl::string_view value = scan->value();
+    if (absl::StartsWith(value, prefix)) {
+      bytes += value.size();
+      RECSAE_RETURN_IF_ERROR(ParseStored(value.substr(value.find('\0') + 1),
+                                         absl::StrCat("revision ", read),
+                                         &changes->emplace_back()));
+    }
+    scan->Next();
+  }
+  RECSAE_RETURN_IF_ERROR(scan->status());
+  return read;
+}
+
+}  // namespace recsae::concept_store

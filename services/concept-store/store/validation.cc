@@ -1,0 +1,302 @@
+#include "services/concept-store/store/validation.h"
+
+#include <algorithm>
+#include <cmath>
+#include <iterator>
+
+#include "absl/strings/str_cat.h"
+#include "common/base/names.h"
+#include "common/base/status.h"
+#include "recsae/concept_store/v1/concept_store.pb.h"
+
+namespace recsae::concept_store {
+namespace {
+
+constexpr char kCapturePattern[] = "recommenders/{recommender}/captures/{capture}";
+
+// Adds the faults of single values; `prefix` is the path of the message that holds them.
+class Checker {
+ public:
+  Checker(BadRequest* bad, std::string prefix) : bad_(bad), prefix_(std::move(prefix)) {}
+
+  void Text(absl::string_view name, const std::string& value, size_t max_bytes) {
+    if (value.size() > max_bytes) {
+      Add(name, absl::StrCat("must be at most ", max_bytes, " bytes, is ", value.size()));
+    } else if (!IsUtf8(value)) {
+      Add(name, "must be UTF-8");
+    }
+  }
+  void Count(absl::string_view name, int64_t value) {
+    if (value < 0) Add(name, absl::StrCat("must not be negative, is ", value));
+  }
+  void InRange(absl::string_view name, int64_t value, int64_t low, int64_t high) {
+    if (value < low || value > high) {
+      Add(name, absl::StrCat("must be ", low, " to ", high, ", is ", value));
+    }
+  }
+  void Finite(absl::string_view name, double value) {
+    if (!std::isfinite(value)) Add(name, absl::StrCat("must be finite, is ", value));
+  }
+  // A share: 0 to 1; NaN is neither.
+  void Share(absl::string_view name, double value) {
+    if (!(value >= 0 && value <= 1)) Add(name, absl::StrCat("must be 0 to 1, is ", value));
+  }
+  void AtMost(absl::string_view name, int size, int max) {
+    if (size > max) Add(name, absl::StrCat("must hold at most ", max, " elements, holds ", size));
+  }
+  void Capture(absl::string_view name, const std::string& value) {
+    if (!value.empty()) bad_->Add(Path(name), ParseName(value, kCapturePattern).status());
+  }
+  void Add(absl::string_view name, absl::string_view fault) { bad_->Add(Path(name), fault); }
+
+ private:
+  std::string Path(absl::string_view name) const {
+    if (prefix_.empty()) return std::string(name);
+    return absl::StrCat(prefix_, ".", name);
+  }
+
+  BadRequest* bad_;
+  std::string prefix_;
+};
+
+void CheckReport(const v1::TrainingReport& report, const std::string& field, BadRequest* bad) {
+  Checker check(bad, field);
+  check.Count("rows", report.rows());
+  check.Count("epochs", report.epochs());
+  check.Count("steps", report.steps());
+  check.Finite("seconds", report.seconds());
+  check.Finite("fvu", report.fvu());
+  check.Finite("l0", report.l0());
+  check.Share("dead_fraction", report.dead_fraction());
+}
+
+void CheckTerms(const v1::Concept& latent_concept, const std::string& field, BadRequest* bad) {
+  Checker(bad, field).AtMost("terms", latent_concept.terms_size(), kMaxTerms);
+  for (int i = 0; i < std::min(latent_concept.terms_size(), kMaxTerms); ++i) {
+    const v1::Term& term = latent_concept.terms(i);
+    Checker check(bad, absl::StrCat(field, ".terms[", i, "]"));
+    if (term.text().empty()) check.Add("text", "must not be empty");
+    check.Text("text", term.text(), kMaxTermBytes);
+    check.Text("kind", term.kind(), kMaxTermBytes);
+    check.Finite("weight", term.weight());
+  }
+}
+
+void CheckPaperScore(const v1::PaperScore& score, const std::string& field, BadRequest* bad) {
+  Checker check(bad, field);
+  check.Share("confidence", score.confidence());
+  check.Share("precision", score.precision());
+  check.Share("recall", score.recall());
+  check.Count("positives", score.positives());
+  check.Count("negatives", score.negatives());
+  check.Text("description", score.description(), kMaxDescriptionBytes);
+}
+
+void CheckExtendedScore(const v1::ExtendedScore& score, const std::string& field, BadRequest* bad) {
+  Checker check(bad, field);
+  check.Share("confidence", score.confidence());
+  check.Share("confidence_low", score.confidence_low());
+  check.Share("confidence_high", score.confidence_high());
+  check.Share("precision", score.precision());
+  check.Share("recall", score.recall());
+  check.Count("positives", score.positives());
+  check.Count("negatives", score.negatives());
+  check.Count("hard_negatives", score.hard_negatives());
+  check.Share("auc", score.auc());
+  check.Share("control_confidence", score.control_confidence());
+  check.Share("p_value", score.p_value());
+  check.Share("q_value", score.q_value());
+}
+
+void CheckStatistics(const v1::LatentStatistics& statistics, const std::string& field,
+                     BadRequest* bad) {
+  Checker check(bad, field);
+  check.Count("rows", statistics.rows());
+  check.Count("active_rows", statistics.active_rows());
+  if (statistics.active_rows() > statistics.rows()) {
+    check.Add("active_rows", absl::StrCat("must be at most rows (", statistics.rows(), "), is ",
+                                          statistics.active_rows()));
+  }
+  check.Finite("mean", statistics.mean());
+  check.Finite("standard_deviation", statistics.standard_deviation());
+  check.Finite("max", statistics.max());
+  check.AtMost("level_thresholds", statistics.level_thresholds_size(), kMaxLevels);
+  for (const double threshold : statistics.level_thresholds()) {
+    check.Finite("level_thresholds", threshold);
+  }
+  if (!std::is_sorted(statistics.level_thresholds().begin(), statistics.level_thresholds().end())) {
+    check.Add("level_thresholds", "must not fall");
+  }
+}
+
+void CheckEvidence(const v1::Concept& latent_concept, const std::string& field, BadRequest* bad) {
+  Checker(bad, field).AtMost("evidence", latent_concept.evidence_size(), kMaxEvidence);
+  for (int i = 0; i < std::min(latent_concept.evidence_size(), kMaxEvidence); ++i) {
+    const v1::Evidence& evidence = latent_concept.evidence(i);
+    Checker check(bad, absl::StrCat(field, ".evidence[", i, "]"));
+    check.Capture("capture", evidence.capture());
+    check.Count("row", evidence.row());
+    check.Finite("activation", evidence.activation());
+    check.InRange("level", evidence.level(), 1, kMaxLevels + 1);
+    check.Text("recommended_item_id", evidence.recommended_item_id(), kMaxRecordBytes);
+    for (const std::string& item : evidence.history_item_ids()) {
+      check.Text("history_item_ids", item, kMaxRecordBytes);
+    }
+  }
+}
+
+void CheckSize(size_t bytes, const std::string& field, BadRequest* bad) {
+  if (bytes > kMaxRecordBytes) {
+    bad->Add(field, absl::StrCat("must be at most ", kMaxRecordBytes, " bytes in all, is ", bytes));
+  }
+}
+
+// A field that an update may name.
+struct UpdatableField {
+  absl::string_view path;
+  void (*copy)(const v1::Concept& from, v1::Concept* to);
+};
+
+constexpr UpdatableField kUpdatableFields[] = {
+    {"description",
+     [](const v1::Concept& from, v1::Concept* to) { to->set_description(from.description()); }},
+    {"terms",
+     [](const v1::Concept& from, v1::Concept* to) { *to->mutable_terms() = from.terms(); }},
+    {"source", [](const v1::Concept& from, v1::Concept* to) { to->set_source(from.source()); }},
+    {"paper_score",
+     [](const v1::Concept& from, v1::Concept* to) {
+       to->clear_paper_score();
+       if (from.has_paper_score()) *to->mutable_paper_score() = from.paper_score();
+     }},
+    {"extended_score",
+     [](const v1::Concept& from, v1::Concept* to) {
+       to->clear_extended_score();
+       if (from.has_extended_score()) *to->mutable_extended_score() = from.extended_score();
+     }},
+    {"statistics",
+     [](const v1::Concept& from, v1::Concept* to) {
+       to->clear_statistics();
+       if (from.has_statistics()) *to->mutable_statistics() = from.statistics();
+     }},
+    {"evidence",
+     [](const v1::Concept& from, v1::Concept* to) { *to->mutable_evidence() = from.evidence(); }},
+};
+
+const UpdatableField* FindField(absl::string_view path) {
+  const auto* const field =
+      std::find_if(std::begin(kUpdatableFields), std::end(kUpdatableFields),
+                   [&](const UpdatableField& candidate) { return candidate.path == path; });
+  return field == std::end(kUpdatableFields) ? nullptr : field;
+}
+
+bool MaskNames(const v1::UpdateConceptRequest& request, absl::string_view path) {
+  const auto& paths = request.update_mask().paths();
+  return std::any_of(paths.begin(), paths.end(),
+                     [&](const std::string& candidate) { return path == candidate; });
+}
+
+// Bytes of the sequence that `lead` begins, 0 if it begins none.
+size_t SequenceLength(unsigned char lead) {
+  if (lead < 0x80) return 1;
+  if (lead >= 0xc2 && lead <= 0xdf) return 2;
+  if (lead >= 0xe0 && lead <= 0xef) return 3;
+  if (lead >= 0xf0 && lead <= 0xf4) return 4;
+  return 0;
+}
+
+// Whether `second` may follow `lead`: no overlong forms, no surrogates, nothing above U+10FFFF.
+bool SecondByteFits(unsigned char lead, unsigned char second) {
+  switch (lead) {
+    case 0xe0:
+      return second >= 0xa0;
+    case 0xed:
+      return second <= 0x9f;
+    case 0xf0:
+      return second >= 0x90;
+    case 0xf4:
+      return second <= 0x8f;
+    default:
+      return true;
+  }
+}
+
+}  // namespace
+
+bool IsUtf8(absl::string_view text) {
+  for (size_t i = 0; i < text.size();) {
+    const auto lead = static_cast<unsigned char>(text[i]);
+    const size_t length = SequenceLength(lead);
+    if (length == 0 || i + length > text.size()) return false;
+    for (size_t j = 1; j < length; ++j) {
+      const auto byte = static_cast<unsigned char>(text[i + j]);
+      if ((byte & 0xc0) != 0x80 || (j == 1 && !SecondByteFits(lead, byte))) return false;
+    }
+    i += length;
+  }
+  return true;
+}
+
+void CheckSae(const v1::Sae& sae, const std::string& field, BadRequest* bad) {
+  Checker check(bad, field);
+  check.InRange("activation_dim", sae.activation_dim(), 1, kMaxActivationDim);
+  check.InRange("latents", sae.latents(), 1, kMaxLatents);
+  check.InRange("k", sae.k(), 1, std::max(1, sae.latents()));
+  if (!v1::Sae::Architecture_IsValid(sae.architecture()) ||
+      sae.architecture() == v1::Sae::ARCHITECTURE_UNSPECIFIED) {
+    check.Add("architecture", absl::StrCat("must be a known architecture, is ",
+                                           static_cast<int>(sae.architecture())));
+  }
+  if (!(sae.scale() > 0) || !std::isfinite(sae.scale())) {
+    check.Add("scale", absl::StrCat("must be above 0 and finite, is ", sae.scale()));
+  }
+  check.Capture("capture", sae.capture());
+  CheckReport(sae.report(), absl::StrCat(field, ".report"), bad);
+  CheckSize(sae.ByteSizeLong(), field, bad);
+}
+
+void CheckConcept(const v1::Concept& latent_concept, const std::string& field, BadRequest* bad) {
+  Checker check(bad, field);
+  check.Text("description", latent_concept.description(), kMaxDescriptionBytes);
+  if (!v1::Concept::Source_IsValid(latent_concept.source())) {
+    check.Add("source",
+              absl::StrCat("is no known source: ", static_cast<int>(latent_concept.source())));
+  }
+  CheckTerms(latent_concept, field, bad);
+  CheckPaperScore(latent_concept.paper_score(), absl::StrCat(field, ".paper_score"), bad);
+  CheckExtendedScore(latent_concept.extended_score(), absl::StrCat(field, ".extended_score"), bad);
+  CheckStatistics(latent_concept.statistics(), absl::StrCat(field, ".statistics"), bad);
+  CheckEvidence(latent_concept, field, bad);
+  CheckSize(latent_concept.ByteSizeLong(), field, bad);
+}
+
+void CheckUpdateMask(const v1::UpdateConceptRequest& request, BadRequest* bad) {
+  std::string known;
+  for (const UpdatableField& field : kUpdatableFields) {
+    absl::StrAppend(&known, known.empty() ? "" : ", ", field.path);
+  }
+  if (request.update_mask().paths().empty()) {
+    bad->Add("update_mask", absl::StrCat("must name at least one of: ", known));
+  }
+  for (const std::string& path : request.update_mask().paths()) {
+    if (FindField(path) == nullptr) {
+      bad->Add("update_mask", absl::StrCat("\"", path, "\" is not one of: ", known));
+    }
+  }
+}
+
+void ApplyUpdate(const v1::UpdateConceptRequest& request, v1::Concept* latent_concept) {
+  for (const std::string& path : request.update_mask().paths()) {
+    FindField(path)->copy(request.latent_concept(), latent_concept);
+  }
+  if (MaskNames(request, "description") && !MaskNames(request, "source")) {
+    latent_concept->set_source(v1::Concept::PERSON);
+  }
+}
+
+void RefreshMeasurements(const v1::Concept& measured, v1::Concept* latent_concept) {
+  for (const char* path : {"paper_score", "extended_score", "statistics", "evidence"}) {
+    FindField(path)->copy(measured, latent_concept);
+  }
+}
+
+}  // namespace recsae::concept_store

@@ -1,0 +1,79 @@
+// Whose recommendation a call is about: from the request to activations.
+#ifndef RECSAE_SERVICES_EXPLAINER_BACKEND_SUBJECT_H_
+#define RECSAE_SERVICES_EXPLAINER_BACKEND_SUBJECT_H_
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "absl/types/span.h"
+#include "services/explainer/backend/backend.h"
+#include "services/explainer/backend/hosted_runs.h"
+
+namespace recsae::explainer::v1 {
+class Subject;
+}  // namespace recsae::explainer::v1
+
+namespace recsae {
+class BadRequest;
+}  // namespace recsae
+
+namespace recsae::explainer {
+
+struct ResolvedSubject {
+  std::shared_ptr<const LoadedSae> sae;
+  // Null when the SAE does not say whose it is and the subject does not either.
+  std::shared_ptr<const LoadedRecommender> recommender;
+  int64_t rows = 0;
+  std::vector<float> activations;  // [rows, d], at the SAE's probe site
+  // At an inner site only, and not for activations given as they are: the history that the
+  // activation came from, and the vector just before scoring that it leads to.
+  HostedQuery query;
+  std::vector<float> user_activation;
+  // Items never to be recommended: what the case or history leaves out, and what the request does.
+  std::vector<int32_t> excluded;
+
+  absl::Span<const float> Activation(int64_t row) const {
+    const size_t dim = sae->model.dim();
+    return absl::MakeConstSpan(activations).subspan(row * dim, dim);
+  }
+  bool at_inner_site() const { return !sae->probe_site.empty(); }
+  // Null without a prediction head.
+  const PredictionHead* head() const {
+    return recommender != nullptr && recommender->head ? &*recommender->head : nullptr;
+  }
+};
+
+// Adds what is wrong with `subject` whatever the SAE; `field` is its path in the request.
+void CheckSubject(const v1::Subject& subject, absl::string_view field, BadRequest& bad);
+
+// Loads the SAE, its recommender and the activations of a subject that passed CheckSubject.
+//   INVALID_ARGUMENT  TENSOR_*; RECOMMENDER_MISMATCH, PROBE_SITE_MISMATCH: a capture of another
+//                     recommender or site
+//   NOT_FOUND         the SAE, recommender, capture, user or item that is not there
+absl::StatusOr<ResolvedSubject> ResolveSubject(
+    Backend& backend, const Caller& caller, const std::string& sae, const v1::Subject& subject,
+    absl::Span<const std::string* const> exclude_item_ids);
+
+// FAILED_PRECONDITION (HISTORY_NEEDED): from an activation of an inner probe site alone nothing can
+// be ranked.
+absl::Status HistoryNeeded(const ResolvedSubject& subject);
+
+// The numbers of items by id. NOT_FOUND (ITEM_NOT_FOUND) names the first that is not there.
+absl::StatusOr<std::vector<int32_t>> FindItems(const LoadedRecommender& recommender,
+                                               absl::Span<const std::string* const> ids);
+
+// INVALID_ARGUMENT (RECOMMENDER_MISMATCH) if `capture` records another recommender than the one
+// whose activations the SAE was trained on.
+absl::Status CheckSameRecommender(const LoadedSae& sae, const std::string& capture);
+
+// "recommenders/{recommender}" of a capture's name.
+absl::StatusOr<std::string> RecommenderOfCapture(const std::string& capture);
+
+}  // namespace recsae::explainer
+
+#endif  // RECSAE_SERVICES_EXPLAINER_BACKEND_SUBJECT_H_

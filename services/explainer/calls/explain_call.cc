@@ -1,0 +1,121 @@
+// Explain.
+#include "services/explainer/calls/explain_call.h"
+
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "common/base/status.h"
+#include "common/process/server.h"
+#include "recsae/explainer/v1/explainer.pb.h"
+#include "services/explainer/attribution/attribution.h"
+#include "services/explainer/backend/request_checks.h"
+#include "services/explainer/backend/subject.h"
+#include "services/explainer/verification/verifier.h"
+
+namespace recsae::explainer {
+namespace {
+
+absl::Status CheckRequest(const v1::ExplainRequest& request) {
+  BadRequest bad;
+  CheckName("sae", request.sae(), "saes/{sae}", bad);
+  CheckSubject(request.subject(), "subject", bad);
+  CheckRange("top_items", request.top_items(), 0, kMaxTopItems, bad);
+  if (request.item_ids_size() > kMaxItemIds) {
+    bad.Add("item_ids", absl::StrCat("at most ", kMaxItemIds, " items can be asked for, not ",
+                                     request.item_ids_size()));
+  }
+  return bad.ToStatus();
+}
+
+// The numbers of the items that the request asks for by id.
+absl::StatusOr<std::vector<int32_t>> RequestedItems(const v1::ExplainRequest& request,
+                                                    const ResolvedSubject& subject) {
+  if (request.item_ids().empty()) return std::vector<int32_t>();
+  if (subject.at_inner_site() && subject.user_activation.empty()) return HistoryNeeded(subject);
+  if (subject.head() == nullptr) {
+    return NoPredictionHead(subject.recommender == nullptr ? ""
+                                                           : subject.recommender->resource.name());
+  }
+  return FindItems(*subject.recommender,
+                   {request.item_ids().data(), static_cast<size_t>(request.item_ids_size())});
+}
+
+void WriteLatents(const Backend& backend, const ResolvedSubject& subject,
+                  const ActivationExplanation& explanation, v1::Explanation* out) {
+  const auto concepts = backend.concepts.Lookup(subject.sae->name, explanation.latents);
+  for (size_t i = 0; i < concepts.size(); ++i) {
+    const sae::LatentActivation& active = explanation.latents[i];
+    v1::ActiveLatent* latent = out->add_latents();
+    latent->set_latent(active.latent);
+    latent->set_activation(active.value);
+    if (concepts[i] == nullptr) continue;
+    latent->set_level(IntensityLevel(active.value, concepts[i]->statistics));
+    latent->set_description(concepts[i]->description);
+    latent->set_confidence(concepts[i]->confidence);
+    latent->set_verified(concepts[i]->verified);
+  }
+}
+
+void WriteItem(const LoadedRecommender& recommender, const ItemAttribution& item,
+               v1::ExplainedItem* out) {
+  out->set_item_id(recommender.item_ids[item.item]);
+  out->set_title(recommender.texts[item.item].title);
+  out->set_rank(item.rank);
+  out->set_score(item.score);
+  out->mutable_contributions()->Assign(item.contributions.begin(), item.contributions.end());
+  out->set_bias(item.bias);
+  out->set_residual(item.residual);
+}
+
+ActivationExplanation ExplainRow(const ResolvedSubject& subject, int64_t row,
+                                 const ItemChoice& choice) {
+  const PredictionHead* head = subject.at_inner_site() ? nullptr : subject.head();
+  ActivationExplanation explanation =
+      ExplainActivation(subject.sae->model, head, subject.Activation(row), choice);
+  if (!subject.user_activation.empty() && subject.head() != nullptr) {
+    explanation.items = RankItems(*subject.head(), subject.user_activation, choice);
+  }
+  return explanation;
+}
+
+}  // namespace
+
+absl::Status Explain(Backend& backend, const Caller& caller, const v1::ExplainRequest& request,
+                     v1::ExplainResponse* response) {
+  RECSAE_RETURN_IF_ERROR(CheckRequest(request));
+  RECSAE_ASSIGN_OR_RETURN(const ResolvedSubject subject,
+                          ResolveSubject(backend, caller, request.sae(), request.subject(),
+                                         {request.exclude_item_ids().data(),
+                                          static_cast<size_t>(request.exclude_item_ids_size())}));
+  RECSAE_ASSIGN_OR_RETURN(const std::vector<int32_t> also, RequestedItems(request, subject));
+  // Without the concept-store it goes on with the concepts that are here.
+  backend.concepts.WaitUntilFilled(caller).IgnoreError();
+  ItemChoice choice;
+  choice.top = request.top_items() == 0 ? kDefaultTopItems : request.top_items();
+  choice.excluded = subject.excluded;
+  choice.also = also;
+  size_t bytes = 0;
+  for (int64_t row = 0; row < subject.rows; ++row) {
+    RECSAE_RETURN_IF_ERROR(caller.Alive());
+    const ActivationExplanation explanation = ExplainRow(subject, row, choice);
+    v1::Explanation* out = response->add_explanations();
+    out->set_relative_error(explanation.relative_error);
+    WriteLatents(backend, subject, explanation, out);
+    for (const ItemAttribution& item : explanation.items) {
+      WriteItem(*subject.recommender, item, out->add_items());
+    }
+    bytes += out->ByteSizeLong() + 8;
+    if (bytes > kMaxMessageBytes) {
+      return Error(absl::StatusCode::kResourceExhausted, "RESPONSE_TOO_LARGE",
+                   absl::StrCat("the explanations of ", subject.rows, " activations with ",
+                                choice.top + also.size(),
+                                " items each do not fit a message of 4 MiB; ask for fewer of them "
+                                "in a call"));
+    }
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace recsae::explainer

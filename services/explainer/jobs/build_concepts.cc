@@ -1,0 +1,200 @@
+// The job "build-concepts".
+#include <algorithm>
+#include <map>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
+#include "absl/time/time.h"
+#include "common/base/status.h"
+#include "recsae/explainer/v1/explainer.pb.h"
+#include "services/explainer/backend/capture_reader.h"
+#include "services/explainer/backend/request_checks.h"
+#include "services/explainer/backend/subject.h"
+#include "services/explainer/jobs/case_reader.h"
+#include "services/explainer/jobs/concept_jobs.h"
+#include "services/explainer/jobs/concept_writer.h"
+
+namespace recsae::explainer {
+namespace {
+
+constexpr char kCapturePattern[] = "recommenders/{recommender}/captures/{capture}";
+constexpr int kDefaultPaperCases = 5;
+constexpr int kMaxPaperCases = 50;
+constexpr int kDefaultExtendedCases = 50;
+constexpr int kMaxExtendedCases = 1000;
+constexpr int kMaxEvidenceCaptures = 16;
+
+absl::Status CheckRequest(const v1::BuildConceptsRequest& request) {
+  BadRequest bad;
+  CheckName("sae", request.sae(), "saes/{sae}", bad);
+  CheckName("capture", request.capture(), kCapturePattern, bad);
+  CheckRange("evidence_captures.size()", request.evidence_captures_size(), 0, kMaxEvidenceCaptures,
+             bad);
+  for (int i = 0; i < std::min(request.evidence_captures_size(), kMaxEvidenceCaptures); ++i) {
+    CheckName(absl::StrCat("evidence_captures[", i, "]"), request.evidence_captures(i),
+              kCapturePattern, bad);
+  }
+  CheckRange("paper_cases", request.paper_cases(), 0, kMaxPaperCases, bad);
+  CheckRange("extended_cases", request.extended_cases(), 0, kMaxExtendedCases, bad);
+  return bad.ToStatus();
+}
+
+// A capture to read and how many rows it had when it was looked at.
+struct Source {
+  std::string capture;
+  int64_t rows = 0;
+};
+
+// `capture` first, then the evidence captures, none twice.
+absl::StatusOr<std::vector<Source>> FindSources(Backend& backend, const Caller& caller,
+                                                const v1::BuildConceptsRequest& request,
+                                                const LoadedSae& sae) {
+  std::vector<std::string> names = {request.capture()};
+  for (const std::string& name : request.evidence_captures()) {
+    if (std::find(names.begin(), names.end(), name) == names.end()) names.push_back(name);
+  }
+  std::vector<Source> sources;
+  for (const std::string& name : names) {
+    RECSAE_RETURN_IF_ERROR(CheckSameRecommender(sae, name));
+    RECSAE_ASSIGN_OR_RETURN(const probe::v1::Capture capture,
+                            GetCaptureWithCases(backend.peers, name, sae, caller));
+    sources.push_back({name, capture.rows()});
+  }
+  return sources;
+}
+
+// Reads and encodes all rows of the sources.
+absl::StatusOr<CaseTable> ReadCases(Backend& backend, const Caller& caller, JobContext& job,
+                                    const std::vector<Source>& sources, const LoadedSae& sae,
+                                    const LoadedRecommender& recommender) {
+  const int latents = sae.model.latents();
+  CaseTable table(latents);
+  std::map<std::string, int32_t> users;
+  for (size_t s = 0; s < sources.size(); ++s) {
+    const Source& source = sources[s];
+    int64_t row = 0;
+    const auto add = [&](const MatrixView& activations,
+                         const google::protobuf::RepeatedPtrField<probe::v1::Case>& cases) {
+      job.SetProgress(absl::StrCat("reading ", source.capture, ": row ", row, " of ", source.rows),
+                      0, latents, "latents");
+      const sae::SparseCodes codes = sae.model.EncodeBatch(activations.data, activations.rows);
+      for (int i = 0; i < cases.size(); ++i, ++row) {
+        Case added;
+        added.capture = static_cast<int32_t>(s);
+        added.row = row;
+        added.user = users.emplace(cases[i].user_id(), users.size()).first->second;
+        added.ranked = KnownRankedItems(recommender, cases[i]);
+        added.history = KnownItems(recommender.item_of_id, cases[i].history_item_ids());
+        table.Add(std::move(added), codes.Row(i));
+      }
+      return absl::OkStatus();
+    };
+    RECSAE_RETURN_IF_ERROR(
+        ReadCapture(backend.peers, source.capture, source.rows, sae.model.dim(), caller, add));
+  }
+  table.Finish();
+  return table;
+}
+
+VerifierOptions Options(const v1::BuildConceptsRequest& request) {
+  VerifierOptions options;
+  options.selection.paper_cases =
+      request.paper_cases() == 0 ? kDefaultPaperCases : request.paper_cases();
+  options.selection.extended_cases =
+      request.extended_cases() == 0 ? kDefaultExtendedCases : request.extended_cases();
+  options.selection.seed = request.seed();
+  return options;
+}
+
+void CountConfidence(const Tally& tally, v1::ConfidenceCounts* counts) {
+  if (tally.cases() == 0) return;
+  const double confidence = tally.Confidence();
+  counts->set_all(counts->all() + 1);
+  counts->set_ge_08(counts->ge_08() + (confidence >= 0.8));
+  counts->set_ge_09(counts->ge_09() + (confidence >= 0.9));
+  counts->set_eq_1(counts->eq_1() + (confidence == 1));
+}
+
+v1::ConceptReport Report(const std::string& sae, const std::vector<LatentResult>& results) {
+  v1::ConceptReport report;
+  report.set_sae(sae);
+  for (const LatentResult& result : results) {
+    switch (result.outcome) {
+      case LatentResult::Outcome::kDead:
+        report.set_dead(report.dead() + 1);
+        continue;
+      case LatentResult::Outcome::kTooRare:
+        report.set_too_rare(report.too_rare() + 1);
+        continue;
+      case LatentResult::Outcome::kDescribed:
+        report.set_total(report.total() + 1);
+        break;
+    }
+    CountConfidence(result.paper, report.mutable_paper());
+    CountConfidence(result.paper_control, report.mutable_paper_control());
+    CountConfidence(result.extended, report.mutable_extended());
+    CountConfidence(result.extended_control, report.mutable_extended_control());
+    report.set_verified(report.verified() + result.verified);
+    report.set_verified_control(report.verified_control() + result.verified_control);
+  }
+  return report;
+}
+
+}  // namespace
+
+absl::Status CheckBuildConcepts(Backend& backend, const Caller& caller,
+                                const v1::BuildConceptsRequest& request) {
+  RECSAE_RETURN_IF_ERROR(CheckRequest(request));
+  RECSAE_ASSIGN_OR_RETURN(const std::shared_ptr<const LoadedSae> sae,
+                          backend.saes.Get(request.sae(), caller));
+  return FindSources(backend, caller, request, *sae).status();
+}
+
+absl::StatusOr<google::protobuf::Any> RunBuildConcepts(Backend& backend, JobContext& job) {
+  const absl::Time start = absl::Now();
+  const Caller caller(job);
+  v1::BuildConceptsRequest request;
+  if (!job.spec().UnpackTo(&request))
+    return absl::InternalError("the job's spec is of another kind");
+  RECSAE_ASSIGN_OR_RETURN(const std::shared_ptr<const LoadedSae> sae,
+                          backend.saes.Get(request.sae(), caller));
+  RECSAE_ASSIGN_OR_RETURN(const std::vector<Source> sources,
+                          FindSources(backend, caller, request, *sae));
+  RECSAE_ASSIGN_OR_RETURN(const std::string recommender_name,
+                          RecommenderOfCapture(request.capture()));
+  RECSAE_ASSIGN_OR_RETURN(const std::shared_ptr<const LoadedRecommender> recommender,
+                          backend.recommenders.Get(recommender_name, caller));
+  RECSAE_ASSIGN_OR_RETURN(const CaseTable cases,
+                          ReadCases(backend, caller, job, sources, *sae, *recommender));
+  const ItemFeatures features(recommender->texts);
+  RECSAE_RETURN_IF_ERROR(job.Interrupted());
+  const auto progress = [&job](int done, int total) {
+    job.SetProgress("describing and verifying", done, total, "latents");
+    return job.Interrupted();
+  };
+  RECSAE_ASSIGN_OR_RETURN(const std::vector<LatentResult> results,
+                          DescribeAndVerify(cases, features, Options(request), progress));
+
+  const int latents = sae->model.latents();
+  job.SetProgress("storing concepts", latents, latents, "latents");
+  ConceptContext context{request.sae(), {}, *recommender, features, cases};
+  for (const Source& source : sources) context.captures.push_back(source.capture);
+  RECSAE_ASSIGN_OR_RETURN(const int64_t revision,
+                          WriteConcepts(backend.peers, caller, job.name(), context, results));
+  // So that who sees the job finished sees its concepts in explanations.
+  backend.concepts.WaitForRevision(revision, caller);
+
+  v1::ConceptReport report = Report(request.sae(), results);
+  report.set_rows(cases.size());
+  report.set_seconds(absl::ToDoubleSeconds(absl::Now() - start));
+  job.SetMetric("concepts", report.total());
+  job.SetMetric("verified", report.verified());
+  google::protobuf::Any result;
+  result.PackFrom(report);
+  return result;
+}
+
+}  // namespace recsae::explainer

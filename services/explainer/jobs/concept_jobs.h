@@ -1,0 +1,35 @@
+// The work of the jobs "build-concepts" and "evaluate-sae": reads captures, computes, publishes.
+#ifndef RECSAE_SERVICES_EXPLAINER_JOBS_CONCEPT_JOBS_H_
+#define RECSAE_SERVICES_EXPLAINER_JOBS_CONCEPT_JOBS_H_
+
+#include <google/protobuf/any.pb.h>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "common/jobs/job_runner.h"
+#include "services/explainer/backend/backend.h"
+
+namespace recsae::explainer::v1 {
+class BuildConceptsRequest;
+class EvaluateSaeRequest;
+}  // namespace recsae::explainer::v1
+
+namespace recsae::explainer {
+
+inline constexpr char kBuildConcepts[] = "build-concepts";
+inline constexpr char kEvaluateSae[] = "evaluate-sae";
+
+// Whether the job could be done as things are now: everything that can be told before it runs.
+absl::Status CheckBuildConcepts(Backend& backend, const Caller& caller,
+                                const v1::BuildConceptsRequest& request);
+absl::Status CheckEvaluateSae(Backend& backend, const Caller& caller,
+                              const v1::EvaluateSaeRequest& request);
+
+// Handlers for the JobRunner; the job's spec is the request. The results are a ConceptReport and an
+// Evaluation. A job that is taken up again starts over and stores every concept once.
+absl::StatusOr<google::protobuf::Any> RunBuildConcepts(Backend& backend, JobContext& job);
+absl::StatusOr<google::protobuf::Any> RunEvaluateSae(Backend& backend, JobContext& job);
+
+}  // namespace recsae::explainer
+
+#endif  // RECSAE_SERVICES_EXPLAINER_JOBS_CONCEPT_JOBS_H_

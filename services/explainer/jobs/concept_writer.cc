@@ -1,0 +1,208 @@
+// From LatentResult to recsae.concept_store.v1.Concept.
+#include "services/explainer/jobs/concept_writer.h"
+
+#include <algorithm>
+#include <cstddef>
+#include <set>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "common/base/names.h"
+#include "common/base/status.h"
+#include "services/explainer/verification/statistics.h"
+
+namespace recsae::explainer {
+namespace {
+
+using concept_store::v1::Concept;
+
+constexpr size_t kMaxDescriptionBytes = 1000;
+constexpr size_t kMaxTermBytes = 256;
+constexpr int kEvidenceHistory = 10;
+constexpr int kMaxBatch = 500;
+constexpr size_t kMaxBatchBytes = 3 << 20;
+constexpr int kPageSize = 200;
+
+// At most `limit` bytes, not ending within a UTF-8 character.
+std::string Clip(const std::string& text, size_t limit) {
+  if (text.size() <= limit) return text;
+  size_t end = limit;
+  while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xC0) == 0x80) --end;
+  return text.substr(0, end);
+}
+
+void WritePaperScore(const LatentResult& result, concept_store::v1::PaperScore* out) {
+  out->set_confidence(result.paper.Confidence());
+  out->set_precision(result.paper.Precision());
+  out->set_recall(result.paper.Recall());
+  out->set_positives(result.paper.true_positives + result.paper.false_negatives);
+  out->set_negatives(result.paper.true_negatives + result.paper.false_positives);
+  out->set_description(Clip(result.paper_description.text, kMaxDescriptionBytes));
+}
+
+void WriteExtendedScore(const LatentResult& result, concept_store::v1::ExtendedScore* out) {
+  const auto [low, high] = WilsonInterval(result.extended.correct(), result.extended.cases());
+  out->set_confidence(result.extended.Confidence());
+  out->set_confidence_low(low);
+  out->set_confidence_high(high);
+  out->set_precision(result.extended.Precision());
+  out->set_recall(result.extended.Recall());
+  out->set_positives(result.extended.true_positives + result.extended.false_negatives);
+  out->set_negatives(result.extended.true_negatives + result.extended.false_positives);
+  out->set_hard_negatives(result.hard_negatives);
+  out->set_auc(result.auc);
+  out->set_control_confidence(result.control_confidence);
+  out->set_p_value(result.p_value);
+  out->set_q_value(result.q_value);
+  out->set_verified(result.verified);
+}
+
+void WriteStatistics(const FiringStatistics& statistics, concept_store::v1::LatentStatistics* out) {
+  out->set_rows(statistics.rows);
+  out->set_active_rows(statistics.active_rows);
+  out->set_mean(statistics.mean);
+  out->set_standard_deviation(statistics.standard_deviation);
+  out->set_max(statistics.max);
+  out->mutable_level_thresholds()->Assign(statistics.level_thresholds.begin(),
+                                          statistics.level_thresholds.end());
+}
+
+void WriteEvidence(const ConceptContext& context, const ActiveCase& active,
+                   const FiringStatistics& statistics, concept_store::v1::Evidence* out) {
+  const Case& evidence = context.cases.at(active.index);
+  out->set_capture(context.captures[evidence.capture]);
+  out->set_row(evidence.row);
+  out->set_activation(active.activation);
+  out->set_level(IntensityLevel(active.activation, statistics));
+  if (!evidence.ranked.empty()) {
+    out->set_recommended_item_id(context.recommender.item_ids[evidence.ranked[0]]);
+  }
+  const size_t begin =
+      evidence.history.size() - std::min<size_t>(evidence.history.size(), kEvidenceHistory);
+  for (size_t i = begin; i < evidence.history.size(); ++i) {
+    out->add_history_item_ids(context.recommender.item_ids[evidence.history[i]]);
+  }
+}
+
+// Sends one batch. Its request_id holds a fingerprint of the content, so that a job that is taken
+// up again stores the same batch once, and a different one (on another kind of machine, rounding
+// may differ) anew. Returns the highest revision.
+absl::StatusOr<int64_t> Upsert(Peers& peers, const Caller& caller, const std::string& job,
+                               int number, concept_store::v1::BatchUpsertConceptsRequest& request) {
+  request.clear_request_id();
+  const uint64_t content = Fingerprint(request.SerializeAsString());
+  request.set_request_id(absl::StrCat(job, "/", number, "/", absl::Hex(content)));
+  concept_store::v1::BatchUpsertConceptsResponse response;
+  RECSAE_RETURN_IF_ERROR(caller.Call([&](grpc::ClientContext& context) {
+    return peers.concept_store.peer().FromGrpc(
+        peers.concept_store->BatchUpsertConcepts(&context, request, &response));
+  }));
+  int64_t revision = 0;
+  for (const Concept& stored : response.concepts()) {
+    revision = std::max(revision, stored.revision());
+  }
+  return revision;
+}
+
+// Concepts that the statistical labeler wrote for latents that are not in `described`.
+absl::StatusOr<std::vector<Concept>> ListOutdated(Peers& peers, const Caller& caller,
+                                                  const std::string& sae,
+                                                  const std::set<int32_t>& described) {
+  std::vector<Concept> outdated;
+  concept_store::v1::ListConceptsRequest request;
+  request.set_parent(sae);
+  request.set_page_size(kPageSize);
+  do {
+    concept_store::v1::ListConceptsResponse response;
+    RECSAE_RETURN_IF_ERROR(caller.Call([&](grpc::ClientContext& context) {
+      return peers.concept_store.peer().FromGrpc(
+          peers.concept_store->ListConcepts(&context, request, &response));
+    }));
+    for (const Concept& listed : response.concepts()) {
+      if (listed.source() == Concept::STATISTICAL_LABELER && !described.contains(listed.latent())) {
+        outdated.push_back(listed);
+      }
+    }
+    request.set_page_token(response.next_page_token());
+  } while (!request.page_token().empty());
+  return outdated;
+}
+
+absl::Status Delete(Peers& peers, const Caller& caller, const Concept& outdated) {
+  const absl::Status status = caller.Call([&](grpc::ClientContext& context) {
+    concept_store::v1::DeleteConceptRequest request;
+    request.set_name(outdated.name());
+    request.set_etag(outdated.etag());
+    google::protobuf::Empty response;
+    return peers.concept_store.peer().FromGrpc(
+        peers.concept_store->DeleteConcept(&context, request, &response));
+  });
+  // Edited or removed by someone else meanwhile: theirs to decide.
+  if (absl::IsAborted(status) || absl::IsNotFound(status)) return caller.Alive();
+  return status;
+}
+
+}  // namespace
+
+Concept MakeConcept(const ConceptContext& context, int32_t latent, const LatentResult& result) {
+  Concept made;
+  made.set_name(absl::StrCat(context.sae, "/concepts/", latent));
+  made.set_latent(latent);
+  made.set_description(Clip(result.description.text, kMaxDescriptionBytes));
+  for (const DescriptionTerm& term : result.description.terms) {
+    const Feature& feature = context.features.feature(term.feature);
+    concept_store::v1::Term* out = made.add_terms();
+    out->set_text(Clip(feature.text, kMaxTermBytes));
+    out->set_kind(Clip(feature.kind, kMaxTermBytes));
+    out->set_weight(term.z);
+  }
+  made.set_source(Concept::STATISTICAL_LABELER);
+  if (result.paper.cases() > 0) WritePaperScore(result, made.mutable_paper_score());
+  WriteExtendedScore(result, made.mutable_extended_score());
+  WriteStatistics(result.statistics, made.mutable_statistics());
+  for (const ActiveCase& active : result.evidence) {
+    WriteEvidence(context, active, result.statistics, made.add_evidence());
+  }
+  return made;
+}
+
+absl::StatusOr<int64_t> WriteConcepts(Peers& peers, const Caller& caller, const std::string& job,
+                                      const ConceptContext& context,
+                                      const std::vector<LatentResult>& results) {
+  concept_store::v1::BatchUpsertConceptsRequest batch;
+  batch.set_parent(context.sae);
+  batch.set_keep_edited_descriptions(true);
+  size_t bytes = 0;
+  int number = 0;
+  int64_t revision = 0;
+  const auto send = [&]() -> absl::Status {
+    if (batch.concepts().empty()) return absl::OkStatus();
+    RECSAE_RETURN_IF_ERROR(caller.Alive());
+    RECSAE_ASSIGN_OR_RETURN(const int64_t written, Upsert(peers, caller, job, number++, batch));
+    revision = std::max(revision, written);
+    batch.clear_concepts();
+    bytes = 0;
+    return absl::OkStatus();
+  };
+
+  std::set<int32_t> described;
+  for (size_t i = 0; i < results.size(); ++i) {
+    if (results[i].outcome != LatentResult::Outcome::kDescribed) continue;
+    const auto latent = static_cast<int32_t>(i);
+    described.insert(latent);
+    Concept made = MakeConcept(context, latent, results[i]);
+    const size_t size = made.ByteSizeLong() + 8;
+    if (batch.concepts_size() == kMaxBatch || bytes + size > kMaxBatchBytes) {
+      RECSAE_RETURN_IF_ERROR(send());
+    }
+    bytes += size;
+    *batch.add_concepts() = std::move(made);
+  }
+  RECSAE_RETURN_IF_ERROR(send());
+  RECSAE_ASSIGN_OR_RETURN(const std::vector<Concept> outdated,
+                          ListOutdated(peers, caller, context.sae, described));
+  for (const Concept& old : outdated) RECSAE_RETURN_IF_ERROR(Delete(peers, caller, old));
+  return revision;
+}
+
+}  // namespace recsae::explainer

@@ -1,0 +1,42 @@
+// Stores the results of describing and verifying as concepts.
+#ifndef RECSAE_SERVICES_EXPLAINER_JOBS_CONCEPT_WRITER_H_
+#define RECSAE_SERVICES_EXPLAINER_JOBS_CONCEPT_WRITER_H_
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "absl/functional/function_ref.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "services/explainer/caches/recommender_cache.h"
+#include "services/explainer/labeling/case_table.h"
+#include "services/explainer/labeling/item_features.h"
+#include "services/explainer/verification/verifier.h"
+
+namespace recsae::explainer {
+
+// What the results refer to; all of it must outlive the use.
+struct ConceptContext {
+  std::string sae;
+  // Names, by Case::capture.
+  std::vector<std::string> captures;
+  const LoadedRecommender& recommender;
+  const ItemFeatures& features;
+  const CaseTable& cases;
+};
+
+// The concept of a latent that was described.
+concept_store::v1::Concept MakeConcept(const ConceptContext& context, int32_t latent,
+                                       const LatentResult& result);
+
+// Writes the concepts of all described latents, and removes those that the statistical labeler
+// wrote earlier for latents that now have none. Descriptions that a person wrote are kept. Repeated
+// with the same job and results it changes nothing. Returns the revision of the last write.
+absl::StatusOr<int64_t> WriteConcepts(Peers& peers, const Caller& caller, const std::string& job,
+                                      const ConceptContext& context,
+                                      const std::vector<LatentResult>& results);
+
+}  // namespace recsae::explainer
+
+#endif  // RECSAE_SERVICES_EXPLAINER_JOBS_CONCEPT_WRITER_H_

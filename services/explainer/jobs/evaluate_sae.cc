@@ -1,0 +1,306 @@
+// The job "evaluate-sae".
+#include <algorithm>
+#include <map>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "common/base/status.h"
+#include "recsae/explainer/v1/explainer.pb.h"
+#include "services/explainer/backend/capture_reader.h"
+#include "services/explainer/backend/hosted_runs.h"
+#include "services/explainer/backend/request_checks.h"
+#include "services/explainer/backend/subject.h"
+#include "services/explainer/evaluation/attribute_scores.h"
+#include "services/explainer/evaluation/reconstruction.h"
+#include "services/explainer/evaluation/similarity.h"
+#include "services/explainer/jobs/case_reader.h"
+#include "services/explainer/jobs/concept_jobs.h"
+
+namespace recsae::explainer {
+namespace {
+
+constexpr char kCapturePattern[] = "recommenders/{recommender}/captures/{capture}";
+constexpr double kSimilarityConfidence = 0.8;
+constexpr int64_t kMinPositives = 20;
+constexpr int kPageSize = 200;
+
+absl::Status CheckRequest(const v1::EvaluateSaeRequest& request) {
+  BadRequest bad;
+  CheckName("sae", request.sae(), "saes/{sae}", bad);
+  CheckName("capture", request.capture(), kCapturePattern, bad);
+  return bad.ToStatus();
+}
+
+// What an evaluation works on.
+struct Inputs {
+  std::shared_ptr<const LoadedSae> sae;
+  std::shared_ptr<const LoadedRecommender> recommender;
+  int64_t rows = 0;
+};
+
+absl::StatusOr<Inputs> FindInputs(Backend& backend, const Caller& caller,
+                                  const v1::EvaluateSaeRequest& request) {
+  Inputs inputs;
+  RECSAE_ASSIGN_OR_RETURN(inputs.sae, backend.saes.Get(request.sae(), caller));
+  RECSAE_RETURN_IF_ERROR(CheckSameRecommender(*inputs.sae, request.capture()));
+  RECSAE_ASSIGN_OR_RETURN(
+      const probe::v1::Capture capture,
+      GetCaptureWithCases(backend.peers, request.capture(), *inputs.sae, caller));
+  if (capture.positions() == probe::v1::POSITIONS_ALL) {
+    // Within a longer history a position need not have the activation that it has as the last one.
+    return Error(
+        absl::StatusCode::kInvalidArgument, "POSITIONS_UNSUPPORTED",
+        absl::StrCat(capture.name(),
+                     " holds all positions of its histories, and the "
+                     "recommender goes on from the last alone; take a capture of the last"),
+        {{"capture", capture.name()}});
+  }
+  inputs.rows = capture.rows();
+  RECSAE_ASSIGN_OR_RETURN(const std::string recommender, RecommenderOfCapture(request.capture()));
+  RECSAE_ASSIGN_OR_RETURN(inputs.recommender,
+                          backend.recommenders.GetWithHead(recommender, caller));
+  return inputs;
+}
+
+// The attributes of all items, numbered in the order of key and value.
+class AttributeNumbers {
+ public:
+  explicit AttributeNumbers(const LoadedRecommender& recommender) {
+    std::map<std::pair<std::string, std::string>, int32_t> numbers;
+    for (const ItemText& text : recommender.texts) {
+      for (const auto& attribute : text.attributes) numbers.emplace(attribute, 0);
+    }
+    for (auto& [attribute, number] : numbers) {
+      number = static_cast<int32_t>(attributes_.size());
+      attributes_.push_back(attribute);
+    }
+    for (const ItemText& text : recommender.texts) {
+      std::vector<int32_t>& of_item = by_item_.emplace_back();
+      for (const auto& attribute : text.attributes) of_item.push_back(numbers.at(attribute));
+      std::sort(of_item.begin(), of_item.end());
+      of_item.erase(std::unique(of_item.begin(), of_item.end()), of_item.end());
+    }
+  }
+
+  int size() const { return static_cast<int>(attributes_.size()); }
+  const std::pair<std::string, std::string>& attribute(int32_t number) const {
+    return attributes_[number];
+  }
+  const std::vector<int32_t>& OfItem(int32_t item) const { return by_item_[item]; }
+
+ private:
+  std::vector<std::pair<std::string, std::string>> attributes_;
+  std::vector<std::vector<int32_t>> by_item_;
+};
+
+// What an activation of an inner probe site and its reconstruction lead to just before scoring.
+struct InnerRow {
+  absl::Span<const float> user;
+  absl::Span<const float> reconstructed_user;
+};
+
+// The same for some rows: float [rows, head.dim], or nothing where the SAE reads that vector
+// itself.
+struct InnerRows {
+  int dim = 0;
+  std::vector<float> users;
+  std::vector<float> reconstructed_users;
+
+  std::optional<InnerRow> Row(size_t row) const {
+    if (users.empty()) return std::nullopt;
+    const auto part = [&](const std::vector<float>& all) {
+      return absl::MakeConstSpan(all).subspan(row * dim, dim);
+    };
+    return InnerRow{part(users), part(reconstructed_users)};
+  }
+};
+
+// Runs the recommender on from the rows' reconstructions.
+absl::StatusOr<InnerRows> RunInner(
+    Backend& backend, const Caller& caller, const Inputs& inputs, const sae::SparseCodes& codes,
+    const google::protobuf::RepeatedPtrField<probe::v1::Case>& cases) {
+  InnerRows rows;
+  if (inputs.sae->probe_site.empty()) return rows;
+  const std::string& recommender = inputs.recommender->resource.name();
+  const int64_t width = inputs.sae->model.dim();
+  std::vector<HostedQuery> queries;
+  std::vector<float> reconstructions(cases.size() * width);
+  for (int i = 0; i < cases.size(); ++i) {
+    queries.push_back(QueryOf(cases[i]));
+    inputs.sae->model.Decode(codes.Row(i), reconstructions.data() + i * width);
+  }
+  rows.dim = inputs.recommender->head->dim;
+  RECSAE_ASSIGN_OR_RETURN(rows.users,
+                          ComputeAtSite(backend, caller, recommender, "", queries, rows.dim));
+  RECSAE_ASSIGN_OR_RETURN(
+      rows.reconstructed_users,
+      ResumeFromSite(backend, caller, recommender, inputs.sae->probe_site, queries,
+                     {reconstructions.data(), cases.size(), width}, rows.dim));
+  return rows;
+}
+
+// Everything that is gathered while the capture is read, row by row.
+class RowSums {
+ public:
+  explicit RowSums(const Inputs& inputs)
+      : inputs_(inputs),
+        attributes_(*inputs.recommender),
+        reconstruction_(inputs.sae->model, *inputs.recommender->head),
+        most_activated_(inputs.sae->model.latents()) {
+    table_.dim = inputs.sae->model.dim();
+    table_.latents = inputs.sae->model.latents();
+    table_.attributes = attributes_.size();
+  }
+
+  // `inner`: null, or what x leads to from an inner probe site.
+  void Add(absl::Span<const float> x, std::span<const sae::LatentActivation> row_code,
+           const probe::v1::Case& captured, const InnerRow* inner) {
+    const absl::Span<const sae::LatentActivation> code(row_code.data(), row_code.size());
+    const LoadedRecommender& recommender = *inputs_.recommender;
+    const HeldOut held_out = HeldOutOf(captured, recommender.item_of_id);
+    if (inner == nullptr) {
+      reconstruction_.Add(x, code, held_out.target, held_out.excluded);
+    } else {
+      reconstruction_.AddInner(x, code, inner->user, inner->reconstructed_user, held_out.target,
+                               held_out.excluded);
+    }
+    const std::vector<int32_t> ranked = KnownRankedItems(recommender, captured);
+    if (ranked.empty()) return;
+    most_activated_.Add(code, ranked[0]);
+    table_.activations.insert(table_.activations.end(), x.begin(), x.end());
+    table_.codes.emplace_back(code.begin(), code.end());
+    table_.row_attributes.push_back(attributes_.OfItem(ranked[0]));
+  }
+
+  const AttributeNumbers& attributes() const { return attributes_; }
+  const ReconstructionEvaluation& reconstruction() const { return reconstruction_; }
+  const MostActivatedItems& most_activated() const { return most_activated_; }
+  // Rows with a recommended item.
+  const AttributeTable& table() const { return table_; }
+
+ private:
+  const Inputs& inputs_;
+  AttributeNumbers attributes_;
+  ReconstructionEvaluation reconstruction_;
+  MostActivatedItems most_activated_;
+  AttributeTable table_;
+};
+
+absl::Status ReadRows(Backend& backend, const Caller& caller, JobContext& job,
+                      const std::string& capture, const Inputs& inputs, RowSums& sums) {
+  int64_t done = 0;
+  const auto add =
+      [&](const MatrixView& activations,
+          const google::protobuf::RepeatedPtrField<probe::v1::Case>& cases) -> absl::Status {
+    const sae::SparseCodes codes =
+        inputs.sae->model.EncodeBatch(activations.data, activations.rows);
+    RECSAE_ASSIGN_OR_RETURN(const InnerRows inner, RunInner(backend, caller, inputs, codes, cases));
+    for (int i = 0; i < cases.size(); ++i) {
+      if (done % 64 == 0) {
+        job.SetProgress("ranking with activations and reconstructions", done, inputs.rows, "rows");
+        RECSAE_RETURN_IF_ERROR(job.Interrupted());
+      }
+      const std::optional<InnerRow> led_to = inner.Row(i);
+      sums.Add(activations.row(i), codes.Row(i), cases[i], led_to ? &*led_to : nullptr);
+      ++done;
+    }
+    return absl::OkStatus();
+  };
+  return ReadCapture(backend.peers, capture, inputs.rows, inputs.sae->model.dim(), caller, add);
+}
+
+// The latents whose concepts have the confidence that the paper measures similarity at.
+absl::StatusOr<std::vector<int32_t>> ConfidentLatents(Backend& backend, const Caller& caller,
+                                                      const std::string& sae) {
+  std::vector<int32_t> latents;
+  concept_store::v1::ListConceptsRequest request;
+  request.set_parent(sae);
+  request.set_page_size(kPageSize);
+  request.set_min_paper_confidence(kSimilarityConfidence);
+  do {
+    concept_store::v1::ListConceptsResponse response;
+    RECSAE_RETURN_IF_ERROR(caller.Call([&](grpc::ClientContext& context) {
+      return backend.peers.concept_store.peer().FromGrpc(
+          backend.peers.concept_store->ListConcepts(&context, request, &response));
+    }));
+    for (const auto& listed : response.concepts()) latents.push_back(listed.latent());
+    request.set_page_token(response.next_page_token());
+  } while (!request.page_token().empty());
+  return latents;
+}
+
+void WriteMetrics(const RankingMetrics& metrics, v1::RankingMetrics* out) {
+  out->set_hr_5(metrics.hr(5));
+  out->set_hr_10(metrics.hr(10));
+  out->set_hr_20(metrics.hr(20));
+  out->set_hr_50(metrics.hr(50));
+  out->set_ndcg_5(metrics.ndcg(5));
+  out->set_ndcg_10(metrics.ndcg(10));
+  out->set_ndcg_20(metrics.ndcg(20));
+  out->set_ndcg_50(metrics.ndcg(50));
+}
+
+void WriteAttribute(const AttributeNumbers& attributes, const AttributeAuc& score,
+                    v1::AttributeScore* out) {
+  const auto& [key, value] = attributes.attribute(score.attribute);
+  out->set_key(key);
+  out->set_value(value);
+  out->set_positives(score.positives);
+  out->set_latent(score.latent);
+  out->set_latent_auc(score.latent_auc);
+  out->set_dimension(score.dimension);
+  out->set_dimension_auc(score.dimension_auc);
+}
+
+}  // namespace
+
+absl::Status CheckEvaluateSae(Backend& backend, const Caller& caller,
+                              const v1::EvaluateSaeRequest& request) {
+  RECSAE_RETURN_IF_ERROR(CheckRequest(request));
+  return FindInputs(backend, caller, request).status();
+}
+
+absl::StatusOr<google::protobuf::Any> RunEvaluateSae(Backend& backend, JobContext& job) {
+  const Caller caller(job);
+  v1::EvaluateSaeRequest request;
+  if (!job.spec().UnpackTo(&request))
+    return absl::InternalError("the job's spec is of another kind");
+  RECSAE_ASSIGN_OR_RETURN(const Inputs inputs, FindInputs(backend, caller, request));
+  RowSums sums(inputs);
+  RECSAE_RETURN_IF_ERROR(ReadRows(backend, caller, job, request.capture(), inputs, sums));
+  job.SetProgress("scoring attributes", inputs.rows, inputs.rows, "rows");
+  RECSAE_ASSIGN_OR_RETURN(
+      const std::vector<AttributeAuc> scores,
+      ScoreAttributes(sums.table(), kMinPositives, [&job] { return job.Interrupted(); }));
+  RECSAE_ASSIGN_OR_RETURN(const std::vector<int32_t> latents,
+                          ConfidentLatents(backend, caller, request.sae()));
+  const ConceptSimilarity similarity =
+      MeasureSimilarity(sums.most_activated(), *inputs.recommender->head, latents);
+
+  v1::Evaluation evaluation;
+  evaluation.set_sae(request.sae());
+  evaluation.set_capture(request.capture());
+  const ReconstructionEvaluation& reconstruction = sums.reconstruction();
+  evaluation.set_rows(reconstruction.recommender().cases());
+  WriteMetrics(reconstruction.recommender(), evaluation.mutable_recommender());
+  WriteMetrics(reconstruction.reconstructed(), evaluation.mutable_reconstructed());
+  evaluation.set_rbo(reconstruction.rbo());
+  evaluation.set_fvu(reconstruction.fvu());
+  evaluation.set_l0(reconstruction.l0());
+  evaluation.mutable_similarity()->set_intra(similarity.intra);
+  evaluation.mutable_similarity()->set_inter(similarity.inter);
+  evaluation.mutable_similarity()->set_concepts(similarity.concepts);
+  for (const AttributeAuc& score : scores) {
+    WriteAttribute(sums.attributes(), score, evaluation.add_attributes());
+  }
+  job.SetMetric("fvu", evaluation.fvu());
+  job.SetMetric("l0", evaluation.l0());
+  google::protobuf::Any result;
+  result.PackFrom(evaluation);
+  return result;
+}
+
+}  // namespace recsae::explainer

@@ -1,0 +1,49 @@
+// On whose behalf other services are called: an RPC's caller, a job, or the explainer itself.
+#ifndef RECSAE_SERVICES_EXPLAINER_PEERS_CALLER_H_
+#define RECSAE_SERVICES_EXPLAINER_PEERS_CALLER_H_
+
+#include "absl/functional/function_ref.h"
+#include "absl/status/status.h"
+#include "absl/time/time.h"
+
+namespace grpc {
+class ClientContext;
+class ServerContextBase;
+}  // namespace grpc
+
+namespace recsae {
+class JobContext;
+}  // namespace recsae
+
+namespace recsae::explainer {
+
+// Thread-safe. What it was made from must outlive it.
+class Caller {
+ public:
+  // The caller of an RPC: its deadline and cancellation reach the peers. Nothing is retried, that
+  // is for the caller to decide.
+  explicit Caller(const grpc::ServerContextBase* server_context) : server_(server_context) {}
+  // A job: its cancellation reaches the peers; UNAVAILABLE is retried for about 20 seconds, so that
+  // a peer may restart meanwhile.
+  explicit Caller(const JobContext& job) : job_(&job) {}
+  // The explainer's own upkeep: each call may take `timeout`; nothing is retried.
+  explicit Caller(absl::Duration timeout) : timeout_(timeout) {}
+
+  // OK, or why the work should end: CANCELLED, DEADLINE_EXCEEDED, or ABORTED (the process stops).
+  absl::Status Alive() const;
+
+  // Runs `call` with a fresh client context; for a job again after UNAVAILABLE, so `call` must be
+  // safe to repeat. A call that failed because the caller has gone returns Alive().
+  absl::Status Call(absl::FunctionRef<absl::Status(grpc::ClientContext&)> call) const;
+
+ private:
+  absl::Status CallOnce(absl::FunctionRef<absl::Status(grpc::ClientContext&)> call) const;
+
+  const grpc::ServerContextBase* server_ = nullptr;
+  const JobContext* job_ = nullptr;
+  absl::Duration timeout_ = absl::InfiniteDuration();
+};
+
+}  // namespace recsae::explainer
+
+#endif  // RECSAE_SERVICES_EXPLAINER_PEERS_CALLER_H_

@@ -1,0 +1,119 @@
+#include "services/probe/models/hyper_parameters.h"
+
+#include <algorithm>
+#include <iterator>
+#include <string>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "common/base/status.h"
+
+namespace recsae::probe {
+
+namespace {
+
+struct KindRow {
+  v1::Recommender::Kind message;
+  RecommenderKind hosted;
+};
+constexpr KindRow kKinds[] = {
+    {v1::Recommender::BPRMF, RecommenderKind::kBprmf},
+    {v1::Recommender::SASREC, RecommenderKind::kSasrec},
+    {v1::Recommender::LIGHTGCN, RecommenderKind::kLightgcn},
+    {v1::Recommender::TIMIREC, RecommenderKind::kTimirec},
+    {v1::Recommender::TORCHSCRIPT, RecommenderKind::kTorchscript},
+    {v1::Recommender::ECF, RecommenderKind::kEcf},
+    {v1::Recommender::DISTILLEMB, RecommenderKind::kDistillemb},
+};
+
+std::string TrainableKinds() {
+  std::vector<std::string> names;
+  for (const KindRow& row : kKinds) {
+    if (row.hosted != RecommenderKind::kTorchscript) {
+      names.push_back(v1::Recommender::Kind_Name(row.message));
+    }
+  }
+  return absl::StrJoin(names, ", ");
+}
+
+}  // namespace
+
+absl::StatusOr<RecommenderOptions> ToOptions(v1::Recommender::Kind kind,
+                                             const v1::HyperParameters& parameters) {
+  const auto* row = std::find_if(std::begin(kKinds), std::end(kKinds),
+                                 [&](const KindRow& known) { return known.message == kind; });
+  if (row == std::end(kKinds) || row->hosted == RecommenderKind::kTorchscript) {
+    return Error(absl::StatusCode::kInvalidArgument, "RECOMMENDER_KIND_INVALID",
+                 absl::StrCat("kind ", static_cast<int>(kind), " cannot be trained here: choose ",
+                              TrainableKinds()));
+  }
+  const RecommenderKind hosted_kind = row->hosted;
+  RecommenderOptions options = DefaultOptions(hosted_kind);
+  // Another loss than the usual one brings its own learning rate and number of epochs.
+  if (parameters.loss() == v1::HyperParameters::BPR) {
+    options = DefaultOptions(hosted_kind, Loss::kBpr);
+  }
+  if (parameters.loss() == v1::HyperParameters::SOFTMAX) {
+    options = DefaultOptions(hosted_kind, Loss::kSoftmax);
+  }
+  if (parameters.has_embedding_dim()) options.dim = parameters.embedding_dim();
+  if (parameters.has_learning_rate()) options.learning_rate = parameters.learning_rate();
+  if (parameters.has_l2()) options.l2 = parameters.l2();
+  if (parameters.has_history()) options.history = parameters.history();
+  if (parameters.has_layers()) options.layers = parameters.layers();
+  if (parameters.has_heads()) options.heads = parameters.heads();
+  if (parameters.has_dropout()) options.dropout = parameters.dropout();
+  if (parameters.has_epochs()) options.max_epochs = parameters.epochs();
+  if (parameters.has_patience()) options.patience = parameters.patience();
+  if (parameters.has_batch_size()) options.batch_size = parameters.batch_size();
+  if (parameters.has_interests()) options.interests = parameters.interests();
+  if (parameters.has_attention_dim()) options.attention_dim = parameters.attention_dim();
+  if (parameters.has_temperature()) options.temperature = parameters.temperature();
+  if (parameters.has_pretrain_epochs()) options.pretrain_epochs = parameters.pretrain_epochs();
+  if (parameters.has_clusters()) options.clusters = parameters.clusters();
+  if (parameters.has_members()) options.members = parameters.members();
+  if (parameters.has_seed()) options.seed = parameters.seed();
+  RECSAE_RETURN_IF_ERROR(CheckOptions(options));
+  return options;
+}
+
+v1::HyperParameters ToMessage(const RecommenderOptions& options) {
+  v1::HyperParameters parameters;
+  parameters.set_embedding_dim(options.dim);
+  parameters.set_learning_rate(options.learning_rate);
+  parameters.set_l2(options.l2);
+  const bool sequence = ReadsHistory(options.kind);
+  if (sequence) {
+    parameters.set_history(options.history);
+    parameters.set_heads(options.heads);
+    parameters.set_dropout(options.dropout);
+  }
+  if (sequence || options.kind == RecommenderKind::kLightgcn) parameters.set_layers(options.layers);
+  if (options.kind == RecommenderKind::kTimirec) {
+    parameters.set_interests(options.interests);
+    parameters.set_attention_dim(options.attention_dim);
+    parameters.set_temperature(options.temperature);
+    parameters.set_pretrain_epochs(options.pretrain_epochs);
+  }
+  if (options.kind == RecommenderKind::kEcf) {
+    parameters.set_clusters(options.clusters);
+    parameters.set_members(options.members);
+  }
+  parameters.set_loss(options.loss == Loss::kBpr ? v1::HyperParameters::BPR
+                                                 : v1::HyperParameters::SOFTMAX);
+  parameters.set_epochs(options.max_epochs);
+  parameters.set_patience(options.patience);
+  parameters.set_batch_size(options.batch_size);
+  parameters.set_seed(options.seed);
+  return parameters;
+}
+
+v1::Recommender::Kind ToMessage(RecommenderKind kind) {
+  for (const KindRow& row : kKinds) {
+    if (row.hosted == kind) return row.message;
+  }
+  return v1::Recommender::KIND_UNSPECIFIED;
+}
+
+}  // namespace recsae::probe

@@ -1,0 +1,163 @@
+#include "services/probe/models/staged_recommender.h"
+
+#include <google/protobuf/util/time_util.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "common/base/status.h"
+#include "services/probe/models/hyper_parameters.h"
+
+namespace recsae::probe {
+namespace {
+
+constexpr int kItemsPerWrite = 10'000;
+
+v1::Item ItemMessage(const Item& item) {
+  v1::Item message;
+  message.set_id(item.id);
+  message.set_title(item.title);
+  for (const Attribute& attribute : item.attributes) {
+    v1::Attribute* fact = message.add_attributes();
+    fact->set_key(attribute.key);
+    fact->set_value(attribute.value);
+  }
+  return message;
+}
+
+}  // namespace
+
+absl::StatusOr<bool> HasCatalogOf(Resources& resources, const v1::Recommender& recommender,
+                                  const Dataset& dataset) {
+  absl::StatusOr<StoredCatalog> catalog = resources.catalogs().Get(recommender.catalog());
+  if (absl::IsNotFound(catalog.status())) return false;
+  RECSAE_RETURN_IF_ERROR(catalog.status());
+  bool same = catalog->message.items() == static_cast<int64_t>(dataset.items.size());
+  RECSAE_RETURN_IF_ERROR(
+      resources.catalogs().ReadItems(*catalog, 0, [&](int64_t position, v1::Item& item) {
+        same = same &&
+               item.SerializeAsString() == ItemMessage(dataset.items[position]).SerializeAsString();
+        return same;
+      }));
+  if (same) return true;
+  return Error(
+      absl::StatusCode::kAlreadyExists, "CATALOG_EXISTS",
+      absl::StrCat(recommender.catalog(), " exists already and holds other items than data set \"",
+                   recommender.dataset().name(),
+                   "\": choose another recommender_id or delete the catalogue"),
+      {{"catalog", recommender.catalog()}});
+}
+
+StagedRecommender::StagedRecommender(Resources& resources, const Dataset* dataset, About about)
+    : resources_(resources), dataset_(dataset), about_(std::move(about)) {}
+
+absl::StatusOr<std::unique_ptr<StagedRecommender>> StagedRecommender::Stage(
+    Resources& resources, const Recommender& model, const Dataset* dataset, About about) {
+  std::unique_ptr<StagedRecommender> staged(
+      new StagedRecommender(resources, dataset, std::move(about)));
+  RECSAE_RETURN_IF_ERROR(staged->StageContents(model));
+  v1::Recommender& message = staged->about_.message;
+  message.set_kind(ToMessage(model.kind()));
+  message.set_activation_dim(model.dim());
+  message.set_has_prediction_head(true);
+  message.set_hosted(true);
+  for (const ProbeSite& site : model.ProbeSites()) {
+    v1::ProbeSite* described = message.add_probe_sites();
+    described->set_name(site.name);
+    described->set_dim(site.dim);
+    described->set_per_position(site.per_position);
+  }
+  return staged;
+}
+
+absl::Status StagedRecommender::StageContents(const Recommender& model) {
+  Store& store = resources_.store();
+  std::vector<std::string> users, ids;
+  if (dataset_ != nullptr) {
+    RECSAE_RETURN_IF_ERROR(StageCatalog());
+    users = dataset_->users;
+    for (const Item& item : dataset_->items) ids.push_back(item.id);
+  } else {
+    RECSAE_ASSIGN_OR_RETURN(const StoredCatalog catalog,
+                            resources_.catalogs().Get(about_.message.catalog()));
+    RECSAE_ASSIGN_OR_RETURN(const std::shared_ptr<const ItemIndex> index,
+                            resources_.catalogs().Index(catalog));
+    ids.assign(index->ids().begin(), index->ids().begin() + model.items());
+  }
+  RECSAE_ASSIGN_OR_RETURN(model_, Staging::Begin(store));
+  RECSAE_RETURN_IF_ERROR(
+      RecommenderStore::PutModel(store.db(), model_->uid(), model.Save(), users));
+  return StageHead(model, std::move(ids));
+}
+
+absl::Status StagedRecommender::StageCatalog() {
+  Store& store = resources_.store();
+  RECSAE_ASSIGN_OR_RETURN(catalog_, Staging::Begin(store));
+  const std::vector<Item>& all = dataset_->items;
+  for (size_t at = 0; at < all.size(); at += kItemsPerWrite) {
+    Items part;
+    for (size_t i = at; i < std::min(at + kItemsPerWrite, all.size()); ++i) {
+      *part.Add() = ItemMessage(all[i]);
+    }
+    WriteBatch batch = store.db().NewBatch();
+    CatalogStore::PutItems(catalog_->uid(), static_cast<int64_t>(at), part, batch);
+    RECSAE_RETURN_IF_ERROR(store.db().Write(std::move(batch), Durability::kUnsynced));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status StagedRecommender::StageHead(const Recommender& model, std::vector<std::string> ids) {
+  RECSAE_ASSIGN_OR_RETURN(
+      head_,
+      HeadWriter::Begin(resources_.store(), std::make_shared<const ItemIndex>(ids), model.dim()));
+  const auto all = absl::MakeConstSpan(ids);
+  for (size_t at = 0; at < all.size(); at += kItemsPerWrite) {
+    const absl::Span<const std::string> part = all.subspan(at, kItemsPerWrite);
+    const MatrixView vectors{model.item_vectors().data() + at * model.dim(),
+                             static_cast<int64_t>(part.size()), model.dim()};
+    RECSAE_RETURN_IF_ERROR(head_->Add(part, vectors, {}));
+  }
+  return head_->CheckComplete();
+}
+
+absl::Status StagedRecommender::AddCatalog(WriteBatch& batch) {
+  const v1::Recommender& message = about_.message;
+  if (dataset_ == nullptr) return resources_.catalogs().Get(message.catalog()).status();
+  RECSAE_ASSIGN_OR_RETURN(const bool there, HasCatalogOf(resources_, message, *dataset_));
+  if (there) {
+    catalog_ = nullptr;
+    return absl::OkStatus();
+  }
+  StoredCatalog catalog;
+  catalog.uid = catalog_->uid();
+  catalog.origin = about_.origin;
+  catalog.message.set_name(message.catalog());
+  catalog.message.set_display_name(message.dataset().name());
+  catalog.message.set_items(static_cast<int64_t>(dataset_->items.size()));
+  *catalog.message.mutable_create_time() = message.create_time();
+  catalog_->Keep(batch);
+  return resources_.catalogs().Create(catalog, batch);
+}
+
+absl::StatusOr<v1::Recommender> StagedRecommender::Add(WriteBatch& batch) {
+  *about_.message.mutable_create_time() = google::protobuf::util::TimeUtil::GetCurrentTime();
+  RECSAE_RETURN_IF_ERROR(AddCatalog(batch));
+  StoredRecommender stored;
+  stored.uid = model_->uid();
+  stored.head_uid = head_->staging().uid();
+  stored.origin = about_.origin;
+  stored.message = about_.message;
+  RECSAE_RETURN_IF_ERROR(resources_.recommenders().Create(stored, batch));
+  model_->Keep(batch);
+  head_->staging().Keep(batch);
+  return stored.message;
+}
+
+void StagedRecommender::Done() {
+  if (catalog_ != nullptr) catalog_->Done();
+  model_->Done();
+  head_->Done();
+}
+
+}  // namespace recsae::probe

@@ -1,0 +1,52 @@
+// "Test-all" evaluation.
+#include "services/probe/recommenders/model/evaluation.h"
+
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "common/base/status.h"
+
+namespace recsae::probe {
+
+RankingMetrics Evaluate(const Dataset& dataset, absl::Span<const Case> cases,
+                        absl::Span<const float> activations, absl::Span<const float> item_vectors) {
+  RankingMetrics metrics;
+  if (cases.empty()) return metrics;
+  const size_t dim = activations.size() / cases.size();
+  std::vector<float> scores(item_vectors.size() / dim);
+  for (size_t i = 0; i < cases.size(); ++i) {
+    ScoreItems(activations.subspan(i * dim, dim), item_vectors, {}, absl::MakeSpan(scores));
+    metrics.Add(RankOf(scores, Target(dataset, cases[i]), Excluded(dataset, cases[i])));
+  }
+  return metrics;
+}
+
+absl::StatusOr<RankingMetrics> EvaluateRecommender(const Recommender& recommender,
+                                                   const Dataset& dataset,
+                                                   absl::Span<const Case> cases,
+                                                   const std::function<bool()>& cancelled) {
+  const std::vector<Case> answerable = AnswerableCases(recommender, cases);
+  const std::vector<Query> queries = QueriesOf(dataset, answerable, recommender.options().history);
+  RECSAE_ASSIGN_OR_RETURN(const std::vector<float> activations,
+                          recommender.Activations(queries, cancelled));
+  return Evaluate(dataset, answerable, activations, recommender.item_vectors());
+}
+
+absl::StatusOr<std::map<std::string, double>> MeasureQuality(
+    const Recommender& recommender, const Dataset& dataset,
+    const std::function<bool()>& cancelled) {
+  std::map<std::string, double> quality;
+  for (const auto& [split, cases] : {std::pair("dev_", &dataset.dev), {"test_", &dataset.test}}) {
+    RECSAE_ASSIGN_OR_RETURN(const RankingMetrics metrics,
+                            EvaluateRecommender(recommender, dataset, *cases, cancelled));
+    if (metrics.cases() == 0) continue;
+    for (const int k : RankingMetrics::kCutoffs) {
+      quality[absl::StrCat(split, "hr@", k)] = metrics.hr(k);
+      quality[absl::StrCat(split, "ndcg@", k)] = metrics.ndcg(k);
+    }
+  }
+  return quality;
+}
+
+}  // namespace recsae::probe

@@ -1,0 +1,154 @@
+// The stored form of a recommender.
+#include "services/probe/recommenders/model/weights.h"
+
+#include <bit>
+#include <cstring>
+#include <nlohmann/json.hpp>
+
+#include "common/base/status.h"
+
+namespace recsae::probe {
+namespace {
+
+static_assert(std::endian::native == std::endian::little,
+              "floats are stored as they are in memory");
+
+constexpr absl::string_view kMagic = "RECSAEW1";
+
+nlohmann::json OptionsToJson(const RecommenderOptions& o) {
+  return {{"kind", static_cast<int>(o.kind)},
+          {"dim", o.dim},
+          {"learning_rate", o.learning_rate},
+          {"l2", o.l2},
+          {"history", o.history},
+          {"layers", o.layers},
+          {"heads", o.heads},
+          {"dropout", o.dropout},
+          {"loss", static_cast<int>(o.loss)},
+          {"max_epochs", o.max_epochs},
+          {"patience", o.patience},
+          {"batch_size", o.batch_size},
+          {"interests", o.interests},
+          {"attention_dim", o.attention_dim},
+          {"temperature", o.temperature},
+          {"pretrain_epochs", o.pretrain_epochs},
+          {"clusters", o.clusters},
+          {"members", o.members},
+          {"seed", o.seed},
+          {"threads", o.threads}};
+}
+
+RecommenderOptions OptionsFromJson(const nlohmann::json& json) {
+  RecommenderOptions o;
+  o.kind = static_cast<RecommenderKind>(json.at("kind").get<int>());
+  o.dim = json.at("dim").get<int>();
+  o.learning_rate = json.at("learning_rate").get<double>();
+  o.l2 = json.at("l2").get<double>();
+  o.history = json.at("history").get<int>();
+  o.layers = json.at("layers").get<int>();
+  o.heads = json.at("heads").get<int>();
+  o.dropout = json.at("dropout").get<double>();
+  o.loss = static_cast<Loss>(json.at("loss").get<int>());
+  o.max_epochs = json.at("max_epochs").get<int>();
+  o.patience = json.at("patience").get<int>();
+  o.batch_size = json.at("batch_size").get<int>();
+  o.interests = json.value("interests", o.interests);
+  o.attention_dim = json.value("attention_dim", o.attention_dim);
+  o.temperature = json.value("temperature", o.temperature);
+  o.pretrain_epochs = json.value("pretrain_epochs", o.pretrain_epochs);
+  o.clusters = json.value("clusters", o.clusters);
+  o.members = json.value("members", o.members);
+  o.seed = json.at("seed").get<uint64_t>();
+  o.threads = json.at("threads").get<int>();
+  return o;
+}
+
+absl::Status Corrupt(absl::string_view what) {
+  return Error(
+      absl::StatusCode::kDataLoss, "RECOMMENDER_CORRUPT",
+      std::string("stored recommender: ") + std::string(what) + "; train the recommender again");
+}
+
+// The number of values of a shape, or -1 if it is not one or larger than `limit`.
+int64_t CountOf(const std::vector<int64_t>& shape, int64_t limit) {
+  int64_t count = 1;
+  for (const int64_t size : shape) {
+    if (size < 0 || (size > 0 && count > limit / size)) return -1;
+    count *= size;
+  }
+  return shape.empty() ? -1 : count;
+}
+
+// Each takes its bytes off the front of `rest`.
+absl::Status ReadTensors(const nlohmann::json& header, absl::string_view* rest,
+                         NamedTensors* tensors) {
+  for (const auto& entry : header.at("tensors")) {
+    StoredTensor tensor;
+    tensor.shape = entry.at("shape").get<std::vector<int64_t>>();
+    const auto limit = static_cast<int64_t>(rest->size() / sizeof(float));
+    const int64_t count = CountOf(tensor.shape, limit);
+    if (count < 0) return Corrupt("the weights are cut off");
+    tensor.values.resize(count);
+    std::memcpy(tensor.values.data(), rest->data(), count * sizeof(float));
+    rest->remove_prefix(count * sizeof(float));
+    tensors->emplace(entry.at("name").get<std::string>(), std::move(tensor));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status ReadFiles(const nlohmann::json& header, absl::string_view* rest, NamedFiles* files) {
+  for (const auto& entry : header.value("files", nlohmann::json::array())) {
+    const auto size = entry.at("bytes").get<size_t>();
+    if (size > rest->size()) return Corrupt("a file is cut off");
+    files->emplace(entry.at("name").get<std::string>(), rest->substr(0, size));
+    rest->remove_prefix(size);
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+std::string PackWeights(const RecommenderOptions& options, const NamedTensors& tensors,
+                        const NamedFiles& files) {
+  nlohmann::json list = nlohmann::json::array();
+  for (const auto& [name, tensor] : tensors)
+    list.push_back({{"name", name}, {"shape", tensor.shape}});
+  nlohmann::json header_json = {{"options", OptionsToJson(options)}, {"tensors", list}};
+  for (const auto& [name, content] : files) {
+    header_json["files"].push_back({{"name", name}, {"bytes", content.size()}});
+  }
+  const std::string header = header_json.dump();
+  const auto length = static_cast<uint32_t>(header.size());
+  std::string bytes(kMagic);
+  bytes.append(reinterpret_cast<const char*>(&length), sizeof(length));
+  bytes += header;
+  for (const auto& [name, tensor] : tensors) {
+    bytes.append(reinterpret_cast<const char*>(tensor.values.data()),
+                 tensor.values.size() * sizeof(float));
+  }
+  for (const auto& [name, content] : files) bytes += content;
+  return bytes;
+}
+
+absl::Status UnpackWeights(absl::string_view bytes, RecommenderOptions* options,
+                           NamedTensors* tensors, NamedFiles* files) {
+  uint32_t length = 0;
+  if (bytes.size() < kMagic.size() + sizeof(length) || bytes.substr(0, kMagic.size()) != kMagic) {
+    return Corrupt("not a recommender");
+  }
+  std::memcpy(&length, bytes.data() + kMagic.size(), sizeof(length));
+  bytes.remove_prefix(kMagic.size() + sizeof(length));
+  if (bytes.size() < length) return Corrupt("the header is cut off");
+  try {
+    const auto header = nlohmann::json::parse(bytes.begin(), bytes.begin() + length);
+    *options = OptionsFromJson(header.at("options"));
+    absl::string_view rest = bytes.substr(length);
+    RECSAE_RETURN_IF_ERROR(ReadTensors(header, &rest, tensors));
+    RECSAE_RETURN_IF_ERROR(ReadFiles(header, &rest, files));
+    return rest.empty() ? absl::OkStatus() : Corrupt("there are bytes after the weights");
+  } catch (const nlohmann::json::exception& e) {
+    return Corrupt(e.what());
+  }
+}
+
+}  // namespace recsae::probe

@@ -1,0 +1,145 @@
+// ProbeService: runs hosted recommenders on histories, up to a probe site or on from it.
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "common/base/status.h"
+#include "common/messages/tensor.h"
+#include "common/rpc/guard.h"
+#include "services/probe/models/hosted_models.h"
+#include "services/probe/rpc/probe_service.h"
+
+namespace recsae::probe {
+namespace {
+
+constexpr int kMaxQueries = 1000;
+constexpr int64_t kMaxResponseBytes = (int64_t{4} << 20) - (int64_t{64} << 10);
+
+using QueryMessages = google::protobuf::RepeatedPtrField<v1::ComputeActivationsRequest::Query>;
+
+absl::Status Unknown(const char* reason, int query, absl::string_view what, const std::string& id) {
+  return Error(absl::StatusCode::kNotFound, reason,
+               absl::StrCat("queries[", query, "]: there is no ", what, " \"", id, "\""),
+               {{"query", absl::StrCat(query)}, {std::string(what), id}});
+}
+
+}  // namespace
+
+// The queries of one call, with the model that they are for.
+class ProbeService::QueryBatch {
+ public:
+  static absl::StatusOr<std::unique_ptr<QueryBatch>> Read(ProbeService& service,
+                                                          const std::string& recommender,
+                                                          const std::string& site,
+                                                          const QueryMessages& messages);
+
+  const Recommender& model() const { return *model_; }
+  const ProbeSite& site() const { return site_; }
+  absl::Span<const Query> queries() const { return queries_; }
+
+  // Writes one row of `dim` values for each query; an error names the recommender.
+  absl::Status Write(const absl::StatusOr<std::vector<float>>& activations, int64_t dim,
+                     v1::ComputeActivationsResponse* response) const;
+
+ private:
+  absl::Status CheckSize(int count) const;
+  absl::Status Resolve(ProbeService& service, const QueryMessages& messages);
+
+  StoredRecommender recommender_;
+  std::shared_ptr<const Recommender> model_;
+  ProbeSite site_;
+  std::vector<std::vector<int32_t>> histories_;
+  std::vector<Query> queries_;
+};
+
+absl::StatusOr<std::unique_ptr<ProbeService::QueryBatch>> ProbeService::QueryBatch::Read(
+    ProbeService& service, const std::string& recommender, const std::string& site,
+    const QueryMessages& messages) {
+  auto batch = std::make_unique<QueryBatch>();
+  RECSAE_ASSIGN_OR_RETURN(batch->recommender_, service.resources_.recommenders().Get(recommender));
+  RECSAE_ASSIGN_OR_RETURN(batch->model_, service.models_.Get(batch->recommender_));
+  const std::vector<ProbeSite> sites = batch->model_->ProbeSites();
+  RECSAE_ASSIGN_OR_RETURN(const size_t index, FindSite(sites, site));
+  batch->site_ = sites[index];
+  RECSAE_RETURN_IF_ERROR(batch->CheckSize(messages.size()));
+  RECSAE_RETURN_IF_ERROR(batch->Resolve(service, messages));
+  return batch;
+}
+
+absl::Status ProbeService::QueryBatch::CheckSize(int count) const {
+  BadRequest bad;
+  if (count < 1 || count > kMaxQueries) {
+    bad.Add("queries", absl::StrCat("must be 1 to ", kMaxQueries, ", are ", count));
+  } else if (int64_t{count} * site_.dim * 4 > kMaxResponseBytes) {
+    bad.Add("queries", absl::StrCat(count, " activations of length ", site_.dim,
+                                    " do not fit a message of 4 MiB: ask for fewer"));
+  }
+  return bad.ToStatus();
+}
+
+absl::Status ProbeService::QueryBatch::Resolve(ProbeService& service,
+                                               const QueryMessages& messages) {
+  RECSAE_ASSIGN_OR_RETURN(const std::shared_ptr<const ItemIndex> index,
+                          service.IndexOf(recommender_));
+  std::vector<std::string> user_ids;
+  for (const auto& message : messages) user_ids.push_back(message.user_id());
+  RECSAE_ASSIGN_OR_RETURN(const std::vector<int32_t> users,
+                          service.resources_.recommenders().UserIndices(recommender_, user_ids));
+  histories_.resize(messages.size());
+  for (int i = 0; i < messages.size(); ++i) {
+    if (!model_->reads_history() && users[i] < 0) {
+      return Unknown("USER_NOT_FOUND", i, "user", user_ids[i]);
+    }
+    for (const std::string& id : messages[i].history_item_ids()) {
+      if (!model_->reads_history()) break;
+      histories_[i].push_back(index->Find(id));
+      if (histories_[i].back() < 0) return Unknown("ITEM_NOT_FOUND", i, "item", id);
+    }
+    queries_.push_back({users[i], histories_[i]});
+  }
+  return absl::OkStatus();
+}
+
+absl::Status ProbeService::QueryBatch::Write(const absl::StatusOr<std::vector<float>>& activations,
+                                             int64_t dim,
+                                             v1::ComputeActivationsResponse* response) const {
+  RECSAE_RETURN_IF_ERROR(Annotate(activations.status(), recommender_.message.name()));
+  WriteMatrix({activations->data(), static_cast<int64_t>(queries_.size()), dim},
+              response->mutable_activations());
+  return absl::OkStatus();
+}
+
+grpc::Status ProbeService::ComputeActivations(Context* context,
+                                              const v1::ComputeActivationsRequest* request,
+                                              v1::ComputeActivationsResponse* response) {
+  return Guard(context, [&]() -> absl::Status {
+    RECSAE_ASSIGN_OR_RETURN(
+        const std::unique_ptr<QueryBatch> batch,
+        QueryBatch::Read(*this, request->recommender(), request->site(), request->queries()));
+    return batch->Write(
+        batch->model().ActivationsAt(batch->site().name, Positions::kLast, batch->queries(),
+                                     [&] { return !CheckAlive(context).ok(); }),
+        batch->site().dim, response);
+  });
+}
+
+grpc::Status ProbeService::ResumeFromSite(Context* context,
+                                          const v1::ResumeFromSiteRequest* request,
+                                          v1::ComputeActivationsResponse* response) {
+  return Guard(context, [&]() -> absl::Status {
+    RECSAE_ASSIGN_OR_RETURN(
+        const std::unique_ptr<QueryBatch> batch,
+        QueryBatch::Read(*this, request->recommender(), request->site(), request->queries()));
+    RECSAE_ASSIGN_OR_RETURN(const MatrixView activations,
+                            ReadMatrix(request->activations(), "activations",
+                                       request->queries_size(), batch->site().dim));
+    return batch->Write(
+        batch->model().Resume(batch->site().name, batch->queries(), activations.flat(),
+                              [&] { return !CheckAlive(context).ok(); }),
+        batch->model().dim(), response);
+  });
+}
+
+}  // namespace recsae::probe

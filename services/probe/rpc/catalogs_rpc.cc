@@ -1,0 +1,155 @@
+// ProbeService: catalogues and their items.
+#include <google/protobuf/util/time_util.h>
+
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "common/base/names.h"
+#include "common/base/status.h"
+#include "common/budget/paging.h"
+#include "common/rpc/guard.h"
+#include "services/probe/rpc/probe_service.h"
+
+namespace recsae::probe {
+namespace {
+
+constexpr size_t kMessageBytes = size_t{1} << 20;
+// Items looked at between two questions whether the caller still waits.
+constexpr int64_t kItemsPerCheck = 1000;
+
+}  // namespace
+
+grpc::Status ProbeService::CreateCatalog(Context* context, const v1::CreateCatalogRequest* request,
+                                         v1::Catalog* response) {
+  return Guard(context, [&]() -> absl::Status {
+    BadRequest bad;
+    bad.Add("catalog_id", ValidateId(request->catalog_id(), "catalog_id"));
+    RECSAE_RETURN_IF_ERROR(bad.ToStatus());
+    return resources_.store().Mutate(
+        "CreateCatalog", request->request_id(), *request, response, [&](WriteBatch& batch) {
+          response->set_name(absl::StrCat("catalogs/", request->catalog_id()));
+          response->set_display_name(request->display_name());
+          *response->mutable_create_time() = google::protobuf::util::TimeUtil::GetCurrentTime();
+          StoredCatalog catalog;
+          catalog.message = *response;
+          return resources_.catalogs().Create(std::move(catalog), batch);
+        });
+  });
+}
+
+grpc::Status ProbeService::UploadItems(Context* context,
+                                       grpc::ServerReader<v1::UploadItemsRequest>* reader,
+                                       v1::UploadItemsResponse* response) {
+  return Guard(context, [&]() -> absl::Status {
+    std::string name;
+    v1::UploadItemsRequest message;
+    while (reader->Read(&message)) {
+      RECSAE_RETURN_IF_ERROR(CheckAlive(context));
+      if (name.empty()) name = message.catalog();
+      RECSAE_ASSIGN_OR_RETURN(const CatalogStore::Uploaded uploaded,
+                              resources_.catalogs().Upload(name, message.items()));
+      response->set_items_added(response->items_added() + uploaded.added);
+      response->set_items_replaced(response->items_replaced() + uploaded.replaced);
+    }
+    RECSAE_RETURN_IF_ERROR(CheckAlive(context));
+    RECSAE_ASSIGN_OR_RETURN(StoredCatalog catalog, resources_.catalogs().Get(name));
+    *response->mutable_catalog() = std::move(catalog.message);
+    return absl::OkStatus();
+  });
+}
+
+grpc::Status ProbeService::GetCatalog(Context* context, const v1::GetCatalogRequest* request,
+                                      v1::Catalog* response) {
+  return Guard(context, [&]() -> absl::Status {
+    RECSAE_ASSIGN_OR_RETURN(StoredCatalog catalog, resources_.catalogs().Get(request->name()));
+    *response = std::move(catalog.message);
+    return absl::OkStatus();
+  });
+}
+
+grpc::Status ProbeService::ListCatalogs(Context* context, const v1::ListCatalogsRequest* request,
+                                        v1::ListCatalogsResponse* response) {
+  return Guard(context, [&]() -> absl::Status {
+    RECSAE_ASSIGN_OR_RETURN(const Page page,
+                            ReadPage(request->page_size(), request->page_token(), "catalogs"));
+    std::string next;
+    RECSAE_ASSIGN_OR_RETURN(std::vector<StoredCatalog> catalogs,
+                            resources_.catalogs().List(page, &next));
+    for (StoredCatalog& catalog : catalogs) *response->add_catalogs() = std::move(catalog.message);
+    if (!next.empty()) response->set_next_page_token(MakePageToken(next, "catalogs"));
+    return absl::OkStatus();
+  });
+}
+
+grpc::Status ProbeService::DeleteCatalog(Context* context, const v1::DeleteCatalogRequest* request,
+                                         google::protobuf::Empty* response) {
+  return Guard(context, [&]() -> absl::Status {
+    return resources_.store().Mutate(
+        "DeleteCatalog", request->request_id(), *request, response,
+        [&](WriteBatch& batch) { return resources_.DeleteCatalog(request->name(), batch); });
+  });
+}
+
+grpc::Status ProbeService::ListItems(Context* context, const v1::ListItemsRequest* request,
+                                     v1::ListItemsResponse* response) {
+  return Guard(context, [&]() -> absl::Status {
+    const std::string filter = absl::StrCat(request->parent(), "\n", request->query());
+    RECSAE_ASSIGN_OR_RETURN(const Page page,
+                            ReadPage(request->page_size(), request->page_token(), filter));
+    int64_t from = 0;
+    if (!page.position.empty()) {
+      RECSAE_ASSIGN_OR_RETURN(from, ParseNumericId(page.position, "page_token"));
+    }
+    RECSAE_ASSIGN_OR_RETURN(const StoredCatalog catalog,
+                            resources_.catalogs().Get(request->parent()));
+    const ItemQuery query(request->query());
+    absl::Status alive;
+    size_t bytes = 0;
+    RECSAE_RETURN_IF_ERROR(
+        resources_.catalogs().ReadItems(catalog, from, [&](int64_t position, v1::Item& item) {
+          if (position % kItemsPerCheck == 0) alive = CheckAlive(context);
+          if (!alive.ok()) return false;
+          if (!query.Matches(item)) return true;
+          bytes += item.ByteSizeLong();
+          const bool full = response->items_size() == page.size || bytes > 3 * kMessageBytes;
+          if (full && response->items_size() > 0) {
+            response->set_next_page_token(MakePageToken(absl::StrCat(position), filter));
+            return false;
+          }
+          response->add_items()->Swap(&item);
+          return true;
+        }));
+    return alive;
+  });
+}
+
+grpc::Status ProbeService::ReadItems(Context* context, const v1::ReadItemsRequest* request,
+                                     grpc::ServerWriter<v1::ReadItemsResponse>* writer) {
+  return Guard(context, [&]() -> absl::Status {
+    RECSAE_ASSIGN_OR_RETURN(const StoredCatalog catalog,
+                            resources_.catalogs().Get(request->catalog()));
+    // A scan for each message: none is held open while a slow caller takes one.
+    for (int64_t next = 0; next < catalog.message.items();) {
+      RECSAE_RETURN_IF_ERROR(CheckAlive(context));
+      v1::ReadItemsResponse message;
+      size_t bytes = 0;
+      RECSAE_RETURN_IF_ERROR(
+          resources_.catalogs().ReadItems(catalog, next, [&](int64_t position, v1::Item& item) {
+            const size_t size = item.ByteSizeLong();
+            if (message.items_size() > 0 && bytes + size > kMessageBytes) return false;
+            bytes += size;
+            message.add_items()->Swap(&item);
+            next = position + 1;
+            return true;
+          }));
+      // Deleted meanwhile: NOT_FOUND.
+      if (message.items_size() == 0) return resources_.catalogs().NotFound(request->catalog());
+      if (!writer->Write(message)) return CheckAlive(context);
+    }
+    return absl::OkStatus();
+  });
+}
+
+}  // namespace recsae::probe

@@ -1,0 +1,222 @@
+// ProbeService: ImportRecommender.
+#include <algorithm>
+#include <memory>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "common/base/names.h"
+#include "common/base/status.h"
+#include "common/messages/tensor.h"
+#include "common/rpc/guard.h"
+#include "services/probe/datasets/dataset_source.h"
+#include "services/probe/models/staged_recommender.h"
+#include "services/probe/recommenders/model/evaluation.h"
+#include "services/probe/recommenders/torch/torchscript.h"
+#include "services/probe/rpc/probe_service.h"
+
+namespace recsae::probe {
+namespace {
+
+using Description = v1::ImportRecommenderRequest::Description;
+
+constexpr int kDefaultHistory = 50;
+constexpr int kMaxHistory = 512;
+constexpr int kMaxProbeSites = 64;
+constexpr size_t kMaxModuleBytes = size_t{1} << 30;
+
+void CheckSites(const Description& description, BadRequest& bad) {
+  if (description.probe_sites_size() > kMaxProbeSites) {
+    bad.Add("description.probe_sites", absl::StrCat("must be at most ", kMaxProbeSites, ", are ",
+                                                    description.probe_sites_size()));
+  }
+  std::set<std::string> seen = {kUserSite};
+  for (const std::string& site : description.probe_sites()) {
+    if (site.empty()) bad.Add("description.probe_sites", "must not be empty");
+    if (!seen.insert(site).second) {
+      bad.Add("description.probe_sites",
+              site == kUserSite
+                  ? absl::StrCat("\"", site, "\" always stands for the vector just before scoring")
+                  : absl::StrCat("\"", site, "\" is named twice"));
+    }
+  }
+}
+
+absl::Status CheckDescription(const Description& description) {
+  BadRequest bad;
+  bad.Add("description.recommender_id", ValidateId(description.recommender_id(), "recommender_id"));
+  if (description.catalog().empty() == !description.has_dataset()) {
+    bad.Add("description.catalog", "give either a catalog or a dataset");
+  } else if (description.has_dataset()) {
+    CheckRef(description.dataset(), "description.dataset", bad);
+  } else {
+    bad.Add("description.catalog", ParseName(description.catalog(), "catalogs/{catalog}").status());
+  }
+  if (description.history() < 0 || description.history() > kMaxHistory) {
+    bad.Add("description.history",
+            absl::StrCat("must be 0 to ", kMaxHistory, ", is ", description.history()));
+  }
+  CheckSites(description, bad);
+  return bad.ToStatus();
+}
+
+absl::Status WrongCount(int64_t given, int64_t items, const std::string& catalog) {
+  return Error(absl::StatusCode::kInvalidArgument, "HEAD_INCOMPLETE",
+               absl::StrCat("the stream gave ", given, given > items ? " or more" : "",
+                            " item vectors, but ", catalog, " has ", items,
+                            " items: give one for each, in catalogue order"),
+               {{"catalog", catalog}});
+}
+
+}  // namespace
+
+// One ImportRecommender stream.
+class ProbeService::Import {
+ public:
+  Import(ProbeService& service, Context* context) : service_(service), context_(context) {}
+
+  absl::Status Begin(const v1::ImportRecommenderRequest& first);
+  absl::Status Add(v1::ImportRecommenderRequest& message);
+  absl::Status Finish(v1::Recommender* response);
+
+ private:
+  absl::Status FindItems();
+  absl::Status AddModule(const std::string& bytes);
+  absl::Status AddVectors(const tensor::v1::Tensor& tensor);
+  const Dataset* dataset() const { return loaded_ == nullptr ? nullptr : &loaded_->data; }
+
+  ProbeService& service_;
+  Context* const context_;
+  Description description_;
+  v1::Recommender recommender_;
+  std::shared_ptr<const LoadedDataset> loaded_;  // null: for a catalogue
+  int64_t items_ = 0;                            // of the catalogue
+  Torchscript::Parts parts_;
+};
+
+absl::Status ProbeService::Import::Begin(const v1::ImportRecommenderRequest& first) {
+  if (!first.has_description()) {
+    return Error(absl::StatusCode::kInvalidArgument, "INVALID_REQUEST",
+                 "the first message must hold the description");
+  }
+  description_ = first.description();
+  RECSAE_RETURN_IF_ERROR(CheckDescription(description_));
+  recommender_.set_name(absl::StrCat("recommenders/", description_.recommender_id()));
+  // With a request_id the content may be that of a repeat, which only the whole stream can tell.
+  if (description_.request_id().empty()) {
+    RECSAE_RETURN_IF_ERROR(service_.resources_.recommenders().CheckFree(recommender_.name()));
+  }
+  parts_.history = description_.history() == 0 ? kDefaultHistory : description_.history();
+  parts_.probe_sites.assign(description_.probe_sites().begin(), description_.probe_sites().end());
+  recommender_.mutable_hyper_parameters()->set_history(parts_.history);
+  return FindItems();
+}
+
+absl::Status ProbeService::Import::FindItems() {
+  Resources& resources = service_.resources_;
+  if (description_.has_dataset()) {
+    RECSAE_ASSIGN_OR_RETURN(loaded_, service_.datasets_.Load(description_.dataset(),
+                                                             [&] { return CheckAlive(context_); }));
+    *recommender_.mutable_dataset() = description_.dataset();
+    recommender_.set_catalog(absl::StrCat("catalogs/", description_.recommender_id()));
+    items_ = static_cast<int64_t>(loaded_->data.items.size());
+    parts_.users = static_cast<int64_t>(loaded_->data.users.size());
+    return HasCatalogOf(resources, recommender_, loaded_->data).status();
+  }
+  recommender_.set_catalog(description_.catalog());
+  RECSAE_ASSIGN_OR_RETURN(const StoredCatalog catalog,
+                          resources.catalogs().Get(description_.catalog()));
+  items_ = catalog.message.items();
+  if (items_ > 0) return absl::OkStatus();
+  return Error(absl::StatusCode::kFailedPrecondition, "CATALOG_EMPTY",
+               absl::StrCat(description_.catalog(), " has no items: upload them first"),
+               {{"catalog", description_.catalog()}});
+}
+
+absl::Status ProbeService::Import::Add(v1::ImportRecommenderRequest& message) {
+  switch (message.part_case()) {
+    case v1::ImportRecommenderRequest::kModule:
+      return AddModule(message.module());
+    case v1::ImportRecommenderRequest::kItemVectors:
+      return AddVectors(message.item_vectors());
+    default:
+      return Error(absl::StatusCode::kInvalidArgument, "INVALID_REQUEST",
+                   "messages after the first must hold module or item_vectors");
+  }
+}
+
+absl::Status ProbeService::Import::AddModule(const std::string& bytes) {
+  if (parts_.module.size() + bytes.size() > kMaxModuleBytes) {
+    return Error(absl::StatusCode::kResourceExhausted, "MODULE_TOO_LARGE",
+                 absl::StrCat("the module has more than ", kMaxModuleBytes >> 20, " MiB"));
+  }
+  parts_.module += bytes;
+  return absl::OkStatus();
+}
+
+absl::Status ProbeService::Import::AddVectors(const tensor::v1::Tensor& tensor) {
+  RECSAE_ASSIGN_OR_RETURN(
+      const MatrixView rows,
+      ReadMatrix(tensor, "item_vectors", kAnySize, parts_.dim == 0 ? kAnySize : parts_.dim));
+  parts_.dim = static_cast<int>(rows.cols);
+  const absl::Span<const float> values = rows.flat();
+  parts_.item_vectors.insert(parts_.item_vectors.end(), values.begin(), values.end());
+  const int64_t given = static_cast<int64_t>(parts_.item_vectors.size()) / std::max(parts_.dim, 1);
+  return given <= items_ ? absl::OkStatus() : WrongCount(given, items_, recommender_.catalog());
+}
+
+absl::Status ProbeService::Import::Finish(v1::Recommender* response) {
+  const int64_t given = static_cast<int64_t>(parts_.item_vectors.size()) / std::max(parts_.dim, 1);
+  if (given != items_) return WrongCount(given, items_, recommender_.catalog());
+  // What a repeat with the same request_id must agree in.
+  v1::ImportRecommenderRequest content;
+  *content.mutable_description() = description_;
+  const std::string fingerprints = absl::StrCat(Fingerprint(parts_.module), "/",
+                                                Fingerprint(FloatsAsBytes(parts_.item_vectors)));
+  content.mutable_description()->set_request_id(fingerprints);
+
+  const auto cancelled = [&] { return !CheckAlive(context_).ok(); };
+  recommender_.mutable_hyper_parameters()->set_embedding_dim(parts_.dim);
+  RECSAE_ASSIGN_OR_RETURN(const std::unique_ptr<Torchscript> model,
+                          Torchscript::Import(std::move(parts_)));
+  if (loaded_ != nullptr) {
+    RECSAE_ASSIGN_OR_RETURN(const auto quality, MeasureQuality(*model, loaded_->data, cancelled));
+    recommender_.mutable_metrics()->insert(quality.begin(), quality.end());
+  }
+  Resources& resources = service_.resources_;
+  RECSAE_ASSIGN_OR_RETURN(
+      const std::unique_ptr<StagedRecommender> staged,
+      StagedRecommender::Stage(resources, *model, dataset(), {recommender_, ""}));
+  RECSAE_RETURN_IF_ERROR(CheckAlive(context_));
+  bool added = false;
+  RECSAE_RETURN_IF_ERROR(
+      resources.store().Mutate("ImportRecommender", description_.request_id(), content, response,
+                               [&](WriteBatch& batch) -> absl::Status {
+                                 RECSAE_ASSIGN_OR_RETURN(*response, staged->Add(batch));
+                                 added = true;
+                                 return absl::OkStatus();
+                               }));
+  if (added) staged->Done();
+  return absl::OkStatus();
+}
+
+grpc::Status ProbeService::ImportRecommender(
+    Context* context, grpc::ServerReader<v1::ImportRecommenderRequest>* reader,
+    v1::Recommender* response) {
+  return Guard(context, [&]() -> absl::Status {
+    v1::ImportRecommenderRequest message;
+    reader->Read(&message);  // nothing at all: no description
+    Import import(*this, context);
+    RECSAE_RETURN_IF_ERROR(import.Begin(message));
+    while (reader->Read(&message)) {
+      RECSAE_RETURN_IF_ERROR(CheckAlive(context));
+      RECSAE_RETURN_IF_ERROR(import.Add(message));
+    }
+    RECSAE_RETURN_IF_ERROR(CheckAlive(context));
+    return import.Finish(response);
+  });
+}
+
+}  // namespace recsae::probe

@@ -1,0 +1,50 @@
+#include "services/probe/rpc/probe_service.h"
+
+#include "common/base/status.h"
+#include "common/rpc/guard.h"
+#include "services/probe/datasets/dataset_source.h"
+
+namespace recsae::probe {
+
+ProbeService::ProbeService(Resources& resources, DatasetSource& datasets, HostedModels& models,
+                           JobRunner& jobs, MetricsRegistry& metrics)
+    : resources_(resources),
+      datasets_(datasets),
+      models_(models),
+      jobs_(jobs),
+      rows_recorded_(metrics.GetCounter("recsae_probe_rows_recorded_total",
+                                        "Activations stored by RecordActivations.")),
+      rows_read_(metrics.GetCounter("recsae_probe_rows_read_total",
+                                    "Rows of captures sent by ReadActivations.")) {}
+
+absl::StatusOr<std::shared_ptr<const ItemIndex>> ProbeService::IndexOf(
+    const StoredRecommender& recommender) {
+  RECSAE_ASSIGN_OR_RETURN(const StoredCatalog catalog,
+                          resources_.catalogs().Get(recommender.message.catalog()));
+  return resources_.catalogs().Index(catalog);
+}
+
+grpc::Status ProbeService::GetDataset(Context* context, const v1::GetDatasetRequest* request,
+                                      v1::Dataset* response) {
+  return Guard(context, [&]() -> absl::Status {
+    RECSAE_ASSIGN_OR_RETURN(
+        const std::shared_ptr<const LoadedDataset> loaded,
+        datasets_.Load(request->dataset(), [&] { return CheckAlive(context); }));
+    const Dataset& dataset = loaded->data;
+    response->set_name(dataset.name);
+    response->set_format(loaded->format);
+    response->set_location(loaded->location);
+    response->set_users(static_cast<int64_t>(dataset.users.size()));
+    response->set_items(static_cast<int64_t>(dataset.items.size()));
+    int64_t train = 0;
+    for (const int32_t length : dataset.train_length) train += length;
+    response->set_train_interactions(train);
+    response->set_dev_rows(static_cast<int64_t>(dataset.dev.size()));
+    response->set_test_rows(static_cast<int64_t>(dataset.test.size()));
+    response->set_malformed_lines(dataset.malformed_lines);
+    for (const std::string& line : dataset.malformed) response->add_malformed(line);
+    return absl::OkStatus();
+  });
+}
+
+}  // namespace recsae::probe

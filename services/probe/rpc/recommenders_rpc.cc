@@ -1,0 +1,191 @@
+// ProbeService: recommenders and their prediction heads.
+#include <google/protobuf/any.pb.h>
+#include <google/protobuf/util/time_util.h>
+
+#include <algorithm>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "common/base/names.h"
+#include "common/base/status.h"
+#include "common/budget/paging.h"
+#include "common/jobs/job_runner.h"
+#include "common/messages/tensor.h"
+#include "common/rpc/guard.h"
+#include "services/probe/datasets/dataset_source.h"
+#include "services/probe/jobs/jobs.h"
+#include "services/probe/models/hosted_models.h"
+#include "services/probe/models/hyper_parameters.h"
+#include "services/probe/rpc/probe_service.h"
+
+namespace recsae::probe {
+namespace {
+
+constexpr int kMaxActivationDim = 65'536;
+constexpr int64_t kMessageBytes = int64_t{1} << 20;
+constexpr int64_t kMaxHeadRows = 4096;  // keeps the ids of a message below 1 MiB
+
+// The rows of one upload message. INVALID_ARGUMENT listing what is wrong with them.
+absl::Status AddHeadRows(const v1::UploadPredictionHeadRequest& message, int dim,
+                         HeadWriter& writer) {
+  const int64_t rows = message.item_ids_size();
+  if (rows == 0 && !message.has_vectors()) return absl::OkStatus();
+  BadRequest bad;
+  absl::StatusOr<MatrixView> vectors = ReadMatrix(message.vectors(), "vectors", rows, dim);
+  if (!vectors.ok()) bad.Add("vectors", vectors.status());
+  absl::Span<const float> biases;
+  if (message.has_biases()) {
+    absl::StatusOr<absl::Span<const float>> given = ReadVector(message.biases(), "biases", rows);
+    if (given.ok()) {
+      biases = *given;
+    } else {
+      bad.Add("biases", given.status());
+    }
+  }
+  RECSAE_RETURN_IF_ERROR(bad.ToStatus());
+  const std::vector<std::string> ids(message.item_ids().begin(), message.item_ids().end());
+  return writer.Add(ids, *vectors, biases);
+}
+
+}  // namespace
+
+grpc::Status ProbeService::CreateRecommender(Context* context,
+                                             const v1::CreateRecommenderRequest* request,
+                                             v1::Recommender* response) {
+  return Guard(context, [&]() -> absl::Status {
+    BadRequest bad;
+    bad.Add("recommender_id", ValidateId(request->recommender_id(), "recommender_id"));
+    bad.Add("catalog", ParseName(request->catalog(), "catalogs/{catalog}").status());
+    if (request->activation_dim() < 1 || request->activation_dim() > kMaxActivationDim) {
+      bad.Add("activation_dim",
+              absl::StrCat("must be 1 to ", kMaxActivationDim, ", is ", request->activation_dim()));
+    }
+    RECSAE_RETURN_IF_ERROR(bad.ToStatus());
+    return resources_.store().Mutate(
+        "CreateRecommender", request->request_id(), *request, response, [&](WriteBatch& batch) {
+          response->set_name(absl::StrCat("recommenders/", request->recommender_id()));
+          response->set_kind(v1::Recommender::EXTERNAL);
+          response->set_catalog(request->catalog());
+          response->set_activation_dim(request->activation_dim());
+          *response->mutable_create_time() = google::protobuf::util::TimeUtil::GetCurrentTime();
+          return resources_.CreateRecommender(*response, batch);
+        });
+  });
+}
+
+grpc::Status ProbeService::TrainRecommender(Context* context,
+                                            const v1::TrainRecommenderRequest* request,
+                                            jobs::v1::Job* response) {
+  return Guard(context, [&]() -> absl::Status {
+    BadRequest bad;
+    bad.Add("recommender_id", ValidateId(request->recommender_id(), "recommender_id"));
+    CheckRef(request->dataset(), "dataset", bad);
+    bad.Add("hyper_parameters", ToOptions(request->kind(), request->hyper_parameters()).status());
+    RECSAE_RETURN_IF_ERROR(bad.ToStatus());
+    google::protobuf::Any spec;
+    spec.PackFrom(*request);
+    const std::string name = absl::StrCat("recommenders/", request->recommender_id());
+    RECSAE_ASSIGN_OR_RETURN(
+        *response, jobs_.Submit(kTrainJob, name, spec, request->request_id(),
+                                [&] { return resources_.recommenders().CheckFree(name); }));
+    return absl::OkStatus();
+  });
+}
+
+grpc::Status ProbeService::GetRecommender(Context* context,
+                                          const v1::GetRecommenderRequest* request,
+                                          v1::Recommender* response) {
+  return Guard(context, [&]() -> absl::Status {
+    RECSAE_ASSIGN_OR_RETURN(StoredRecommender recommender,
+                            resources_.recommenders().Get(request->name()));
+    *response = std::move(recommender.message);
+    return absl::OkStatus();
+  });
+}
+
+grpc::Status ProbeService::ListRecommenders(Context* context,
+                                            const v1::ListRecommendersRequest* request,
+                                            v1::ListRecommendersResponse* response) {
+  return Guard(context, [&]() -> absl::Status {
+    RECSAE_ASSIGN_OR_RETURN(const Page page,
+                            ReadPage(request->page_size(), request->page_token(), "recommenders"));
+    std::string next;
+    RECSAE_ASSIGN_OR_RETURN(std::vector<StoredRecommender> recommenders,
+                            resources_.recommenders().List(page, &next));
+    for (StoredRecommender& recommender : recommenders) {
+      *response->add_recommenders() = std::move(recommender.message);
+    }
+    if (!next.empty()) response->set_next_page_token(MakePageToken(next, "recommenders"));
+    return absl::OkStatus();
+  });
+}
+
+grpc::Status ProbeService::DeleteRecommender(Context* context,
+                                             const v1::DeleteRecommenderRequest* request,
+                                             google::protobuf::Empty* response) {
+  return Guard(context, [&]() -> absl::Status {
+    return resources_.store().Mutate(
+        "DeleteRecommender", request->request_id(), *request, response, [&](WriteBatch& batch) {
+          return resources_.DeleteRecommender(request->name(), request->force(), batch);
+        });
+  });
+}
+
+grpc::Status ProbeService::UploadPredictionHead(
+    Context* context, grpc::ServerReader<v1::UploadPredictionHeadRequest>* reader,
+    v1::Recommender* response) {
+  return Guard(context, [&]() -> absl::Status {
+    v1::UploadPredictionHeadRequest message;
+    reader->Read(&message);  // nothing at all: the name is invalid
+    RECSAE_ASSIGN_OR_RETURN(const StoredRecommender recommender,
+                            resources_.recommenders().Get(message.recommender()));
+    RECSAE_ASSIGN_OR_RETURN(const std::shared_ptr<const ItemIndex> index, IndexOf(recommender));
+    if (index->size() == 0) {
+      return Error(absl::StatusCode::kFailedPrecondition, "CATALOG_EMPTY",
+                   absl::StrCat(recommender.message.catalog(),
+                                " has no items: upload them before the prediction head"),
+                   {{"catalog", recommender.message.catalog()}});
+    }
+    const int dim = recommender.message.activation_dim();
+    RECSAE_ASSIGN_OR_RETURN(const std::unique_ptr<HeadWriter> head,
+                            HeadWriter::Begin(resources_.store(), index, dim));
+    do {
+      RECSAE_RETURN_IF_ERROR(CheckAlive(context));
+      RECSAE_RETURN_IF_ERROR(AddHeadRows(message, dim, *head));
+    } while (reader->Read(&message));
+    RECSAE_RETURN_IF_ERROR(CheckAlive(context));
+    RECSAE_ASSIGN_OR_RETURN(*response, resources_.SetHead(recommender, *head));
+    return absl::OkStatus();
+  });
+}
+
+grpc::Status ProbeService::ReadPredictionHead(
+    Context* context, const v1::ReadPredictionHeadRequest* request,
+    grpc::ServerWriter<v1::ReadPredictionHeadResponse>* writer) {
+  return Guard(context, [&]() -> absl::Status {
+    RECSAE_ASSIGN_OR_RETURN(const StoredRecommender recommender,
+                            resources_.recommenders().Get(request->recommender()));
+    RECSAE_ASSIGN_OR_RETURN(const std::shared_ptr<const PredictionHead> head,
+                            resources_.recommenders().Head(recommender));
+    RECSAE_ASSIGN_OR_RETURN(const std::shared_ptr<const ItemIndex> index, IndexOf(recommender));
+    const int64_t dim = head->dim;
+    const int64_t rows = std::clamp<int64_t>(kMessageBytes / (4 * dim), 1, kMaxHeadRows);
+    for (int64_t at = 0; at < head->items(); at += rows) {
+      RECSAE_RETURN_IF_ERROR(CheckAlive(context));
+      const int64_t count = std::min(rows, head->items() - at);
+      v1::ReadPredictionHeadResponse message;
+      WriteMatrix({head->vectors.data() + at * dim, count, dim}, message.mutable_vectors());
+      if (!head->biases.empty()) {
+        WriteVector(absl::MakeConstSpan(head->biases).subspan(at, count), message.mutable_biases());
+      }
+      message.mutable_item_ids()->Add(index->ids().begin() + at, index->ids().begin() + at + count);
+      if (!writer->Write(message)) return CheckAlive(context);
+    }
+    return absl::OkStatus();
+  });
+}
+
+}  // namespace recsae::probe

@@ -1,0 +1,286 @@
+// ProbeService: the streams of activations, in (RecordActivations) and out (ReadActivations).
+#include <algorithm>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "common/base/status.h"
+#include "common/messages/tensor.h"
+#include "common/rpc/guard.h"
+#include "services/probe/captures/capture_reader.h"
+#include "services/probe/resources/ranked_items.h"
+#include "services/probe/rpc/case_messages.h"
+#include "services/probe/rpc/probe_service.h"
+
+namespace recsae::probe {
+namespace {
+
+constexpr size_t kMaxProducerBytes = 128;
+constexpr int64_t kDefaultBatchBytes = int64_t{1} << 20;
+// Room for what a message holds beside activations and cases.
+constexpr int64_t kMaxBatchBytes = (int64_t{4} << 20) - (int64_t{64} << 10);
+
+absl::string_view RecommenderOf(absl::string_view capture) {
+  return capture.substr(0, capture.find("/captures/"));
+}
+
+}  // namespace
+
+// One RecordActivations stream.
+class ProbeService::Recording {
+ public:
+  Recording(ProbeService& service, Context* context) : service_(service), context_(context) {}
+
+  absl::Status Begin(const v1::RecordActivationsRequest& first);
+  absl::Status Record(const v1::RecordActivationsRequest& message,
+                      v1::RecordActivationsResponse& response);
+
+ private:
+  absl::StatusOr<std::vector<StoredCase>> Cases(const v1::RecordActivationsRequest& message,
+                                                const MatrixView& rows);
+
+  ProbeService& service_;
+  Context* const context_;
+  std::string name_;
+  std::string producer_;
+  StoredCapture capture_;
+};
+
+absl::Status ProbeService::Recording::Begin(const v1::RecordActivationsRequest& first) {
+  name_ = first.capture();
+  producer_ = first.producer();
+  RECSAE_ASSIGN_OR_RETURN(capture_, service_.resources_.captures().Get(name_));
+  BadRequest bad;
+  if (producer_.empty() || producer_.size() > kMaxProducerBytes) {
+    bad.Add("producer",
+            absl::StrCat("must have 1 to ", kMaxProducerBytes, " bytes, has ", producer_.size()));
+  }
+  return bad.ToStatus();
+}
+
+absl::StatusOr<std::vector<StoredCase>> ProbeService::Recording::Cases(
+    const v1::RecordActivationsRequest& message, const MatrixView& rows) {
+  if (!capture_.message.has_cases()) return std::vector<StoredCase>();
+  Resources& resources = service_.resources_;
+  RECSAE_ASSIGN_OR_RETURN(const StoredRecommender recommender,
+                          resources.recommenders().Get(RecommenderOf(name_)));
+  RECSAE_ASSIGN_OR_RETURN(const std::shared_ptr<const ItemIndex> index,
+                          service_.IndexOf(recommender));
+  RECSAE_ASSIGN_OR_RETURN(std::vector<StoredCase> cases, ToStoredCases(message.cases(), *index));
+  if (recommender.head_uid == 0) return cases;
+  RECSAE_ASSIGN_OR_RETURN(const std::shared_ptr<const PredictionHead> head,
+                          resources.recommenders().Head(recommender));
+  RECSAE_RETURN_IF_ERROR(FillRankedItems(
+      *head, rows, kDefaultRankedItems, [&] { return CheckAlive(context_); },
+      absl::MakeSpan(cases)));
+  return cases;
+}
+
+absl::Status ProbeService::Recording::Record(const v1::RecordActivationsRequest& message,
+                                             v1::RecordActivationsResponse& response) {
+  BadRequest bad;
+  if (message.sequence() < 1) {
+    bad.Add("sequence", absl::StrCat("must be at least 1, is ", message.sequence()));
+  }
+  absl::StatusOr<MatrixView> rows =
+      ReadMatrix(message.activations(), "activations", kAnySize, capture_.message.dim());
+  if (!rows.ok()) {
+    bad.Add("activations", rows.status());
+  } else if (rows->rows < 1) {
+    bad.Add("activations", "must have at least one row");
+  } else if (const int64_t wanted = capture_.message.has_cases() ? rows->rows : 0;
+             message.cases_size() != wanted) {
+    bad.Add("cases",
+            absl::StrCat("must be ", wanted, " for a capture ", wanted == 0 ? "without" : "with",
+                         " cases, are ", message.cases_size()));
+  }
+  RECSAE_RETURN_IF_ERROR(bad.ToStatus());
+  RECSAE_ASSIGN_OR_RETURN(const std::vector<StoredCase> cases, Cases(message, *rows));
+  RECSAE_ASSIGN_OR_RETURN(
+      const CaptureStore::Appended appended,
+      service_.resources_.captures().Append(name_, producer_, message.sequence(), *rows, cases));
+  if (appended == CaptureStore::Appended::kStored) {
+    response.set_rows_stored(response.rows_stored() + rows->rows);
+    service_.rows_recorded_.Increment(static_cast<double>(rows->rows));
+  } else {
+    response.set_rows_duplicate(response.rows_duplicate() + rows->rows);
+  }
+  return absl::OkStatus();
+}
+
+grpc::Status ProbeService::RecordActivations(
+    Context* context, grpc::ServerReader<v1::RecordActivationsRequest>* reader,
+    v1::RecordActivationsResponse* response) {
+  return Guard(context, [&]() -> absl::Status {
+    v1::RecordActivationsRequest message;
+    reader->Read(&message);  // nothing at all: the name is invalid
+    const std::string name = message.capture();
+    Recording recording(*this, context);
+    RECSAE_RETURN_IF_ERROR(recording.Begin(message));
+    do {
+      RECSAE_RETURN_IF_ERROR(CheckAlive(context));
+      RECSAE_RETURN_IF_ERROR(recording.Record(message, *response));
+    } while (reader->Read(&message));
+    RECSAE_RETURN_IF_ERROR(CheckAlive(context));
+    RECSAE_ASSIGN_OR_RETURN(StoredCapture capture, resources_.captures().Get(name));
+    *response->mutable_capture() = std::move(capture.message);
+    return absl::OkStatus();
+  });
+}
+
+// One ReadActivations stream.
+class ProbeService::ActivationStream {
+ public:
+  ActivationStream(ProbeService& service, Context* context,
+                   grpc::ServerWriter<v1::ActivationBatch>* writer)
+      : service_(service), context_(context), writer_(writer) {}
+
+  absl::Status Open(const v1::ReadActivationsRequest& request);
+  absl::Status Send();
+
+ private:
+  absl::Status SendBatch(int64_t rows);
+  absl::Status SendWithCases(absl::Span<const int64_t> rows, const char* values);
+  absl::Status Write();
+
+  ProbeService& service_;
+  Context* const context_;
+  grpc::ServerWriter<v1::ActivationBatch>* const writer_;
+  StoredCapture capture_;
+  bool activations_ = true;
+  bool cases_ = false;
+  int64_t batch_rows_ = 0;
+  std::unique_ptr<CaptureReader> reader_;
+  std::optional<CaseReader> case_reader_;
+  std::vector<int64_t> rows_;
+  v1::ActivationBatch batch_;
+};
+
+absl::Status ProbeService::ActivationStream::Open(const v1::ReadActivationsRequest& request) {
+  RECSAE_ASSIGN_OR_RETURN(capture_, service_.resources_.captures().Get(request.capture()));
+  BadRequest bad;
+  const auto natural = [&](const char* field, int64_t value) {
+    if (value < 0) bad.Add(field, absl::StrCat("must not be negative, is ", value));
+  };
+  natural("batch_rows", request.batch_rows());
+  natural("start_row", request.start_row());
+  natural("row_limit", request.row_limit());
+  if (request.has_shuffle()) natural("shuffle.epoch", request.shuffle().epoch());
+  if (request.read_mask().paths_size() > 0) activations_ = false;
+  for (const std::string& path : request.read_mask().paths()) {
+    if (path == "activations") {
+      activations_ = true;
+    } else if (path == "cases") {
+      cases_ = true;
+    } else {
+      bad.Add("read_mask",
+              absl::StrCat("must hold \"activations\" and \"cases\", holds \"", path, "\""));
+    }
+  }
+  RECSAE_RETURN_IF_ERROR(bad.ToStatus());
+
+  const int64_t stored = capture_.message.rows();
+  const int64_t limit = request.row_limit() == 0 ? stored : request.row_limit();
+  if (limit > stored || request.start_row() > limit) {
+    return Error(absl::StatusCode::kOutOfRange, "ROW_OUT_OF_RANGE",
+                 absl::StrCat(capture_.message.name(), " has ", stored, " rows; row_limit is ",
+                              request.row_limit(), " and start_row ", request.start_row()),
+                 {{"capture", capture_.message.name()}, {"rows", absl::StrCat(stored)}});
+  }
+  const int64_t row_bytes = int64_t{4} * capture_.message.dim();
+  batch_rows_ = request.batch_rows() == 0 ? kDefaultBatchBytes / row_bytes : request.batch_rows();
+  batch_rows_ = std::clamp<int64_t>(batch_rows_, 1, kMaxBatchBytes / row_bytes);
+  std::optional<Shuffle> shuffle;
+  if (request.has_shuffle()) shuffle = {request.shuffle().seed(), request.shuffle().epoch()};
+  cases_ = cases_ && capture_.message.has_cases();
+  if (cases_) {
+    RECSAE_ASSIGN_OR_RETURN(case_reader_, CaseReader::Open(service_.resources_, capture_));
+  }
+  reader_ = std::make_unique<CaptureReader>(service_.resources_.captures(), capture_, limit,
+                                            shuffle, request.start_row(), activations_);
+  return absl::OkStatus();
+}
+
+absl::Status ProbeService::ActivationStream::Write() {
+  // A write that fails without the call being over cannot happen; if it does, say so.
+  if (writer_->Write(batch_)) return absl::OkStatus();
+  RECSAE_RETURN_IF_ERROR(CheckAlive(context_));
+  return Error(absl::StatusCode::kCancelled, "CALL_CANCELLED", "the caller stopped reading");
+}
+
+absl::Status ProbeService::ActivationStream::SendWithCases(absl::Span<const int64_t> rows,
+                                                           const char* values) {
+  const auto* floats = reinterpret_cast<const float*>(values);
+  const int64_t dim = capture_.message.dim();
+  const int64_t row_bytes = activations_ ? 4 * dim : 0;
+  RECSAE_ASSIGN_OR_RETURN(std::vector<v1::Case> cases,
+                          case_reader_->Read(rows, activations_ ? floats : nullptr,
+                                             [&] { return CheckAlive(context_); }));
+  const int64_t start = reader_->place() - static_cast<int64_t>(rows.size());
+  // As many rows in a message as fit, at least one.
+  for (size_t from = 0; from < rows.size();) {
+    batch_.Clear();
+    batch_.set_start_row(start + static_cast<int64_t>(from));
+    int64_t bytes = 0;
+    size_t to = from;
+    for (; to < rows.size(); ++to) {
+      bytes += row_bytes + static_cast<int64_t>(cases[to].ByteSizeLong()) + 8;
+      if (to > from && bytes > kMaxBatchBytes) break;
+      batch_.add_cases()->Swap(&cases[to]);
+    }
+    if (activations_) {
+      WriteMatrix({floats + from * dim, static_cast<int64_t>(to - from), dim},
+                  batch_.mutable_activations());
+    }
+    RECSAE_RETURN_IF_ERROR(Write());
+    from = to;
+  }
+  return absl::OkStatus();
+}
+
+absl::Status ProbeService::ActivationStream::SendBatch(int64_t rows) {
+  const int64_t dim = capture_.message.dim();
+  rows_.clear();
+  batch_.set_start_row(reader_->place());
+  char* out = nullptr;
+  if (activations_) {
+    // Straight into the message: this is what trainers read, over and over.
+    tensor::v1::Tensor& tensor = *batch_.mutable_activations();
+    tensor.set_data_type(tensor::v1::DATA_TYPE_FLOAT32);
+    tensor.clear_shape();
+    tensor.add_shape(rows);
+    tensor.add_shape(dim);
+    tensor.mutable_data()->resize(rows * dim * sizeof(float));
+    out = tensor.mutable_data()->data();
+  }
+  RECSAE_RETURN_IF_ERROR(reader_->Read(rows, &rows_, out));
+  if (!cases_) return Write();
+  std::string values;
+  if (activations_) values.swap(*batch_.mutable_activations()->mutable_data());
+  return SendWithCases(rows_, values.data());
+}
+
+absl::Status ProbeService::ActivationStream::Send() {
+  while (reader_->remaining() > 0) {
+    RECSAE_RETURN_IF_ERROR(CheckAlive(context_));
+    const int64_t rows = std::min(batch_rows_, reader_->remaining());
+    RECSAE_RETURN_IF_ERROR(SendBatch(rows));
+    service_.rows_read_.Increment(static_cast<double>(rows));
+  }
+  return absl::OkStatus();
+}
+
+grpc::Status ProbeService::ReadActivations(Context* context,
+                                           const v1::ReadActivationsRequest* request,
+                                           grpc::ServerWriter<v1::ActivationBatch>* writer) {
+  return Guard(context, [&]() -> absl::Status {
+    ActivationStream stream(*this, context, writer);
+    RECSAE_RETURN_IF_ERROR(stream.Open(*request));
+    return stream.Send();
+  });
+}
+
+}  // namespace recsae::probe

@@ -1,0 +1,111 @@
+#include "services/trainer/run/checkpoint.h"
+
+#include <cstring>
+#include <type_traits>
+
+#include "absl/strings/str_cat.h"
+#include "common/base/status.h"
+
+namespace recsae::trainer {
+namespace {
+
+// "RTCP" and the version of the layout.
+constexpr uint64_t kMagic = 0x0000'0002'5043'5452;
+
+class Writer {
+ public:
+  template <typename T>
+  void operator()(const T& value) {
+    static_assert(std::is_arithmetic_v<T>);
+    out.append(reinterpret_cast<const char*>(&value), sizeof(value));
+  }
+  void operator()(const std::string& bytes) {
+    (*this)(static_cast<uint64_t>(bytes.size()));
+    out.append(bytes);
+  }
+  std::string out;
+};
+
+// Values stay as they are once the bytes have run out.
+class Reader {
+ public:
+  explicit Reader(absl::string_view bytes) : in(bytes) {}
+  template <typename T>
+  void operator()(T& value) {
+    static_assert(std::is_arithmetic_v<T>);
+    const absl::string_view bytes = Take(sizeof(value));
+    if (good) std::memcpy(&value, bytes.data(), sizeof(value));
+  }
+  void operator()(std::string& bytes) {
+    uint64_t size = 0;
+    (*this)(size);
+    bytes = std::string(Take(size));
+  }
+  absl::string_view in;
+  bool good = true;
+
+ private:
+  absl::string_view Take(uint64_t count) {
+    good = good && count <= in.size();
+    if (!good) return {};
+    const absl::string_view taken = in.substr(0, count);
+    in.remove_prefix(count);
+    return taken;
+  }
+};
+
+template <typename Archive, typename Header>
+void VisitHeader(Archive& archive, Header& checkpoint, auto& magic, auto& variants) {
+  archive(magic);
+  archive(checkpoint.rows);
+  archive(checkpoint.dim);
+  archive(checkpoint.seconds);
+  archive(checkpoint.nonce);
+  archive(checkpoint.position);
+  archive(checkpoint.trained);
+  archive(variants);
+}
+
+template <typename Archive, typename Variant>
+void VisitVariant(Archive& archive, Variant& variant) {
+  archive(variant.trainer_state);
+  archive(variant.step_seconds);
+  archive(variant.steps);
+  archive(variant.early_stop.rows);
+  archive(variant.early_stop.epoch);
+  archive(variant.early_stop.best_epoch);
+  archive(variant.early_stop.best);
+  archive(variant.early_stop.stale);
+  archive(variant.early_stop.best_weights);
+  archive(variant.early_stop.ended);
+}
+
+}  // namespace
+
+std::string Encode(const Checkpoint& checkpoint) {
+  Writer writer;
+  const auto variants = static_cast<uint32_t>(checkpoint.variants.size());
+  VisitHeader(writer, checkpoint, kMagic, variants);
+  for (const Checkpoint::Variant& variant : checkpoint.variants) VisitVariant(writer, variant);
+  return std::move(writer.out);
+}
+
+absl::StatusOr<Checkpoint> DecodeCheckpoint(absl::string_view bytes) {
+  Reader reader(bytes);
+  Checkpoint checkpoint;
+  uint64_t magic = 0;
+  uint32_t variants = 0;
+  VisitHeader(reader, checkpoint, magic, variants);
+  bool good = reader.good && magic == kMagic && checkpoint.rows >= 1 && checkpoint.dim >= 1 &&
+              checkpoint.position >= 0;
+  for (uint32_t i = 0; good && i < variants; ++i) {
+    VisitVariant(reader, checkpoint.variants.emplace_back());
+    good = reader.good;
+  }
+  if (good && reader.in.empty()) return checkpoint;
+  return Error(absl::StatusCode::kDataLoss, "CHECKPOINT_DAMAGED",
+               absl::StrCat("the checkpoint of ", bytes.size(),
+                            " bytes is not one of this version; start the training again"));
+}
+
+}  // namespace recsae::trainer

@@ -1,0 +1,53 @@
+// What a training job keeps to go on after a restart.
+#ifndef RECSAE_SERVICES_TRAINER_RUN_CHECKPOINT_H_
+#define RECSAE_SERVICES_TRAINER_RUN_CHECKPOINT_H_
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+
+namespace recsae::trainer {
+
+// How far the search for the best epoch has come.
+struct EarlyStopState {
+  int64_t rows = 0;   // looked at, pinned when the job first ran; 0 = no early stop
+  int32_t epoch = 0;  // the last one that was judged; 0 = none yet
+  int32_t best_epoch = 0;
+  double best = 0.0;         // the metric then
+  int32_t stale = 0;         // judgements since
+  std::string best_weights;  // EncodeWeights
+  bool ended = false;        // patience has run out
+  friend bool operator==(const EarlyStopState&, const EarlyStopState&) = default;
+};
+
+struct Checkpoint {
+  // One SAE of the job.
+  struct Variant {
+    std::string trainer_state;  // sae::Trainer::SaveState; filled for saving alone
+    double step_seconds = 0.0;  // spent in its steps
+    int64_t steps = 0;          // once it has ended
+    EarlyStopState early_stop;
+    friend bool operator==(const Variant&, const Variant&) = default;
+  };
+
+  int64_t rows = 0;      // of the capture, pinned when the job first ran
+  int32_t dim = 0;       // length of an activation
+  double seconds = 0.0;  // spent on training so far
+  uint64_t nonce = 0;    // drawn when the job first ran; makes its request_ids its own
+  int64_t position = 0;  // rows trained on, counted over the epochs; 0 = no trainers yet
+  bool trained = false;  // nothing is left but to evaluate and publish
+  std::vector<Variant> variants;
+  friend bool operator==(const Checkpoint&, const Checkpoint&) = default;
+};
+
+std::string Encode(const Checkpoint& checkpoint);
+
+// DATA_LOSS (reason CHECKPOINT_DAMAGED) for anything that Encode did not make.
+absl::StatusOr<Checkpoint> DecodeCheckpoint(absl::string_view bytes);
+
+}  // namespace recsae::trainer
+
+#endif  // RECSAE_SERVICES_TRAINER_RUN_CHECKPOINT_H_

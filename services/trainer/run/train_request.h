@@ -1,0 +1,43 @@
+// What a training job was asked for: one SAE or several, checked and filled in alike.
+#ifndef RECSAE_SERVICES_TRAINER_RUN_TRAIN_REQUEST_H_
+#define RECSAE_SERVICES_TRAINER_RUN_TRAIN_REQUEST_H_
+
+#include <string>
+#include <vector>
+
+#include "recsae/trainer/v1/trainer.pb.h"
+
+namespace recsae {
+class BadRequest;
+}  // namespace recsae
+
+namespace recsae::trainer {
+
+inline constexpr int kMaxVariants = 64;
+
+// A TrainSaeRequest or a TrainSaesRequest.
+struct TrainRequest {
+  struct Variant {
+    std::string sae_id;
+    v1::TrainingConfig config;
+    // Where its sae_id and config are in the request: "", or "variants[3].".
+    std::string path;
+  };
+
+  explicit TrainRequest(const v1::TrainSaeRequest& request);
+  explicit TrainRequest(const v1::TrainSaesRequest& request);
+
+  std::string capture;
+  std::vector<Variant> variants;
+};
+
+// Adds what is wrong with number, names and captures.
+void CheckNames(const TrainRequest& request, BadRequest& bad);
+
+// FillIn of every variant's configuration. Options that all must share and do not are violations
+// too.
+std::vector<v1::TrainingConfig> FillInAll(const TrainRequest& request, int dim, BadRequest& bad);
+
+}  // namespace recsae::trainer
+
+#endif  // RECSAE_SERVICES_TRAINER_RUN_TRAIN_REQUEST_H_

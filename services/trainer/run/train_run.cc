@@ -1,0 +1,331 @@
+#include "services/trainer/run/train_run.h"
+
+#include <algorithm>
+#include <random>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "common/base/status.h"
+#include "common/jobs/job_runner.h"
+#include "common/messages/sae_messages.h"
+#include "common/process/server.h"
+#include "common/sae/trainer.h"
+#include "services/trainer/rows/activation_source.h"
+#include "services/trainer/rows/row_cache.h"
+#include "services/trainer/run/dev_set.h"
+#include "services/trainer/run/evaluation.h"
+#include "services/trainer/run/publisher.h"
+#include "services/trainer/run/training_config.h"
+
+namespace recsae::trainer {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+using concept_store::v1::Sae;
+
+// Rows that the initial weights and the data's scale are taken from.
+constexpr int64_t kSampleRows = 16'384;
+
+double SecondsSince(Clock::time_point start) {
+  return std::chrono::duration<double>(Clock::now() - start).count();
+}
+
+}  // namespace
+
+TrainRun::TrainRun(const TrainJobEnvironment& environment, JobContext& job,
+                   const TrainRequest& request)
+    : environment_(environment), job_(job), source_(environment.source), request_(request) {}
+
+absl::StatusOr<std::vector<Sae>> TrainRun::Run() {
+  RECSAE_RETURN_IF_ERROR(Prepare());
+  RECSAE_RETURN_IF_ERROR(Train());
+  RECSAE_ASSIGN_OR_RETURN(const std::vector<sae::SaeModel> models, MakeModels());
+  RECSAE_ASSIGN_OR_RETURN(const std::vector<sae::ReconstructionMetrics> metrics,
+                          EvaluateAll(models));
+  std::vector<Sae> saes;
+  for (size_t i = 0; i < models.size(); ++i) {
+    RECSAE_RETURN_IF_ERROR(job_.Interrupted());
+    // The same after a restart, and no other job's, even of a server whose data were wiped.
+    const std::string request_id =
+        absl::StrCat(job_.name(), "-", absl::Hex(state_.nonce, absl::kZeroPad16), "-", i);
+    RECSAE_ASSIGN_OR_RETURN(saes.emplace_back(),
+                            environment_.publisher->Publish(Describe(i, models[i], metrics[i]),
+                                                            models[i].weights(), request_id, job_));
+  }
+  return saes;
+}
+
+absl::Status TrainRun::Prepare() {
+  const absl::StatusOr<std::string> saved = job_.LoadCheckpoint();
+  if (saved.ok()) {
+    RECSAE_ASSIGN_OR_RETURN(state_, DecodeCheckpoint(*saved));
+    RECSAE_ASSIGN_OR_RETURN(const CaptureInfo capture,
+                            environment_.source->Describe(request_.capture, job_));
+    site_ = capture.site;
+  } else if (absl::IsNotFound(saved.status())) {
+    RECSAE_RETURN_IF_ERROR(PinCaptures());
+  } else {
+    return saved.status();
+  }
+  BadRequest bad;
+  configs_ = FillInAll(request_, state_.dim, bad);
+  RECSAE_RETURN_IF_ERROR(bad.ToStatus());
+  RECSAE_RETURN_IF_ERROR(LoadRows());
+  RECSAE_ASSIGN_OR_RETURN(
+      stoppers_, EarlyStoppers::Load(*environment_.source, configs_, state_.dim, state_.variants,
+                                     shared().threads(), job_));
+  const auto ended = std::count_if(state_.variants.begin(), state_.variants.end(),
+                                   [](const auto& variant) { return variant.early_stop.ended; });
+  group_ = std::make_unique<TrainerGroup>(configs_.size() - static_cast<size_t>(ended),
+                                          shared().threads());
+  return state_.position == 0 ? CreateTrainers() : RestoreTrainers();
+}
+
+// Rows that are recorded from now on do not take part, or a stopped run could not be repeated.
+absl::Status TrainRun::PinCaptures() {
+  job_.SetProgress("looking up the capture", 0, 0, "rows");
+  BadRequest bad;
+  CheckNames(request_, bad);
+  const std::vector<v1::TrainingConfig> configs = FillInAll(request_, kUnknownDim, bad);
+  RECSAE_RETURN_IF_ERROR(bad.ToStatus());
+  RECSAE_ASSIGN_OR_RETURN(const CaptureInfo capture,
+                          environment_.source->Describe(request_.capture, job_));
+  if (capture.rows == 0) return CaptureEmpty(request_.capture);
+  state_.rows = capture.rows;
+  state_.dim = capture.dim;
+  site_ = capture.site;
+  state_.variants.resize(configs.size());
+  for (size_t i = 0; i < configs.size(); ++i) {
+    if (!configs[i].has_early_stop()) continue;
+    const v1::EarlyStop& early_stop = configs[i].early_stop();
+    RECSAE_ASSIGN_OR_RETURN(const CaptureInfo dev,
+                            environment_.source->Describe(early_stop.capture(), job_));
+    RECSAE_RETURN_IF_ERROR(CheckDevCapture(early_stop, dev, capture));
+    state_.variants[i].early_stop.rows = std::min(dev.rows, early_stop.max_rows());
+  }
+  std::random_device random;
+  state_.nonce = (uint64_t{random()} << 32) | random();
+  return job_.SaveCheckpoint(Encode(state_));
+}
+
+void TrainRun::ShowProgress(absl::string_view stage, int64_t done) {
+  job_.SetProgress(stage, done, TotalWork(), "rows");
+}
+
+absl::Status TrainRun::LoadRows() {
+  if (state_.rows > environment_.cache_bytes / (int64_t{4} * state_.dim)) return absl::OkStatus();
+  cached_rows_ = state_.rows;
+  RECSAE_ASSIGN_OR_RETURN(
+      cache_, LoadRowCache(*source_, request_.capture, state_.dim, state_.rows, job_,
+                           [this](int64_t done) { ShowProgress("reading the capture", done); }));
+  source_ = cache_.get();
+  return absl::OkStatus();
+}
+
+RowStreamOptions TrainRun::StreamOptions() const {
+  RowStreamOptions options;
+  options.capture = request_.capture;
+  options.dim = state_.dim;
+  options.rows = state_.rows;
+  options.seed = shared().seed();
+  options.batch_rows = shared().batch_rows();
+  return options;
+}
+
+std::string TrainRun::NameOf(size_t i) const {
+  return absl::StrCat("saes/", request_.variants[i].sae_id);
+}
+
+absl::StatusOr<std::vector<float>> TrainRun::ReadSample() {
+  ShowProgress("sampling the capture", cached_rows_);
+  RowStream rows(*source_, StreamOptions());
+  const auto on_cancel = job_.OnCancel([&rows] { rows.Cancel(); });
+  RECSAE_ASSIGN_OR_RETURN(const MatrixView sample, rows.Next(std::min(kSampleRows, state_.rows)));
+  return std::vector<float>(sample.flat().begin(), sample.flat().end());
+}
+
+absl::Status TrainRun::CreateTrainers() {
+  RECSAE_ASSIGN_OR_RETURN(const std::vector<float> sample, ReadSample());
+  for (const v1::TrainingConfig& config : configs_) {
+    absl::StatusOr<std::unique_ptr<sae::Trainer>> trainer = sae::Trainer::Create(
+        ToEngine(config), state_.dim, TotalRows(), sample.data(),
+        static_cast<int64_t>(sample.size()) / state_.dim, group_->threads_each());
+    if (absl::IsFailedPrecondition(trainer.status())) {
+      return Error(absl::StatusCode::kFailedPrecondition, "CAPTURE_CONSTANT",
+                   absl::StrCat(request_.capture, ": ", trainer.status().message()),
+                   {{"capture", request_.capture}});
+    }
+    RECSAE_RETURN_IF_ERROR(trainer.status());
+    group_->Add(*std::move(trainer), 0.0);
+  }
+  return absl::OkStatus();
+}
+
+absl::Status TrainRun::RestoreTrainers() {
+  for (Checkpoint::Variant& variant : state_.variants) {
+    std::unique_ptr<sae::Trainer> trainer;
+    if (!variant.early_stop.ended) {
+      RECSAE_ASSIGN_OR_RETURN(
+          trainer,
+          sae::Trainer::Restore(std::exchange(variant.trainer_state, ""), group_->threads_each()));
+    }
+    group_->Add(std::move(trainer), variant.step_seconds);
+  }
+  return absl::OkStatus();
+}
+
+absl::Status TrainRun::Train() {
+  // A job that was stopped while it published must not change its report any more.
+  if (state_.trained) return absl::OkStatus();
+  RowStreamOptions options = StreamOptions();
+  options.epochs = shared().epochs();
+  options.position = state_.position;
+  training_since_ = Clock::now();
+  RowStream rows(*source_, options);
+  const auto on_cancel = job_.OnCancel([&rows] { rows.Cancel(); });
+  const absl::Status status = TrainUntilInterrupted(rows);
+  state_.trained = status.ok();
+  if (status.ok() || job_.stopping()) RECSAE_RETURN_IF_ERROR(SaveCheckpoint());
+  return status;
+}
+
+absl::Status TrainRun::TrainUntilInterrupted(RowStream& rows) {
+  StepReport report;
+  Clock::time_point checkpoint = Clock::now();
+  ReportProgress();
+  while (true) {
+    // What was not judged before a stop is judged first after it.
+    RECSAE_RETURN_IF_ERROR(stoppers_->Judge(state_.position / state_.rows, *group_, job_));
+    if (IsTrained()) break;
+    const absl::StatusOr<MatrixView> batch = rows.Next(shared().batch_rows());
+    RECSAE_RETURN_IF_ERROR(job_.Interrupted());
+    RECSAE_RETURN_IF_ERROR(batch.status());
+    RECSAE_RETURN_IF_ERROR(Step(*batch, report));
+    if (report.due()) {
+      report.Send(job_);
+      ReportProgress();
+    }
+    if (SecondsSince(checkpoint) >= shared().checkpoint_seconds()) {
+      RECSAE_RETURN_IF_ERROR(SaveCheckpoint());
+      checkpoint = Clock::now();
+    }
+  }
+  report.Send(job_);
+  ReportProgress();
+  return absl::OkStatus();
+}
+
+absl::Status TrainRun::Step(const MatrixView& batch, StepReport& report) {
+  const std::vector<absl::StatusOr<sae::StepStats>> stats = group_->Step(batch.data, batch.rows);
+  report.AddRows(batch.rows);
+  for (size_t r = 0; r < stats.size(); ++r) {
+    if (!stats[r].ok()) {
+      const std::string name = NameOf(group_->running()[r]);
+      return Error(absl::StatusCode::kInternal, "TRAINING_DIVERGED",
+                   absl::StrCat(name, ": ", stats[r].status().message(),
+                                "; lower config.learning_rate or set config.gradient_clip"),
+                   {{"sae", name}});
+    }
+    report.AddStep(*stats[r]);
+    environment_.count_rows(batch.rows);
+  }
+  state_.position += batch.rows;
+  return absl::OkStatus();
+}
+
+void TrainRun::ReportProgress() {
+  const int64_t epoch = std::min<int64_t>(state_.position / state_.rows + 1, shared().epochs());
+  ShowProgress(absl::StrCat("epoch ", epoch, " of ", shared().epochs()),
+               cached_rows_ + state_.position);
+  job_.SetMetric("epoch", static_cast<double>(epoch));
+  if (group_->running().empty()) return;
+  double dead = 0.0;
+  for (const size_t i : group_->running()) {
+    const sae::Trainer& trainer = group_->trainer(i);
+    dead += static_cast<double>(trainer.dead_latents()) / trainer.weights().latents;
+  }
+  job_.SetMetric("dead_fraction", dead / static_cast<double>(group_->running().size()));
+}
+
+absl::Status TrainRun::SaveCheckpoint() {
+  state_.seconds += SecondsSince(training_since_);
+  training_since_ = Clock::now();
+  for (size_t i = 0; i < group_->size(); ++i) {
+    state_.variants[i].step_seconds = group_->step_seconds(i);
+  }
+  for (const size_t i : group_->running()) {
+    state_.variants[i].trainer_state = group_->trainer(i).SaveState();
+  }
+  const std::string bytes = Encode(state_);
+  for (Checkpoint::Variant& variant : state_.variants) variant.trainer_state = "";
+  return job_.SaveCheckpoint(bytes);
+}
+
+// The best of each variant where that was looked for, else the last.
+absl::StatusOr<std::vector<sae::SaeModel>> TrainRun::MakeModels() const {
+  std::vector<sae::SaeModel> models;
+  for (size_t i = 0; i < configs_.size(); ++i) {
+    sae::SaeWeights weights;
+    if (stoppers_->of(i) == nullptr) {
+      weights = group_->trainer(i).weights();
+    } else {
+      RECSAE_ASSIGN_OR_RETURN(weights, stoppers_->of(i)->BestWeights());
+    }
+    RECSAE_ASSIGN_OR_RETURN(sae::SaeModel model, sae::SaeModel::Create(std::move(weights)));
+    models.push_back(std::move(model));
+  }
+  return models;
+}
+
+absl::StatusOr<std::vector<sae::ReconstructionMetrics>> TrainRun::EvaluateAll(
+    const std::vector<sae::SaeModel>& models) {
+  RECSAE_ASSIGN_OR_RETURN(
+      std::vector<sae::ReconstructionMetrics> metrics,
+      Evaluate(*source_, StreamOptions(), models, shared().threads(), job_, [this](int64_t done) {
+        ShowProgress("evaluating", cached_rows_ + TotalRows() + done);
+      }));
+  const auto set_mean = [&](const char* name, double sae::ReconstructionMetrics::*metric) {
+    double sum = 0.0;
+    for (const sae::ReconstructionMetrics& of_one : metrics) sum += of_one.*metric;
+    job_.SetMetric(name, sum / static_cast<double>(metrics.size()));
+  };
+  set_mean("fvu", &sae::ReconstructionMetrics::fvu);
+  set_mean("l0", &sae::ReconstructionMetrics::l0);
+  set_mean("dead_fraction", &sae::ReconstructionMetrics::dead_fraction);
+  set_mean("explained_variance", &sae::ReconstructionMetrics::explained_variance);
+  return metrics;
+}
+
+Sae TrainRun::Describe(size_t i, const sae::SaeModel& model,
+                       const sae::ReconstructionMetrics& metrics) const {
+  const v1::TrainingConfig& config = configs_[i];
+  const Checkpoint::Variant& variant = state_.variants[i];
+  const bool ended = variant.early_stop.ended;
+  Sae sae;
+  sae.set_name(NameOf(i));
+  DescribeWeights(model.weights(), &sae);
+  sae.set_capture(request_.capture);
+  sae.set_probe_site(site_);
+  auto& report = *sae.mutable_report();
+  report.set_rows(state_.rows);
+  report.set_epochs(ended ? variant.early_stop.epoch : config.epochs());
+  report.set_steps(ended ? variant.steps : group_->trainer(i).steps());
+  // Of the time that all took, what its steps were of all steps.
+  double all_steps = 0.0;
+  for (size_t j = 0; j < group_->size(); ++j) all_steps += group_->step_seconds(j);
+  report.set_seconds(state_.seconds * group_->step_seconds(i) / all_steps);
+  report.set_fvu(metrics.fvu);
+  report.set_l0(metrics.l0);
+  report.set_dead_fraction(metrics.dead_fraction);
+  for (const auto& [name, value] : AsText(config)) {
+    (*report.mutable_hyper_parameters())[name] = value;
+  }
+  if (shared().seed() != config.seed()) {
+    (*report.mutable_hyper_parameters())["row_order_seed"] = absl::StrCat(shared().seed());
+  }
+  if (stoppers_->of(i) != nullptr) stoppers_->of(i)->Describe(&report);
+  report.set_version(std::string(Version()));
+  return sae;
+}
+
+}  // namespace recsae::trainer

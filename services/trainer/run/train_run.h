@@ -1,0 +1,80 @@
+// One run of a training job, from its start or from its checkpoint.
+#ifndef RECSAE_SERVICES_TRAINER_RUN_TRAIN_RUN_H_
+#define RECSAE_SERVICES_TRAINER_RUN_TRAIN_RUN_H_
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "common/sae/metrics.h"
+#include "common/sae/model.h"
+#include "recsae/concept_store/v1/concept_store.pb.h"
+#include "services/trainer/rows/row_stream.h"
+#include "services/trainer/run/checkpoint.h"
+#include "services/trainer/run/early_stop.h"
+#include "services/trainer/run/step_report.h"
+#include "services/trainer/run/train_job.h"
+#include "services/trainer/run/train_request.h"
+#include "services/trainer/run/trainer_group.h"
+
+namespace recsae::trainer {
+
+// Used by one thread, once. What it is made from must outlive it.
+class TrainRun {
+ public:
+  TrainRun(const TrainJobEnvironment& environment, JobContext& job, const TrainRequest& request);
+
+  // Trains, evaluates and publishes; the SAEs as published. Errors as RunTrainJob.
+  absl::StatusOr<std::vector<concept_store::v1::Sae>> Run();
+
+ private:
+  absl::Status Prepare();
+  absl::Status PinCaptures();
+  absl::Status LoadRows();
+  absl::Status CreateTrainers();
+  absl::StatusOr<std::vector<float>> ReadSample();
+  absl::Status RestoreTrainers();
+  absl::Status Train();
+  absl::Status TrainUntilInterrupted(RowStream& rows);
+  absl::Status Step(const MatrixView& batch, StepReport& report);
+  absl::Status SaveCheckpoint();
+  void ReportProgress();
+  absl::StatusOr<std::vector<sae::SaeModel>> MakeModels() const;
+  absl::StatusOr<std::vector<sae::ReconstructionMetrics>> EvaluateAll(
+      const std::vector<sae::SaeModel>& models);
+  concept_store::v1::Sae Describe(size_t i, const sae::SaeModel& model,
+                                  const sae::ReconstructionMetrics& metrics) const;
+
+  RowStreamOptions StreamOptions() const;
+  // Options that all variants share are read from the first one.
+  const v1::TrainingConfig& shared() const { return configs_.front(); }
+  std::string NameOf(size_t i) const;
+  int64_t TotalRows() const { return state_.rows * shared().epochs(); }
+  // Rows that are read, and how many of them before training; at last all once for the evaluation.
+  int64_t TotalWork() const { return cached_rows_ + TotalRows() + state_.rows; }
+  void ShowProgress(absl::string_view stage, int64_t done);
+  bool IsTrained() const { return state_.position == TotalRows() || group_->running().empty(); }
+
+  const TrainJobEnvironment& environment_;
+  JobContext& job_;
+  std::unique_ptr<ActivationSource> cache_;
+  ActivationSource* source_;  // the cache, where the rows fit it
+  int64_t cached_rows_ = 0;
+  const TrainRequest& request_;
+  std::vector<v1::TrainingConfig> configs_;  // filled in, one for each variant
+  Checkpoint state_;
+  std::string site_;  // probe site that the capture records
+  std::unique_ptr<TrainerGroup> group_;
+  std::unique_ptr<EarlyStoppers> stoppers_;
+  std::chrono::steady_clock::time_point training_since_;
+};
+
+}  // namespace recsae::trainer
+
+#endif  // RECSAE_SERVICES_TRAINER_RUN_TRAIN_RUN_H_

@@ -1,0 +1,307 @@
+#include "services/trainer/run/training_config.h"
+
+#include <algorithm>
+#include <cstdint>
+#include <limits>
+#include <thread>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "absl/strings/str_replace.h"
+#include "absl/strings/strip.h"
+#include "common/base/names.h"
+#include "common/base/status.h"
+#include "recsae/trainer/v1/trainer.pb.h"
+
+namespace recsae::trainer {
+namespace {
+
+using concept_store::v1::Sae;
+using v1::EarlyStop;
+using v1::TrainingConfig;
+
+constexpr int kMaxLatents = 1 << 20;
+constexpr int kMaxBatchRows = 1 << 16;
+constexpr int kMaxEpochs = 100'000;
+constexpr int kMaxThreads = 256;
+constexpr int kDefaultExpansion = 16;
+constexpr int kDefaultEpochs = 24;
+constexpr int kPaperEpochs = 50;
+constexpr double kDefaultCheckpointSeconds = 10.0;
+constexpr double kDefaultJumpReluWeight = 1.0;
+constexpr int kDefaultPatience = 3;
+constexpr int64_t kDefaultEarlyStopRows = 20'000;
+
+constexpr double kHuge = std::numeric_limits<double>::max();
+constexpr double kTiny = std::numeric_limits<double>::min();
+constexpr int64_t kManyRows = std::numeric_limits<int64_t>::max();
+
+bool IsPaper(const TrainingConfig& config) {
+  return config.preset() == TrainingConfig::PRESET_PAPER;
+}
+
+// Adds violations of the configuration at `path`.
+class Checker {
+ public:
+  Checker(const std::string& path, BadRequest& bad) : path_(path), bad_(bad) {}
+
+  void Add(const char* field, absl::string_view description) {
+    bad_.Add(absl::StrCat(path_, ".", field), description);
+  }
+  void Add(const char* field, const absl::Status& status) {
+    bad_.Add(absl::StrCat(path_, ".", field), status);
+  }
+  // A violation unless low <= value <= high; NaN never is.
+  template <typename T>
+  void Range(const char* field, T value, T low, T high) {
+    if (value >= low && value <= high) return;
+    Add(field, absl::StrCat("must be from ", low, " to ", high, ", is ", value));
+  }
+  // A violation where a field is set that means nothing with what was chosen.
+  void OnlyFor(const char* field, bool set, bool meant, const char* whom) {
+    if (set && !meant) Add(field, absl::StrCat("is for ", whom, " alone; leave it out"));
+  }
+  void Known(const char* field, bool known, int value) {
+    if (!known) Add(field, absl::StrCat("is unknown: ", value));
+  }
+
+ private:
+  const std::string& path_;
+  BadRequest& bad_;
+};
+
+void CheckEnums(const TrainingConfig& config, Checker& check) {
+  check.Known("preset", TrainingConfig::Preset_IsValid(config.preset()), config.preset());
+  check.Known("architecture", Sae::Architecture_IsValid(config.architecture()),
+              config.architecture());
+  check.Known("revival", TrainingConfig::Revival_IsValid(config.revival()), config.revival());
+  check.Known("decay", TrainingConfig::Decay_IsValid(config.decay()), config.decay());
+  check.Known("early_stop.metric", EarlyStop::Metric_IsValid(config.early_stop().metric()),
+              config.early_stop().metric());
+}
+
+// Violations of what was asked for, which filling in would hide.
+void CheckFit(const TrainingConfig& config, Checker& check) {
+  const bool jump_relu = config.architecture() == Sae::JUMP_RELU;
+  const bool relu = config.architecture() == Sae::RELU;
+  check.OnlyFor("matryoshka_prefixes", config.matryoshka_prefixes_size() > 0, !jump_relu && !relu,
+                "PURSUIT, TOPK, TOPK_SIGNED and BATCH_TOPK");
+  check.OnlyFor("sparsity_weight", config.has_sparsity_weight(), jump_relu || relu,
+                "JUMP_RELU and RELU");
+  check.OnlyFor("bandwidth", config.has_bandwidth(), jump_relu, "JUMP_RELU");
+  const bool auxiliary = config.revival() == TrainingConfig::REVIVAL_AUXILIARY_LOSS;
+  check.OnlyFor("k_aux", config.has_k_aux(), auxiliary, "REVIVAL_AUXILIARY_LOSS");
+  check.OnlyFor("aux_alpha", config.has_aux_alpha(), auxiliary, "REVIVAL_AUXILIARY_LOSS");
+  check.OnlyFor("resample_every_rows", config.has_resample_every_rows(),
+                config.revival() == TrainingConfig::REVIVAL_RESAMPLING, "REVIVAL_RESAMPLING");
+}
+
+// What decides which other fields there are.
+void FillInChoices(TrainingConfig& out) {
+  if (out.preset() == TrainingConfig::PRESET_UNSPECIFIED) {
+    out.set_preset(TrainingConfig::PRESET_DEFAULT);
+  }
+  if (out.architecture() == Sae::ARCHITECTURE_UNSPECIFIED) {
+    out.set_architecture(IsPaper(out) ? Sae::TOPK_SIGNED : Sae::PURSUIT);
+  }
+  if (out.revival() == TrainingConfig::REVIVAL_UNSPECIFIED) {
+    out.set_revival(TrainingConfig::REVIVAL_AUXILIARY_LOSS);
+  }
+  if (out.decay() == TrainingConfig::DECAY_UNSPECIFIED) out.set_decay(TrainingConfig::DECAY_LINEAR);
+}
+
+void FillInEarlyStop(EarlyStop& out) {
+  if (out.metric() == EarlyStop::METRIC_UNSPECIFIED) out.set_metric(EarlyStop::METRIC_FVU);
+  if (!out.has_patience()) out.set_patience(kDefaultPatience);
+  if (!out.has_max_rows()) out.set_max_rows(kDefaultEarlyStopRows);
+}
+
+void FillInValues(TrainingConfig& out) {
+  const sae::TrainConfig preset = IsPaper(out) ? sae::PaperConfig(1) : sae::DefaultConfig(1);
+  if (!out.has_expansion_factor()) out.set_expansion_factor(kDefaultExpansion);
+  if (!out.has_k()) out.set_k(preset.k);
+  if (!out.has_dead_after_rows()) out.set_dead_after_rows(preset.dead_after_rows);
+  if (!out.has_learning_rate()) out.set_learning_rate(preset.learning_rate);
+  if (!out.has_warmup_fraction()) out.set_warmup_fraction(preset.warmup_fraction);
+  if (!out.has_decay_fraction()) out.set_decay_fraction(preset.decay_fraction);
+  if (!out.has_batch_rows()) out.set_batch_rows(preset.batch_rows);
+  if (!out.has_epochs()) out.set_epochs(IsPaper(out) ? kPaperEpochs : kDefaultEpochs);
+  if (!out.has_gradient_clip()) out.set_gradient_clip(preset.clip_norm);
+  if (!out.has_seed()) out.set_seed(0);
+  if (!out.has_checkpoint_seconds()) out.set_checkpoint_seconds(kDefaultCheckpointSeconds);
+  if (out.revival() == TrainingConfig::REVIVAL_AUXILIARY_LOSS && !out.has_aux_alpha()) {
+    out.set_aux_alpha(preset.aux_weight);
+  }
+  if (out.revival() == TrainingConfig::REVIVAL_RESAMPLING && !out.has_resample_every_rows()) {
+    out.set_resample_every_rows(preset.resample_every_rows);
+  }
+  if (out.architecture() == Sae::JUMP_RELU) {
+    if (!out.has_sparsity_weight()) out.set_sparsity_weight(kDefaultJumpReluWeight);
+    if (!out.has_bandwidth()) out.set_bandwidth(preset.bandwidth);
+  }
+  if (out.has_early_stop()) FillInEarlyStop(*out.mutable_early_stop());
+}
+
+void CheckRanges(const TrainingConfig& config, Checker& check) {
+  if (config.has_latents()) check.Range("latents", config.latents(), 1, kMaxLatents);
+  check.Range("expansion_factor", config.expansion_factor(), 1, kMaxLatents);
+  check.Range("k", config.k(), 1, kMaxLatents);
+  if (config.has_k_aux()) check.Range("k_aux", config.k_aux(), 1, kMaxLatents);
+  check.Range("aux_alpha", config.aux_alpha(), 0.0, kHuge);
+  check.Range("dead_after_rows", config.dead_after_rows(), int64_t{1}, kManyRows);
+  if (config.has_resample_every_rows()) {
+    check.Range("resample_every_rows", config.resample_every_rows(), int64_t{1}, kManyRows);
+  }
+  if (config.has_sparsity_weight()) {
+    check.Range("sparsity_weight", config.sparsity_weight(), kTiny, kHuge);
+  }
+  if (config.has_bandwidth()) check.Range("bandwidth", config.bandwidth(), kTiny, kHuge);
+  check.Range("learning_rate", config.learning_rate(), kTiny, 1.0);
+  check.Range("warmup_fraction", config.warmup_fraction(), 0.0, 1.0);
+  check.Range("decay_fraction", config.decay_fraction(), 0.0, 1.0);
+  if (config.warmup_fraction() + config.decay_fraction() > 1.0) {
+    check.Add("decay_fraction",
+              absl::StrCat("is ", config.decay_fraction(), " with a warmup_fraction of ",
+                           config.warmup_fraction(), "; together they must be at most 1"));
+  }
+  check.Range("batch_rows", config.batch_rows(), 1, kMaxBatchRows);
+  check.Range("epochs", config.epochs(), 1, kMaxEpochs);
+  check.Range("gradient_clip", config.gradient_clip(), 0.0, kHuge);
+  check.Range("threads", config.threads(), 0, kMaxThreads);
+  check.Range("checkpoint_seconds", config.checkpoint_seconds(), 0.0, kHuge);
+}
+
+void CheckEarlyStop(const EarlyStop& early_stop, Checker& check) {
+  check.Add(
+      "early_stop.capture",
+      ParseName(early_stop.capture(), "recommenders/{recommender}/captures/{capture}").status());
+  check.Range("early_stop.patience", early_stop.patience(), 1, kMaxEpochs);
+  check.Range("early_stop.max_rows", early_stop.max_rows(), int64_t{1}, kManyRows);
+}
+
+// The number of latents follows from the dimension unless it was given.
+void FillInLatents(TrainingConfig& out, int dim, Checker& check) {
+  if (out.revival() == TrainingConfig::REVIVAL_AUXILIARY_LOSS && !out.has_k_aux()) {
+    out.set_k_aux(std::max(1, dim / 2));
+  }
+  if (out.has_latents() || out.expansion_factor() < 1) return;
+  const int64_t latents = int64_t{dim} * out.expansion_factor();
+  check.Range("expansion_factor", latents, int64_t{1}, int64_t{kMaxLatents});
+  out.set_latents(static_cast<int>(std::min<int64_t>(latents, kMaxLatents)));
+}
+
+// What must not be more than there are latents; any number as long as that is not known.
+void CheckAgainstLatents(const TrainingConfig& config, Checker& check) {
+  if (config.has_latents() && config.latents() >= 1 && config.k() > config.latents()) {
+    check.Add("k", absl::StrCat("must be at most the number of latents, ", config.latents(),
+                                ", is ", config.k()));
+  }
+  sae::TrainConfig engine = ToEngine(config);
+  if (!config.has_latents()) engine.latents = kMaxLatents;
+  if (!sae::SelectsTopK(engine.architecture)) engine.architecture = sae::Architecture::kBatchTopK;
+  for (const sae::ConfigViolation& violation : FindViolations(engine)) {
+    if (violation.field == "matryoshka_prefixes") {
+      check.Add("matryoshka_prefixes", violation.description);
+    }
+  }
+}
+
+// "topk-signed" of TOPK_SIGNED; `prefix` is left out of the name.
+std::string Spelled(const std::string& name, absl::string_view prefix = "") {
+  return absl::AsciiStrToLower(absl::StrReplaceAll(absl::StripPrefix(name, prefix), {{"_", "-"}}));
+}
+
+// An L1 weight that is not given follows k.
+std::string SparsityWeightText(const TrainingConfig& config) {
+  return config.has_sparsity_weight() ? absl::StrCat(config.sparsity_weight()) : "adapted";
+}
+
+}  // namespace
+
+TrainingConfig FillIn(const TrainingConfig& config, int dim, const std::string& path,
+                      BadRequest& bad) {
+  Checker check(path, bad);
+  TrainingConfig out = config;
+  CheckEnums(out, check);
+  FillInChoices(out);
+  CheckFit(out, check);
+  FillInValues(out);
+  CheckRanges(out, check);
+  if (out.has_early_stop()) CheckEarlyStop(out.early_stop(), check);
+  if (out.threads() == 0) {
+    out.set_threads(static_cast<int>(std::max(1u, std::thread::hardware_concurrency())));
+  }
+  if (dim != kUnknownDim) FillInLatents(out, dim, check);
+  CheckAgainstLatents(out, check);
+  return out;
+}
+
+sae::TrainConfig ToEngine(const TrainingConfig& filled_in) {
+  sae::TrainConfig config = IsPaper(filled_in) ? sae::PaperConfig(1) : sae::DefaultConfig(1);
+  config.architecture = static_cast<sae::Architecture>(filled_in.architecture());
+  config.latents = filled_in.latents();
+  config.k = filled_in.k();
+  config.matryoshka_prefixes.assign(filled_in.matryoshka_prefixes().begin(),
+                                    filled_in.matryoshka_prefixes().end());
+  config.sparsity_weight = filled_in.sparsity_weight();
+  if (filled_in.has_bandwidth()) config.bandwidth = filled_in.bandwidth();
+  config.dead_after_rows = filled_in.dead_after_rows();
+  config.revival = static_cast<sae::Revival>(filled_in.revival());
+  config.aux_k = filled_in.k_aux();
+  config.aux_weight = filled_in.aux_alpha();
+  if (filled_in.has_resample_every_rows()) {
+    config.resample_every_rows = filled_in.resample_every_rows();
+  }
+  config.learning_rate = filled_in.learning_rate();
+  config.warmup_fraction = filled_in.warmup_fraction();
+  config.decay_fraction = filled_in.decay_fraction();
+  config.decay_shape = static_cast<sae::DecayShape>(filled_in.decay());
+  config.batch_rows = filled_in.batch_rows();
+  config.clip_norm = filled_in.gradient_clip();
+  config.seed = filled_in.seed();
+  return config;
+}
+
+std::map<std::string, std::string> AsText(const TrainingConfig& filled_in) {
+  std::map<std::string, std::string> text = {
+      {"preset", Spelled(TrainingConfig::Preset_Name(filled_in.preset()), "PRESET_")},
+      {"architecture", Spelled(Sae::Architecture_Name(filled_in.architecture()))},
+      {"latents", absl::StrCat(filled_in.latents())},
+      {"k", absl::StrCat(filled_in.k())},
+      {"revival", Spelled(TrainingConfig::Revival_Name(filled_in.revival()), "REVIVAL_")},
+      {"dead_after_rows", absl::StrCat(filled_in.dead_after_rows())},
+      {"learning_rate", absl::StrCat(filled_in.learning_rate())},
+      {"warmup_fraction", absl::StrCat(filled_in.warmup_fraction())},
+      {"decay_fraction", absl::StrCat(filled_in.decay_fraction())},
+      {"decay", Spelled(TrainingConfig::Decay_Name(filled_in.decay()), "DECAY_")},
+      {"batch_rows", absl::StrCat(filled_in.batch_rows())},
+      {"epochs", absl::StrCat(filled_in.epochs())},
+      {"gradient_clip", absl::StrCat(filled_in.gradient_clip())},
+      {"seed", absl::StrCat(filled_in.seed())},
+  };
+  if (filled_in.matryoshka_prefixes_size() > 0) {
+    text["matryoshka_prefixes"] = absl::StrJoin(filled_in.matryoshka_prefixes(), ",");
+  }
+  if (filled_in.revival() == TrainingConfig::REVIVAL_AUXILIARY_LOSS) {
+    text["k_aux"] = absl::StrCat(filled_in.k_aux());
+    text["aux_alpha"] = absl::StrCat(filled_in.aux_alpha());
+  }
+  if (filled_in.revival() == TrainingConfig::REVIVAL_RESAMPLING) {
+    text["resample_every_rows"] = absl::StrCat(filled_in.resample_every_rows());
+  }
+  if (filled_in.architecture() == Sae::RELU || filled_in.architecture() == Sae::JUMP_RELU) {
+    text["sparsity_weight"] = SparsityWeightText(filled_in);
+  }
+  if (filled_in.has_bandwidth()) text["bandwidth"] = absl::StrCat(filled_in.bandwidth());
+  if (filled_in.has_early_stop()) {
+    const EarlyStop& early_stop = filled_in.early_stop();
+    text["early_stop"] = early_stop.capture();
+    text["early_stop_metric"] = Spelled(EarlyStop::Metric_Name(early_stop.metric()), "METRIC_");
+    text["early_stop_patience"] = absl::StrCat(early_stop.patience());
+    text["early_stop_max_rows"] = absl::StrCat(early_stop.max_rows());
+  }
+  return text;
+}
+
+}  // namespace recsae::trainer

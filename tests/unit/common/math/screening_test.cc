@@ -1,0 +1,145 @@
+// Bounds that hold whatever the values are, and codes that are exactly the k largest for it.
+#include "common/math/simd/screening.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+#include <vector>
+
+#include "common/sae/model.h"
+#include "tests/unit/common/sae/testing.h"
+
+namespace recsae::math {
+namespace {
+
+// Rows of very different kinds, [n, dim].
+std::vector<float> OddRows(int dim, int n) {
+  std::vector<float> rows = RandomValues(int64_t{n} * dim, 3);
+  for (int r = 0; r < n; ++r) {
+    float* row = &rows[static_cast<size_t>(r) * static_cast<size_t>(dim)];
+    for (int i = 0; i < dim; ++i) {
+      if (r % 7 == 1) row[i] = 0.0f;                        // nothing at all
+      if (r % 7 == 2) row[i] = i == dim / 2 ? 5.0f : 0.0f;  // a single value
+      if (r % 7 == 3) row[i] *= 1e-12f;
+      if (r % 7 == 4) row[i] *= 1e12f;
+      if (r % 7 == 5) row[i] = i == 0 ? 1e4f : row[i];  // one value hides the others
+      if (r % 7 == 6) row[i] = 1.0f;                    // all the same
+    }
+  }
+  return rows;
+}
+
+class ScreeningTest : public ::testing::TestWithParam<std::pair<int, int>> {
+ protected:
+  void SetUp() override {
+    if (!Screening::Available()) GTEST_SKIP() << "this machine has no 8-bit dot products";
+  }
+};
+
+TEST_P(ScreeningTest, BoundsHold) {
+  const auto [dim, latents] = GetParam();
+  std::vector<float> encoder = RandomValues(int64_t{latents} * dim, 1);
+  for (int i = 0; i < dim; ++i) encoder[static_cast<size_t>(i)] *= 1e3f;  // one latent dwarfs all
+  const std::vector<float> bias = RandomValues(latents, 2, 10.0f);
+  Screening screening;
+  screening.Resize(latents, dim);
+  screening.Pack(encoder.data(), bias.data(), 0, screening.panels());
+  const int n = 21;
+  const std::vector<float> rows = OddRows(dim, n);
+  ScreenedRows screened;
+  screening.Quantise(rows.data(), n, screened);
+  const auto stride = static_cast<size_t>(screening.panels() * screening.width());
+  const auto groups = static_cast<size_t>(screening.groups());
+  std::vector<float> upper(Screening::kMaxRows * stride);
+  std::vector<float> lower(Screening::kMaxRows * groups);
+  for (int begin = 0; begin < n; begin += Screening::kMaxRows) {
+    const int count = std::min(Screening::kMaxRows, n - begin);
+    screening.Bound(screened, begin, count, 0, screening.panels(), upper.data(), lower.data());
+    for (int r = 0; r < count; ++r) {
+      const float* row = &rows[static_cast<size_t>(begin + r) * static_cast<size_t>(dim)];
+      std::vector<double> largest(groups, -HUGE_VAL);
+      for (int j = 0; j < latents; ++j) {
+        double exact = bias[static_cast<size_t>(j)];
+        for (int i = 0; i < dim; ++i) {
+          exact += static_cast<double>(encoder[static_cast<size_t>(j * dim + i)]) * row[i];
+        }
+        const auto at = static_cast<size_t>(j);
+        ASSERT_GE(upper[static_cast<size_t>(r) * stride + at], exact) << "row " << begin + r;
+        largest[at % groups] = std::max(largest[at % groups], exact);
+      }
+      for (size_t g = 0; g < groups; ++g) {
+        ASSERT_LE(lower[static_cast<size_t>(r) * groups + g], largest[g]) << "row " << begin + r;
+      }
+    }
+  }
+}
+
+// Tight enough to leave few: on rows and latents of usual kinds the margin is a small share of the
+// product of their norms.
+TEST_P(ScreeningTest, BoundsAreTight) {
+  const auto [dim, latents] = GetParam();
+  const std::vector<float> encoder = RandomValues(int64_t{latents} * dim, 1);
+  Screening screening;
+  screening.Resize(latents, dim);
+  screening.Pack(encoder.data(), nullptr, 0, screening.panels());
+  const std::vector<float> row = RandomValues(dim, 3);
+  ScreenedRows screened;
+  screening.Quantise(row.data(), 1, screened);
+  std::vector<float> upper(static_cast<size_t>(screening.panels() * screening.width()));
+  std::vector<float> lower(static_cast<size_t>(screening.groups()));
+  screening.Bound(screened, 0, 1, 0, screening.panels(), upper.data(), lower.data());
+  for (int j = 0; j < latents; ++j) {
+    double exact = 0.0;
+    double norm = 0.0;
+    for (int i = 0; i < dim; ++i) {
+      const double w = encoder[static_cast<size_t>(j * dim + i)];
+      exact += w * row[static_cast<size_t>(i)];
+      norm += w * w;
+    }
+    EXPECT_LE(upper[static_cast<size_t>(j)] - exact,
+              0.05 * std::sqrt(norm) * screened.norms[0] + 1e-6);
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Sizes, ScreeningTest,
+                         ::testing::Values(std::pair(1, 1), std::pair(3, 47), std::pair(4, 48),
+                                           std::pair(17, 49), std::pair(64, 1024),
+                                           std::pair(130, 333), std::pair(512, 200)));
+
+// Whether screened or not, a code is the k largest pre-activations, by double precision; where the
+// k-th and the next are closer than floats can tell, either may be in it.
+TEST(ScreenedCodesTest, AreTheLargest) {
+  const int dim = 64;
+  const int k = 8;
+  for (Architecture architecture : {Architecture::kTopK, Architecture::kTopKSigned}) {
+    const SaeWeights weights = RandomWeights(dim, 1024, k, architecture, 5);
+    const absl::StatusOr<SaeModel> model = SaeModel::Create(weights);
+    ASSERT_TRUE(model.ok()) << model.status();
+    const int n = 3000;
+    const std::vector<float> rows = PlantedRows(n, dim, 256, 6, 9);
+    const SparseCodes codes = model->EncodeBatch(rows.data(), n);
+    for (int r = 0; r < n; ++r) {
+      std::vector<double> pre(1024);
+      for (size_t j = 0; j < pre.size(); ++j) {
+        pre[j] = weights.encoder_bias[j];
+        for (size_t i = 0; i < dim; ++i) {
+          pre[j] += static_cast<double>(weights.encoder[j * dim + i]) *
+                    (rows[static_cast<size_t>(r) * dim + i] - weights.pre_bias[i]);
+        }
+      }
+      std::vector<int> order(pre.size());
+      std::iota(order.begin(), order.end(), 0);
+      std::sort(order.begin(), order.end(), [&](int a, int b) { return pre[a] > pre[b]; });
+      ASSERT_EQ(codes.Row(r).size(), static_cast<size_t>(k));
+      for (const LatentActivation& entry : codes.Row(r)) {
+        EXPECT_GE(pre[entry.latent], pre[order[k - 1]] - 1e-5);
+        EXPECT_NEAR(entry.value, pre[entry.latent], 1e-5);
+      }
+    }
+  }
+}
+
+}  // namespace
+}  // namespace recsae::math

@@ -1,0 +1,114 @@
+#include "common/process/flags.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <fstream>
+
+namespace recsae {
+namespace {
+
+using ::testing::internal::CaptureStderr;
+using ::testing::internal::GetCapturedStderr;
+
+// What one command line sets, by Parse's result.
+struct Values {
+  std::string text = "default";
+  bool on = false;
+  int64_t count = 3;
+  double rate = 0.5;
+  std::string address = "127.0.0.1:1";
+  std::string to = "127.0.0.1:0";
+
+  int Parse(std::vector<const char*> args) {
+    FlagSet flags("program", "Does things.", "", "1.0");
+    flags.Add("text", &text, "text");
+    flags.Add("turn-on", &on, "switch");
+    flags.Add("count", &count, "count", -5, 5);
+    flags.Add("rate", &rate, "rate", 0, 1);
+    flags.AddAddress("at", &address, "address", false, true);
+    flags.AddAddress("to", &to, "address", true, false);
+    flags.ReadFrom("text", "OTHER_NAME");
+    args.insert(args.begin(), "program");
+    return flags.Parse(static_cast<int>(args.size()), args.data());
+  }
+};
+
+TEST(FlagsTest, DefaultsStay) {
+  Values values;
+  EXPECT_EQ(values.Parse({}), -1);
+  EXPECT_EQ(values.text, "default");
+  EXPECT_EQ(values.count, 3);
+  EXPECT_EQ(values.rate, 0.5);
+}
+
+TEST(FlagsTest, ValuesOfEveryType) {
+  Values values;
+  EXPECT_EQ(values.Parse({"--text", "a b", "--turn-on", "--count=-5", "--rate=1", "--at=[::1]:80"}),
+            -1);
+  EXPECT_EQ(values.text, "a b");
+  EXPECT_TRUE(values.on);
+  EXPECT_EQ(values.count, -5);
+  EXPECT_EQ(values.rate, 1);
+  EXPECT_EQ(values.address, "[::1]:80");
+}
+
+TEST(FlagsTest, EnvironmentUnderTheUsualOrAnotherName) {
+  setenv("RECSAE_TURN_ON", "true", 1);
+  setenv("OTHER_NAME", "other", 1);
+  setenv("RECSAE_TEXT", "not read", 1);
+  Values values;
+  EXPECT_EQ(values.Parse({}), -1);
+  EXPECT_TRUE(values.on);
+  EXPECT_EQ(values.text, "other");
+  EXPECT_EQ(EnvironmentName("turn-on"), "RECSAE_TURN_ON");
+  for (const char* name : {"RECSAE_TURN_ON", "OTHER_NAME", "RECSAE_TEXT"}) unsetenv(name);
+}
+
+TEST(FlagsTest, BadValuesAreOneLineThatNamesThem) {
+  for (const char* arg : {"--count=6", "--count=2.5", "--count=", "--rate=nan", "--rate=1.01",
+                          "--at=host", "--at=host:0", "--at=:1", "--at=a:b:1", "--at=h:65536",
+                          "--at=h:+1", "--to=", "--config=/no/such/file", "--bogus"}) {
+    Values values;
+    CaptureStderr();
+    EXPECT_EQ(values.Parse({arg}), 2) << arg;
+    const std::string line = GetCapturedStderr();
+    EXPECT_EQ(line.find('\n'), line.size() - 1) << line;
+    const std::string flag = std::string(arg).substr(0, std::string(arg).find('='));
+    EXPECT_THAT(line, ::testing::HasSubstr(flag));
+  }
+}
+
+TEST(FlagsTest, ConfigFileMayOnlyHoldFlags) {
+  const std::string path = ::testing::TempDir() + "/flags_test.toml";
+  std::ofstream(path) << "counts = 1\n";
+  Values values;
+  CaptureStderr();
+  EXPECT_EQ(values.Parse({"--config", path.c_str()}), 2);
+  EXPECT_EQ(GetCapturedStderr(),
+            "program: --config: 'counts' is not a flag (see program --help)\n");
+}
+
+TEST(FlagsTest, LastOfTwoCounts) {
+  Values values;
+  EXPECT_EQ(values.Parse({"--count=1", "--count=2", "--at="}), -1);
+  EXPECT_EQ(values.count, 2);
+  EXPECT_EQ(values.address, kOff);
+}
+
+TEST(FlagsTest, AddressesAreSplit) {
+  std::string host;
+  int port = 0;
+  EXPECT_TRUE(SplitAddress("[::1]:7401", &host, &port));
+  EXPECT_EQ(host, "::1");
+  EXPECT_EQ(port, 7401);
+  EXPECT_TRUE(SplitAddress("localhost:0", &host, &port));
+  EXPECT_EQ(host, "localhost");
+  EXPECT_EQ(port, 0);
+  EXPECT_FALSE(SplitAddress("localhost:", &host, &port));
+  EXPECT_FALSE(SplitAddress("localhost", &host, &port));
+}
+
+}  // namespace
+}  // namespace recsae
