@@ -76,7 +76,7 @@ absl::StatusOr<absl::Span<const float>> ValuesOf(const Piece& piece, int dim) {
 
 void DescribeWeights(const sae::SaeWeights& weights, Sae* sae) {
   sae->set_activation_dim(weights.dim);
-  sae->set_latents(weights.latents);
+  sae->set_latent_count(weights.latents);
   sae->set_k(weights.k);
   sae->set_architecture(static_cast<Sae::Architecture>(weights.architecture));
   sae->set_scale(weights.input_scale);
@@ -106,7 +106,7 @@ absl::StatusOr<WeightAssembler> WeightAssembler::Create(const Sae& sae) {
 
 WeightAssembler::WeightAssembler(const Sae& sae) : sae_(std::make_unique<Sae>(sae)) {
   weights_.dim = sae.activation_dim();
-  weights_.latents = sae.latents();
+  weights_.latents = sae.latent_count();
   weights_.k = sae.k();
   weights_.architecture = static_cast<sae::Architecture>(sae.architecture());
   weights_.input_scale = sae.scale();

@@ -250,7 +250,7 @@ concept_store::v1::Sae Described(const sae::SaeWeights& weights) {
   concept_store::v1::Sae sae;
   sae.set_name("saes/mine");
   sae.set_activation_dim(weights.dim);
-  sae.set_latents(weights.latents);
+  sae.set_latent_count(weights.latents);
   return sae;
 }
 
@@ -289,8 +289,8 @@ TEST(StorePublisherTest, StartsAgainAfterABreakAndSendsZerosForNoBias) {
     EXPECT_TRUE(status.ok()) << status;
   });
   EXPECT_EQ(store.failures_left, 0);
-  EXPECT_EQ(store.arrays[concept_store::v1::SaeWeights::W_ENC], weights.encoder);
-  EXPECT_EQ(store.arrays[concept_store::v1::SaeWeights::B_ENC], std::vector<float>(30));
+  EXPECT_EQ(store.arrays[concept_store::v1::SaeWeights::ARRAY_W_ENC], weights.encoder);
+  EXPECT_EQ(store.arrays[concept_store::v1::SaeWeights::ARRAY_B_ENC], std::vector<float>(30));
 }
 
 }  // namespace
