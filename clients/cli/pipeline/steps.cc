@@ -23,6 +23,15 @@ absl::Status NameTaken(const std::string& name, const std::string& what) {
                {{"name", name}});
 }
 
+// How what is there under a name differs from what was asked for, as the server found; empty where
+// it does not.
+std::string Differences(const absl::Status& exists) {
+  for (const auto& [key, value] : Metadata(exists)) {
+    if (key == "differences") return value;
+  }
+  return "";
+}
+
 absl::StatusOr<Recommender> GetRecommender(Session& session, const std::string& name) {
   probe::v1::GetRecommenderRequest request;
   request.set_name(name);
@@ -67,12 +76,8 @@ absl::StatusOr<Made<Recommender>> MakeRecommender(Session& session,
     return made;
   }
   const Recommender& found = made.product;
-  if (found.kind() != request.kind() || found.dataset().name() != request.dataset().name() ||
-      found.hyper_parameters().seed() != request.hyper_parameters().seed()) {
-    return NameTaken(found.name(),
-                     absl::StrCat("a ", KindName(found.kind()), " on ", found.dataset().name(),
-                                  " with seed ", found.hyper_parameters().seed()));
-  }
+  const std::string differences = Differences(job.status());
+  if (!differences.empty()) return NameTaken(name, "made otherwise: " + differences);
   session.console().Say("using " + found.name() + ", which is there already");
   const auto seconds = found.metrics().find("train_seconds");
   if (seconds != found.metrics().end()) made.seconds = seconds->second;

@@ -165,6 +165,7 @@ DatasetSource::Result DatasetSource::Read(const v1::DatasetRef& ref) const {
     loaded->format = ToMessage(format);
   }
   loaded->data.name = ref.name();
+  loaded->fingerprint = FingerprintOf(loaded->data);
   LogMalformed(*loaded);
   return std::shared_ptr<const LoadedDataset>(std::move(loaded));
 }
