@@ -88,8 +88,10 @@ void BatchGradients::Prepare(const SaeWeights& weights, const LossConfig& config
 }
 
 BatchLoss BatchGradients::Compute(const SaeWeights& weights, const LossConfig& config,
-                                  const float* rows, int64_t n, math::WorkerPool& pool) {
+                                  const float* rows, int64_t n, math::WorkerPool& pool,
+                                  const std::atomic<bool>* stop) {
   Prepare(weights, config, n, pool.threads());
+  encode_.stop = stop;
   PackEncoder(weights, pool);
   const int blocks = static_cast<int>(blocks_.size());
   if (weights.architecture == Architecture::kBatchTopK) {

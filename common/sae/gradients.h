@@ -2,6 +2,7 @@
 #ifndef RECSAE_COMMON_SAE_GRADIENTS_H_
 #define RECSAE_COMMON_SAE_GRADIENTS_H_
 
+#include <atomic>
 #include <cstdint>
 #include <vector>
 
@@ -60,9 +61,10 @@ struct BatchLoss {
 class BatchGradients {
  public:
   // Of rows [n, d], n >= 1, as the recommender has them. Where a value is not finite the loss is
-  // not either, and the gradients mean nothing.
+  // not either, and the gradients mean nothing. Throws Stopped soon after `stop`, if it is not
+  // null, has become true.
   BatchLoss Compute(const SaeWeights& weights, const LossConfig& config, const float* rows,
-                    int64_t n, math::WorkerPool& pool);
+                    int64_t n, math::WorkerPool& pool, const std::atomic<bool>* stop = nullptr);
 
   // Gradients of the last batch, [F, d] and [F]. Rows of latents that nothing contributed to
   // (contributions(j) == 0) are 0 and not written.

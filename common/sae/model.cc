@@ -137,6 +137,10 @@ std::vector<LatentActivation> SaeModel::Encode(const float* x) const {
 }
 
 SparseCodes SaeModel::EncodeBatch(const float* rows, int64_t n) const {
+  return *EncodeBatch(rows, n, [] { return absl::OkStatus(); });
+}
+
+absl::StatusOr<SparseCodes> SaeModel::EncodeBatch(const float* rows, int64_t n, Alive alive) const {
   SparseCodes codes;
   codes.Reserve(n, n * k());
   const int width = Screened() ? screening_.width() : packed_.width();
@@ -148,6 +152,7 @@ SparseCodes SaeModel::EncodeBatch(const float* rows, int64_t n) const {
   const std::unique_ptr<LatentActivation[]> list(new LatentActivation[ListCapacity()]);
   math::ScreenedRows screened;
   for (int64_t begin = 0; begin < n; begin += at_a_time) {
+    RECSAE_RETURN_IF_ERROR(alive());
     const int count = static_cast<int>(std::min(at_a_time, n - begin));
     const float* some = rows + begin * dim();
     if (Screened()) {

@@ -148,13 +148,25 @@ double Trainer::LearningRate() const {
   return config_.learning_rate * factor;
 }
 
-absl::StatusOr<StepStats> Trainer::Step(const float* rows, int64_t n) {
-  if (n > kMaxContributions / MostLatentsPerRow(config_)) {
-    return Invalid("BATCH_TOO_LARGE", "training step ", steps_, ": ", n, " rows in which ",
-                   MostLatentsPerRow(config_), " latents each may take part; expected at most ",
-                   kMaxContributions / MostLatentsPerRow(config_), " rows");
+absl::StatusOr<BatchLoss> Trainer::ComputeGradients(const float* rows, int64_t n,
+                                                    const std::atomic<bool>* stop) {
+  const int64_t per_row = MostLatentsPerRow(config_);
+  if (n > kMaxContributions / per_row) {
+    return Invalid("BATCH_TOO_LARGE", "training step ", steps_, ": ", n, " rows in which ", per_row,
+                   " latents each may take part; expected at most ", kMaxContributions / per_row,
+                   " rows");
   }
-  const BatchLoss loss = gradients_.Compute(weights_, Loss(), rows, n, PoolFor(n));
+  try {
+    return gradients_.Compute(weights_, Loss(), rows, n, PoolFor(n), stop);
+  } catch (const Stopped&) {
+    return Error(absl::StatusCode::kCancelled, "STEP_STOPPED",
+                 absl::StrCat("training step ", steps_, " was stopped"));
+  }
+}
+
+absl::StatusOr<StepStats> Trainer::Step(const float* rows, int64_t n,
+                                        const std::atomic<bool>* stop) {
+  RECSAE_ASSIGN_OR_RETURN(const BatchLoss loss, ComputeGradients(rows, n, stop));
   StepStats stats;
   stats.loss = loss.loss;
   stats.fvu = loss.fvu;

@@ -2,6 +2,7 @@
 #ifndef RECSAE_COMMON_SAE_TRAINER_H_
 #define RECSAE_COMMON_SAE_TRAINER_H_
 
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -58,8 +59,11 @@ class Trainer {
 
   // One update from rows [n, dim], n >= 1 (usually config().batch_rows). INVALID_ARGUMENT, and
   // nothing changed: LOSS_NOT_FINITE, GRADIENT_NOT_FINITE (NaN or infinity among the rows),
-  // BATCH_TOO_LARGE (more rows than could be counted, see kMaxContributions).
-  absl::StatusOr<StepStats> Step(const float* rows, int64_t n);
+  // BATCH_TOO_LARGE (more rows than could be counted, see kMaxContributions). CANCELLED
+  // (STEP_STOPPED), and nothing changed either, soon after `stop`, if it is not null, has become
+  // true.
+  absl::StatusOr<StepStats> Step(const float* rows, int64_t n,
+                                 const std::atomic<bool>* stop = nullptr);
 
   // Weights, optimiser and counters, little-endian; appends StateBytes() bytes.
   void AppendState(std::string* state) const;
@@ -85,6 +89,8 @@ class Trainer {
   Trainer(const TrainConfig& config, int dim, int threads);
   void InitialiseWeights(const float* sample, int64_t sample_rows);
   LossConfig Loss() const;
+  absl::StatusOr<BatchLoss> ComputeGradients(const float* rows, int64_t n,
+                                             const std::atomic<bool>* stop);
   math::WorkerPool& PoolFor(int64_t rows);
   double LearningRate() const;
   void Update(double learning_rate, double clip, math::WorkerPool& pool);

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <cmath>
 #include <limits>
 #include <memory>
@@ -332,6 +333,25 @@ TEST(TrainerTest, RefusesMoreRowsThanItCanNumber) {
   const absl::Status status = trainer->Step(nullptr, kMaxContributions).status();
   EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
   EXPECT_EQ(Reason(status), "BATCH_TOO_LARGE");
+}
+
+// A stopped step leaves everything as it was, on any number of threads.
+TEST(TrainerTest, AStoppedStepChangesNothing) {
+  TrainConfig config = SmallConfig();
+  config.batch_rows = 2048;
+  config.latents = 512;  // worth several threads
+  for (const int threads : {1, 3}) {
+    const std::unique_ptr<Trainer> trainer = Create(config, threads);
+    Train(*trainer, 0, 2);
+    const std::string before = trainer->SaveState();
+    std::atomic<bool> stop = true;
+    const absl::Status status = trainer->Step(Rows().data(), 2048, &stop).status();
+    EXPECT_EQ(status.code(), absl::StatusCode::kCancelled);
+    EXPECT_EQ(Reason(status), "STEP_STOPPED");
+    EXPECT_EQ(trainer->SaveState(), before);
+    stop = false;
+    EXPECT_TRUE(trainer->Step(Rows().data(), 2048, &stop).ok());
+  }
 }
 
 // The threshold is a mean over the batches that kept something. One that kept nothing, as a first
