@@ -5,6 +5,8 @@
 #include <map>
 #include <unordered_set>
 
+#include "common/base/words.h"
+
 namespace recsae::explainer {
 namespace {
 
@@ -45,21 +47,6 @@ std::vector<std::string> TitlePhrases(const std::string& title) {
 }
 
 }  // namespace
-
-std::vector<std::string> Words(const std::string& text) {
-  std::vector<std::string> words;
-  std::string word;
-  for (const char c : text + " ") {
-    const auto byte = static_cast<unsigned char>(c);
-    if (std::isalnum(byte) || byte >= 0x80) {
-      word += static_cast<char>(std::tolower(byte));
-    } else if (c != '\'' && !word.empty()) {
-      words.push_back(word);
-      word.clear();
-    }
-  }
-  return words;
-}
 
 ItemFeatures::ItemFeatures(std::span<const ItemText> items) {
   using Key = std::pair<std::string, std::string>;  // kind, text

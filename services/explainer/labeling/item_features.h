@@ -28,9 +28,10 @@ struct Feature {
 
 // The vocabulary of a catalogue and which item has which feature. Immutable, thread-safe.
 //
-// Words are lower-cased, stop words and numbers left out; phrases are up to three words that follow
-// each other in a title. A word or phrase is a feature when at least two items have it; of several
-// that the very same items have, the longest alone is kept. Each item's title is a feature, too.
+// Words (common/base/words.h) are lower-cased, stop words and numbers left out; phrases are up to
+// three words that follow each other in a title. A word or phrase is a feature when at least two
+// items have it; of several that the very same items have, the longest alone is kept. Each item's
+// title is a feature, too.
 class ItemFeatures {
  public:
   explicit ItemFeatures(std::span<const ItemText> items);
@@ -60,9 +61,6 @@ class ItemFeatures {
   std::vector<int32_t> ids_;
   std::vector<int64_t> begin_;
 };
-
-// The words of a text, lower-cased (ASCII; other letters as they are), with apostrophes dropped.
-std::vector<std::string> Words(const std::string& text);
 
 }  // namespace recsae::explainer
 

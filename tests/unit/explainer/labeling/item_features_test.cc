@@ -22,12 +22,6 @@ std::vector<std::string> TextsOf(const ItemFeatures& features, int item, const s
   return texts;
 }
 
-TEST(WordsTest, LowersSplitsAndDropsApostrophes) {
-  EXPECT_THAT(Words("Schindler's List (1993)"), ElementsAre("schindlers", "list", "1993"));
-  EXPECT_THAT(Words("Am\xC3\xA9lie"), ElementsAre("am\xC3\xA9lie"));
-  EXPECT_THAT(Words(" -- "), IsEmpty());
-}
-
 class ItemFeaturesTest : public ::testing::Test {
  protected:
   const std::vector<ItemText> items_ = {
