@@ -127,7 +127,7 @@ absl::Status Upload(Session& session, const CatalogFlags& flags) {
     const bool sent = writer->Write(request);
     request.clear_items();
     // The reason is in the status of the call.
-    return sent ? absl::OkStatus() : absl::CancelledError();
+    return sent ? absl::OkStatus() : Error(absl::StatusCode::kCancelled, "STREAM_CLOSED", "");
   });
   if (!read.ok() && !absl::IsCancelled(read)) {
     context.TryCancel();
