@@ -204,8 +204,9 @@ absl::StatusOr<google::protobuf::Any> RunBuildConcepts(Backend& backend, JobCont
   RECSAE_ASSIGN_OR_RETURN(const Cases read,
                           ReadCases(backend, caller, job, sources, *sae, *recommender));
   const CaseTable& cases = read.table;
-  const ItemFeatures features(recommender->texts);
-  RECSAE_RETURN_IF_ERROR(job.Interrupted());
+  RECSAE_ASSIGN_OR_RETURN(
+      const ItemFeatures features,
+      ItemFeatures::Create(recommender->texts, [&job] { return job.Interrupted(); }));
   const auto progress = [&job](int done, int total) {
     job.SetProgress("describing and verifying", done, total, "latents");
     return job.Interrupted();

@@ -8,6 +8,10 @@
 #include <utility>
 #include <vector>
 
+#include "absl/functional/function_ref.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+
 namespace recsae::explainer {
 
 // An item as the catalogue has it.
@@ -35,6 +39,10 @@ struct Feature {
 class ItemFeatures {
  public:
   explicit ItemFeatures(std::span<const ItemText> items);
+  // The same, which for a million items takes seconds: `alive` is asked every few milliseconds, and
+  // what it returns unless it is OK ends the work.
+  static absl::StatusOr<ItemFeatures> Create(std::span<const ItemText> items,
+                                             absl::FunctionRef<absl::Status()> alive);
 
   int size() const { return static_cast<int>(features_.size()); }
   int items() const { return static_cast<int>(begin_.size()) - 1; }
@@ -55,6 +63,9 @@ class ItemFeatures {
   }
 
  private:
+  ItemFeatures() = default;
+  absl::Status Build(std::span<const ItemText> items, absl::FunctionRef<absl::Status()> alive);
+
   std::vector<Feature> features_;
   std::vector<std::vector<int32_t>> items_of_;
   std::vector<int32_t> title_of_;

@@ -22,6 +22,14 @@ std::vector<std::string> TextsOf(const ItemFeatures& features, int item, const s
   return texts;
 }
 
+TEST(ItemFeaturesCreateTest, EndsWhenNobodyWantsItAnyMore) {
+  const std::vector<ItemText> items(10'000, {"Star Trek", {{"genre", "Sci-Fi"}}});
+  int asked = 0;
+  const auto gone = [&] { return ++asked == 3 ? absl::CancelledError("gone") : absl::OkStatus(); };
+  EXPECT_EQ(ItemFeatures::Create(items, gone).status().message(), "gone");
+  EXPECT_EQ(asked, 3);
+}
+
 class ItemFeaturesTest : public ::testing::Test {
  protected:
   const std::vector<ItemText> items_ = {
