@@ -5,10 +5,10 @@
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
-#include "absl/time/clock.h"
 #include "common/base/names.h"
 #include "common/base/status.h"
 #include "common/budget/paging.h"
+#include "common/messages/time.h"
 
 namespace recsae {
 namespace {
@@ -19,12 +19,6 @@ using jobs::v1::ListJobsResponse;
 
 // Keeps a page well below the largest message (4 MiB) whatever the specs hold.
 constexpr size_t kMaxPageBytes = size_t{2} << 20;
-
-void SetNow(google::protobuf::Timestamp* timestamp) {
-  const int64_t nanos = absl::ToUnixNanos(absl::Now());
-  timestamp->set_seconds(nanos / 1'000'000'000);
-  timestamp->set_nanos(static_cast<int32_t>(nanos % 1'000'000'000));
-}
 
 absl::Status NotFound(absl::string_view name) {
   return Error(absl::StatusCode::kNotFound, "JOB_NOT_FOUND", absl::StrCat("there is no ", name),
@@ -72,7 +66,7 @@ absl::StatusOr<JobRecord> JobTable::Add(absl::string_view kind, absl::string_vie
   record.job.set_state(Job::STATE_PENDING);
   *record.job.mutable_spec() = spec;
   record.job.set_target(std::string(target));
-  SetNow(record.job.mutable_create_time());
+  *record.job.mutable_create_time() = TimestampNow();
 
   WriteBatch batch = store_.database().NewBatch();
   store_.Add(batch, record);
@@ -97,8 +91,10 @@ absl::Status JobTable::Change(uint64_t sequence, const std::function<void(JobRec
   Entry& entry = *it->second;
   Job& job = entry.record.job;
   change(entry.record);
-  if (job.state() == Job::STATE_RUNNING && !job.has_start_time()) SetNow(job.mutable_start_time());
-  if (IsFinal(job.state()) && !job.has_end_time()) SetNow(job.mutable_end_time());
+  if (job.state() == Job::STATE_RUNNING && !job.has_start_time()) {
+    *job.mutable_start_time() = TimestampNow();
+  }
+  if (IsFinal(job.state()) && !job.has_end_time()) *job.mutable_end_time() = TimestampNow();
   entry.persisted = Clock::now();
   absl::Status stored = store_.Save(entry.record, Durability::kSynced);
   PublishLocked(entry);

@@ -104,7 +104,9 @@ class ConceptStoreService::Rpc final
       while (true) {
         RECSAE_ASSIGN_OR_RETURN(const bool more, weights->Next(&piece));
         if (!more) return absl::OkStatus();
-        if (!writer->Write(piece)) return absl::CancelledError("the caller is gone");
+        if (!writer->Write(piece)) {
+          return Error(absl::StatusCode::kCancelled, "CALL_CANCELLED", "the caller has gone");
+        }
       }
     });
   }

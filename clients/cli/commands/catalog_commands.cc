@@ -121,7 +121,7 @@ absl::Status Upload(Session& session, const CatalogFlags& flags) {
   const auto send = [&] {
     const bool sent = writer->Write(request);
     request.mutable_batch()->Clear();
-    return sent ? absl::OkStatus() : absl::CancelledError();
+    return sent ? absl::OkStatus() : Error(absl::StatusCode::kCancelled, "STREAM_CLOSED", "");
   };
   absl::Status read = send();
   size_t bytes = 0;

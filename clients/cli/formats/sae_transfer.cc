@@ -137,7 +137,8 @@ absl::StatusOr<sae::ReconstructionMetrics> MeasureSae(Session& session,
         metrics.Add(model, view.data, taken);
         done += taken;
         progress.Add(taken);
-        return done < total ? absl::OkStatus() : absl::CancelledError("enough rows");
+        return done < total ? absl::OkStatus()
+                            : Error(absl::StatusCode::kCancelled, "ENOUGH_ROWS", "");
       });
   if (done == total) return metrics.Result();
   RECSAE_RETURN_IF_ERROR(ExplainTimeout(read, timeout));

@@ -1,10 +1,10 @@
 #include "services/concept-store/store/mutation.h"
 
 #include "absl/strings/str_cat.h"
+#include "common/messages/time.h"
 #include "recsae/concept_store/v1/concept_store.pb.h"
 #include "services/concept-store/search/concept_index.h"
 #include "services/concept-store/store/layout.h"
-#include "services/concept-store/store/timestamp.h"
 
 namespace recsae::concept_store {
 

@@ -6,6 +6,7 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "common/base/status.h"
+#include "common/base/words.h"
 #include "common/budget/paging.h"
 #include "common/storage/keys.h"
 #include "recsae/concept_store/v1/concept_store.pb.h"
@@ -111,7 +112,7 @@ absl::StatusOr<v1::SearchConceptsResponse> Store::SearchConcepts(
   BadRequest bad;
   const absl::StatusOr<std::string> sae_id = ParseSaeName(request.parent());
   bad.Add("parent", sae_id.status());
-  const std::vector<std::string> words = SearchWords(request.query());
+  const std::vector<std::string> words = Words(request.query());
   if (request.query().size() > kMaxQueryBytes) {
     bad.Add("query", absl::StrCat("must be at most ", kMaxQueryBytes, " bytes, is ",
                                   request.query().size()));

@@ -212,7 +212,8 @@ absl::StatusOr<ResolvedSubject> ResolveSubject(
       RECSAE_RETURN_IF_ERROR(RunRecommender(backend, caller, subject.history(), resolved));
       break;
     case v1::Subject::SUBJECT_NOT_SET:
-      return absl::InternalError("a subject that was not checked");
+      return Error(absl::StatusCode::kInternal, "SUBJECT_NOT_SET",
+                   "a subject that was not checked");
   }
   if (resolved.at_inner_site()) {
     if (!subject.has_activations()) {

@@ -8,29 +8,9 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
 #include "common/base/status.h"
+#include "common/base/utf8.h"
 
 namespace recsae::probe {
-namespace {
-
-// True if `text` is well-formed UTF-8 (overlong forms are not told apart: no source has them).
-bool IsUtf8(absl::string_view text) {
-  for (size_t i = 0; i < text.size(); ++i) {
-    const auto lead = static_cast<unsigned char>(text[i]);
-    const int extra = lead < 0x80             ? 0
-                      : (lead & 0xE0) == 0xC0 ? 1
-                      : (lead & 0xF0) == 0xE0 ? 2
-                      : (lead & 0xF8) == 0xF0 ? 3
-                                              : -1;
-    if (extra < 0 || i + extra >= text.size()) return false;
-    for (int k = 0; k < extra; ++k) {
-      if ((static_cast<unsigned char>(text[++i]) & 0xC0) != 0x80) return false;
-    }
-  }
-  return true;
-}
-
-}  // namespace
-
 absl::Status MalformedError(const std::string& path, int64_t line, absl::string_view problem) {
   return Error(absl::StatusCode::kInvalidArgument, "DATASET_MALFORMED",
                absl::StrCat(path, ":", line, ": ", problem),

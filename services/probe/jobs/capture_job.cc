@@ -1,6 +1,5 @@
 // Runs a hosted recommender over a split of its data set and stores the activations.
 #include <google/protobuf/any.pb.h>
-#include <google/protobuf/util/time_util.h>
 
 #include <algorithm>
 #include <memory>
@@ -14,6 +13,7 @@
 #include "common/base/random.h"
 #include "common/base/status.h"
 #include "common/jobs/job_runner.h"
+#include "common/messages/time.h"
 #include "services/probe/datasets/dataset_source.h"
 #include "services/probe/jobs/jobs.h"
 #include "services/probe/models/hosted_models.h"
@@ -310,7 +310,7 @@ absl::StatusOr<v1::Capture> CaptureJob::Publish(CaptureWriter& writer) {
   capture.message.set_positions(positions_ == Positions::kAll ? v1::POSITIONS_ALL
                                                               : v1::POSITIONS_LAST);
   capture.message.set_has_cases(request_.with_cases());
-  *capture.message.mutable_create_time() = google::protobuf::util::TimeUtil::GetCurrentTime();
+  *capture.message.mutable_create_time() = TimestampNow();
 
   Store& store = resources_.store();
   absl::MutexLock lock(&store.mutex());

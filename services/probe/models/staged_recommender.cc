@@ -1,12 +1,11 @@
 #include "services/probe/models/staged_recommender.h"
 
-#include <google/protobuf/util/time_util.h>
-
 #include <algorithm>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "common/base/status.h"
+#include "common/messages/time.h"
 #include "services/probe/models/hyper_parameters.h"
 
 namespace recsae::probe {
@@ -141,7 +140,7 @@ absl::Status StagedRecommender::AddCatalog(WriteBatch& batch) {
 }
 
 absl::StatusOr<v1::Recommender> StagedRecommender::Add(WriteBatch& batch) {
-  *about_.message.mutable_create_time() = google::protobuf::util::TimeUtil::GetCurrentTime();
+  *about_.message.mutable_create_time() = TimestampNow();
   RECSAE_RETURN_IF_ERROR(AddCatalog(batch));
   StoredRecommender stored;
   stored.uid = model_->uid();

@@ -3,10 +3,12 @@
 #include <algorithm>
 #include <utility>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/synchronization/mutex.h"
 #include "common/base/names.h"
 #include "common/base/status.h"
+#include "common/base/words.h"
 #include "common/storage/keys.h"
 
 namespace recsae::probe {
@@ -41,22 +43,17 @@ absl::Status CheckIds(const Items& items) {
   return absl::OkStatus();
 }
 
-bool IsWordByte(char c) {
-  const auto byte = static_cast<unsigned char>(c);
-  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || byte >= 0x80;
+// Words, and where an apostrophe stands within one also the parts of it.
+void AddWords(absl::string_view text, std::vector<std::string>* words) {
+  for (std::string& word : Words(text)) words->push_back(std::move(word));
+  if (!absl::StrContains(text, '\'')) return;
+  for (std::string& part : WordParts(text)) words->push_back(std::move(part));
 }
 
-void AddWords(absl::string_view text, std::vector<std::string>* words) {
-  bool in_word = false;
-  for (const char c : text) {
-    if (!IsWordByte(c)) {
-      in_word = false;
-      continue;
-    }
-    if (!in_word) words->emplace_back();
-    in_word = true;
-    words->back().push_back(c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c);
-  }
+bool HasAll(const std::vector<std::string>& words, const std::vector<std::string>& wanted) {
+  return std::all_of(wanted.begin(), wanted.end(), [&](const std::string& word) {
+    return std::find(words.begin(), words.end(), word) != words.end();
+  });
 }
 
 }  // namespace
@@ -192,7 +189,7 @@ absl::StatusOr<std::shared_ptr<const ItemIndex>> CatalogStore::Index(
   return index;
 }
 
-ItemQuery::ItemQuery(absl::string_view query) { AddWords(query, &words_); }
+ItemQuery::ItemQuery(absl::string_view query) : words_(Words(query)), parts_(WordParts(query)) {}
 
 bool ItemQuery::Matches(const v1::Item& item) const {
   if (words_.empty()) return true;
@@ -202,10 +199,7 @@ bool ItemQuery::Matches(const v1::Item& item) const {
     AddWords(attribute.key(), &words);
     AddWords(attribute.value(), &words);
   }
-  for (const std::string& wanted : words_) {
-    if (std::find(words.begin(), words.end(), wanted) == words.end()) return false;
-  }
-  return true;
+  return HasAll(words, words_) || HasAll(words, parts_);
 }
 
 }  // namespace recsae::probe

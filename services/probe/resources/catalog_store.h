@@ -86,7 +86,9 @@ class ItemQuery {
   bool Matches(const v1::Item& item) const;
 
  private:
+  // Of the query, and with apostrophes parting them: an item with all of either matches.
   std::vector<std::string> words_;
+  std::vector<std::string> parts_;
 };
 
 }  // namespace recsae::probe

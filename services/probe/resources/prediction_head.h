@@ -12,20 +12,12 @@
 #include "absl/strings/string_view.h"
 #include "absl/types/span.h"
 #include "common/messages/tensor.h"
+#include "common/ranking/prediction_head.h"
 #include "services/probe/store/store.h"
 
 namespace recsae::probe {
 
 class ItemIndex;
-
-// score(u, i) = <activation(u), vector(i)> + bias(i).
-struct PredictionHead {
-  int dim = 0;
-  std::vector<float> vectors;  // [items, dim]
-  std::vector<float> biases;   // [items], or empty: all 0
-
-  int64_t items() const { return dim == 0 ? 0 : static_cast<int64_t>(vectors.size()) / dim; }
-};
 
 // Stores item vectors under a uid of their own before they appear. Used by one thread.
 class HeadWriter {

@@ -1,6 +1,5 @@
 // ProbeService: captures and single cases of them.
 #include <google/protobuf/any.pb.h>
-#include <google/protobuf/util/time_util.h>
 
 #include <string>
 #include <utility>
@@ -12,6 +11,7 @@
 #include "common/budget/paging.h"
 #include "common/jobs/job_runner.h"
 #include "common/messages/tensor.h"
+#include "common/messages/time.h"
 #include "common/rpc/guard.h"
 #include "services/probe/jobs/jobs.h"
 #include "services/probe/models/hosted_models.h"
@@ -63,7 +63,7 @@ grpc::Status ProbeService::CreateCapture(Context* context, const v1::CreateCaptu
           response->set_name(name);
           response->set_split(request->split());
           response->set_has_cases(request->has_cases());
-          *response->mutable_create_time() = google::protobuf::util::TimeUtil::GetCurrentTime();
+          *response->mutable_create_time() = TimestampNow();
           return resources_.CreateCapture(request->parent(), *response, batch);
         });
   });

@@ -1,5 +1,4 @@
 // ProbeService: catalogues and their items.
-#include <google/protobuf/util/time_util.h>
 
 #include <string>
 #include <utility>
@@ -9,6 +8,7 @@
 #include "common/base/names.h"
 #include "common/base/status.h"
 #include "common/budget/paging.h"
+#include "common/messages/time.h"
 #include "common/rpc/guard.h"
 #include "common/rpc/request_stream.h"
 #include "services/probe/rpc/probe_service.h"
@@ -32,7 +32,7 @@ grpc::Status ProbeService::CreateCatalog(Context* context, const v1::CreateCatal
         "CreateCatalog", request->request_id(), *request, response, [&](WriteBatch& batch) {
           response->set_name(absl::StrCat("catalogs/", request->catalog_id()));
           response->set_display_name(request->display_name());
-          *response->mutable_create_time() = google::protobuf::util::TimeUtil::GetCurrentTime();
+          *response->mutable_create_time() = TimestampNow();
           StoredCatalog catalog;
           catalog.message = *response;
           return resources_.catalogs().Create(std::move(catalog), batch);

@@ -1,6 +1,5 @@
 // ProbeService: recommenders and their prediction heads.
 #include <google/protobuf/any.pb.h>
-#include <google/protobuf/util/time_util.h>
 
 #include <algorithm>
 #include <memory>
@@ -14,6 +13,7 @@
 #include "common/budget/paging.h"
 #include "common/jobs/job_runner.h"
 #include "common/messages/tensor.h"
+#include "common/messages/time.h"
 #include "common/rpc/guard.h"
 #include "common/rpc/request_stream.h"
 #include "services/probe/datasets/dataset_source.h"
@@ -72,7 +72,7 @@ grpc::Status ProbeService::CreateRecommender(Context* context,
           response->set_kind(v1::Recommender::KIND_EXTERNAL);
           response->set_catalog(request->catalog());
           response->set_activation_dim(request->activation_dim());
-          *response->mutable_create_time() = google::protobuf::util::TimeUtil::GetCurrentTime();
+          *response->mutable_create_time() = TimestampNow();
           return resources_.CreateRecommender(*response, batch);
         });
   });

@@ -46,6 +46,7 @@ struct TrainJobEnvironment {
 //   ALREADY_EXISTS       SAE_EXISTS
 //   UNAVAILABLE          PEER_UNAVAILABLE   after some time of retries
 //   INTERNAL             TRAINING_DIVERGED  a loss is no longer finite
+//   RESOURCE_EXHAUSTED   OUT_OF_MEMORY
 absl::StatusOr<google::protobuf::Any> RunTrainJob(const TrainJobEnvironment& environment,
                                                   JobContext& job);
 

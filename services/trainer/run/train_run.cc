@@ -12,6 +12,7 @@
 #include "common/sae/trainer.h"
 #include "services/trainer/rows/activation_source.h"
 #include "services/trainer/rows/row_cache.h"
+#include "services/trainer/run/checkpoint_pace.h"
 #include "services/trainer/run/dev_set.h"
 #include "services/trainer/run/evaluation.h"
 #include "services/trainer/run/publisher.h"
@@ -182,7 +183,10 @@ absl::Status TrainRun::Train() {
   options.position = state_.position;
   training_since_ = Clock::now();
   RowStream rows(*source_, options);
-  const auto on_cancel = job_.OnCancel([&rows] { rows.Cancel(); });
+  const auto on_cancel = job_.OnCancel([this, &rows] {
+    stop_step_ = configs_.size() == 1 || job_.cancelled();
+    rows.Cancel();
+  });
   const absl::Status status = TrainUntilInterrupted(rows);
   state_.trained = status.ok();
   if (status.ok() || job_.stopping()) RECSAE_RETURN_IF_ERROR(SaveCheckpoint());
@@ -191,6 +195,7 @@ absl::Status TrainRun::Train() {
 
 absl::Status TrainRun::TrainUntilInterrupted(RowStream& rows) {
   StepReport report;
+  CheckpointPace pace(shared().checkpoint_seconds());
   Clock::time_point checkpoint = Clock::now();
   ReportProgress();
   while (true) {
@@ -205,8 +210,10 @@ absl::Status TrainRun::TrainUntilInterrupted(RowStream& rows) {
       report.Send(job_);
       ReportProgress();
     }
-    if (SecondsSince(checkpoint) >= shared().checkpoint_seconds()) {
+    if (pace.Due(SecondsSince(checkpoint))) {
+      const Clock::time_point start = Clock::now();
       RECSAE_RETURN_IF_ERROR(SaveCheckpoint());
+      pace.Took(SecondsSince(start));
       checkpoint = Clock::now();
     }
   }
@@ -216,9 +223,11 @@ absl::Status TrainRun::TrainUntilInterrupted(RowStream& rows) {
 }
 
 absl::Status TrainRun::Step(const MatrixView& batch, StepReport& report) {
-  const std::vector<absl::StatusOr<sae::StepStats>> stats = group_->Step(batch.data, batch.rows);
+  const std::vector<absl::StatusOr<sae::StepStats>> stats =
+      group_->Step(batch.data, batch.rows, &stop_step_);
   report.AddRows(batch.rows);
   for (size_t r = 0; r < stats.size(); ++r) {
+    if (absl::IsCancelled(stats[r].status())) return job_.Interrupted();
     if (!stats[r].ok()) {
       const std::string name = NameOf(group_->running()[r]);
       return Error(absl::StatusCode::kInternal, "TRAINING_DIVERGED",
@@ -254,12 +263,9 @@ absl::Status TrainRun::SaveCheckpoint() {
   for (size_t i = 0; i < group_->size(); ++i) {
     state_.variants[i].step_seconds = group_->step_seconds(i);
   }
-  for (const size_t i : group_->running()) {
-    state_.variants[i].trainer_state = group_->trainer(i).SaveState();
-  }
-  const std::string bytes = Encode(state_);
-  for (Checkpoint::Variant& variant : state_.variants) variant.trainer_state = "";
-  return job_.SaveCheckpoint(bytes);
+  std::vector<const sae::Trainer*> trainers(group_->size());
+  for (const size_t i : group_->running()) trainers[i] = &group_->trainer(i);
+  return job_.SaveCheckpoint(Encode(state_, trainers));
 }
 
 // The best of each variant where that was looked for, else the last.

@@ -2,6 +2,7 @@
 #ifndef RECSAE_SERVICES_TRAINER_RUN_TRAIN_RUN_H_
 #define RECSAE_SERVICES_TRAINER_RUN_TRAIN_RUN_H_
 
+#include <atomic>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -73,6 +74,9 @@ class TrainRun {
   std::unique_ptr<TrainerGroup> group_;
   std::unique_ptr<EarlyStoppers> stoppers_;
   std::chrono::steady_clock::time_point training_since_;
+  // Ends the step under way: of several SAEs some would have taken it and others not, so that with
+  // these only a job that is not to go on is ended so.
+  std::atomic<bool> stop_step_ = false;
 };
 
 }  // namespace recsae::trainer

@@ -115,6 +115,24 @@ TEST_F(TrainJobTest, CrashedJobGivesTheSameWeights) {
   }
 }
 
+// Whether rows are read ahead by a thread of their own or by the job's, the job fails with a
+// reason, and the next one runs.
+TEST_F(TrainJobTest, AllocationThatFailsEndsTheJobAlone) {
+  for (const int64_t cache_bytes : {int64_t{0}, int64_t{1} << 30}) {
+    std::filesystem::remove_all(directory_);
+    cache_bytes_ = cache_bytes;
+    source_.ExhaustAfter(source_.rows_read() + kRows / 2);
+    StartRunner();
+    const Job failed = WaitUntilFinal(Submit(Request()));
+    EXPECT_EQ(failed.state(), Job::STATE_FAILED);
+    EXPECT_EQ(Reason(FromRpcStatus(failed.error())), "OUT_OF_MEMORY");
+    source_.ExhaustAfter(-1);
+    const Job next = WaitUntilFinal(Submit(Request()));
+    EXPECT_EQ(next.state(), Job::STATE_SUCCEEDED) << next.error().message();
+    runner_.reset();
+  }
+}
+
 // Rows that a recorder adds while the job is stopped take no part.
 TEST_F(TrainJobTest, RowsArePinnedWhenTheJobStarts) {
   source_.StallAfter(kRows + 1000);

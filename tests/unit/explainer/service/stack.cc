@@ -129,10 +129,10 @@ void Stack::MakeWorld() {
   }
 }
 
-void Stack::Fill() {
+void Stack::Fill(bool users_have_names) {
   UploadCatalog();
   UploadRecommender();
-  Record();
+  Record(users_have_names);
   Publish();
 }
 
@@ -194,7 +194,7 @@ void Stack::UploadRecommender() {
   ExpectOk(writer->Finish());
 }
 
-void Stack::Record() {
+void Stack::Record(bool users_have_names) {
   {
     grpc::ClientContext context;
     probe::v1::CreateCaptureRequest request;
@@ -217,6 +217,7 @@ void Stack::Record() {
   for (int user = 0; user < kUsers; ++user) {
     rows.insert(rows.end(), activations_[user].begin(), activations_[user].end());
     *request.mutable_batch()->add_cases() = cases_[user];
+    if (!users_have_names) request.mutable_batch()->mutable_cases(user)->clear_user_id();
   }
   WriteMatrix({rows.data(), kUsers, kDim}, request.mutable_batch()->mutable_activations());
   writer->Write(request);

@@ -64,8 +64,8 @@ class Stack {
 
   Stack();
 
-  // Uploads the world.
-  void Fill();
+  // Uploads the world; the cases without their user_id unless users have names.
+  void Fill(bool users_have_names = true);
 
   static std::string Genre(int genre);
   static std::string ItemId(int item) { return "item" + std::to_string(item); }
@@ -91,7 +91,7 @@ class Stack {
   void MakeWorld();
   void UploadCatalog();
   void UploadRecommender();
-  void Record();
+  void Record(bool users_have_names);
   void Publish();
 
   std::mt19937_64 random_{11};

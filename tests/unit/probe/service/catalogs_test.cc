@@ -121,6 +121,21 @@ TEST_F(CatalogsTest, ItemsCanBePagedAndSearchedByWords) {
   EXPECT_EQ(page.items_size(), 0);
 }
 
+// A label says "childrens" and "oneill"; the same words find the items, and so do the parts.
+TEST_F(CatalogsTest, ItemsAreFoundByTheWordsThatLabelsSay) {
+  ASSERT_TRUE(Create("c").ok());
+  ASSERT_TRUE(Upload({MakeItem("0", "Children's O'Neill", "Horror")}).ok());
+  v1::ListItemsRequest request;
+  request.set_parent("catalogs/c");
+  for (const char* found :
+       {"childrens", "children's", "children", "CHILDREN'S", "oneill", "o'neill", "neill o"}) {
+    request.set_query(found);
+    v1::ListItemsResponse page;
+    ASSERT_TRUE(Run(&Stub::ListItems, request, &page).ok());
+    EXPECT_EQ(page.items_size(), 1) << found;
+  }
+}
+
 TEST_F(CatalogsTest, PageSizesAndTokensAreChecked) {
   for (const char* id : {"a", "b", "c"}) ASSERT_TRUE(Create(id).ok());
   v1::ListCatalogsRequest request;
