@@ -9,6 +9,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "common/base/status.h"
+#include "common/budget/limits.h"
 #include "common/storage/keys.h"
 #include "recsae/concept_store/v1/concept_store.pb.h"
 #include "services/concept-store/store/layout.h"
@@ -103,11 +104,11 @@ absl::Status Store::Mutate(absl::string_view method, const std::string& request_
     const std::lock_guard<std::mutex> lock(write_mutex_);
     Mutation mutation(database_->NewBatch(), revision(), absl::Now());
     RECSAE_RETURN_IF_ERROR(body(mutation));
-    if (response->ByteSizeLong() > kMaxResponseBytes) {
+    if (static_cast<int64_t>(response->ByteSizeLong()) > kMaxContentBytes) {
       return Error(
           absl::StatusCode::kResourceExhausted, "RESPONSE_TOO_LARGE",
           absl::StrCat("the answer to this ", method, " would be ", response->ByteSizeLong(),
-                       " bytes, above the limit of ", kMaxResponseBytes, "; send less at a time"));
+                       " bytes, above the limit of ", kMaxContentBytes, "; send less at a time"));
     }
     ticket.Record(mutation.batch(), response->SerializeAsString());
     RECSAE_RETURN_IF_ERROR(database_->Write(std::move(mutation.batch()), durability_));

@@ -59,9 +59,6 @@ struct StoreOptions {
   rocksdb::Env* env = nullptr;
 };
 
-// No response is larger, so that it fits a message with room for its envelope.
-inline constexpr size_t kMaxResponseBytes = (size_t{4} << 20) - (size_t{64} << 10);
-
 // A message's bytes, the same for the same content (maps in order).
 std::string DeterministicBytes(const google::protobuf::MessageLite& message);
 

@@ -93,11 +93,10 @@ absl::StatusOr<v1::ListConceptsResponse> Store::ListConcepts(
 
   v1::ListConceptsResponse response;
   response.set_total_size(found.total);
-  size_t bytes = 0;
+  PageBytes room(page->size);
   size_t taken = 0;
   for (; taken < concepts.size(); ++taken) {
-    bytes += concepts[taken].ByteSizeLong();
-    if (bytes > kMaxResponseBytes - kMaxRecordBytes) break;
+    if (!room.Takes(concepts[taken].ByteSizeLong())) break;
     if (!concepts[taken].name().empty()) *response.add_concepts() = std::move(concepts[taken]);
   }
   if (taken > 0 && (found.more || taken < concepts.size())) {
@@ -133,10 +132,9 @@ absl::StatusOr<v1::SearchConceptsResponse> Store::SearchConcepts(
   RECSAE_ASSIGN_OR_RETURN(std::vector<v1::Concept> concepts, ReadConcepts(*sae_id, latents));
 
   v1::SearchConceptsResponse response;
-  size_t bytes = 0;
+  PageBytes room(kSearchLimits.max_size);
   for (size_t i = 0; i < hits.size(); ++i) {
-    bytes += concepts[i].ByteSizeLong();
-    if (bytes > kMaxResponseBytes - kMaxRecordBytes) break;
+    if (!room.Takes(concepts[i].ByteSizeLong())) break;
     if (concepts[i].name().empty()) continue;
     v1::SearchConceptsResponse::Match* match = response.add_matches();
     *match->mutable_latent_concept() = std::move(concepts[i]);
@@ -163,10 +161,10 @@ absl::StatusOr<v1::ListConceptRevisionsResponse> Store::ListConceptRevisions(
     options.from = HistoryKey(id->sae_id, id->latent, before);
   }
   v1::ListConceptRevisionsResponse response;
-  size_t bytes = 0;
+  int64_t bytes = 0;
   auto scan = database_->Scan(kHistoryFamily, ConceptKey(id->sae_id, id->latent), options);
   for (; scan->Valid(); scan->Next()) {
-    if (response.changes_size() == page->size || bytes > kMaxResponseBytes - 2 * kMaxRecordBytes) {
+    if (response.changes_size() == page->size || bytes > kPageBytes) {
       response.set_next_page_token(
           MakePageToken(absl::StrCat(response.changes().rbegin()->revision()), request.name()));
       break;
@@ -175,7 +173,7 @@ absl::StatusOr<v1::ListConceptRevisionsResponse> Store::ListConceptRevisions(
     const absl::string_view key = scan->key();
     RECSAE_ASSIGN_OR_RETURN(const std::string value,
                             database_->Get(kChangeFamily, key.substr(key.size() - 8)));
-    bytes += value.size();
+    bytes += static_cast<int64_t>(value.size());
     RECSAE_RETURN_IF_ERROR(
         ParseStored(absl::string_view(value).substr(SaePrefix(id->sae_id).size()), request.name(),
                     response.add_changes()));

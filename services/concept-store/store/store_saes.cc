@@ -95,15 +95,14 @@ absl::StatusOr<v1::ListSaesResponse> Store::ListSaes(const v1::ListSaesRequest& 
   RECSAE_ASSIGN_OR_RETURN(const Page page,
                           ReadPage(request.page_size(), request.page_token(), "saes"));
   v1::ListSaesResponse response;
-  size_t bytes = 0;
+  PageBytes room(page.size);
   ScanOptions options;
   // The first key after the last one of the page before.
   if (!page.position.empty()) options.from = page.position + '\0';
   std::string last;
   auto scan = database_->Scan(kSaeFamily, "", options);
   for (; scan->Valid(); scan->Next()) {
-    bytes += scan->value().size();
-    if (response.saes_size() == page.size || (bytes > kMaxResponseBytes && !last.empty())) {
+    if (!room.Takes(scan->value().size())) {
       response.set_next_page_token(MakePageToken(last, "saes"));
       break;
     }
