@@ -17,6 +17,9 @@ namespace recsae::sae {
 // its cache.
 inline constexpr int kLatentsPerTask = 128;
 
+// Rows that one thread encodes at a time, of a batch of n.
+int64_t RowsPerBlock(int latents, int dim, int64_t n);
+
 // The loss, as a mean over the rows of the batch (RecSAE, section 3.2, and what is added to it):
 //   (1/G) Σ_g ‖x − x̂_g‖² / variance              G prefixes of the latents (Matryoshka), or all
 //   + α ‖e − ê‖² / variance                       e = x − x̂ a constant, ê = decoderᵀ z', z' the

@@ -72,7 +72,7 @@ struct SaeWeights {
 };
 
 // Sizes that fit each other, every value finite, scale above 0, thresholds not below 0; else
-// INVALID_ARGUMENT.
+// INVALID_ARGUMENT (SAE_WEIGHTS_INVALID).
 absl::Status Validate(const SaeWeights& weights);
 
 // Encodes and decodes. All activations, reconstructions and directions are in the space of the
