@@ -1,5 +1,5 @@
 // How large one message, page or text may be: the limits that several services share.
-// docs/limits.md lists them (tests/unit/common/budget/limits_doc_test.cc compares).
+// docs/limits.md lists them (scripts/check-limits.py compares).
 #ifndef RECSAE_COMMON_BUDGET_LIMITS_H_
 #define RECSAE_COMMON_BUDGET_LIMITS_H_
 

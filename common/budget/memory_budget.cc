@@ -8,6 +8,14 @@
 
 namespace recsae {
 
+absl::Status AllocationFailed(absl::string_view what) {
+  return Error(absl::StatusCode::kResourceExhausted, "OUT_OF_MEMORY",
+               absl::StrCat(what,
+                            " ended because an allocation failed: ask for less at once, try "
+                            "again when other work has ended, or lower --memory-limit so that "
+                            "work is refused before it starts"));
+}
+
 Permit& Permit::operator=(Permit&& other) noexcept {
   if (this == &other) return *this;
   Release();

@@ -24,6 +24,9 @@ namespace recsae {
 
 class MemoryBudget;
 
+// RESOURCE_EXHAUSTED (OUT_OF_MEMORY): for who catches std::bad_alloc of `what`.
+absl::Status AllocationFailed(absl::string_view what);
+
 // Leave to hold some bytes, given back when it goes. Used by one thread at a time; ends before its
 // budget.
 class Permit {

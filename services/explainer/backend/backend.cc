@@ -13,8 +13,9 @@ constexpr absl::Duration kRefreshTimeout = absl::Seconds(2);
 }  // namespace
 
 Backend::Backend(std::shared_ptr<Peer> probe, std::shared_ptr<Peer> concept_store,
-                 MetricsRegistry& metrics)
-    : peers(std::move(probe), std::move(concept_store)),
+                 MetricsRegistry& metrics, MemoryBudget& memory_budget)
+    : memory(memory_budget),
+      peers(std::move(probe), std::move(concept_store)),
       saes(peers, metrics),
       recommenders(peers, metrics),
       concepts(peers, metrics) {}

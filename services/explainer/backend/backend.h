@@ -7,6 +7,7 @@
 #include <mutex>
 #include <thread>
 
+#include "common/budget/memory_budget.h"
 #include "services/explainer/caches/concept_cache.h"
 #include "services/explainer/caches/recommender_cache.h"
 #include "services/explainer/caches/sae_cache.h"
@@ -17,8 +18,9 @@ namespace recsae::explainer {
 // Thread-safe.
 class Backend {
  public:
+  // Caches and jobs share `memory`.
   Backend(std::shared_ptr<Peer> probe, std::shared_ptr<Peer> concept_store,
-          MetricsRegistry& metrics);
+          MetricsRegistry& metrics, MemoryBudget& memory = MemoryBudget::Unlimited());
   ~Backend();
 
   // Starts to keep the caches fresh: concepts by the change feed, the rest by asking every few
@@ -27,6 +29,7 @@ class Backend {
   // Ends that; the caches stay as they are. Idempotent.
   void Stop();
 
+  MemoryBudget& memory;
   Peers peers;
   SaeCache saes;
   RecommenderCache recommenders;

@@ -144,12 +144,13 @@ absl::StatusOr<v1::Capture> CaptureJob::Run() {
 absl::Status CaptureJob::Open() {
   job_.SetProgress("reading the data set", 0, 0, "rows");
   RECSAE_ASSIGN_OR_RETURN(recommender_, resources_.recommenders().Get(request_.parent()));
-  RECSAE_ASSIGN_OR_RETURN(model_, models_.Get(recommender_));
+  RECSAE_ASSIGN_OR_RETURN(model_, models_.Get(recommender_, [this] { return job_.Interrupted(); }));
   const std::vector<ProbeSite> sites = model_->ProbeSites();
   RECSAE_ASSIGN_OR_RETURN(const size_t site, FindSite(sites, request_.site()));
   site_ = sites[site];
   if (request_.positions() == v1::POSITIONS_ALL) positions_ = Positions::kAll;
-  RECSAE_ASSIGN_OR_RETURN(head_, resources_.recommenders().Head(recommender_));
+  RECSAE_ASSIGN_OR_RETURN(
+      head_, resources_.recommenders().Head(recommender_, [this] { return job_.Interrupted(); }));
   RECSAE_ASSIGN_OR_RETURN(
       loaded_, datasets_.Load(recommender_.message.dataset(), [&] { return job_.Interrupted(); }));
   return CheckSameData();

@@ -20,12 +20,16 @@ absl::Status InUse(const char* reason, absl::string_view what, absl::string_view
 
 }  // namespace
 
-Resources::Resources(std::unique_ptr<Store> store)
-    : store_(std::move(store)), catalogs_(*store_), recommenders_(*store_), captures_(*store_) {}
+Resources::Resources(std::unique_ptr<Store> store, MemoryBudget& memory)
+    : store_(std::move(store)),
+      catalogs_(*store_, memory),
+      recommenders_(*store_, memory),
+      captures_(*store_) {}
 
-absl::StatusOr<std::unique_ptr<Resources>> Resources::Open(const std::string& directory) {
+absl::StatusOr<std::unique_ptr<Resources>> Resources::Open(const std::string& directory,
+                                                           MemoryBudget& memory) {
   RECSAE_ASSIGN_OR_RETURN(std::unique_ptr<Store> store, Store::Open(directory));
-  return std::unique_ptr<Resources>(new Resources(std::move(store)));
+  return std::unique_ptr<Resources>(new Resources(std::move(store), memory));
 }
 
 absl::Status Resources::DeleteCatalog(absl::string_view name, WriteBatch& batch) {

@@ -8,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "common/base/names.h"
 #include "common/base/status.h"
+#include "common/budget/limits.h"
 #include "common/budget/paging.h"
 #include "common/rpc/guard.h"
 #include "services/probe/rpc/probe_service.h"
@@ -15,7 +16,6 @@
 namespace recsae::probe {
 namespace {
 
-constexpr size_t kMessageBytes = size_t{1} << 20;
 // Items looked at between two questions whether the caller still waits.
 constexpr int64_t kItemsPerCheck = 1000;
 
@@ -26,6 +26,7 @@ grpc::Status ProbeService::CreateCatalog(Context* context, const v1::CreateCatal
   return Guard(context, [&]() -> absl::Status {
     BadRequest bad;
     bad.Add("catalog_id", ValidateId(request->catalog_id(), "catalog_id"));
+    bad.Add("display_name", CheckTextSize(request->display_name(), kMaxDisplayNameBytes));
     RECSAE_RETURN_IF_ERROR(bad.ToStatus());
     return resources_.store().Mutate(
         "CreateCatalog", request->request_id(), *request, response, [&](WriteBatch& batch) {
@@ -106,15 +107,13 @@ grpc::Status ProbeService::ListItems(Context* context, const v1::ListItemsReques
                             resources_.catalogs().Get(request->parent()));
     const ItemQuery query(request->query());
     absl::Status alive;
-    size_t bytes = 0;
+    PageBytes room(page.size);
     RECSAE_RETURN_IF_ERROR(
         resources_.catalogs().ReadItems(catalog, from, [&](int64_t position, v1::Item& item) {
           if (position % kItemsPerCheck == 0) alive = CheckAlive(context);
           if (!alive.ok()) return false;
           if (!query.Matches(item)) return true;
-          bytes += item.ByteSizeLong();
-          const bool full = response->items_size() == page.size || bytes > 3 * kMessageBytes;
-          if (full && response->items_size() > 0) {
+          if (!room.Takes(item.ByteSizeLong())) {
             response->set_next_page_token(MakePageToken(absl::StrCat(position), filter));
             return false;
           }
@@ -134,11 +133,11 @@ grpc::Status ProbeService::ReadItems(Context* context, const v1::ReadItemsReques
     for (int64_t next = 0; next < catalog.message.items();) {
       RECSAE_RETURN_IF_ERROR(CheckAlive(context));
       v1::ReadItemsResponse message;
-      size_t bytes = 0;
+      int64_t bytes = 0;
       RECSAE_RETURN_IF_ERROR(
           resources_.catalogs().ReadItems(catalog, next, [&](int64_t position, v1::Item& item) {
-            const size_t size = item.ByteSizeLong();
-            if (message.items_size() > 0 && bytes + size > kMessageBytes) return false;
+            const auto size = static_cast<int64_t>(item.ByteSizeLong());
+            if (message.items_size() > 0 && bytes + size > kStreamMessageBytes) return false;
             bytes += size;
             message.add_items()->Swap(&item);
             next = position + 1;

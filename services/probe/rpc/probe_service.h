@@ -17,6 +17,7 @@
 
 namespace recsae {
 class JobRunner;
+class MemoryBudget;
 }  // namespace recsae
 
 namespace recsae::probe {
@@ -30,7 +31,7 @@ class HostedModels;
 class ProbeService final : public v1::Probe::Service {
  public:
   ProbeService(Resources& resources, DatasetSource& datasets, HostedModels& models, JobRunner& jobs,
-               MetricsRegistry& metrics);
+               MetricsRegistry& metrics, MemoryBudget& memory);
 
   using Context = grpc::ServerContext;
 
@@ -101,14 +102,16 @@ class ProbeService final : public v1::Probe::Service {
   class QueryBatch;
 
   // That what is to be captured is there.
-  absl::Status CheckSite(const StoredRecommender& recommender,
+  absl::Status CheckSite(Context* context, const StoredRecommender& recommender,
                          const v1::CaptureActivationsRequest& request);
-  absl::StatusOr<std::shared_ptr<const ItemIndex>> IndexOf(const StoredRecommender& recommender);
+  absl::StatusOr<std::shared_ptr<const ItemIndex>> IndexOf(Context* context,
+                                                           const StoredRecommender& recommender);
 
   Resources& resources_;
   DatasetSource& datasets_;
   HostedModels& models_;
   JobRunner& jobs_;
+  MemoryBudget& memory_;
   const Counter rows_recorded_;
   const Counter rows_read_;
 };

@@ -25,7 +25,6 @@ namespace recsae::probe {
 namespace {
 
 constexpr int kMaxActivationDim = 65'536;
-constexpr int64_t kMessageBytes = int64_t{1} << 20;
 constexpr int64_t kMaxHeadRows = 4096;  // keeps the ids of a message below 1 MiB
 
 // The rows of one upload message. INVALID_ARGUMENT listing what is wrong with them.
@@ -142,7 +141,8 @@ grpc::Status ProbeService::UploadPredictionHead(
     reader->Read(&message);  // nothing at all: the name is invalid
     RECSAE_ASSIGN_OR_RETURN(const StoredRecommender recommender,
                             resources_.recommenders().Get(message.recommender()));
-    RECSAE_ASSIGN_OR_RETURN(const std::shared_ptr<const ItemIndex> index, IndexOf(recommender));
+    RECSAE_ASSIGN_OR_RETURN(const std::shared_ptr<const ItemIndex> index,
+                            IndexOf(context, recommender));
     if (index->size() == 0) {
       return Error(absl::StatusCode::kFailedPrecondition, "CATALOG_EMPTY",
                    absl::StrCat(recommender.message.catalog(),
@@ -168,11 +168,13 @@ grpc::Status ProbeService::ReadPredictionHead(
   return Guard(context, [&]() -> absl::Status {
     RECSAE_ASSIGN_OR_RETURN(const StoredRecommender recommender,
                             resources_.recommenders().Get(request->recommender()));
-    RECSAE_ASSIGN_OR_RETURN(const std::shared_ptr<const PredictionHead> head,
-                            resources_.recommenders().Head(recommender));
-    RECSAE_ASSIGN_OR_RETURN(const std::shared_ptr<const ItemIndex> index, IndexOf(recommender));
+    RECSAE_ASSIGN_OR_RETURN(
+        const std::shared_ptr<const PredictionHead> head,
+        resources_.recommenders().Head(recommender, [&] { return CheckAlive(context); }));
+    RECSAE_ASSIGN_OR_RETURN(const std::shared_ptr<const ItemIndex> index,
+                            IndexOf(context, recommender));
     const int64_t dim = head->dim;
-    const int64_t rows = std::clamp<int64_t>(kMessageBytes / (4 * dim), 1, kMaxHeadRows);
+    const int64_t rows = std::clamp<int64_t>(kStreamMessageBytes / (4 * dim), 1, kMaxHeadRows);
     for (int64_t at = 0; at < head->items(); at += rows) {
       RECSAE_RETURN_IF_ERROR(CheckAlive(context));
       const int64_t count = std::min(rows, head->items() - at);

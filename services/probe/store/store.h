@@ -37,6 +37,9 @@ inline constexpr char kModelFamily[] = "models";            // part number (4 by
 inline constexpr char kActivationFamily[] = "activations";  // first row of a block (8 bytes)
 inline constexpr char kCaseFamily[] = "cases";              // row (8 bytes)
 inline constexpr char kUserFamily[] = "users";              // user id
+inline constexpr char kProducerFamily[] = "producers";      // name of a producer
+inline constexpr char kBatchFamily[] =
+    "batches";  // length (4 bytes) and name of a producer, sequence (8)
 
 // Thread-safe.
 class Store {

@@ -13,6 +13,7 @@
 #include "services/trainer/rows/activation_source.h"
 #include "services/trainer/rows/row_cache.h"
 #include "services/trainer/run/dev_set.h"
+#include "services/trainer/run/estimate.h"
 #include "services/trainer/run/evaluation.h"
 #include "services/trainer/run/publisher.h"
 #include "services/trainer/run/training_config.h"
@@ -70,6 +71,7 @@ absl::Status TrainRun::Prepare() {
   BadRequest bad;
   configs_ = FillInAll(request_, state_.dim, bad);
   RECSAE_RETURN_IF_ERROR(bad.ToStatus());
+  RECSAE_RETURN_IF_ERROR(TakeMemory());
   RECSAE_RETURN_IF_ERROR(LoadRows());
   RECSAE_ASSIGN_OR_RETURN(
       stoppers_, EarlyStoppers::Load(*environment_.source, configs_, state_.dim, state_.variants,
@@ -112,8 +114,20 @@ void TrainRun::ShowProgress(absl::string_view stage, int64_t done) {
   job_.SetProgress(stage, done, TotalWork(), "rows");
 }
 
+absl::Status TrainRun::TakeMemory() {
+  RECSAE_ASSIGN_OR_RETURN(
+      memory_, environment_.memory->Take(TrainingJobBytes(configs_, state_.dim, state_.rows),
+                                         absl::StrCat("training ", NameOf(0)), kLowerTraining));
+  return absl::OkStatus();
+}
+
 absl::Status TrainRun::LoadRows() {
-  if (state_.rows > environment_.cache_bytes / (int64_t{4} * state_.dim)) return absl::OkStatus();
+  const int64_t bytes = RowBytes(state_.rows, state_.dim);
+  if (bytes > environment_.cache_bytes) return absl::OkStatus();
+  absl::StatusOr<Permit> permit =
+      environment_.memory->Take(bytes, absl::StrCat("the rows of ", request_.capture), "them");
+  if (!permit.ok()) return absl::OkStatus();  // they are read again for every epoch
+  cache_memory_ = *std::move(permit);
   cached_rows_ = state_.rows;
   RECSAE_ASSIGN_OR_RETURN(
       cache_, LoadRowCache(*source_, request_.capture, state_.dim, state_.rows, job_,

@@ -12,6 +12,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "common/budget/memory_budget.h"
 #include "common/sae/metrics.h"
 #include "common/sae/model.h"
 #include "recsae/concept_store/v1/concept_store.pb.h"
@@ -36,6 +37,7 @@ class TrainRun {
  private:
   absl::Status Prepare();
   absl::Status PinCaptures();
+  absl::Status TakeMemory();
   absl::Status LoadRows();
   absl::Status CreateTrainers();
   absl::StatusOr<std::vector<float>> ReadSample();
@@ -63,6 +65,8 @@ class TrainRun {
 
   const TrainJobEnvironment& environment_;
   JobContext& job_;
+  // Given back after all that they are for.
+  Permit memory_, cache_memory_;
   std::unique_ptr<ActivationSource> cache_;
   ActivationSource* source_;  // the cache, where the rows fit it
   int64_t cached_rows_ = 0;
