@@ -59,8 +59,8 @@ class MemoryBudgetTest(SuiteTest):
         self.probe.RecordActivations(iter([pb.RecordActivationsRequest(
             capture=capture, producer="p", sequence=1,
             activations=tensor(np.random.default_rng(1).normal(size=(500, 512))))]))
-        for config in (tr.TrainingConfig(architecture=cs.Sae.TOPK, latents=1 << 20, k=8),
-                       tr.TrainingConfig(architecture=cs.Sae.RELU, latents=1 << 16, k=8,
+        for config in (tr.TrainingConfig(architecture=cs.Sae.ARCHITECTURE_TOPK, latents=1 << 20, k=8),
+                       tr.TrainingConfig(architecture=cs.Sae.ARCHITECTURE_RELU, latents=1 << 16, k=8,
                                          batch_rows=1 << 14)):
             self.assert_refused(self.suite.trainer.TrainSae, tr.TrainSaeRequest(
                 sae_id="large", capture=capture, config=config), "config.latents")
@@ -176,7 +176,7 @@ class RefusedAllocationsTest(unittest.TestCase):
         report = self.job(suite, "explainer", lambda: suite.explainer.BuildConcepts(
             ex.BuildConceptsRequest(sae="saes/s", capture=capture.name)), ex.ConceptReport)
         explained = work(lambda: suite.explainer.Explain(ex.ExplainRequest(
-            sae="saes/s", subject=ex.Subject(activations=tensor(self.rows[:50])), top_items=10)))
+            sae="saes/s", subject=ex.Subject(activations=tensor(self.rows[:50])), top_item_count=10)))
         report.ClearField("seconds")
         return capture.rows, sae.weights_sha256, report, explained
 

@@ -60,7 +60,7 @@ std::string BatchKey(uint64_t uid, absl::string_view producer, int64_t sequence)
 // last_sequence (8), rows (8).
 std::string EncodeProducer(const v1::Producer& producer) {
   return absl::StrCat(BigEndian64(static_cast<uint64_t>(producer.last_sequence())),
-                      BigEndian64(static_cast<uint64_t>(producer.rows())));
+                      BigEndian64(static_cast<uint64_t>(producer.row_count())));
 }
 
 absl::StatusOr<v1::Producer> DecodeProducer(absl::string_view name, absl::string_view bytes) {
@@ -71,7 +71,7 @@ absl::StatusOr<v1::Producer> DecodeProducer(absl::string_view name, absl::string
                  absl::StrCat("the stored state of producer \"", name, "\" cannot be read"));
   }
   producer.set_last_sequence(static_cast<int64_t>(ReadBigEndian64(bytes)));
-  producer.set_rows(static_cast<int64_t>(ReadBigEndian64(bytes.substr(8))));
+  producer.set_row_count(static_cast<int64_t>(ReadBigEndian64(bytes.substr(8))));
   return producer;
 }
 
@@ -224,13 +224,13 @@ absl::StatusOr<CaptureStore::Appended> CaptureStore::Append(absl::string_view na
     if (message.producer_count() >= kMaxProducers) return TooManyProducers(message);
     message.set_producer_count(message.producer_count() + 1);
   }
-  PutRows(capture.uid, message.rows(), sent.rows, sent.cases, batch);
+  PutRows(capture.uid, message.row_count(), sent.rows, sent.cases, batch);
   state.set_last_sequence(sent.sequence);
-  state.set_rows(state.rows() + sent.rows.rows);
+  state.set_row_count(state.row_count() + sent.rows.rows);
   batch.Put(kProducerFamily, ProducerKey(capture.uid, sent.producer), EncodeProducer(state));
   batch.Put(kBatchFamily, BatchKey(capture.uid, sent.producer, sent.sequence),
             BigEndian64(sent.fingerprint));
-  message.set_rows(message.rows() + sent.rows.rows);
+  message.set_row_count(message.row_count() + sent.rows.rows);
   table_.Put(key, capture, batch);
   RECSAE_RETURN_IF_ERROR(store_.db().Write(std::move(batch)));
   return Appended::kStored;
@@ -292,7 +292,7 @@ absl::StatusOr<std::vector<float>> CaptureStore::ReadRows(const StoredCapture& c
     const int64_t wanted = rows[i] % block_rows;
     if (rows[i] - wanted != first || wanted >= held) {
       first = rows[i] - wanted;
-      held = std::min(block_rows, capture.message.rows() - first);
+      held = std::min(block_rows, capture.message.row_count() - first);
       RECSAE_RETURN_IF_ERROR(ReadBlock(capture, first, static_cast<int32_t>(held), block.data()));
     }
     std::copy_n(block.data() + wanted * dim, dim, values.data() + i * dim);

@@ -147,7 +147,7 @@ absl::StatusOr<CatalogStore::Uploaded> CatalogStore::Upload(absl::string_view na
 
   WriteBatch batch = store_.db().NewBatch();
   absl::flat_hash_map<absl::string_view, int64_t> added;  // an id may repeat within the message
-  const int64_t before = catalog.message.items();
+  const int64_t before = catalog.message.item_count();
   for (int i = 0; i < items.size(); ++i) {
     int64_t position = 0;
     if (stored[i]) {
@@ -161,7 +161,7 @@ absl::StatusOr<CatalogStore::Uploaded> CatalogStore::Upload(absl::string_view na
   Uploaded uploaded;
   uploaded.added = static_cast<int64_t>(added.size());
   uploaded.replaced = items.size() - uploaded.added;
-  catalog.message.set_items(before + uploaded.added);
+  catalog.message.set_item_count(before + uploaded.added);
   table_.Put(key, catalog, batch);
   RECSAE_RETURN_IF_ERROR(store_.db().Write(std::move(batch)));
   return uploaded;
@@ -176,7 +176,7 @@ absl::Status CatalogStore::ReadItems(
   auto scan = store_.db().Scan(kItemFamily, prefix, options);
   for (; scan->Valid(); scan->Next()) {
     const int64_t position = ReadBigEndian32(scan->key().substr(prefix.size()));
-    if (position >= catalog.message.items()) break;  // added since the record was read
+    if (position >= catalog.message.item_count()) break;  // added since the record was read
     v1::Item item;
     const absl::string_view bytes = scan->value();
     if (!item.ParseFromArray(bytes.data(), static_cast<int>(bytes.size()))) {
@@ -191,13 +191,13 @@ absl::Status CatalogStore::ReadItems(
 
 absl::StatusOr<std::shared_ptr<const ItemIndex>> CatalogStore::Index(
     const StoredCatalog& catalog, absl::FunctionRef<absl::Status()> alive) const {
-  return indexes_.Get({catalog.uid, catalog.message.items()}, alive,
+  return indexes_.Get({catalog.uid, catalog.message.item_count()}, alive,
                       [&] { return ReadIndex(catalog); });
 }
 
 absl::StatusOr<CatalogStore::Indexes::Loaded> CatalogStore::ReadIndex(
     const StoredCatalog& catalog) const {
-  const int64_t items = catalog.message.items();
+  const int64_t items = catalog.message.item_count();
   RECSAE_ASSIGN_OR_RETURN(
       Permit permit,
       memory_.Take(SaturatingProduct(items, kIndexedItemBytes + kMaxItemIdBytes / 8),

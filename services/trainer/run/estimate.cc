@@ -21,13 +21,13 @@ int64_t RowBytes(int64_t rows, int dim) { return Product({rows, dim, sizeof(floa
 int64_t TrainingJobBytes(const std::vector<v1::TrainingConfig>& configs, int dim, int64_t rows) {
   int64_t bytes = Sum({kAheadBytes, RowBytes(std::min(kSampleRows, rows), dim)});
   for (const v1::TrainingConfig& config : configs) {
-    bytes = Sum({bytes, sae::EstimateTrainingBytes(ToEngine(config), dim, config.threads()),
+    bytes = Sum({bytes, sae::EstimateTrainingBytes(ToEngine(config), dim, config.thread_count()),
                  RowBytes(config.batch_rows(), dim)});
     if (config.has_early_stop()) {
       // The rows and their reconstructions, and the weights of the best epoch.
       bytes =
           Sum({bytes, Product({2, RowBytes(std::min(config.early_stop().max_rows(), rows), dim)}),
-               sae::EstimateModelBytes(config.latents(), dim)});
+               sae::EstimateModelBytes(config.latent_count(), dim)});
     }
   }
   return bytes;

@@ -12,10 +12,10 @@ namespace {
 
 v1::TrainingConfig Config(int latents, int batch_rows) {
   v1::TrainingConfig config;
-  config.set_latents(latents);
+  config.set_latent_count(latents);
   config.set_k(8);
   config.set_batch_rows(batch_rows);
-  config.set_threads(2);
+  config.set_thread_count(2);
   BadRequest bad;
   v1::TrainingConfig filled_in = FillIn(config, 64, "config", bad);
   EXPECT_TRUE(bad.ok()) << bad.ToStatus();

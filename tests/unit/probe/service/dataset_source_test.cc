@@ -41,9 +41,9 @@ class DatasetSourceTest : public testing::Test {
   static v1::DatasetRef Planted(int users, int interactions) {
     v1::DatasetRef ref;
     ref.set_name("planted");
-    ref.mutable_planted()->set_concepts(64);
+    ref.mutable_planted()->set_concept_count(64);
     ref.mutable_planted()->set_items_per_concept(100);
-    ref.mutable_planted()->set_users(users);
+    ref.mutable_planted()->set_user_count(users);
     ref.mutable_planted()->set_interactions_per_user(interactions);
     return ref;
   }
@@ -166,7 +166,7 @@ TEST_F(DatasetSourceTest, ViolationsAreListed) {
     EXPECT_THAT(std::string(status.message()), HasSubstr(std::string("dataset.options.") + field));
   }
   options.Clear();
-  options.set_split(v1::DatasetOptions::GIVEN);
+  options.set_split(v1::DatasetOptions::SPLIT_MODE_GIVEN);
   options.set_core(5);
   EXPECT_THAT(std::string(Load().status().message()), HasSubstr("dataset.options.core"));
   ref_.set_name("planted");
@@ -175,7 +175,7 @@ TEST_F(DatasetSourceTest, ViolationsAreListed) {
 }
 
 TEST_F(DatasetSourceTest, WhatTheFilesCannotGiveIsRefused) {
-  ref_.mutable_options()->set_split(v1::DatasetOptions::GIVEN);
+  ref_.mutable_options()->set_split(v1::DatasetOptions::SPLIT_MODE_GIVEN);
   EXPECT_EQ(Reason(Load().status()), "DATASET_SPLIT_UNKNOWN");
 }
 
