@@ -13,7 +13,8 @@ import unittest
 import grpc
 import numpy as np
 
-from harness import BIN, Server, Suite, SuiteTest, cs, details, ex, jb, pb, tensor, tr
+from harness import (BIN, Server, Suite, SuiteTest, cs, details, ex, head_stream, item_stream, jb, pb,
+                     recording, tensor, tr)
 
 DIM = 8
 ITEMS = 60
@@ -31,8 +32,7 @@ class MemoryBudgetTest(SuiteTest):
 
     def make_capture(self, name, dim=DIM):
         self.probe.CreateCatalog(pb.CreateCatalogRequest(catalog_id=name))
-        self.probe.UploadItems(iter([pb.UploadItemsRequest(
-            catalog=f"catalogs/{name}", items=[pb.Item(id="a", title="A")])]))
+        self.probe.UploadItems(item_stream(f"catalogs/{name}", [pb.Item(id="a", title="A")]))
         self.probe.CreateRecommender(pb.CreateRecommenderRequest(
             recommender_id=name, catalog=f"catalogs/{name}", activation_dim=dim))
         self.probe.CreateCapture(pb.CreateCaptureRequest(
@@ -50,20 +50,19 @@ class MemoryBudgetTest(SuiteTest):
         start = time.monotonic()
         self.assert_refused(self.probe.GetDataset, pb.GetDatasetRequest(dataset=pb.DatasetRef(
             name="planted", planted=pb.PlantedOptions(
-                concepts=64, items_per_concept=1000, users=1_000_000,
-                interactions_per_user=10_000))), "planted.users")
+                concept_count=64, items_per_concept=1000, user_count=1_000_000,
+                interactions_per_user=10_000))), "planted.user_count")
         self.assertLess(time.monotonic() - start, 5)
 
     def test_training_is_refused_when_it_is_asked_for(self):
         capture = self.make_capture("large", dim=512)
-        self.probe.RecordActivations(iter([pb.RecordActivationsRequest(
-            capture=capture, producer="p", sequence=1,
-            activations=tensor(np.random.default_rng(1).normal(size=(500, 512))))]))
-        for config in (tr.TrainingConfig(architecture=cs.Sae.ARCHITECTURE_TOPK, latents=1 << 20, k=8),
-                       tr.TrainingConfig(architecture=cs.Sae.ARCHITECTURE_RELU, latents=1 << 16, k=8,
+        self.probe.RecordActivations(recording(capture, "p", [{
+            "sequence": 1, "activations": tensor(np.random.default_rng(1).normal(size=(500, 512)))}]))
+        for config in (tr.TrainingConfig(architecture=cs.Sae.ARCHITECTURE_TOPK, latent_count=1 << 20, k=8),
+                       tr.TrainingConfig(architecture=cs.Sae.ARCHITECTURE_RELU, latent_count=1 << 16, k=8,
                                          batch_rows=1 << 14)):
             self.assert_refused(self.suite.trainer.TrainSae, tr.TrainSaeRequest(
-                sae_id="large", capture=capture, config=config), "config.latents")
+                sae_id="large", capture=capture, config=config), "config.latent_count")
 
     def test_a_data_set_stops_with_its_caller_and_with_the_server(self):
         server = Server("probe", self.directory / "stopped",
@@ -74,7 +73,8 @@ class MemoryBudgetTest(SuiteTest):
             response_deserializer=pb.Dataset.FromString)
         running = call.future(pb.GetDatasetRequest(dataset=pb.DatasetRef(
             name="planted", planted=pb.PlantedOptions(
-                concepts=64, users=1_000_000, items_per_concept=1000, interactions_per_user=1000))))
+                concept_count=64, user_count=1_000_000, items_per_concept=1000,
+                interactions_per_user=1000))))
         time.sleep(1)  # it is at it for a minute
         self.assertFalse(running.done())
         server.process.terminate()
@@ -101,7 +101,7 @@ class MemoryBudgetTest(SuiteTest):
         for path in paths:
             self.assertIn("200 rows stored, 0 were there before", record(path))
         self.assertIn("0 rows stored, 200 were there before", record(paths[1]))
-        self.assertEqual(self.probe.GetCapture(pb.GetCaptureRequest(name=capture)).rows, 600)
+        self.assertEqual(self.probe.GetCapture(pb.GetCaptureRequest(name=capture)).row_count, 600)
 
 
 class RefusedAllocationsTest(unittest.TestCase):
@@ -152,33 +152,31 @@ class RefusedAllocationsTest(unittest.TestCase):
         probe, name = suite.probe, "recommenders/r"
         work = self.until_it_works
         work(lambda: probe.CreateCatalog(pb.CreateCatalogRequest(catalog_id="c", request_id="1")))
-        work(lambda: probe.UploadItems(iter([pb.UploadItemsRequest(catalog="catalogs/c", items=[
+        work(lambda: probe.UploadItems(item_stream("catalogs/c", [
             pb.Item(id=f"i{i}", title=f"Item {i} {'odd' if i % 2 else 'even'}")
-            for i in range(ITEMS)])])))
+            for i in range(ITEMS)])))
         work(lambda: probe.CreateRecommender(pb.CreateRecommenderRequest(
             recommender_id="r", catalog="catalogs/c", activation_dim=DIM, request_id="2")))
-        work(lambda: probe.UploadPredictionHead(iter([pb.UploadPredictionHeadRequest(
-            recommender=name, item_ids=[f"i{i}" for i in range(ITEMS)],
-            vectors=tensor(self.items))])))
+        work(lambda: probe.UploadPredictionHead(head_stream(name, [{
+            "item_ids": [f"i{i}" for i in range(ITEMS)], "vectors": tensor(self.items)}])))
         work(lambda: probe.CreateCapture(pb.CreateCaptureRequest(
             parent=name, capture_id="p", has_cases=True, request_id="3")))
-        batches = [pb.RecordActivationsRequest(
-            capture=f"{name}/captures/p", producer="p", sequence=n + 1,
-            activations=tensor(self.rows[100 * n:100 * n + 100]),
-            cases=[pb.Case(user_id=f"u{100 * n + i}", history_item_ids=[f"i{i % ITEMS}"])
-                   for i in range(100)]) for n in range(6)]
-        work(lambda: probe.RecordActivations(iter(batches)))
+        batches = [{
+            "sequence": n + 1, "activations": tensor(self.rows[100 * n:100 * n + 100]),
+            "cases": [pb.Case(user_id=f"u{100 * n + i}", history_item_ids=[f"i{i % ITEMS}"])
+                      for i in range(100)]} for n in range(6)]
+        work(lambda: probe.RecordActivations(recording(f"{name}/captures/p", "p", batches)))
         capture = work(lambda: probe.GetCapture(pb.GetCaptureRequest(name=f"{name}/captures/p")))
         sae = self.job(suite, "trainer", lambda: suite.trainer.TrainSae(tr.TrainSaeRequest(
             sae_id="s", capture=capture.name, config=tr.TrainingConfig(
-                latents=32, k=4, epochs=20, batch_rows=100, threads=2, seed=1))),
+                latent_count=32, k=4, epoch_count=20, batch_rows=100, thread_count=2, seed=1))),
             tr.TrainSaeResult).sae
         report = self.job(suite, "explainer", lambda: suite.explainer.BuildConcepts(
             ex.BuildConceptsRequest(sae="saes/s", capture=capture.name)), ex.ConceptReport)
         explained = work(lambda: suite.explainer.Explain(ex.ExplainRequest(
             sae="saes/s", subject=ex.Subject(activations=tensor(self.rows[:50])), top_item_count=10)))
         report.ClearField("seconds")
-        return capture.rows, sae.weights_sha256, report, explained
+        return capture.row_count, sae.weights_sha256, report, explained
 
     def test_results_are_those_of_a_server_that_lacks_nothing(self):
         self.failed_calls = self.failed_jobs = 0

@@ -40,15 +40,15 @@ absl::Status CheckItems(const Items& items) {
       const size_t whole = items[i].ByteSizeLong();
       if (whole <= kMaxItemBytes) continue;
       return Error(absl::StatusCode::kInvalidArgument, "ITEM_TOO_LARGE",
-                   absl::StrCat("items[", i, "] (\"", items[i].id(), "\") has ", whole,
+                   absl::StrCat("batch.items[", i, "] (\"", items[i].id(), "\") has ", whole,
                                 " bytes with its title and attributes; at most ", kMaxItemBytes,
                                 " are taken"),
-                   {{"field", absl::StrCat("items[", i, "]")}});
+                   {{"field", absl::StrCat("batch.items[", i, "]")}});
     }
-    return Error(
-        absl::StatusCode::kInvalidArgument, "ITEM_ID_INVALID",
-        absl::StrCat("items[", i, "].id must have 1 to ", kMaxItemIdBytes, " bytes, has ", size),
-        {{"field", absl::StrCat("items[", i, "].id")}});
+    return Error(absl::StatusCode::kInvalidArgument, "ITEM_ID_INVALID",
+                 absl::StrCat("batch.items[", i, "].id must have 1 to ", kMaxItemIdBytes,
+                              " bytes, has ", size),
+                 {{"field", absl::StrCat("batch.items[", i, "].id")}});
   }
   return absl::OkStatus();
 }

@@ -117,7 +117,7 @@ TEST_F(CaptureStoreTest, StoresABatchOnceHoweverOftenItIsSent) {
   EXPECT_EQ(capture.message.producers_size(), 0) << "each has a key of its own";
   EXPECT_EQ(capture.message.producer_count(), 1);
   EXPECT_EQ(ProducerOf("p").last_sequence(), 2);
-  EXPECT_EQ(ProducerOf("p").rows(), 15);
+  EXPECT_EQ(ProducerOf("p").row_count(), 15);
   EXPECT_EQ(ReadAll(std::nullopt, 0, 15, 4).back(), 14);
 }
 

@@ -84,7 +84,7 @@ TEST_F(DatasetSourceTest, WhatIsTooLargeIsRefusedBeforeItIsMade) {
   EXPECT_EQ(refused.code(), absl::StatusCode::kResourceExhausted);
   EXPECT_EQ(Reason(refused), "MEMORY_BUDGET");
   EXPECT_THAT(std::string(refused.message()),
-              HasSubstr("lower planted.users or planted.interactions_per_user"));
+              HasSubstr("lower planted.user_count or planted.interactions_per_user"));
   EXPECT_EQ(memory_.taken(), 0);
 }
 
