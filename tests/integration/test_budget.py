@@ -157,8 +157,8 @@ class RefusedAllocationsTest(unittest.TestCase):
             for i in range(ITEMS)])))
         work(lambda: probe.CreateRecommender(pb.CreateRecommenderRequest(
             recommender_id="r", catalog="catalogs/c", activation_dim=DIM, request_id="2")))
-        work(lambda: probe.UploadPredictionHead(head_stream(name, [{
-            "item_ids": [f"i{i}" for i in range(ITEMS)], "vectors": tensor(self.items)}])))
+        work(lambda: probe.UploadPredictionHead(head_stream(name, [
+            ([f"i{i}" for i in range(ITEMS)], self.items)])))
         work(lambda: probe.CreateCapture(pb.CreateCaptureRequest(
             parent=name, capture_id="p", has_cases=True, request_id="3")))
         batches = [{

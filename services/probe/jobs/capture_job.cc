@@ -13,6 +13,8 @@
 #include "absl/time/clock.h"
 #include "common/base/random.h"
 #include "common/base/status.h"
+#include "common/budget/bytes.h"
+#include "common/budget/memory_budget.h"
 #include "common/jobs/job_runner.h"
 #include "services/probe/datasets/dataset_source.h"
 #include "services/probe/jobs/jobs.h"
@@ -79,6 +81,7 @@ class CaptureJob {
       : resources_(environment.resources),
         datasets_(environment.datasets),
         models_(environment.models),
+        memory_(environment.memory),
         job_(job) {}
 
   absl::StatusOr<v1::Capture> Run();
@@ -103,6 +106,7 @@ class CaptureJob {
   Resources& resources_;
   DatasetSource& datasets_;
   HostedModels& models_;
+  MemoryBudget& memory_;
   JobContext& job_;
   v1::CaptureActivationsRequest request_;
   StoredRecommender recommender_;
@@ -125,6 +129,11 @@ absl::StatusOr<v1::Capture> CaptureJob::Run() {
   if (made.ok() && made->origin == job_.name()) return made->message;
 
   RECSAE_RETURN_IF_ERROR(Open());
+  // At most a row for each interaction, before and after some are drawn.
+  RECSAE_ASSIGN_OR_RETURN(
+      const Permit permit,
+      memory_.Take(Product({CountInteractions(loaded_->data), 2 * int64_t{sizeof(Row)}}),
+                   absl::StrCat("capturing ", job_.target()), "the size of the data set"));
   const std::vector<Row> rows = Draw(SplitRows(), request_.max_rows(), request_.seed());
   RECSAE_ASSIGN_OR_RETURN(const std::unique_ptr<CaptureWriter> writer,
                           CaptureWriter::Begin(resources_.store(), site_.dim));

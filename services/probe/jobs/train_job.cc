@@ -75,8 +75,8 @@ absl::StatusOr<v1::Recommender> TrainJob::Run() {
       memory_.Take(
           TrainingBytes(options, SizeOf(dataset_->data)),
           absl::StrCat("training ", recommender_.name()),
-          "hyper_parameters.embedding_dim, history, layers or batch_size, or take a smaller "
-          "data set"));
+          "hyper_parameters.embedding_dim, history_length, layer_count or batch_size, or take a "
+          "smaller data set"));
   RECSAE_ASSIGN_OR_RETURN(const std::unique_ptr<Recommender> model, NewRecommender(options));
   RECSAE_RETURN_IF_ERROR(Train(*model));
   RECSAE_RETURN_IF_ERROR(Evaluate(*model));
