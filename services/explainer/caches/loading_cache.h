@@ -1,4 +1,4 @@
-// Values by name, loaded at their first use, the least recently used dropped.
+// Values by name and version, loaded at their first use, the least recently used dropped.
 #ifndef RECSAE_SERVICES_EXPLAINER_CACHES_LOADING_CACHE_H_
 #define RECSAE_SERVICES_EXPLAINER_CACHES_LOADING_CACHE_H_
 
@@ -12,7 +12,6 @@
 #include <set>
 #include <string>
 #include <utility>
-#include <vector>
 
 #include "absl/functional/function_ref.h"
 #include "absl/status/statusor.h"
@@ -31,52 +30,44 @@ class LoadingCache {
   // At most `capacity` values; `size` shows how many there are.
   LoadingCache(size_t capacity, Gauge size) : capacity_(capacity), size_(size) {}
 
-  // The value of `name`, from `load` when it is not there. One caller at a time loads a name; the
-  // others wait for it (as long as they are alive) and load themselves should it fail.
-  absl::StatusOr<Value> Get(const std::string& name, const Caller& caller,
-                            absl::FunctionRef<absl::StatusOr<Value>()> load) {
+  // The value that `name` has in `version`, from `load` when it is not there; one of another
+  // version is dropped for it. One caller at a time loads a version; the others wait for it (as
+  // long as they are alive) and load themselves should it fail.
+  absl::StatusOr<Value> Get(const std::string& name, const std::string& version,
+                            const Caller& caller, absl::FunctionRef<absl::StatusOr<Value>()> load) {
+    const Key key(name, version);
     std::unique_lock<std::mutex> lock(mutex_);
     while (true) {
-      if (const auto found = index_.find(name); found != index_.end()) {
+      if (const auto found = index_.find(name);
+          found != index_.end() && found->second->key == key) {
         entries_.splice(entries_.begin(), entries_, found->second);
-        return found->second->second;
+        return found->second->value;
       }
-      if (loading_.insert(name).second) break;
+      if (loading_.insert(key).second) break;
       loaded_.wait_for(lock, std::chrono::milliseconds(20));
       RECSAE_RETURN_IF_ERROR(caller.Alive());
     }
     lock.unlock();
-    const Loading loading(*this, name);
+    const Loading loading(*this, key);
     absl::StatusOr<Value> value = load();
-    if (value.ok()) Insert(name, *value);
+    if (value.ok()) Insert(key, *value);
     return value;
   }
 
-  std::vector<std::pair<std::string, Value>> Entries() const {
-    const std::lock_guard<std::mutex> lock(mutex_);
-    return {entries_.begin(), entries_.end()};
-  }
-
-  // Forgets `name` if it still has this value.
-  void Drop(const std::string& name, const Value& value) {
-    const std::lock_guard<std::mutex> lock(mutex_);
-    const auto found = index_.find(name);
-    if (found == index_.end() || found->second->second != value) return;
-    entries_.erase(found->second);
-    index_.erase(found);
-    size_.Set(static_cast<double>(entries_.size()));
-  }
-
  private:
-  using Entry = std::pair<std::string, Value>;
+  using Key = std::pair<std::string, std::string>;  // name, version
+  struct Entry {
+    Key key;
+    Value value;
+  };
 
-  // Lets others load `name` again when it goes, however the load ended.
+  // Lets others load the version again when it goes, however the load ended.
   class Loading {
    public:
-    Loading(LoadingCache& cache, const std::string& name) : cache_(cache), name_(name) {}
+    Loading(LoadingCache& cache, const Key& key) : cache_(cache), key_(key) {}
     ~Loading() {
       const std::lock_guard<std::mutex> lock(cache_.mutex_);
-      cache_.loading_.erase(name_);
+      cache_.loading_.erase(key_);
       cache_.loaded_.notify_all();
     }
     Loading(const Loading&) = delete;
@@ -84,15 +75,18 @@ class LoadingCache {
 
    private:
     LoadingCache& cache_;
-    const std::string& name_;
+    const Key& key_;
   };
 
-  void Insert(const std::string& name, const Value& value) {
+  void Insert(const Key& key, const Value& value) {
     const std::lock_guard<std::mutex> lock(mutex_);
-    entries_.emplace_front(name, value);
-    index_[name] = entries_.begin();
+    if (const auto other = index_.find(key.first); other != index_.end()) {
+      entries_.erase(other->second);
+    }
+    entries_.push_front({key, value});
+    index_[key.first] = entries_.begin();
     if (entries_.size() > capacity_) {
-      index_.erase(entries_.back().first);
+      index_.erase(entries_.back().key.first);
       entries_.pop_back();
     }
     size_.Set(static_cast<double>(entries_.size()));
@@ -100,11 +94,11 @@ class LoadingCache {
 
   const size_t capacity_;
   const Gauge size_;
-  mutable std::mutex mutex_;
+  std::mutex mutex_;
   std::condition_variable loaded_;
-  std::list<Entry> entries_;  // most recently used first
-  std::map<std::string, typename std::list<Entry>::iterator> index_;
-  std::set<std::string> loading_;
+  std::list<Entry> entries_;                                          // most recently used first
+  std::map<std::string, typename std::list<Entry>::iterator> index_;  // by name
+  std::set<Key> loading_;
 };
 
 }  // namespace recsae::explainer

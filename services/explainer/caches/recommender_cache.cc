@@ -108,7 +108,6 @@ absl::StatusOr<std::shared_ptr<const LoadedRecommender>> Load(Peers& peers, cons
   RECSAE_RETURN_IF_ERROR(GetRecommender(peers, name, caller, loaded->resource));
   std::vector<Item> items;
   RECSAE_RETURN_IF_ERROR(ReadItems(peers, loaded->resource.catalog(), caller, items));
-  loaded->catalog_items = static_cast<int64_t>(items.size());
   if (loaded->resource.has_prediction_head()) {
     NumberedHead rows;
     RECSAE_RETURN_IF_ERROR(ReadHead(peers, loaded->resource, caller, rows));
@@ -123,17 +122,22 @@ absl::StatusOr<std::shared_ptr<const LoadedRecommender>> Load(Peers& peers, cons
 
 RecommenderCache::RecommenderCache(Peers& peers, MetricsRegistry& metrics)
     : peers_(peers),
+      feed_(peers),
       cache_(kCapacity, metrics.GetGauge("recsae_explainer_cached_recommenders",
                                          "Recommenders whose items are in memory.")) {}
 
 absl::StatusOr<std::shared_ptr<const LoadedRecommender>> RecommenderCache::Get(
     const std::string& name, const Caller& caller) {
-  const auto load = [&] { return Load(peers_, name, caller); };
-  RECSAE_ASSIGN_OR_RETURN(std::shared_ptr<const LoadedRecommender> loaded,
-                          cache_.Get(name, caller, load));
-  if (loaded->head.has_value()) return loaded;
-  Recheck(loaded, caller);
-  return cache_.Get(name, caller, load);
+  std::optional<std::string> version = feed_.Version(name);
+  if (!version.has_value()) {
+    // Just made or without a head yet, or not there: the probe knows.
+    Recommender recommender;
+    RECSAE_RETURN_IF_ERROR(GetRecommender(peers_, name, caller, recommender));
+    Catalog catalog;
+    RECSAE_RETURN_IF_ERROR(GetCatalog(peers_, recommender.catalog(), caller, catalog));
+    version = VersionOf(recommender, catalog);
+  }
+  return cache_.Get(name, *version, caller, [&] { return Load(peers_, name, caller); });
 }
 
 absl::StatusOr<std::shared_ptr<const LoadedRecommender>> RecommenderCache::GetWithHead(
@@ -141,27 +145,6 @@ absl::StatusOr<std::shared_ptr<const LoadedRecommender>> RecommenderCache::GetWi
   RECSAE_ASSIGN_OR_RETURN(std::shared_ptr<const LoadedRecommender> loaded, Get(name, caller));
   if (loaded->head.has_value()) return loaded;
   return NoPredictionHead(name);
-}
-
-void RecommenderCache::Recheck(const std::shared_ptr<const LoadedRecommender>& loaded,
-                               const Caller& caller) {
-  const Recommender& known = loaded->resource;
-  Recommender now;
-  absl::Status status = GetRecommender(peers_, known.name(), caller, now);
-  bool changed = false;
-  if (status.ok()) {
-    Catalog catalog;
-    status = GetCatalog(peers_, known.catalog(), caller, catalog);
-    changed = now.has_prediction_head() != known.has_prediction_head() ||
-              now.create_time().seconds() != known.create_time().seconds() ||
-              now.create_time().nanos() != known.create_time().nanos() ||
-              (status.ok() && catalog.items() != loaded->catalog_items);
-  }
-  if (changed || absl::IsNotFound(status)) cache_.Drop(known.name(), loaded);
-}
-
-void RecommenderCache::Refresh(const Caller& caller) {
-  for (const auto& [name, loaded] : cache_.Entries()) Recheck(loaded, caller);
 }
 
 absl::Status NoPredictionHead(const std::string& recommender) {

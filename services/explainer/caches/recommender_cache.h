@@ -13,6 +13,7 @@
 #include "common/messages/probe_messages.h"
 #include "common/ranking/prediction_head.h"
 #include "services/explainer/caches/loading_cache.h"
+#include "services/explainer/caches/resource_feed.h"
 #include "services/explainer/labeling/item_features.h"
 #include "services/explainer/peers/peers.h"
 
@@ -22,7 +23,6 @@ namespace recsae::explainer {
 struct LoadedRecommender {
   // As the probe describes it.
   probe::v1::Recommender resource;
-  int64_t catalog_items = 0;
   std::vector<std::string> item_ids;
   std::vector<ItemText> texts;
   ItemNumbers item_of_id;
@@ -35,13 +35,18 @@ struct LoadedRecommender {
   }
 };
 
-// Thread-safe.
+// Thread-safe. What is here is known by name and version, and the version that counts is the
+// feed's, or the probe's own where the feed does not know it.
 class RecommenderCache {
  public:
   RecommenderCache(Peers& peers, MetricsRegistry& metrics);
 
-  // NOT_FOUND (RECOMMENDER_NOT_FOUND) and what else the probe answers. One that is here without a
-  // head is asked about again, since a head may have been uploaded meanwhile.
+  // Starts to follow the probe's feed, once.
+  void Start() { feed_.Start(); }
+  // Ends that at once; what is here stays. Idempotent.
+  void Stop() { feed_.Stop(); }
+
+  // NOT_FOUND (RECOMMENDER_NOT_FOUND) and what else the probe answers.
   absl::StatusOr<std::shared_ptr<const LoadedRecommender>> Get(const std::string& name,
                                                                const Caller& caller);
 
@@ -49,15 +54,9 @@ class RecommenderCache {
   absl::StatusOr<std::shared_ptr<const LoadedRecommender>> GetWithHead(const std::string& name,
                                                                        const Caller& caller);
 
-  // Forgets recommenders that the probe no longer has as they are here. Those that it cannot be
-  // asked about stay.
-  void Refresh(const Caller& caller);
-
  private:
-  // Forgets `loaded` if the probe now says otherwise.
-  void Recheck(const std::shared_ptr<const LoadedRecommender>& loaded, const Caller& caller);
-
   Peers& peers_;
+  ResourceFeed feed_;
   LoadingCache<LoadedRecommender> cache_;
 };
 

@@ -2,6 +2,7 @@
 #include "services/explainer/caches/sae_cache.h"
 
 #include <cstddef>
+#include <optional>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -44,8 +45,7 @@ absl::Status ReadWeights(Peers& peers, const Sae& sae, grpc::ClientContext& cont
   return absl::OkStatus();
 }
 
-absl::StatusOr<std::shared_ptr<const LoadedSae>> Load(Peers& peers, const std::string& name,
-                                                      const Caller& caller) {
+absl::StatusOr<Sae> GetSae(Peers& peers, const std::string& name, const Caller& caller) {
   Sae sae;
   RECSAE_RETURN_IF_ERROR(caller.Call([&](grpc::ClientContext& context) {
     concept_store::v1::GetSaeRequest request;
@@ -53,40 +53,37 @@ absl::StatusOr<std::shared_ptr<const LoadedSae>> Load(Peers& peers, const std::s
     return peers.concept_store.peer().FromGrpc(
         peers.concept_store->GetSae(&context, request, &sae));
   }));
+  return sae;
+}
+
+absl::StatusOr<std::shared_ptr<const LoadedSae>> Load(Peers& peers, const std::string& name,
+                                                      const Caller& caller) {
+  RECSAE_ASSIGN_OR_RETURN(const Sae sae, GetSae(peers, name, caller));
   sae::SaeWeights weights;
   RECSAE_RETURN_IF_ERROR(caller.Call(
       [&](grpc::ClientContext& context) { return ReadWeights(peers, sae, context, weights); }));
   RECSAE_ASSIGN_OR_RETURN(sae::SaeModel model, sae::SaeModel::Create(std::move(weights)));
   return std::make_shared<const LoadedSae>(
-      LoadedSae{name, RecommenderOf(sae), SiteOf(sae), sae.weights_sha256(), std::move(model)});
+      LoadedSae{name, RecommenderOf(sae), sae.recommender_uid(), SiteOf(sae), std::move(model)});
 }
 
 }  // namespace
 
-SaeCache::SaeCache(Peers& peers, MetricsRegistry& metrics)
+SaeCache::SaeCache(Peers& peers, const ConceptCache& concepts, MetricsRegistry& metrics)
     : peers_(peers),
+      concepts_(concepts),
       cache_(kCapacity, metrics.GetGauge("recsae_explainer_cached_saes",
                                          "SAEs whose weights are in memory.")) {}
 
 absl::StatusOr<std::shared_ptr<const LoadedSae>> SaeCache::Get(const std::string& name,
                                                                const Caller& caller) {
-  return cache_.Get(name, caller, [&] { return Load(peers_, name, caller); });
-}
-
-void SaeCache::Refresh(const Caller& caller) {
-  for (const auto& [name, loaded] : cache_.Entries()) {
-    Sae sae;
-    const absl::Status status = caller.Call([&](grpc::ClientContext& context) {
-      concept_store::v1::GetSaeRequest request;
-      request.set_name(name);
-      return peers_.concept_store.peer().FromGrpc(
-          peers_.concept_store->GetSae(&context, request, &sae));
-    });
-    if (absl::IsNotFound(status) ||
-        (status.ok() && sae.weights_sha256() != loaded->weights_sha256)) {
-      cache_.Drop(name, loaded);
-    }
+  std::optional<std::string> version = concepts_.SaeVersion(name);
+  if (!version.has_value()) {
+    // Just published, or not there: the store knows.
+    RECSAE_ASSIGN_OR_RETURN(const Sae sae, GetSae(peers_, name, caller));
+    version = VersionOf(sae);
   }
+  return cache_.Get(name, *version, caller, [&] { return Load(peers_, name, caller); });
 }
 
 }  // namespace recsae::explainer

@@ -7,6 +7,7 @@
 
 #include "absl/status/statusor.h"
 #include "common/sae/model.h"
+#include "services/explainer/caches/concept_cache.h"
 #include "services/explainer/caches/loading_cache.h"
 #include "services/explainer/peers/peers.h"
 
@@ -15,18 +16,22 @@ namespace recsae::explainer {
 struct LoadedSae {
   // "saes/{sae}".
   std::string name;
-  // "recommenders/{recommender}" whose activations it was trained on; empty when not known.
+  // "recommenders/{recommender}" whose activations it was trained on, and that recommender's uid
+  // then; empty when not known.
   std::string recommender;
+  std::string recommender_uid;
   // Probe site whose activations it reads; empty = the vector just before scoring.
   std::string probe_site;
-  std::string weights_sha256;
   sae::SaeModel model;
 };
 
-// Thread-safe. SAEs never change, so what is here is valid until it is deleted at the store.
+// Thread-safe. An SAE never changes, but its name may come to mean another one: what is here is
+// known by name and version, and the version that counts is the feed's, or the store's own where
+// the feed knows none of that name.
 class SaeCache {
  public:
-  SaeCache(Peers& peers, MetricsRegistry& metrics);
+  // `concepts` must outlive it.
+  SaeCache(Peers& peers, const ConceptCache& concepts, MetricsRegistry& metrics);
 
   // INVALID_ARGUMENT for a malformed name, NOT_FOUND (SAE_NOT_FOUND), FAILED_PRECONDITION
   // (SAE_ARCHITECTURE_UNKNOWN), DATA_LOSS (WEIGHTS_INCOMPLETE) when the weights do not add up, and
@@ -34,12 +39,9 @@ class SaeCache {
   absl::StatusOr<std::shared_ptr<const LoadedSae>> Get(const std::string& name,
                                                        const Caller& caller);
 
-  // Forgets SAEs that the store no longer has under their names. Those that it cannot be asked
-  // about stay.
-  void Refresh(const Caller& caller);
-
  private:
   Peers& peers_;
+  const ConceptCache& concepts_;
   LoadingCache<LoadedSae> cache_;
 };
 

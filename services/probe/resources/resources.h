@@ -20,6 +20,7 @@ namespace recsae::probe {
 // Store::Mutate).
 class Resources {
  public:
+  // Errors as Store::Open.
   static absl::StatusOr<std::unique_ptr<Resources>> Open(const std::string& directory);
 
   Store& store() { return *store_; }
@@ -45,6 +46,8 @@ class Resources {
 
  private:
   explicit Resources(std::unique_ptr<Store> store);
+  // Gives incarnations to what versions before them have stored.
+  absl::Status AssignUids();
 
   std::unique_ptr<Store> store_;
   CatalogStore catalogs_;

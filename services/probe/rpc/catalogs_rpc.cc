@@ -5,11 +5,14 @@
 #include <utility>
 #include <vector>
 
+#include "absl/cleanup/cleanup.h"
 #include "absl/strings/str_cat.h"
+#include "common/base/id.h"
 #include "common/base/names.h"
 #include "common/base/status.h"
 #include "common/budget/paging.h"
 #include "common/rpc/guard.h"
+#include "services/probe/feed/resource_watch.h"
 #include "services/probe/rpc/probe_service.h"
 
 namespace recsae::probe {
@@ -31,6 +34,7 @@ grpc::Status ProbeService::CreateCatalog(Context* context, const v1::CreateCatal
         "CreateCatalog", request->request_id(), *request, response, [&](WriteBatch& batch) {
           response->set_name(absl::StrCat("catalogs/", request->catalog_id()));
           response->set_display_name(request->display_name());
+          response->set_uid(NewId());
           *response->mutable_create_time() = google::protobuf::util::TimeUtil::GetCurrentTime();
           StoredCatalog catalog;
           catalog.message = *response;
@@ -44,6 +48,10 @@ grpc::Status ProbeService::UploadItems(Context* context,
                                        v1::UploadItemsResponse* response) {
   return Guard(context, [&]() -> absl::Status {
     std::string name;
+    // Watches hear of the upload once it has ended, however it did.
+    const absl::Cleanup changed = [&] {
+      if (!name.empty()) resources_.store().changes().Add({name});
+    };
     v1::UploadItemsRequest message;
     while (reader->Read(&message)) {
       RECSAE_RETURN_IF_ERROR(CheckAlive(context));
@@ -90,6 +98,11 @@ grpc::Status ProbeService::DeleteCatalog(Context* context, const v1::DeleteCatal
         "DeleteCatalog", request->request_id(), *request, response,
         [&](WriteBatch& batch) { return resources_.DeleteCatalog(request->name(), batch); });
   });
+}
+
+grpc::ServerWriteReactor<v1::ResourceChange>* ProbeService::WatchResources(
+    grpc::CallbackServerContext* context, const v1::WatchResourcesRequest* request) {
+  return watches_.Watch(context, ResourceWatch::Begin(resources_, *request));
 }
 
 grpc::Status ProbeService::ListItems(Context* context, const v1::ListItemsRequest* request,

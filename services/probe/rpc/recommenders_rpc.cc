@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "common/base/id.h"
 #include "common/base/names.h"
 #include "common/base/status.h"
 #include "common/budget/paging.h"
@@ -70,6 +71,7 @@ grpc::Status ProbeService::CreateRecommender(Context* context,
           response->set_kind(v1::Recommender::EXTERNAL);
           response->set_catalog(request->catalog());
           response->set_activation_dim(request->activation_dim());
+          response->set_uid(NewId());
           *response->mutable_create_time() = google::protobuf::util::TimeUtil::GetCurrentTime();
           return resources_.CreateRecommender(*response, batch);
         });
