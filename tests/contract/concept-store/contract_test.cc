@@ -544,7 +544,7 @@ TEST_P(ConceptStoreContract, EveryMutationIsStoredOnceUnderItsRequestId) {
   EXPECT_TRUE(MessageDifferencer::Equals(*upserted_again, *upserted));
   EXPECT_TRUE(Do(&Stub::DeleteConcept, remove).ok());
   ExpectError(Get(created->name()).status(), StatusCode::kNotFound, "CONCEPT_NOT_FOUND");
-  EXPECT_EQ(WatchUntilCaughtUp("", 0).size(), 6U);
+  EXPECT_EQ(WatchUntilCaughtUp("", 0).size(), 7U);
 
   update.mutable_latent_concept()->set_description("another request");
   ExpectError(Do(&Stub::UpdateConcept, update).status(), StatusCode::kInvalidArgument,
@@ -629,7 +629,7 @@ TEST_P(ConceptStoreContract, ABatchIsAllOrNone) {
               StatusCode::kInvalidArgument, "INVALID_REQUEST");
   ExpectError(Get("saes/a/concepts/1").status(), StatusCode::kNotFound, "CONCEPT_NOT_FOUND");
   EXPECT_EQ(Get("saes/a/concepts/2")->etag(), created->etag());
-  EXPECT_EQ(WatchUntilCaughtUp("", 0).size(), 2U);
+  EXPECT_EQ(WatchUntilCaughtUp("", 0).size(), 3U);
 
   stale.set_etag(created->etag());
   const auto upserted = Upsert("saes/a", {SampleConcept(3, "three"), stale});
