@@ -43,7 +43,7 @@ absl::Status ConceptWatch::ReadNext(size_t max_bytes, std::vector<ConceptChange>
   if (!caught_up_ && read_ >= caught_up_at_) {
     caught_up_ = true;
     ConceptChange& change = changes->emplace_back();
-    change.set_type(ConceptChange::CAUGHT_UP);
+    change.set_type(ConceptChange::TYPE_CAUGHT_UP);
     change.set_revision(read_);
   }
   return absl::OkStatus();

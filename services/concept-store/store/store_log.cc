@@ -68,7 +68,7 @@ absl::Status Store::ReadSnapshot(const std::string& sae_id, size_t max_bytes,
     const absl::string_view value = scan->value();
     if (cursor->saes_read) {
       v1::ConceptChange& change = changes->emplace_back();
-      change.set_type(v1::ConceptChange::UPSERTED);
+      change.set_type(v1::ConceptChange::TYPE_UPSERTED);
       RECSAE_RETURN_IF_ERROR(ParseStored(value, cursor->last_key, change.mutable_latent_concept()));
     } else if (sae_id.empty() || cursor->last_key == sae_id) {
       v1::ConceptChange& change = changes->emplace_back();

@@ -83,7 +83,7 @@ absl::Status ConceptCache::Follow(Follower::Stream& stream) {
   const auto reader = peers_.concept_store->WatchConcepts(&stream.context(), request);
   ConceptChange change;
   while (reader->Read(&change)) {
-    if (snapshot.has_value() && change.type() != ConceptChange::CAUGHT_UP) {
+    if (snapshot.has_value() && change.type() != ConceptChange::TYPE_CAUGHT_UP) {
       snapshot->Apply(change);
       continue;
     }
@@ -116,9 +116,9 @@ void ConceptCache::State::Apply(const ConceptChange& change) {
   const std::string sae = absl::StrCat("saes/", (*ids)[0]);
   auto& of_sae = concepts[sae];
   const size_t before = of_sae.size();
-  if (change.type() == ConceptChange::DELETED) {
+  if (change.type() == ConceptChange::TYPE_DELETED) {
     of_sae.erase(latent_concept.latent());
-  } else if (change.type() == ConceptChange::UPSERTED) {
+  } else if (change.type() == ConceptChange::TYPE_UPSERTED) {
     of_sae[latent_concept.latent()] =
         std::make_shared<const CachedConcept>(CachedConcept::From(latent_concept));
   }

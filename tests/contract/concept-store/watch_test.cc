@@ -49,7 +49,7 @@ class Watcher {
     std::vector<int64_t> revisions;
     v1::ConceptChange change;
     while ((revisions.empty() || revisions.back() < until) && stream_->Read(&change)) {
-      if (change.type() == v1::ConceptChange::CAUGHT_UP) {
+      if (change.type() == v1::ConceptChange::TYPE_CAUGHT_UP) {
         if (++caught_up_count_ == 1) caught_up_.set_value();
       } else {
         revisions.push_back(change.revision());
@@ -163,7 +163,7 @@ TEST_P(WatchTest, ACallerThatReadsLateGetsEverything) {
   const auto stream = server_.stub().WatchConcepts(&context, request);
   v1::ConceptChange change;
   ASSERT_TRUE(stream->Read(&change));
-  ASSERT_EQ(change.type(), v1::ConceptChange::CAUGHT_UP);
+  ASSERT_EQ(change.type(), v1::ConceptChange::TYPE_CAUGHT_UP);
   // Far more than the stream's windows hold, and nobody reads it yet: writers do not wait for it,
   // nor do other watchers.
   Watcher quick(server_, "", kPublished, 482);
@@ -234,10 +234,10 @@ using State = std::map<std::string, std::string>;
 
 void Apply(const v1::ConceptChange& change, State* state) {
   switch (change.type()) {
-    case v1::ConceptChange::UPSERTED:
+    case v1::ConceptChange::TYPE_UPSERTED:
       (*state)[change.latent_concept().name()] = change.latent_concept().description();
       break;
-    case v1::ConceptChange::DELETED:
+    case v1::ConceptChange::TYPE_DELETED:
       state->erase(change.latent_concept().name());
       break;
     case v1::ConceptChange::TYPE_SAE_PUBLISHED:
@@ -266,7 +266,7 @@ TEST_P(WatchTest, SnapshotsReadWhileOthersWriteAreOneStateAtTheirRevision) {
     const auto stream = server_.stub().WatchConcepts(&context, {});
     State snapshot;
     v1::ConceptChange change;
-    while (stream->Read(&change) && change.type() != v1::ConceptChange::CAUGHT_UP) {
+    while (stream->Read(&change) && change.type() != v1::ConceptChange::TYPE_CAUGHT_UP) {
       Apply(change, &snapshot);
     }
     const int64_t revision = change.revision();

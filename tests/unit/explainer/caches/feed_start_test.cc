@@ -21,7 +21,7 @@ constexpr int kConcepts = 500;
 // A store whose 500 concepts were written `rewrites` times.
 void Fill(concept_store::StoreServer& server, int rewrites) {
   auto header = concept_store::SampleHeader("a");
-  header.mutable_sae()->set_latents(kConcepts);
+  header.mutable_sae()->set_latent_count(kConcepts);
   ASSERT_TRUE(Publish(server, header, concept_store::SampleWeights(header.sae(), 500)).ok());
   for (int i = 0; i < rewrites; ++i) {
     concept_store::v1::BatchUpsertConceptsRequest request;
