@@ -81,8 +81,9 @@ absl::Status Store::AddSae(const std::string& sae_id, uint64_t upload, const v1:
   mutation.batch().Put(kSaeFamily, sae_id,
                        absl::StrCat(BigEndian64(upload), sae.SerializeAsString()));
   mutation.LogPublished(sae_id, sae);
-  mutation.OnWritten(
-      [sae_id, latents = sae.latent_count()](IndexEditor& index) { index.AddSae(sae_id, latents); });
+  mutation.OnWritten([sae_id, latents = sae.latent_count()](IndexEditor& index) {
+    index.AddSae(sae_id, latents);
+  });
   return absl::OkStatus();
 }
 
