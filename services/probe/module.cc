@@ -55,6 +55,8 @@ absl::Status ProbeModule::Open(const ModuleContext& context) {
 
 std::vector<grpc::Service*> ProbeModule::services() { return {&parts_->service}; }
 
+void ProbeModule::Drain() { parts_->service.Drain(); }
+
 void ProbeModule::Stop() { parts_.reset(); }
 
 }  // namespace recsae::probe

@@ -30,7 +30,10 @@ std::string DeterministicBytes(const google::protobuf::MessageLite& message) {
 }
 
 Store::Store(std::unique_ptr<Database> database, const StoreOptions& options)
-    : database_(std::move(database)), durability_(options.durability), requests_(*database_) {}
+    : database_(std::move(database)),
+      durability_(options.durability),
+      kept_changes_(options.kept_changes),
+      requests_(*database_) {}
 
 Store::~Store() = default;
 
@@ -49,6 +52,7 @@ absl::StatusOr<std::unique_ptr<Store>> Store::Open(const std::string& path,
   std::unique_ptr<Store> store(new Store(std::move(database), options));
   RECSAE_RETURN_IF_ERROR(store->LoadSaes());
   RECSAE_RETURN_IF_ERROR(store->LoadConcepts());
+  RECSAE_RETURN_IF_ERROR(store->LoadLog());
   return store;
 }
 
@@ -81,10 +85,18 @@ absl::Status Store::RemoveLeftovers(const std::vector<uint64_t>& uploads) {
   }
 }
 
-absl::Status Store::LoadConcepts() {
-  auto last = database_->Scan(kChangeFamily, "", {.reverse = true});
+absl::Status Store::LoadLog() {
+  const auto last = database_->Scan(kChangeFamily, "", {.reverse = true});
   if (last->Valid()) revision_ = static_cast<int64_t>(ReadBigEndian64(last->key()));
   RECSAE_RETURN_IF_ERROR(last->status());
+  const auto first = database_->Scan(kChangeFamily, "");
+  if (first->Valid()) floor_ = static_cast<int64_t>(ReadBigEndian64(first->key())) - 1;
+  RECSAE_RETURN_IF_ERROR(first->status());
+  RECSAE_ASSIGN_OR_RETURN(epochs_, Epochs::Begin(*database_, revision()));
+  return absl::OkStatus();
+}
+
+absl::Status Store::LoadConcepts() {
   auto scan = database_->Scan(kConceptFamily, "", {.bulk = true});
   for (; scan->Valid(); scan->Next()) {
     const absl::string_view key = scan->key();
@@ -103,6 +115,8 @@ absl::Status Store::Mutate(absl::string_view method, const std::string& request_
   {
     const std::lock_guard<std::mutex> lock(write_mutex_);
     Mutation mutation(database_->NewBatch(), revision(), absl::Now());
+    // Before the body, which may remove an SAE with the history that this adds to.
+    RECSAE_ASSIGN_OR_RETURN(const int64_t floor, Compact(mutation.batch()));
     RECSAE_RETURN_IF_ERROR(body(mutation));
     if (static_cast<int64_t>(response->ByteSizeLong()) > kMaxContentBytes) {
       return Error(
@@ -116,6 +130,7 @@ absl::Status Store::Mutate(absl::string_view method, const std::string& request_
       IndexEditor index(index_);
       mutation.ApplyTo(index);
     }
+    floor_.store(floor, std::memory_order_release);
     revision_.store(mutation.revision(), std::memory_order_release);
   }
   on_write_();

@@ -80,6 +80,7 @@ absl::Status Store::AddSae(const std::string& sae_id, uint64_t upload, const v1:
   if (index_.Latents(sae_id).has_value()) return SaeExists(sae_id);
   mutation.batch().Put(kSaeFamily, sae_id,
                        absl::StrCat(BigEndian64(upload), sae.SerializeAsString()));
+  mutation.LogPublished(sae_id, sae);
   mutation.OnWritten([sae_id, latents = sae.latent_count()](IndexEditor& index) {
     index.AddSae(sae_id, latents);
   });
@@ -121,8 +122,9 @@ absl::Status Store::DeleteSae(const v1::DeleteSaeRequest& request) {
     for (const int32_t latent : index_.ConceptsOf(sae_id)) mutation.Remove(sae_id, latent);
     mutation.batch().Delete(kSaeFamily, sae_id);
     mutation.batch().DeletePrefix(kWeightFamily, UploadPrefix(record.upload));
-    // What its concepts were stays in the change log alone.
+    // What its concepts were stays in the change log alone, until that is compacted.
     mutation.batch().DeletePrefix(kHistoryFamily, SaePrefix(sae_id));
+    mutation.LogRemoved(sae_id);
     mutation.OnWritten([sae_id](IndexEditor& index) { index.RemoveSae(sae_id); });
     return absl::OkStatus();
   };

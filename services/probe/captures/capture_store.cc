@@ -198,6 +198,19 @@ absl::Status CaptureStore::CheckRepeat(const StoredCapture& capture, const Batch
        {"last_sequence", absl::StrCat(producer.last_sequence())}});
 }
 
+absl::Status CaptureStore::AssignRecommenderUids(const std::map<std::string, std::string>& uids,
+                                                 WriteBatch& batch) const {
+  RECSAE_ASSIGN_OR_RETURN(std::vector<StoredCapture> captures, table_.All(""));
+  for (StoredCapture& capture : captures) {
+    const std::string& name = capture.message.name();
+    const auto uid = uids.find(name.substr(0, name.find("/captures/")));
+    if (!capture.message.recommender_uid().empty() || uid == uids.end()) continue;
+    capture.message.set_recommender_uid(uid->second);
+    table_.Put(*KeyOf(name), capture, batch);
+  }
+  return absl::OkStatus();
+}
+
 absl::StatusOr<CaptureStore::Appended> CaptureStore::Append(absl::string_view name,
                                                             const Batch& sent) {
   RECSAE_ASSIGN_OR_RETURN(const std::string key, KeyOf(name));

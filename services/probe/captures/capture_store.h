@@ -7,6 +7,7 @@
 
 #include <array>
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -51,6 +52,11 @@ class CaptureStore {
   // Errors: CheckFree. Gives the capture a uid unless it has one.
   absl::Status Create(StoredCapture capture, WriteBatch& batch);
   void Delete(const StoredCapture& capture, WriteBatch& batch);
+
+  // Adds the uids of their recommenders, by name, to the captures of versions that did not note
+  // them: a capture never outlives its recommender.
+  absl::Status AssignRecommenderUids(const std::map<std::string, std::string>& uids,
+                                     WriteBatch& batch) const;
 
   enum class Appended { kStored, kDuplicate };
   struct Batch {

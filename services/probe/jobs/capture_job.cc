@@ -320,6 +320,7 @@ absl::StatusOr<v1::Capture> CaptureJob::Publish(CaptureWriter& writer) {
   capture.message.set_positions(positions_ == Positions::kAll ? v1::POSITIONS_ALL
                                                               : v1::POSITIONS_LAST);
   capture.message.set_has_cases(request_.with_cases());
+  capture.message.set_recommender_uid(recommender_.message.uid());
   *capture.message.mutable_create_time() = google::protobuf::util::TimeUtil::GetCurrentTime();
 
   Store& store = resources_.store();

@@ -134,7 +134,7 @@ absl::StatusOr<v1::Recommender> TrainJob::Publish(const Recommender& model) {
   absl::MutexLock lock(&store.mutex());
   WriteBatch batch = store.db().NewBatch();
   RECSAE_ASSIGN_OR_RETURN(v1::Recommender published, staged->Add(batch));
-  RECSAE_RETURN_IF_ERROR(store.db().Write(std::move(batch)));
+  RECSAE_RETURN_IF_ERROR(store.Commit(std::move(batch)));
   staged->Done();
   return published;
 }

@@ -5,6 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/synchronization/mutex.h"
+#include "common/base/id.h"
 #include "common/base/names.h"
 #include "common/base/status.h"
 #include "common/budget/bytes.h"
@@ -116,11 +117,13 @@ absl::Status CatalogStore::Create(StoredCatalog catalog, WriteBatch& batch) {
   }
   if (catalog.uid == 0) catalog.uid = store_.NewUid();
   table_.Put(key, catalog, batch);
+  store_.Touch(name);
   return absl::OkStatus();
 }
 
 void CatalogStore::Delete(const StoredCatalog& catalog, WriteBatch& batch) {
   table_.Delete(*KeyOf(catalog.message.name()), batch);
+  store_.Touch(catalog.message.name());
   Store::DeleteContents(catalog.uid, batch);
 }
 
@@ -162,9 +165,20 @@ absl::StatusOr<CatalogStore::Uploaded> CatalogStore::Upload(absl::string_view na
   uploaded.added = static_cast<int64_t>(added.size());
   uploaded.replaced = items.size() - uploaded.added;
   catalog.message.set_item_count(before + uploaded.added);
+  catalog.message.set_revision(catalog.message.revision() + 1);
   table_.Put(key, catalog, batch);
   RECSAE_RETURN_IF_ERROR(store_.db().Write(std::move(batch)));
   return uploaded;
+}
+
+absl::Status CatalogStore::AssignUids(WriteBatch& batch) const {
+  RECSAE_ASSIGN_OR_RETURN(std::vector<StoredCatalog> catalogs, table_.All(""));
+  for (StoredCatalog& catalog : catalogs) {
+    if (!catalog.message.uid().empty()) continue;
+    catalog.message.set_uid(NewId());
+    table_.Put(*KeyOf(catalog.message.name()), catalog, batch);
+  }
+  return absl::OkStatus();
 }
 
 absl::Status CatalogStore::ReadItems(

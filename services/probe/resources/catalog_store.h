@@ -67,10 +67,14 @@ class CatalogStore {
     int64_t added = 0;
     int64_t replaced = 0;
   };
-  // Adds or replaces items, durable on return. INVALID_ARGUMENT (ITEM_ID_INVALID) for an id that is
-  // empty or longer than 256 bytes, (ITEM_TOO_LARGE) for an item beyond kMaxItemBytes: then nothing
-  // is stored.
+  // Adds or replaces items and raises the catalogue's revision, durable on return; watches hear of
+  // it when the caller says so (ChangeLog::Add), once for many uploads. INVALID_ARGUMENT
+  // (ITEM_ID_INVALID) for an id that is empty or longer than 256 bytes, (ITEM_TOO_LARGE) for an
+  // item beyond kMaxItemBytes: then nothing is stored.
   absl::StatusOr<Uploaded> Upload(absl::string_view name, const Items& items);
+
+  // Adds uids to the catalogues of versions that had none.
+  absl::Status AssignUids(WriteBatch& batch) const;
 
   // Hands the items from position `from` on, in catalogue order, to `visit` until it returns false.
   absl::Status ReadItems(const StoredCatalog& catalog, int64_t from,

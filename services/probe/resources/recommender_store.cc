@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "common/base/id.h"
 #include "common/base/names.h"
 #include "common/base/status.h"
 #include "common/budget/bytes.h"
@@ -67,12 +68,29 @@ absl::Status RecommenderStore::Create(StoredRecommender recommender, WriteBatch&
 
 void RecommenderStore::Put(const StoredRecommender& recommender, WriteBatch& batch) const {
   table_.Put(*KeyOf(recommender.message.name()), recommender, batch);
+  store_.Touch(recommender.message.name());
 }
 
 void RecommenderStore::Delete(const StoredRecommender& recommender, WriteBatch& batch) {
   table_.Delete(*KeyOf(recommender.message.name()), batch);
+  store_.Touch(recommender.message.name());
   Store::DeleteContents(recommender.uid, batch);
   if (recommender.head_uid != 0) Store::DeleteContents(recommender.head_uid, batch);
+}
+
+absl::StatusOr<std::map<std::string, std::string>> RecommenderStore::AssignUids(
+    WriteBatch& batch) const {
+  RECSAE_ASSIGN_OR_RETURN(std::vector<StoredRecommender> recommenders, table_.All(""));
+  std::map<std::string, std::string> uids;
+  for (StoredRecommender& recommender : recommenders) {
+    v1::Recommender& message = recommender.message;
+    if (message.uid().empty()) {
+      message.set_uid(NewId());
+      table_.Put(*KeyOf(message.name()), recommender, batch);
+    }
+    uids[message.name()] = message.uid();
+  }
+  return uids;
 }
 
 absl::StatusOr<std::shared_ptr<const PredictionHead>> RecommenderStore::Head(

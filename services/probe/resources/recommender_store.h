@@ -3,6 +3,7 @@
 #define RECSAE_SERVICES_PROBE_RESOURCES_RECOMMENDER_STORE_H_
 
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -42,6 +43,9 @@ class RecommenderStore {
   absl::Status Create(StoredRecommender recommender, WriteBatch& batch);
   void Put(const StoredRecommender& recommender, WriteBatch& batch) const;
   void Delete(const StoredRecommender& recommender, WriteBatch& batch);
+
+  // Adds uids to the recommenders of versions that had none. Returns all, by name.
+  absl::StatusOr<std::map<std::string, std::string>> AssignUids(WriteBatch& batch) const;
 
   // Waits for another caller who reads it, as long as `alive`. FAILED_PRECONDITION
   // (NO_PREDICTION_HEAD), RESOURCE_EXHAUSTED (MEMORY_BUDGET).

@@ -21,7 +21,7 @@ namespace recsae::probe {
 // Store::Mutate).
 class Resources {
  public:
-  // What is kept in memory of them is kept within `memory`.
+  // What is kept in memory of them is kept within `memory`. Errors as Store::Open.
   static absl::StatusOr<std::unique_ptr<Resources>> Open(
       const std::string& directory, MemoryBudget& memory = MemoryBudget::Unlimited());
 
@@ -48,6 +48,8 @@ class Resources {
 
  private:
   Resources(std::unique_ptr<Store> store, MemoryBudget& memory);
+  // Gives incarnations to what versions before them have stored.
+  absl::Status AssignUids();
 
   std::unique_ptr<Store> store_;
   CatalogStore catalogs_;

@@ -5,13 +5,16 @@
 #include <utility>
 #include <vector>
 
+#include "absl/cleanup/cleanup.h"
 #include "absl/strings/str_cat.h"
+#include "common/base/id.h"
 #include "common/base/names.h"
 #include "common/base/status.h"
 #include "common/budget/limits.h"
 #include "common/budget/paging.h"
 #include "common/rpc/guard.h"
 #include "common/rpc/request_stream.h"
+#include "services/probe/feed/resource_watch.h"
 #include "services/probe/rpc/probe_service.h"
 
 namespace recsae::probe {
@@ -33,6 +36,7 @@ grpc::Status ProbeService::CreateCatalog(Context* context, const v1::CreateCatal
         "CreateCatalog", request->request_id(), *request, response, [&](WriteBatch& batch) {
           response->set_name(absl::StrCat("catalogs/", request->catalog_id()));
           response->set_display_name(request->display_name());
+          response->set_uid(NewId());
           *response->mutable_create_time() = google::protobuf::util::TimeUtil::GetCurrentTime();
           StoredCatalog catalog;
           catalog.message = *response;
@@ -48,6 +52,8 @@ grpc::Status ProbeService::UploadItems(Context* context,
     v1::UploadItemsRequest message;
     RECSAE_RETURN_IF_ERROR(ReadHeader(*reader, &message));
     const std::string name = message.header().catalog();
+    // Watches hear of the upload once it has ended, however it did.
+    const absl::Cleanup changed = [&] { resources_.store().changes().Add({name}); };
     RECSAE_RETURN_IF_ERROR(ReadParts(context, *reader, &message, [&]() -> absl::Status {
       RECSAE_ASSIGN_OR_RETURN(const CatalogStore::Uploaded uploaded,
                               resources_.catalogs().Upload(name, message.batch().items()));
@@ -91,6 +97,11 @@ grpc::Status ProbeService::DeleteCatalog(Context* context, const v1::DeleteCatal
         "DeleteCatalog", request->request_id(), *request, response,
         [&](WriteBatch& batch) { return resources_.DeleteCatalog(request->name(), batch); });
   });
+}
+
+grpc::ServerWriteReactor<v1::ResourceChange>* ProbeService::WatchResources(
+    grpc::CallbackServerContext* context, const v1::WatchResourcesRequest* request) {
+  return watches_.Watch(context, ResourceWatch::Begin(resources_, *request));
 }
 
 grpc::Status ProbeService::ListItems(Context* context, const v1::ListItemsRequest* request,

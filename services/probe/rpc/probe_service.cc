@@ -16,7 +16,16 @@ ProbeService::ProbeService(Resources& resources, DatasetSource& datasets, Hosted
       rows_recorded_(metrics.GetCounter("recsae_probe_rows_recorded_total",
                                         "Activations stored by RecordActivations.")),
       rows_read_(metrics.GetCounter("recsae_probe_rows_read_total",
-                                    "Rows of captures sent by ReadActivations.")) {}
+                                    "Rows of captures sent by ReadActivations.")),
+      watchers_(metrics.GetGauge("recsae_probe_watchers", "Open WatchResources calls.")),
+      watches_([this](int64_t watchers) { watchers_.Set(static_cast<double>(watchers)); }) {
+  watchers_.Set(0);
+  resources_.store().changes().SetCallback([this] { watches_.Notify(); });
+}
+
+ProbeService::~ProbeService() {
+  resources_.store().changes().SetCallback([] {});
+}
 
 absl::StatusOr<std::shared_ptr<const ItemIndex>> ProbeService::IndexOf(
     Context* context, const StoredRecommender& recommender) {

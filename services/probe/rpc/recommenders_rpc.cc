@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "common/base/id.h"
 #include "common/base/names.h"
 #include "common/base/status.h"
 #include "common/budget/paging.h"
@@ -71,6 +72,7 @@ grpc::Status ProbeService::CreateRecommender(Context* context,
           response->set_kind(v1::Recommender::KIND_EXTERNAL);
           response->set_catalog(request->catalog());
           response->set_activation_dim(request->activation_dim());
+          response->set_uid(NewId());
           *response->mutable_create_time() = google::protobuf::util::TimeUtil::GetCurrentTime();
           return resources_.CreateRecommender(*response, batch);
         });
@@ -143,7 +145,8 @@ grpc::Status ProbeService::UploadPredictionHead(
     RECSAE_RETURN_IF_ERROR(ReadHeader(*reader, &message));
     RECSAE_ASSIGN_OR_RETURN(const StoredRecommender recommender,
                             resources_.recommenders().Get(message.header().recommender()));
-    RECSAE_ASSIGN_OR_RETURN(const std::shared_ptr<const ItemIndex> index, IndexOf(context, recommender));
+    RECSAE_ASSIGN_OR_RETURN(const std::shared_ptr<const ItemIndex> index,
+                            IndexOf(context, recommender));
     if (index->size() == 0) {
       return Error(absl::StatusCode::kFailedPrecondition, "CATALOG_EMPTY",
                    absl::StrCat(recommender.message.catalog(),

@@ -76,9 +76,17 @@ absl::Status Store::Mutate(absl::string_view method, const std::string& request_
   }
   absl::MutexLock lock(&mutex_);
   WriteBatch batch = db_->NewBatch();
+  touched_.clear();
   RECSAE_RETURN_IF_ERROR(change(batch));
   ticket.Record(batch, response->SerializeAsString());
-  return db_->Write(std::move(batch));
+  return Commit(std::move(batch));
+}
+
+absl::Status Store::Commit(WriteBatch batch) {
+  const std::vector<std::string> touched = std::exchange(touched_, {});
+  RECSAE_RETURN_IF_ERROR(db_->Write(std::move(batch)));
+  changes_.Add(touched);
+  return absl::OkStatus();
 }
 
 void Store::DeleteContents(uint64_t uid, WriteBatch& batch) {

@@ -63,6 +63,7 @@ absl::Status TrainRun::Prepare() {
     RECSAE_ASSIGN_OR_RETURN(const CaptureInfo capture,
                             environment_.source->Describe(request_.capture, job_));
     site_ = capture.site;
+    recommender_uid_ = capture.recommender_uid;
   } else if (absl::IsNotFound(saved.status())) {
     RECSAE_RETURN_IF_ERROR(PinCaptures());
   } else {
@@ -96,6 +97,7 @@ absl::Status TrainRun::PinCaptures() {
   state_.rows = capture.rows;
   state_.dim = capture.dim;
   site_ = capture.site;
+  recommender_uid_ = capture.recommender_uid;
   state_.variants.resize(configs.size());
   for (size_t i = 0; i < configs.size(); ++i) {
     if (!configs[i].has_early_stop()) continue;
@@ -321,6 +323,7 @@ Sae TrainRun::Describe(size_t i, const sae::SaeModel& model,
   DescribeWeights(model.weights(), &sae);
   sae.set_capture(request_.capture);
   sae.set_probe_site(site_);
+  sae.set_recommender_uid(recommender_uid_);
   auto& report = *sae.mutable_report();
   report.set_row_count(state_.rows);
   report.set_epoch_count(ended ? variant.early_stop.epoch : config.epoch_count());

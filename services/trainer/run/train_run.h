@@ -73,7 +73,8 @@ class TrainRun {
   const TrainRequest& request_;
   std::vector<v1::TrainingConfig> configs_;  // filled in, one for each variant
   Checkpoint state_;
-  std::string site_;  // probe site that the capture records
+  std::string site_;             // probe site that the capture records
+  std::string recommender_uid_;  // of the recommender that it records
   std::unique_ptr<TrainerGroup> group_;
   std::unique_ptr<EarlyStoppers> stoppers_;
   std::chrono::steady_clock::time_point training_since_;
