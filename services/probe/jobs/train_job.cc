@@ -18,9 +18,9 @@
 #include "services/probe/models/hyper_parameters.h"
 #include "services/probe/models/staged_recommender.h"
 #include "services/probe/recommenders/factory.h"
-#include "services/probe/recommenders/model/estimate.h"
 #include "services/probe/recommenders/model/evaluation.h"
 #include "services/probe/recommenders/model/recommender.h"
+#include "services/probe/recommenders/train/estimate.h"
 #include "services/probe/resources/resources.h"
 
 namespace recsae::probe {

@@ -1,5 +1,5 @@
 // Estimates of memory: never less than what is really held, not absurdly more, and no overflow.
-#include "services/probe/recommenders/model/estimate.h"
+#include "services/probe/recommenders/train/estimate.h"
 
 #include <gtest/gtest.h>
 #include <malloc.h>

@@ -1,4 +1,4 @@
-#include "services/probe/recommenders/model/estimate.h"
+#include "services/probe/recommenders/train/estimate.h"
 
 #include <algorithm>
 

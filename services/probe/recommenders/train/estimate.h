@@ -1,6 +1,6 @@
 // How much memory training a recommender takes.
-#ifndef RECSAE_SERVICES_PROBE_RECOMMENDERS_MODEL_ESTIMATE_H_
-#define RECSAE_SERVICES_PROBE_RECOMMENDERS_MODEL_ESTIMATE_H_
+#ifndef RECSAE_SERVICES_PROBE_RECOMMENDERS_TRAIN_ESTIMATE_H_
+#define RECSAE_SERVICES_PROBE_RECOMMENDERS_TRAIN_ESTIMATE_H_
 
 #include <cstdint>
 
@@ -24,4 +24,4 @@ int64_t TrainingBytes(const RecommenderOptions& options, const DatasetSize& size
 
 }  // namespace recsae::probe
 
-#endif  // RECSAE_SERVICES_PROBE_RECOMMENDERS_MODEL_ESTIMATE_H_
+#endif  // RECSAE_SERVICES_PROBE_RECOMMENDERS_TRAIN_ESTIMATE_H_
