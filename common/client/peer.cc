@@ -10,20 +10,21 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
 #include "common/base/status.h"
+#include "common/budget/limits.h"
 #include "common/rpc/grpc_status.h"
 
 namespace recsae {
 namespace {
 
 // The servers' 4 MiB and some room for what is around a message of that size.
-constexpr int kMaxMessageBytes = 4 * 1024 * 1024 + 64 * 1024;
+constexpr int kMaxReplyBytes = kMaxMessageBytes + 64 * 1024;
 
 }  // namespace
 
 std::shared_ptr<grpc::Channel> NewChannel(const std::string& address) {
   grpc::ChannelArguments args;
-  args.SetMaxReceiveMessageSize(kMaxMessageBytes);
-  args.SetMaxSendMessageSize(kMaxMessageBytes);
+  args.SetMaxReceiveMessageSize(kMaxReplyBytes);
+  args.SetMaxSendMessageSize(kMaxReplyBytes);
   // Notices a peer whose machine is gone, which TCP alone reports only after many minutes.
   args.SetInt(GRPC_ARG_KEEPALIVE_TIME_MS, 30'000);
   args.SetInt(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, 10'000);

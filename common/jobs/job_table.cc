@@ -18,7 +18,6 @@ using jobs::v1::ListJobsRequest;
 using jobs::v1::ListJobsResponse;
 
 // Keeps a page well below the largest message (4 MiB) whatever the specs hold.
-constexpr size_t kMaxPageBytes = size_t{2} << 20;
 
 absl::Status NotFound(absl::string_view name) {
   return Error(absl::StatusCode::kNotFound, "JOB_NOT_FOUND", absl::StrCat("there is no ", name),
@@ -156,13 +155,12 @@ absl::StatusOr<ListJobsResponse> JobTable::List(const ListJobsRequest& request) 
   }
   ListJobsResponse response;
   uint64_t last = 0;
-  size_t bytes = 0;
+  PageBytes room(page.size);
   for (; it != entries_.rend(); ++it) {
     const Job& job = it->second->record.job;
     if (!request.kind().empty() && job.kind() != request.kind()) continue;
     if (request.state() != Job::STATE_UNSPECIFIED && job.state() != request.state()) continue;
-    bytes += job.ByteSizeLong();
-    if (response.jobs_size() == page.size || (response.jobs_size() > 0 && bytes > kMaxPageBytes)) {
+    if (!room.Takes(job.ByteSizeLong())) {
       response.set_next_page_token(MakePageToken(absl::StrCat(last), filter));
       break;
     }

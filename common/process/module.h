@@ -20,6 +20,7 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
+#include "common/budget/memory_budget.h"
 
 namespace grpc {
 class Service;
@@ -41,6 +42,8 @@ struct ModuleContext {
   JobRunner* jobs = nullptr;
   // Where the module adds its recsae_* metrics.
   MetricsRegistry* metrics = nullptr;
+  // What work and caches of all the process's modules may take together (--memory-limit).
+  MemoryBudget* memory = &MemoryBudget::Unlimited();
   // The services named by ServiceModule::peers(), in that order. Their channels connect lazily and,
   // for a service in the same process, exist only once the server runs: keep the Peer (or a
   // PeerStub, common/client/peer.h) in Open, use it from Start on and in handlers and jobs.

@@ -23,6 +23,8 @@
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
 #include "common/base/status.h"
+#include "common/budget/limits.h"
+#include "common/budget/memory_budget.h"
 #include "common/client/peer.h"
 #include "common/jobs/job_runner.h"
 #include "common/jobs/jobs_service.h"
@@ -54,7 +56,7 @@ void LogGrpc(gpr_log_func_args* args) {
 class Process {
  public:
   Process(ServerSpec spec, ServerOptions options)
-      : spec_(std::move(spec)), options_(std::move(options)) {}
+      : memory_(options.memory_limit), spec_(std::move(spec)), options_(std::move(options)) {}
   // For a Start that failed; after Stop there is nothing left to do.
   ~Process() {
     if (server_ != nullptr) server_->Shutdown(std::chrono::system_clock::now());
@@ -77,6 +79,7 @@ class Process {
   bool StopJobs(absl::Time deadline);
   bool StopGrpc(absl::Time deadline);
 
+  MemoryBudget memory_;  // outlives the modules
   ServerSpec spec_;
   const ServerOptions options_;
   // Destroyed from the last to the first: calls end before what they use.
@@ -127,6 +130,7 @@ absl::Status Process::OpenModules() {
     context.data_dir = absl::StrCat(options_.data_dir, "/", module->name());
     context.jobs = jobs_.get();
     context.metrics = &metrics_;
+    context.memory = &memory_;
     context.peers = PeersOf(*module);
     std::error_code error;
     std::filesystem::create_directories(context.data_dir, error);

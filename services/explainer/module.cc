@@ -10,7 +10,8 @@ ExplainerModule::ExplainerModule() = default;
 ExplainerModule::~ExplainerModule() = default;
 
 absl::Status ExplainerModule::Open(const ModuleContext& context) {
-  backend_ = std::make_unique<Backend>(context.peers[0], context.peers[1], *context.metrics);
+  backend_ = std::make_unique<Backend>(context.peers[0], context.peers[1], *context.metrics,
+                                       *context.memory);
   service_ = std::make_unique<ExplainerService>(*backend_, *context.jobs, *context.metrics);
   return absl::OkStatus();
 }

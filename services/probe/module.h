@@ -22,6 +22,7 @@ class ProbeModule : public ServiceModule {
   void AddFlags(FlagSet& flags) override;
   absl::Status Open(const ModuleContext& context) override;
   std::vector<grpc::Service*> services() override;
+  void Drain() override;
   void Stop() override;
 
  private:

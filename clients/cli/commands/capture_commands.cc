@@ -223,9 +223,8 @@ void AddMaking(CommandLine& line, CLI::App& group) {
       group, "record", "Record activations of a recommender that lives elsewhere, from files",
       "  recsae captures record shop/live --activations x.npy --cases cases.jsonl\n"
       "Each line of the cases: {\"userId\": \"42\", \"historyItemIds\": [\"7\", \"9\"]}\n"
-      "A repeat with the same files and producer is stored once.",
+      "The same files again are stored once; other files are added to what is there.",
       [](CLI::App& command, RecordFlags& flags) {
-        flags.source.producer = "recsae-cli";
         AddName(command, flags.source.capture);
         command
             .add_option("--activations", flags.source.activations, ".npy file, float [rows, dim]")
@@ -234,10 +233,10 @@ void AddMaking(CommandLine& line, CLI::App& group) {
         command
             .add_option("--cases", flags.source.cases, "Context of the rows, one JSON object each")
             ->check(CLI::ExistingFile);
-        command
-            .add_option("--producer", flags.source.producer,
-                        "Who records; each has sequence numbers of its own")
-            ->capture_default_str();
+        command.add_option(
+            "--producer", flags.source.producer,
+            "Who records; each has sequence numbers of its own [default: named after "
+            "the file and its content]");
         command
             .add_option("--batch-rows", flags.source.batch_rows,
                         "Rows a message [default: half a megabyte of them]")

@@ -213,6 +213,7 @@ void CheckSae(const v1::Sae& sae, const std::string& field, BadRequest* bad) {
     check.Add("scale", absl::StrCat("must be above 0 and finite, is ", sae.scale()));
   }
   check.Capture("capture", sae.capture());
+  check.Text("recommender_uid", sae.recommender_uid(), kMaxUidBytes);
   CheckReport(sae.report(), absl::StrCat(field, ".report"), bad);
   CheckSize(sae.ByteSizeLong(), field, bad);
 }

@@ -22,6 +22,7 @@ class UpdateConceptRequest;
 namespace recsae::concept_store {
 
 inline constexpr size_t kMaxDescriptionBytes = 1000;
+inline constexpr size_t kMaxUidBytes = 128;
 inline constexpr int kMaxTerms = 64;
 inline constexpr size_t kMaxTermBytes = 256;
 inline constexpr int kMaxEvidence = 10;

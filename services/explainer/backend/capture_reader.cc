@@ -38,6 +38,24 @@ absl::Status CheckSameSite(const LoadedSae& sae, const probe::v1::Capture& captu
       {{"sae", sae.name}, {"capture", capture.name()}});
 }
 
+absl::Status CheckIncarnation(const LoadedSae& sae, const std::string& recommender,
+                              const std::string& uid) {
+  if (sae.recommender_uid.empty() || uid.empty() || sae.recommender_uid == uid) {
+    return absl::OkStatus();
+  }
+  return Error(
+      absl::StatusCode::kFailedPrecondition, "RECOMMENDER_CHANGED",
+      absl::StrCat(sae.name, " was trained on another ", recommender, " (uid ", sae.recommender_uid,
+                   ") than there is now under that name (uid ", uid,
+                   "), whose activations mean something else; train an SAE on a capture of the "
+                   "present one, or keep recommenders that are still explained under names of "
+                   "their own"),
+      {{"sae", sae.name},
+       {"recommender", recommender},
+       {"sae_recommender_uid", sae.recommender_uid},
+       {"recommender_uid", uid}});
+}
+
 absl::StatusOr<probe::v1::Capture> GetCapture(Peers& peers, const std::string& name,
                                               const Caller& caller) {
   probe::v1::Capture capture;
@@ -52,6 +70,8 @@ absl::StatusOr<probe::v1::Capture> GetCapture(Peers& peers, const std::string& n
 absl::StatusOr<probe::v1::Capture> GetCaptureWithCases(Peers& peers, const std::string& name,
                                                        const LoadedSae& sae, const Caller& caller) {
   RECSAE_ASSIGN_OR_RETURN(const probe::v1::Capture capture, GetCapture(peers, name, caller));
+  RECSAE_RETURN_IF_ERROR(
+      CheckIncarnation(sae, name.substr(0, name.find("/captures/")), capture.recommender_uid()));
   RECSAE_RETURN_IF_ERROR(CheckSameSite(sae, capture));
   const int dim = sae.model.dim();
   if (capture.dim() != dim) {

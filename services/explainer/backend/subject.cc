@@ -198,6 +198,8 @@ absl::StatusOr<ResolvedSubject> ResolveSubject(
   }
   if (!recommender.empty()) {
     RECSAE_ASSIGN_OR_RETURN(resolved.recommender, backend.recommenders.Get(recommender, caller));
+    RECSAE_RETURN_IF_ERROR(
+        CheckIncarnation(*resolved.sae, recommender, resolved.recommender->resource.uid()));
     RECSAE_ASSIGN_OR_RETURN(resolved.excluded, FindItems(*resolved.recommender, exclude_item_ids));
   }
   switch (subject.subject_case()) {

@@ -16,6 +16,7 @@
 #include "services/explainer/jobs/case_reader.h"
 #include "services/explainer/jobs/concept_jobs.h"
 #include "services/explainer/jobs/concept_writer.h"
+#include "services/explainer/jobs/estimate.h"
 
 namespace recsae::explainer {
 namespace {
@@ -201,6 +202,14 @@ absl::StatusOr<google::protobuf::Any> RunBuildConcepts(Backend& backend, JobCont
                           RecommenderOfCapture(request.capture()));
   RECSAE_ASSIGN_OR_RETURN(const std::shared_ptr<const LoadedRecommender> recommender,
                           backend.recommenders.Get(recommender_name, caller));
+  int64_t rows = 0;
+  for (const Source& source : sources) rows += source.rows;
+  const auto items = static_cast<int64_t>(recommender->texts.size());
+  RECSAE_ASSIGN_OR_RETURN(
+      const Permit permit,
+      backend.memory.Take(BuildConceptsBytes(sae->model, rows, items),
+                          absl::StrCat("building the concepts of ", request.sae()),
+                          "the rows of capture and evidence_captures"));
   RECSAE_ASSIGN_OR_RETURN(const Cases read,
                           ReadCases(backend, caller, job, sources, *sae, *recommender));
   const CaseTable& cases = read.table;

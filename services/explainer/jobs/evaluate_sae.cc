@@ -18,6 +18,7 @@
 #include "services/explainer/evaluation/similarity.h"
 #include "services/explainer/jobs/case_reader.h"
 #include "services/explainer/jobs/concept_jobs.h"
+#include "services/explainer/jobs/estimate.h"
 
 namespace recsae::explainer {
 namespace {
@@ -269,6 +270,11 @@ absl::StatusOr<google::protobuf::Any> RunEvaluateSae(Backend& backend, JobContex
   v1::EvaluateSaeRequest request;
   if (!job.spec().UnpackTo(&request)) return SpecUnknown(job, "EvaluateSae");
   RECSAE_ASSIGN_OR_RETURN(const Inputs inputs, FindInputs(backend, caller, request));
+  const auto items = static_cast<int64_t>(inputs.recommender->texts.size());
+  RECSAE_ASSIGN_OR_RETURN(
+      const Permit permit,
+      backend.memory.Take(EvaluationBytes(inputs.sae->model, inputs.rows, items),
+                          absl::StrCat("evaluating ", request.sae()), "the rows of capture"));
   RowSums sums(inputs);
   RECSAE_RETURN_IF_ERROR(ReadRows(backend, caller, job, request.capture(), inputs, sums));
   job.SetProgress("scoring attributes", inputs.rows, inputs.rows, "rows");

@@ -49,10 +49,13 @@ class HeadWriter {
   int64_t added_ = 0;
 };
 
-// The head stored under `uid`. DATA_LOSS (HEAD_CORRUPT), or NOT_FOUND (RECOMMENDER_NOT_FOUND) if it
-// is gone.
+// Items of the head stored under `uid`; 0 if it is gone.
+absl::StatusOr<int64_t> CountHeadItems(const Database& db, uint64_t uid);
+
+// The head of `items` items stored under `uid`. DATA_LOSS (HEAD_CORRUPT), or NOT_FOUND
+// (RECOMMENDER_NOT_FOUND) if it is gone.
 absl::StatusOr<std::shared_ptr<const PredictionHead>> LoadHead(const Database& db, uint64_t uid,
-                                                               int dim);
+                                                               int dim, int64_t items);
 
 // Whether two stored heads have the same values.
 absl::StatusOr<bool> SameHead(const Database& db, uint64_t uid, uint64_t other);

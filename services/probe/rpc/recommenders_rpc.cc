@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "common/base/id.h"
 #include "common/base/names.h"
 #include "common/base/status.h"
 #include "common/budget/paging.h"
@@ -26,7 +27,6 @@ namespace recsae::probe {
 namespace {
 
 constexpr int kMaxActivationDim = 65'536;
-constexpr int64_t kMessageBytes = int64_t{1} << 20;
 constexpr int64_t kMaxHeadRows = 4096;  // keeps the ids of a message below 1 MiB
 
 // The rows of one batch. INVALID_ARGUMENT listing what is wrong with them.
@@ -72,6 +72,7 @@ grpc::Status ProbeService::CreateRecommender(Context* context,
           response->set_kind(v1::Recommender::KIND_EXTERNAL);
           response->set_catalog(request->catalog());
           response->set_activation_dim(request->activation_dim());
+          response->set_uid(NewId());
           *response->mutable_create_time() = TimestampNow();
           return resources_.CreateRecommender(*response, batch);
         });
@@ -144,7 +145,8 @@ grpc::Status ProbeService::UploadPredictionHead(
     RECSAE_RETURN_IF_ERROR(ReadHeader(*reader, &message));
     RECSAE_ASSIGN_OR_RETURN(const StoredRecommender recommender,
                             resources_.recommenders().Get(message.header().recommender()));
-    RECSAE_ASSIGN_OR_RETURN(const std::shared_ptr<const ItemIndex> index, IndexOf(recommender));
+    RECSAE_ASSIGN_OR_RETURN(const std::shared_ptr<const ItemIndex> index,
+                            IndexOf(context, recommender));
     if (index->size() == 0) {
       return Error(absl::StatusCode::kFailedPrecondition, "CATALOG_EMPTY",
                    absl::StrCat(recommender.message.catalog(),
@@ -167,11 +169,13 @@ grpc::Status ProbeService::ReadPredictionHead(
   return Guard(context, [&]() -> absl::Status {
     RECSAE_ASSIGN_OR_RETURN(const StoredRecommender recommender,
                             resources_.recommenders().Get(request->recommender()));
-    RECSAE_ASSIGN_OR_RETURN(const std::shared_ptr<const PredictionHead> head,
-                            resources_.recommenders().Head(recommender));
-    RECSAE_ASSIGN_OR_RETURN(const std::shared_ptr<const ItemIndex> index, IndexOf(recommender));
+    RECSAE_ASSIGN_OR_RETURN(
+        const std::shared_ptr<const PredictionHead> head,
+        resources_.recommenders().Head(recommender, [&] { return CheckAlive(context); }));
+    RECSAE_ASSIGN_OR_RETURN(const std::shared_ptr<const ItemIndex> index,
+                            IndexOf(context, recommender));
     const int64_t dim = head->dim;
-    const int64_t rows = std::clamp<int64_t>(kMessageBytes / (4 * dim), 1, kMaxHeadRows);
+    const int64_t rows = std::clamp<int64_t>(kStreamMessageBytes / (4 * dim), 1, kMaxHeadRows);
     for (int64_t at = 0; at < head->items(); at += rows) {
       RECSAE_RETURN_IF_ERROR(CheckAlive(context));
       const int64_t count = std::min(rows, head->items() - at);

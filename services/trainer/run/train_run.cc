@@ -14,6 +14,7 @@
 #include "services/trainer/rows/row_cache.h"
 #include "services/trainer/run/checkpoint_pace.h"
 #include "services/trainer/run/dev_set.h"
+#include "services/trainer/run/estimate.h"
 #include "services/trainer/run/evaluation.h"
 #include "services/trainer/run/publisher.h"
 #include "services/trainer/run/training_config.h"
@@ -63,6 +64,7 @@ absl::Status TrainRun::Prepare() {
     RECSAE_ASSIGN_OR_RETURN(const CaptureInfo capture,
                             environment_.source->Describe(request_.capture, job_));
     site_ = capture.site;
+    recommender_uid_ = capture.recommender_uid;
   } else if (absl::IsNotFound(saved.status())) {
     RECSAE_RETURN_IF_ERROR(PinCaptures());
   } else {
@@ -71,6 +73,7 @@ absl::Status TrainRun::Prepare() {
   BadRequest bad;
   configs_ = FillInAll(request_, state_.dim, bad);
   RECSAE_RETURN_IF_ERROR(bad.ToStatus());
+  RECSAE_RETURN_IF_ERROR(TakeMemory());
   RECSAE_RETURN_IF_ERROR(LoadRows());
   RECSAE_ASSIGN_OR_RETURN(
       stoppers_, EarlyStoppers::Load(*environment_.source, configs_, state_.dim, state_.variants,
@@ -95,6 +98,7 @@ absl::Status TrainRun::PinCaptures() {
   state_.rows = capture.rows;
   state_.dim = capture.dim;
   site_ = capture.site;
+  recommender_uid_ = capture.recommender_uid;
   state_.variants.resize(configs.size());
   for (size_t i = 0; i < configs.size(); ++i) {
     if (!configs[i].has_early_stop()) continue;
@@ -113,8 +117,20 @@ void TrainRun::ShowProgress(absl::string_view stage, int64_t done) {
   job_.SetProgress(stage, done, TotalWork(), "rows");
 }
 
+absl::Status TrainRun::TakeMemory() {
+  RECSAE_ASSIGN_OR_RETURN(
+      memory_, environment_.memory->Take(TrainingJobBytes(configs_, state_.dim, state_.rows),
+                                         absl::StrCat("training ", NameOf(0)), kLowerTraining));
+  return absl::OkStatus();
+}
+
 absl::Status TrainRun::LoadRows() {
-  if (state_.rows > environment_.cache_bytes / (int64_t{4} * state_.dim)) return absl::OkStatus();
+  const int64_t bytes = RowBytes(state_.rows, state_.dim);
+  if (bytes > environment_.cache_bytes) return absl::OkStatus();
+  absl::StatusOr<Permit> permit =
+      environment_.memory->Take(bytes, absl::StrCat("the rows of ", request_.capture), "them");
+  if (!permit.ok()) return absl::OkStatus();  // they are read again for every epoch
+  cache_memory_ = *std::move(permit);
   cached_rows_ = state_.rows;
   RECSAE_ASSIGN_OR_RETURN(
       cache_, LoadRowCache(*source_, request_.capture, state_.dim, state_.rows, job_,
@@ -313,6 +329,7 @@ Sae TrainRun::Describe(size_t i, const sae::SaeModel& model,
   DescribeWeights(model.weights(), &sae);
   sae.set_capture(request_.capture);
   sae.set_probe_site(site_);
+  sae.set_recommender_uid(recommender_uid_);
   auto& report = *sae.mutable_report();
   report.set_row_count(state_.rows);
   report.set_epoch_count(ended ? variant.early_stop.epoch : config.epoch_count());

@@ -21,14 +21,16 @@
 namespace recsae {
 namespace {
 
-// GetJob: "jobs/throw" throws, "jobs/wait" lasts until the caller is gone, "jobs/stuck" never ends,
-// "jobs/missing" is not found; WatchJob sends until the process drains.
+// GetJob: "jobs/throw" and "jobs/greedy" (std::bad_alloc) throw, "jobs/wait" lasts until the caller
+// is gone, "jobs/stuck" never ends, "jobs/missing" is not found; WatchJob sends until the process
+// drains.
 class SampleJobs : public jobs::v1::Jobs::Service {
  public:
   grpc::Status GetJob(grpc::ServerContext* context, const jobs::v1::GetJobRequest* request,
                       jobs::v1::Job* response) override {
     return Guard(context, [&]() -> absl::Status {
       if (request->name() == "jobs/throw") throw std::runtime_error("secret detail");
+      if (request->name() == "jobs/greedy") throw std::bad_alloc();
       if (request->name() == "jobs/missing") {
         return Error(absl::StatusCode::kNotFound, "JOB_NOT_FOUND", "there is no jobs/missing");
       }

@@ -331,6 +331,14 @@ TEST(ServerTest, ExceptionBecomesInternalAndTheServerLives) {
   EXPECT_TRUE(server.GetJob("jobs/1").ok());
 }
 
+TEST(ServerTest, AllocationThatFailsEndsTheCallAndTheServerLives) {
+  const Server server;
+  const absl::Status status = FromGrpc(server.GetJob("jobs/greedy"));
+  EXPECT_EQ(status.code(), absl::StatusCode::kResourceExhausted);
+  EXPECT_EQ(Reason(status), "OUT_OF_MEMORY");
+  EXPECT_TRUE(server.GetJob("jobs/1").ok());
+}
+
 TEST(ServerTest, CallsWhoseCallerIsGoneEndWithTheCause) {
   const Server server;
   const auto stub = jobs::v1::Jobs::NewStub(server.channel());

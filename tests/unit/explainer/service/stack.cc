@@ -78,6 +78,11 @@ void ModuleServer::Stop() {
   jobs_.reset();
 }
 
+void ModuleServer::Wipe() {
+  ASSERT_EQ(server_, nullptr);
+  std::filesystem::remove_all(directory_ + "/data");
+}
+
 Stack::Stack() {
   const std::string directory =
       absl::StrCat(::testing::TempDir(), "/explainer_stack_",
@@ -144,6 +149,10 @@ void Stack::UploadCatalog() {
     request.set_catalog_id("items");
     ExpectOk(probe->CreateCatalog(&context, request, &response));
   }
+  UploadItems("Film");
+}
+
+void Stack::UploadItems(const std::string& title) {
   grpc::ClientContext context;
   probe::v1::UploadItemsResponse response;
   const auto writer = probe->UploadItems(&context, &response);
@@ -153,7 +162,7 @@ void Stack::UploadCatalog() {
   for (int i = 0; i < kItems; ++i) {
     probe::v1::Item* item = request.mutable_batch()->add_items();
     item->set_id(ItemId(i));
-    item->set_title(absl::StrCat("Film ", i));
+    item->set_title(absl::StrCat(title, " ", i));
     probe::v1::Attribute* attribute = item->add_attributes();
     attribute->set_key("genre");
     attribute->set_value(Genre(GenreOf(i)));
@@ -226,7 +235,17 @@ void Stack::Record(bool users_have_names) {
   ASSERT_EQ(response.stored_row_count(), kUsers);
 }
 
-void Stack::Publish() {
+void Stack::PublishKnowingTheRecommender(const std::string& sae_id) {
+  grpc::ClientContext context;
+  probe::v1::GetCaptureRequest request;
+  probe::v1::Capture capture;
+  request.set_name(kCapture);
+  ExpectOk(probe->GetCapture(&context, request, &capture));
+  ASSERT_FALSE(capture.recommender_uid().empty());
+  PublishAs(sae_id, capture.recommender_uid());
+}
+
+void Stack::PublishAs(const std::string& sae_id, const std::string& recommender_uid) {
   std::vector<float> directions;
   std::normal_distribution<float> normal(0, 0.3f);
   for (int latent = 0; latent < kLatents; ++latent) {
@@ -238,7 +257,7 @@ void Stack::Publish() {
   concept_store::v1::Sae response;
   const auto writer = concept_store->PublishSae(&context, &response);
   concept_store::v1::PublishSaeRequest request;
-  request.mutable_header()->set_sae_id("planted");
+  request.mutable_header()->set_sae_id(sae_id);
   concept_store::v1::Sae* sae = request.mutable_header()->mutable_sae();
   sae->set_activation_dim(kDim);
   sae->set_latent_count(kLatents);
@@ -246,6 +265,7 @@ void Stack::Publish() {
   sae->set_architecture(concept_store::v1::Sae::ARCHITECTURE_TOPK);
   sae->set_scale(kScale);
   sae->set_capture(kCapture);
+  sae->set_recommender_uid(recommender_uid);
   writer->Write(request);
   const auto write = [&](concept_store::v1::SaeWeights::Array array, int64_t rows, int64_t cols,
                          const std::vector<float>& values) {

@@ -51,6 +51,7 @@ class ProbeServerTest : public testing::Test {
     context.data_dir = folder_ + "/probe";
     context.jobs = runner_.get();
     context.metrics = &metrics_;
+    context.memory = &memory();
     ASSERT_TRUE(module_->Open(context).ok());
     jobs_service_ = MakeJobsService(*runner_);
 
@@ -67,6 +68,8 @@ class ProbeServerTest : public testing::Test {
     jobs_ = jobs::v1::Jobs::NewStub(channel);
     ASSERT_TRUE(runner_->Start().ok());
   }
+
+  virtual MemoryBudget& memory() { return MemoryBudget::Unlimited(); }
 
   void Stop() {
     if (server_ == nullptr) return;
