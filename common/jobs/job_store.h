@@ -20,7 +20,7 @@ bool IsFinal(jobs::v1::Job::State state);
 
 // A job as it is stored: the public message and what only the runner needs.
 struct JobRecord {
-  // Order of submission; never used twice.
+  // Order of submission; never used twice in one folder.
   uint64_t sequence = 0;
   // How often the process ended unasked while the job ran, since its last checkpoint.
   uint32_t crashes = 0;

@@ -6,6 +6,7 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
+#include "common/base/id.h"
 #include "common/base/names.h"
 #include "common/base/status.h"
 #include "common/budget/paging.h"
@@ -67,7 +68,8 @@ absl::StatusOr<JobRecord> JobTable::Add(absl::string_view kind, absl::string_vie
   auto entry = std::make_shared<Entry>();
   JobRecord& record = entry->record;
   RECSAE_ASSIGN_OR_RETURN(record.sequence, store_.NextSequence());
-  record.job.set_name(absl::StrCat("jobs/", kind, "-", record.sequence));
+  // Not the sequence number: it starts again in an empty folder, and is another replica's too.
+  record.job.set_name(absl::StrCat("jobs/", kind, "-", NewId()));
   record.job.set_kind(std::string(kind));
   record.job.set_state(Job::STATE_PENDING);
   *record.job.mutable_spec() = spec;

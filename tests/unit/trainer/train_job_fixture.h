@@ -155,12 +155,12 @@ class TrainJobTest : public ::testing::Test {
     ASSERT_EQ(status, 0);
     std::filesystem::rename(directory_, directory);
   }
-  Job ResumeCrashed(const std::filesystem::path& directory, const std::string& name) {
+  Job ResumeCrashed(const std::filesystem::path& directory) {
     std::filesystem::remove_all(directory_);
     std::filesystem::rename(directory, directory_);
     trained_rows_ = 0;
     StartRunner();
-    Job job = WaitUntilFinal(name);
+    Job job = WaitUntilFinal(runner_->List({})->jobs(0).name());
     EXPECT_EQ(job.resumes(), 1);
     runner_.reset();
     return job;

@@ -106,7 +106,7 @@ TEST_F(TrainJobTest, CrashedJobGivesTheSameWeights) {
   runner_.reset();
   const sae::SaeWeights expected = publisher_.published()[0].weights;
   for (const std::string& crashed : {first_only, every_step}) {
-    const Job job = ResumeCrashed(crashed, "jobs/train-sae-1");
+    const Job job = ResumeCrashed(crashed);
     ASSERT_EQ(job.state(), Job::STATE_SUCCEEDED) << job.error().message();
     EXPECT_EQ(trained_rows_ < kRows * 6, crashed == every_step);
     EXPECT_EQ(publisher_.published().back().weights.encoder, expected.encoder) << crashed;

@@ -23,6 +23,7 @@ using google::protobuf::Any;
 using jobs::v1::Job;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
+using ::testing::MatchesRegex;
 using ::testing::SizeIs;
 
 class JobRunnerTest : public JobFixture {
@@ -44,11 +45,12 @@ TEST_F(JobRunnerTest, RunsAJobAndKeepsItsRecord) {
   Start();
   const auto submitted = runner_->Submit("echo", "saes/x", Pack("hello"), "");
   ASSERT_TRUE(submitted.ok()) << submitted.status();
-  EXPECT_EQ(submitted->name(), "jobs/echo-1");
+  const std::string name = submitted->name();
+  EXPECT_THAT(name, MatchesRegex("jobs/echo-[0-9a-z]{26}"));
   EXPECT_EQ(submitted->state(), Job::STATE_PENDING);
   EXPECT_TRUE(submitted->has_create_time());
 
-  const Job job = WaitFor("jobs/echo-1", Job::STATE_SUCCEEDED);
+  const Job job = WaitFor(name, Job::STATE_SUCCEEDED);
   EXPECT_EQ(job.kind(), "echo");
   EXPECT_EQ(job.target(), "saes/x");
   EXPECT_EQ(Unpack(job.spec()), "hello");
@@ -58,9 +60,9 @@ TEST_F(JobRunnerTest, RunsAJobAndKeepsItsRecord) {
   EXPECT_TRUE(job.has_end_time());
 
   Open();
-  EXPECT_EQ(runner_->Get("jobs/echo-1")->SerializeAsString(), job.SerializeAsString());
+  EXPECT_EQ(runner_->Get(name)->SerializeAsString(), job.SerializeAsString());
   Start();
-  EXPECT_EQ(runner_->Get("jobs/echo-1")->resumes(), 0);
+  EXPECT_EQ(runner_->Get(name)->resumes(), 0);
 }
 
 TEST_F(JobRunnerTest, JobsRunInOrderOneAtATime) {
@@ -69,9 +71,10 @@ TEST_F(JobRunnerTest, JobsRunInOrderOneAtATime) {
     order.push_back(Unpack(context.spec()));
     return context.spec();
   });
-  for (const char* text : {"a", "b", "c"}) Submit("note", text);
+  std::string last;
+  for (const char* text : {"a", "b", "c"}) last = Submit("note", text);
   Start();
-  WaitFor("jobs/note-3", Job::STATE_SUCCEEDED);
+  WaitFor(last, Job::STATE_SUCCEEDED);
   EXPECT_THAT(order, ElementsAre("a", "b", "c"));
 }
 
@@ -355,16 +358,16 @@ TEST_F(JobRunnerTest, CheckpointsOfJobsAreApartAndEndWithThem) {
 }
 
 TEST_F(JobRunnerTest, ListIsNewestFirstInPagesAndFiltered) {
-  for (int i = 0; i < 5; ++i) Submit(i % 2 == 0 ? "echo" : "wait");
-  ASSERT_TRUE(runner_->Cancel("jobs/echo-3").ok());
+  std::vector<std::string> made;
+  for (int i = 0; i < 5; ++i) made.push_back(Submit(i % 2 == 0 ? "echo" : "wait"));
+  ASSERT_TRUE(runner_->Cancel(made[2]).ok());
   jobs::v1::ListJobsRequest request;
   request.set_page_size(2);
-  EXPECT_THAT(List(request), ElementsAre("jobs/echo-5", "jobs/wait-4", "jobs/echo-3", "jobs/wait-2",
-                                         "jobs/echo-1"));
+  EXPECT_THAT(List(request), ElementsAre(made[4], made[3], made[2], made[1], made[0]));
   request.set_kind("echo");
-  EXPECT_THAT(List(request), ElementsAre("jobs/echo-5", "jobs/echo-3", "jobs/echo-1"));
+  EXPECT_THAT(List(request), ElementsAre(made[4], made[2], made[0]));
   request.set_state(Job::STATE_CANCELLED);
-  EXPECT_THAT(List(request), ElementsAre("jobs/echo-3"));
+  EXPECT_THAT(List(request), ElementsAre(made[2]));
 
   request.clear_state();
   const std::string token = runner_->List(request)->next_page_token();
@@ -384,7 +387,7 @@ TEST_F(JobRunnerTest, ListPagesStayBelowTheLargestMessage) {
   EXPECT_THAT(List(request), SizeIs(5));
 }
 
-TEST_F(JobRunnerTest, DeleteTakesFinishedJobsOnlyAndNoNumberIsUsedTwice) {
+TEST_F(JobRunnerTest, DeleteTakesFinishedJobsOnly) {
   Start();
   const std::string done = Submit("echo");
   WaitFor(done, Job::STATE_SUCCEEDED);
@@ -399,7 +402,22 @@ TEST_F(JobRunnerTest, DeleteTakesFinishedJobsOnlyAndNoNumberIsUsedTwice) {
   EXPECT_EQ(Reason(runner_->Delete(done)), "JOB_NOT_FOUND");
   Open();
   EXPECT_THAT(List({}), SizeIs(0));
-  EXPECT_EQ(Submit("echo"), "jobs/echo-3");
+}
+
+// Two replicas, and one whose folder was lost.
+TEST_F(JobRunnerTest, NoTwoServersNameTwoJobsAlike) {
+  std::set<std::string> names = {Submit("echo")};
+  {
+    const auto replica = JobRunner::Open(path_ + "-replica", options_).value();
+    replica->Register("echo", [](JobContext& context) { return context.spec(); });
+    names.insert(replica->Submit("echo", "", Any(), "")->name());
+  }
+  std::filesystem::remove_all(path_ + "-replica");
+  runner_.reset();
+  std::filesystem::remove_all(path_);
+  Open();
+  names.insert(Submit("echo"));
+  EXPECT_THAT(names, SizeIs(3));
 }
 
 TEST_F(JobRunnerTest, NamesAreChecked) {
@@ -431,11 +449,11 @@ class JobCrashTest : public JobFixture {
         if (checkpoint && !context.SaveCheckpoint("half").ok()) _exit(2);
         _exit(9);
       });
-      if (!runner_->Get("jobs/crash-1").ok()) Submit("crash");
+      if (TheJob().empty()) Submit("crash");
       if (!runner_->Start().ok()) _exit(3);
       if (cancel) {
-        WaitFor("jobs/crash-1", Job::STATE_RUNNING);
-        if (!runner_->Cancel("jobs/crash-1").ok()) _exit(4);
+        WaitFor(TheJob(), Job::STATE_RUNNING);
+        if (!runner_->Cancel(TheJob()).ok()) _exit(4);
         cancelled.set_value();
       }
       while (true) pause();
@@ -453,7 +471,13 @@ class JobCrashTest : public JobFixture {
       return Pack(context.LoadCheckpoint().value_or("no checkpoint"));
     });
     EXPECT_TRUE(runner_->Start().ok());
-    return WaitFor("jobs/crash-1", state);
+    return WaitFor(TheJob(), state);
+  }
+
+  // Name of the one job; empty if there is none yet.
+  std::string TheJob() const {
+    const auto listed = runner_->List({});
+    return listed.ok() && listed->jobs_size() > 0 ? listed->jobs(0).name() : "";
   }
 };
 
