@@ -137,6 +137,26 @@ TEST_F(ConceptJobsTest, PlantedConceptsAreFoundNamedAndExplained) {
   }
 }
 
+// The concept-store remembers requests for a week: a job of a new folder, or of another replica,
+// must not be taken for the first one's repetition.
+TEST_F(ConceptJobsTest, AnExplainerThatLostItsJobsStoresConceptsAgain) {
+  BuildAndWait(BuildRequest());
+  for (const concept_store::v1::Concept& stored : Concepts()) {
+    grpc::ClientContext context;
+    concept_store::v1::DeleteConceptRequest request;
+    google::protobuf::Empty response;
+    request.set_name(stored.name());
+    ASSERT_TRUE(stack_.concept_store->DeleteConcept(&context, request, &response).ok());
+  }
+  ASSERT_TRUE(Concepts().empty());
+  stack_.explainer_server->Stop();
+  stack_.explainer_server->LoseJobs();
+  stack_.explainer_server->Start();
+  const v1::ConceptReport report = BuildAndWait(BuildRequest());
+  EXPECT_GT(report.total(), 0);
+  EXPECT_EQ(static_cast<int>(Concepts().size()), report.total());
+}
+
 TEST_F(ConceptJobsTest, SameSeedSameConceptsAndPersonsKeepTheirWords) {
   BuildAndWait(BuildRequest());
   const auto first = Concepts();

@@ -78,6 +78,8 @@ void ModuleServer::Stop() {
   jobs_.reset();
 }
 
+void ModuleServer::LoseJobs() { std::filesystem::remove_all(directory_ + "/jobs"); }
+
 Stack::Stack() {
   const std::string directory =
       absl::StrCat(::testing::TempDir(), "/explainer_stack_",

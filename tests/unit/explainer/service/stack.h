@@ -31,6 +31,8 @@ class ModuleServer {
 
   void Start();
   void Stop();
+  // Forgets all jobs, as a server without a lasting disk does. While it is stopped.
+  void LoseJobs();
   const std::string& address() const { return address_; }
   JobRunner& jobs() { return *jobs_; }
 
