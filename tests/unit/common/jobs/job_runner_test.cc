@@ -43,7 +43,7 @@ class JobRunnerTest : public JobFixture {
 
 TEST_F(JobRunnerTest, RunsAJobAndKeepsItsRecord) {
   Start();
-  const auto submitted = runner_->Submit("echo", "saes/x", Pack("hello"), "");
+  const auto submitted = runner_->Submit("echo", {"saes/x"}, Pack("hello"), "");
   ASSERT_TRUE(submitted.ok()) << submitted.status();
   const std::string name = submitted->name();
   EXPECT_THAT(name, MatchesRegex("jobs/echo-[0-9a-z]{26}"));
@@ -118,13 +118,13 @@ TEST_F(JobRunnerTest, AnExceptionFailsTheJobOnly) {
 }
 
 TEST_F(JobRunnerTest, UnknownKindIsRefused) {
-  EXPECT_EQ(Reason(runner_->Submit("dance", "", Any(), "").status()), "JOB_KIND_UNKNOWN");
+  EXPECT_EQ(Reason(runner_->Submit("dance", {}, Any(), "").status()), "JOB_KIND_UNKNOWN");
 }
 
 TEST_F(JobRunnerTest, OneActiveJobForATarget) {
   Start();
   const std::string first = Submit("wait", "", "saes/x");
-  const auto second = runner_->Submit("echo", "saes/x", Any(), "");
+  const auto second = runner_->Submit("echo", {"saes/x"}, Any(), "");
   EXPECT_EQ(second.status().code(), absl::StatusCode::kAlreadyExists);
   EXPECT_EQ(Reason(second.status()), "JOB_ACTIVE");
   EXPECT_THAT(std::string(second.status().message()), HasSubstr(first));
@@ -136,17 +136,70 @@ TEST_F(JobRunnerTest, OneActiveJobForATarget) {
   Submit("echo", "", "saes/x");
 }
 
+TEST_F(JobRunnerTest, AJobReservesAllItsTargets) {
+  Start();
+  const auto sweep = runner_->Submit("wait", {"saes/a", "saes/b", "saes/c"}, Any(), "");
+  ASSERT_TRUE(sweep.ok()) << sweep.status();
+  EXPECT_EQ(sweep->target(), "saes/a");
+  EXPECT_THAT(sweep->further_targets(), ElementsAre("saes/b", "saes/c"));
+  for (const bool restarted : {false, true}) {
+    if (restarted) {
+      Open();
+      Start();
+    }
+    for (const char* taken : {"saes/a", "saes/b", "saes/c"}) {
+      const absl::Status refused = runner_->Submit("echo", {"saes/z", taken}, Any(), "").status();
+      EXPECT_EQ(Reason(refused), "JOB_ACTIVE");
+      EXPECT_THAT(std::string(refused.message()), HasSubstr(taken));
+      EXPECT_THAT(Metadata(refused), ElementsAre(std::pair("job", sweep->name()),
+                                                 std::pair("target", std::string(taken))));
+    }
+  }
+  ASSERT_TRUE(runner_->Cancel(sweep->name()).ok());
+  WaitFor(sweep->name(), Job::STATE_CANCELLED);
+  Submit("echo", "", "saes/b");
+}
+
+TEST_F(JobRunnerTest, AJobGoesByTheSpecThatItsCheckFilledIn) {
+  const auto handler = [](JobContext& context) -> absl::StatusOr<Any> {
+    if (context.resumes() == 0) return context.Sleep(absl::Hours(1));
+    return context.spec();
+  };
+  runner_->Register("resolve", handler);
+  Start();
+  const auto fill_in = [](Any& resolved) {
+    resolved = Pack("k=8");
+    return absl::OkStatus();
+  };
+  const auto submitted = runner_->Submit("resolve", {}, Pack(""), "id", fill_in);
+  ASSERT_TRUE(submitted.ok()) << submitted.status();
+  EXPECT_EQ(Unpack(submitted->spec()), "");
+  EXPECT_EQ(Unpack(submitted->resolved_spec()), "k=8");
+  // With other defaults by now.
+  const auto other = [](Any& resolved) {
+    resolved = Pack("k=16");
+    return absl::OkStatus();
+  };
+  EXPECT_EQ(runner_->Submit("resolve", {}, Pack(""), "id", other)->SerializeAsString(),
+            submitted->SerializeAsString());
+  WaitFor(submitted->name(), Job::STATE_RUNNING);
+  Open();
+  runner_->Register("resolve", handler);
+  Start();
+  EXPECT_EQ(Unpack(WaitFor(submitted->name(), Job::STATE_SUCCEEDED).result()), "k=8");
+}
+
 TEST_F(JobRunnerTest, ReplayedSubmitIsOneJob) {
   Start();
-  const auto first = runner_->Submit("wait", "saes/x", Pack("1"), "id-1");
-  const auto again = runner_->Submit("wait", "saes/x", Pack("1"), "id-1");
+  const auto first = runner_->Submit("wait", {"saes/x"}, Pack("1"), "id-1");
+  const auto again = runner_->Submit("wait", {"saes/x"}, Pack("1"), "id-1");
   ASSERT_TRUE(again.ok()) << again.status();
   EXPECT_EQ(again->SerializeAsString(), first->SerializeAsString());
-  EXPECT_EQ(Reason(runner_->Submit("wait", "saes/x", Pack("2"), "id-1").status()),
+  EXPECT_EQ(Reason(runner_->Submit("wait", {"saes/x"}, Pack("2"), "id-1").status()),
             "REQUEST_ID_REUSED");
   EXPECT_THAT(List({}), SizeIs(1));
   Open();
-  EXPECT_EQ(runner_->Submit("wait", "saes/x", Pack("1"), "id-1")->name(), first->name());
+  EXPECT_EQ(runner_->Submit("wait", {"saes/x"}, Pack("1"), "id-1")->name(), first->name());
 }
 
 TEST_F(JobRunnerTest, CancelOfAPendingJobIsImmediate) {
@@ -264,7 +317,7 @@ TEST_F(JobRunnerTest, StopPausesAJobAndTheNextStartResumesIt) {
   WaitFor(name, Job::STATE_RUNNING);
   ASSERT_TRUE(runner_->Stop(absl::Seconds(20)).ok());
   EXPECT_EQ(runner_->Get(name)->state(), Job::STATE_RUNNING);
-  EXPECT_EQ(Reason(runner_->Submit("echo", "", Any(), "").status()), "SERVER_DRAINING");
+  EXPECT_EQ(Reason(runner_->Submit("echo", {}, Any(), "").status()), "SERVER_DRAINING");
   Job job;
   const auto seen = runner_->Watch(name, 0, absl::ZeroDuration(), &job);
   ASSERT_TRUE(seen.ok());
@@ -381,6 +434,8 @@ TEST_F(JobRunnerTest, ListIsNewestFirstInPagesAndFiltered) {
 }
 
 TEST_F(JobRunnerTest, ListPagesStayBelowTheLargestMessage) {
+  options_.max_spec_bytes = size_t{1} << 20;
+  Open();
   for (int i = 0; i < 5; ++i) Submit("echo", std::string(900'000, 'x'));
   jobs::v1::ListJobsRequest request;
   EXPECT_LT(runner_->List(request)->ByteSizeLong(), 4u << 20);
@@ -410,7 +465,7 @@ TEST_F(JobRunnerTest, NoTwoServersNameTwoJobsAlike) {
   {
     const auto replica = JobRunner::Open(path_ + "-replica", options_).value();
     replica->Register("echo", [](JobContext& context) { return context.spec(); });
-    names.insert(replica->Submit("echo", "", Any(), "")->name());
+    names.insert(replica->Submit("echo", {}, Any(), "")->name());
   }
   std::filesystem::remove_all(path_ + "-replica");
   runner_.reset();
@@ -493,11 +548,22 @@ TEST_F(JobCrashTest, StartsAgainWithoutACheckpoint) {
   EXPECT_EQ(Unpack(Finish(Job::STATE_SUCCEEDED).result()), "no checkpoint");
 }
 
-TEST_F(JobCrashTest, AJobThatKeepsEndingTheProcessIsGivenUp) {
-  options_.max_crashes = 2;
+TEST_F(JobCrashTest, AJobThatEndsTheProcessIsTriedTwiceMore) {
+  for (int i = 0; i < 2; ++i) RunUntilItDies(/*checkpoint=*/false);
+  EXPECT_EQ(Finish(Job::STATE_SUCCEEDED).resumes(), 2);
+}
+
+TEST_F(JobCrashTest, AJobThatEndedTheProcessThriceFails) {
   for (int i = 0; i < 3; ++i) RunUntilItDies(/*checkpoint=*/false);
   const absl::Status error = FromRpcStatus(Finish(Job::STATE_FAILED).error());
   EXPECT_EQ(Reason(error), "JOB_CRASHED");
+  EXPECT_THAT(std::string(error.message()),
+              HasSubstr(absl::StrCat("the process ended during ", TheJob(), " 3 times")));
+}
+
+TEST_F(JobCrashTest, AJobThatGetsFurtherIsTriedAgain) {
+  for (int i = 0; i < 5; ++i) RunUntilItDies(/*checkpoint=*/true);
+  EXPECT_EQ(Finish(Job::STATE_SUCCEEDED).resumes(), 5);
 }
 
 TEST_F(JobCrashTest, AnAcknowledgedCancelOutlivesTheProcess) {
