@@ -101,10 +101,8 @@ absl::StatusOr<CaseTable> ReadCases(Backend& backend, const Caller& caller, JobC
 
 VerifierOptions Options(const v1::BuildConceptsRequest& request) {
   VerifierOptions options;
-  options.selection.paper_cases =
-      request.paper_cases() == 0 ? kDefaultPaperCases : request.paper_cases();
-  options.selection.extended_cases =
-      request.extended_cases() == 0 ? kDefaultExtendedCases : request.extended_cases();
+  options.selection.paper_cases = request.paper_cases();
+  options.selection.extended_cases = request.extended_cases();
   options.selection.seed = request.seed();
   return options;
 }
@@ -145,6 +143,12 @@ v1::ConceptReport Report(const std::string& sae, const std::vector<LatentResult>
 
 }  // namespace
 
+v1::BuildConceptsRequest FilledIn(v1::BuildConceptsRequest request) {
+  if (request.paper_cases() == 0) request.set_paper_cases(kDefaultPaperCases);
+  if (request.extended_cases() == 0) request.set_extended_cases(kDefaultExtendedCases);
+  return request;
+}
+
 absl::Status CheckBuildConcepts(Backend& backend, const Caller& caller,
                                 const v1::BuildConceptsRequest& request) {
   RECSAE_RETURN_IF_ERROR(CheckRequest(request));
@@ -159,6 +163,8 @@ absl::StatusOr<google::protobuf::Any> RunBuildConcepts(Backend& backend, JobCont
   v1::BuildConceptsRequest request;
   if (!job.spec().UnpackTo(&request))
     return absl::InternalError("the job's spec is of another kind");
+  // A job of an older server knows no defaults of its own.
+  request = FilledIn(std::move(request));
   RECSAE_ASSIGN_OR_RETURN(const std::shared_ptr<const LoadedSae> sae,
                           backend.saes.Get(request.sae(), caller));
   RECSAE_ASSIGN_OR_RETURN(const std::vector<Source> sources,

@@ -87,10 +87,11 @@ class TrainJobTest : public ::testing::Test {
   }
 
   template <typename Message>
-  std::string Submit(const Message& request) {
+  std::string Submit(const Message& request, const JobCheck& check = nullptr) {
     google::protobuf::Any spec;
     spec.PackFrom(request);
-    const absl::StatusOr<Job> job = runner_->Submit(KindOf(request), "saes/planted", spec, "");
+    const absl::StatusOr<Job> job =
+        runner_->Submit(KindOf(request), {"saes/planted"}, spec, "", check);
     EXPECT_TRUE(job.ok()) << job.status();
     return job->name();
   }

@@ -137,6 +137,16 @@ TEST_F(ConceptJobsTest, PlantedConceptsAreFoundNamedAndExplained) {
   }
 }
 
+TEST_F(ConceptJobsTest, AJobTellsTheDefaultsThatItGoesBy) {
+  jobs::v1::Job job;
+  ASSERT_TRUE(Build(BuildRequest(), &job).ok());
+  v1::BuildConceptsRequest resolved;
+  ASSERT_TRUE(job.resolved_spec().UnpackTo(&resolved));
+  EXPECT_EQ(resolved.paper_cases(), 5);
+  EXPECT_EQ(resolved.extended_cases(), 50);
+  EXPECT_EQ(resolved.sae(), Stack::kSae);
+}
+
 // The concept-store remembers requests for a week: a job of a new folder, or of another replica,
 // must not be taken for the first one's repetition.
 TEST_F(ConceptJobsTest, AnExplainerThatLostItsJobsStoresConceptsAgain) {
