@@ -27,7 +27,7 @@ const google::protobuf::Any& JobContext::spec() const {
   const jobs::v1::Job& job = impl_->record.job;
   return job.has_resolved_spec() ? job.resolved_spec() : job.spec();
 }
-int JobContext::resumes() const { return impl_->record.job.resumes(); }
+int JobContext::resumes() const { return impl_->record.job.resume_count(); }
 
 void JobContext::SetProgress(absl::string_view stage, int64_t done, int64_t total,
                              absl::string_view unit) {

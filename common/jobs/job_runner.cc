@@ -52,7 +52,7 @@ void LogStart(const Job& job) {
       {{"job", job.name()},
        {"kind", job.kind()},
        {"target", job.target()},
-       {"resumes", job.resumes()}});
+       {"resumes", job.resume_count()}});
 }
 
 double SecondsBetween(const google::protobuf::Timestamp& from,
@@ -71,7 +71,7 @@ void LogEnd(const Job& job) {
        {"target", job.target()},
        {"state", StateName(job.state())},
        {"seconds", seconds},
-       {"resumes", job.resumes()},
+       {"resumes", job.resume_count()},
        {"reason", Reason(error)},
        {"error", error}});
 }
@@ -167,7 +167,7 @@ void JobRunner::Impl::Recover(JobRecord& record) const {
                             "more, or ask for less"),
                {{"job", record.job.name()}}));
   } else if (was_running) {
-    record.job.set_resumes(record.job.resumes() + 1);
+    record.job.set_resume_count(record.job.resume_count() + 1);
     record.job.set_state(Job::STATE_PENDING);
   }
 }

@@ -34,13 +34,13 @@ TEST_F(TrainJobTest, TrainsReportsAndPublishes) {
   const concept_store::v1::Sae& sae = published.sae;
   EXPECT_EQ(sae.name(), "saes/planted");
   EXPECT_EQ(sae.activation_dim(), kDim);
-  EXPECT_EQ(sae.latents(), 32);
+  EXPECT_EQ(sae.latent_count(), 32);
   EXPECT_EQ(sae.k(), 3);
-  EXPECT_EQ(sae.architecture(), concept_store::v1::Sae::PURSUIT);
+  EXPECT_EQ(sae.architecture(), concept_store::v1::Sae::ARCHITECTURE_PURSUIT);
   EXPECT_EQ(sae.capture(), kCapture);
-  EXPECT_EQ(sae.report().rows(), kRows);
-  EXPECT_EQ(sae.report().epochs(), 6);
-  EXPECT_EQ(sae.report().steps(), (kRows * 6 + 127) / 128);
+  EXPECT_EQ(sae.report().row_count(), kRows);
+  EXPECT_EQ(sae.report().epoch_count(), 6);
+  EXPECT_EQ(sae.report().step_count(), (kRows * 6 + 127) / 128);
   EXPECT_EQ(sae.report().hyper_parameters().at("batch_rows"), "128");
   EXPECT_EQ(trained_rows_, kRows * 6);
 
@@ -74,7 +74,7 @@ TEST_F(TrainJobTest, PaperPresetPublishesASignedSae) {
   request.mutable_config()->set_preset(v1::TrainingConfig::PRESET_PAPER);
   const Job job = RunToEnd(request);
   ASSERT_EQ(job.state(), Job::STATE_SUCCEEDED) << job.error().message();
-  EXPECT_EQ(publisher_.published()[0].sae.architecture(), concept_store::v1::Sae::TOPK_SIGNED);
+  EXPECT_EQ(publisher_.published()[0].sae.architecture(), concept_store::v1::Sae::ARCHITECTURE_TOPK_SIGNED);
   EXPECT_EQ(publisher_.published()[0].sae.scale(), 1.0f);
 }
 
@@ -120,13 +120,13 @@ TEST_F(TrainJobTest, CrashedJobGivesTheSameWeights) {
 TEST_F(TrainJobTest, AResumedJobKeepsTheConfigurationItWasStartedWith) {
   v1::TrainSaeRequest request = Request();
   request.mutable_config()->clear_k();
-  request.mutable_config()->clear_epochs();
+  request.mutable_config()->clear_epoch_count();
   BadRequest bad;
   const v1::TrainingConfig today = FillIn(request.config(), kDim, "config", bad);
   ASSERT_TRUE(bad.ok());
   v1::TrainingConfig then = today;
   then.set_k(today.k() - 3);
-  then.set_epochs(2);
+  then.set_epoch_count(2);
 
   source_.StallAfter(kRows + 1000);
   StartRunner();
@@ -141,10 +141,10 @@ TEST_F(TrainJobTest, AResumedJobKeepsTheConfigurationItWasStartedWith) {
   StartRunner();
   const Job job = WaitUntilFinal(name);
   ASSERT_EQ(job.state(), Job::STATE_SUCCEEDED) << job.error().message();
-  EXPECT_EQ(job.resumes(), 1);
+  EXPECT_EQ(job.resume_count(), 1);
   const concept_store::v1::Sae sae = publisher_.published()[0].sae;
   EXPECT_EQ(sae.k(), then.k());
-  EXPECT_EQ(sae.report().epochs(), 2);
+  EXPECT_EQ(sae.report().epoch_count(), 2);
   // The request is kept as it was sent.
   v1::TrainSaeRequest spec;
   ASSERT_TRUE(job.spec().UnpackTo(&spec));
@@ -164,7 +164,7 @@ TEST_F(TrainJobTest, RowsArePinnedWhenTheJobStarts) {
   StartRunner();
   const Job job = WaitUntilFinal(name);
   ASSERT_EQ(job.state(), Job::STATE_SUCCEEDED) << job.error().message();
-  EXPECT_EQ(publisher_.published()[0].sae.report().rows(), kRows);
+  EXPECT_EQ(publisher_.published()[0].sae.report().row_count(), kRows);
   for (int64_t limit : source_.row_limits()) EXPECT_EQ(limit, kRows);
 }
 
@@ -237,7 +237,7 @@ TEST_F(TrainJobTest, UnknownCapture) {
 
 TEST_F(TrainJobTest, ConfigThatDoesNotFitTheCapture) {
   v1::TrainSaeRequest request = Request();
-  request.mutable_config()->clear_latents();
+  request.mutable_config()->clear_latent_count();
   request.mutable_config()->set_expansion_factor(1);
   request.mutable_config()->set_k(kDim + 1);
   const Job job = RunToEnd(request);

@@ -77,13 +77,13 @@ class JobResumeTest : public testing::Test {
 v1::TrainRecommenderRequest TrainRequest() {
   v1::TrainRecommenderRequest train;
   train.set_recommender_id("h");
-  train.set_kind(v1::Recommender::BPRMF);
+  train.set_kind(v1::Recommender::KIND_BPRMF);
   train.mutable_dataset()->set_name("planted");
-  train.mutable_dataset()->mutable_planted()->set_users(50);
-  train.mutable_dataset()->mutable_planted()->set_concepts(4);
+  train.mutable_dataset()->mutable_planted()->set_user_count(50);
+  train.mutable_dataset()->mutable_planted()->set_concept_count(4);
   train.mutable_dataset()->mutable_planted()->set_interactions_per_user(12);
   train.mutable_hyper_parameters()->set_embedding_dim(8);
-  train.mutable_hyper_parameters()->set_epochs(1);
+  train.mutable_hyper_parameters()->set_epoch_count(1);
   return train;
 }
 
