@@ -80,9 +80,9 @@ absl::Status List(Session& session, const ListFlags& flags) {
   Table table(
       {{"CAPTURE", false, true}, {"SPLIT"}, {"ROWS", true}, {"DIM", true}, {"CASES"}, {"CREATED"}});
   for (const Capture& capture : all.captures()) {
-    table.Add({ShortName(capture.name()), SplitName(capture.split()), FormatCount(capture.row_count()),
-               absl::StrCat(capture.dim()), capture.has_cases() ? "yes" : "no",
-               FormatTime(capture.create_time())});
+    table.Add({ShortName(capture.name()), SplitName(capture.split()),
+               FormatCount(capture.row_count()), absl::StrCat(capture.dim()),
+               capture.has_cases() ? "yes" : "no", FormatTime(capture.create_time())});
   }
   session.console().Print(table);
   return absl::OkStatus();

@@ -29,8 +29,10 @@ std::string Dataset(const probe::v1::DatasetRef& dataset) {
   if (options.has_positive_threshold()) {
     parts.push_back(absl::StrCat("from ", options.positive_threshold(), " on"));
   }
-  if (options.split() == probe::v1::DatasetOptions::SPLIT_MODE_LEAVE_ONE_OUT) parts.push_back("leave-one-out");
-  if (options.split() == probe::v1::DatasetOptions::SPLIT_MODE_GIVEN) parts.push_back("split given");
+  if (options.split() == probe::v1::DatasetOptions::SPLIT_MODE_LEAVE_ONE_OUT)
+    parts.push_back("leave-one-out");
+  if (options.split() == probe::v1::DatasetOptions::SPLIT_MODE_GIVEN)
+    parts.push_back("split given");
   if (options.seed() != 0) parts.push_back(absl::StrCat("split seed ", options.seed()));
   if (parts.empty()) return dataset.name();
   return absl::StrCat(dataset.name(), " (", absl::StrJoin(parts, ", "), ")");
@@ -132,8 +134,9 @@ Table DatasetDetails(const probe::v1::Dataset& dataset) {
       {"train", Plural(dataset.train_interaction_count(), "interaction")},
       {"dev", Plural(dataset.dev_row_count(), "row")},
       {"test", Plural(dataset.test_row_count(), "row")},
-      {"left out",
-       dataset.malformed_line_count() == 0 ? "" : Plural(dataset.malformed_line_count(), "malformed line")}};
+      {"left out", dataset.malformed_line_count() == 0
+                       ? ""
+                       : Plural(dataset.malformed_line_count(), "malformed line")}};
   for (const std::string& line : dataset.malformed()) rows.emplace_back("malformed", line);
   return Details(rows);
 }
@@ -178,24 +181,25 @@ Table SaeDetails(const concept_store::v1::Sae& sae) {
   const concept_store::v1::TrainingReport& report = sae.report();
   const std::map<std::string, std::string> used(report.hyper_parameters().begin(),
                                                 report.hyper_parameters().end());
-  return Details({{"sae", sae.name()},
-                  {"size", absl::StrCat(FormatCount(sae.latent_count()), " latents over ",
-                                        sae.activation_dim(), " values, ", sae.k(), " active")},
-                  {"architecture", ArchitectureName(sae.architecture())},
-                  {"trained on", sae.capture()},
-                  {"probe site", sae.probe_site()},
-                  {"rows", FormatCount(report.row_count())},
-                  // An imported one was trained elsewhere.
-                  {"epochs", report.epoch_count() == 0
-                                 ? ""
-                                 : absl::StrCat(report.epoch_count(), " (", FormatCount(report.step_count()),
-                                                " steps, ", FormatDuration(report.seconds()), ")")},
-                  {"FVU", FormatNumber(report.fvu())},
-                  {"L0", FormatNumber(report.l0())},
-                  {"dead latents", FormatPercent(report.dead_fraction())},
-                  {"settings", absl::StrJoin(used, ", ", absl::PairFormatter(" "))},
-                  {"weights", sae.weights_sha256().empty() ? "" : "sha256 " + sae.weights_sha256()},
-                  {"created", FormatTime(sae.create_time())}});
+  return Details(
+      {{"sae", sae.name()},
+       {"size", absl::StrCat(FormatCount(sae.latent_count()), " latents over ",
+                             sae.activation_dim(), " values, ", sae.k(), " active")},
+       {"architecture", ArchitectureName(sae.architecture())},
+       {"trained on", sae.capture()},
+       {"probe site", sae.probe_site()},
+       {"rows", FormatCount(report.row_count())},
+       // An imported one was trained elsewhere.
+       {"epochs", report.epoch_count() == 0
+                      ? ""
+                      : absl::StrCat(report.epoch_count(), " (", FormatCount(report.step_count()),
+                                     " steps, ", FormatDuration(report.seconds()), ")")},
+       {"FVU", FormatNumber(report.fvu())},
+       {"L0", FormatNumber(report.l0())},
+       {"dead latents", FormatPercent(report.dead_fraction())},
+       {"settings", absl::StrJoin(used, ", ", absl::PairFormatter(" "))},
+       {"weights", sae.weights_sha256().empty() ? "" : "sha256 " + sae.weights_sha256()},
+       {"created", FormatTime(sae.create_time())}});
 }
 
 Table ConceptDetails(const concept_store::v1::Concept& value) {
@@ -251,19 +255,20 @@ Table JobDetails(const jobs::v1::Job& job) {
                         progress.total() > 0 ? " of " + FormatCount(progress.total()) : "", " ",
                         progress.unit());
   }
-  return Details({{"job", job.name()},
-                  {"kind", job.kind()},
-                  {"state", StateName(job.state())},
-                  {"target", job.target()},
-                  {"stage", progress.stage()},
-                  {"done", done},
-                  {"measured", Metrics(job.metrics())},
-                  {"error", job.has_error() ? job.error().message() : ""},
-                  {"resumed", job.resume_count() == 0 ? "" : absl::StrCat(job.resume_count(), " times")},
-                  {"created", FormatTime(job.create_time())},
-                  {"started", FormatTime(job.start_time())},
-                  {"ended", FormatTime(job.end_time())},
-                  {"ran", job.has_start_time() ? FormatDuration(JobSeconds(job)) : ""}});
+  return Details(
+      {{"job", job.name()},
+       {"kind", job.kind()},
+       {"state", StateName(job.state())},
+       {"target", job.target()},
+       {"stage", progress.stage()},
+       {"done", done},
+       {"measured", Metrics(job.metrics())},
+       {"error", job.has_error() ? job.error().message() : ""},
+       {"resumed", job.resume_count() == 0 ? "" : absl::StrCat(job.resume_count(), " times")},
+       {"created", FormatTime(job.create_time())},
+       {"started", FormatTime(job.start_time())},
+       {"ended", FormatTime(job.end_time())},
+       {"ran", job.has_start_time() ? FormatDuration(JobSeconds(job)) : ""}});
 }
 
 Cell ConfidenceCell(double confidence, bool verified) {
@@ -283,11 +288,12 @@ Table NewConceptTable() {
 void AddConcept(const concept_store::v1::Concept& value, Table& table) {
   const concept_store::v1::LatentStatistics& statistics = value.statistics();
   const double rows = static_cast<double>(statistics.row_count());
-  table.Add({absl::StrCat("#", value.latent()),
-             ConfidenceCell(value.extended_score().confidence(), value.extended_score().verified()),
-             value.has_paper_score() ? FormatFixed(value.paper_score().confidence(), 2) : "",
-             rows > 0 ? FormatPercent(static_cast<double>(statistics.active_row_count()) / rows, 2) : "",
-             value.description()});
+  table.Add(
+      {absl::StrCat("#", value.latent()),
+       ConfidenceCell(value.extended_score().confidence(), value.extended_score().verified()),
+       value.has_paper_score() ? FormatFixed(value.paper_score().confidence(), 2) : "",
+       rows > 0 ? FormatPercent(static_cast<double>(statistics.active_row_count()) / rows, 2) : "",
+       value.description()});
 }
 
 }  // namespace recsae::cli

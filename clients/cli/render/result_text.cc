@@ -58,8 +58,9 @@ Table RankingTable(const Evaluation& evaluation) {
   const auto share = [](double part, double all) {
     return Cell(all > 0 ? FormatPercent(part / all) : "", Color::kBold);
   };
-  table.Add({"kept", share(kept.hr_at_10(), whole.hr_at_10()), share(kept.ndcg_at_10(), whole.ndcg_at_10()),
-             share(kept.hr_at_20(), whole.hr_at_20()), share(kept.ndcg_at_20(), whole.ndcg_at_20())});
+  table.Add({"kept", share(kept.hr_at_10(), whole.hr_at_10()),
+             share(kept.ndcg_at_10(), whole.ndcg_at_10()), share(kept.hr_at_20(), whole.hr_at_20()),
+             share(kept.ndcg_at_20(), whole.ndcg_at_20())});
   return table;
 }
 
@@ -88,9 +89,10 @@ Table SweepTable(const trainer::v1::TrainSaesResult& result) {
   for (const concept_store::v1::Sae& sae : result.saes()) {
     const concept_store::v1::TrainingReport& report = sae.report();
     table.Add({ShortName(sae.name()), ArchitectureName(sae.architecture()),
-               FormatCount(sae.latent_count()), absl::StrCat(sae.k()), absl::StrCat(report.epoch_count()),
-               FormatFixed(report.fvu(), 4), FormatFixed(report.l0(), 2),
-               FormatPercent(report.dead_fraction()), FormatFixed(report.seconds(), 1)});
+               FormatCount(sae.latent_count()), absl::StrCat(sae.k()),
+               absl::StrCat(report.epoch_count()), FormatFixed(report.fvu(), 4),
+               FormatFixed(report.l0(), 2), FormatPercent(report.dead_fraction()),
+               FormatFixed(report.seconds(), 1)});
   }
   return table;
 }

@@ -119,7 +119,8 @@ absl::StatusOr<std::vector<Concept>> ListOutdated(Peers& peers, const Caller& ca
           peers.concept_store->ListConcepts(&context, request, &response));
     }));
     for (const Concept& listed : response.concepts()) {
-      if (listed.source() == Concept::SOURCE_STATISTICAL_LABELER && !described.contains(listed.latent())) {
+      if (listed.source() == Concept::SOURCE_STATISTICAL_LABELER &&
+          !described.contains(listed.latent())) {
         outdated.push_back(listed);
       }
     }

@@ -53,7 +53,8 @@ DatasetOptions ToOptions(const v1::DatasetOptions& message) {
   DatasetOptions options;
   if (message.has_core()) options.core = message.core();
   if (message.has_positive_threshold()) options.positive_threshold = message.positive_threshold();
-  if (message.split() == v1::DatasetOptions::SPLIT_MODE_LEAVE_ONE_OUT) options.split = SplitMode::kLeaveOneOut;
+  if (message.split() == v1::DatasetOptions::SPLIT_MODE_LEAVE_ONE_OUT)
+    options.split = SplitMode::kLeaveOneOut;
   if (message.split() == v1::DatasetOptions::SPLIT_MODE_GIVEN) options.split = SplitMode::kGiven;
   options.seed = message.seed();
   return options;
@@ -139,9 +140,9 @@ void CheckRef(const v1::DatasetRef& ref, const std::string& field, BadRequest& b
     }
   };
   CheckOptions(ref, field, bad);
-  check("concepts", ref.planted().concept_count(), 64);
+  check("concept_count", ref.planted().concept_count(), 64);
   check("items_per_concept", ref.planted().items_per_concept(), 1000);
-  check("users", ref.planted().user_count(), 1'000'000);
+  check("user_count", ref.planted().user_count(), 1'000'000);
   check("interactions_per_user", ref.planted().interactions_per_user(), 10'000);
 }
 

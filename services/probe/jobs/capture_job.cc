@@ -265,7 +265,8 @@ absl::StatusOr<std::vector<StoredCase>> CaptureJob::Contexts(
   std::vector<StoredCase> contexts;
   contexts.reserve(rows.size());
   for (const Row& row : rows) contexts.push_back(Context(row));
-  const int ranked = request_.ranked_item_count() == 0 ? kDefaultRankedItems : request_.ranked_item_count();
+  const int ranked =
+      request_.ranked_item_count() == 0 ? kDefaultRankedItems : request_.ranked_item_count();
   const MatrixView activations{user_activations.data(), static_cast<int64_t>(rows.size()),
                                model_->dim()};
   RECSAE_RETURN_IF_ERROR(FillRankedItems(

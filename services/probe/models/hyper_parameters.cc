@@ -70,7 +70,8 @@ absl::StatusOr<RecommenderOptions> ToOptions(v1::Recommender::Kind kind,
   if (parameters.has_interest_count()) options.interests = parameters.interest_count();
   if (parameters.has_attention_dim()) options.attention_dim = parameters.attention_dim();
   if (parameters.has_temperature()) options.temperature = parameters.temperature();
-  if (parameters.has_pretrain_epoch_count()) options.pretrain_epochs = parameters.pretrain_epoch_count();
+  if (parameters.has_pretrain_epoch_count())
+    options.pretrain_epochs = parameters.pretrain_epoch_count();
   if (parameters.has_cluster_count()) options.clusters = parameters.cluster_count();
   if (parameters.has_member_count()) options.members = parameters.member_count();
   if (parameters.has_seed()) options.seed = parameters.seed();
@@ -89,7 +90,8 @@ v1::HyperParameters ToMessage(const RecommenderOptions& options) {
     parameters.set_head_count(options.heads);
     parameters.set_dropout(options.dropout);
   }
-  if (sequence || options.kind == RecommenderKind::kLightgcn) parameters.set_layer_count(options.layers);
+  if (sequence || options.kind == RecommenderKind::kLightgcn)
+    parameters.set_layer_count(options.layers);
   if (options.kind == RecommenderKind::kTimirec) {
     parameters.set_interest_count(options.interests);
     parameters.set_attention_dim(options.attention_dim);

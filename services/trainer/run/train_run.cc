@@ -234,7 +234,8 @@ absl::Status TrainRun::Step(const MatrixView& batch, StepReport& report) {
 }
 
 void TrainRun::ReportProgress() {
-  const int64_t epoch = std::min<int64_t>(state_.position / state_.rows + 1, shared().epoch_count());
+  const int64_t epoch =
+      std::min<int64_t>(state_.position / state_.rows + 1, shared().epoch_count());
   ShowProgress(absl::StrCat("epoch ", epoch, " of ", shared().epoch_count()),
                cached_rows_ + state_.position);
   job_.SetMetric("epoch", static_cast<double>(epoch));
@@ -279,11 +280,11 @@ absl::StatusOr<std::vector<sae::SaeModel>> TrainRun::MakeModels() const {
 
 absl::StatusOr<std::vector<sae::ReconstructionMetrics>> TrainRun::EvaluateAll(
     const std::vector<sae::SaeModel>& models) {
-  RECSAE_ASSIGN_OR_RETURN(
-      std::vector<sae::ReconstructionMetrics> metrics,
-      Evaluate(*source_, StreamOptions(), models, shared().thread_count(), job_, [this](int64_t done) {
-        ShowProgress("evaluating", cached_rows_ + TotalRows() + done);
-      }));
+  RECSAE_ASSIGN_OR_RETURN(std::vector<sae::ReconstructionMetrics> metrics,
+                          Evaluate(*source_, StreamOptions(), models, shared().thread_count(), job_,
+                                   [this](int64_t done) {
+                                     ShowProgress("evaluating", cached_rows_ + TotalRows() + done);
+                                   }));
   const auto set_mean = [&](const char* name, double sae::ReconstructionMetrics::*metric) {
     double sum = 0.0;
     for (const sae::ReconstructionMetrics& of_one : metrics) sum += of_one.*metric;

@@ -212,13 +212,15 @@ TEST_P(ConceptStoreContract, PublishedSaeComesBackWhole) {
 }
 
 TEST_P(ConceptStoreContract, AThresholdIsKeptWhereTheArchitectureHasOne) {
-  for (const auto architecture : {v1::Sae::ARCHITECTURE_BATCH_TOPK, v1::Sae::ARCHITECTURE_JUMP_RELU, v1::Sae::ARCHITECTURE_RELU}) {
+  for (const auto architecture : {v1::Sae::ARCHITECTURE_BATCH_TOPK, v1::Sae::ARCHITECTURE_JUMP_RELU,
+                                  v1::Sae::ARCHITECTURE_RELU}) {
     const std::string id = absl::StrCat("a", static_cast<int>(architecture));
     v1::PublishSaeRequest::Header header = SampleHeader(id);
     header.mutable_sae()->set_architecture(architecture);
     const std::vector<v1::SaeWeights> weights = SampleWeights(header.sae(), 5);
-    EXPECT_EQ(weights.back().array(),
-              architecture == v1::Sae::ARCHITECTURE_RELU ? v1::SaeWeights::ARRAY_B_PRE : v1::SaeWeights::ARRAY_THRESHOLD);
+    EXPECT_EQ(weights.back().array(), architecture == v1::Sae::ARCHITECTURE_RELU
+                                          ? v1::SaeWeights::ARRAY_B_PRE
+                                          : v1::SaeWeights::ARRAY_THRESHOLD);
     const auto sae = Publish(Next(), header, weights);
     ASSERT_TRUE(sae.ok()) << sae.status();
     EXPECT_EQ(sae->architecture(), architecture);

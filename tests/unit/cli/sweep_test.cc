@@ -144,7 +144,8 @@ TEST(MakeTrainingConfig, SetsWhatTheFlagsSay) {
 
 TEST(MakeTrainingConfig, EveryArchitectureHasItsName) {
   for (const auto architecture :
-       {Sae::ARCHITECTURE_TOPK, Sae::ARCHITECTURE_TOPK_SIGNED, Sae::ARCHITECTURE_BATCH_TOPK, Sae::ARCHITECTURE_JUMP_RELU, Sae::ARCHITECTURE_RELU}) {
+       {Sae::ARCHITECTURE_TOPK, Sae::ARCHITECTURE_TOPK_SIGNED, Sae::ARCHITECTURE_BATCH_TOPK,
+        Sae::ARCHITECTURE_JUMP_RELU, Sae::ARCHITECTURE_RELU}) {
     SaeFlags flags;
     flags.architecture = {ArchitectureName(architecture)};
     EXPECT_EQ(MakeTrainingConfig(flags, 0, kCapture)->architecture(), architecture);

@@ -35,7 +35,8 @@ TEST(WeightArrays, FollowFromTheArchitecture) {
   const v1::Sae topk = Sae(v1::Sae::ARCHITECTURE_TOPK);
   EXPECT_EQ(ToWeightArray(topk, 0), std::nullopt);
   EXPECT_EQ(ToWeightArray(topk, 3), WeightArray::kDecoder);
-  for (const auto none : {v1::Sae::ARCHITECTURE_TOPK, v1::Sae::ARCHITECTURE_TOPK_SIGNED, v1::Sae::ARCHITECTURE_RELU}) {
+  for (const auto none : {v1::Sae::ARCHITECTURE_TOPK, v1::Sae::ARCHITECTURE_TOPK_SIGNED,
+                          v1::Sae::ARCHITECTURE_RELU}) {
     EXPECT_EQ(WeightArraysOf(Sae(none)).size(), 4);
     EXPECT_EQ(ToWeightArray(Sae(none), 5), std::nullopt);
   }

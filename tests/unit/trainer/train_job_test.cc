@@ -74,7 +74,8 @@ TEST_F(TrainJobTest, PaperPresetPublishesASignedSae) {
   request.mutable_config()->set_preset(v1::TrainingConfig::PRESET_PAPER);
   const Job job = RunToEnd(request);
   ASSERT_EQ(job.state(), Job::STATE_SUCCEEDED) << job.error().message();
-  EXPECT_EQ(publisher_.published()[0].sae.architecture(), concept_store::v1::Sae::ARCHITECTURE_TOPK_SIGNED);
+  EXPECT_EQ(publisher_.published()[0].sae.architecture(),
+            concept_store::v1::Sae::ARCHITECTURE_TOPK_SIGNED);
   EXPECT_EQ(publisher_.published()[0].sae.scale(), 1.0f);
 }
 

@@ -91,8 +91,9 @@ TEST(TrainingConfigTest, WhatIsSetIsKept) {
   EXPECT_EQ(Filled(config, 10).latent_count(), 33);
 }
 
-constexpr Sae::Architecture kArchitectures[] = {Sae::ARCHITECTURE_TOPK, Sae::ARCHITECTURE_TOPK_SIGNED, Sae::ARCHITECTURE_BATCH_TOPK,
-                                                Sae::ARCHITECTURE_JUMP_RELU, Sae::ARCHITECTURE_RELU};
+constexpr Sae::Architecture kArchitectures[] = {
+    Sae::ARCHITECTURE_TOPK, Sae::ARCHITECTURE_TOPK_SIGNED, Sae::ARCHITECTURE_BATCH_TOPK,
+    Sae::ARCHITECTURE_JUMP_RELU, Sae::ARCHITECTURE_RELU};
 
 TEST(TrainingConfigTest, FillingInTwiceChangesNothing) {
   for (const auto architecture : kArchitectures) {

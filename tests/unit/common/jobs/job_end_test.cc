@@ -110,7 +110,7 @@ TEST_F(JobEndTest, AnEndThatIsNeverStoredComesAgainAfterARestart) {
   Register();
   EXPECT_EQ(runner_->Get(name)->state(), Job::STATE_RUNNING);
   Start();
-  EXPECT_EQ(WaitFor(name, Job::STATE_SUCCEEDED).resumes(), 1);
+  EXPECT_EQ(WaitFor(name, Job::STATE_SUCCEEDED).resume_count(), 1);
   // Under the same name, by which the store knows the repetition.
   EXPECT_THAT(published_, ElementsAre(name, name));
 }

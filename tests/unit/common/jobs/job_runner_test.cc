@@ -62,7 +62,7 @@ TEST_F(JobRunnerTest, RunsAJobAndKeepsItsRecord) {
   Open();
   EXPECT_EQ(runner_->Get(name)->SerializeAsString(), job.SerializeAsString());
   Start();
-  EXPECT_EQ(runner_->Get(name)->resumes(), 0);
+  EXPECT_EQ(runner_->Get(name)->resume_count(), 0);
 }
 
 TEST_F(JobRunnerTest, JobsRunInOrderOneAtATime) {
@@ -550,7 +550,7 @@ TEST_F(JobCrashTest, StartsAgainWithoutACheckpoint) {
 
 TEST_F(JobCrashTest, AJobThatEndsTheProcessIsTriedTwiceMore) {
   for (int i = 0; i < 2; ++i) RunUntilItDies(/*checkpoint=*/false);
-  EXPECT_EQ(Finish(Job::STATE_SUCCEEDED).resumes(), 2);
+  EXPECT_EQ(Finish(Job::STATE_SUCCEEDED).resume_count(), 2);
 }
 
 TEST_F(JobCrashTest, AJobThatEndedTheProcessThriceFails) {
@@ -563,7 +563,7 @@ TEST_F(JobCrashTest, AJobThatEndedTheProcessThriceFails) {
 
 TEST_F(JobCrashTest, AJobThatGetsFurtherIsTriedAgain) {
   for (int i = 0; i < 5; ++i) RunUntilItDies(/*checkpoint=*/true);
-  EXPECT_EQ(Finish(Job::STATE_SUCCEEDED).resumes(), 5);
+  EXPECT_EQ(Finish(Job::STATE_SUCCEEDED).resume_count(), 5);
 }
 
 TEST_F(JobCrashTest, AnAcknowledgedCancelOutlivesTheProcess) {

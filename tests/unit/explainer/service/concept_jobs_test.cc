@@ -100,9 +100,11 @@ TEST_F(ConceptJobsTest, PlantedConceptsAreFoundNamedAndExplained) {
   const v1::ConceptReport report = BuildAndWait(BuildRequest());
   EXPECT_EQ(report.sae(), Stack::kSae);
   EXPECT_EQ(report.row_count(), Stack::kUsers);
-  EXPECT_EQ(report.concept_count() + report.too_rare_count() + report.dead_count(), Stack::kLatents);
+  EXPECT_EQ(report.concept_count() + report.too_rare_count() + report.dead_count(),
+            Stack::kLatents);
   EXPECT_GE(report.paper().confidence_80_count(), Stack::kGenres);
-  EXPECT_GT(report.extended().confidence_80_count(), report.extended_control().confidence_80_count());
+  EXPECT_GT(report.extended().confidence_80_count(),
+            report.extended_control().confidence_80_count());
 
   const auto concepts = Concepts();
   ASSERT_EQ(static_cast<int>(concepts.size()), report.concept_count());

@@ -177,15 +177,17 @@ TEST_F(ExplainTest, WithoutHeadThereAreLatentsAndNoItems) {
   writer->Write(publish);
   const std::vector<float> ones(Stack::kDim, 1.0f);
   using Weights = concept_store::v1::SaeWeights;
-  for (const auto array : {Weights::ARRAY_W_ENC, Weights::ARRAY_B_ENC, Weights::ARRAY_W_DEC, Weights::ARRAY_B_PRE}) {
+  for (const auto array :
+       {Weights::ARRAY_W_ENC, Weights::ARRAY_B_ENC, Weights::ARRAY_W_DEC, Weights::ARRAY_B_PRE}) {
     Weights* weights = publish.mutable_weights();
     weights->Clear();
     weights->set_array(array);
     if (array == Weights::ARRAY_W_ENC || array == Weights::ARRAY_W_DEC) {
       WriteMatrix({ones.data(), 1, Stack::kDim}, weights->mutable_values());
     } else {
-      WriteVector(absl::MakeConstSpan(ones).subspan(0, array == Weights::ARRAY_B_ENC ? 1 : Stack::kDim),
-                  weights->mutable_values());
+      WriteVector(
+          absl::MakeConstSpan(ones).subspan(0, array == Weights::ARRAY_B_ENC ? 1 : Stack::kDim),
+          weights->mutable_values());
     }
     writer->Write(publish);
   }
@@ -206,9 +208,11 @@ TEST_F(ExplainTest, WithoutHeadThereAreLatentsAndNoItems) {
   grpc::ClientContext upload_context;
   const auto upload = stack_.probe->UploadPredictionHead(&upload_context, &recommender);
   probe::v1::UploadPredictionHeadRequest rows;
-  rows.set_recommender("recommenders/headless");
-  for (int i = 0; i < Stack::kItems; ++i) rows.add_item_ids(Stack::ItemId(i));
-  WriteMatrix({stack_.head().vectors.data(), Stack::kItems, Stack::kDim}, rows.mutable_vectors());
+  rows.mutable_header()->set_recommender("recommenders/headless");
+  upload->Write(rows);
+  for (int i = 0; i < Stack::kItems; ++i) rows.mutable_batch()->add_item_ids(Stack::ItemId(i));
+  WriteMatrix({stack_.head().vectors.data(), Stack::kItems, Stack::kDim},
+              rows.mutable_batch()->mutable_vectors());
   upload->Write(rows);
   upload->WritesDone();
   ASSERT_TRUE(upload->Finish().ok());
@@ -232,9 +236,9 @@ TEST_F(ExplainTest, BadRequestsAreRefusedWithTheirReasons) {
        [](auto& r) { r.set_sae("planted"); }},
       {Code::kNotFound, "SAE_NOT_FOUND", "saes/none", [](auto& r) { r.set_sae("saes/none"); }},
       {Code::kInvalidArgument, "INVALID_REQUEST", "subject", [](auto& r) { r.clear_subject(); }},
-      {Code::kInvalidArgument, "INVALID_REQUEST", "top_items",
+      {Code::kInvalidArgument, "INVALID_REQUEST", "top_item_count",
        [](auto& r) { r.set_top_item_count(-1); }},
-      {Code::kInvalidArgument, "INVALID_REQUEST", "top_items",
+      {Code::kInvalidArgument, "INVALID_REQUEST", "top_item_count",
        [](auto& r) { r.set_top_item_count(1001); }},
       {Code::kNotFound, "ITEM_NOT_FOUND", "nothing",
        [](auto& r) { r.add_exclude_item_ids("nothing"); }},
@@ -300,7 +304,7 @@ TEST_F(ExplainTest, ListsEveryViolation) {
   const std::string message(status.message());
   EXPECT_THAT(message, HasSubstr("sae"));
   EXPECT_THAT(message, HasSubstr("subject"));
-  EXPECT_THAT(message, HasSubstr("top_items"));
+  EXPECT_THAT(message, HasSubstr("top_item_count"));
 }
 
 TEST_F(ExplainTest, AResponseThatFitsNoMessageIsRefused) {

@@ -132,7 +132,7 @@ TEST_F(HostedTest, AJobTellsTheDefaultsThatItGoesBy) {
   ASSERT_TRUE(Run(&Stub::CaptureActivations, capture, &job).ok());
   v1::CaptureActivationsRequest filled_in;
   ASSERT_TRUE(job.resolved_spec().UnpackTo(&filled_in));
-  EXPECT_EQ(filled_in.ranked_items(), 10);
+  EXPECT_EQ(filled_in.ranked_item_count(), 10);
   EXPECT_EQ(Watch(job.name()).state(), jobs::v1::Job::STATE_SUCCEEDED);
 }
 
@@ -338,7 +338,7 @@ TEST_F(HostedTest, BadRequestsAndMissingDataAreNamed) {
   capture.set_max_rows(-1);
   capture.set_ranked_item_count(101);
   const absl::Status bad = Run(&Stub::CaptureActivations, capture, &job);
-  for (const char* field : {"split", "max_rows", "ranked_items"}) {
+  for (const char* field : {"split", "max_rows", "ranked_item_count"}) {
     EXPECT_NE(bad.message().find(field), absl::string_view::npos) << bad;
   }
 }
