@@ -64,6 +64,7 @@ class JobsServer {
   }
   ~JobsServer() {
     StopServing();
+    service_.reset();
     runner_.reset();
     std::filesystem::remove_all(directory_);
   }
