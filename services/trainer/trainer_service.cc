@@ -67,10 +67,18 @@ class TrainerService : public v1::Trainer::Service {
       RECSAE_RETURN_IF_ERROR(CheckRequest(request));
       google::protobuf::Any spec;
       spec.PackFrom(message);
-      const std::string target = absl::StrCat("saes/", request.variants[0].sae_id);
+      std::vector<std::string> targets;
+      for (const TrainRequest::Variant& variant : request.variants) {
+        targets.push_back(absl::StrCat("saes/", variant.sae_id));
+      }
+      const auto check = [&](google::protobuf::Any& resolved) -> absl::Status {
+        RECSAE_ASSIGN_OR_RETURN(const std::vector<v1::TrainingConfig> configs,
+                                CheckPeers(*context, request));
+        resolved.PackFrom(WithConfigs(message, configs));
+        return absl::OkStatus();
+      };
       RECSAE_ASSIGN_OR_RETURN(*response,
-                              jobs_.Submit(kind, target, spec, message.request_id(),
-                                           [&] { return CheckPeers(*context, request); }));
+                              jobs_.Submit(kind, targets, spec, message.request_id(), check));
       return absl::OkStatus();
     });
   }
@@ -83,12 +91,15 @@ class TrainerService : public v1::Trainer::Service {
     return bad.ToStatus();
   }
 
-  absl::Status CheckPeers(const grpc::ServerContext& context, const TrainRequest& request) {
-    RECSAE_RETURN_IF_ERROR(CheckCaptures(context, request));
+  // The configurations, filled in for the capture.
+  absl::StatusOr<std::vector<v1::TrainingConfig>> CheckPeers(const grpc::ServerContext& context,
+                                                             const TrainRequest& request) {
+    RECSAE_ASSIGN_OR_RETURN(std::vector<v1::TrainingConfig> configs,
+                            CheckCaptures(context, request));
     for (const TrainRequest::Variant& variant : request.variants) {
       RECSAE_RETURN_IF_ERROR(CheckNameIsFree(context, variant.sae_id));
     }
-    return absl::OkStatus();
+    return configs;
   }
 
   absl::StatusOr<CaptureInfo> GetCapture(const grpc::ServerContext& context,
@@ -104,11 +115,12 @@ class TrainerService : public v1::Trainer::Service {
                        capture.recommender_uid()};
   }
 
-  absl::Status CheckCaptures(const grpc::ServerContext& context, const TrainRequest& request) {
+  absl::StatusOr<std::vector<v1::TrainingConfig>> CheckCaptures(const grpc::ServerContext& context,
+                                                                const TrainRequest& request) {
     RECSAE_ASSIGN_OR_RETURN(const CaptureInfo capture, GetCapture(context, request.capture));
     if (capture.rows == 0) return CaptureEmpty(request.capture);
     BadRequest bad;
-    const std::vector<v1::TrainingConfig> configs = FillInAll(request, capture.dim, bad);
+    std::vector<v1::TrainingConfig> configs = FillInAll(request, capture.dim, bad);
     RECSAE_RETURN_IF_ERROR(bad.ToStatus());
     RECSAE_RETURN_IF_ERROR(memory_.CheckFits(
         TrainingJobBytes(configs, capture.dim, capture.rows),
@@ -122,7 +134,7 @@ class TrainerService : public v1::Trainer::Service {
       }
       RECSAE_RETURN_IF_ERROR(CheckDevCapture(config.early_stop(), dev_captures[name], capture));
     }
-    return absl::OkStatus();
+    return configs;
   }
 
   absl::Status CheckNameIsFree(const grpc::ServerContext& context, const std::string& sae_id) {

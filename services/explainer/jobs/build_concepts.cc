@@ -132,10 +132,8 @@ absl::StatusOr<Cases> ReadCases(Backend& backend, const Caller& caller, JobConte
 
 VerifierOptions Options(const v1::BuildConceptsRequest& request) {
   VerifierOptions options;
-  options.selection.paper_cases =
-      request.paper_case_count() == 0 ? kDefaultPaperCases : request.paper_case_count();
-  options.selection.extended_cases =
-      request.extended_case_count() == 0 ? kDefaultExtendedCases : request.extended_case_count();
+  options.selection.paper_cases = request.paper_case_count();
+  options.selection.extended_cases = request.extended_case_count();
   options.selection.seed = request.seed();
   return options;
 }
@@ -181,6 +179,12 @@ absl::Status SpecUnknown(const JobContext& job, absl::string_view method) {
                absl::StrCat(job.name(), " was not started by ", method));
 }
 
+v1::BuildConceptsRequest FilledIn(v1::BuildConceptsRequest request) {
+  if (request.paper_case_count() == 0) request.set_paper_case_count(kDefaultPaperCases);
+  if (request.extended_case_count() == 0) request.set_extended_case_count(kDefaultExtendedCases);
+  return request;
+}
+
 absl::Status CheckBuildConcepts(Backend& backend, const Caller& caller,
                                 const v1::BuildConceptsRequest& request) {
   RECSAE_RETURN_IF_ERROR(CheckRequest(request));
@@ -194,6 +198,8 @@ absl::StatusOr<google::protobuf::Any> RunBuildConcepts(Backend& backend, JobCont
   const Caller caller(job);
   v1::BuildConceptsRequest request;
   if (!job.spec().UnpackTo(&request)) return SpecUnknown(job, "BuildConcepts");
+  // A job of an older server knows no defaults of its own.
+  request = FilledIn(std::move(request));
   RECSAE_ASSIGN_OR_RETURN(const std::shared_ptr<const LoadedSae> sae,
                           backend.saes.Get(request.sae(), caller));
   RECSAE_ASSIGN_OR_RETURN(const std::vector<Source> sources,

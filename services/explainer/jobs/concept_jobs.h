@@ -20,6 +20,9 @@ namespace recsae::explainer {
 inline constexpr char kBuildConcepts[] = "build-concepts";
 inline constexpr char kEvaluateSae[] = "evaluate-sae";
 
+// With the defaults of this version in the place of what is 0.
+v1::BuildConceptsRequest FilledIn(v1::BuildConceptsRequest request);
+
 // Whether the job could be done as things are now: everything that can be told before it runs.
 absl::Status CheckBuildConcepts(Backend& backend, const Caller& caller,
                                 const v1::BuildConceptsRequest& request);

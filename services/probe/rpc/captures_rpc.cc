@@ -15,6 +15,7 @@
 #include "common/rpc/guard.h"
 #include "services/probe/jobs/jobs.h"
 #include "services/probe/models/hosted_models.h"
+#include "services/probe/resources/ranked_items.h"
 #include "services/probe/rpc/case_messages.h"
 #include "services/probe/rpc/probe_service.h"
 
@@ -99,7 +100,10 @@ grpc::Status ProbeService::CaptureActivations(Context* context,
     RECSAE_RETURN_IF_ERROR(bad.ToStatus());
     google::protobuf::Any spec;
     spec.PackFrom(*request);
-    const auto check = [&]() -> absl::Status {
+    const auto check = [&](google::protobuf::Any& resolved) -> absl::Status {
+      v1::CaptureActivationsRequest filled_in = *request;
+      if (filled_in.ranked_item_count() == 0) filled_in.set_ranked_item_count(kDefaultRankedItems);
+      resolved.PackFrom(filled_in);
       RECSAE_ASSIGN_OR_RETURN(const StoredRecommender recommender,
                               resources_.recommenders().Get(request->parent()));
       RECSAE_RETURN_IF_ERROR(models_.CheckHosted(recommender));
@@ -108,7 +112,7 @@ grpc::Status ProbeService::CaptureActivations(Context* context,
       return resources_.captures().CheckFree(name);
     };
     RECSAE_ASSIGN_OR_RETURN(*response,
-                            jobs_.Submit(kCaptureJob, name, spec, request->request_id(), check));
+                            jobs_.Submit(kCaptureJob, {name}, spec, request->request_id(), check));
     return absl::OkStatus();
   });
 }

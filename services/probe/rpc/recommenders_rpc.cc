@@ -86,14 +86,21 @@ grpc::Status ProbeService::TrainRecommender(Context* context,
     BadRequest bad;
     bad.Add("recommender_id", ValidateId(request->recommender_id(), "recommender_id"));
     CheckRef(request->dataset(), "dataset", bad);
-    bad.Add("hyper_parameters", ToOptions(request->kind(), request->hyper_parameters()).status());
+    const absl::StatusOr<RecommenderOptions> options =
+        ToOptions(request->kind(), request->hyper_parameters());
+    bad.Add("hyper_parameters", options.status());
     RECSAE_RETURN_IF_ERROR(bad.ToStatus());
     google::protobuf::Any spec;
     spec.PackFrom(*request);
     const std::string name = absl::StrCat("recommenders/", request->recommender_id());
-    RECSAE_ASSIGN_OR_RETURN(
-        *response, jobs_.Submit(kTrainJob, name, spec, request->request_id(),
-                                [&] { return resources_.recommenders().CheckFree(name); }));
+    const auto check = [&](google::protobuf::Any& resolved) {
+      v1::TrainRecommenderRequest filled_in = *request;
+      filled_in.mutable_hyper_parameters()->MergeFrom(ToMessage(*options));
+      resolved.PackFrom(filled_in);
+      return resources_.recommenders().CheckFree(name);
+    };
+    RECSAE_ASSIGN_OR_RETURN(*response,
+                            jobs_.Submit(kTrainJob, {name}, spec, request->request_id(), check));
     return absl::OkStatus();
   });
 }

@@ -40,7 +40,7 @@ struct Checkpoint {
   int64_t rows = 0;      // of the capture, pinned when the job first ran
   int32_t dim = 0;       // length of an activation
   double seconds = 0.0;  // spent on training so far
-  uint64_t nonce = 0;    // drawn when the job first ran; makes its request_ids its own
+  uint64_t nonce = 0;    // 0, but for a job whose name, of an older server, is not its own
   int64_t position = 0;  // rows trained on, counted over the epochs; 0 = no trainers yet
   bool trained = false;  // nothing is left but to evaluate and publish
   std::vector<Variant> variants;

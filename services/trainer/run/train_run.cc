@@ -1,7 +1,6 @@
 #include "services/trainer/run/train_run.h"
 
 #include <algorithm>
-#include <random>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -47,12 +46,9 @@ absl::StatusOr<std::vector<Sae>> TrainRun::Run() {
   std::vector<Sae> saes;
   for (size_t i = 0; i < models.size(); ++i) {
     RECSAE_RETURN_IF_ERROR(job_.Interrupted());
-    // The same after a restart, and no other job's, even of a server whose data were wiped.
-    const std::string request_id =
-        absl::StrCat(job_.name(), "-", absl::Hex(state_.nonce, absl::kZeroPad16), "-", i);
-    RECSAE_ASSIGN_OR_RETURN(saes.emplace_back(),
-                            environment_.publisher->Publish(Describe(i, models[i], metrics[i]),
-                                                            models[i].weights(), request_id, job_));
+    RECSAE_ASSIGN_OR_RETURN(saes.emplace_back(), environment_.publisher->Publish(
+                                                     Describe(i, models[i], metrics[i]),
+                                                     models[i].weights(), RequestId(i), job_));
   }
   return saes;
 }
@@ -108,8 +104,6 @@ absl::Status TrainRun::PinCaptures() {
     RECSAE_RETURN_IF_ERROR(CheckDevCapture(early_stop, dev, capture));
     state_.variants[i].early_stop.rows = std::min(dev.rows, early_stop.max_rows());
   }
-  std::random_device random;
-  state_.nonce = (uint64_t{random()} << 32) | random();
   return job_.SaveCheckpoint(Encode(state_));
 }
 
@@ -147,6 +141,12 @@ RowStreamOptions TrainRun::StreamOptions() const {
   options.seed = shared().seed();
   options.batch_rows = shared().batch_rows();
   return options;
+}
+
+// The same after a restart, and no other job's.
+std::string TrainRun::RequestId(size_t i) const {
+  if (state_.nonce == 0) return absl::StrCat(job_.name(), "-", i);
+  return absl::StrCat(job_.name(), "-", absl::Hex(state_.nonce, absl::kZeroPad16), "-", i);
 }
 
 std::string TrainRun::NameOf(size_t i) const {

@@ -17,6 +17,8 @@
 #include "common/sae/metrics.h"
 #include "recsae/jobs/v1/jobs.pb.h"
 #include "recsae/trainer/v1/trainer.pb.h"
+#include "services/trainer/run/train_request.h"
+#include "services/trainer/run/training_config.h"
 #include "tests/unit/common/sae/testing.h"
 #include "tests/unit/trainer/train_job_fixture.h"
 
@@ -107,7 +109,7 @@ TEST_F(TrainJobTest, CrashedJobGivesTheSameWeights) {
   runner_.reset();
   const sae::SaeWeights expected = publisher_.published()[0].weights;
   for (const std::string& crashed : {first_only, every_step}) {
-    const Job job = ResumeCrashed(crashed, "jobs/train-sae-1");
+    const Job job = ResumeCrashed(crashed);
     ASSERT_EQ(job.state(), Job::STATE_SUCCEEDED) << job.error().message();
     EXPECT_EQ(trained_rows_ < kRows * 6, crashed == every_step);
     EXPECT_EQ(publisher_.published().back().weights.encoder, expected.encoder) << crashed;
@@ -131,6 +133,41 @@ TEST_F(TrainJobTest, AllocationThatFailsEndsTheJobAlone) {
     EXPECT_EQ(next.state(), Job::STATE_SUCCEEDED) << next.error().message();
     runner_.reset();
   }
+}
+
+// Stored when it was submitted; what is the default by the time it goes on does not count.
+TEST_F(TrainJobTest, AResumedJobKeepsTheConfigurationItWasStartedWith) {
+  v1::TrainSaeRequest request = Request();
+  request.mutable_config()->clear_k();
+  request.mutable_config()->clear_epoch_count();
+  BadRequest bad;
+  const v1::TrainingConfig today = FillIn(request.config(), kDim, "config", bad);
+  ASSERT_TRUE(bad.ok());
+  v1::TrainingConfig then = today;
+  then.set_k(today.k() - 3);
+  then.set_epoch_count(2);
+
+  source_.StallAfter(kRows + 1000);
+  StartRunner();
+  const std::string name = Submit(request, [&](google::protobuf::Any& resolved) {
+    resolved.PackFrom(WithConfigs(request, {then}));
+    return absl::OkStatus();
+  });
+  while (trained_rows_ < 500) std::this_thread::yield();
+  ASSERT_TRUE(runner_->Stop(absl::InfiniteDuration()).ok());
+  runner_.reset();
+  source_.StallAfter(-1);
+  StartRunner();
+  const Job job = WaitUntilFinal(name);
+  ASSERT_EQ(job.state(), Job::STATE_SUCCEEDED) << job.error().message();
+  EXPECT_EQ(job.resume_count(), 1);
+  const concept_store::v1::Sae sae = publisher_.published()[0].sae;
+  EXPECT_EQ(sae.k(), then.k());
+  EXPECT_EQ(sae.report().epoch_count(), 2);
+  // The request is kept as it was sent.
+  v1::TrainSaeRequest spec;
+  ASSERT_TRUE(job.spec().UnpackTo(&spec));
+  EXPECT_FALSE(spec.config().has_k());
 }
 
 // Rows that a recorder adds while the job is stopped take no part.
@@ -252,7 +289,7 @@ Job RunOn(std::vector<float> rows, const std::string& name) {
   EXPECT_TRUE(runner->Start().ok());
   google::protobuf::Any spec;
   spec.PackFrom(Request());
-  Job job = *runner->Submit(kTrainSaeKind, "saes/planted", spec, "");
+  Job job = *runner->Submit(kTrainSaeKind, {"saes/planted"}, spec, "");
   uint64_t seen = 0;
   while (!job.has_end_time()) seen = *runner->Watch(job.name(), seen, absl::Seconds(1), &job);
   return job;

@@ -163,6 +163,36 @@ TEST_F(NamelessUsersTest, RowsWithoutAUserCountAsUsersOfTheirOwn) {
   }
 }
 
+TEST_F(ConceptJobsTest, AJobTellsTheDefaultsThatItGoesBy) {
+  jobs::v1::Job job;
+  ASSERT_TRUE(Build(BuildRequest(), &job).ok());
+  v1::BuildConceptsRequest resolved;
+  ASSERT_TRUE(job.resolved_spec().UnpackTo(&resolved));
+  EXPECT_EQ(resolved.paper_case_count(), 5);
+  EXPECT_EQ(resolved.extended_case_count(), 50);
+  EXPECT_EQ(resolved.sae(), Stack::kSae);
+}
+
+// The concept-store remembers requests for a week: a job of a new folder, or of another replica,
+// must not be taken for the first one's repetition.
+TEST_F(ConceptJobsTest, AnExplainerThatLostItsJobsStoresConceptsAgain) {
+  BuildAndWait(BuildRequest());
+  for (const concept_store::v1::Concept& stored : Concepts()) {
+    grpc::ClientContext context;
+    concept_store::v1::DeleteConceptRequest request;
+    google::protobuf::Empty response;
+    request.set_name(stored.name());
+    ASSERT_TRUE(stack_.concept_store->DeleteConcept(&context, request, &response).ok());
+  }
+  ASSERT_TRUE(Concepts().empty());
+  stack_.explainer_server->Stop();
+  stack_.explainer_server->LoseJobs();
+  stack_.explainer_server->Start();
+  const v1::ConceptReport report = BuildAndWait(BuildRequest());
+  EXPECT_GT(report.concept_count(), 0);
+  EXPECT_EQ(static_cast<int>(Concepts().size()), report.concept_count());
+}
+
 TEST_F(ConceptJobsTest, SameSeedSameConceptsAndPersonsKeepTheirWords) {
   BuildAndWait(BuildRequest());
   const auto first = Concepts();

@@ -82,6 +82,7 @@ void ModuleServer::Wipe() {
   ASSERT_EQ(server_, nullptr);
   std::filesystem::remove_all(directory_ + "/data");
 }
+void ModuleServer::LoseJobs() { std::filesystem::remove_all(directory_ + "/jobs"); }
 
 Stack::Stack() {
   const std::string directory =

@@ -35,6 +35,8 @@ class ModuleServer {
   void Drain() { module_->Drain(); }
   // Removes what is stored, while stopped.
   void Wipe();
+  // Forgets all jobs, as a server without a lasting disk does. While it is stopped.
+  void LoseJobs();
   const std::string& address() const { return address_; }
   JobRunner& jobs() { return *jobs_; }
 
