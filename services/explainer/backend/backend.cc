@@ -31,15 +31,16 @@ void Backend::Stop() {
     const std::lock_guard<std::mutex> lock(mutex_);
     stopping_ = true;
   }
-  stop_.notify_all();
+  changed_.notify_all();
+  stop_.request_stop();
   concepts.Stop();
   if (refresher_.joinable()) refresher_.join();
 }
 
 void Backend::RefreshUntilStopped() {
-  const Caller upkeep(kRefreshTimeout);
+  const Caller upkeep(kRefreshTimeout, stop_.get_token());
   std::unique_lock<std::mutex> lock(mutex_);
-  while (!stop_.wait_for(lock, kRefreshInterval, [this] { return stopping_; })) {
+  while (!changed_.wait_for(lock, kRefreshInterval, [this] { return stopping_; })) {
     lock.unlock();
     saes.Refresh(upkeep);
     recommenders.Refresh(upkeep);

@@ -5,6 +5,7 @@
 #include <condition_variable>
 #include <memory>
 #include <mutex>
+#include <stop_token>
 #include <thread>
 
 #include "services/explainer/caches/concept_cache.h"
@@ -24,7 +25,7 @@ class Backend {
   // Starts to keep the caches fresh: concepts by the change feed, the rest by asking every few
   // seconds whether it is still there.
   void Start();
-  // Ends that; the caches stay as they are. Idempotent.
+  // Ends that, and the calls that it has open; the caches stay as they are. Idempotent.
   void Stop();
 
   Peers peers;
@@ -36,8 +37,9 @@ class Backend {
   void RefreshUntilStopped();
 
   std::mutex mutex_;
-  std::condition_variable stop_;
+  std::condition_variable changed_;
   bool stopping_ = false;
+  std::stop_source stop_;
   std::thread refresher_;
 };
 

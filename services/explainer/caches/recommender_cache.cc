@@ -161,7 +161,10 @@ void RecommenderCache::Recheck(const std::shared_ptr<const LoadedRecommender>& l
 }
 
 void RecommenderCache::Refresh(const Caller& caller) {
-  for (const auto& [name, loaded] : cache_.Entries()) Recheck(loaded, caller);
+  for (const auto& [name, loaded] : cache_.Entries()) {
+    if (!caller.Alive().ok()) return;
+    Recheck(loaded, caller);
+  }
 }
 
 absl::Status NoPredictionHead(const std::string& recommender) {

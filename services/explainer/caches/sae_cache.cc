@@ -75,6 +75,7 @@ absl::StatusOr<std::shared_ptr<const LoadedSae>> SaeCache::Get(const std::string
 
 void SaeCache::Refresh(const Caller& caller) {
   for (const auto& [name, loaded] : cache_.Entries()) {
+    if (!caller.Alive().ok()) return;
     Sae sae;
     const absl::Status status = caller.Call([&](grpc::ClientContext& context) {
       concept_store::v1::GetSaeRequest request;

@@ -16,6 +16,9 @@ namespace recsae::explainer {
 absl::Status Caller::Alive() const {
   if (server_ != nullptr) return CheckAlive(server_);
   if (job_ != nullptr) return job_->Interrupted();
+  if (stop_.stop_requested()) {
+    return Error(absl::StatusCode::kAborted, "SERVER_DRAINING", "the server stops");
+  }
   return absl::OkStatus();
 }
 
@@ -27,6 +30,7 @@ absl::Status Caller::CallOnce(absl::FunctionRef<absl::Status(grpc::ClientContext
     return call(context);
   }
   SetDeadline(context, timeout_);
+  const std::stop_callback cancel(stop_, [&context] { context.TryCancel(); });
   return call(context);
 }
 

@@ -2,6 +2,9 @@
 #ifndef RECSAE_SERVICES_EXPLAINER_PEERS_CALLER_H_
 #define RECSAE_SERVICES_EXPLAINER_PEERS_CALLER_H_
 
+#include <stop_token>
+#include <utility>
+
 #include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 #include "absl/time/time.h"
@@ -26,8 +29,10 @@ class Caller {
   // A job: its cancellation reaches the peers; UNAVAILABLE is retried for about 20 seconds, so that
   // a peer may restart meanwhile.
   explicit Caller(const JobContext& job) : job_(&job) {}
-  // The explainer's own upkeep: each call may take `timeout`; nothing is retried.
-  explicit Caller(absl::Duration timeout) : timeout_(timeout) {}
+  // The explainer's own upkeep: each call may take `timeout` and ends at once when `stop` is
+  // requested; nothing is retried.
+  Caller(absl::Duration timeout, std::stop_token stop)
+      : timeout_(timeout), stop_(std::move(stop)) {}
 
   // OK, or why the work should end: CANCELLED, DEADLINE_EXCEEDED, or ABORTED (the process stops).
   absl::Status Alive() const;
@@ -42,6 +47,7 @@ class Caller {
   const grpc::ServerContextBase* server_ = nullptr;
   const JobContext* job_ = nullptr;
   absl::Duration timeout_ = absl::InfiniteDuration();
+  std::stop_token stop_;
 };
 
 }  // namespace recsae::explainer
