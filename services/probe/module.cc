@@ -53,6 +53,10 @@ absl::Status ProbeModule::Open(const ModuleContext& context) {
 
 std::vector<grpc::Service*> ProbeModule::services() { return {&parts_->service}; }
 
-void ProbeModule::Stop() { parts_.reset(); }
+absl::Status ProbeModule::Stop(absl::Time deadline) {
+  RECSAE_RETURN_IF_ERROR(parts_->datasets.Stop(deadline));
+  parts_.reset();
+  return absl::OkStatus();
+}
 
 }  // namespace recsae::probe

@@ -22,7 +22,7 @@ class ProbeModule : public ServiceModule {
   void AddFlags(FlagSet& flags) override;
   absl::Status Open(const ModuleContext& context) override;
   std::vector<grpc::Service*> services() override;
-  void Stop() override;
+  absl::Status Stop(absl::Time deadline) override;
 
  private:
   struct Parts;

@@ -12,6 +12,7 @@
 #include "absl/strings/str_split.h"
 #include "common/base/random.h"
 #include "common/base/status.h"
+#include "services/probe/datasets/stop.h"
 
 namespace recsae::probe {
 
@@ -61,25 +62,40 @@ void CompleteCatalog(const IdIndex& item_index, Dataset* dataset) {
   }
 }
 
-void SortInteractions(std::vector<Interaction>* interactions) {
-  std::stable_sort(interactions->begin(), interactions->end(),
-                   [](const Interaction& a, const Interaction& b) {
-                     const auto key = [](const Interaction& i) {
-                       return std::make_tuple(i.user, i.part != Part::kTrain, i.time);
-                     };
-                     return key(a) < key(b);
-                   });
+absl::Status SortInteractions(const std::stop_token& stop, std::vector<Interaction>* interactions) {
+  // Only an exception gets out of a sort.
+  struct BrokenOff {};
+  StopCheck stopped(stop);
+  try {
+    std::stable_sort(interactions->begin(), interactions->end(),
+                     [&stopped](const Interaction& a, const Interaction& b) {
+                       if (stopped()) throw BrokenOff();
+                       const auto key = [](const Interaction& i) {
+                         return std::make_tuple(i.user, i.part != Part::kTrain, i.time);
+                       };
+                       return key(a) < key(b);
+                     });
+  } catch (const BrokenOff&) {
+    return Stopped();
+  }
+  return absl::OkStatus();
 }
 
-void KeepCore(int core, std::vector<Interaction>* interactions) {
+absl::Status KeepCore(int core, const std::stop_token& stop,
+                      std::vector<Interaction>* interactions) {
+  StopCheck stopped(stop);
   for (size_t before = 0; before != interactions->size();) {
     before = interactions->size();
     absl::flat_hash_map<int32_t, int> of_user, of_item;
-    for (const Interaction& i : *interactions) ++of_user[i.user], ++of_item[i.item];
+    for (const Interaction& i : *interactions) {
+      if (stopped()) return Stopped();
+      ++of_user[i.user], ++of_item[i.item];
+    }
     std::erase_if(*interactions, [&](const Interaction& i) {
       return of_user[i.user] < core || of_item[i.item] < core;
     });
   }
+  return absl::OkStatus();
 }
 
 namespace {
@@ -111,11 +127,17 @@ void DropUnused(std::vector<Interaction>* interactions, Dataset* dataset) {
 namespace {
 
 // Sorts, and sets all but what is held out.
-void FillSequences(std::vector<Interaction>* interactions, Dataset* dataset) {
-  SortInteractions(interactions);
+absl::Status FillSequences(const std::stop_token& stop, std::vector<Interaction>* interactions,
+                           Dataset* dataset) {
+  RECSAE_RETURN_IF_ERROR(SortInteractions(stop, interactions));
   dataset->sequences.assign(dataset->users.size(), {});
   dataset->train_length.assign(dataset->users.size(), 0);
-  for (const Interaction& i : *interactions) dataset->sequences[i.user].push_back(i.item);
+  StopCheck stopped(stop);
+  for (const Interaction& i : *interactions) {
+    if (stopped()) return Stopped();
+    dataset->sequences[i.user].push_back(i.item);
+  }
+  return absl::OkStatus();
 }
 
 absl::Status Refuse(const char* reason, const std::string& folder, absl::string_view why) {
@@ -154,8 +176,9 @@ absl::Status CheckNotEmpty(const Dataset& dataset, const std::string& folder) {
 
 }  // namespace
 
-void LeaveOneOut(std::vector<Interaction>* interactions, Dataset* dataset) {
-  FillSequences(interactions, dataset);
+absl::Status LeaveOneOut(const std::stop_token& stop, std::vector<Interaction>* interactions,
+                         Dataset* dataset) {
+  RECSAE_RETURN_IF_ERROR(FillSequences(stop, interactions, dataset));
   for (size_t u = 0; u < dataset->users.size(); ++u) {
     const auto user = static_cast<int32_t>(u);
     const auto length = static_cast<int32_t>(dataset->sequences[u].size());
@@ -164,10 +187,12 @@ void LeaveOneOut(std::vector<Interaction>* interactions, Dataset* dataset) {
     dataset->dev.push_back({user, length - 2});
     dataset->test.push_back({user, length - 1});
   }
+  return absl::OkStatus();
 }
 
-void SplitAsGiven(std::vector<Interaction>* interactions, Dataset* dataset) {
-  FillSequences(interactions, dataset);
+absl::Status SplitAsGiven(const std::stop_token& stop, std::vector<Interaction>* interactions,
+                          Dataset* dataset) {
+  RECSAE_RETURN_IF_ERROR(FillSequences(stop, interactions, dataset));
   Case here{-1, 0};
   for (const Interaction& i : *interactions) {
     here = i.user == here.user ? Case{i.user, here.position + 1} : Case{i.user, 0};
@@ -175,6 +200,7 @@ void SplitAsGiven(std::vector<Interaction>* interactions, Dataset* dataset) {
     if (i.part == Part::kDev) dataset->dev.push_back(here);
     if (i.part == Part::kTest) dataset->test.push_back(here);
   }
+  return absl::OkStatus();
 }
 
 absl::StatusOr<Dataset> Assemble(const std::string& folder, const DatasetOptions& options,
@@ -185,7 +211,7 @@ absl::StatusOr<Dataset> Assemble(const std::string& folder, const DatasetOptions
   dataset.users = log.users.ids();
   CompleteCatalog(log.items, &dataset);
   if (const int core = options.core.value_or(0); core > 0) {
-    KeepCore(core, &interactions);
+    RECSAE_RETURN_IF_ERROR(KeepCore(core, log.stop, &interactions));
     DropUnused(&interactions, &dataset);
   }
   if (!log.ordered) {
@@ -193,10 +219,10 @@ absl::StatusOr<Dataset> Assemble(const std::string& folder, const DatasetOptions
     for (Interaction& i : interactions) i.time = random.Uniform();
   }
   if (options.split == SplitMode::kGiven) {
-    SplitAsGiven(&interactions, &dataset);
+    RECSAE_RETURN_IF_ERROR(SplitAsGiven(log.stop, &interactions, &dataset));
   } else {
     for (Interaction& i : interactions) i.part = Part::kTrain;
-    LeaveOneOut(&interactions, &dataset);
+    RECSAE_RETURN_IF_ERROR(LeaveOneOut(log.stop, &interactions, &dataset));
   }
   dataset.malformed_lines = log.malformed.count;
   dataset.malformed = std::move(log.malformed.first);

@@ -3,6 +3,7 @@
 #define RECSAE_SERVICES_PROBE_DATASETS_BUILD_H_
 
 #include <limits>
+#include <stop_token>
 #include <string>
 #include <vector>
 
@@ -51,6 +52,7 @@ struct InteractionLog {
   bool rated = false;        // the files rate (or count) interactions
   bool ordered = true;       // the files say which interaction came first
   bool split_given = false;  // the files say what is held out
+  std::stop_token stop;      // ends reading and assembling
   Dataset dataset;           // its catalogue, in the order of `items`
   Malformed malformed;
   IdIndex users, items;
@@ -69,28 +71,35 @@ void AddTitleDecade(Item* item);
 // Items that interactions name but no catalogue file describes get their id as title.
 void CompleteCatalog(const IdIndex& item_index, Dataset* dataset);
 
+// The next functions return Stopped() when `stop` is requested meanwhile; their results are then
+// undefined.
+
 // Sorts by user, held-out ones last, and then by time, ties in the order given.
-void SortInteractions(std::vector<Interaction>* interactions);
+absl::Status SortInteractions(const std::stop_token& stop, std::vector<Interaction>* interactions);
 
 // Repeatedly drops users and items with fewer than `core` interactions, until none is left.
-void KeepCore(int core, std::vector<Interaction>* interactions);
+absl::Status KeepCore(int core, const std::stop_token& stop,
+                      std::vector<Interaction>* interactions);
 
 // Drops what no interaction mentions from users and items and renumbers both.
 void DropUnused(std::vector<Interaction>* interactions, Dataset* dataset);
 
 // Fills sequences and splits them: a user's last item is a test case, the last but one a dev case,
 // the rest training; users with fewer than 3 interactions train only. Sorts `interactions`.
-void LeaveOneOut(std::vector<Interaction>* interactions, Dataset* dataset);
+absl::Status LeaveOneOut(const std::stop_token& stop, std::vector<Interaction>* interactions,
+                         Dataset* dataset);
 
 // Fills sequences and splits them as the interactions say. A user's dev and test items follow the
 // training ones together in time order: a held-out item's history is all that the user touched
 // before (the convention of ReChorus). Sorts `interactions`.
-void SplitAsGiven(std::vector<Interaction>* interactions, Dataset* dataset);
+absl::Status SplitAsGiven(const std::stop_token& stop, std::vector<Interaction>* interactions,
+                          Dataset* dataset);
 
 // The data set of a log. `options` must have a split and a core. Where the log has no order, one is
 // drawn. Errors: INVALID_ARGUMENT (DATASET_SPLIT_UNKNOWN) when the split asked for is not in the
 // files, (DATASET_RATINGS_UNKNOWN) when a threshold is and they rate nothing,
-// (DATASET_OPTIONS_INVALID) for a core of a given split, (DATASET_EMPTY) when nothing is left.
+// (DATASET_OPTIONS_INVALID) for a core of a given split, (DATASET_EMPTY) when nothing is left;
+// ABORTED (DATASET_READ_STOPPED).
 absl::StatusOr<Dataset> Assemble(const std::string& folder, const DatasetOptions& options,
                                  InteractionLog log);
 

@@ -9,8 +9,10 @@
 #include <set>
 #include <utility>
 
+#include "absl/cleanup/cleanup.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "absl/time/clock.h"
 #include "common/base/status.h"
 #include "common/rpc/log.h"
 #include "services/probe/datasets/readers.h"
@@ -145,14 +147,15 @@ void CheckRef(const v1::DatasetRef& ref, const std::string& field, BadRequest& b
   check("interactions_per_user", ref.planted().interactions_per_user(), 10'000);
 }
 
-DatasetSource::Result DatasetSource::Read(const v1::DatasetRef& ref) const {
+DatasetSource::Result DatasetSource::Read(const v1::DatasetRef& ref,
+                                          const std::stop_token& stop) const {
   auto loaded = std::make_shared<LoadedDataset>();
   if (IsPlanted(ref)) {
-    RECSAE_ASSIGN_OR_RETURN(loaded->data, GeneratePlanted(ToOptions(ref.planted())));
+    RECSAE_ASSIGN_OR_RETURN(loaded->data, GeneratePlanted(ToOptions(ref.planted()), stop));
     loaded->format = v1::DATASET_FORMAT_PLANTED;
   } else {
     LocateOptions options = options_;
-    options.progress = [this](int64_t, int64_t) { return !stopping_; };
+    options.progress = [&stop](int64_t, int64_t) { return !stop.stop_requested(); };
     RECSAE_ASSIGN_OR_RETURN(loaded->location, LocateDataset(ref.name(), options));
     loaded->state = FolderState(loaded->location);
     Format format = ToFormat(ref.format());
@@ -160,7 +163,7 @@ DatasetSource::Result DatasetSource::Read(const v1::DatasetRef& ref) const {
       RECSAE_ASSIGN_OR_RETURN(format, DetectFormat(loaded->location));
     }
     RECSAE_ASSIGN_OR_RETURN(loaded->data,
-                            ReadDataset(loaded->location, format, ToOptions(ref.options())));
+                            ReadDataset(loaded->location, format, ToOptions(ref.options()), stop));
     loaded->format = ToMessage(format);
   }
   loaded->data.name = ref.name();
@@ -168,38 +171,50 @@ DatasetSource::Result DatasetSource::Read(const v1::DatasetRef& ref) const {
   return std::shared_ptr<const LoadedDataset>(std::move(loaded));
 }
 
-std::shared_future<DatasetSource::Result> DatasetSource::Find(const v1::DatasetRef& ref) {
-  const auto is_done = [](const Entry& entry) {
-    return entry.result.wait_for(std::chrono::seconds(0)) == std::future_status::ready;
+DatasetSource::EntryPtr DatasetSource::Join(const v1::DatasetRef& ref) {
+  const auto is_done = [](const EntryPtr& entry) {
+    return entry->result.wait_for(std::chrono::seconds(0)) == std::future_status::ready;
   };
-  const auto is_stale = [&](const Entry& entry) {
+  const auto is_stale = [&](const EntryPtr& entry) {
     if (!is_done(entry)) return false;
-    const Result& result = entry.result.get();
+    const Result& result = entry->result.get();
     return !result.ok() || FolderState((*result)->location) != (*result)->state;
   };
   const std::string key = ref.SerializeAsString();
   std::lock_guard lock(mutex_);
   entries_.remove_if(is_stale);
   for (auto entry = entries_.begin(); entry != entries_.end(); ++entry) {
-    if (entry->key != key) continue;
+    if ((*entry)->key != key || (*entry)->stop.stop_requested()) continue;
     entries_.splice(entries_.begin(), entries_, entry);
-    return entry->result;
+    ++(*entry)->waiting;
+    return *entry;
   }
   // Only what has been read is given up: letting go of a running read would wait for it.
   for (auto entry = entries_.end(); entry != entries_.begin() && entries_.size() >= kKept;) {
     --entry;
     if (is_done(*entry)) entry = entries_.erase(entry);
   }
-  const auto read = [this, ref]() -> Result {
+  const EntryPtr entry = entries_.emplace_front(std::make_shared<Entry>());
+  entry->key = key;
+  entry->waiting = 1;
+  if (stopping_) entry->stop.request_stop();
+  const auto read = [this, ref, stop = entry->stop.get_token()]() -> Result {
     try {
-      return Read(ref);
+      return Read(ref, stop);
     } catch (const std::exception& error) {  // none may leave the thread
       return Error(absl::StatusCode::kInternal, "DATASET_READ_FAILED",
                    absl::StrCat("reading data set \"", ref.name(), "\" failed: ", error.what()));
     }
   };
-  entries_.push_front({key, std::async(std::launch::async, read).share()});
-  return entries_.front().result;
+  entry->result = std::async(std::launch::async, read).share();
+  return entry;
+}
+
+void DatasetSource::Leave(const EntryPtr& entry) {
+  std::lock_guard lock(mutex_);
+  if (--entry->waiting > 0) return;
+  const bool done = entry->result.wait_for(std::chrono::seconds(0)) == std::future_status::ready;
+  if (!done) entry->stop.request_stop();
 }
 
 absl::StatusOr<std::shared_ptr<const LoadedDataset>> DatasetSource::Load(
@@ -207,11 +222,30 @@ absl::StatusOr<std::shared_ptr<const LoadedDataset>> DatasetSource::Load(
   BadRequest bad;
   CheckRef(ref, "dataset", bad);
   RECSAE_RETURN_IF_ERROR(bad.ToStatus());
-  const std::shared_future<Result> result = Find(ref);
-  while (result.wait_for(std::chrono::milliseconds(20)) != std::future_status::ready) {
+  const EntryPtr entry = Join(ref);
+  const absl::Cleanup leave = [&] { Leave(entry); };
+  while (entry->result.wait_for(std::chrono::milliseconds(20)) != std::future_status::ready) {
     RECSAE_RETURN_IF_ERROR(alive());
   }
-  return result.get();
+  return entry->result.get();
+}
+
+absl::Status DatasetSource::Stop(absl::Time deadline) {
+  std::list<EntryPtr> entries;
+  {
+    std::lock_guard lock(mutex_);
+    stopping_ = true;
+    entries = entries_;
+  }
+  for (const EntryPtr& entry : entries) entry->stop.request_stop();
+  for (const EntryPtr& entry : entries) {
+    while (entry->result.wait_for(std::chrono::milliseconds(5)) != std::future_status::ready) {
+      if (absl::Now() > deadline) {
+        return absl::DeadlineExceededError("a data set is still being read");
+      }
+    }
+  }
+  return absl::OkStatus();
 }
 
 }  // namespace recsae::probe

@@ -11,6 +11,7 @@
 #include "common/base/status.h"
 #include "services/probe/datasets/build.h"
 #include "services/probe/datasets/readers.h"
+#include "services/probe/datasets/stop.h"
 
 namespace recsae::probe {
 namespace {
@@ -127,7 +128,7 @@ absl::Status CheckPlanted(const PlantedOptions& o) {
 
 }  // namespace
 
-absl::StatusOr<Dataset> GeneratePlanted(const PlantedOptions& options) {
+absl::StatusOr<Dataset> GeneratePlanted(const PlantedOptions& options, std::stop_token stop) {
   RECSAE_RETURN_IF_ERROR(CheckPlanted(options));
   Random random(options.seed);
   Dataset dataset;
@@ -144,13 +145,14 @@ absl::StatusOr<Dataset> GeneratePlanted(const PlantedOptions& options) {
   for (auto& items : members) concepts.emplace_back(std::move(items), options.popularity_skew);
   std::vector<Interaction> interactions;
   for (int32_t user = 0; user < options.users; ++user) {
+    if (stop.stop_requested()) return Stopped();  // a sequence takes long enough to ask each time
     dataset.users.push_back(absl::StrCat(user + 1));
     double time = 0;
     for (const int32_t item : DrawSequence(options, concepts, &random)) {
       interactions.push_back({user, item, time++});
     }
   }
-  LeaveOneOut(&interactions, &dataset);
+  RECSAE_RETURN_IF_ERROR(LeaveOneOut(stop, &interactions, &dataset));
   return dataset;
 }
 

@@ -8,6 +8,7 @@
 #define RECSAE_SERVICES_PROBE_DATASETS_READERS_H_
 
 #include <cstdint>
+#include <stop_token>
 #include <string>
 
 #include "absl/status/status.h"
@@ -23,9 +24,10 @@ enum class Format { kAuto, kMl1m, kMl100k, kRechorus, kCsv, kHetrecLastfm, kItem
 
 // Reads `folder` in the given format; kAuto tells it from the files that are there
 // (INVALID_ARGUMENT, DATASET_FORMAT_UNKNOWN, lists what each format would need). Options that are
-// not set take the rule of the format, given with its reader below. Errors also as Assemble.
+// not set take the rule of the format, given with its reader below. Errors also as Assemble. Soon
+// after `stop` is requested it returns ABORTED (DATASET_READ_STOPPED).
 absl::StatusOr<Dataset> ReadDataset(const std::string& folder, Format format = Format::kAuto,
-                                    const DatasetOptions& options = {});
+                                    const DatasetOptions& options = {}, std::stop_token stop = {});
 
 // What kAuto takes the folder for, from the files that are there; errors as ReadDataset.
 absl::StatusOr<Format> DetectFormat(const std::string& folder);
@@ -78,8 +80,9 @@ struct PlantedOptions {
 // Items belong to exactly one concept each, whose invented name is a word of the title and the
 // attribute concept=<name>; titles also carry noise words. Users' sequences stay in a concept, then
 // switch. Leave-one-out. Same options, same data set.
-// INVALID_ARGUMENT (PLANTED_OPTIONS_INVALID) names the option that is out of range.
-absl::StatusOr<Dataset> GeneratePlanted(const PlantedOptions& options);
+// INVALID_ARGUMENT (PLANTED_OPTIONS_INVALID) names the option that is out of range; ABORTED
+// (DATASET_READ_STOPPED) soon after `stop` is requested.
+absl::StatusOr<Dataset> GeneratePlanted(const PlantedOptions& options, std::stop_token stop = {});
 
 }  // namespace recsae::probe
 

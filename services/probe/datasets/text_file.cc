@@ -8,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
 #include "common/base/status.h"
+#include "services/probe/datasets/stop.h"
 
 namespace recsae::probe {
 namespace {
@@ -37,7 +38,8 @@ absl::Status MalformedError(const std::string& path, int64_t line, absl::string_
                {{"file", path}, {"line", absl::StrCat(line)}});
 }
 
-absl::Status ReadLines(const std::string& path, Malformed* malformed, const ParseLine& parse) {
+absl::Status ReadLines(const std::string& path, const std::stop_token& stop, Malformed* malformed,
+                       const ParseLine& parse) {
   std::ifstream file(path, std::ios::binary);
   if (!file || std::filesystem::is_directory(path)) {
     return Error(absl::StatusCode::kNotFound, "DATA_FILE_NOT_FOUND",
@@ -47,7 +49,9 @@ absl::Status ReadLines(const std::string& path, Malformed* malformed, const Pars
   const std::string name = std::filesystem::path(path).filename().string();
   int64_t number = 0, lines = 0, refused = 0, first_refused = 0;
   std::string line, first_problem;
+  StopCheck stopped(stop);
   while (std::getline(file, line)) {
+    if (stopped()) return Stopped();
     ++number;
     absl::string_view text = line;
     if (number == 1) absl::ConsumePrefix(&text, "\xEF\xBB\xBF");
@@ -74,7 +78,7 @@ absl::Status ReadLines(const std::string& path, Malformed* malformed, const Pars
   return absl::OkStatus();
 }
 
-absl::Status ReadTable(const std::string& path, Malformed* malformed,
+absl::Status ReadTable(const std::string& path, const std::stop_token& stop, Malformed* malformed,
                        const std::function<absl::Status(const Fields&)>& header,
                        const ParseFields& parse) {
   bool first = true;
@@ -82,23 +86,24 @@ absl::Status ReadTable(const std::string& path, Malformed* malformed,
   size_t width = 0;
   Fields fields;
   absl::Status refused;
-  absl::Status status = ReadLines(path, malformed, [&](absl::string_view line) -> std::string {
-    if (!refused.ok()) return "";
-    if (first) {
-      first = false;
-      delimiter = absl::StrContains(line, '\t') ? '\t' : ',';
-      refused = SplitFields(line, delimiter, &fields)
-                    ? header(fields)
-                    : MalformedError(path, 1, "the header line has an open quote");
-      width = fields.size();
-      return "";
-    }
-    if (!SplitFields(line, delimiter, &fields)) return "open quote";
-    if (fields.size() != width) {
-      return absl::StrCat("has ", fields.size(), " fields, the header ", width);
-    }
-    return parse(fields);
-  });
+  absl::Status status =
+      ReadLines(path, stop, malformed, [&](absl::string_view line) -> std::string {
+        if (!refused.ok()) return "";
+        if (first) {
+          first = false;
+          delimiter = absl::StrContains(line, '\t') ? '\t' : ',';
+          refused = SplitFields(line, delimiter, &fields)
+                        ? header(fields)
+                        : MalformedError(path, 1, "the header line has an open quote");
+          width = fields.size();
+          return "";
+        }
+        if (!SplitFields(line, delimiter, &fields)) return "open quote";
+        if (fields.size() != width) {
+          return absl::StrCat("has ", fields.size(), " fields, the header ", width);
+        }
+        return parse(fields);
+      });
   if (!refused.ok()) return refused;
   if (status.ok() && first) return MalformedError(path, 1, "the file is empty");
   return status;

@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <stop_token>
 #include <string>
 #include <vector>
 
@@ -28,13 +29,15 @@ using ParseFields = std::function<std::string(const Fields& fields)>;
 // Hands each line (without its end, a leading byte-order mark or CR; empty lines left out) to
 // `parse`. Lines it refuses are added to `malformed`.
 // Errors: NOT_FOUND (DATA_FILE_NOT_FOUND) names the file; INVALID_ARGUMENT (DATASET_MALFORMED)
-// names file and line when more than 1 % of the file's lines are refused.
-absl::Status ReadLines(const std::string& path, Malformed* malformed, const ParseLine& parse);
+// names file and line when more than 1 % of the file's lines are refused; ABORTED
+// (DATASET_READ_STOPPED) when `stop` is requested meanwhile.
+absl::Status ReadLines(const std::string& path, const std::stop_token& stop, Malformed* malformed,
+                       const ParseLine& parse);
 
 // A table with a header line, separated by tabs if the header has one and by commas otherwise;
 // fields may be quoted ("a ""b"", c"). `header` may refuse the table by a status; rows whose number
 // of fields differs from the header's are malformed. A file without any line is INVALID_ARGUMENT.
-absl::Status ReadTable(const std::string& path, Malformed* malformed,
+absl::Status ReadTable(const std::string& path, const std::stop_token& stop, Malformed* malformed,
                        const std::function<absl::Status(const Fields&)>& header,
                        const ParseFields& parse);
 
