@@ -4,9 +4,14 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <atomic>
+#include <filesystem>
+#include <iterator>
 #include <limits>
 #include <optional>
+#include <thread>
 
+#include "absl/time/clock.h"
 #include "tests/unit/probe/datasets/files.h"
 
 namespace recsae::probe {
@@ -81,6 +86,47 @@ TEST_F(DatasetSourceTest, ViolationsAreListed) {
 TEST_F(DatasetSourceTest, WhatTheFilesCannotGiveIsRefused) {
   ref_.mutable_options()->set_split(v1::DatasetOptions::GIVEN);
   EXPECT_EQ(Reason(Load().status()), "DATASET_SPLIT_UNKNOWN");
+}
+
+// Many seconds of work.
+v1::DatasetRef LargeRef() {
+  v1::DatasetRef ref;
+  ref.set_name("planted");
+  ref.mutable_planted()->set_users(1'000'000);
+  ref.mutable_planted()->set_items_per_concept(100);
+  ref.mutable_planted()->set_interactions_per_user(100);
+  return ref;
+}
+
+// Of this process; each read has one.
+int64_t Threads() {
+  return std::distance(std::filesystem::directory_iterator("/proc/self/task"), {});
+}
+
+TEST_F(DatasetSourceTest, StopBreaksOffWhatIsBeingMade) {
+  const v1::DatasetRef ref = LargeRef();
+  std::atomic<bool> waiting = false;
+  std::thread caller([&] {
+    const auto alive = [&] {
+      waiting = true;
+      return absl::OkStatus();
+    };
+    EXPECT_EQ(Reason(source_->Load(ref, alive).status()), "DATASET_READ_STOPPED");
+  });
+  while (!waiting) std::this_thread::yield();
+  EXPECT_EQ(source_->Stop(absl::Now() + absl::Seconds(2)), absl::OkStatus());
+  caller.join();
+  EXPECT_EQ(Reason(Load().status()), "DATASET_READ_STOPPED");  // and what comes later
+}
+
+TEST_F(DatasetSourceTest, WhatNobodyWaitsForIsBrokenOff) {
+  const v1::DatasetRef ref = LargeRef();
+  const int64_t before = Threads();
+  const auto gone = [&] { return absl::CancelledError("gone"); };
+  for (int i = 0; i < 3; ++i) EXPECT_TRUE(absl::IsCancelled(source_->Load(ref, gone).status()));
+  const absl::Time limit = absl::Now() + absl::Seconds(5);
+  while (Threads() > before && absl::Now() < limit) std::this_thread::yield();
+  EXPECT_EQ(Threads(), before);
 }
 
 }  // namespace
