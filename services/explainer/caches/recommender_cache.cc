@@ -38,13 +38,14 @@ absl::Status GetCatalog(Peers& peers, const std::string& name, const Caller& cal
 
 absl::Status ReadItems(Peers& peers, const std::string& catalog, const Caller& caller,
                        std::vector<Item>& items) {
-  return caller.Call([&](grpc::ClientContext& context) {
+  return caller.Stream([&](grpc::ClientContext& context, Caller::Heard heard) {
     items.clear();
     probe::v1::ReadItemsRequest request;
     request.set_catalog(catalog);
     const auto reader = peers.probe->ReadItems(&context, request);
     probe::v1::ReadItemsResponse batch;
     while (reader->Read(&batch)) {
+      heard();
       std::move(batch.mutable_items()->begin(), batch.mutable_items()->end(),
                 std::back_inserter(items));
     }
@@ -55,7 +56,7 @@ absl::Status ReadItems(Peers& peers, const std::string& catalog, const Caller& c
 // The head as it is sent: its own order of items.
 absl::Status ReadHead(Peers& peers, const Recommender& recommender, const Caller& caller,
                       NumberedHead& rows) {
-  return caller.Call([&](grpc::ClientContext& context) {
+  return caller.Stream([&](grpc::ClientContext& context, Caller::Heard heard) {
     rows = NumberedHead();
     rows.head.dim = recommender.activation_dim();
     probe::v1::ReadPredictionHeadRequest request;
@@ -63,6 +64,7 @@ absl::Status ReadHead(Peers& peers, const Recommender& recommender, const Caller
     const auto reader = peers.probe->ReadPredictionHead(&context, request);
     probe::v1::ReadPredictionHeadResponse batch;
     while (reader->Read(&batch)) {
+      heard();
       const absl::Status added = AddRows(batch, rows);
       if (!added.ok()) {
         context.TryCancel();

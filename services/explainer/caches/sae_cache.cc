@@ -26,7 +26,7 @@ std::string RecommenderOf(const Sae& sae) {
 std::string SiteOf(const Sae& sae) { return sae.probe_site() == "user" ? "" : sae.probe_site(); }
 
 absl::Status ReadWeights(Peers& peers, const Sae& sae, grpc::ClientContext& context,
-                         sae::SaeWeights& weights) {
+                         Caller::Heard heard, sae::SaeWeights& weights) {
   RECSAE_ASSIGN_OR_RETURN(WeightAssembler assembler, WeightAssembler::Create(sae));
   concept_store::v1::ReadSaeWeightsRequest request;
   request.set_name(sae.name());
@@ -34,6 +34,7 @@ absl::Status ReadWeights(Peers& peers, const Sae& sae, grpc::ClientContext& cont
   concept_store::v1::SaeWeights piece;
   while (reader->Read(&piece)) {
     const absl::Status added = assembler.Add(piece);
+    heard();
     if (added.ok()) continue;
     context.TryCancel();
     reader->Finish();
@@ -54,8 +55,9 @@ absl::StatusOr<std::shared_ptr<const LoadedSae>> Load(Peers& peers, const std::s
         peers.concept_store->GetSae(&context, request, &sae));
   }));
   sae::SaeWeights weights;
-  RECSAE_RETURN_IF_ERROR(caller.Call(
-      [&](grpc::ClientContext& context) { return ReadWeights(peers, sae, context, weights); }));
+  RECSAE_RETURN_IF_ERROR(caller.Stream([&](grpc::ClientContext& context, Caller::Heard heard) {
+    return ReadWeights(peers, sae, context, heard, weights);
+  }));
   RECSAE_ASSIGN_OR_RETURN(sae::SaeModel model, sae::SaeModel::Create(std::move(weights)));
   return std::make_shared<const LoadedSae>(
       LoadedSae{name, RecommenderOf(sae), SiteOf(sae), sae.weights_sha256(), std::move(model)});
