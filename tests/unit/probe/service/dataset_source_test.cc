@@ -92,7 +92,7 @@ TEST_F(DatasetSourceTest, WhatTheFilesCannotGiveIsRefused) {
 v1::DatasetRef LargeRef() {
   v1::DatasetRef ref;
   ref.set_name("planted");
-  ref.mutable_planted()->set_users(1'000'000);
+  ref.mutable_planted()->set_user_count(1'000'000);
   ref.mutable_planted()->set_items_per_concept(100);
   ref.mutable_planted()->set_interactions_per_user(100);
   return ref;
