@@ -12,7 +12,7 @@ packages=(
   # RPC and its schemas
   libgrpc++-dev protobuf-compiler protobuf-compiler-grpc libprotobuf-dev libabsl-dev
   # Storage, metrics, files and network
-  librocksdb-dev prometheus-cpp-dev libcurl4-openssl-dev libarchive-dev libssl-dev
+  librocksdb-dev prometheus-cpp-dev libcpp-httplib-dev libcurl4-openssl-dev libarchive-dev libssl-dev
   # Numbers. Without OpenBLAS libtorch falls back to the reference BLAS, twenty times slower;
   # oneDNN's CMake package looks for the OpenCL headers.
   libtorch-dev libopenblas0-openmp libdnnl-dev ocl-icd-opencl-dev libhwy-dev libeigen3-dev

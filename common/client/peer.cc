@@ -56,7 +56,14 @@ std::shared_ptr<grpc::Channel> Peer::channel() const {
 absl::Status Peer::FromGrpc(const grpc::Status& status) const {
   absl::Status converted = recsae::FromGrpc(status);
   // A server's own UNAVAILABLE (draining) carries a reason; the transport's does not.
-  if (!absl::IsUnavailable(converted) || !Reason(converted).empty()) return converted;
+  if (!Reason(converted).empty()) return converted;
+  if (absl::IsDeadlineExceeded(converted) || absl::IsCancelled(converted)) {
+    return Error(converted.code(), "PEER_CALL_ENDED",
+                 absl::StrCat("the call to ", name_, " at ", address_,
+                              " ended without an answer: ", status.error_message()),
+                 {{"peer", name_}, {"address", address_}});
+  }
+  if (!absl::IsUnavailable(converted)) return converted;
   const std::string variable =
       absl::StrCat("RECSAE_", absl::AsciiStrToUpper(absl::StrReplaceAll(name_, {{"-", "_"}})));
   return Error(absl::StatusCode::kUnavailable, "PEER_UNAVAILABLE",

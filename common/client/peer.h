@@ -40,7 +40,8 @@ class Peer {
 
   // Status of a call to this peer. A peer that cannot be reached becomes UNAVAILABLE, reason
   // PEER_UNAVAILABLE (metadata `peer`, `address`), naming the peer, its address and the flag to
-  // set. Every other error keeps its code and details.
+  // set. A call that ended by its own deadline or was cancelled keeps its code and gets the peer's
+  // name and the reason PEER_CALL_ENDED. Every other error keeps its code and details.
   absl::Status FromGrpc(const grpc::Status& status) const;
 
  private:

@@ -27,6 +27,9 @@ absl::Status ExplainerModule::Start() {
 // both are in one process.
 void ExplainerModule::Drain() { backend_->Stop(); }
 
-void ExplainerModule::Stop() { backend_->Stop(); }
+absl::Status ExplainerModule::Stop(absl::Time /*deadline*/) {
+  backend_->Stop();
+  return absl::OkStatus();
+}
 
 }  // namespace recsae::explainer

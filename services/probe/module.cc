@@ -57,6 +57,9 @@ std::vector<grpc::Service*> ProbeModule::services() { return {&parts_->service};
 
 void ProbeModule::Drain() { parts_->service.Drain(); }
 
-void ProbeModule::Stop() { parts_.reset(); }
+absl::Status ProbeModule::Stop(absl::Time /*deadline*/) {
+  parts_.reset();
+  return absl::OkStatus();
+}
 
 }  // namespace recsae::probe

@@ -23,7 +23,7 @@ class ProbeModule : public ServiceModule {
   absl::Status Open(const ModuleContext& context) override;
   std::vector<grpc::Service*> services() override;
   void Drain() override;
-  void Stop() override;
+  absl::Status Stop(absl::Time deadline) override;
 
  private:
   struct Parts;

@@ -27,7 +27,9 @@ constexpr char kExamples[] = R"(Examples:
 
 Names may be short (ml-1m, ml-1m/test) or whole (saes/ml-1m).
 Every command: recsae COMMAND --help. Results go to standard output, everything else to
-standard error. Exit status: 0 done, 1 a call failed, 2 wrong command line, 130 Ctrl-C.)";
+standard error. Exit status: 0 done, 1 a call failed, 2 wrong command line, 130 Ctrl-C,
+143 SIGTERM; either cancels the job that is being waited for, unless --detach. A terminal that is
+closed (SIGHUP) leaves the job to the server.)";
 
 void AddGlobalOptions(CLI::App& app, GlobalOptions& options) {
   const std::string where = "Servers";
@@ -115,7 +117,7 @@ int CommandLine::Run(int argc, const char* const* argv) {
   }
   Session session(options_);
   const absl::Status status = run_(session);
-  if (Interrupted()) return kInterruptedExit;
+  if (Interrupted()) return InterruptedExit();
   if (!status.ok()) session.console().Fail("recsae: " + DescribeError(status));
   return ExitStatus(status);
 }

@@ -97,7 +97,7 @@ absl::StatusOr<Job> FollowJob(Session& session, PeerStub<jobs::v1::Jobs>& jobs, 
   OpenStream stream;
   const InterruptHandler on_interrupt([&, name = started.name()] {
     if (detach) return stream.Stop();
-    session.console().Say("cancelling (Ctrl-C again leaves at once) ...");
+    session.console().Say("cancelling (Ctrl-C after a second leaves at once) ...");
     jobs::v1::CancelJobRequest request;
     request.set_name(name);
     const auto cancelled = session.Call(jobs, &jobs::v1::Jobs::Stub::CancelJob, request);

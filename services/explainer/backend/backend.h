@@ -22,7 +22,7 @@ class Backend {
 
   // Starts to keep the caches fresh by the feeds of the concept-store and the probe.
   void Start();
-  // Ends that at once; the caches stay as they are. Idempotent.
+  // Ends that, and the calls that it has open; the caches stay as they are. Idempotent.
   void Stop();
 
   MemoryBudget& memory;

@@ -96,7 +96,7 @@ absl::StatusOr<probe::v1::Capture> GetCaptureWithCases(Peers& peers, const std::
 absl::Status ReadCapture(Peers& peers, const std::string& name, int64_t rows, int dim,
                          const Caller& caller, CaptureRowsHandler handler) {
   int64_t next = 0;
-  return caller.Call([&](grpc::ClientContext& context) -> absl::Status {
+  const auto read = [&](grpc::ClientContext& context, Caller::Heard heard) -> absl::Status {
     if (next == rows) return absl::OkStatus();
     probe::v1::ReadActivationsRequest request;
     request.set_capture(name);
@@ -109,6 +109,7 @@ absl::Status ReadCapture(Peers& peers, const std::string& name, int64_t rows, in
     while (reader->Read(&batch)) {
       absl::Status handled = caller.Alive();
       if (handled.ok()) handled = HandleBatch(batch, name, dim, handler, next);
+      heard();
       if (handled.ok()) continue;
       context.TryCancel();
       reader->Finish();
@@ -119,7 +120,8 @@ absl::Status ReadCapture(Peers& peers, const std::string& name, int64_t rows, in
     return Error(absl::StatusCode::kDataLoss, "CAPTURE_INCONSISTENT",
                  absl::StrCat("the probe sent ", next, " of the ", rows, " rows of ", name),
                  {{"capture", name}});
-  });
+  };
+  return caller.Stream(read, /*goes_on=*/true);
 }
 
 }  // namespace recsae::explainer

@@ -53,7 +53,7 @@ absl::Status BreakOff(grpc::ClientContext& context, Reader& reader, absl::Status
 // Takes memory for the items as they arrive.
 absl::Status ReadItems(Peers& peers, const std::string& catalog, const Caller& caller,
                        Permit& permit, std::vector<Item>& items) {
-  return caller.Call([&](grpc::ClientContext& context) {
+  return caller.Stream([&](grpc::ClientContext& context, Caller::Heard heard) {
     items.clear();
     int64_t bytes = 0;
     probe::v1::ReadItemsRequest request;
@@ -61,6 +61,7 @@ absl::Status ReadItems(Peers& peers, const std::string& catalog, const Caller& c
     const auto reader = peers.probe->ReadItems(&context, request);
     probe::v1::ReadItemsResponse batch;
     while (reader->Read(&batch)) {
+      heard();
       bytes += static_cast<int64_t>(batch.SpaceUsedLong()) + batch.items_size() * kItemBytes;
       const absl::Status taken = permit.Resize(kCopies * bytes);
       if (!taken.ok()) return BreakOff(context, *reader, taken);
@@ -74,7 +75,7 @@ absl::Status ReadItems(Peers& peers, const std::string& catalog, const Caller& c
 // The head as it is sent: its own order of items.
 absl::Status ReadHead(Peers& peers, const Recommender& recommender, const Caller& caller,
                       NumberedHead& rows) {
-  return caller.Call([&](grpc::ClientContext& context) {
+  return caller.Stream([&](grpc::ClientContext& context, Caller::Heard heard) {
     rows = NumberedHead();
     rows.head.dim = recommender.activation_dim();
     probe::v1::ReadPredictionHeadRequest request;
@@ -82,6 +83,7 @@ absl::Status ReadHead(Peers& peers, const Recommender& recommender, const Caller
     const auto reader = peers.probe->ReadPredictionHead(&context, request);
     probe::v1::ReadPredictionHeadResponse batch;
     while (reader->Read(&batch)) {
+      heard();
       const absl::Status added = AddRows(batch, rows);
       if (!added.ok()) return BreakOff(context, *reader, added);
     }

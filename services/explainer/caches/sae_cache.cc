@@ -29,7 +29,7 @@ std::string RecommenderOf(const Sae& sae) {
 std::string SiteOf(const Sae& sae) { return sae.probe_site() == "user" ? "" : sae.probe_site(); }
 
 absl::Status ReadWeights(Peers& peers, const Sae& sae, grpc::ClientContext& context,
-                         sae::SaeWeights& weights) {
+                         Caller::Heard heard, sae::SaeWeights& weights) {
   RECSAE_ASSIGN_OR_RETURN(WeightAssembler assembler, WeightAssembler::Create(sae));
   concept_store::v1::ReadSaeWeightsRequest request;
   request.set_name(sae.name());
@@ -37,6 +37,7 @@ absl::Status ReadWeights(Peers& peers, const Sae& sae, grpc::ClientContext& cont
   concept_store::v1::SaeWeights piece;
   while (reader->Read(&piece)) {
     const absl::Status added = assembler.Add(piece);
+    heard();
     if (added.ok()) continue;
     context.TryCancel();
     reader->Finish();
@@ -80,8 +81,9 @@ absl::StatusOr<SaeCache::Cache::Loaded> SaeCache::Load(const std::string& name,
       Permit permit,
       memory_.Take(SaturatingProduct(bytes, 2), absl::StrCat("loading ", name), "its latents"));
   sae::SaeWeights weights;
-  RECSAE_RETURN_IF_ERROR(caller.Call(
-      [&](grpc::ClientContext& context) { return ReadWeights(peers_, sae, context, weights); }));
+  RECSAE_RETURN_IF_ERROR(caller.Stream([&](grpc::ClientContext& context, Caller::Heard heard) {
+    return ReadWeights(peers_, sae, context, heard, weights);
+  }));
   RECSAE_ASSIGN_OR_RETURN(sae::SaeModel model, sae::SaeModel::Create(std::move(weights)));
   RECSAE_RETURN_IF_ERROR(permit.Resize(bytes));
   return Cache::Loaded{std::move(permit), std::make_shared<const LoadedSae>(LoadedSae{

@@ -73,7 +73,7 @@ void ModuleServer::Stop() {
   EXPECT_TRUE(jobs_->Stop(absl::Seconds(20)).ok());
   server_->Shutdown(std::chrono::system_clock::now() + std::chrono::seconds(5));
   server_.reset();
-  module_->Stop();
+  EXPECT_TRUE(module_->Stop(absl::InfiniteFuture()).ok());
   module_.reset();
   jobs_.reset();
 }

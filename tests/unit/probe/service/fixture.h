@@ -76,7 +76,7 @@ class ProbeServerTest : public testing::Test {
     EXPECT_TRUE(runner_->Stop(absl::InfiniteDuration()).ok());
     server_->Shutdown();
     server_.reset();
-    module_->Stop();
+    EXPECT_TRUE(module_->Stop(absl::InfiniteFuture()).ok());
     jobs_service_.reset();
     runner_.reset();
     module_.reset();
