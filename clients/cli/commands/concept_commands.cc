@@ -2,6 +2,7 @@
 
 #include <google/protobuf/util/json_util.h>
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -58,7 +59,8 @@ struct OneFlags {
 
 struct WatchFlags {
   std::string sae;
-  int64_t since = 0;
+  std::optional<int64_t> since;
+  bool from_now = false;
 };
 
 void AddSae(CLI::App& command, std::string& sae) {
@@ -191,10 +193,16 @@ absl::Status Delete(Session& session, const OneFlags& flags) {
 }
 
 std::string ChangeText(const ConceptChange& change) {
-  const bool deleted = change.type() == ConceptChange::TYPE_DELETED;
-  return absl::StrCat(PadLeft(FormatCount(change.revision()), 8), "  ",
-                      PadRight(ShortName(change.latent_concept().name()), 24), "  ",
-                      deleted ? "deleted" : Clean(change.latent_concept().description()), "\n");
+  const std::string& name = change.has_sae() ? change.sae().name() : change.latent_concept().name();
+  std::string text = Clean(change.latent_concept().description());
+  if (change.type() == ConceptChange::TYPE_SAE_PUBLISHED) text = "published";
+  if (change.type() == ConceptChange::TYPE_DELETED ||
+      change.type() == ConceptChange::TYPE_SAE_DELETED) {
+    text = "deleted";
+  }
+  // What was there before the watch has no revision.
+  const std::string revision = change.revision() == 0 ? "" : FormatCount(change.revision());
+  return absl::StrCat(PadLeft(revision, 8), "  ", PadRight(ShortName(name), 24), "  ", text, "\n");
 }
 
 absl::Status History(Session& session, const OneFlags& flags) {
@@ -214,7 +222,8 @@ absl::Status Watch(Session& session, const WatchFlags& flags) {
   if (!flags.sae.empty()) {
     RECSAE_ASSIGN_OR_RETURN(*request.mutable_parent(), FullName(flags.sae, kSaePattern));
   }
-  request.set_since_revision(flags.since);
+  if (flags.since.has_value()) request.set_since_revision(*flags.since);
+  request.set_skip_snapshot(flags.from_now);
   grpc::ClientContext context;
   const auto reader = session.concept_store()->WatchConcepts(&context, request);
   for (ConceptChange change; reader->Read(&change);) {
@@ -267,14 +276,15 @@ void AddReading(CommandLine& line, CLI::App& group) {
   line.Add<OneFlags>(group, "history", "Show the states that a concept had, newest first",
                      "  recsae concepts history 17", AddName, History);
   line.Add<WatchFlags>(
-      group, "watch", "Print changes as they happen, until Ctrl-C",
-      "  recsae concepts watch --since -1\n"
+      group, "watch", "Print what there is, then changes as they happen, until Ctrl-C",
+      "  recsae concepts watch --from-now\n"
       "With --json: one JSON object a line.",
       [](CLI::App& command, WatchFlags& flags) {
         command.add_option("--sae", flags.sae, "Only of this SAE [default: all]");
-        command.add_option("--since", flags.since,
-                           "Only changes after this revision; 0 = from the beginning, -1 = from "
-                           "now [default: 0]");
+        command
+            .add_option("--since", flags.since, "Only changes after this revision [default: all]")
+            ->check(CLI::NonNegativeNumber);
+        command.add_flag("--from-now", flags.from_now, "Only changes that are still to come");
       },
       Watch);
 }

@@ -65,7 +65,7 @@ class MemorySource : public ActivationSource {
   }
 
   absl::StatusOr<CaptureInfo> Describe(const std::string& capture, const JobContext&) override {
-    if (capture == capture_) return CaptureInfo{rows(), dim_};
+    if (capture == capture_) return CaptureInfo{rows(), dim_, false, "", "uid of r"};
     const auto other = others_.find(capture);
     if (other == others_.end()) {
       return Error(absl::StatusCode::kNotFound, "CAPTURE_NOT_FOUND", capture + " is not there");

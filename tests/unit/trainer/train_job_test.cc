@@ -38,6 +38,7 @@ TEST_F(TrainJobTest, TrainsReportsAndPublishes) {
   EXPECT_EQ(sae.k(), 3);
   EXPECT_EQ(sae.architecture(), concept_store::v1::Sae::ARCHITECTURE_PURSUIT);
   EXPECT_EQ(sae.capture(), kCapture);
+  EXPECT_EQ(sae.recommender_uid(), "uid of r");
   EXPECT_EQ(sae.report().row_count(), kRows);
   EXPECT_EQ(sae.report().epoch_count(), 6);
   EXPECT_EQ(sae.report().step_count(), (kRows * 6 + 127) / 128);
