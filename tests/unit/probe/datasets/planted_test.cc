@@ -3,7 +3,6 @@
 #include <gtest/gtest.h>
 
 #include <set>
-#include <stop_token>
 
 #include "absl/strings/match.h"
 #include "common/base/status.h"
@@ -62,13 +61,6 @@ TEST(PlantedTest, PopularityIsSkewed) {
   int first = 0, last = 0;  // the concepts' most and least popular items
   for (int c = 0; c < 12; ++c) first += count[c], last += count[count.size() - 1 - c];
   EXPECT_GT(first, 2 * last);
-}
-
-TEST(PlantedTest, BreaksOffWhenToldTo) {
-  std::stop_source stop;
-  stop.request_stop();
-  EXPECT_EQ(Reason(GeneratePlanted({.users = 100'000}, stop.get_token()).status()),
-            "DATASET_READ_STOPPED");
 }
 
 TEST(PlantedTest, OptionsOutOfRangeAreNamed) {

@@ -5,7 +5,6 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <stop_token>
 #include <string>
 #include <vector>
 
@@ -290,24 +289,6 @@ TEST(RealDataTest, Ml100k) {
               ElementsAre(Attribute{"genre", "Animation"}, Attribute{"genre", "Children's"},
                           Attribute{"genre", "Comedy"}, Attribute{"decade", "1990s"}));
   EXPECT_EQ(dataset->test.size(), dataset->users.size());
-}
-
-// What a reader takes, and each of the steps after it.
-TEST(ReadersTest, BreakOffWhenToldTo) {
-  std::stop_source stop;
-  stop.request_stop();
-  const std::string folder = NewFolder();
-  WriteFile(folder + "/items.csv", "item,title\na,A\n");
-  std::string rows = "user,item\n";
-  for (int user = 0; user < 10'000; ++user) absl::StrAppend(&rows, user, ",a\n");
-  WriteFile(folder + "/interactions.csv", rows);
-  EXPECT_EQ(Reason(ReadDataset(folder, Format::kAuto, {}, stop.get_token()).status()),
-            "DATASET_READ_STOPPED");
-
-  std::vector<Interaction> interactions;
-  for (int32_t i = 0; i < 10'000; ++i) interactions.push_back({.user = 10'000 - i, .item = 0});
-  EXPECT_EQ(Reason(KeepCore(2, stop.get_token(), &interactions)), "DATASET_READ_STOPPED");
-  EXPECT_EQ(Reason(SortInteractions(stop.get_token(), &interactions)), "DATASET_READ_STOPPED");
 }
 
 }  // namespace
