@@ -3,16 +3,19 @@
 #ifndef RECSAE_COMMON_CLIENT_PEER_H_
 #define RECSAE_COMMON_CLIENT_PEER_H_
 
-#include <grpcpp/channel.h>
-#include <grpcpp/support/status.h>
-
 #include <condition_variable>
 #include <memory>
 #include <mutex>
 #include <string>
+#include <utility>
 
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
+
+namespace grpc {
+class Channel;
+class Status;
+}  // namespace grpc
 
 namespace recsae {
 
@@ -51,7 +54,8 @@ class Peer {
   std::shared_ptr<grpc::Channel> channel_;
 };
 
-// The stub of a service on a peer, made at its first use. Thread-safe.
+// The stub of a service on a peer, made at its first use. Thread-safe. Who only passes it on needs
+// no more than the service's name; who calls includes its .grpc.pb.h.
 //
 //   PeerStub<probe::v1::Probe> probe(peer);
 //   absl::Status status = probe.peer().FromGrpc(probe->GetCatalog(&context, request, &response));

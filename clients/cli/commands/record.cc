@@ -11,6 +11,7 @@
 #include "common/base/status.h"
 #include "common/files/npy.h"
 #include "common/messages/tensor.h"
+#include "recsae/probe/v1/probe.grpc.pb.h"
 
 namespace recsae::cli {
 namespace {

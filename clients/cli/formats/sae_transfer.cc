@@ -12,6 +12,8 @@
 #include "common/base/status.h"
 #include "common/messages/sae_messages.h"
 #include "common/messages/tensor.h"
+#include "recsae/concept_store/v1/concept_store.grpc.pb.h"
+#include "recsae/probe/v1/probe.grpc.pb.h"
 
 namespace recsae::cli {
 namespace {

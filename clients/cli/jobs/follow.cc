@@ -10,6 +10,7 @@
 #include "clients/cli/session/interrupt.h"
 #include "common/base/status.h"
 #include "common/rpc/grpc_status.h"
+#include "recsae/jobs/v1/jobs.grpc.pb.h"
 
 namespace recsae::cli {
 namespace {

@@ -8,6 +8,10 @@
 #include "absl/strings/str_cat.h"
 #include "clients/cli/pipeline/steps.h"
 #include "common/base/status.h"
+#include "recsae/concept_store/v1/concept_store.grpc.pb.h"
+#include "recsae/explainer/v1/explainer.grpc.pb.h"
+#include "recsae/jobs/v1/jobs.pb.h"
+#include "recsae/probe/v1/probe.grpc.pb.h"
 
 namespace recsae::cli {
 namespace {

@@ -12,6 +12,11 @@
 #include "common/messages/sae_messages.h"
 #include "common/messages/tensor.h"
 #include "common/sae/metrics.h"
+#include "recsae/concept_store/v1/concept_store.grpc.pb.h"
+#include "recsae/explainer/v1/explainer.grpc.pb.h"
+#include "recsae/jobs/v1/jobs.pb.h"
+#include "recsae/probe/v1/probe.grpc.pb.h"
+#include "recsae/trainer/v1/trainer.grpc.pb.h"
 
 namespace recsae::cli {
 namespace {

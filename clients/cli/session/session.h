@@ -2,28 +2,39 @@
 #ifndef RECSAE_CLIENTS_CLI_SESSION_SESSION_H_
 #define RECSAE_CLIENTS_CLI_SESSION_SESSION_H_
 
-#include <grpcpp/client_context.h>
-
 #include <algorithm>
 #include <memory>
 #include <string>
 #include <vector>
 
+#include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "clients/cli/session/console.h"
-#include "clients/cli/text/errors.h"
 #include "common/client/peer.h"
-#include "common/client/retry.h"
-#include "recsae/concept_store/v1/concept_store.grpc.pb.h"
-#include "recsae/explainer/v1/explainer.grpc.pb.h"
-#include "recsae/jobs/v1/jobs.grpc.pb.h"
-#include "recsae/probe/v1/probe.grpc.pb.h"
-#include "recsae/trainer/v1/trainer.grpc.pb.h"
 
 namespace google::protobuf {
 class Message;
 }  // namespace google::protobuf
+namespace grpc {
+class ClientContext;
+class Status;
+}  // namespace grpc
+namespace recsae::concept_store::v1 {
+class ConceptStore;
+}  // namespace recsae::concept_store::v1
+namespace recsae::explainer::v1 {
+class Explainer;
+}  // namespace recsae::explainer::v1
+namespace recsae::jobs::v1 {
+class Jobs;
+}  // namespace recsae::jobs::v1
+namespace recsae::probe::v1 {
+class Probe;
+}  // namespace recsae::probe::v1
+namespace recsae::trainer::v1 {
+class Trainer;
+}  // namespace recsae::trainer::v1
 
 namespace recsae::cli {
 
@@ -41,19 +52,20 @@ struct GlobalOptions {
   double timeout_seconds = 0;
 };
 
-// Not thread-safe, but for the console.
+// Not thread-safe, but for the console. A command that calls a service includes its .grpc.pb.h.
 class Session {
  public:
   explicit Session(const GlobalOptions& options);
+  ~Session();
 
-  PeerStub<probe::v1::Probe>& probe() { return probe_; }
-  PeerStub<trainer::v1::Trainer>& trainer() { return trainer_; }
-  PeerStub<concept_store::v1::ConceptStore>& concept_store() { return concept_store_; }
-  PeerStub<explainer::v1::Explainer>& explainer() { return explainer_; }
+  PeerStub<probe::v1::Probe>& probe();
+  PeerStub<trainer::v1::Trainer>& trainer();
+  PeerStub<concept_store::v1::ConceptStore>& concept_store();
+  PeerStub<explainer::v1::Explainer>& explainer();
   // The jobs of the process that hosts the service.
-  PeerStub<jobs::v1::Jobs>& probe_jobs() { return probe_jobs_; }
-  PeerStub<jobs::v1::Jobs>& trainer_jobs() { return trainer_jobs_; }
-  PeerStub<jobs::v1::Jobs>& explainer_jobs() { return explainer_jobs_; }
+  PeerStub<jobs::v1::Jobs>& probe_jobs();
+  PeerStub<jobs::v1::Jobs>& trainer_jobs();
+  PeerStub<jobs::v1::Jobs>& explainer_jobs();
   // One for each process that runs jobs.
   std::vector<PeerStub<jobs::v1::Jobs>*> all_jobs();
   // All four, also where several share a process.
@@ -78,15 +90,13 @@ class Session {
                                 grpc::Status (Stub::*method)(grpc::ClientContext*, const Request&,
                                                              Response*),
                                 const Request& request, double usual_timeout = kUsualTimeout) {
-    const double timeout = Timeout(usual_timeout);
     Response response;
-    const absl::Status status = Retry(RetryOptions{}, [&] {
-      grpc::ClientContext context;
-      SetDeadline(context, absl::Seconds(timeout));
-      response.Clear();
-      return stub.peer().FromGrpc(((*stub.operator->()).*method)(&context, request, &response));
-    });
-    if (!status.ok()) return ExplainTimeout(status, timeout);
+    const absl::Status status =
+        CallAgain(stub.peer(), Timeout(usual_timeout), [&](grpc::ClientContext* context) {
+          response.Clear();
+          return ((*stub.operator->()).*method)(context, request, &response);
+        });
+    if (!status.ok()) return status;
     return response;
   }
 
@@ -113,18 +123,18 @@ class Session {
   static constexpr double kUsualTimeout = 60;
 
  private:
+  struct Stubs;
+
   static constexpr int kLargestPage = 200;
+
+  // Calls `peer` with `timeout` seconds for each attempt; the last one's status, explained.
+  static absl::Status CallAgain(const Peer& peer, double timeout,
+                                absl::FunctionRef<grpc::Status(grpc::ClientContext*)> call);
 
   const GlobalOptions options_;
   Console console_;
   std::vector<std::shared_ptr<Peer>> peers_;
-  PeerStub<probe::v1::Probe> probe_;
-  PeerStub<trainer::v1::Trainer> trainer_;
-  PeerStub<concept_store::v1::ConceptStore> concept_store_;
-  PeerStub<explainer::v1::Explainer> explainer_;
-  PeerStub<jobs::v1::Jobs> probe_jobs_;
-  PeerStub<jobs::v1::Jobs> trainer_jobs_;
-  PeerStub<jobs::v1::Jobs> explainer_jobs_;
+  const std::unique_ptr<Stubs> stubs_;
 };
 
 // A random id for a mutation that may be repeated.
