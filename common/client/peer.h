@@ -14,6 +14,7 @@
 
 namespace grpc {
 class Channel;
+class ChannelInterface;
 class Status;
 }  // namespace grpc
 
@@ -39,7 +40,7 @@ class Peer {
   void SetChannel(std::shared_ptr<grpc::Channel> channel);
 
   // The channel; waits for SetChannel where the peer is in the same process.
-  std::shared_ptr<grpc::Channel> channel() const;
+  std::shared_ptr<grpc::ChannelInterface> channel() const;
 
   // Status of a call to this peer. A peer that cannot be reached becomes UNAVAILABLE, reason
   // PEER_UNAVAILABLE (metadata `peer`, `address`), naming the peer, its address and the flag to
@@ -55,7 +56,7 @@ class Peer {
 };
 
 // The stub of a service on a peer, made at its first use. Thread-safe. Who only passes it on needs
-// no more than the service's name; who calls includes its .grpc.pb.h.
+// no more than a declaration of the service; who calls includes its .grpc.pb.h.
 //
 //   PeerStub<probe::v1::Probe> probe(peer);
 //   absl::Status status = probe.peer().FromGrpc(probe->GetCatalog(&context, request, &response));
@@ -69,15 +70,17 @@ class PeerStub {
 
   const Peer& peer() const { return *peer_; }
 
-  typename Service::Stub* operator->() {
+  // Service::Stub*. Not said as the return type, which would ask for the service's definition
+  // wherever a PeerStub is named.
+  auto operator->() {
     std::call_once(once_, [this] { stub_ = Service::NewStub(peer_->channel()); });
-    return stub_.get();
+    return static_cast<typename Service::Stub*>(stub_.get());
   }
 
  private:
   const std::shared_ptr<Peer> peer_;
   std::once_flag once_;
-  std::unique_ptr<typename Service::Stub> stub_;
+  std::shared_ptr<void> stub_;
 };
 
 }  // namespace recsae

@@ -23,6 +23,7 @@
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
 #include "common/base/status.h"
+#include "common/base/version.h"
 #include "common/client/peer.h"
 #include "common/jobs/job_runner.h"
 #include "common/jobs/jobs_service.h"

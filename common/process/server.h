@@ -14,9 +14,6 @@ namespace recsae {
 // No message on the wire, in either direction, is larger than this.
 inline constexpr int kMaxMessageBytes = 4 * 1024 * 1024;
 
-// Of the suite; printed by --version.
-absl::string_view Version();
-
 // What makes one server differ from another.
 struct ServerSpec {
   // "recsae-probe": the name in messages and in --help.

@@ -11,6 +11,7 @@
 #include "clients/cli/flags/command_line.h"
 #include "clients/cli/flags/job_flags.h"
 #include "clients/cli/render/render.h"
+#include "clients/cli/text/errors.h"
 #include "clients/cli/text/resource.h"
 #include "clients/cli/text/text.h"
 #include "common/base/status.h"

@@ -9,9 +9,11 @@
 #include "clients/cli/flags/job_flags.h"
 #include "clients/cli/formats/json_lines.h"
 #include "clients/cli/render/render.h"
+#include "clients/cli/text/errors.h"
 #include "clients/cli/text/resource.h"
 #include "clients/cli/text/text.h"
 #include "common/base/status.h"
+#include "common/client/retry.h"
 #include "recsae/probe/v1/probe.grpc.pb.h"
 
 namespace recsae::cli {

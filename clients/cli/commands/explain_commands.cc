@@ -204,9 +204,9 @@ void AddSteer(CommandLine& line) {
             .Required()
             .OneArgumentEach()
             .Type("WHAT:HOW")
-            .Must([](const std::string& text) {
+            .Must(Check([](const std::string& text) {
               return std::string(ParseEdit(text, 1).status().message());
-            });
+            }));
         command
             .Add("--per-text", flags.per_text,
                  "Concepts that the words of one edit may choose [default: 1]")

@@ -15,6 +15,7 @@
 #include "clients/cli/render/report.h"
 #include "clients/cli/render/result_text.h"
 #include "clients/cli/session/interrupt.h"
+#include "clients/cli/text/errors.h"
 #include "clients/cli/text/resource.h"
 #include "clients/cli/text/text.h"
 #include "common/base/status.h"

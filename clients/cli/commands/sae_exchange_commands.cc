@@ -13,8 +13,10 @@
 #include "clients/cli/formats/sae_formats.h"
 #include "clients/cli/formats/sae_transfer.h"
 #include "clients/cli/render/render.h"
+#include "clients/cli/text/errors.h"
 #include "clients/cli/text/resource.h"
 #include "common/base/status.h"
+#include "common/base/version.h"
 #include "common/messages/sae_messages.h"
 #include "recsae/concept_store/v1/concept_store.pb.h"
 #include "recsae/probe/v1/probe.grpc.pb.h"
@@ -42,10 +44,7 @@ struct ImportFlags {
   std::string request_id;
 };
 
-const Check::OneOf& Formats() {
-  static const Check::OneOf formats({kSaeLensFormat, kSparsifyFormat});
-  return formats;
-}
+Check IsFormat() { return Check::OneOf({kSaeLensFormat, kSparsifyFormat}); }
 
 // ---- export
 
@@ -56,7 +55,7 @@ nlohmann::ordered_json About(const Sae& sae) {
           {"k", sae.k()},
           {"input_scale", sae.scale()},
           {"weights_sha256", sae.weights_sha256()},
-          {"version", RECSAE_VERSION}};
+          {"version", std::string(Version())}};
 }
 
 std::string HowToLoad(SaeFormat format, const std::string& folder) {
@@ -104,7 +103,7 @@ void AddExport(CommandLine& line, Command& group) {
       "less well; import restores the pursuit.",
       [](Command& command, ExportFlags& flags) {
         command.Add("SAE", flags.sae, "Name, for example ml-1m or saes/ml-1m").Required();
-        command.Add("--format", flags.format, "What to write").Required().Must(Formats());
+        command.Add("--format", flags.format, "What to write").Required().Must(IsFormat());
         command.Add("--out", flags.folder, "Folder to write cfg.json and the weights to")
             .Required()
             .Type("DIR");
@@ -162,7 +161,7 @@ absl::StatusOr<Sae> Describe(Session& session, const ImportFlags& flags,
   DescribeWeights(imported.weights, &sae);
   RECSAE_ASSIGN_OR_RETURN(*sae.mutable_name(), FullName(flags.id, kSaePattern));
   RECSAE_ASSIGN_OR_RETURN(*sae.mutable_capture(), FullName(flags.capture, kCapturePattern));
-  sae.mutable_report()->set_version(RECSAE_VERSION);
+  sae.mutable_report()->set_version(std::string(Version()));
   sae.mutable_report()->mutable_hyper_parameters()->insert(imported.facts.begin(),
                                                            imported.facts.end());
   if (flags.measure_rows > 0) {
@@ -220,7 +219,7 @@ void AddImport(CommandLine& line, Command& group) {
         command.Add("--capture", flags.capture, "Activations that it reads: RECOMMENDER/CAPTURE")
             .Required();
         command.Add("--format", flags.format, "What DIR holds [default: by its files]")
-            .Must(Formats());
+            .Must(IsFormat());
         command
             .Add("--input-scale", flags.input_scale,
                  "What activations were multiplied by before they came to the SAE, where "

@@ -11,6 +11,7 @@
 #include "absl/time/time.h"
 #include "clients/cli/flags/command_line.h"
 #include "common/base/status.h"
+#include "common/client/retry.h"
 
 namespace recsae::cli {
 namespace {

@@ -9,6 +9,7 @@
 #include "absl/strings/str_join.h"
 #include "clients/cli/session/interrupt.h"
 #include "clients/cli/text/errors.h"
+#include "common/base/version.h"
 
 namespace recsae::cli {
 namespace {
@@ -65,7 +66,7 @@ CommandLine::CommandLine()
     : app_(std::make_unique<CLI::App>(kDescription, "recsae")), root_(*app_) {
   app_->get_formatter()->column_width(34);
   app_->set_help_flag("--help,-h", "Print this help");
-  app_->set_version_flag("--version", "recsae " RECSAE_VERSION, "Print the version");
+  app_->set_version_flag("--version", "recsae " + VersionAndCommit(), "Print the version");
   app_->footer(kExamples);
   app_->require_subcommand(0, 1);
   AddGlobalOptions(root_, options_);

@@ -2,6 +2,7 @@
 
 #include <google/protobuf/util/json_util.h>
 #include <grpcpp/client_context.h>
+#include <grpcpp/support/status.h>
 
 #include <random>
 #include <set>
@@ -11,11 +12,6 @@
 #include "clients/cli/text/errors.h"
 #include "common/base/status.h"
 #include "common/client/retry.h"
-#include "recsae/concept_store/v1/concept_store.grpc.pb.h"
-#include "recsae/explainer/v1/explainer.grpc.pb.h"
-#include "recsae/jobs/v1/jobs.grpc.pb.h"
-#include "recsae/probe/v1/probe.grpc.pb.h"
-#include "recsae/trainer/v1/trainer.grpc.pb.h"
 
 namespace recsae::cli {
 namespace {
@@ -30,49 +26,22 @@ std::vector<std::shared_ptr<Peer>> MakePeers(const GlobalOptions& options) {
 
 }  // namespace
 
-struct Session::Stubs {
-  // `peers` in the order of MakePeers.
-  explicit Stubs(const std::vector<std::shared_ptr<Peer>>& peers)
-      : probe(peers[0]),
-        trainer(peers[1]),
-        concept_store(peers[2]),
-        explainer(peers[3]),
-        probe_jobs(peers[0]),
-        trainer_jobs(peers[1]),
-        explainer_jobs(peers[3]) {}
-
-  PeerStub<probe::v1::Probe> probe;
-  PeerStub<trainer::v1::Trainer> trainer;
-  PeerStub<concept_store::v1::ConceptStore> concept_store;
-  PeerStub<explainer::v1::Explainer> explainer;
-  PeerStub<jobs::v1::Jobs> probe_jobs;
-  PeerStub<jobs::v1::Jobs> trainer_jobs;
-  PeerStub<jobs::v1::Jobs> explainer_jobs;
-};
-
 Session::Session(const GlobalOptions& options)
     : options_(options),
       console_(options.quiet, options.no_color),
       peers_(MakePeers(options)),
-      stubs_(std::make_unique<Stubs>(peers_)) {}
-
-Session::~Session() = default;
-
-PeerStub<probe::v1::Probe>& Session::probe() { return stubs_->probe; }
-PeerStub<trainer::v1::Trainer>& Session::trainer() { return stubs_->trainer; }
-PeerStub<concept_store::v1::ConceptStore>& Session::concept_store() {
-  return stubs_->concept_store;
-}
-PeerStub<explainer::v1::Explainer>& Session::explainer() { return stubs_->explainer; }
-PeerStub<jobs::v1::Jobs>& Session::probe_jobs() { return stubs_->probe_jobs; }
-PeerStub<jobs::v1::Jobs>& Session::trainer_jobs() { return stubs_->trainer_jobs; }
-PeerStub<jobs::v1::Jobs>& Session::explainer_jobs() { return stubs_->explainer_jobs; }
+      probe_(peers_[0]),
+      trainer_(peers_[1]),
+      concept_store_(peers_[2]),
+      explainer_(peers_[3]),
+      probe_jobs_(peers_[0]),
+      trainer_jobs_(peers_[1]),
+      explainer_jobs_(peers_[3]) {}
 
 std::vector<PeerStub<jobs::v1::Jobs>*> Session::all_jobs() {
   std::vector<PeerStub<jobs::v1::Jobs>*> distinct;
   std::set<std::string> addresses;
-  for (PeerStub<jobs::v1::Jobs>* jobs :
-       {&stubs_->probe_jobs, &stubs_->trainer_jobs, &stubs_->explainer_jobs}) {
+  for (PeerStub<jobs::v1::Jobs>* jobs : {&probe_jobs_, &trainer_jobs_, &explainer_jobs_}) {
     if (addresses.insert(jobs->peer().address()).second) distinct.push_back(jobs);
   }
   return distinct;

@@ -56,16 +56,15 @@ struct GlobalOptions {
 class Session {
  public:
   explicit Session(const GlobalOptions& options);
-  ~Session();
 
-  PeerStub<probe::v1::Probe>& probe();
-  PeerStub<trainer::v1::Trainer>& trainer();
-  PeerStub<concept_store::v1::ConceptStore>& concept_store();
-  PeerStub<explainer::v1::Explainer>& explainer();
+  PeerStub<probe::v1::Probe>& probe() { return probe_; }
+  PeerStub<trainer::v1::Trainer>& trainer() { return trainer_; }
+  PeerStub<concept_store::v1::ConceptStore>& concept_store() { return concept_store_; }
+  PeerStub<explainer::v1::Explainer>& explainer() { return explainer_; }
   // The jobs of the process that hosts the service.
-  PeerStub<jobs::v1::Jobs>& probe_jobs();
-  PeerStub<jobs::v1::Jobs>& trainer_jobs();
-  PeerStub<jobs::v1::Jobs>& explainer_jobs();
+  PeerStub<jobs::v1::Jobs>& probe_jobs() { return probe_jobs_; }
+  PeerStub<jobs::v1::Jobs>& trainer_jobs() { return trainer_jobs_; }
+  PeerStub<jobs::v1::Jobs>& explainer_jobs() { return explainer_jobs_; }
   // One for each process that runs jobs.
   std::vector<PeerStub<jobs::v1::Jobs>*> all_jobs();
   // All four, also where several share a process.
@@ -123,8 +122,6 @@ class Session {
   static constexpr double kUsualTimeout = 60;
 
  private:
-  struct Stubs;
-
   static constexpr int kLargestPage = 200;
 
   // Calls `peer` with `timeout` seconds for each attempt; the last one's status, explained.
@@ -134,7 +131,13 @@ class Session {
   const GlobalOptions options_;
   Console console_;
   std::vector<std::shared_ptr<Peer>> peers_;
-  const std::unique_ptr<Stubs> stubs_;
+  PeerStub<probe::v1::Probe> probe_;
+  PeerStub<trainer::v1::Trainer> trainer_;
+  PeerStub<concept_store::v1::ConceptStore> concept_store_;
+  PeerStub<explainer::v1::Explainer> explainer_;
+  PeerStub<jobs::v1::Jobs> probe_jobs_;
+  PeerStub<jobs::v1::Jobs> trainer_jobs_;
+  PeerStub<jobs::v1::Jobs> explainer_jobs_;
 };
 
 // A random id for a mutation that may be repeated.

@@ -14,7 +14,7 @@
 #include "services/probe/datasets/dataset_source.h"
 #include "services/probe/models/staged_recommender.h"
 #include "services/probe/recommenders/model/evaluation.h"
-#include "services/probe/recommenders/torch/torchscript.h"
+#include "services/probe/recommenders/torch/torch_kinds.h"
 #include "services/probe/rpc/probe_service.h"
 
 namespace recsae::probe {
@@ -93,7 +93,7 @@ class ProbeService::Import {
   v1::Recommender recommender_;
   std::shared_ptr<const LoadedDataset> loaded_;  // null: for a catalogue
   int64_t items_ = 0;                            // of the catalogue
-  Torchscript::Parts parts_;
+  TorchscriptParts parts_;
 };
 
 absl::Status ProbeService::Import::Begin(const v1::ImportRecommenderRequest& first) {
@@ -101,6 +101,7 @@ absl::Status ProbeService::Import::Begin(const v1::ImportRecommenderRequest& fir
     return Error(absl::StatusCode::kInvalidArgument, "INVALID_REQUEST",
                  "the first message must hold the description");
   }
+  RECSAE_RETURN_IF_ERROR(CheckTrainable(RecommenderKind::kTorchscript));
   description_ = first.description();
   RECSAE_RETURN_IF_ERROR(CheckDescription(description_));
   recommender_.set_name(absl::StrCat("recommenders/", description_.recommender_id()));
@@ -179,8 +180,8 @@ absl::Status ProbeService::Import::Finish(v1::Recommender* response) {
 
   const auto cancelled = [&] { return !CheckAlive(context_).ok(); };
   recommender_.mutable_hyper_parameters()->set_embedding_dim(parts_.dim);
-  RECSAE_ASSIGN_OR_RETURN(const std::unique_ptr<Torchscript> model,
-                          Torchscript::Import(std::move(parts_)));
+  RECSAE_ASSIGN_OR_RETURN(const std::unique_ptr<Recommender> model,
+                          ImportTorchscript(std::move(parts_)));
   if (loaded_ != nullptr) {
     RECSAE_ASSIGN_OR_RETURN(const auto quality, MeasureQuality(*model, loaded_->data, cancelled));
     recommender_.mutable_metrics()->insert(quality.begin(), quality.end());
