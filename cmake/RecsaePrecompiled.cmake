@@ -11,6 +11,8 @@ function(recsae_precompiled name)
   set(source ${CMAKE_CURRENT_BINARY_DIR}/recsae_precompiled_${name}.cc)
   file(CONFIGURE OUTPUT ${source} CONTENT "")
   add_library(recsae_precompiled_${name} OBJECT ${source})
+  # Of the warnings, -Wpedantic decides which macros there are.
+  target_compile_options(recsae_precompiled_${name} PRIVATE ${RECSAE_WARNINGS})
   target_link_libraries(recsae_precompiled_${name} PRIVATE ${ARG_DEPS})
   target_precompile_headers(recsae_precompiled_${name} PRIVATE ${ARG_HEADERS})
 endfunction()
