@@ -83,7 +83,7 @@ class BadInputTest(SuiteTest):
     def test_job_on_a_bad_data_set_fails_and_says_why(self):
         with self.assertRaises(grpc.RpcError) as caught:
             job = self.suite.probe.TrainRecommender(pb.TrainRecommenderRequest(
-                recommender_id="x", kind=pb.Recommender.BPRMF,
+                recommender_id="x", kind=pb.Recommender.KIND_BPRMF,
                 dataset=pb.DatasetRef(name="malformed")))
             job = self.suite.finish("probe", job)
             self.assertEqual(job.state, jb.Job.STATE_FAILED)

@@ -52,7 +52,7 @@ class ExternalRecommenderTest(SuiteTest):
             for i in range(len(items))])]))
         recommender = probe.CreateRecommender(pb.CreateRecommenderRequest(
             recommender_id="numpy-mf", catalog="catalogs/films", activation_dim=DIM))
-        self.assertEqual(recommender.kind, pb.Recommender.EXTERNAL)
+        self.assertEqual(recommender.kind, pb.Recommender.KIND_EXTERNAL)
         recommender = probe.UploadPredictionHead(iter(
             pb.UploadPredictionHeadRequest(
                 recommender=recommender.name,
@@ -75,9 +75,9 @@ class ExternalRecommenderTest(SuiteTest):
 
         batches = [batch(1 + i, range(i * 100, i * 100 + 100)) for i in range(USERS // 100)]
         first = probe.RecordActivations(iter(batches[:5]))
-        self.assertEqual((first.rows_stored, first.rows_duplicate), (500, 0))
+        self.assertEqual((first.stored_row_count, first.duplicate_row_count), (500, 0))
         second = probe.RecordActivations(iter(batches[3:]))
-        self.assertEqual((second.rows_stored, second.rows_duplicate), (USERS - 500, 200))
+        self.assertEqual((second.stored_row_count, second.duplicate_row_count), (USERS - 500, 200))
         self.assertEqual(second.capture.rows, USERS)
         case = probe.BatchGetCases(pb.BatchGetCasesRequest(
             capture=capture.name, user_ids=["user-3"])).cases[0]
@@ -105,7 +105,7 @@ class ExternalRecommenderTest(SuiteTest):
         # Explain: the parts add up to the score.
         explanation = explainer.Explain(ex.ExplainRequest(
             sae=sae.name, subject=ex.Subject(activations=tensor(users[5:6])),
-            top_items=5)).explanations[0]
+            top_item_count=5)).explanations[0]
         self.assertLessEqual(len(explanation.latents), 3)
         scores = items @ users[5]
         for item in explanation.items:

@@ -17,7 +17,7 @@ class ProbeSitesTest(SuiteTest):
     def setUpClass(cls):
         super().setUpClass()
         job = cls.suite.probe.TrainRecommender(pb.TrainRecommenderRequest(
-            recommender_id="inner", kind=pb.Recommender.SASREC, dataset=PLANTED,
+            recommender_id="inner", kind=pb.Recommender.KIND_SASREC, dataset=PLANTED,
             hyper_parameters=pb.HyperParameters(embedding_dim=16, history=10, layers=2, epochs=3,
                                                 seed=1)))
         cls.recommender = cls.suite.finish("probe", job, pb.Recommender)
@@ -64,7 +64,7 @@ class ProbeSitesTest(SuiteTest):
         job = self.suite.explainer.EvaluateSae(ex.EvaluateSaeRequest(
             sae=self.sae.name, capture=self.test.name))
         evaluation = self.suite.finish("explainer", job, ex.Evaluation)
-        self.assertAlmostEqual(evaluation.recommender.hr_10,
+        self.assertAlmostEqual(evaluation.recommender.hr_at_10,
                                self.recommender.metrics["test_hr@10"], places=6)
         self.assertTrue(0 < evaluation.fvu < 0.9, evaluation.fvu)
 
@@ -75,7 +75,7 @@ class ProbeSitesTest(SuiteTest):
             sae=self.sae.name, subject=subject)).explanations[0].latents[0].latent
         steered = self.suite.explainer.Steer(ex.SteerRequest(
             sae=self.sae.name, subject=subject, edits=[ex.Edit(latent=latent, scale=-20)],
-            top_items=20))
+            top_item_count=20))
         self.assertNotEqual([i.item_id for i in steered.before], [i.item_id for i in steered.after])
         # The changed activation is one of the site; resumed from there it gives the scores.
         changed = array(steered.activation)[None]

@@ -140,16 +140,16 @@ class SaeFormatsTest(SuiteTest):
     def publish(cls, sae_id, architecture, seed=5, dim=DIM, order=None, capture=CAPTURE):
         """An SAE with weights that no training made."""
         random = np.random.default_rng(seed)
-        arrays = {cs.SaeWeights.W_ENC: random.normal(0, 0.4, (LATENTS, dim)),
-                  cs.SaeWeights.B_ENC: random.normal(0, 0.2, LATENTS),
-                  cs.SaeWeights.W_DEC: random.normal(0, 0.4, (LATENTS, dim)),
-                  cs.SaeWeights.B_PRE: random.normal(0, 0.3, dim)}
+        arrays = {cs.SaeWeights.ARRAY_W_ENC: random.normal(0, 0.4, (LATENTS, dim)),
+                  cs.SaeWeights.ARRAY_B_ENC: random.normal(0, 0.2, LATENTS),
+                  cs.SaeWeights.ARRAY_W_DEC: random.normal(0, 0.4, (LATENTS, dim)),
+                  cs.SaeWeights.ARRAY_B_PRE: random.normal(0, 0.3, dim)}
         if architecture == "BATCH_TOPK":
-            arrays[cs.SaeWeights.THRESHOLD] = np.full(LATENTS, 0.3)
+            arrays[cs.SaeWeights.ARRAY_THRESHOLD] = np.full(LATENTS, 0.3)
         if architecture == "JUMP_RELU":
-            arrays[cs.SaeWeights.THRESHOLD] = random.uniform(0.1, 0.5, LATENTS)
+            arrays[cs.SaeWeights.ARRAY_THRESHOLD] = random.uniform(0.1, 0.5, LATENTS)
         if order is not None:
-            arrays[cs.SaeWeights.W_DEC] = arrays[cs.SaeWeights.W_DEC][order]
+            arrays[cs.SaeWeights.ARRAY_W_DEC] = arrays[cs.SaeWeights.ARRAY_W_DEC][order]
         sae = cs.Sae(activation_dim=dim, latents=LATENTS, k=K, scale=SCALE, capture=capture,
                      architecture=cs.Sae.Architecture.Value(architecture),
                      report=cs.TrainingReport(fvu=0.25, l0=K, dead_fraction=0.1))
@@ -205,7 +205,7 @@ class SaeFormatsTest(SuiteTest):
         for row, explanation in zip(z, explanations):
             for latent in explanation.latents:
                 row[latent.latent] = latent.activation
-        reconstruction = (z @ weights[cs.SaeWeights.W_DEC] + weights[cs.SaeWeights.B_PRE]) / sae.scale
+        reconstruction = (z @ weights[cs.SaeWeights.ARRAY_W_DEC] + weights[cs.SaeWeights.ARRAY_B_PRE]) / sae.scale
         error = ((x - reconstruction) ** 2).sum(1) / (x.astype(np.float64) ** 2).sum(1)
         np.testing.assert_allclose([e.relative_error for e in explanations], error, rtol=1e-3)
         return z / sae.scale, reconstruction

@@ -100,7 +100,7 @@ class LifeTest(unittest.TestCase):
     def test_a_probe_killed_while_it_trains_trains_again(self):
         suite = self.start("suite")
         job = suite.probe.TrainRecommender(pb.TrainRecommenderRequest(
-            recommender_id="mf", kind=pb.Recommender.BPRMF, dataset=PLANTED,
+            recommender_id="mf", kind=pb.Recommender.KIND_BPRMF, dataset=PLANTED,
             hyper_parameters=pb.HyperParameters(epochs=5, embedding_dim=16)))
         self.wait_for_progress(suite, "probe", job, 0.2)
         suite.servers["probe"].kill()
@@ -115,7 +115,7 @@ class LifeTest(unittest.TestCase):
         for separate in (False, True):
             suite = self.start(f"separate-{separate}", separate=separate)
             made = suite.finish("probe", suite.probe.TrainRecommender(pb.TrainRecommenderRequest(
-                recommender_id="mf", kind=pb.Recommender.BPRMF, dataset=PLANTED,
+                recommender_id="mf", kind=pb.Recommender.KIND_BPRMF, dataset=PLANTED,
                 hyper_parameters=pb.HyperParameters(epochs=6, embedding_dim=16, seed=1))),
                 pb.Recommender)
             captures = {}
@@ -140,13 +140,13 @@ class LifeTest(unittest.TestCase):
     def test_a_sweep_trains_every_architecture_and_stops_early(self):
         suite = self.start("suite", separate=True)
         made = suite.finish("probe", suite.probe.TrainRecommender(pb.TrainRecommenderRequest(
-            recommender_id="mf", kind=pb.Recommender.BPRMF, dataset=PLANTED,
+            recommender_id="mf", kind=pb.Recommender.KIND_BPRMF, dataset=PLANTED,
             hyper_parameters=pb.HyperParameters(epochs=6, embedding_dim=16))), pb.Recommender)
         train, dev = (suite.finish("probe", suite.probe.CaptureActivations(
             pb.CaptureActivationsRequest(parent=made.name, capture_id=name, split=split,
                                          with_cases=name == "dev")), pb.Capture)
             for name, split in (("train", pb.SPLIT_TRAIN), ("dev", pb.SPLIT_DEV)))
-        architectures = (cs.Sae.TOPK, cs.Sae.BATCH_TOPK, cs.Sae.JUMP_RELU, cs.Sae.RELU)
+        architectures = (cs.Sae.ARCHITECTURE_TOPK, cs.Sae.ARCHITECTURE_BATCH_TOPK, cs.Sae.ARCHITECTURE_JUMP_RELU, cs.Sae.ARCHITECTURE_RELU)
         job = suite.trainer.TrainSaes(tr.TrainSaesRequest(capture=train.name, variants=[
             tr.SaeVariant(sae_id=f"a{a}", config=tr.TrainingConfig(
                 architecture=a, latents=64, k=4, epochs=40, batch_rows=256,
@@ -166,7 +166,7 @@ class LifeTest(unittest.TestCase):
             # What was published can be read and used.
             evaluation = suite.finish("explainer", suite.explainer.EvaluateSae(
                 ex.EvaluateSaeRequest(sae=sae.name, capture=dev.name)), ex.Evaluation)
-            self.assertAlmostEqual(evaluation.reconstructed.ndcg_10,
+            self.assertAlmostEqual(evaluation.reconstructed.ndcg_at_10,
                                    float(report.hyper_parameters["best_dev_ndcg@10"]), places=4)
         self.assertLess(min(sae.report.epochs for sae in saes), 40)
 
@@ -192,7 +192,7 @@ class LifeTest(unittest.TestCase):
     def test_sigterm_drains_an_open_watch_and_exits_0(self):
         suite = self.start("suite", separate=True)
         watch = suite.store.WatchConcepts(cs.WatchConceptsRequest())
-        self.assertEqual(next(watch).type, cs.ConceptChange.CAUGHT_UP)
+        self.assertEqual(next(watch).type, cs.ConceptChange.TYPE_CAUGHT_UP)
         server = suite.servers["concept-store"]
         server.process.terminate()
         with self.assertRaises(grpc.RpcError) as caught:

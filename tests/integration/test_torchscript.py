@@ -125,7 +125,7 @@ class TorchScriptTest(SuiteTest):
         """The messages of an import for the planted data set or a given catalogue."""
         if "catalog" not in description:
             description.setdefault("dataset", PLANTED)
-        yield pb.ImportRecommenderRequest(description=pb.ImportRecommenderRequest.Description(
+        yield pb.ImportRecommenderRequest(description=pb.ImportRecommenderRequest.Header(
             recommender_id=recommender_id, history=HISTORY, request_id=request_id, **description))
         for at in range(0, len(module), 10_000):
             yield pb.ImportRecommenderRequest(module=module[at:at + 10_000])
@@ -300,7 +300,7 @@ class TorchScriptTest(SuiteTest):
 
             def steer(edit, subject=subject):
                 return self.suite.explainer.Steer(ex.SteerRequest(
-                    sae=sae, subject=subject, edits=[edit], top_items=20))
+                    sae=sae, subject=subject, edits=[edit], top_item_count=20))
 
             same = steer(ex.Edit(latent=latent.latent, scale=1))
             self.assertEqual([i.item_id for i in same.before], [i.item_id for i in same.after])
@@ -328,7 +328,7 @@ class TorchScriptTest(SuiteTest):
     def check_evaluation(self, sae, capture, metrics):
         job = self.suite.explainer.EvaluateSae(ex.EvaluateSaeRequest(sae=sae, capture=capture))
         evaluation = self.suite.finish("explainer", job, ex.Evaluation)
-        self.assertAlmostEqual(evaluation.recommender.hr_10, metrics["test_hr@10"], places=6)
+        self.assertAlmostEqual(evaluation.recommender.hr_at_10, metrics["test_hr@10"], places=6)
         self.assertTrue(0 < evaluation.fvu < 0.9, evaluation.fvu)
         self.assertTrue(0.2 < evaluation.rbo < 1, evaluation.rbo)
 

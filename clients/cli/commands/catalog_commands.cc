@@ -52,7 +52,7 @@ absl::Status List(Session& session, const CatalogFlags&) {
   if (session.json()) return session.PrintJson(all);
   Table table({{"CATALOG"}, {"ITEMS", true}, {"CREATED"}, {"TITLE", false, true}});
   for (const auto& catalog : all.catalogs()) {
-    table.Add({ShortName(catalog.name()), FormatCount(catalog.items()),
+    table.Add({ShortName(catalog.name()), FormatCount(catalog.item_count()),
                FormatTime(catalog.create_time()), catalog.display_name()});
   }
   session.console().Print(table);
@@ -127,7 +127,7 @@ absl::Status Upload(Session& session, const CatalogFlags& flags) {
     if (bytes < kUploadBytes) return absl::OkStatus();
     bytes = 0;
     const bool sent = writer->Write(request);
-    request.clear_items();
+    request.clear_item_count();
     // The reason is in the status of the call.
     return sent ? absl::OkStatus() : absl::CancelledError();
   });
@@ -141,8 +141,8 @@ absl::Status Upload(Session& session, const CatalogFlags& flags) {
   RECSAE_RETURN_IF_ERROR(
       ExplainTimeout(session.probe().peer().FromGrpc(writer->Finish()), timeout));
   if (session.json()) return session.PrintJson(response);
-  session.console().Print(absl::StrCat(FormatCount(response.items_added()), " added, ",
-                                       FormatCount(response.items_replaced()), " replaced\n"));
+  session.console().Print(absl::StrCat(FormatCount(response.added_item_count()), " added, ",
+                                       FormatCount(response.replaced_item_count()), " replaced\n"));
   return absl::OkStatus();
 }
 

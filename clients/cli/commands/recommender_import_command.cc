@@ -53,7 +53,7 @@ absl::StatusOr<std::string> ReadModule(const std::string& path) {
 
 absl::StatusOr<ImportRecommenderRequest> Describe(const ImportFlags& flags) {
   ImportRecommenderRequest request;
-  ImportRecommenderRequest::Description& description = *request.mutable_description();
+  ImportRecommenderRequest::Header& description = *request.mutable_description();
   RECSAE_ASSIGN_OR_RETURN(const std::string name, FullName(flags.recommender, kRecommenderPattern));
   description.set_recommender_id(LastId(name));
   if (flags.catalog.empty() == flags.dataset.empty()) {
@@ -65,7 +65,7 @@ absl::StatusOr<ImportRecommenderRequest> Describe(const ImportFlags& flags) {
   } else {
     *description.mutable_dataset() = MakeDatasetRef(flags.dataset, flags.dataset_flags);
   }
-  description.set_history(flags.history);
+  description.set_history_length(flags.history);
   description.mutable_probe_sites()->Add(flags.probe_sites.begin(), flags.probe_sites.end());
   description.set_request_id(flags.request_id.empty() ? NewRequestId() : flags.request_id);
   return request;

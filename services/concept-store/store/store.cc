@@ -58,7 +58,7 @@ absl::Status Store::LoadSaes() {
     v1::Sae sae;
     uploads.push_back(ReadBigEndian64(scan->value()));
     RECSAE_RETURN_IF_ERROR(ParseStored(scan->value().substr(8), scan->key(), &sae));
-    IndexEditor(index_).AddSae(std::string(scan->key()), sae.latents());
+    IndexEditor(index_).AddSae(std::string(scan->key()), sae.latent_count());
   }
   RECSAE_RETURN_IF_ERROR(scan->status());
   std::sort(uploads.begin(), uploads.end());

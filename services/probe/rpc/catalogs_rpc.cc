@@ -50,8 +50,8 @@ grpc::Status ProbeService::UploadItems(Context* context,
       if (name.empty()) name = message.catalog();
       RECSAE_ASSIGN_OR_RETURN(const CatalogStore::Uploaded uploaded,
                               resources_.catalogs().Upload(name, message.items()));
-      response->set_items_added(response->items_added() + uploaded.added);
-      response->set_items_replaced(response->items_replaced() + uploaded.replaced);
+      response->set_added_item_count(response->added_item_count() + uploaded.added);
+      response->set_replaced_item_count(response->replaced_item_count() + uploaded.replaced);
     }
     RECSAE_RETURN_IF_ERROR(CheckAlive(context));
     RECSAE_ASSIGN_OR_RETURN(StoredCatalog catalog, resources_.catalogs().Get(name));
@@ -131,7 +131,7 @@ grpc::Status ProbeService::ReadItems(Context* context, const v1::ReadItemsReques
     RECSAE_ASSIGN_OR_RETURN(const StoredCatalog catalog,
                             resources_.catalogs().Get(request->catalog()));
     // A scan for each message: none is held open while a slow caller takes one.
-    for (int64_t next = 0; next < catalog.message.items();) {
+    for (int64_t next = 0; next < catalog.message.item_count();) {
       RECSAE_RETURN_IF_ERROR(CheckAlive(context));
       v1::ReadItemsResponse message;
       size_t bytes = 0;

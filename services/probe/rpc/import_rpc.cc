@@ -20,7 +20,7 @@
 namespace recsae::probe {
 namespace {
 
-using Description = v1::ImportRecommenderRequest::Description;
+using Description = v1::ImportRecommenderRequest::Header;
 
 constexpr int kDefaultHistory = 50;
 constexpr int kMaxHistory = 512;
@@ -54,9 +54,9 @@ absl::Status CheckDescription(const Description& description) {
   } else {
     bad.Add("description.catalog", ParseName(description.catalog(), "catalogs/{catalog}").status());
   }
-  if (description.history() < 0 || description.history() > kMaxHistory) {
+  if (description.history_length() < 0 || description.history_length() > kMaxHistory) {
     bad.Add("description.history",
-            absl::StrCat("must be 0 to ", kMaxHistory, ", is ", description.history()));
+            absl::StrCat("must be 0 to ", kMaxHistory, ", is ", description.history_length()));
   }
   CheckSites(description, bad);
   return bad.ToStatus();
@@ -109,9 +109,10 @@ absl::Status ProbeService::Import::Begin(const v1::ImportRecommenderRequest& fir
   if (description_.request_id().empty()) {
     RECSAE_RETURN_IF_ERROR(service_.resources_.recommenders().CheckFree(recommender_.name()));
   }
-  parts_.history = description_.history() == 0 ? kDefaultHistory : description_.history();
+  parts_.history =
+      description_.history_length() == 0 ? kDefaultHistory : description_.history_length();
   parts_.probe_sites.assign(description_.probe_sites().begin(), description_.probe_sites().end());
-  recommender_.mutable_hyper_parameters()->set_history(parts_.history);
+  recommender_.mutable_hyper_parameters()->set_history_length(parts_.history);
   return FindItems();
 }
 
@@ -129,7 +130,7 @@ absl::Status ProbeService::Import::FindItems() {
   recommender_.set_catalog(description_.catalog());
   RECSAE_ASSIGN_OR_RETURN(const StoredCatalog catalog,
                           resources.catalogs().Get(description_.catalog()));
-  items_ = catalog.message.items();
+  items_ = catalog.message.item_count();
   if (items_ > 0) return absl::OkStatus();
   return Error(absl::StatusCode::kFailedPrecondition, "CATALOG_EMPTY",
                absl::StrCat(description_.catalog(), " has no items: upload them first"),

@@ -68,7 +68,7 @@ grpc::Status ProbeService::CreateRecommender(Context* context,
     return resources_.store().Mutate(
         "CreateRecommender", request->request_id(), *request, response, [&](WriteBatch& batch) {
           response->set_name(absl::StrCat("recommenders/", request->recommender_id()));
-          response->set_kind(v1::Recommender::EXTERNAL);
+          response->set_kind(v1::Recommender::KIND_EXTERNAL);
           response->set_catalog(request->catalog());
           response->set_activation_dim(request->activation_dim());
           *response->mutable_create_time() = google::protobuf::util::TimeUtil::GetCurrentTime();

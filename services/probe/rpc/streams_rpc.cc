@@ -103,10 +103,10 @@ absl::Status ProbeService::Recording::Record(const v1::RecordActivationsRequest&
       const CaptureStore::Appended appended,
       service_.resources_.captures().Append(name_, producer_, message.sequence(), *rows, cases));
   if (appended == CaptureStore::Appended::kStored) {
-    response.set_rows_stored(response.rows_stored() + rows->rows);
+    response.set_stored_row_count(response.stored_row_count() + rows->rows);
     service_.rows_recorded_.Increment(static_cast<double>(rows->rows));
   } else {
-    response.set_rows_duplicate(response.rows_duplicate() + rows->rows);
+    response.set_duplicate_row_count(response.duplicate_row_count() + rows->rows);
   }
   return absl::OkStatus();
 }
@@ -182,7 +182,7 @@ absl::Status ProbeService::ActivationStream::Open(const v1::ReadActivationsReque
   }
   RECSAE_RETURN_IF_ERROR(bad.ToStatus());
 
-  const int64_t stored = capture_.message.rows();
+  const int64_t stored = capture_.message.row_count();
   const int64_t limit = request.row_limit() == 0 ? stored : request.row_limit();
   if (limit > stored || request.start_row() > limit) {
     return Error(absl::StatusCode::kOutOfRange, "ROW_OUT_OF_RANGE",

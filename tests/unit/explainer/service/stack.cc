@@ -219,7 +219,7 @@ void Stack::Record() {
   writer->Write(request);
   writer->WritesDone();
   ExpectOk(writer->Finish());
-  ASSERT_EQ(response.rows_stored(), kUsers);
+  ASSERT_EQ(response.stored_row_count(), kUsers);
 }
 
 void Stack::Publish() {
@@ -237,9 +237,9 @@ void Stack::Publish() {
   request.mutable_header()->set_sae_id("planted");
   concept_store::v1::Sae* sae = request.mutable_header()->mutable_sae();
   sae->set_activation_dim(kDim);
-  sae->set_latents(kLatents);
+  sae->set_latent_count(kLatents);
   sae->set_k(kActive);
-  sae->set_architecture(concept_store::v1::Sae::TOPK);
+  sae->set_architecture(concept_store::v1::Sae::ARCHITECTURE_TOPK);
   sae->set_scale(kScale);
   sae->set_capture(kCapture);
   writer->Write(request);
@@ -256,10 +256,10 @@ void Stack::Publish() {
     writer->Write(request);
   };
   using Weights = concept_store::v1::SaeWeights;
-  write(Weights::W_ENC, kLatents, kDim, directions);
-  write(Weights::B_ENC, kLatents, 0, std::vector<float>(kLatents, 0.05f));
-  write(Weights::W_DEC, kLatents, kDim, directions);
-  write(Weights::B_PRE, kDim, 0, std::vector<float>(kDim, 0.1f));
+  write(Weights::ARRAY_W_ENC, kLatents, kDim, directions);
+  write(Weights::ARRAY_B_ENC, kLatents, 0, std::vector<float>(kLatents, 0.05f));
+  write(Weights::ARRAY_W_DEC, kLatents, kDim, directions);
+  write(Weights::ARRAY_B_PRE, kDim, 0, std::vector<float>(kDim, 0.1f));
   writer->WritesDone();
   ExpectOk(writer->Finish());
 }

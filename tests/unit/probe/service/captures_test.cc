@@ -66,7 +66,7 @@ class CapturesTest : public ProbeServerTest {
     request.set_name(kCapture);
     v1::Capture capture;
     EXPECT_TRUE(Run(&Stub::GetCapture, request, &capture).ok());
-    return capture.rows();
+    return capture.row_count();
   }
 
   void UploadHead() {
@@ -89,13 +89,13 @@ TEST_F(CapturesTest, ABrokenRecorderMaySendEverythingAgain) {
   MakeRecommender(kDim);
   MakeCapture(false);
   const v1::RecordActivationsResponse first = *Record({Batch(1, 0, 3), Batch(2, 3, 2)});
-  EXPECT_EQ(first.rows_stored(), 5);
+  EXPECT_EQ(first.stored_row_count(), 5);
   EXPECT_EQ(first.capture().producers(0).last_sequence(), 2);
   const v1::RecordActivationsResponse again =
       *Record({Batch(1, 0, 3), Batch(2, 3, 2), Batch(3, 5, 4)});
-  EXPECT_EQ(again.rows_stored(), 4);
-  EXPECT_EQ(again.rows_duplicate(), 5);
-  EXPECT_EQ(again.capture().rows(), 9);
+  EXPECT_EQ(again.stored_row_count(), 4);
+  EXPECT_EQ(again.duplicate_row_count(), 5);
+  EXPECT_EQ(again.capture().row_count(), 9);
   EXPECT_EQ(Numbers(ReadRequest(0, 2)), (std::vector<int>{0, 1, 2, 3, 4, 5, 6, 7, 8}));
 
   const absl::Status gap = Record({Batch(4, 9, 1), Batch(6, 10, 1)}).status();
@@ -248,7 +248,7 @@ TEST_F(CapturesTest, LongCasesAreSplitIntoMessagesBelowTheLimit) {
       for (int k = 0; k < 50'000; ++k) one->add_history_item_ids("i1");
     }
   }
-  ASSERT_EQ(Record(batches)->rows_stored(), 32);
+  ASSERT_EQ(Record(batches)->stored_row_count(), 32);
   v1::ReadActivationsRequest request = ReadRequest(0, 32);
   request.mutable_read_mask()->add_paths("cases");
   request.mutable_read_mask()->add_paths("activations");

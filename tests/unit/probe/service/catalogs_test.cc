@@ -62,13 +62,13 @@ TEST_F(CatalogsTest, AReplacedItemKeepsItsPlace) {
   ASSERT_TRUE(Create("c").ok());
   const v1::UploadItemsResponse first =
       *Upload({MakeItem("a", "A", "x"), MakeItem("b", "B", "x"), MakeItem("a", "A again", "x")});
-  EXPECT_EQ(first.items_added(), 2);
-  EXPECT_EQ(first.items_replaced(), 1);
+  EXPECT_EQ(first.added_item_count(), 2);
+  EXPECT_EQ(first.replaced_item_count(), 1);
   const v1::UploadItemsResponse second =
       *Upload({MakeItem("c", "C", "x"), MakeItem("a", "A!", "x")});
-  EXPECT_EQ(second.items_added(), 1);
-  EXPECT_EQ(second.items_replaced(), 1);
-  EXPECT_EQ(second.catalog().items(), 3);
+  EXPECT_EQ(second.added_item_count(), 1);
+  EXPECT_EQ(second.replaced_item_count(), 1);
+  EXPECT_EQ(second.catalog().item_count(), 3);
   EXPECT_EQ(ReadIds(), (std::vector<std::string>{"a", "b", "c"}));
 
   Stop();

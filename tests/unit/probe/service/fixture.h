@@ -126,7 +126,7 @@ class ProbeServerTest : public testing::Test {
     }
     v1::UploadItemsResponse response;
     ASSERT_TRUE(Send(&Stub::UploadItems, std::vector{upload}, &response).ok());
-    ASSERT_EQ(response.items_added(), items);
+    ASSERT_EQ(response.added_item_count(), items);
   }
 
   // "recommenders/r" over "catalogs/c".
