@@ -11,7 +11,7 @@ import unittest
 
 import numpy as np
 
-from harness import BIN, SuiteTest, array, cs, ex, pb, tensor
+from harness import BIN, SuiteTest, array, cs, ex, pb, recording, tensor
 
 DIM = 12
 LATENTS = 40
@@ -131,8 +131,8 @@ class SaeFormatsTest(SuiteTest):
         cls.rows = cls.random.normal(0, 2, (700, DIM)).astype("<f4")
         for capture, rows in ((CAPTURE, cls.rows),
                               ("recommenders/other/captures/live", np.zeros((4, DIM + 1)))):
-            probe.RecordActivations(iter([pb.RecordActivationsRequest(
-                capture=capture, producer="p", sequence=1, activations=tensor(rows))]))
+            probe.RecordActivations(recording(
+                capture, "p", [{"sequence": 1, "activations": tensor(rows)}]))
         cls.saes = {name: cls.publish(name.lower().replace("_", "-"), name)
                     for name in ("TOPK", "TOPK_SIGNED", "BATCH_TOPK", "JUMP_RELU", "RELU")}
 
@@ -150,8 +150,8 @@ class SaeFormatsTest(SuiteTest):
             arrays[cs.SaeWeights.ARRAY_THRESHOLD] = random.uniform(0.1, 0.5, LATENTS)
         if order is not None:
             arrays[cs.SaeWeights.ARRAY_W_DEC] = arrays[cs.SaeWeights.ARRAY_W_DEC][order]
-        sae = cs.Sae(activation_dim=dim, latents=LATENTS, k=K, scale=SCALE, capture=capture,
-                     architecture=cs.Sae.Architecture.Value(architecture),
+        sae = cs.Sae(activation_dim=dim, latent_count=LATENTS, k=K, scale=SCALE, capture=capture,
+                     architecture=cs.Sae.Architecture.Value(f"ARCHITECTURE_{architecture}"),
                      report=cs.TrainingReport(fvu=0.25, l0=K, dead_fraction=0.1))
         return cls.suite.store.PublishSae(iter(
             [cs.PublishSaeRequest(header=cs.PublishSaeRequest.Header(sae_id=sae_id, sae=sae))]
@@ -201,7 +201,7 @@ class SaeFormatsTest(SuiteTest):
         weights = self.weights(name)
         explanations = self.suite.explainer.Explain(ex.ExplainRequest(
             sae=name, subject=ex.Subject(activations=tensor(x)))).explanations
-        z = np.zeros((len(x), sae.latents))
+        z = np.zeros((len(x), sae.latent_count))
         for row, explanation in zip(z, explanations):
             for latent in explanation.latents:
                 row[latent.latent] = latent.activation
@@ -255,11 +255,11 @@ class SaeFormatsTest(SuiteTest):
         self.assertAlmostEqual(sae.report.fvu, error / variance, delta=1e-4 * error / variance)
         self.assertAlmostEqual(sae.report.l0, (z > 0).sum(1).mean(), delta=0.01)
         self.assertAlmostEqual(sae.report.dead_fraction, ((z > 0).sum(0) == 0).mean(), delta=0.03)
-        self.assertEqual(sae.report.rows, len(self.rows))
+        self.assertEqual(sae.report.row_count, len(self.rows))
         fewer = self.import_(self.folder / "x", "fewer", "--measure-rows", "50")
-        self.assertEqual(fewer.report.rows, 50)
+        self.assertEqual(fewer.report.row_count, 50)
         none = self.import_(self.folder / "x", "none", "--measure-rows", "0")
-        self.assertEqual((none.report.rows, none.k), (0, K))
+        self.assertEqual((none.report.row_count, none.k), (0, K))
 
     # ---- theirs to us
 

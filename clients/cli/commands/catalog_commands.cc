@@ -118,19 +118,25 @@ absl::Status Upload(Session& session, const CatalogFlags& flags) {
   probe::v1::UploadItemsResponse response;
   const auto writer = session.probe()->UploadItems(&context, &response);
   probe::v1::UploadItemsRequest request;
-  request.set_catalog(name);
+  request.mutable_header()->set_catalog(name);
+  // The reason why a message could not be sent is in the status of the call.
+  const auto send = [&] {
+    const bool sent = writer->Write(request);
+    request.mutable_batch()->Clear();
+    return sent ? absl::OkStatus() : absl::CancelledError();
+  };
+  absl::Status read = send();
   size_t bytes = 0;
   probe::v1::Item item;
-  const absl::Status read = ReadJsonLines(flags.file, item, [&] {
-    bytes += item.ByteSizeLong();
-    *request.add_items() = item;
-    if (bytes < kUploadBytes) return absl::OkStatus();
-    bytes = 0;
-    const bool sent = writer->Write(request);
-    request.clear_item_count();
-    // The reason is in the status of the call.
-    return sent ? absl::OkStatus() : absl::CancelledError();
-  });
+  if (read.ok()) {
+    read = ReadJsonLines(flags.file, item, [&] {
+      bytes += item.ByteSizeLong();
+      *request.mutable_batch()->add_items() = item;
+      if (bytes < kUploadBytes) return absl::OkStatus();
+      bytes = 0;
+      return send();
+    });
+  }
   if (!read.ok() && !absl::IsCancelled(read)) {
     context.TryCancel();
     (void)writer->Finish();

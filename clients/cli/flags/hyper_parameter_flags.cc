@@ -3,6 +3,7 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
+#include "absl/strings/strip.h"
 #include "clients/cli/text/errors.h"
 #include "clients/cli/text/resource.h"
 #include "common/base/status.h"
@@ -160,7 +161,7 @@ void AddSaeFlags(Command& command, const std::string& prefix, Values values, Sae
 
 probe::v1::Recommender::Kind ParseKind(const std::string& kind) {
   probe::v1::Recommender::Kind parsed = probe::v1::Recommender::KIND_UNSPECIFIED;
-  probe::v1::Recommender::Kind_Parse(absl::AsciiStrToUpper(kind), &parsed);
+  probe::v1::Recommender::Kind_Parse(absl::StrCat("KIND_", absl::AsciiStrToUpper(kind)), &parsed);
   return parsed;
 }
 
@@ -226,8 +227,8 @@ absl::StatusOr<TrainingConfig> MakeTrainingConfig(const SaeFlags& flags, uint64_
 }
 
 std::string ArchitectureName(Sae::Architecture architecture) {
-  return absl::StrReplaceAll(absl::AsciiStrToLower(Sae::Architecture_Name(architecture)),
-                             {{"_", "-"}});
+  return absl::AsciiStrToLower(absl::StrReplaceAll(
+      absl::StripPrefix(Sae::Architecture_Name(architecture), "ARCHITECTURE_"), {{"_", "-"}}));
 }
 
 }  // namespace recsae::cli

@@ -23,15 +23,15 @@ absl::Span<const WeightArray> WeightArraysOf(const v1::Sae& sae) {
 absl::string_view WeightArrayName(WeightArray array) {
   switch (array) {
     case WeightArray::kEncoder:
-      return "W_ENC";
+      return "ARRAY_W_ENC";
     case WeightArray::kEncoderBias:
-      return "B_ENC";
+      return "ARRAY_B_ENC";
     case WeightArray::kDecoder:
-      return "W_DEC";
+      return "ARRAY_W_DEC";
     case WeightArray::kPreBias:
-      return "B_PRE";
+      return "ARRAY_B_PRE";
     case WeightArray::kThreshold:
-      return "THRESHOLD";
+      return "ARRAY_THRESHOLD";
   }
   return "";
 }

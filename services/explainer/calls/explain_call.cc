@@ -21,7 +21,7 @@ absl::Status CheckRequest(const v1::ExplainRequest& request) {
   BadRequest bad;
   CheckName("sae", request.sae(), "saes/{sae}", bad);
   CheckSubject(request.subject(), "subject", bad);
-  CheckRange("top_items", request.top_item_count(), 0, kMaxTopItems, bad);
+  CheckRange("top_item_count", request.top_item_count(), 0, kMaxTopItems, bad);
   if (request.item_ids_size() > kMaxItemIds) {
     bad.Add("item_ids", absl::StrCat("at most ", kMaxItemIds, " items can be asked for, not ",
                                      request.item_ids_size()));

@@ -62,7 +62,7 @@ absl::Status CheckRequest(const v1::SteerRequest& request) {
   BadRequest bad;
   CheckName("sae", request.sae(), "saes/{sae}", bad);
   CheckSubject(request.subject(), "subject", bad);
-  CheckRange("top_items", request.top_item_count(), 0, kMaxTopItems, bad);
+  CheckRange("top_item_count", request.top_item_count(), 0, kMaxTopItems, bad);
   if (request.edits().empty() || request.edits_size() > kMaxEdits) {
     bad.Add("edits", absl::StrCat("must be 1 to ", kMaxEdits, ", are ", request.edits_size()));
   }

@@ -37,8 +37,8 @@ absl::Status CheckRequest(const v1::BuildConceptsRequest& request) {
     CheckName(absl::StrCat("evidence_captures[", i, "]"), request.evidence_captures(i),
               kCapturePattern, bad);
   }
-  CheckRange("paper_cases", request.paper_case_count(), 0, kMaxPaperCases, bad);
-  CheckRange("extended_cases", request.extended_case_count(), 0, kMaxExtendedCases, bad);
+  CheckRange("paper_case_count", request.paper_case_count(), 0, kMaxPaperCases, bad);
+  CheckRange("extended_case_count", request.extended_case_count(), 0, kMaxExtendedCases, bad);
   return bad.ToStatus();
 }
 

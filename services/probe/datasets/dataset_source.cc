@@ -140,9 +140,9 @@ void CheckRef(const v1::DatasetRef& ref, const std::string& field, BadRequest& b
     }
   };
   CheckOptions(ref, field, bad);
-  check("concepts", ref.planted().concept_count(), 64);
+  check("concept_count", ref.planted().concept_count(), 64);
   check("items_per_concept", ref.planted().items_per_concept(), 1000);
-  check("users", ref.planted().user_count(), 1'000'000);
+  check("user_count", ref.planted().user_count(), 1'000'000);
   check("interactions_per_user", ref.planted().interactions_per_user(), 10'000);
 }
 

@@ -33,10 +33,10 @@ absl::Status CheckIds(const Items& items) {
   for (int i = 0; i < items.size(); ++i) {
     const size_t size = items[i].id().size();
     if (size >= 1 && size <= kMaxItemIdBytes) continue;
-    return Error(
-        absl::StatusCode::kInvalidArgument, "ITEM_ID_INVALID",
-        absl::StrCat("items[", i, "].id must have 1 to ", kMaxItemIdBytes, " bytes, has ", size),
-        {{"field", absl::StrCat("items[", i, "].id")}});
+    return Error(absl::StatusCode::kInvalidArgument, "ITEM_ID_INVALID",
+                 absl::StrCat("batch.items[", i, "].id must have 1 to ", kMaxItemIdBytes,
+                              " bytes, has ", size),
+                 {{"field", absl::StrCat("batch.items[", i, "].id")}});
   }
   return absl::OkStatus();
 }

@@ -83,8 +83,8 @@ grpc::Status ProbeService::CaptureActivations(Context* context,
       bad.Add("max_rows", absl::StrCat("must not be negative, is ", request->max_rows()));
     }
     if (request->ranked_item_count() < 0 || request->ranked_item_count() > kMaxRankedItems) {
-      bad.Add("ranked_items", absl::StrCat("must be 0 to ", kMaxRankedItems, ", is ",
-                                           request->ranked_item_count()));
+      bad.Add("ranked_item_count", absl::StrCat("must be 0 to ", kMaxRankedItems, ", is ",
+                                                request->ranked_item_count()));
     }
     if (!v1::Positions_IsValid(request->positions())) {
       bad.Add("positions", absl::StrCat("is ", request->positions(), ", which is no Positions"));

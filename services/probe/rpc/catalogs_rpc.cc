@@ -10,6 +10,7 @@
 #include "common/base/status.h"
 #include "common/budget/paging.h"
 #include "common/rpc/guard.h"
+#include "common/rpc/request_stream.h"
 #include "services/probe/rpc/probe_service.h"
 
 namespace recsae::probe {
@@ -43,17 +44,16 @@ grpc::Status ProbeService::UploadItems(Context* context,
                                        grpc::ServerReader<v1::UploadItemsRequest>* reader,
                                        v1::UploadItemsResponse* response) {
   return Guard(context, [&]() -> absl::Status {
-    std::string name;
     v1::UploadItemsRequest message;
-    while (reader->Read(&message)) {
-      RECSAE_RETURN_IF_ERROR(CheckAlive(context));
-      if (name.empty()) name = message.catalog();
+    RECSAE_RETURN_IF_ERROR(ReadHeader(*reader, &message));
+    const std::string name = message.header().catalog();
+    RECSAE_RETURN_IF_ERROR(ReadParts(context, *reader, &message, [&]() -> absl::Status {
       RECSAE_ASSIGN_OR_RETURN(const CatalogStore::Uploaded uploaded,
-                              resources_.catalogs().Upload(name, message.items()));
+                              resources_.catalogs().Upload(name, message.batch().items()));
       response->set_added_item_count(response->added_item_count() + uploaded.added);
       response->set_replaced_item_count(response->replaced_item_count() + uploaded.replaced);
-    }
-    RECSAE_RETURN_IF_ERROR(CheckAlive(context));
+      return absl::OkStatus();
+    }));
     RECSAE_ASSIGN_OR_RETURN(StoredCatalog catalog, resources_.catalogs().Get(name));
     *response->mutable_catalog() = std::move(catalog.message);
     return absl::OkStatus();

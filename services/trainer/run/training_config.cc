@@ -144,7 +144,7 @@ void FillInValues(TrainingConfig& out) {
 }
 
 void CheckRanges(const TrainingConfig& config, Checker& check) {
-  if (config.has_latent_count()) check.Range("latents", config.latent_count(), 1, kMaxLatents);
+  if (config.has_latent_count()) check.Range("latent_count", config.latent_count(), 1, kMaxLatents);
   check.Range("expansion_factor", config.expansion_factor(), 1, kMaxLatents);
   check.Range("k", config.k(), 1, kMaxLatents);
   if (config.has_k_aux()) check.Range("k_aux", config.k_aux(), 1, kMaxLatents);
@@ -166,9 +166,9 @@ void CheckRanges(const TrainingConfig& config, Checker& check) {
                            config.warmup_fraction(), "; together they must be at most 1"));
   }
   check.Range("batch_rows", config.batch_rows(), 1, kMaxBatchRows);
-  check.Range("epochs", config.epoch_count(), 1, kMaxEpochs);
+  check.Range("epoch_count", config.epoch_count(), 1, kMaxEpochs);
   check.Range("gradient_clip", config.gradient_clip(), 0.0, kHuge);
-  check.Range("threads", config.thread_count(), 0, kMaxThreads);
+  check.Range("thread_count", config.thread_count(), 0, kMaxThreads);
   check.Range("checkpoint_seconds", config.checkpoint_seconds(), 0.0, kHuge);
 }
 
@@ -195,8 +195,8 @@ void FillInLatents(TrainingConfig& out, int dim, Checker& check) {
 void CheckAgainstLatents(const TrainingConfig& config, Checker& check) {
   if (config.has_latent_count() && config.latent_count() >= 1 &&
       config.k() > config.latent_count()) {
-    check.Add("k", absl::StrCat("must be at most the number of latents, ", config.latent_count(),
-                                ", is ", config.k()));
+    check.Add("k", absl::StrCat("must be at most latent_count, ", config.latent_count(), ", is ",
+                                config.k()));
   }
   sae::TrainConfig engine = ToEngine(config);
   if (!config.has_latent_count()) engine.latents = kMaxLatents;
@@ -208,8 +208,8 @@ void CheckAgainstLatents(const TrainingConfig& config, Checker& check) {
   }
 }
 
-// "topk-signed" of TOPK_SIGNED; `prefix` is left out of the name.
-std::string Spelled(const std::string& name, absl::string_view prefix = "") {
+// "topk-signed" of ARCHITECTURE_TOPK_SIGNED; `prefix` is left out of the name.
+std::string Spelled(const std::string& name, absl::string_view prefix) {
   return absl::AsciiStrToLower(absl::StrReplaceAll(absl::StripPrefix(name, prefix), {{"_", "-"}}));
 }
 
@@ -267,7 +267,7 @@ sae::TrainConfig ToEngine(const TrainingConfig& filled_in) {
 std::map<std::string, std::string> AsText(const TrainingConfig& filled_in) {
   std::map<std::string, std::string> text = {
       {"preset", Spelled(TrainingConfig::Preset_Name(filled_in.preset()), "PRESET_")},
-      {"architecture", Spelled(Sae::Architecture_Name(filled_in.architecture()))},
+      {"architecture", Spelled(Sae::Architecture_Name(filled_in.architecture()), "ARCHITECTURE_")},
       {"latents", absl::StrCat(filled_in.latent_count())},
       {"k", absl::StrCat(filled_in.k())},
       {"revival", Spelled(TrainingConfig::Revival_Name(filled_in.revival()), "REVIVAL_")},

@@ -85,10 +85,10 @@ TEST(CheckConcept, NamesEveryFault) {
       {".extended_score.auc", [=](v1::Concept* c) { c->mutable_extended_score()->set_auc(nan); }},
       {".extended_score.q_value",
        [=](v1::Concept* c) { c->mutable_extended_score()->set_q_value(infinity); }},
-      {".extended_score.positives",
+      {".extended_score.positive_count",
        [](v1::Concept* c) { c->mutable_extended_score()->set_positive_count(-1); }},
       {".statistics.mean", [=](v1::Concept* c) { c->mutable_statistics()->set_mean(nan); }},
-      {".statistics.active_rows",
+      {".statistics.active_row_count",
        [](v1::Concept* c) { c->mutable_statistics()->set_active_row_count(1001); }},
       {".statistics.level_thresholds",
        [](v1::Concept* c) { c->mutable_statistics()->add_level_thresholds(10); }},
@@ -125,7 +125,7 @@ TEST(CheckSae, NamesEveryFault) {
   const std::vector<std::pair<const char*, std::function<void(v1::Sae*)>>> cases = {
       {"sae.activation_dim", [](v1::Sae* s) { s->set_activation_dim(0); }},
       {"sae.activation_dim", [](v1::Sae* s) { s->set_activation_dim(kMaxActivationDim + 1); }},
-      {"sae.latents", [](v1::Sae* s) { s->set_latent_count(0); }},
+      {"sae.latent_count", [](v1::Sae* s) { s->set_latent_count(0); }},
       {"sae.k", [](v1::Sae* s) { s->set_k(17); }},
       {"sae.k", [](v1::Sae* s) { s->set_k(0); }},
       {"sae.architecture", [](v1::Sae* s) { s->clear_architecture(); }},
@@ -134,7 +134,7 @@ TEST(CheckSae, NamesEveryFault) {
       {"sae.capture", [](v1::Sae* s) { s->set_capture("captures/x"); }},
       {"sae.report.fvu",
        [](v1::Sae* s) { s->mutable_report()->set_fvu(std::numeric_limits<double>::infinity()); }},
-      {"sae.report.rows", [](v1::Sae* s) { s->mutable_report()->set_row_count(-1); }},
+      {"sae.report.row_count", [](v1::Sae* s) { s->mutable_report()->set_row_count(-1); }},
   };
   for (const auto& [field, spoil] : cases) {
     v1::Sae sae = SampleSae();

@@ -208,9 +208,11 @@ TEST_F(ExplainTest, WithoutHeadThereAreLatentsAndNoItems) {
   grpc::ClientContext upload_context;
   const auto upload = stack_.probe->UploadPredictionHead(&upload_context, &recommender);
   probe::v1::UploadPredictionHeadRequest rows;
-  rows.set_recommender("recommenders/headless");
-  for (int i = 0; i < Stack::kItems; ++i) rows.add_item_ids(Stack::ItemId(i));
-  WriteMatrix({stack_.head().vectors.data(), Stack::kItems, Stack::kDim}, rows.mutable_vectors());
+  rows.mutable_header()->set_recommender("recommenders/headless");
+  upload->Write(rows);
+  for (int i = 0; i < Stack::kItems; ++i) rows.mutable_batch()->add_item_ids(Stack::ItemId(i));
+  WriteMatrix({stack_.head().vectors.data(), Stack::kItems, Stack::kDim},
+              rows.mutable_batch()->mutable_vectors());
   upload->Write(rows);
   upload->WritesDone();
   ASSERT_TRUE(upload->Finish().ok());
@@ -234,9 +236,9 @@ TEST_F(ExplainTest, BadRequestsAreRefusedWithTheirReasons) {
        [](auto& r) { r.set_sae("planted"); }},
       {Code::kNotFound, "SAE_NOT_FOUND", "saes/none", [](auto& r) { r.set_sae("saes/none"); }},
       {Code::kInvalidArgument, "INVALID_REQUEST", "subject", [](auto& r) { r.clear_subject(); }},
-      {Code::kInvalidArgument, "INVALID_REQUEST", "top_items",
+      {Code::kInvalidArgument, "INVALID_REQUEST", "top_item_count",
        [](auto& r) { r.set_top_item_count(-1); }},
-      {Code::kInvalidArgument, "INVALID_REQUEST", "top_items",
+      {Code::kInvalidArgument, "INVALID_REQUEST", "top_item_count",
        [](auto& r) { r.set_top_item_count(1001); }},
       {Code::kNotFound, "ITEM_NOT_FOUND", "nothing",
        [](auto& r) { r.add_exclude_item_ids("nothing"); }},
@@ -302,7 +304,7 @@ TEST_F(ExplainTest, ListsEveryViolation) {
   const std::string message(status.message());
   EXPECT_THAT(message, HasSubstr("sae"));
   EXPECT_THAT(message, HasSubstr("subject"));
-  EXPECT_THAT(message, HasSubstr("top_items"));
+  EXPECT_THAT(message, HasSubstr("top_item_count"));
 }
 
 TEST_F(ExplainTest, AResponseThatFitsNoMessageIsRefused) {

@@ -17,11 +17,11 @@ class CatalogsTest : public ProbeServerTest {
   }
 
   absl::StatusOr<v1::UploadItemsResponse> Upload(const std::vector<v1::Item>& items) {
-    v1::UploadItemsRequest request;
-    request.set_catalog("catalogs/c");
-    for (const v1::Item& item : items) *request.add_items() = item;
+    std::vector<v1::UploadItemsRequest> messages(2);
+    messages[0].mutable_header()->set_catalog("catalogs/c");
+    for (const v1::Item& item : items) *messages[1].mutable_batch()->add_items() = item;
     v1::UploadItemsResponse response;
-    RECSAE_RETURN_IF_ERROR(Send(&Stub::UploadItems, std::vector{request}, &response));
+    RECSAE_RETURN_IF_ERROR(Send(&Stub::UploadItems, messages, &response));
     return response;
   }
 

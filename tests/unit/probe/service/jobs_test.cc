@@ -299,7 +299,7 @@ TEST_F(HostedTest, BadRequestsAndMissingDataAreNamed) {
   capture.set_max_rows(-1);
   capture.set_ranked_item_count(101);
   const absl::Status bad = Run(&Stub::CaptureActivations, capture, &job);
-  for (const char* field : {"split", "max_rows", "ranked_items"}) {
+  for (const char* field : {"split", "max_rows", "ranked_item_count"}) {
     EXPECT_NE(bad.message().find(field), absl::string_view::npos) << bad;
   }
 }
