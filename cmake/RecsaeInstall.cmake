@@ -4,7 +4,7 @@
 include(CMakePackageConfigHelpers)
 
 set(package ${CMAKE_INSTALL_LIBDIR}/cmake/recsae)
-set(libraries base files math ranking sae)
+set(libraries base files math ranking sae version)
 
 install(TARGETS recsae recsae-concept-store recsae-explainer recsae-probe recsae-standalone
   recsae-trainer)
@@ -13,9 +13,9 @@ install(DIRECTORY protos/ DESTINATION ${CMAKE_INSTALL_DATADIR}/recsae/protos
 
 foreach(library IN LISTS libraries)
   install(TARGETS recsae_${library} EXPORT recsae)
-  install(DIRECTORY common/${library} DESTINATION ${RECSAE_INSTALL_HEADERS}/common
-    FILES_MATCHING PATTERN "*.h")
 endforeach()
+install(DIRECTORY common/base common/files common/math common/ranking common/sae
+  DESTINATION ${RECSAE_INSTALL_HEADERS}/common FILES_MATCHING PATTERN "*.h")
 
 install(EXPORT recsae NAMESPACE recsae:: FILE recsae-targets.cmake DESTINATION ${package})
 configure_package_config_file(cmake/recsae-config.cmake.in
