@@ -5,11 +5,13 @@ if(NOT CMAKE_BUILD_TYPE)
 endif()
 
 # With paths taken from the source folder on, a clone in another folder finds what this one compiled.
-# Precompiled headers are what the sloppiness is for: none of the sources asks for the time.
+# Precompiled headers are what the sloppiness is for (none of the sources asks for the time), and, as
+# they are large, the inode cache.
 find_program(RECSAE_CCACHE ccache)
 if(RECSAE_CCACHE AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
   set(CMAKE_CXX_COMPILER_LAUNCHER ${CMAKE_COMMAND} -E env CCACHE_BASEDIR=${CMAKE_SOURCE_DIR}
-    CCACHE_NOHASHDIR=1 CCACHE_SLOPPINESS=pch_defines,time_macros ${RECSAE_CCACHE})
+    CCACHE_NOHASHDIR=1 CCACHE_INODECACHE=1 CCACHE_SLOPPINESS=pch_defines,time_macros
+    ${RECSAE_CCACHE})
 endif()
 
 # For our programs; a library leaves the linker to who links it.

@@ -74,7 +74,8 @@ absl::StatusOr<std::shared_ptr<const LoadedSae>> SaeCache::Get(const std::string
 }
 
 void SaeCache::Refresh(const Caller& caller) {
-  for (const auto& [name, loaded] : cache_.Entries()) {
+  for (const auto& [key, loaded] : cache_.Entries()) {
+    const std::string& name = key;  // Clang 14 takes no binding into a lambda
     Sae sae;
     const absl::Status status = caller.Call([&](grpc::ClientContext& context) {
       concept_store::v1::GetSaeRequest request;
