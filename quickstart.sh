@@ -52,11 +52,15 @@ if [[ -n ${RECSAE_DATA_DIR:-} ]]; then
   export RECSAE_DATA_DIR
 fi
 
-"$root/scripts/install-dependencies.sh"
+"$root/scripts/install-dependencies.sh" servers download torch
 say "Building into build/release (the first time takes some minutes) ..."
 (
   cd -- "$root"
-  cmake --preset release >/dev/null
+  if [[ -e build/release/CMakeCache.txt ]]; then
+    cmake --preset release >/dev/null
+  else
+    cmake --preset release -DRECSAE_TESTS=OFF -DRECSAE_BENCHMARKS=OFF >/dev/null
+  fi
   cmake --build --preset release --target recsae recsae-standalone
 ) >&2
 

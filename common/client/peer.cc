@@ -1,5 +1,6 @@
 #include "common/client/peer.h"
 
+#include <grpcpp/channel.h>
 #include <grpcpp/create_channel.h>
 #include <grpcpp/security/credentials.h>
 #include <grpcpp/support/channel_arguments.h>
@@ -47,7 +48,7 @@ void Peer::SetChannel(std::shared_ptr<grpc::Channel> channel) {
   has_channel_.notify_all();
 }
 
-std::shared_ptr<grpc::Channel> Peer::channel() const {
+std::shared_ptr<grpc::ChannelInterface> Peer::channel() const {
   std::unique_lock<std::mutex> lock(mutex_);
   has_channel_.wait(lock, [this] { return channel_ != nullptr; });
   return channel_;

@@ -7,6 +7,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
+#include "common/base/version.h"
 #include "common/budget/memory_limit.h"
 #include "common/process/flags.h"
 #include "common/process/server.h"
@@ -50,8 +51,6 @@ bool UsesJobs(const ServerSpec& spec) {
       [](const std::unique_ptr<ServiceModule>& module) { return module->uses_jobs(); });
 }
 
-absl::string_view Version() { return RECSAE_VERSION; }
-
 int ParseServerOptions(int argc, const char* const* argv, const ServerSpec& spec,
                        ServerOptions* options) {
   options->listen = absl::StrCat("127.0.0.1:", spec.port);
@@ -59,7 +58,7 @@ int ParseServerOptions(int argc, const char* const* argv, const ServerSpec& spec
   options->data_dir = DefaultDataDir(spec.program);
   options->memory_limit = DefaultMemoryLimit();
 
-  std::string version(Version());
+  std::string version = VersionAndCommit();
   for (const std::string& line : spec.version_lines) absl::StrAppend(&version, "\n", line);
   FlagSet flags(spec.program, spec.description, spec.examples, version);
   flags.Group("Addresses");

@@ -24,6 +24,7 @@
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
 #include "common/base/status.h"
+#include "common/base/version.h"
 #include "common/budget/limits.h"
 #include "common/budget/memory_budget.h"
 #include "common/client/peer.h"

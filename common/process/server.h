@@ -11,9 +11,6 @@
 
 namespace recsae {
 
-// Of the suite; printed by --version.
-absl::string_view Version();
-
 // What makes one server differ from another.
 struct ServerSpec {
   // "recsae-probe": the name in messages and in --help.

@@ -10,11 +10,14 @@
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
 #include "clients/cli/formats/json_lines.h"
+#include "clients/cli/text/errors.h"
 #include "clients/cli/text/progress.h"
 #include "common/base/names.h"
 #include "common/base/status.h"
+#include "common/client/retry.h"
 #include "common/files/npy.h"
 #include "common/messages/tensor.h"
+#include "recsae/probe/v1/probe.grpc.pb.h"
 
 namespace recsae::cli {
 namespace {

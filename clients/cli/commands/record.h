@@ -8,6 +8,7 @@
 #include "absl/status/statusor.h"
 #include "clients/cli/session/session.h"
 #include "common/files/npy.h"
+#include "recsae/probe/v1/probe.pb.h"
 
 namespace recsae::cli {
 

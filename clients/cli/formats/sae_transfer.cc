@@ -8,10 +8,14 @@
 #include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
 #include "clients/cli/session/progress_line.h"
+#include "clients/cli/text/errors.h"
 #include "clients/cli/text/resource.h"
 #include "common/base/status.h"
+#include "common/client/retry.h"
 #include "common/messages/sae_messages.h"
 #include "common/messages/tensor.h"
+#include "recsae/concept_store/v1/concept_store.grpc.pb.h"
+#include "recsae/probe/v1/probe.grpc.pb.h"
 
 namespace recsae::cli {
 namespace {

@@ -8,8 +8,10 @@
 #include "absl/time/time.h"
 #include "clients/cli/jobs/job_display.h"
 #include "clients/cli/session/interrupt.h"
+#include "clients/cli/text/errors.h"
 #include "common/base/status.h"
 #include "common/rpc/grpc_status.h"
+#include "recsae/jobs/v1/jobs.grpc.pb.h"
 
 namespace recsae::cli {
 namespace {

@@ -8,6 +8,7 @@
 #include "clients/cli/render/render.h"
 #include "clients/cli/text/resource.h"
 #include "clients/cli/text/text.h"
+#include "recsae/concept_store/v1/concept_store.pb.h"
 
 namespace recsae::cli {
 

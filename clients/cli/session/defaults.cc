@@ -8,6 +8,8 @@
 #include "absl/strings/strip.h"
 #include "clients/cli/text/resource.h"
 #include "common/base/status.h"
+#include "recsae/concept_store/v1/concept_store.grpc.pb.h"
+#include "recsae/probe/v1/probe.grpc.pb.h"
 
 namespace recsae::cli {
 namespace {

@@ -227,11 +227,11 @@ absl::StatusOr<DatasetSource::Cache::Loaded> DatasetSource::Read(
   auto loaded = std::make_shared<LoadedDataset>();
   const bool planted = IsPlanted(ref);
   const PlantedOptions options = ToOptions(ref.planted());
-  RECSAE_ASSIGN_OR_RETURN(Permit permit,
-                          memory_.Take(planted ? PlantedBytes(options) : ReadingBytes(0),
-                                       absl::StrCat("data set \"", ref.name(), "\""),
-                                       planted ? "planted.user_count or planted.interactions_per_user"
-                                               : "the size of its files"));
+  RECSAE_ASSIGN_OR_RETURN(
+      Permit permit, memory_.Take(planted ? PlantedBytes(options) : ReadingBytes(0),
+                                  absl::StrCat("data set \"", ref.name(), "\""),
+                                  planted ? "planted.user_count or planted.interactions_per_user"
+                                          : "the size of its files"));
   if (planted) {
     RECSAE_ASSIGN_OR_RETURN(loaded->data,
                             GeneratePlanted(options, [&](int64_t) { return alive(); }));

@@ -18,7 +18,7 @@
 #include "services/probe/datasets/dataset_source.h"
 #include "services/probe/models/staged_recommender.h"
 #include "services/probe/recommenders/model/evaluation.h"
-#include "services/probe/recommenders/torch/torchscript.h"
+#include "services/probe/recommenders/torch/torch_kinds.h"
 #include "services/probe/rpc/probe_service.h"
 
 namespace recsae::probe {
@@ -102,13 +102,14 @@ class ProbeService::Import {
   v1::Recommender recommender_;
   std::shared_ptr<const LoadedDataset> loaded_;  // null: for a catalogue
   int64_t items_ = 0;                            // of the catalogue
-  Torchscript::Parts parts_;
+  TorchscriptParts parts_;
   int64_t bytes_ = 0;  // kept of what was sent
   Permit permit_;
 };
 
 absl::Status ProbeService::Import::Begin(const Header& header) {
   header_ = header;
+  RECSAE_RETURN_IF_ERROR(CheckTrainable(RecommenderKind::kTorchscript));
   RECSAE_RETURN_IF_ERROR(CheckHeader(header_));
   recommender_.set_name(absl::StrCat("recommenders/", header_.recommender_id()));
   RECSAE_ASSIGN_OR_RETURN(permit_,
@@ -187,8 +188,8 @@ absl::Status ProbeService::Import::Finish(v1::Recommender* response) {
 
   const auto cancelled = [&] { return !CheckAlive(context_).ok(); };
   recommender_.mutable_hyper_parameters()->set_embedding_dim(parts_.dim);
-  RECSAE_ASSIGN_OR_RETURN(const std::unique_ptr<Torchscript> model,
-                          Torchscript::Import(std::move(parts_)));
+  RECSAE_ASSIGN_OR_RETURN(const std::unique_ptr<Recommender> model,
+                          ImportTorchscript(std::move(parts_)));
   if (loaded_ != nullptr) {
     RECSAE_ASSIGN_OR_RETURN(const auto quality, MeasureQuality(*model, loaded_->data, cancelled));
     recommender_.mutable_metrics()->insert(quality.begin(), quality.end());

@@ -21,6 +21,7 @@
 #include "services/probe/jobs/jobs.h"
 #include "services/probe/models/hosted_models.h"
 #include "services/probe/models/hyper_parameters.h"
+#include "services/probe/recommenders/torch/torch_kinds.h"
 #include "services/probe/rpc/probe_service.h"
 
 namespace recsae::probe {
@@ -86,10 +87,10 @@ grpc::Status ProbeService::TrainRecommender(Context* context,
     BadRequest bad;
     bad.Add("recommender_id", ValidateId(request->recommender_id(), "recommender_id"));
     CheckRef(request->dataset(), "dataset", bad);
-    const absl::StatusOr<RecommenderOptions> options =
-        ToOptions(request->kind(), request->hyper_parameters());
+    const auto options = ToOptions(request->kind(), request->hyper_parameters());
     bad.Add("hyper_parameters", options.status());
     RECSAE_RETURN_IF_ERROR(bad.ToStatus());
+    RECSAE_RETURN_IF_ERROR(CheckTrainable(options->kind));
     google::protobuf::Any spec;
     spec.PackFrom(*request);
     const std::string name = absl::StrCat("recommenders/", request->recommender_id());

@@ -11,7 +11,8 @@ namespace recsae::trainer {
 
 // What a request's memory depends on, for a refusal.
 inline constexpr char kLowerTraining[] =
-    "config.latent_count, config.expansion_factor or config.batch_rows (or train fewer SAEs at once)";
+    "config.latent_count, config.expansion_factor or config.batch_rows (or train fewer SAEs at "
+    "once)";
 
 // About the bytes that a job holds at most beside the rows that it keeps in memory: its trainers,
 // one beside the other, the rows that each early stop is judged by, and what is sampled and read

@@ -5,6 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "common/base/status.h"
+#include "common/base/version.h"
 #include "common/jobs/job_runner.h"
 #include "common/messages/sae_messages.h"
 #include "common/process/server.h"

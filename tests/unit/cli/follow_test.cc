@@ -14,6 +14,7 @@
 #include "absl/time/time.h"
 #include "clients/cli/session/interrupt.h"
 #include "common/base/status.h"
+#include "recsae/jobs/v1/jobs.pb.h"
 #include "tests/unit/cli/jobs_server.h"
 
 namespace recsae::cli {

@@ -18,6 +18,7 @@
 #include <thread>
 
 #include "common/base/status.h"
+#include "common/base/version.h"
 #include "common/rpc/grpc_status.h"
 #include "grpc/health/v1/health.grpc.pb.h"
 #include "recsae/jobs/v1/jobs.grpc.pb.h"
@@ -129,7 +130,7 @@ TEST(ServerTest, HelpAndVersionGoToStandardOutput) {
                                 HasSubstr("127.0.0.1:7401"), HasSubstr("recsae-sample --listen")));
   testing::Child version(SAMPLE_SERVER, {"--version"});
   EXPECT_EQ(version.Wait(), 0);
-  EXPECT_EQ(version.out(), "recsae-sample " + std::string(Version()) + "\nflavour: vanilla\n");
+  EXPECT_EQ(version.out(), "recsae-sample " + VersionAndCommit() + "\nflavour: vanilla\n");
 }
 
 TEST(ServerTest, BadFlagIsOneLineAndStatusTwo) {
