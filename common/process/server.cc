@@ -275,7 +275,8 @@ absl::Status Process::StopGrpc(absl::Time drained, absl::Time end) {
   }).swap(shutdown_);
   while (ended.wait_for(std::chrono::milliseconds(20)) != std::future_status::ready) {
     if (absl::Now() > end) {
-      return absl::DeadlineExceededError(absl::StrCat(active_calls_->load(), " calls do not end"));
+      return Error(absl::StatusCode::kDeadlineExceeded, "CALLS_UNFINISHED",
+                   absl::StrCat(active_calls_->load(), " calls do not end"));
     }
     // Shutdown also waits for idle clients to answer its GOAWAY, which they may do only after
     // seconds: without calls the connections are closed.
