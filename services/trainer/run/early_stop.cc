@@ -51,9 +51,7 @@ void EarlyStopper::Describe(concept_store::v1::TrainingReport* report) const {
   text["early_stop_rows"] = absl::StrCat(state_->rows);
   text["best_epoch"] = absl::StrCat(state_->best_epoch);
   text[absl::StrCat("best_", metric())] = absl::StrCat(state_->best);
-  // A key of its own: GCC 12 takes protobuf's copy of a literal this long for an overflow.
-  const std::string stopped = "stopped_after_epochs";
-  if (ended()) text[stopped] = absl::StrCat(state_->epoch);
+  if (ended()) text["stopped_after_epochs"] = absl::StrCat(state_->epoch);
 }
 
 absl::StatusOr<std::unique_ptr<EarlyStoppers>> EarlyStoppers::Load(
