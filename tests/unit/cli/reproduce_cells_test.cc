@@ -1,5 +1,6 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <filesystem>
 #include <fstream>
@@ -13,6 +14,8 @@
 #include "clients/cli/reproduce/study.h"
 #include "common/base/status.h"
 #include "common/sae/model.h"
+#include "recsae/probe/v1/probe.pb.h"
+#include "recsae/trainer/v1/trainer.pb.h"
 
 namespace recsae::cli {
 namespace {
@@ -37,7 +40,7 @@ class CellStoreTest : public testing::Test {
     std::ofstream(out_ + "/cells/" + name) << content;
   }
 
-  const std::string out_ = testing::TempDir() + "/cell_store_test";
+  const std::string out_ = testing::TempDir() + "/cell_store_test" + std::to_string(getpid());
 };
 
 TEST_F(CellStoreTest, FindsInTheNextRunWhatWasFinished) {

@@ -212,10 +212,10 @@ TEST(TrainingConfigTest, NamesEveryViolationAtOnce) {
   config.mutable_early_stop()->set_max_rows(0);
   const std::string message = Violations(config, kUnknownDim);
   for (const char* field :
-       {"latents", "k", "k_aux", "aux_alpha", "dead_after_rows", "learning_rate", "decay_fraction",
-        "batch_rows", "epochs", "gradient_clip", "threads", "checkpoint_seconds", "sparsity_weight",
-        "bandwidth", "decay", "early_stop.capture", "early_stop.metric", "early_stop.patience",
-        "early_stop.max_rows"}) {
+       {"latent_count", "k", "k_aux", "aux_alpha", "dead_after_rows", "learning_rate",
+        "decay_fraction", "batch_rows", "epoch_count", "gradient_clip", "thread_count",
+        "checkpoint_seconds", "sparsity_weight", "bandwidth", "decay", "early_stop.capture",
+        "early_stop.metric", "early_stop.patience", "early_stop.max_rows"}) {
     EXPECT_NE(message.find(absl::StrCat("config.", field, ": ")), std::string::npos)
         << field << " in: " << message;
   }
@@ -231,6 +231,22 @@ TEST(TrainingConfigTest, KAboveTheNumberOfLatents) {
   EXPECT_EQ(Violations(config, kUnknownDim), "");  // depends on the dimension
   EXPECT_NE(Violations(config, 8).find("config.k"), std::string::npos);
   EXPECT_EQ(Violations(config, 9), "");
+}
+
+// All latents of a ReLU may be active in every row, and a step numbers them in 32 bits.
+TEST(TrainingConfigTest, BatchTooLargeForItsLatents) {
+  TrainingConfig config;
+  config.set_latent_count(1 << 20);
+  config.set_batch_rows(1 << 16);
+  EXPECT_EQ(Violations(config, 64), "");
+  config.set_architecture(Sae::ARCHITECTURE_RELU);
+  EXPECT_NE(Violations(config, 64).find("config.batch_rows: is 65536; expected at most 2047"),
+            std::string::npos)
+      << Violations(config, 64);
+  config.clear_latent_count();
+  config.set_expansion_factor(1 << 14);
+  EXPECT_EQ(Violations(config, kUnknownDim), "");
+  EXPECT_NE(Violations(config, 64).find("config.batch_rows"), std::string::npos);
 }
 
 TEST(TrainingConfigTest, UnknownChoicesAndTooManyLatents) {
