@@ -10,6 +10,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/synchronization/mutex.h"
 #include "absl/time/clock.h"
+#include "common/base/id.h"
 #include "common/base/random.h"
 #include "common/base/status.h"
 #include "common/budget/bytes.h"
@@ -330,6 +331,7 @@ absl::StatusOr<v1::Capture> CaptureJob::Publish(CaptureWriter& writer) {
   capture.message.set_positions(positions_ == Positions::kAll ? v1::POSITIONS_ALL
                                                               : v1::POSITIONS_LAST);
   capture.message.set_has_cases(request_.with_cases());
+  capture.message.set_uid(NewId());
   capture.message.set_recommender_uid(recommender_.message.uid());
   *capture.message.mutable_create_time() = TimestampNow();
 

@@ -138,8 +138,7 @@ void AddDifferences(const std::string& path, const google::protobuf::Message& ma
   for (int i = 0; i < type.field_count(); ++i) {
     const std::string is = TextOf(made, *type.field(i)), wanted = TextOf(asked, *type.field(i));
     if (is == wanted) continue;
-    all->push_back(
-        absl::StrCat(path, type.field(i)->name(), " is ", is, ", asked for ", wanted));
+    all->push_back(absl::StrCat(path, type.field(i)->name(), " is ", is, ", asked for ", wanted));
   }
 }
 
@@ -148,17 +147,16 @@ void AddDifferences(const std::string& path, const google::protobuf::Message& ma
 std::string Differences(const v1::Recommender& made, const v1::TrainRecommenderRequest& asked) {
   std::vector<std::string> all;
   if (made.kind() != asked.kind()) {
-    all.push_back(absl::StrCat("kind is ", v1::Recommender::Kind_Name(made.kind()),
-                               ", asked for ", v1::Recommender::Kind_Name(asked.kind())));
+    all.push_back(absl::StrCat("kind is ", v1::Recommender::Kind_Name(made.kind()), ", asked for ",
+                               v1::Recommender::Kind_Name(asked.kind())));
     return absl::StrJoin(all, "; ");
   }
   AddDifferences("dataset.", made.dataset(), asked.dataset(), &all);
   if (all.empty() && !made.data_fingerprint().empty() && !asked.data_fingerprint().empty() &&
       made.data_fingerprint() != asked.data_fingerprint()) {
     all.push_back(absl::StrCat("data set \"", asked.dataset().name(),
-                               "\" has changed since: it was trained on ",
-                               made.data_fingerprint(), ", now it is ",
-                               asked.data_fingerprint()));
+                               "\" has changed since: it was trained on ", made.data_fingerprint(),
+                               ", now it is ", asked.data_fingerprint()));
   }
   const auto options = ToOptions(asked.kind(), asked.hyper_parameters());
   if (options.ok()) {

@@ -6,6 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
 #include "absl/synchronization/mutex.h"
+#include "common/base/id.h"
 #include "common/base/status.h"
 
 namespace recsae::probe {
@@ -83,6 +84,7 @@ absl::Status Resources::CreateCapture(absl::string_view recommender, v1::Capture
                                       WriteBatch& batch) {
   RECSAE_ASSIGN_OR_RETURN(const StoredRecommender parent, recommenders_.Get(recommender));
   capture.set_dim(parent.message.activation_dim());
+  capture.set_uid(NewId());
   capture.set_recommender_uid(parent.message.uid());
   StoredCapture stored;
   stored.message = capture;

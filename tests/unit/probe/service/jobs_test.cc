@@ -1,3 +1,5 @@
+#include <gmock/gmock.h>
+
 #include <algorithm>
 #include <cmath>
 #include <set>
@@ -7,6 +9,9 @@
 
 namespace recsae::probe {
 namespace {
+
+using ::testing::AllOf;
+using ::testing::HasSubstr;
 
 class HostedTest : public ProbeServerTest {
  protected:
@@ -135,8 +140,8 @@ TEST_F(HostedTest, SameNameIsNotSameThing) {
     request.mutable_hyper_parameters()->set_epoch_count(60);
     request.mutable_hyper_parameters()->set_learning_rate(0.5);
     EXPECT_THAT(DifferencesTo(request),
-                AllOf(HasSubstr("epoch_count is 2, asked for 60"),
-                      HasSubstr("learning_rate is "), HasSubstr(", asked for 0.5")));
+                AllOf(HasSubstr("epoch_count is 2, asked for 60"), HasSubstr("learning_rate is "),
+                      HasSubstr(", asked for 0.5")));
 
     request = TrainRequest(kind, 2);
     request.set_data_fingerprint("0123456789abcdef");
