@@ -10,6 +10,7 @@
 #include "clients/cli/reproduce/made_saes.h"
 #include "clients/cli/reproduce/steering.h"
 #include "common/base/version.h"
+#include "common/client/retry.h"
 #include "common/messages/sae_messages.h"
 #include "common/messages/tensor.h"
 #include "common/sae/metrics.h"
