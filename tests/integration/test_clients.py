@@ -13,7 +13,7 @@ BUILT = pathlib.Path(os.environ["RECSAE_BIN"]).parent / "clients"
 BUILD_SECONDS = 600  # the first time, with downloads
 TOOLS_MISSING = 77
 PLANTED = pb.DatasetRef(name="planted", planted=pb.PlantedOptions(
-    concept_count=4, items_per_concept=10, user_count=60, interactions_per_user=12, seed=3))
+    concept_count=4, items_per_concept=15, user_count=60, interactions_per_user=10, seed=3))
 
 
 class ClientsTest(SuiteTest):

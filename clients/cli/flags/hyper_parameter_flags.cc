@@ -196,7 +196,7 @@ absl::StatusOr<TrainingConfig> MakeTrainingConfig(const SaeFlags& flags, uint64_
   out.set_preset(flags.preset == "paper" ? TrainingConfig::PRESET_PAPER
                                          : TrainingConfig::PRESET_DEFAULT);
   if (!flags.architecture.empty()) {
-    out.set_architecture(ParseEnum(flags.architecture[0], "", Sae::Architecture_Parse));
+    out.set_architecture(ParseEnum(flags.architecture[0], "ARCHITECTURE_", Sae::Architecture_Parse));
   }
   if (!flags.latents.empty()) out.set_latent_count(flags.latents[0]);
   if (flags.expansion) out.set_expansion_factor(*flags.expansion);

@@ -242,7 +242,7 @@ TEST_P(ConceptStoreContract, AThresholdIsRefusedWhereItMustNotBe) {
   const absl::Status unknown = Publish(Next(), SampleHeader("a"), good).status();
   ExpectError(unknown, StatusCode::kInvalidArgument, "WEIGHTS_ARRAY_UNKNOWN");
   EXPECT_THAT(std::string(unknown.message()),
-              HasSubstr("is 5; the arrays of a TOPK SAE are W_ENC"));
+              HasSubstr("is 5; those of an SAE with ARCHITECTURE_TOPK are ARRAY_W_ENC"));
   const std::vector<v1::SaeWeights> none(good.begin(), good.end() - 1);
   const absl::Status incomplete = Publish(Next(), header, none).status();
   ExpectError(incomplete, StatusCode::kInvalidArgument, "WEIGHTS_INCOMPLETE");

@@ -1,5 +1,6 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <filesystem>
 #include <fstream>
@@ -37,7 +38,7 @@ class CellStoreTest : public testing::Test {
     std::ofstream(out_ + "/cells/" + name) << content;
   }
 
-  const std::string out_ = testing::TempDir() + "/cell_store_test";
+  const std::string out_ = testing::TempDir() + "/cell_store_test" + std::to_string(getpid());
 };
 
 TEST_F(CellStoreTest, FindsInTheNextRunWhatWasFinished) {

@@ -90,7 +90,8 @@ TEST(TrainRequestTest, WhatAllShareMustBeTheSame) {
   config.set_checkpoint_seconds(2);
   const std::string violations = Violations(message);
   EXPECT_THAT(violations, HasSubstr("variants[1].config.batch_rows: is 200, in the first"));
-  for (const char* field : {"epochs: is 3", "threads: is 7", "checkpoint_seconds: is 2"}) {
+  for (const char* field :
+       {"epoch_count: is 3", "thread_count: is 7", "checkpoint_seconds: is 2"}) {
     EXPECT_THAT(violations, HasSubstr(std::string("variants[1].config.") + field));
   }
 }

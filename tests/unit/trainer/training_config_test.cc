@@ -212,10 +212,10 @@ TEST(TrainingConfigTest, NamesEveryViolationAtOnce) {
   config.mutable_early_stop()->set_max_rows(0);
   const std::string message = Violations(config, kUnknownDim);
   for (const char* field :
-       {"latents", "k", "k_aux", "aux_alpha", "dead_after_rows", "learning_rate", "decay_fraction",
-        "batch_rows", "epochs", "gradient_clip", "threads", "checkpoint_seconds", "sparsity_weight",
-        "bandwidth", "decay", "early_stop.capture", "early_stop.metric", "early_stop.patience",
-        "early_stop.max_rows"}) {
+       {"latent_count", "k", "k_aux", "aux_alpha", "dead_after_rows", "learning_rate",
+        "decay_fraction", "batch_rows", "epoch_count", "gradient_clip", "thread_count",
+        "checkpoint_seconds", "sparsity_weight", "bandwidth", "decay", "early_stop.capture",
+        "early_stop.metric", "early_stop.patience", "early_stop.max_rows"}) {
     EXPECT_NE(message.find(absl::StrCat("config.", field, ": ")), std::string::npos)
         << field << " in: " << message;
   }
