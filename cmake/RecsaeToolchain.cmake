@@ -20,5 +20,11 @@ if(RECSAE_SANITIZE)
   add_link_options(-fsanitize=${RECSAE_SANITIZE})
 endif()
 
+# Coverage for libFuzzer in all that a fuzzer links; clang alone has it.
+option(RECSAE_FUZZ "Build the fuzzers in place of tests and benchmarks" OFF)
+if(RECSAE_FUZZ)
+  add_compile_options(-fsanitize=fuzzer-no-link -fno-sanitize=vptr -Wno-unknown-warning-option)
+endif()
+
 # -Wrestrict sees an overlap in std::string's own code in GCC 12 (gcc.gnu.org/PR105651).
 set(RECSAE_WARNINGS -Wall -Wextra -Wpedantic -Wshadow -Wnon-virtual-dtor -Wno-restrict -Werror)
