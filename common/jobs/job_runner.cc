@@ -8,6 +8,7 @@
 #include <exception>
 #include <map>
 #include <mutex>
+#include <new>
 #include <thread>
 #include <utility>
 
@@ -15,6 +16,7 @@
 #include "absl/strings/strip.h"
 #include "common/base/names.h"
 #include "common/base/status.h"
+#include "common/budget/memory_budget.h"
 #include "common/jobs/job_context.h"
 #include "common/jobs/job_spec.h"
 #include "common/jobs/job_store.h"
@@ -80,6 +82,8 @@ absl::StatusOr<Any> CallHandler(const JobHandler& handler, JobContext& context) 
   std::string what = "unknown exception";
   try {
     return handler(context);
+  } catch (const std::bad_alloc&) {
+    return AllocationFailed(context.name());
   } catch (const std::exception& e) {
     what = e.what();
   } catch (...) {  // Whatever it was, the worker goes on with the next job.

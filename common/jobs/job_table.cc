@@ -11,6 +11,7 @@
 #include "common/base/names.h"
 #include "common/base/status.h"
 #include "common/budget/paging.h"
+#include "common/messages/time.h"
 #include "common/rpc/log.h"
 
 namespace recsae {
@@ -21,13 +22,6 @@ using jobs::v1::ListJobsRequest;
 using jobs::v1::ListJobsResponse;
 
 // Keeps a page well below the largest message (4 MiB) whatever the specs hold.
-constexpr size_t kMaxPageBytes = size_t{2} << 20;
-
-void SetNow(google::protobuf::Timestamp* timestamp) {
-  const int64_t nanos = absl::ToUnixNanos(absl::Now());
-  timestamp->set_seconds(nanos / 1'000'000'000);
-  timestamp->set_nanos(static_cast<int32_t>(nanos % 1'000'000'000));
-}
 
 std::set<std::string> Targets(const Job& job) {
   std::set<std::string> targets(job.further_targets().begin(), job.further_targets().end());
@@ -94,7 +88,7 @@ absl::StatusOr<JobRecord> JobTable::Add(Job job, const RequestTicket& ticket) {
   // Not the sequence number: it starts again in an empty folder, and is another replica's too.
   record.job.set_name(absl::StrCat("jobs/", record.job.kind(), "-", NewId()));
   record.job.set_state(Job::STATE_PENDING);
-  SetNow(record.job.mutable_create_time());
+  *record.job.mutable_create_time() = TimestampNow();
 
   WriteBatch batch = store_.database().NewBatch();
   store_.Add(batch, record);
@@ -126,8 +120,10 @@ absl::StatusOr<JobRecord> JobTable::Change(uint64_t sequence,
   JobRecord changed = entry.record;
   change(changed);
   Job& job = changed.job;
-  if (job.state() == Job::STATE_RUNNING && !job.has_start_time()) SetNow(job.mutable_start_time());
-  if (IsFinal(job.state()) && !job.has_end_time()) SetNow(job.mutable_end_time());
+  if (job.state() == Job::STATE_RUNNING && !job.has_start_time()) {
+    *job.mutable_start_time() = TimestampNow();
+  }
+  if (IsFinal(job.state()) && !job.has_end_time()) *job.mutable_end_time() = TimestampNow();
   RECSAE_RETURN_IF_ERROR(store_.Save(changed, Durability::kSynced));
   entry.record = std::move(changed);
   entry.persisted = Clock::now();
@@ -245,13 +241,12 @@ absl::StatusOr<ListJobsResponse> JobTable::List(const ListJobsRequest& request) 
   }
   ListJobsResponse response;
   uint64_t last = 0;
-  size_t bytes = 0;
+  PageBytes room(page.size);
   for (; it != entries_.rend(); ++it) {
     const Job& job = it->second->record.job;
     if (!request.kind().empty() && job.kind() != request.kind()) continue;
     if (request.state() != Job::STATE_UNSPECIFIED && job.state() != request.state()) continue;
-    bytes += job.ByteSizeLong();
-    if (response.jobs_size() == page.size || (response.jobs_size() > 0 && bytes > kMaxPageBytes)) {
+    if (!room.Takes(job.ByteSizeLong())) {
       response.set_next_page_token(MakePageToken(absl::StrCat(last), filter));
       break;
     }

@@ -9,6 +9,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "common/base/status.h"
+#include "common/budget/limits.h"
 #include "common/storage/keys.h"
 #include "recsae/concept_store/v1/concept_store.pb.h"
 #include "services/concept-store/store/layout.h"
@@ -29,7 +30,10 @@ std::string DeterministicBytes(const google::protobuf::MessageLite& message) {
 }
 
 Store::Store(std::unique_ptr<Database> database, const StoreOptions& options)
-    : database_(std::move(database)), durability_(options.durability), requests_(*database_) {}
+    : database_(std::move(database)),
+      durability_(options.durability),
+      kept_changes_(options.kept_changes),
+      requests_(*database_) {}
 
 Store::~Store() = default;
 
@@ -48,6 +52,7 @@ absl::StatusOr<std::unique_ptr<Store>> Store::Open(const std::string& path,
   std::unique_ptr<Store> store(new Store(std::move(database), options));
   RECSAE_RETURN_IF_ERROR(store->LoadSaes());
   RECSAE_RETURN_IF_ERROR(store->LoadConcepts());
+  RECSAE_RETURN_IF_ERROR(store->LoadLog());
   return store;
 }
 
@@ -80,10 +85,18 @@ absl::Status Store::RemoveLeftovers(const std::vector<uint64_t>& uploads) {
   }
 }
 
-absl::Status Store::LoadConcepts() {
-  auto last = database_->Scan(kChangeFamily, "", {.reverse = true});
+absl::Status Store::LoadLog() {
+  const auto last = database_->Scan(kChangeFamily, "", {.reverse = true});
   if (last->Valid()) revision_ = static_cast<int64_t>(ReadBigEndian64(last->key()));
   RECSAE_RETURN_IF_ERROR(last->status());
+  const auto first = database_->Scan(kChangeFamily, "");
+  if (first->Valid()) floor_ = static_cast<int64_t>(ReadBigEndian64(first->key())) - 1;
+  RECSAE_RETURN_IF_ERROR(first->status());
+  RECSAE_ASSIGN_OR_RETURN(epochs_, Epochs::Begin(*database_, revision()));
+  return absl::OkStatus();
+}
+
+absl::Status Store::LoadConcepts() {
   auto scan = database_->Scan(kConceptFamily, "", {.bulk = true});
   for (; scan->Valid(); scan->Next()) {
     const absl::string_view key = scan->key();
@@ -102,12 +115,14 @@ absl::Status Store::Mutate(absl::string_view method, const std::string& request_
   {
     const std::lock_guard<std::mutex> lock(write_mutex_);
     Mutation mutation(database_->NewBatch(), revision(), absl::Now());
+    // Before the body, which may remove an SAE with the history that this adds to.
+    RECSAE_ASSIGN_OR_RETURN(const int64_t floor, Compact(mutation.batch()));
     RECSAE_RETURN_IF_ERROR(body(mutation));
-    if (response->ByteSizeLong() > kMaxResponseBytes) {
+    if (static_cast<int64_t>(response->ByteSizeLong()) > kMaxContentBytes) {
       return Error(
           absl::StatusCode::kResourceExhausted, "RESPONSE_TOO_LARGE",
           absl::StrCat("the answer to this ", method, " would be ", response->ByteSizeLong(),
-                       " bytes, above the limit of ", kMaxResponseBytes, "; send less at a time"));
+                       " bytes, above the limit of ", kMaxContentBytes, "; send less at a time"));
     }
     ticket.Record(mutation.batch(), response->SerializeAsString());
     RECSAE_RETURN_IF_ERROR(database_->Write(std::move(mutation.batch()), durability_));
@@ -115,6 +130,7 @@ absl::Status Store::Mutate(absl::string_view method, const std::string& request_
       IndexEditor index(index_);
       mutation.ApplyTo(index);
     }
+    floor_.store(floor, std::memory_order_release);
     revision_.store(mutation.revision(), std::memory_order_release);
   }
   on_write_();

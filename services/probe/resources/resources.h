@@ -8,6 +8,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "common/budget/memory_budget.h"
 #include "services/probe/captures/capture_store.h"
 #include "services/probe/resources/catalog_store.h"
 #include "services/probe/resources/prediction_head.h"
@@ -20,7 +21,9 @@ namespace recsae::probe {
 // Store::Mutate).
 class Resources {
  public:
-  static absl::StatusOr<std::unique_ptr<Resources>> Open(const std::string& directory);
+  // What is kept in memory of them is kept within `memory`. Errors as Store::Open.
+  static absl::StatusOr<std::unique_ptr<Resources>> Open(
+      const std::string& directory, MemoryBudget& memory = MemoryBudget::Unlimited());
 
   Store& store() { return *store_; }
   CatalogStore& catalogs() { return catalogs_; }
@@ -44,7 +47,9 @@ class Resources {
   absl::StatusOr<v1::Recommender> SetHead(const StoredRecommender& recommender, HeadWriter& writer);
 
  private:
-  explicit Resources(std::unique_ptr<Store> store);
+  Resources(std::unique_ptr<Store> store, MemoryBudget& memory);
+  // Gives incarnations to what versions before them have stored.
+  absl::Status AssignUids();
 
   std::unique_ptr<Store> store_;
   CatalogStore catalogs_;

@@ -15,9 +15,9 @@ namespace {
 constexpr char kStagingPrefix[] = "staging/";
 constexpr char kGenerationKey[] = "generation";
 
-constexpr const char* kContentFamilies[] = {kItemFamily,      kItemIdFamily, kHeadFamily,
-                                            kModelFamily,     kCaseFamily,   kUserFamily,
-                                            kActivationFamily};
+constexpr const char* kContentFamilies[] = {kItemFamily,     kItemIdFamily, kHeadFamily,
+                                            kModelFamily,    kCaseFamily,   kUserFamily,
+                                            kProducerFamily, kBatchFamily,  kActivationFamily};
 
 std::string StagingKey(uint64_t uid) { return absl::StrCat(kStagingPrefix, BigEndian64(uid)); }
 
@@ -28,8 +28,9 @@ Store::Store(std::unique_ptr<Database> db) : db_(std::move(db)), requests_(*db_)
 absl::StatusOr<std::unique_ptr<Store>> Store::Open(const std::string& directory) {
   DatabaseOptions options;
   options.service = "probe";
-  for (const char* family : {kCatalogFamily, kRecommenderFamily, kCaptureFamily, kItemFamily,
-                             kItemIdFamily, kCaseFamily, kUserFamily}) {
+  for (const char* family :
+       {kCatalogFamily, kRecommenderFamily, kCaptureFamily, kItemFamily, kItemIdFamily, kCaseFamily,
+        kUserFamily, kProducerFamily, kBatchFamily}) {
     options.families.push_back({family, false});
   }
   for (const char* family : {kHeadFamily, kModelFamily, kActivationFamily}) {
@@ -75,9 +76,17 @@ absl::Status Store::Mutate(absl::string_view method, const std::string& request_
   }
   absl::MutexLock lock(&mutex_);
   WriteBatch batch = db_->NewBatch();
+  touched_.clear();
   RECSAE_RETURN_IF_ERROR(change(batch));
   ticket.Record(batch, response->SerializeAsString());
-  return db_->Write(std::move(batch));
+  return Commit(std::move(batch));
+}
+
+absl::Status Store::Commit(WriteBatch batch) {
+  const std::vector<std::string> touched = std::exchange(touched_, {});
+  RECSAE_RETURN_IF_ERROR(db_->Write(std::move(batch)));
+  changes_.Add(touched);
+  return absl::OkStatus();
 }
 
 void Store::DeleteContents(uint64_t uid, WriteBatch& batch) {

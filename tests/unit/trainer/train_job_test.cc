@@ -38,6 +38,7 @@ TEST_F(TrainJobTest, TrainsReportsAndPublishes) {
   EXPECT_EQ(sae.k(), 3);
   EXPECT_EQ(sae.architecture(), concept_store::v1::Sae::ARCHITECTURE_PURSUIT);
   EXPECT_EQ(sae.capture(), kCapture);
+  EXPECT_EQ(sae.recommender_uid(), "uid of r");
   EXPECT_EQ(sae.report().row_count(), kRows);
   EXPECT_EQ(sae.report().epoch_count(), 6);
   EXPECT_EQ(sae.report().step_count(), (kRows * 6 + 127) / 128);
@@ -114,6 +115,24 @@ TEST_F(TrainJobTest, CrashedJobGivesTheSameWeights) {
     EXPECT_EQ(trained_rows_ < kRows * 6, crashed == every_step);
     EXPECT_EQ(publisher_.published().back().weights.encoder, expected.encoder) << crashed;
     EXPECT_EQ(publisher_.published().back().weights.decoder, expected.decoder) << crashed;
+  }
+}
+
+// Whether rows are read ahead by a thread of their own or by the job's, the job fails with a
+// reason, and the next one runs.
+TEST_F(TrainJobTest, AllocationThatFailsEndsTheJobAlone) {
+  for (const int64_t cache_bytes : {int64_t{0}, int64_t{1} << 30}) {
+    std::filesystem::remove_all(directory_);
+    cache_bytes_ = cache_bytes;
+    source_.ExhaustAfter(source_.rows_read() + kRows / 2);
+    StartRunner();
+    const Job failed = WaitUntilFinal(Submit(Request()));
+    EXPECT_EQ(failed.state(), Job::STATE_FAILED);
+    EXPECT_EQ(Reason(FromRpcStatus(failed.error())), "OUT_OF_MEMORY");
+    source_.ExhaustAfter(-1);
+    const Job next = WaitUntilFinal(Submit(Request()));
+    EXPECT_EQ(next.state(), Job::STATE_SUCCEEDED) << next.error().message();
+    runner_.reset();
   }
 }
 

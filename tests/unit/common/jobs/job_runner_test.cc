@@ -114,6 +114,10 @@ TEST_F(JobRunnerTest, AnExceptionFailsTheJobOnly) {
   EXPECT_EQ(Reason(error), "JOB_EXCEPTION");
   EXPECT_THAT(std::string(error.message()), HasSubstr("tensor on the wrong device"));
   WaitFor(Submit("throw-int"), Job::STATE_FAILED);
+  runner_->Register("greedy", [](JobContext&) -> absl::StatusOr<Any> { throw std::bad_alloc(); });
+  const absl::Status greedy = FromRpcStatus(WaitFor(Submit("greedy"), Job::STATE_FAILED).error());
+  EXPECT_EQ(greedy.code(), absl::StatusCode::kResourceExhausted);
+  EXPECT_EQ(Reason(greedy), "OUT_OF_MEMORY");
   WaitFor(Submit("echo"), Job::STATE_SUCCEEDED);
 }
 

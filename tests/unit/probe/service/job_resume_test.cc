@@ -21,7 +21,7 @@ class JobResumeTest : public testing::Test {
     std::filesystem::remove_all(folder_);
     std::filesystem::create_directories(folder_);
     resources_ = *Resources::Open(folder_ + "/probe");
-    models_ = std::make_unique<HostedModels>(resources_->recommenders());
+    models_ = std::make_unique<HostedModels>(resources_->recommenders(), memory_);
     JobRunnerOptions options;
     options.service = "probe";
     runner_ = *JobRunner::Open(folder_ + "/jobs", options);
@@ -40,7 +40,7 @@ class JobResumeTest : public testing::Test {
   // runner's record of it.
   void Register(const char* kind, Handler handler) {
     runner_->Register(kind, [this, handler](JobContext& job) {
-      const JobEnvironment environment{*resources_, datasets_, *models_};
+      const JobEnvironment environment{*resources_, datasets_, *models_, memory_};
       const auto first = handler(environment, job);
       EXPECT_TRUE(first.ok()) << first.status();
       auto second = handler(environment, job);
@@ -69,7 +69,8 @@ class JobResumeTest : public testing::Test {
 
   std::string folder_;
   std::unique_ptr<Resources> resources_;
-  DatasetSource datasets_{LocateOptions()};
+  MemoryBudget& memory_ = MemoryBudget::Unlimited();
+  DatasetSource datasets_{LocateOptions(), memory_};
   std::unique_ptr<HostedModels> models_;
   std::unique_ptr<JobRunner> runner_;
 };
