@@ -19,6 +19,7 @@
 
 #include "common/base/status.h"
 #include "common/base/version.h"
+#include "common/budget/limits.h"
 #include "common/rpc/grpc_status.h"
 #include "grpc/health/v1/health.grpc.pb.h"
 #include "recsae/jobs/v1/jobs.grpc.pb.h"
