@@ -15,7 +15,7 @@ namespace {
 // Scores of as many rows as fit are computed by one matrix product.
 constexpr int64_t kScores = int64_t{1} << 20;
 
-void RankRow(absl::Span<float> scores, int n, std::vector<sae::LatentActivation>& best,
+void RankRow(absl::Span<float> scores, int n, std::vector<math::LatentActivation>& best,
              StoredCase& stored) {
   const float masked = -std::numeric_limits<float>::infinity();  // never selected
   for (const auto* items : {&stored.history, &stored.excluded}) {
@@ -43,7 +43,7 @@ absl::Status FillRankedItems(const PredictionHead& head, const MatrixView& activ
   }
   std::vector<float> rows(block * dim);
   std::vector<float> scores(block * items);
-  std::vector<sae::LatentActivation> best(std::min<int64_t>(n, items));
+  std::vector<math::LatentActivation> best(std::min<int64_t>(n, items));
   for (size_t at = 0; at < wanted.size(); at += block) {
     RECSAE_RETURN_IF_ERROR(alive());
     const int64_t count = std::min<int64_t>(block, static_cast<int64_t>(wanted.size() - at));

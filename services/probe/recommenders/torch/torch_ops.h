@@ -12,9 +12,9 @@ class Tensor;
 
 namespace recsae {
 class Random;
-namespace sae {
+namespace math {
 class WorkerPool;
-}  // namespace sae
+}  // namespace math
 }  // namespace recsae
 
 namespace recsae::probe {
