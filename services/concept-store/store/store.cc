@@ -28,13 +28,13 @@ std::string DeterministicBytes(const google::protobuf::MessageLite& message) {
   return bytes;
 }
 
-Store::Store(std::unique_ptr<Database> database, const StoreOptions& options)
-    : database_(std::move(database)), durability_(options.durability), requests_(*database_) {}
+Store::Store(std::unique_ptr<Database> database)
+    : database_(std::move(database)), requests_(*database_) {}
 
 Store::~Store() = default;
 
 absl::StatusOr<std::unique_ptr<Store>> Store::Open(const std::string& path,
-                                                   const StoreOptions& options) {
+                                                   const Environment& environment) {
   DatabaseOptions database_options;
   database_options.service = "concept-store";
   database_options.format = kStoreFormat;
@@ -43,9 +43,9 @@ absl::StatusOr<std::unique_ptr<Store>> Store::Open(const std::string& path,
                                {kConceptFamily},
                                {kChangeFamily},
                                {kHistoryFamily}};
-  database_options.env = options.env;
+  database_options.environment = environment;
   RECSAE_ASSIGN_OR_RETURN(auto database, Database::Open(path, database_options));
-  std::unique_ptr<Store> store(new Store(std::move(database), options));
+  std::unique_ptr<Store> store(new Store(std::move(database)));
   RECSAE_RETURN_IF_ERROR(store->LoadSaes());
   RECSAE_RETURN_IF_ERROR(store->LoadConcepts());
   return store;
@@ -110,7 +110,7 @@ absl::Status Store::Mutate(absl::string_view method, const std::string& request_
                        " bytes, above the limit of ", kMaxResponseBytes, "; send less at a time"));
     }
     ticket.Record(mutation.batch(), response->SerializeAsString());
-    RECSAE_RETURN_IF_ERROR(database_->Write(std::move(mutation.batch()), durability_));
+    RECSAE_RETURN_IF_ERROR(database_->Write(std::move(mutation.batch())));
     {
       IndexEditor index(index_);
       mutation.ApplyTo(index);

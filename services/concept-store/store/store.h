@@ -17,6 +17,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "common/storage/database.h"
+#include "common/storage/environment.h"
 #include "common/storage/request_log.h"
 #include "services/concept-store/search/concept_index.h"
 #include "services/concept-store/store/publish.h"
@@ -52,13 +53,6 @@ namespace recsae::concept_store {
 
 class Mutation;
 
-struct StoreOptions {
-  // Of every write that is acknowledged. Tests set kUnsynced to show what syncing is for.
-  Durability durability = Durability::kSynced;
-  // Where the files are; null = the machine's. For tests.
-  rocksdb::Env* env = nullptr;
-};
-
 // No response is larger, so that it fits a message with room for its envelope.
 inline constexpr size_t kMaxResponseBytes = (size_t{4} << 20) - (size_t{64} << 10);
 
@@ -79,7 +73,7 @@ class Store {
   // Opens or makes the directory, removes what broken publications left, reads the concepts into
   // the index. Errors as Database::Open.
   static absl::StatusOr<std::unique_ptr<Store>> Open(const std::string& path,
-                                                     const StoreOptions& options = {});
+                                                     const Environment& environment = {});
   ~Store();
   Store(const Store&) = delete;
   Store& operator=(const Store&) = delete;
@@ -116,6 +110,8 @@ class Store {
   absl::StatusOr<int64_t> ReadChanges(int64_t after, absl::string_view sae_id, size_t max_bytes,
                                       std::vector<v1::ConceptChange>* changes) const;
 
+  // Tells this store from every other: see Database::store_id.
+  const std::string& store_id() const { return database_->store_id(); }
   // Of the last acknowledged change; 0 in a new store.
   int64_t revision() const { return revision_.load(std::memory_order_acquire); }
   int64_t saes() const { return index_.saes(); }
@@ -128,7 +124,7 @@ class Store {
   struct SaeRecord;
   using Body = absl::FunctionRef<absl::Status(Mutation&)>;
 
-  Store(std::unique_ptr<Database> database, const StoreOptions& options);
+  explicit Store(std::unique_ptr<Database> database);
   absl::Status LoadSaes();
   absl::Status LoadConcepts();
   absl::Status RemoveLeftovers(const std::vector<uint64_t>& uploads);
@@ -160,7 +156,6 @@ class Store {
                                        const std::string& from = "") const;
 
   const std::unique_ptr<Database> database_;
-  const Durability durability_;
   RequestLog requests_;
   ConceptIndex index_;
   std::function<void()> on_write_ = [] {};

@@ -40,11 +40,8 @@ class DurabilityTest : public testing::Test {
         files_(std::make_shared<PowerLossFileSystem>()),
         env_(rocksdb::NewCompositeEnv(files_)) {}
 
-  void Open(Durability durability) {
-    StoreOptions options;
-    options.durability = durability;
-    options.env = env_.get();
-    auto store = Store::Open(directory_, options);
+  void Open(bool sync) {
+    auto store = Store::Open(directory_, {.env = env_.get(), .sync = sync});
     ASSERT_TRUE(store.ok()) << store.status();
     store_ = *std::move(store);
   }
@@ -187,13 +184,13 @@ class DurabilityTest : public testing::Test {
 
 TEST_F(DurabilityTest, WhatWasAcknowledgedSurvivesPowerLoss) {
   Acknowledged acknowledged;
-  Open(Durability::kSynced);
+  Open(/*sync=*/true);
   ASSERT_TRUE(PublishTo("a").ok());
   acknowledged.saes.push_back("a");
   std::mt19937 random(11);
   for (int round = 0; round < 6; ++round) {
     WriteUntilPowerLoss(round, 10 + static_cast<int>(random() % 50), &acknowledged);
-    Open(Durability::kSynced);
+    Open(/*sync=*/true);
     EXPECT_EQ(CountLost(acknowledged), 0) << "round " << round;
     ExpectConsistent();
   }
@@ -201,12 +198,12 @@ TEST_F(DurabilityTest, WhatWasAcknowledgedSurvivesPowerLoss) {
 }
 
 TEST_F(DurabilityTest, AReplayAfterPowerLossGetsTheFirstAnswer) {
-  Open(Durability::kSynced);
+  Open(/*sync=*/true);
   ASSERT_TRUE(PublishTo("a").ok());
   const auto first = Upsert(0, "one");
   ASSERT_TRUE(first.ok());
   LosePower();
-  Open(Durability::kSynced);
+  Open(/*sync=*/true);
   const auto again = Upsert(0, "one");
   ASSERT_TRUE(again.ok()) << again.status();
   EXPECT_EQ(again->SerializeAsString(), first->SerializeAsString());
@@ -214,14 +211,14 @@ TEST_F(DurabilityTest, AReplayAfterPowerLossGetsTheFirstAnswer) {
 }
 
 TEST_F(DurabilityTest, ADeletionSurvivesPowerLoss) {
-  Open(Durability::kSynced);
+  Open(/*sync=*/true);
   ASSERT_TRUE(PublishTo("a").ok());
   ASSERT_TRUE(Upsert(0, "one").ok());
   v1::DeleteSaeRequest remove;
   remove.set_name("saes/a");
   ASSERT_TRUE(store_->DeleteSae(remove).ok());
   LosePower();
-  Open(Durability::kSynced);
+  Open(/*sync=*/true);
   EXPECT_EQ(Reason(store_->GetSae("saes/a").status()), "SAE_NOT_FOUND");
   EXPECT_EQ(store_->concepts(), 0);
   EXPECT_EQ(store_->revision(), 16);
@@ -230,13 +227,13 @@ TEST_F(DurabilityTest, ADeletionSurvivesPowerLoss) {
 // The same without syncs: were nothing lost here, the tests above could not fail.
 TEST_F(DurabilityTest, WithoutSyncsPowerLossTakesAcknowledgedWrites) {
   Acknowledged acknowledged;
-  Open(Durability::kSynced);
+  Open(/*sync=*/true);
   ASSERT_TRUE(PublishTo("a").ok());
   store_.reset();
-  Open(Durability::kUnsynced);
+  Open(/*sync=*/false);
   WriteUntilPowerLoss(0, 20, &acknowledged);
   EXPECT_GT(files_->files_hurt(), 0);
-  Open(Durability::kSynced);
+  Open(/*sync=*/true);
   EXPECT_GT(CountLost(acknowledged), 0);
 }
 
