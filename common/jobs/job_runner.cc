@@ -18,7 +18,7 @@
 #include "common/jobs/job_store.h"
 #include "common/jobs/job_table.h"
 #include "common/rpc/grpc_status.h"
-#include "common/storage/request_log.h"
+#include "common/storage/mutation.h"
 #include "recsae/jobs/v1/jobs.pb.h"
 
 namespace recsae {
@@ -86,7 +86,8 @@ absl::StatusOr<std::unique_ptr<JobRunner>> JobRunner::Open(const std::string& di
                                                            const JobRunnerOptions& options) {
   auto impl = std::make_unique<Impl>();
   impl->options = options;
-  RECSAE_ASSIGN_OR_RETURN(impl->store, JobStore::Open(directory, options.service));
+  RECSAE_ASSIGN_OR_RETURN(impl->store,
+                          JobStore::Open(directory, options.service, options.environment));
   impl->table =
       std::make_unique<JobTable>(*impl->store, options.publish_interval, options.persist_interval);
   RECSAE_RETURN_IF_ERROR(impl->table->Load());
@@ -213,26 +214,26 @@ absl::Status JobRunner::Stop(absl::Duration timeout) {
 absl::StatusOr<Job> JobRunner::Submit(absl::string_view kind, absl::string_view target,
                                       const Any& spec, absl::string_view request_id,
                                       const std::function<absl::Status()>& check) {
-  RECSAE_ASSIGN_OR_RETURN(
-      const RequestTicket ticket,
-      impl_->requests->Begin(absl::StrCat("jobs ", kind), request_id,
-                             absl::StrCat(target, "\n", spec.type_url(), "\n", spec.value())));
-  if (ticket.replay().has_value()) {
-    Job job;
-    if (job.ParseFromString(*ticket.replay())) return job;
-    return Error(absl::StatusCode::kDataLoss, "STORE_CORRUPT", "a stored response is damaged");
-  }
-  if (check) RECSAE_RETURN_IF_ERROR(check());
-  const std::lock_guard<std::mutex> lock(impl_->mutex);
-  if (impl_->stopping) {
-    return Error(absl::StatusCode::kUnavailable, "SERVER_DRAINING",
-                 "the server is stopping and takes no more jobs");
-  }
-  if (impl_->handlers.count(std::string(kind)) == 0) return KindUnknown(kind);
-  RECSAE_ASSIGN_OR_RETURN(const JobRecord record, impl_->table->Add(kind, target, spec, ticket));
-  impl_->queue.push_back(record.sequence);
-  impl_->work.notify_one();
-  return record.job;
+  const std::string method = absl::StrCat("jobs ", kind);
+  const std::string content = absl::StrCat(target, "\n", spec.type_url(), "\n", spec.value());
+  Job job;
+  const auto submit = [&](Transaction& transaction) -> absl::Status {
+    if (check) RECSAE_RETURN_IF_ERROR(check());
+    const std::lock_guard<std::mutex> lock(impl_->mutex);
+    if (impl_->stopping) {
+      return Error(absl::StatusCode::kUnavailable, "SERVER_DRAINING",
+                   "the server is stopping and takes no more jobs");
+    }
+    if (impl_->handlers.count(std::string(kind)) == 0) return KindUnknown(kind);
+    RECSAE_ASSIGN_OR_RETURN(const JobRecord record,
+                            impl_->table->Add(kind, target, spec, transaction));
+    impl_->queue.push_back(record.sequence);
+    impl_->work.notify_one();
+    job = record.job;
+    return absl::OkStatus();
+  };
+  RECSAE_RETURN_IF_ERROR(Mutate(*impl_->requests, {method, request_id, content}, &job, submit));
+  return job;
 }
 
 absl::StatusOr<Job> JobRunner::Get(absl::string_view name) const {

@@ -12,6 +12,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
+#include "common/storage/environment.h"
 
 namespace google::protobuf {
 class Any;
@@ -37,6 +38,7 @@ using JobHandler = std::function<absl::StatusOr<google::protobuf::Any>(JobContex
 struct JobRunnerOptions {
   // Owner of the directory, for example "trainer"; see DatabaseOptions::service.
   std::string service;
+  Environment environment = {};
   // Jobs that run at once.
   int workers = 1;
   // Least time between two revisions of a job that watchers see, and between two writes of its

@@ -35,7 +35,8 @@ struct JobRecord {
 class JobStore {
  public:
   static absl::StatusOr<std::unique_ptr<JobStore>> Open(const std::string& directory,
-                                                        const std::string& service);
+                                                        const std::string& service,
+                                                        const Environment& environment);
 
   Database& database() { return *database_; }
 

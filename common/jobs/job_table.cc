@@ -53,7 +53,7 @@ absl::Status JobTable::Load() {
 
 absl::StatusOr<JobRecord> JobTable::Add(absl::string_view kind, absl::string_view target,
                                         const google::protobuf::Any& spec,
-                                        const RequestTicket& ticket) {
+                                        Transaction& transaction) {
   const std::lock_guard<std::mutex> lock(mutex_);
   for (const auto& [sequence, other] : entries_) {
     const Job& job = other->record.job;
@@ -74,10 +74,8 @@ absl::StatusOr<JobRecord> JobTable::Add(absl::string_view kind, absl::string_vie
   record.job.set_target(std::string(target));
   SetNow(record.job.mutable_create_time());
 
-  WriteBatch batch = store_.database().NewBatch();
-  store_.Add(batch, record);
-  ticket.Record(batch, record.job.SerializeAsString());
-  RECSAE_RETURN_IF_ERROR(store_.database().Write(std::move(batch)));
+  store_.Add(transaction.batch(), record);
+  RECSAE_RETURN_IF_ERROR(transaction.Commit(record.job.SerializeAsString()));
   by_name_[record.job.name()] = record.sequence;
   entries_[record.sequence] = entry;
   return record;

@@ -18,7 +18,7 @@
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 #include "common/jobs/job_store.h"
-#include "common/storage/request_log.h"
+#include "common/storage/mutation.h"
 #include "recsae/jobs/v1/jobs.pb.h"
 
 namespace recsae {
@@ -30,9 +30,9 @@ class JobTable {
 
   absl::Status Load();
 
-  // A new PENDING job, stored together with the ticket's response (the job). See JobRunner::Submit.
+  // A new PENDING job, committed with itself as the response. See JobRunner::Submit.
   absl::StatusOr<JobRecord> Add(absl::string_view kind, absl::string_view target,
-                                const google::protobuf::Any& spec, const RequestTicket& ticket);
+                                const google::protobuf::Any& spec, Transaction& transaction);
 
   // Applies a change that watchers see at once and that is stored, synced, on return. If it cannot
   // be stored, it holds for this process all the same.

@@ -10,6 +10,7 @@
 #include "absl/time/clock.h"
 #include "common/base/status.h"
 #include "common/storage/keys.h"
+#include "common/storage/mutation.h"
 #include "recsae/concept_store/v1/concept_store.pb.h"
 #include "services/concept-store/store/layout.h"
 #include "services/concept-store/store/mutation.h"
@@ -56,7 +57,8 @@ absl::Status Store::LoadSaes() {
   auto scan = database_->Scan(kSaeFamily, "");
   for (; scan->Valid(); scan->Next()) {
     v1::Sae sae;
-    uploads.push_back(ReadBigEndian64(scan->value()));
+    RECSAE_ASSIGN_OR_RETURN(const uint64_t upload, StoredNumber(scan->value()));
+    uploads.push_back(upload);
     RECSAE_RETURN_IF_ERROR(ParseStored(scan->value().substr(8), scan->key(), &sae));
     IndexEditor(index_).AddSae(std::string(scan->key()), sae.latents());
   }
@@ -72,7 +74,7 @@ absl::Status Store::RemoveLeftovers(const std::vector<uint64_t>& uploads) {
     auto scan = ScanWeights("", UploadPrefix(upload));
     RECSAE_RETURN_IF_ERROR(scan->status());
     if (!scan->Valid()) return absl::OkStatus();
-    upload = ReadBigEndian64(scan->key());
+    RECSAE_ASSIGN_OR_RETURN(upload, StoredNumber(scan->key()));
     if (!std::binary_search(uploads.begin(), uploads.end(), upload)) {
       RECSAE_RETURN_IF_ERROR(DropUpload(upload));
     }
@@ -82,7 +84,10 @@ absl::Status Store::RemoveLeftovers(const std::vector<uint64_t>& uploads) {
 
 absl::Status Store::LoadConcepts() {
   auto last = database_->Scan(kChangeFamily, "", {.reverse = true});
-  if (last->Valid()) revision_ = static_cast<int64_t>(ReadBigEndian64(last->key()));
+  if (last->Valid()) {
+    RECSAE_ASSIGN_OR_RETURN(const uint64_t revision, StoredNumber(last->key()));
+    revision_ = static_cast<int64_t>(revision);
+  }
   RECSAE_RETURN_IF_ERROR(last->status());
   auto scan = database_->Scan(kConceptFamily, "", {.bulk = true});
   for (; scan->Valid(); scan->Next()) {
@@ -97,28 +102,28 @@ absl::Status Store::LoadConcepts() {
 absl::Status Store::Mutate(absl::string_view method, const std::string& request_id,
                            const std::string& content, google::protobuf::MessageLite* response,
                            Body body) {
-  RECSAE_ASSIGN_OR_RETURN(const RequestTicket ticket, requests_.Begin(method, request_id, content));
-  if (ticket.replay().has_value()) return ParseStored(*ticket.replay(), method, response);
-  {
-    const std::lock_guard<std::mutex> lock(write_mutex_);
-    Mutation mutation(database_->NewBatch(), revision(), absl::Now());
-    RECSAE_RETURN_IF_ERROR(body(mutation));
-    if (response->ByteSizeLong() > kMaxResponseBytes) {
-      return Error(
-          absl::StatusCode::kResourceExhausted, "RESPONSE_TOO_LARGE",
-          absl::StrCat("the answer to this ", method, " would be ", response->ByteSizeLong(),
-                       " bytes, above the limit of ", kMaxResponseBytes, "; send less at a time"));
-    }
-    ticket.Record(mutation.batch(), response->SerializeAsString());
-    RECSAE_RETURN_IF_ERROR(database_->Write(std::move(mutation.batch())));
+  const auto change = [&](Transaction& transaction) -> absl::Status {
     {
-      IndexEditor index(index_);
-      mutation.ApplyTo(index);
+      const std::lock_guard<std::mutex> lock(write_mutex_);
+      Mutation mutation(transaction.batch(), revision(), absl::Now());
+      RECSAE_RETURN_IF_ERROR(body(mutation));
+      if (response->ByteSizeLong() > kMaxResponseBytes) {
+        return Error(absl::StatusCode::kResourceExhausted, "RESPONSE_TOO_LARGE",
+                     absl::StrCat("the answer to this ", method, " would be ",
+                                  response->ByteSizeLong(), " bytes, above the limit of ",
+                                  kMaxResponseBytes, "; send less at a time"));
+      }
+      RECSAE_RETURN_IF_ERROR(transaction.Commit(response->SerializeAsString()));
+      {
+        IndexEditor index(index_);
+        mutation.ApplyTo(index);
+      }
+      revision_.store(mutation.revision(), std::memory_order_release);
     }
-    revision_.store(mutation.revision(), std::memory_order_release);
-  }
-  on_write_();
-  return absl::OkStatus();
+    on_write_();
+    return absl::OkStatus();
+  };
+  return recsae::Mutate(requests_, {method, request_id, content}, response, change);
 }
 
 }  // namespace recsae::concept_store

@@ -258,6 +258,14 @@ TEST(Keys, BigEndianOrderIsNumericOrder) {
   EXPECT_EQ(ReadBigEndian32("\xff\x02\x03\x04rest"), 0xff020304u);
 }
 
+TEST(Keys, AStoredNumberThatIsCutOffIsDataLoss) {
+  EXPECT_EQ(*StoredNumber(BigEndian64(1) + BigEndian64(7), 8), 7u);
+  for (const std::string& value : {std::string(), std::string("1234567")}) {
+    EXPECT_EQ(Reason(StoredNumber(value).status()), "STORE_CORRUPT");
+  }
+  EXPECT_FALSE(StoredNumber("12345678", 8).ok());
+}
+
 TEST(Keys, Prefixes) {
   EXPECT_EQ(KeyPrefix({"a", "b"}), std::string("a\0b\0", 4));
   EXPECT_EQ(PrefixEnd("ab"), "ac");
