@@ -25,6 +25,7 @@ struct WriteBatch::Impl {
   const Families* families;
   rocksdb::WriteBatch batch;
   absl::Status error;  // the first one; Write returns it
+  bool deletes = false;
 };
 
 struct Scanner::Impl {
@@ -88,11 +89,13 @@ absl::Status Database::Delete(absl::string_view family, absl::string_view key,
 
 WriteBatch Database::NewBatch() const {
   return WriteBatch(std::make_unique<WriteBatch::Impl>(
-      WriteBatch::Impl{&impl_->families, rocksdb::WriteBatch(), absl::OkStatus()}));
+      WriteBatch::Impl{&impl_->families, rocksdb::WriteBatch(), absl::OkStatus(), false}));
 }
 
 absl::Status Database::Write(WriteBatch batch, Durability durability) {
   RECSAE_RETURN_IF_ERROR(batch.impl_->error);
+  RECSAE_RETURN_IF_ERROR(impl_->CheckRoom(batch.size(), batch.impl_->deletes));
+  RECSAE_RETURN_IF_ERROR(impl_->Prepare());
   rocksdb::WriteOptions write;
   write.sync = durability == Durability::kSynced && impl_->sync;
   return FromRocksDb(impl_->db->Write(write, &batch.impl_->batch),
@@ -134,22 +137,6 @@ std::unique_ptr<Scanner> Database::Scan(absl::string_view family, absl::string_v
   return std::unique_ptr<Scanner>(new Scanner(std::move(impl)));
 }
 
-DatabaseStats Database::Stats() const {
-  const auto property = [this](const std::string& name) {
-    uint64_t value = 0;
-    impl_->db->GetAggregatedIntProperty(name, &value);
-    return value;
-  };
-  DatabaseStats stats;
-  stats.live_bytes = property(rocksdb::DB::Properties::kLiveSstFilesSize);
-  stats.write_buffer_bytes = property(rocksdb::DB::Properties::kCurSizeAllMemTables);
-  stats.block_cache_bytes = impl_->cache->GetUsage();
-  stats.pending_compaction_bytes =
-      property(rocksdb::DB::Properties::kEstimatePendingCompactionBytes);
-  stats.estimated_keys = property(rocksdb::DB::Properties::kEstimateNumKeys);
-  return stats;
-}
-
 WriteBatch::WriteBatch(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 WriteBatch::WriteBatch(WriteBatch&&) noexcept = default;
 WriteBatch& WriteBatch::operator=(WriteBatch&&) noexcept = default;
@@ -163,6 +150,7 @@ void WriteBatch::Put(absl::string_view family, absl::string_view key, absl::stri
 }
 
 void WriteBatch::Delete(absl::string_view family, absl::string_view key) {
+  impl_->deletes = true;
   const auto handle = impl_->families->Find(family);
   impl_->error.Update(handle.ok()
                           ? FromRocksDb(impl_->batch.Delete(*handle, ToSlice(key)), "delete")
@@ -170,6 +158,7 @@ void WriteBatch::Delete(absl::string_view family, absl::string_view key) {
 }
 
 void WriteBatch::DeletePrefix(absl::string_view family, absl::string_view prefix) {
+  impl_->deletes = true;
   const auto handle = impl_->families->Find(family);
   const std::string end = PrefixEnd(prefix);
   if (handle.ok() && end.empty()) {

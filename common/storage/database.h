@@ -109,18 +109,10 @@ class Scanner {
   std::unique_ptr<Impl> impl_;
 };
 
-// Sizes for metrics, in bytes but for the keys.
-struct DatabaseStats {
-  uint64_t live_bytes = 0;
-  uint64_t write_buffer_bytes = 0;
-  uint64_t block_cache_bytes = 0;
-  uint64_t pending_compaction_bytes = 0;
-  uint64_t estimated_keys = 0;
-};
-
 // Thread-safe. Codes of every call beside those named: DATA_LOSS (STORE_CORRUPT),
 // RESOURCE_EXHAUSTED (STORE_FULL: no space on the device), UNAVAILABLE (STORE_BUSY: try again),
-// INTERNAL (STORE_ERROR).
+// INTERNAL (STORE_ERROR). A few MiB of the device are left free, so that what only deletes still
+// works when nothing else does.
 class Database {
  public:
   // Opens the directory at `path` and makes it if it is not there. A marker that was lost is
@@ -162,7 +154,6 @@ class Database {
   // 32 hexadecimal digits, drawn when the directory was made and kept in it: the same for as long
   // as it is the same data. Another one after the directory was emptied.
   const std::string& store_id() const;
-  DatabaseStats Stats() const;
 
  private:
   struct Impl;

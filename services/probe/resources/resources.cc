@@ -23,8 +23,9 @@ absl::Status InUse(const char* reason, absl::string_view what, absl::string_view
 Resources::Resources(std::unique_ptr<Store> store)
     : store_(std::move(store)), catalogs_(*store_), recommenders_(*store_), captures_(*store_) {}
 
-absl::StatusOr<std::unique_ptr<Resources>> Resources::Open(const std::string& directory) {
-  RECSAE_ASSIGN_OR_RETURN(std::unique_ptr<Store> store, Store::Open(directory));
+absl::StatusOr<std::unique_ptr<Resources>> Resources::Open(const std::string& directory,
+                                                           const Environment& environment) {
+  RECSAE_ASSIGN_OR_RETURN(std::unique_ptr<Store> store, Store::Open(directory, environment));
   return std::unique_ptr<Resources>(new Resources(std::move(store)));
 }
 

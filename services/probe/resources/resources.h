@@ -8,6 +8,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "common/storage/environment.h"
 #include "services/probe/captures/capture_store.h"
 #include "services/probe/resources/catalog_store.h"
 #include "services/probe/resources/prediction_head.h"
@@ -20,7 +21,8 @@ namespace recsae::probe {
 // Store::Mutate).
 class Resources {
  public:
-  static absl::StatusOr<std::unique_ptr<Resources>> Open(const std::string& directory);
+  static absl::StatusOr<std::unique_ptr<Resources>> Open(const std::string& directory,
+                                                         const Environment& environment = {});
 
   Store& store() { return *store_; }
   CatalogStore& catalogs() { return catalogs_; }

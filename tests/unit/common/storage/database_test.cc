@@ -158,14 +158,6 @@ TEST_F(DatabaseTest, FamiliesNobodyAskedForAreKept) {
   EXPECT_EQ(*Open()->Get("rows", "a"), "1");
 }
 
-TEST_F(DatabaseTest, StatsSeeTheWriteBuffer) {
-  auto db = Open();
-  const uint64_t before = db->Stats().write_buffer_bytes;
-  ASSERT_TRUE(db->Put("rows", "a", std::string(1 << 20, 'x')).ok());
-  EXPECT_GT(db->Stats().write_buffer_bytes, before);
-  EXPECT_EQ(db->Stats().estimated_keys, 2u);  // and the marker
-}
-
 TEST_F(DatabaseTest, SecondOpenInOneProcessIsRefused) {
   auto db = Open();
   EXPECT_EQ(Reason(OpenError()), "STORE_LOCKED");

@@ -6,6 +6,7 @@
 #include <rocksdb/env.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
@@ -178,9 +179,10 @@ class SmallDisk : public rocksdb::EnvWrapper {
     *free = free_;
     return rocksdb::Status::OK();
   }
+  void SetFree(uint64_t free) { free_ = free; }
 
  private:
-  const uint64_t free_;
+  std::atomic<uint64_t> free_;
 };
 
 TEST_F(MarkerTest, AFullDiskIsToldBeforeAnythingIsTouched) {
@@ -202,6 +204,22 @@ TEST_F(MarkerTest, AFullDiskIsToldBeforeAnythingIsTouched) {
   EXPECT_EQ(Reason(OpenError()), "STORE_FULL");
   options_.environment.env = nullptr;
   EXPECT_TRUE(Open()->Get("items", "a").ok());
+}
+
+TEST_F(MarkerTest, AFullDiskRefusesWritesButNotDeletions) {
+  SmallDisk disk(uint64_t{1} << 40);
+  options_.environment.env = &disk;
+  auto database = Open();
+  ASSERT_TRUE(database->Put("items", "a", "1").ok());
+  disk.SetFree(3 << 20);
+  const absl::Status status = database->Put("items", "b", "1");
+  EXPECT_EQ(status.code(), absl::StatusCode::kResourceExhausted);
+  EXPECT_EQ(Reason(status), "STORE_FULL");
+  EXPECT_TRUE(database->Delete("items", "a").ok());
+  disk.SetFree(1000);
+  EXPECT_EQ(Reason(database->Delete("items", "a")), "STORE_FULL");
+  disk.SetFree(uint64_t{1} << 40);
+  EXPECT_TRUE(database->Put("items", "b", "1").ok());
 }
 
 class FolderTest : public MarkerTest {
