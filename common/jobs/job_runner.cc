@@ -113,7 +113,7 @@ void JobRunner::Impl::Recover(JobRecord& record) const {
                        absl::StrCat(record.job.name(), " ended the server ", record.crashes,
                                     " times without getting further")));
   } else if (was_running) {
-    record.job.set_resumes(record.job.resumes() + 1);
+    record.job.set_resume_count(record.job.resume_count() + 1);
     record.job.set_state(Job::STATE_PENDING);
   }
 }

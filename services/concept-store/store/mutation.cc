@@ -22,7 +22,7 @@ void Mutation::Upsert(const std::string& sae_id, v1::Concept* latent_concept) {
   }
 
   v1::ConceptChange change;
-  change.set_type(v1::ConceptChange::UPSERTED);
+  change.set_type(v1::ConceptChange::TYPE_UPSERTED);
   change.set_revision(revision_);
   *change.mutable_latent_concept() = *latent_concept;
   batch_.Put(kConceptFamily, ConceptKey(sae_id, latent_concept->latent()),
@@ -36,7 +36,7 @@ void Mutation::Upsert(const std::string& sae_id, v1::Concept* latent_concept) {
 void Mutation::Remove(const std::string& sae_id, int32_t latent) {
   ++revision_;
   v1::ConceptChange change;
-  change.set_type(v1::ConceptChange::DELETED);
+  change.set_type(v1::ConceptChange::TYPE_DELETED);
   change.set_revision(revision_);
   change.mutable_latent_concept()->set_name(ConceptName(sae_id, latent));
   change.mutable_latent_concept()->set_latent(latent);

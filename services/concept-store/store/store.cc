@@ -60,7 +60,7 @@ absl::Status Store::LoadSaes() {
     RECSAE_ASSIGN_OR_RETURN(const uint64_t upload, StoredNumber(scan->value()));
     uploads.push_back(upload);
     RECSAE_RETURN_IF_ERROR(ParseStored(scan->value().substr(8), scan->key(), &sae));
-    IndexEditor(index_).AddSae(std::string(scan->key()), sae.latents());
+    IndexEditor(index_).AddSae(std::string(scan->key()), sae.latent_count());
   }
   RECSAE_RETURN_IF_ERROR(scan->status());
   std::sort(uploads.begin(), uploads.end());

@@ -81,7 +81,7 @@ absl::Status Store::AddSae(const std::string& sae_id, uint64_t upload, const v1:
   mutation.batch().Put(kSaeFamily, sae_id,
                        absl::StrCat(BigEndian64(upload), sae.SerializeAsString()));
   mutation.OnWritten(
-      [sae_id, latents = sae.latents()](IndexEditor& index) { index.AddSae(sae_id, latents); });
+      [sae_id, latents = sae.latent_count()](IndexEditor& index) { index.AddSae(sae_id, latents); });
   return absl::OkStatus();
 }
 

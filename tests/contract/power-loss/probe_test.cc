@@ -135,7 +135,7 @@ class ProbeSubject : public Subject {
   }
 
   std::string FindLostRows(const StoredCapture& capture) {
-    std::vector<int64_t> all(capture.message.rows());
+    std::vector<int64_t> all(capture.message.row_count());
     for (size_t i = 0; i < all.size(); ++i) all[i] = static_cast<int64_t>(i);
     const auto values = resources_->captures().ReadRows(capture, all);
     if (!values.ok()) return values.status().ToString();
@@ -180,7 +180,7 @@ class ProbeSubject : public Subject {
     for (const auto& [id, round] : titles_) {
       if (found.count(id) == 0 || found[id] < round) return "the title of " + id;
     }
-    return static_cast<int64_t>(found.size()) == catalog->message.items() ? ""
+    return static_cast<int64_t>(found.size()) == catalog->message.item_count() ? ""
                                                                           : "half of an upload";
   }
 
