@@ -95,15 +95,15 @@ def row(flags, label, saes):
     """One line of the table, and the figures behind it."""
     results = [measure(flags, sae) for sae in saes]
     match = call(flags, "saes", "compare", saes[0], saes[1]) if len(saes) > 1 else {}
-    kept = [number(r["evaluation"], "reconstructed", "hr10") / number(r["evaluation"], "recommender",
-                                                                       "hr10") for r in results]
+    kept = [number(r["evaluation"], "reconstructed", "hrAt10") / number(r["evaluation"], "recommender",
+                                                                       "hrAt10") for r in results]
     cells = [label,
              spread([number(r["report"], "l0") for r in results], 2),
              spread([number(r["report"], "fvu") for r in results], 4),
              spread([number(r["evaluation"], "fvu") for r in results], 4),
              spread([100 * number(r["report"], "deadFraction") for r in results], 1),
              spread([100 * share for share in kept], 1),
-             spread([number(r["concepts"], "verified") for r in results], 0),
+             spread([number(r["concepts"], "verifiedCount") for r in results], 0),
              f"{number(match, 'meanCosine'):.3f}" if match else ""]
     return "| " + " | ".join(cells) + " |", {"label": label, "results": results, "match": match}
 

@@ -24,7 +24,7 @@ import tempfile
 import numpy as np
 
 sys.path.insert(0, str(pathlib.Path(__file__).parents[1] / "tests" / "integration"))
-from harness import Suite, pb, tensor, tr  # noqa: E402
+from harness import Suite, pb, recording, tensor, tr  # noqa: E402
 
 RECORDED_ROWS = 8192  # a message
 
@@ -50,18 +50,17 @@ def record(suite, rows):
 
     def batches():
         for sequence, start in enumerate(range(0, len(rows), RECORDED_ROWS), 1):
-            yield pb.RecordActivationsRequest(
-                capture=capture.name, producer="benchmark", sequence=sequence,
-                activations=tensor(rows[start:start + RECORDED_ROWS]))
+            yield {"sequence": sequence,
+                   "activations": tensor(rows[start:start + RECORDED_ROWS])}
 
-    suite.probe.RecordActivations(batches())
+    suite.probe.RecordActivations(recording(capture.name, "benchmark", batches()))
     return capture.name
 
 
 def through_service(suite, capture, sae_id, flags):
     """Seconds that the training of an SAE took, by its report."""
-    config = tr.TrainingConfig(latents=flags.latents, k=flags.k, batch_rows=flags.batch_rows,
-                               epochs=flags.epochs, threads=flags.threads)
+    config = tr.TrainingConfig(latent_count=flags.latents, k=flags.k, batch_rows=flags.batch_rows,
+                               epoch_count=flags.epochs, thread_count=flags.threads)
     job = suite.trainer.TrainSae(tr.TrainSaeRequest(sae_id=sae_id, capture=capture, config=config))
     return suite.finish("trainer", job, tr.TrainSaeResult).sae.report.seconds
 

@@ -11,7 +11,6 @@ packages=(
   build-essential g++ cmake ninja-build ccache mold pkg-config
   # RPC and its schemas
   libgrpc++-dev protobuf-compiler protobuf-compiler-grpc libprotobuf-dev libabsl-dev
-  grpc-proto libgoogle-common-protos-java
   # Storage, metrics, files and network
   librocksdb-dev prometheus-cpp-dev libcurl4-openssl-dev libarchive-dev libssl-dev
   # Numbers. Without OpenBLAS libtorch falls back to the reference BLAS, twenty times slower;

@@ -24,7 +24,7 @@ JobContext::~JobContext() = default;
 const std::string& JobContext::name() const { return impl_->record.job.name(); }
 const std::string& JobContext::target() const { return impl_->record.job.target(); }
 const google::protobuf::Any& JobContext::spec() const { return impl_->record.job.spec(); }
-int JobContext::resumes() const { return impl_->record.job.resumes(); }
+int JobContext::resumes() const { return impl_->record.job.resume_count(); }
 
 void JobContext::SetProgress(absl::string_view stage, int64_t done, int64_t total,
                              absl::string_view unit) {

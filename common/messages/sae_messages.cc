@@ -19,7 +19,7 @@ using Write = absl::FunctionRef<bool(Piece&)>;
 
 constexpr int64_t kValuesPerPiece = 1 << 18;
 
-bool IsMatrix(Piece::Array array) { return array == Piece::W_ENC || array == Piece::W_DEC; }
+bool IsMatrix(Piece::Array array) { return array == Piece::ARRAY_W_ENC || array == Piece::ARRAY_W_DEC; }
 
 // Writes an array of rows of `cols` values (1 for a vector).
 bool WriteArray(Piece::Array array, const std::vector<float>& values, int64_t cols, Write write) {
@@ -50,15 +50,15 @@ absl::Status Incomplete(const Sae& sae, absl::string_view what) {
 // The array's place, or null for one that the SAE does not have.
 std::vector<float>* PlaceOf(Piece::Array array, sae::SaeWeights& weights) {
   switch (array) {
-    case Piece::W_ENC:
+    case Piece::ARRAY_W_ENC:
       return &weights.encoder;
-    case Piece::B_ENC:
+    case Piece::ARRAY_B_ENC:
       return &weights.encoder_bias;
-    case Piece::W_DEC:
+    case Piece::ARRAY_W_DEC:
       return &weights.decoder;
-    case Piece::B_PRE:
+    case Piece::ARRAY_B_PRE:
       return &weights.pre_bias;
-    case Piece::THRESHOLD:
+    case Piece::ARRAY_THRESHOLD:
       return sae::HasThreshold(weights.architecture) ? &weights.threshold : nullptr;
     default:
       return nullptr;
@@ -76,7 +76,7 @@ absl::StatusOr<absl::Span<const float>> ValuesOf(const Piece& piece, int dim) {
 
 void DescribeWeights(const sae::SaeWeights& weights, Sae* sae) {
   sae->set_activation_dim(weights.dim);
-  sae->set_latents(weights.latents);
+  sae->set_latent_count(weights.latents);
   sae->set_k(weights.k);
   sae->set_architecture(static_cast<Sae::Architecture>(weights.architecture));
   sae->set_scale(weights.input_scale);
@@ -85,11 +85,11 @@ void DescribeWeights(const sae::SaeWeights& weights, Sae* sae) {
 bool WriteWeights(const sae::SaeWeights& weights, Write write) {
   std::vector<float> bias = weights.encoder_bias;
   bias.resize(static_cast<size_t>(weights.latents));
-  return WriteArray(Piece::W_ENC, weights.encoder, weights.dim, write) &&
-         WriteArray(Piece::B_ENC, bias, 1, write) &&
-         WriteArray(Piece::W_DEC, weights.decoder, weights.dim, write) &&
-         WriteArray(Piece::B_PRE, weights.pre_bias, 1, write) &&
-         WriteArray(Piece::THRESHOLD, weights.threshold, 1, write);
+  return WriteArray(Piece::ARRAY_W_ENC, weights.encoder, weights.dim, write) &&
+         WriteArray(Piece::ARRAY_B_ENC, bias, 1, write) &&
+         WriteArray(Piece::ARRAY_W_DEC, weights.decoder, weights.dim, write) &&
+         WriteArray(Piece::ARRAY_B_PRE, weights.pre_bias, 1, write) &&
+         WriteArray(Piece::ARRAY_THRESHOLD, weights.threshold, 1, write);
 }
 
 absl::StatusOr<WeightAssembler> WeightAssembler::Create(const Sae& sae) {
@@ -106,7 +106,7 @@ absl::StatusOr<WeightAssembler> WeightAssembler::Create(const Sae& sae) {
 
 WeightAssembler::WeightAssembler(const Sae& sae) : sae_(std::make_unique<Sae>(sae)) {
   weights_.dim = sae.activation_dim();
-  weights_.latents = sae.latents();
+  weights_.latents = sae.latent_count();
   weights_.k = sae.k();
   weights_.architecture = static_cast<sae::Architecture>(sae.architecture());
   weights_.input_scale = sae.scale();

@@ -2,7 +2,6 @@
 
 #include <google/protobuf/any.pb.h>
 #include <google/rpc/error_details.pb.h>
-#include <google/rpc/error_info.pb.h>
 #include <google/rpc/status.pb.h>
 
 #include <string>

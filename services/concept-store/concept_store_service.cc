@@ -7,6 +7,7 @@
 #include "common/base/status.h"
 #include "common/rpc/guard.h"
 #include "common/rpc/metrics.h"
+#include "common/rpc/request_stream.h"
 #include "recsae/concept_store/v1/concept_store.grpc.pb.h"
 #include "services/concept-store/feed/watch.h"
 #include "services/concept-store/store/store.h"
@@ -23,10 +24,6 @@ absl::Status Answer(absl::StatusOr<Response> result, Response* response) {
   RECSAE_RETURN_IF_ERROR(result.status());
   *response = *std::move(result);
   return absl::OkStatus();
-}
-
-absl::Status MessageOrder(absl::string_view message) {
-  return Error(absl::StatusCode::kInvalidArgument, "STREAM_ORDER_INVALID", message);
 }
 
 struct Gauges {
@@ -76,19 +73,10 @@ class ConceptStoreService::Rpc final
                           v1::Sae* response) override {
     return Guard(context, [&]() -> absl::Status {
       v1::PublishSaeRequest message;
-      if (!reader->Read(&message) || !message.has_header()) {
-        return MessageOrder("the first message must be `header`");
-      }
+      RECSAE_RETURN_IF_ERROR(ReadHeader(*reader, &message));
       RECSAE_ASSIGN_OR_RETURN(const auto upload, store_.BeginPublish(message.header()));
-      while (reader->Read(&message)) {
-        RECSAE_RETURN_IF_ERROR(CheckAlive(context));
-        if (!message.has_weights()) {
-          return MessageOrder("every message after the first must be `weights`");
-        }
-        RECSAE_RETURN_IF_ERROR(upload->Add(message.weights()));
-      }
-      // A broken stream ends like a whole one.
-      RECSAE_RETURN_IF_ERROR(CheckAlive(context));
+      RECSAE_RETURN_IF_ERROR(
+          ReadParts(context, *reader, &message, [&] { return upload->Add(message.weights()); }));
       return Answer(upload->Finish(), response);
     });
   }

@@ -97,7 +97,7 @@ class TrainerService : public v1::Trainer::Service {
     probe::v1::Capture capture;
     RECSAE_RETURN_IF_ERROR(
         probe_.peer().FromGrpc(probe_->GetCapture(peer_context.get(), get, &capture)));
-    return CaptureInfo{capture.rows(), capture.dim(), capture.has_cases(), capture.site()};
+    return CaptureInfo{capture.row_count(), capture.dim(), capture.has_cases(), capture.site()};
   }
 
   absl::Status CheckCaptures(const grpc::ServerContext& context, const TrainRequest& request) {

@@ -18,7 +18,8 @@ import tempfile
 import numpy as np
 from google.protobuf import field_mask_pb2
 
-from harness import BIN, Suite, cs, ex, jb, pb, tensor, tr
+from harness import (BIN, Suite, cs, ex, head_stream, item_stream, jb, pb, recording, tensor,
+                     tr)
 
 PIPELINE = ["--dataset", "planted", "--planted-concepts", "8", "--planted-items", "10",
             "--planted-users", "150", "--planted-interactions", "20", "--planted-seed", "3",
@@ -66,7 +67,7 @@ def capture(probe, stored):
     batches = list(probe.ReadActivations(request))
     cases = [[case.row, case.user_id, list(case.history_item_ids), case.target_item_id]
              for batch in batches for case in batch.cases]
-    return {"rows": stored.rows, "dim": stored.dim, "split": stored.split,
+    return {"rows": stored.row_count, "dim": stored.dim, "split": stored.split,
             "cases": len(cases), "all": digest(*(batch.activations.data for batch in batches), cases)}
 
 
@@ -74,7 +75,7 @@ def sae(store, stored):
     weights = b"".join(part.values.data for part in store.ReadSaeWeights(
         cs.ReadSaeWeightsRequest(name=stored.name)))
     concepts = store.ListConcepts(cs.ListConceptsRequest(parent=stored.name, page_size=1000)).concepts
-    return {"latents": stored.latents, "dim": stored.activation_dim, "k": stored.k,
+    return {"latents": stored.latent_count, "dim": stored.activation_dim, "k": stored.k,
             "sha256": stored.weights_sha256, "weights": digest(weights),
             "fvu": stored.report.fvu,
             "concepts": {str(c.latent): [c.description, c.etag, c.revision, c.source,
@@ -121,15 +122,16 @@ def describe(suite, ended):
 
 
 def record(probe, producer, rows):
-    probe.RecordActivations(iter([pb.RecordActivationsRequest(
-        capture=CAPTURE, producer=producer, sequence=1 + i, activations=tensor(part))
+    probe.RecordActivations(recording(CAPTURE, producer, [
+        {"sequence": 1 + i, "activations": tensor(part)}
         for i, part in enumerate(np.split(rows, len(rows) // 50))]))
 
 
 def train(suite, sae_id, **config):
     return suite.trainer.TrainSae(tr.TrainSaeRequest(
         sae_id=sae_id, capture="recommenders/golden/captures/train", config=tr.TrainingConfig(
-            latents=128, k=4, batch_rows=64, seed=5, threads=1, checkpoint_seconds=60, **config)))
+            latent_count=128, k=4, batch_rows=64, seed=5, thread_count=1, checkpoint_seconds=60,
+            **config)))
 
 
 def make(suite):
@@ -141,17 +143,16 @@ def make(suite):
         update_mask=field_mask_pb2.FieldMask(paths=["description"]), request_id="edit"))
     suite.store.DeleteConcept(cs.DeleteConceptRequest(name="saes/golden/concepts/7"))
     suite.probe.CreateCatalog(pb.CreateCatalogRequest(catalog_id="shop", display_name="Our shop"))
-    suite.probe.UploadItems(iter([pb.UploadItemsRequest(catalog="catalogs/shop", items=[
-        pb.Item(id=f"thing-{i}", title=f"Thing Nº {i}") for i in range(40)])]))
+    suite.probe.UploadItems(item_stream("catalogs/shop", [
+        pb.Item(id=f"thing-{i}", title=f"Thing Nº {i}") for i in range(40)]))
     suite.probe.CreateRecommender(pb.CreateRecommenderRequest(
         recommender_id="elsewhere", catalog="catalogs/shop", activation_dim=8))
-    suite.probe.UploadPredictionHead(iter([pb.UploadPredictionHeadRequest(
-        recommender="recommenders/elsewhere", item_ids=[f"thing-{i}" for i in range(40)],
-        vectors=tensor(ROWS[:40]))]))
+    suite.probe.UploadPredictionHead(head_stream("recommenders/elsewhere", [
+        ([f"thing-{i}" for i in range(40)], ROWS[:40])]))
     suite.probe.CreateCapture(pb.CreateCaptureRequest(
         parent="recommenders/elsewhere", capture_id="live"))
     record(suite.probe, "a", ROWS[:200])
-    cancelled = train(suite, "cancelled", epochs=100000)
+    cancelled = train(suite, "cancelled", epoch_count=100000)
     suite.jobs["trainer"].CancelJob(jb.CancelJobRequest(name=cancelled.name))
     for _ in suite.jobs["trainer"].WatchJob(jb.WatchJobRequest(name=cancelled.name)):
         pass
@@ -160,7 +161,7 @@ def make(suite):
 def finish(suite):
     """After a restart, so that there are tables and a log: the rest, and a job in its middle."""
     record(suite.probe, "b", ROWS[200:])
-    job = train(suite, "resumed", epochs=2000)
+    job = train(suite, "resumed", epoch_count=2000)
     for state in suite.jobs["trainer"].WatchJob(jb.WatchJobRequest(name=job.name)):
         if state.progress.done > 0.5 * state.progress.total > 0:
             return job.name

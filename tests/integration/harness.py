@@ -14,7 +14,7 @@ import unittest
 import grpc
 import numpy as np
 from google.protobuf import any_pb2  # noqa: F401  (registers Any for Job.result)
-from google.rpc import error_details_pb2, error_info_pb2, status_pb2
+from google.rpc import error_details_pb2, status_pb2
 
 from recsae.concept_store.v1 import concept_store_pb2 as cs
 from recsae.concept_store.v1 import concept_store_pb2_grpc
@@ -40,6 +40,28 @@ def tensor(values):
     values = np.ascontiguousarray(values, dtype="<f4")
     return tensor_pb2.Tensor(data_type=tensor_pb2.DATA_TYPE_FLOAT32, shape=values.shape,
                              data=values.tobytes())
+
+
+def item_stream(catalog, items):
+    """What UploadItems takes."""
+    return iter([pb.UploadItemsRequest(header=pb.UploadItemsRequest.Header(catalog=catalog)),
+                 pb.UploadItemsRequest(batch=pb.UploadItemsRequest.Batch(items=items))])
+
+
+def head_stream(recommender, batches):
+    """What UploadPredictionHead takes: batches of (item ids, vectors [n, d])."""
+    request = pb.UploadPredictionHeadRequest
+    yield request(header=request.Header(recommender=recommender))
+    for item_ids, vectors in batches:
+        yield request(batch=request.Batch(item_ids=item_ids, vectors=tensor(vectors)))
+
+
+def recording(capture, producer, batches):
+    """What RecordActivations takes: batches are dictionaries of RecordActivationsRequest.Batch."""
+    request = pb.RecordActivationsRequest
+    yield request(header=request.Header(capture=capture, producer=producer))
+    for batch in batches:
+        yield request(batch=request.Batch(**batch))
 
 
 def array(message):
@@ -227,7 +249,7 @@ def details(error):
         if key == "grpc-status-details-bin":
             for detail in status_pb2.Status.FromString(value).details:
                 name = detail.type_url.rsplit("/", 1)[-1]
-                kind = {"google.rpc.ErrorInfo": error_info_pb2.ErrorInfo,
+                kind = {"google.rpc.ErrorInfo": error_details_pb2.ErrorInfo,
                         "google.rpc.BadRequest": error_details_pb2.BadRequest}.get(name)
                 if kind is not None:
                     found[name] = kind.FromString(detail.value)

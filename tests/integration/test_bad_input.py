@@ -9,16 +9,13 @@ import unittest
 import grpc
 import numpy as np
 
-from harness import (BIN, Server, SuiteTest, cs, details, ex, jb, pb, tensor, tensor_pb2, tr)
+from harness import (BIN, Server, SuiteTest, cs, details, ex, head_stream, item_stream, jb, pb,
+                     recording, tensor, tensor_pb2, tr)
 
 DIM = 8
 ITEMS = 12
 BAD = grpc.StatusCode.INVALID_ARGUMENT
 MISSING = grpc.StatusCode.NOT_FOUND
-
-
-def one(message):
-    return iter([message])
 
 
 class BadInputTest(SuiteTest):
@@ -31,26 +28,25 @@ class BadInputTest(SuiteTest):
         probe = cls.suite.probe
         cls.random = np.random.default_rng(1)
         probe.CreateCatalog(pb.CreateCatalogRequest(catalog_id="c"))
-        probe.UploadItems(one(pb.UploadItemsRequest(catalog="catalogs/c", items=[
-            pb.Item(id=f"i{i}", title=f"Item {i}") for i in range(ITEMS)])))
+        probe.UploadItems(item_stream("catalogs/c", [
+            pb.Item(id=f"i{i}", title=f"Item {i}") for i in range(ITEMS)]))
         probe.CreateRecommender(pb.CreateRecommenderRequest(
             recommender_id="r", catalog="catalogs/c", activation_dim=DIM))
         probe.CreateRecommender(pb.CreateRecommenderRequest(
             recommender_id="headless", catalog="catalogs/c", activation_dim=DIM))
         cls.vectors = cls.random.normal(size=(ITEMS, DIM))
-        probe.UploadPredictionHead(one(pb.UploadPredictionHeadRequest(
-            recommender="recommenders/r", item_ids=[f"i{i}" for i in range(ITEMS)],
-            vectors=tensor(cls.vectors))))
+        probe.UploadPredictionHead(head_stream(
+            "recommenders/r", [([f"i{i}" for i in range(ITEMS)], cls.vectors)]))
         for capture in ("full", "empty"):
             probe.CreateCapture(pb.CreateCaptureRequest(parent="recommenders/r",
                                                         capture_id=capture))
         cls.capture = "recommenders/r/captures/full"
         cls.rows = cls.random.normal(size=(400, DIM)).astype("<f4")
-        probe.RecordActivations(one(pb.RecordActivationsRequest(
-            capture=cls.capture, producer="p", sequence=1, activations=tensor(cls.rows))))
+        probe.RecordActivations(recording(
+            cls.capture, "p", [{"sequence": 1, "activations": tensor(cls.rows)}]))
         job = cls.suite.trainer.TrainSae(tr.TrainSaeRequest(
             sae_id="s", capture=cls.capture,
-            config=tr.TrainingConfig(latents=16, k=2, epochs=2, batch_rows=64)))
+            config=tr.TrainingConfig(latent_count=16, k=2, epoch_count=2, batch_rows=64)))
         cls.suite.finish("trainer", job, tr.TrainSaeResult)
         cls.suite.store.CreateConcept(cs.CreateConceptRequest(
             parent="saes/s", latent_concept=cs.Concept(latent=3, description="three")))
@@ -83,7 +79,7 @@ class BadInputTest(SuiteTest):
     def test_job_on_a_bad_data_set_fails_and_says_why(self):
         with self.assertRaises(grpc.RpcError) as caught:
             job = self.suite.probe.TrainRecommender(pb.TrainRecommenderRequest(
-                recommender_id="x", kind=pb.Recommender.BPRMF,
+                recommender_id="x", kind=pb.Recommender.KIND_BPRMF,
                 dataset=pb.DatasetRef(name="malformed")))
             job = self.suite.finish("probe", job)
             self.assertEqual(job.state, jb.Job.STATE_FAILED)
@@ -127,8 +123,8 @@ class BadInputTest(SuiteTest):
     # ---- tensors
 
     def record(self, activations, sequence=2, **more):
-        return self.suite.probe.RecordActivations, one(pb.RecordActivationsRequest(
-            capture=self.capture, producer="p", sequence=sequence, activations=activations, **more))
+        return self.suite.probe.RecordActivations, recording(
+            self.capture, "p", [{"sequence": sequence, "activations": activations, **more}])
 
     def test_wrong_tensors(self):
         good = tensor(self.rows[:2])
@@ -148,7 +144,7 @@ class BadInputTest(SuiteTest):
                 self.assert_error(BAD, reason, self.suite.explainer.Explain, ex.ExplainRequest(
                     sae="saes/s", subject=ex.Subject(activations=bad)))
         capture = self.suite.probe.GetCapture(pb.GetCaptureRequest(name=self.capture))
-        self.assertEqual((capture.rows, capture.producers[0].last_sequence), (400, 1))
+        self.assertEqual((capture.row_count, capture.producers[0].last_sequence), (400, 1))
 
     def test_sequence_gap(self):
         call, stream = self.record(tensor(self.rows[:2]), sequence=7)
@@ -164,7 +160,7 @@ class BadInputTest(SuiteTest):
     # ---- training
 
     def test_impossible_configurations_list_every_violation(self):
-        for config in (tr.TrainingConfig(latents=4, k=5), tr.TrainingConfig(latents=0),
+        for config in (tr.TrainingConfig(latent_count=4, k=5), tr.TrainingConfig(latent_count=0),
                        tr.TrainingConfig(k=0), tr.TrainingConfig(learning_rate=float("nan")),
                        tr.TrainingConfig(batch_rows=-1)):
             with self.subTest(config=str(config)), self.assertRaises(grpc.RpcError) as caught:
@@ -174,7 +170,7 @@ class BadInputTest(SuiteTest):
         error = self.assert_error(
             BAD, "INVALID_REQUEST", self.suite.trainer.TrainSae,
             tr.TrainSaeRequest(sae_id="NOT OK", capture="nonsense",
-                               config=tr.TrainingConfig(k=-1, epochs=0, learning_rate=-1)))
+                               config=tr.TrainingConfig(k=-1, epoch_count=0, learning_rate=-1)))
         fields = {v.field for v in details(error)["google.rpc.BadRequest"].field_violations}
         self.assertGreaterEqual(len(fields), 5, fields)
 
@@ -275,13 +271,12 @@ class BadInputTest(SuiteTest):
     # ---- limits of a call
 
     def test_oversized_message(self):
-        big = pb.UploadItemsRequest(catalog="catalogs/c",
-                                    items=[pb.Item(id="big", title="x" * (5 << 20))])
+        big = [pb.Item(id="big", title="x" * (5 << 20))]
         with self.assertRaises(grpc.RpcError) as caught:
-            self.suite.probe.UploadItems(one(big))
+            self.suite.probe.UploadItems(item_stream("catalogs/c", big))
         self.assertEqual(caught.exception.code(), grpc.StatusCode.RESOURCE_EXHAUSTED)
         catalog = self.suite.probe.GetCatalog(pb.GetCatalogRequest(name="catalogs/c"))
-        self.assertEqual(catalog.items, ITEMS)
+        self.assertEqual(catalog.item_count, ITEMS)
 
     def test_deadline_too_short(self):
         with self.assertRaises(grpc.RpcError) as caught:
@@ -321,7 +316,7 @@ class BadInputTest(SuiteTest):
     def test_cancel_in_mid_job(self):
         job = self.suite.trainer.TrainSae(tr.TrainSaeRequest(
             sae_id="never", capture=self.capture,
-            config=tr.TrainingConfig(latents=1024, k=8, epochs=100000, batch_rows=16)))
+            config=tr.TrainingConfig(latent_count=1024, k=8, epoch_count=100000, batch_rows=16)))
         watch = self.suite.jobs["trainer"].WatchJob(jb.WatchJobRequest(name=job.name), timeout=60)
         for state in watch:
             if state.state == jb.Job.STATE_RUNNING and state.progress.done > 0:

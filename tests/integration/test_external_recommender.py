@@ -5,7 +5,7 @@ import unittest
 
 import numpy as np
 
-from harness import SuiteTest, array, cs, ex, jb, pb, tensor, tr
+from harness import SuiteTest, array, cs, ex, head_stream, item_stream, jb, pb, recording, tensor, tr
 
 GENRES = ["Horror", "Western", "Musical", "Romance", "War", "Comedy", "Crime", "Fantasy"]
 ITEMS_PER_GENRE = 20
@@ -46,19 +46,16 @@ class ExternalRecommenderTest(SuiteTest):
 
         # Register: catalogue, recommender, prediction head.
         probe.CreateCatalog(pb.CreateCatalogRequest(catalog_id="films", display_name="Films"))
-        probe.UploadItems(iter([pb.UploadItemsRequest(catalog="catalogs/films", items=[
+        probe.UploadItems(item_stream("catalogs/films", [
             pb.Item(id=f"film-{i}", title=f"Film number {i}", attributes=[
                 pb.Attribute(key="genre", value=GENRES[i // ITEMS_PER_GENRE])])
-            for i in range(len(items))])]))
+            for i in range(len(items))]))
         recommender = probe.CreateRecommender(pb.CreateRecommenderRequest(
             recommender_id="numpy-mf", catalog="catalogs/films", activation_dim=DIM))
-        self.assertEqual(recommender.kind, pb.Recommender.EXTERNAL)
-        recommender = probe.UploadPredictionHead(iter(
-            pb.UploadPredictionHeadRequest(
-                recommender=recommender.name,
-                item_ids=[f"film-{i}" for i in range(first, first + 40)],
-                vectors=tensor(items[first:first + 40]))
-            for first in range(0, len(items), 40)))
+        self.assertEqual(recommender.kind, pb.Recommender.KIND_EXTERNAL)
+        recommender = probe.UploadPredictionHead(head_stream(recommender.name, [
+            ([f"film-{i}" for i in range(first, first + 40)], items[first:first + 40])
+            for first in range(0, len(items), 40)]))
         self.assertTrue(recommender.has_prediction_head)
 
         # Record; a batch sent twice is stored once.
@@ -66,19 +63,17 @@ class ExternalRecommenderTest(SuiteTest):
             parent=recommender.name, capture_id="live", has_cases=True))
 
         def batch(sequence, rows):
-            return pb.RecordActivationsRequest(
-                capture=capture.name, producer="numpy", sequence=sequence,
-                activations=tensor(users[rows]),
-                cases=[pb.Case(user_id=f"user-{u}",
-                               history_item_ids=[f"film-{i}" for i in np.flatnonzero(likes[u])[-8:]])
-                       for u in rows])
+            cases = [pb.Case(user_id=f"user-{u}",
+                             history_item_ids=[f"film-{i}" for i in np.flatnonzero(likes[u])[-8:]])
+                     for u in rows]
+            return {"sequence": sequence, "activations": tensor(users[rows]), "cases": cases}
 
         batches = [batch(1 + i, range(i * 100, i * 100 + 100)) for i in range(USERS // 100)]
-        first = probe.RecordActivations(iter(batches[:5]))
-        self.assertEqual((first.rows_stored, first.rows_duplicate), (500, 0))
-        second = probe.RecordActivations(iter(batches[3:]))
-        self.assertEqual((second.rows_stored, second.rows_duplicate), (USERS - 500, 200))
-        self.assertEqual(second.capture.rows, USERS)
+        first = probe.RecordActivations(recording(capture.name, "numpy", batches[:5]))
+        self.assertEqual((first.stored_row_count, first.duplicate_row_count), (500, 0))
+        second = probe.RecordActivations(recording(capture.name, "numpy", batches[3:]))
+        self.assertEqual((second.stored_row_count, second.duplicate_row_count), (USERS - 500, 200))
+        self.assertEqual(second.capture.row_count, USERS)
         case = probe.BatchGetCases(pb.BatchGetCasesRequest(
             capture=capture.name, user_ids=["user-3"])).cases[0]
         self.assertEqual(len(case.ranked_items), 10, "the probe ranks where the recorder did not")
@@ -86,17 +81,17 @@ class ExternalRecommenderTest(SuiteTest):
         # Train an SAE.
         job = self.suite.trainer.TrainSae(tr.TrainSaeRequest(
             sae_id="films", capture=capture.name,
-            config=tr.TrainingConfig(latents=32, k=3, epochs=300, batch_rows=100,
+            config=tr.TrainingConfig(latent_count=32, k=3, epoch_count=300, batch_rows=100,
                                      learning_rate=3e-3, seed=1)))
         sae = self.suite.finish("trainer", job, tr.TrainSaeResult).sae
-        self.assertEqual((sae.activation_dim, sae.latents, sae.k), (DIM, 32, 3))
+        self.assertEqual((sae.activation_dim, sae.latent_count, sae.k), (DIM, 32, 3))
         self.assertLess(sae.report.fvu, 0.5)
 
         # Build concepts, and find every genre among them.
         report = self.suite.finish("explainer", explainer.BuildConcepts(
             ex.BuildConceptsRequest(sae=sae.name, capture=capture.name)), ex.ConceptReport)
-        self.assertGreater(report.total, 8)
-        self.assertGreater(report.verified, report.verified_control)
+        self.assertGreater(report.concept_count, 8)
+        self.assertGreater(report.verified_count, report.verified_control_count)
         described = " ".join(c.description for c in store.ListConcepts(cs.ListConceptsRequest(
             parent=sae.name, page_size=100)).concepts)
         found = [genre for genre in GENRES if genre in described]
@@ -105,7 +100,7 @@ class ExternalRecommenderTest(SuiteTest):
         # Explain: the parts add up to the score.
         explanation = explainer.Explain(ex.ExplainRequest(
             sae=sae.name, subject=ex.Subject(activations=tensor(users[5:6])),
-            top_items=5)).explanations[0]
+            top_item_count=5)).explanations[0]
         self.assertLessEqual(len(explanation.latents), 3)
         scores = items @ users[5]
         for item in explanation.items:

@@ -9,7 +9,7 @@ from harness import SuiteTest, array, ex, pb, tensor, tr
 
 SITE = "layers.0"
 PLANTED = pb.DatasetRef(name="planted", planted=pb.PlantedOptions(
-    concepts=8, items_per_concept=10, users=300, interactions_per_user=20, seed=3))
+    concept_count=8, items_per_concept=10, user_count=300, interactions_per_user=20, seed=3))
 
 
 class ProbeSitesTest(SuiteTest):
@@ -17,15 +17,15 @@ class ProbeSitesTest(SuiteTest):
     def setUpClass(cls):
         super().setUpClass()
         job = cls.suite.probe.TrainRecommender(pb.TrainRecommenderRequest(
-            recommender_id="inner", kind=pb.Recommender.SASREC, dataset=PLANTED,
-            hyper_parameters=pb.HyperParameters(embedding_dim=16, history=10, layers=2, epochs=3,
+            recommender_id="inner", kind=pb.Recommender.KIND_SASREC, dataset=PLANTED,
+            hyper_parameters=pb.HyperParameters(embedding_dim=16, history_length=10, layer_count=2, epoch_count=3,
                                                 seed=1)))
         cls.recommender = cls.suite.finish("probe", job, pb.Recommender)
         cls.train = cls.capture("train", pb.SPLIT_TRAIN, positions=pb.POSITIONS_ALL)
         cls.test = cls.capture("test", pb.SPLIT_TEST, with_cases=True)
         job = cls.suite.trainer.TrainSae(tr.TrainSaeRequest(
             sae_id="inner", capture=cls.train.name,
-            config=tr.TrainingConfig(latents=64, k=4, epochs=8, seed=1)))
+            config=tr.TrainingConfig(latent_count=64, k=4, epoch_count=8, seed=1)))
         cls.sae = cls.suite.finish("trainer", job, tr.TrainSaeResult).sae
 
     @classmethod
@@ -60,11 +60,11 @@ class ProbeSitesTest(SuiteTest):
     def test_concepts_and_evaluation(self):
         job = self.suite.explainer.BuildConcepts(ex.BuildConceptsRequest(
             sae=self.sae.name, capture=self.test.name))
-        self.assertGreater(self.suite.finish("explainer", job, ex.ConceptReport).total, 10)
+        self.assertGreater(self.suite.finish("explainer", job, ex.ConceptReport).concept_count, 10)
         job = self.suite.explainer.EvaluateSae(ex.EvaluateSaeRequest(
             sae=self.sae.name, capture=self.test.name))
         evaluation = self.suite.finish("explainer", job, ex.Evaluation)
-        self.assertAlmostEqual(evaluation.recommender.hr_10,
+        self.assertAlmostEqual(evaluation.recommender.hr_at_10,
                                self.recommender.metrics["test_hr@10"], places=6)
         self.assertTrue(0 < evaluation.fvu < 0.9, evaluation.fvu)
 
@@ -75,7 +75,7 @@ class ProbeSitesTest(SuiteTest):
             sae=self.sae.name, subject=subject)).explanations[0].latents[0].latent
         steered = self.suite.explainer.Steer(ex.SteerRequest(
             sae=self.sae.name, subject=subject, edits=[ex.Edit(latent=latent, scale=-20)],
-            top_items=20))
+            top_item_count=20))
         self.assertNotEqual([i.item_id for i in steered.before], [i.item_id for i in steered.after])
         # The changed activation is one of the site; resumed from there it gives the scores.
         changed = array(steered.activation)[None]

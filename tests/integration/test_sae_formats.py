@@ -11,7 +11,7 @@ import unittest
 
 import numpy as np
 
-from harness import BIN, SuiteTest, array, cs, ex, pb, tensor
+from harness import BIN, SuiteTest, array, cs, ex, pb, recording, tensor
 
 DIM = 12
 LATENTS = 40
@@ -131,8 +131,8 @@ class SaeFormatsTest(SuiteTest):
         cls.rows = cls.random.normal(0, 2, (700, DIM)).astype("<f4")
         for capture, rows in ((CAPTURE, cls.rows),
                               ("recommenders/other/captures/live", np.zeros((4, DIM + 1)))):
-            probe.RecordActivations(iter([pb.RecordActivationsRequest(
-                capture=capture, producer="p", sequence=1, activations=tensor(rows))]))
+            probe.RecordActivations(recording(
+                capture, "p", [{"sequence": 1, "activations": tensor(rows)}]))
         cls.saes = {name: cls.publish(name.lower().replace("_", "-"), name)
                     for name in ("TOPK", "TOPK_SIGNED", "BATCH_TOPK", "JUMP_RELU", "RELU")}
 
@@ -140,18 +140,18 @@ class SaeFormatsTest(SuiteTest):
     def publish(cls, sae_id, architecture, seed=5, dim=DIM, order=None, capture=CAPTURE):
         """An SAE with weights that no training made."""
         random = np.random.default_rng(seed)
-        arrays = {cs.SaeWeights.W_ENC: random.normal(0, 0.4, (LATENTS, dim)),
-                  cs.SaeWeights.B_ENC: random.normal(0, 0.2, LATENTS),
-                  cs.SaeWeights.W_DEC: random.normal(0, 0.4, (LATENTS, dim)),
-                  cs.SaeWeights.B_PRE: random.normal(0, 0.3, dim)}
+        arrays = {cs.SaeWeights.ARRAY_W_ENC: random.normal(0, 0.4, (LATENTS, dim)),
+                  cs.SaeWeights.ARRAY_B_ENC: random.normal(0, 0.2, LATENTS),
+                  cs.SaeWeights.ARRAY_W_DEC: random.normal(0, 0.4, (LATENTS, dim)),
+                  cs.SaeWeights.ARRAY_B_PRE: random.normal(0, 0.3, dim)}
         if architecture == "BATCH_TOPK":
-            arrays[cs.SaeWeights.THRESHOLD] = np.full(LATENTS, 0.3)
+            arrays[cs.SaeWeights.ARRAY_THRESHOLD] = np.full(LATENTS, 0.3)
         if architecture == "JUMP_RELU":
-            arrays[cs.SaeWeights.THRESHOLD] = random.uniform(0.1, 0.5, LATENTS)
+            arrays[cs.SaeWeights.ARRAY_THRESHOLD] = random.uniform(0.1, 0.5, LATENTS)
         if order is not None:
-            arrays[cs.SaeWeights.W_DEC] = arrays[cs.SaeWeights.W_DEC][order]
-        sae = cs.Sae(activation_dim=dim, latents=LATENTS, k=K, scale=SCALE, capture=capture,
-                     architecture=cs.Sae.Architecture.Value(architecture),
+            arrays[cs.SaeWeights.ARRAY_W_DEC] = arrays[cs.SaeWeights.ARRAY_W_DEC][order]
+        sae = cs.Sae(activation_dim=dim, latent_count=LATENTS, k=K, scale=SCALE, capture=capture,
+                     architecture=cs.Sae.Architecture.Value(f"ARCHITECTURE_{architecture}"),
                      report=cs.TrainingReport(fvu=0.25, l0=K, dead_fraction=0.1))
         return cls.suite.store.PublishSae(iter(
             [cs.PublishSaeRequest(header=cs.PublishSaeRequest.Header(sae_id=sae_id, sae=sae))]
@@ -201,11 +201,11 @@ class SaeFormatsTest(SuiteTest):
         weights = self.weights(name)
         explanations = self.suite.explainer.Explain(ex.ExplainRequest(
             sae=name, subject=ex.Subject(activations=tensor(x)))).explanations
-        z = np.zeros((len(x), sae.latents))
+        z = np.zeros((len(x), sae.latent_count))
         for row, explanation in zip(z, explanations):
             for latent in explanation.latents:
                 row[latent.latent] = latent.activation
-        reconstruction = (z @ weights[cs.SaeWeights.W_DEC] + weights[cs.SaeWeights.B_PRE]) / sae.scale
+        reconstruction = (z @ weights[cs.SaeWeights.ARRAY_W_DEC] + weights[cs.SaeWeights.ARRAY_B_PRE]) / sae.scale
         error = ((x - reconstruction) ** 2).sum(1) / (x.astype(np.float64) ** 2).sum(1)
         np.testing.assert_allclose([e.relative_error for e in explanations], error, rtol=1e-3)
         return z / sae.scale, reconstruction
@@ -239,7 +239,7 @@ class SaeFormatsTest(SuiteTest):
             with self.subTest(file_format, architecture=architecture):
                 before = self.saes[architecture]
                 again = self.import_(self.export(before.name, file_format, f"{i}"), f"again-{i}")
-                for field in ("weights_sha256", "scale", "k", "architecture", "latents"):
+                for field in ("weights_sha256", "scale", "k", "architecture", "latent_count"):
                     self.assertEqual(getattr(again, field), getattr(before, field), field)
                 self.assertEqual(again.report.hyper_parameters["imported_from"], file_format)
         # By way of both libraries' files.
@@ -255,11 +255,11 @@ class SaeFormatsTest(SuiteTest):
         self.assertAlmostEqual(sae.report.fvu, error / variance, delta=1e-4 * error / variance)
         self.assertAlmostEqual(sae.report.l0, (z > 0).sum(1).mean(), delta=0.01)
         self.assertAlmostEqual(sae.report.dead_fraction, ((z > 0).sum(0) == 0).mean(), delta=0.03)
-        self.assertEqual(sae.report.rows, len(self.rows))
+        self.assertEqual(sae.report.row_count, len(self.rows))
         fewer = self.import_(self.folder / "x", "fewer", "--measure-rows", "50")
-        self.assertEqual(fewer.report.rows, 50)
+        self.assertEqual(fewer.report.row_count, 50)
         none = self.import_(self.folder / "x", "none", "--measure-rows", "0")
-        self.assertEqual((none.report.rows, none.k), (0, K))
+        self.assertEqual((none.report.row_count, none.k), (0, K))
 
     # ---- theirs to us
 

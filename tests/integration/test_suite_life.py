@@ -10,12 +10,12 @@ import urllib.request
 
 import numpy as np
 
-from harness import (BIN, Suite, array, cs, ex, grpc, jb, pb, tensor, tr)
+from harness import (BIN, Suite, array, cs, ex, grpc, jb, pb, recording, tensor, tr)
 
 PLANTED = pb.DatasetRef(name="planted", planted=pb.PlantedOptions(
-    concepts=8, items_per_concept=10, users=400, interactions_per_user=20, seed=3))
+    concept_count=8, items_per_concept=10, user_count=400, interactions_per_user=20, seed=3))
 # Long enough to be killed in the middle.
-TRAINING = tr.TrainingConfig(latents=1024, k=8, epochs=60, batch_rows=64, seed=5, threads=1,
+TRAINING = tr.TrainingConfig(latent_count=1024, k=8, epoch_count=60, batch_rows=64, seed=5, thread_count=1,
                              checkpoint_seconds=0.05)
 
 
@@ -27,8 +27,8 @@ def record(probe, rows):
     probe.CreateCapture(pb.CreateCaptureRequest(parent="recommenders/r", capture_id="a",
                                                 request_id="3"))
     name = "recommenders/r/captures/a"
-    probe.RecordActivations(iter([pb.RecordActivationsRequest(
-        capture=name, producer="p", sequence=1 + i, activations=tensor(rows[i * 500:i * 500 + 500]))
+    probe.RecordActivations(recording(name, "p", [
+        {"sequence": 1 + i, "activations": tensor(rows[i * 500:i * 500 + 500])}
         for i in range(len(rows) // 500)]))
     return name
 
@@ -80,7 +80,7 @@ class LifeTest(unittest.TestCase):
         trainer.start()
         broken = suite.finish("trainer", job, tr.TrainSaeResult).sae
         resumed = suite.jobs["trainer"].GetJob(jb.GetJobRequest(name=job.name))
-        self.assertEqual(resumed.resumes, 1)
+        self.assertEqual(resumed.resume_count, 1)
         self.assertEqual(broken.weights_sha256, whole.weights_sha256)
         self.assertEqual(weights(suite.store, "saes/broken"), weights(suite.store, "saes/whole"))
 
@@ -92,7 +92,7 @@ class LifeTest(unittest.TestCase):
         server.kill()
         server.start()
         stored = suite.probe.GetCapture(pb.GetCaptureRequest(name=capture), wait_for_ready=True)
-        self.assertEqual((stored.rows, stored.producers[0].last_sequence), (3000, 6))
+        self.assertEqual((stored.row_count, stored.producers[0].last_sequence), (3000, 6))
         read = np.concatenate([array(batch.activations) for batch in suite.probe.ReadActivations(
             pb.ReadActivationsRequest(capture=capture, batch_rows=700))])
         np.testing.assert_array_equal(read, rows)
@@ -100,8 +100,8 @@ class LifeTest(unittest.TestCase):
     def test_a_probe_killed_while_it_trains_trains_again(self):
         suite = self.start("suite")
         job = suite.probe.TrainRecommender(pb.TrainRecommenderRequest(
-            recommender_id="mf", kind=pb.Recommender.BPRMF, dataset=PLANTED,
-            hyper_parameters=pb.HyperParameters(epochs=5, embedding_dim=16)))
+            recommender_id="mf", kind=pb.Recommender.KIND_BPRMF, dataset=PLANTED,
+            hyper_parameters=pb.HyperParameters(epoch_count=5, embedding_dim=16)))
         self.wait_for_progress(suite, "probe", job, 0.2)
         suite.servers["probe"].kill()
         suite.servers["probe"].start()
@@ -115,8 +115,8 @@ class LifeTest(unittest.TestCase):
         for separate in (False, True):
             suite = self.start(f"separate-{separate}", separate=separate)
             made = suite.finish("probe", suite.probe.TrainRecommender(pb.TrainRecommenderRequest(
-                recommender_id="mf", kind=pb.Recommender.BPRMF, dataset=PLANTED,
-                hyper_parameters=pb.HyperParameters(epochs=6, embedding_dim=16, seed=1))),
+                recommender_id="mf", kind=pb.Recommender.KIND_BPRMF, dataset=PLANTED,
+                hyper_parameters=pb.HyperParameters(epoch_count=6, embedding_dim=16, seed=1))),
                 pb.Recommender)
             captures = {}
             for split, cases in ((pb.SPLIT_TRAIN, False), (pb.SPLIT_TEST, True)):
@@ -126,7 +126,7 @@ class LifeTest(unittest.TestCase):
                         split=split, with_cases=cases)), pb.Capture)
             sae = suite.finish("trainer", suite.trainer.TrainSae(tr.TrainSaeRequest(
                 sae_id="s", capture=captures[pb.SPLIT_TRAIN].name, config=tr.TrainingConfig(
-                    latents=64, k=4, epochs=5, batch_rows=64, threads=1))), tr.TrainSaeResult).sae
+                    latent_count=64, k=4, epoch_count=5, batch_rows=64, thread_count=1))), tr.TrainSaeResult).sae
             suite.finish("explainer", suite.explainer.BuildConcepts(ex.BuildConceptsRequest(
                 sae=sae.name, capture=captures[pb.SPLIT_TEST].name)), ex.ConceptReport)
             hashes.append(sae.weights_sha256)
@@ -140,16 +140,17 @@ class LifeTest(unittest.TestCase):
     def test_a_sweep_trains_every_architecture_and_stops_early(self):
         suite = self.start("suite", separate=True)
         made = suite.finish("probe", suite.probe.TrainRecommender(pb.TrainRecommenderRequest(
-            recommender_id="mf", kind=pb.Recommender.BPRMF, dataset=PLANTED,
-            hyper_parameters=pb.HyperParameters(epochs=6, embedding_dim=16))), pb.Recommender)
+            recommender_id="mf", kind=pb.Recommender.KIND_BPRMF, dataset=PLANTED,
+            hyper_parameters=pb.HyperParameters(epoch_count=6, embedding_dim=16))), pb.Recommender)
         train, dev = (suite.finish("probe", suite.probe.CaptureActivations(
             pb.CaptureActivationsRequest(parent=made.name, capture_id=name, split=split,
                                          with_cases=name == "dev")), pb.Capture)
             for name, split in (("train", pb.SPLIT_TRAIN), ("dev", pb.SPLIT_DEV)))
-        architectures = (cs.Sae.TOPK, cs.Sae.BATCH_TOPK, cs.Sae.JUMP_RELU, cs.Sae.RELU)
+        architectures = (cs.Sae.ARCHITECTURE_TOPK, cs.Sae.ARCHITECTURE_BATCH_TOPK,
+                         cs.Sae.ARCHITECTURE_JUMP_RELU, cs.Sae.ARCHITECTURE_RELU)
         job = suite.trainer.TrainSaes(tr.TrainSaesRequest(capture=train.name, variants=[
             tr.SaeVariant(sae_id=f"a{a}", config=tr.TrainingConfig(
-                architecture=a, latents=64, k=4, epochs=40, batch_rows=256,
+                architecture=a, latent_count=64, k=4, epoch_count=40, batch_rows=256,
                 early_stop=tr.EarlyStop(capture=dev.name, metric=tr.EarlyStop.METRIC_NDCG,
                                         patience=1)))
             for a in architectures]))
@@ -159,16 +160,16 @@ class LifeTest(unittest.TestCase):
             report = sae.report
             self.assertEqual(report.hyper_parameters["early_stop"], dev.name)
             self.assertIn("best_dev_ndcg@10", report.hyper_parameters)
-            if report.epochs < 40:
+            if report.epoch_count < 40:
                 self.assertEqual(report.hyper_parameters["stopped_after_epochs"],
-                                 str(report.epochs))
-                self.assertEqual(report.hyper_parameters["best_epoch"], str(report.epochs - 1))
+                                 str(report.epoch_count))
+                self.assertEqual(report.hyper_parameters["best_epoch"], str(report.epoch_count - 1))
             # What was published can be read and used.
             evaluation = suite.finish("explainer", suite.explainer.EvaluateSae(
                 ex.EvaluateSaeRequest(sae=sae.name, capture=dev.name)), ex.Evaluation)
-            self.assertAlmostEqual(evaluation.reconstructed.ndcg_10,
+            self.assertAlmostEqual(evaluation.reconstructed.ndcg_at_10,
                                    float(report.hyper_parameters["best_dev_ndcg@10"]), places=4)
-        self.assertLess(min(sae.report.epochs for sae in saes), 40)
+        self.assertLess(min(sae.report.epoch_count for sae in saes), 40)
 
     def test_health_and_metrics(self):
         suite = self.start("suite")
@@ -192,7 +193,7 @@ class LifeTest(unittest.TestCase):
     def test_sigterm_drains_an_open_watch_and_exits_0(self):
         suite = self.start("suite", separate=True)
         watch = suite.store.WatchConcepts(cs.WatchConceptsRequest())
-        self.assertEqual(next(watch).type, cs.ConceptChange.CAUGHT_UP)
+        self.assertEqual(next(watch).type, cs.ConceptChange.TYPE_CAUGHT_UP)
         server = suite.servers["concept-store"]
         server.process.terminate()
         with self.assertRaises(grpc.RpcError) as caught:

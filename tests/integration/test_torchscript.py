@@ -10,13 +10,13 @@ import grpc
 import numpy as np
 import torch
 
-from harness import BIN, SuiteTest, array, ex, pb, tensor, tr
+from harness import BIN, SuiteTest, array, ex, item_stream, pb, tensor, tr
 
 DIM = 16
 HISTORY = 12
 SITE = "blocks.0"
 PLANTED = pb.DatasetRef(name="planted", planted=pb.PlantedOptions(
-    concepts=8, items_per_concept=10, users=300, interactions_per_user=20, seed=3))
+    concept_count=8, items_per_concept=10, user_count=300, interactions_per_user=20, seed=3))
 PLANTED_FLAGS = ["--dataset", "planted", "--planted-concepts", "8", "--planted-items", "10",
                  "--planted-users", "300", "--planted-interactions", "20", "--planted-seed", "3"]
 ITEMS = 80
@@ -125,8 +125,9 @@ class TorchScriptTest(SuiteTest):
         """The messages of an import for the planted data set or a given catalogue."""
         if "catalog" not in description:
             description.setdefault("dataset", PLANTED)
-        yield pb.ImportRecommenderRequest(description=pb.ImportRecommenderRequest.Description(
-            recommender_id=recommender_id, history=HISTORY, request_id=request_id, **description))
+        yield pb.ImportRecommenderRequest(header=pb.ImportRecommenderRequest.Header(
+            recommender_id=recommender_id, history_length=HISTORY, request_id=request_id,
+            **description))
         for at in range(0, len(module), 10_000):
             yield pb.ImportRecommenderRequest(module=module[at:at + 10_000])
         for part in np.array_split(self.vectors if vectors is None else vectors, 3):
@@ -181,7 +182,7 @@ class TorchScriptTest(SuiteTest):
                             str(self.directory / f"{how}.pt"), "--items",
                             str(self.directory / "items.npy"), *PLANTED_FLAGS, "--history",
                             str(HISTORY), "--probe-site", SITE)
-        self.assertEqual(shown["kind"], "TORCHSCRIPT")
+        self.assertEqual(shown["kind"], "KIND_TORCHSCRIPT")
         self.assertEqual([site["name"] for site in shown["probeSites"]], [SITE, "user"])
         self.assertIn("test_hr@10", shown["metrics"])
         self.assertEqual(self.recsae("recommenders", "get", how)["probeSites"],
@@ -238,7 +239,7 @@ class TorchScriptTest(SuiteTest):
                         "--cases", "--quiet")
         # Each training position once, as when the vector before scoring is captured.
         plain = self.recsae("captures", "create", f"{short}/plain", "--split", "train", "--quiet")
-        self.assertEqual(train["rows"], plain["rows"])
+        self.assertEqual(train["rowCount"], plain["rowCount"])
 
         got = self.suite.probe.BatchGetCases(pb.BatchGetCasesRequest(
             capture=f"{name}/captures/train", rows=range(40)))
@@ -269,7 +270,7 @@ class TorchScriptTest(SuiteTest):
                               config=tr.TrainingConfig(early_stop=stop)))
         job = self.suite.trainer.TrainSae(tr.TrainSaeRequest(
             sae_id=sae_id, capture=captures["train"],
-            config=tr.TrainingConfig(latents=64, k=4, epochs=6, seed=1)))
+            config=tr.TrainingConfig(latent_count=64, k=4, epoch_count=6, seed=1)))
         sae = self.suite.finish("trainer", job, tr.TrainSaeResult).sae
         self.assertEqual(sae.probe_site, SITE)
         self.assert_error(grpc.StatusCode.INVALID_ARGUMENT, "PROBE_SITE_MISMATCH",
@@ -278,7 +279,7 @@ class TorchScriptTest(SuiteTest):
                               evidence_captures=[captures["plain"]]))
         job = self.suite.explainer.BuildConcepts(ex.BuildConceptsRequest(
             sae=sae.name, capture=captures["test"], evidence_captures=[captures["train"]]))
-        self.assertGreater(self.suite.finish("explainer", job, ex.ConceptReport).total, 10)
+        self.assertGreater(self.suite.finish("explainer", job, ex.ConceptReport).concept_count, 10)
         return sae.name
 
     def check_explanations(self, sae, capture):
@@ -300,7 +301,7 @@ class TorchScriptTest(SuiteTest):
 
             def steer(edit, subject=subject):
                 return self.suite.explainer.Steer(ex.SteerRequest(
-                    sae=sae, subject=subject, edits=[edit], top_items=20))
+                    sae=sae, subject=subject, edits=[edit], top_item_count=20))
 
             same = steer(ex.Edit(latent=latent.latent, scale=1))
             self.assertEqual([i.item_id for i in same.before], [i.item_id for i in same.after])
@@ -328,7 +329,7 @@ class TorchScriptTest(SuiteTest):
     def check_evaluation(self, sae, capture, metrics):
         job = self.suite.explainer.EvaluateSae(ex.EvaluateSaeRequest(sae=sae, capture=capture))
         evaluation = self.suite.finish("explainer", job, ex.Evaluation)
-        self.assertAlmostEqual(evaluation.recommender.hr_10, metrics["test_hr@10"], places=6)
+        self.assertAlmostEqual(evaluation.recommender.hr_at_10, metrics["test_hr@10"], places=6)
         self.assertTrue(0 < evaluation.fvu < 0.9, evaluation.fvu)
         self.assertTrue(0.2 < evaluation.rbo < 1, evaluation.rbo)
 
@@ -389,8 +390,8 @@ class TorchScriptTest(SuiteTest):
 
     def test_a_module_that_throws_later_fails_that_call_alone(self):
         self.suite.probe.CreateCatalog(pb.CreateCatalogRequest(catalog_id="shop"))
-        self.suite.probe.UploadItems(iter([pb.UploadItemsRequest(
-            catalog="catalogs/shop", items=[pb.Item(id=f"i{n}") for n in range(ITEMS)])]))
+        self.suite.probe.UploadItems(item_stream(
+            "catalogs/shop", [pb.Item(id=f"i{n}") for n in range(ITEMS)]))
         made = self.do_import("moody", saved(Wrong("throws on item 1"), self.directory / "moody.pt"),
                               catalog="catalogs/shop")
         self.assertEqual(made.catalog, "catalogs/shop")

@@ -8,8 +8,8 @@ import tempfile
 import unittest
 
 import golden_store
-from golden_store import digest, describe, pb, tensor, tr
-from harness import Suite, jb
+from golden_store import describe, digest
+from harness import Suite, jb, pb, recording, tensor, tr
 
 STORES = pathlib.Path(__file__).parent.parent / "golden" / "store"
 
@@ -61,16 +61,15 @@ class UpgradeTest(unittest.TestCase):
         made = self.suite.finish("trainer", job, tr.TrainSaeResult).sae
         self.assertEqual(made.name, "saes/resumed")
         job = self.suite.jobs["trainer"].GetJob(jb.GetJobRequest(name=manifest["resumes"]))
-        self.assertEqual(job.resumes, 1)
+        self.assertEqual(job.resume_count, 1)
 
         # A producer goes on after its last batch; what it sent before is known to be there.
-        self.suite.probe.RecordActivations(iter([pb.RecordActivationsRequest(
-            capture=golden_store.CAPTURE, producer="b", sequence=sequence,
-            activations=tensor(rows)) for sequence, rows in (
-                (2, golden_store.ROWS[250:]), (3, golden_store.ROWS[:50]))]))
+        self.suite.probe.RecordActivations(recording(golden_store.CAPTURE, "b", [
+            {"sequence": 2, "activations": tensor(golden_store.ROWS[250:])},
+            {"sequence": 3, "activations": tensor(golden_store.ROWS[:50])}]))
         captures = self.suite.probe.ListCaptures(pb.ListCapturesRequest(
             parent="recommenders/elsewhere")).captures
-        self.assertEqual([capture.rows for capture in captures], [350])
+        self.assertEqual([capture.row_count for capture in captures], [350])
 
         # What the upgrade wrote is read by the next start as well.
         self.assertEqual(self.suite.stop(), [0])

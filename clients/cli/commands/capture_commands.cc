@@ -80,9 +80,9 @@ absl::Status List(Session& session, const ListFlags& flags) {
   Table table(
       {{"CAPTURE", false, true}, {"SPLIT"}, {"ROWS", true}, {"DIM", true}, {"CASES"}, {"CREATED"}});
   for (const Capture& capture : all.captures()) {
-    table.Add({ShortName(capture.name()), SplitName(capture.split()), FormatCount(capture.rows()),
-               absl::StrCat(capture.dim()), capture.has_cases() ? "yes" : "no",
-               FormatTime(capture.create_time())});
+    table.Add({ShortName(capture.name()), SplitName(capture.split()),
+               FormatCount(capture.row_count()), absl::StrCat(capture.dim()),
+               capture.has_cases() ? "yes" : "no", FormatTime(capture.create_time())});
   }
   session.console().Print(table);
   return absl::OkStatus();
@@ -132,7 +132,7 @@ absl::Status Create(Session& session, const CreateFlags& flags) {
   request.set_with_cases(flags.cases);
   request.set_max_rows(flags.max_rows);
   request.set_seed(flags.seed);
-  request.set_ranked_items(flags.ranked_items);
+  request.set_ranked_item_count(flags.ranked_items);
   request.set_site(flags.site);
   if (flags.positions == "all") request.set_positions(probe::v1::POSITIONS_ALL);
   request.set_request_id(request_id);
@@ -148,8 +148,8 @@ absl::Status RecordFiles(Session& session, const RecordFlags& flags) {
   RECSAE_ASSIGN_OR_RETURN(source.capture, FullName(flags.source.capture, kCapturePattern));
   RECSAE_ASSIGN_OR_RETURN(const auto response, Record(session, source));
   if (session.json()) return session.PrintJson(response);
-  session.console().Print(absl::StrCat(Plural(response.rows_stored(), "row"), " stored, ",
-                                       FormatCount(response.rows_duplicate()),
+  session.console().Print(absl::StrCat(Plural(response.stored_row_count(), "row"), " stored, ",
+                                       FormatCount(response.duplicate_row_count()),
                                        " were there before\n"));
   return absl::OkStatus();
 }

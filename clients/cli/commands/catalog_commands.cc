@@ -50,7 +50,7 @@ absl::Status List(Session& session, const CatalogFlags&) {
   if (session.json()) return session.PrintJson(all);
   Table table({{"CATALOG"}, {"ITEMS", true}, {"CREATED"}, {"TITLE", false, true}});
   for (const auto& catalog : all.catalogs()) {
-    table.Add({ShortName(catalog.name()), FormatCount(catalog.items()),
+    table.Add({ShortName(catalog.name()), FormatCount(catalog.item_count()),
                FormatTime(catalog.create_time()), catalog.display_name()});
   }
   session.console().Print(table);
@@ -116,19 +116,25 @@ absl::Status Upload(Session& session, const CatalogFlags& flags) {
   probe::v1::UploadItemsResponse response;
   const auto writer = session.probe()->UploadItems(&context, &response);
   probe::v1::UploadItemsRequest request;
-  request.set_catalog(name);
+  request.mutable_header()->set_catalog(name);
+  // The reason why a message could not be sent is in the status of the call.
+  const auto send = [&] {
+    const bool sent = writer->Write(request);
+    request.mutable_batch()->Clear();
+    return sent ? absl::OkStatus() : absl::CancelledError();
+  };
+  absl::Status read = send();
   size_t bytes = 0;
   probe::v1::Item item;
-  const absl::Status read = ReadJsonLines(flags.file, item, [&] {
-    bytes += item.ByteSizeLong();
-    *request.add_items() = item;
-    if (bytes < kUploadBytes) return absl::OkStatus();
-    bytes = 0;
-    const bool sent = writer->Write(request);
-    request.clear_items();
-    // The reason is in the status of the call.
-    return sent ? absl::OkStatus() : absl::CancelledError();
-  });
+  if (read.ok()) {
+    read = ReadJsonLines(flags.file, item, [&] {
+      bytes += item.ByteSizeLong();
+      *request.mutable_batch()->add_items() = item;
+      if (bytes < kUploadBytes) return absl::OkStatus();
+      bytes = 0;
+      return send();
+    });
+  }
   if (!read.ok() && !absl::IsCancelled(read)) {
     context.TryCancel();
     (void)writer->Finish();
@@ -139,8 +145,8 @@ absl::Status Upload(Session& session, const CatalogFlags& flags) {
   RECSAE_RETURN_IF_ERROR(
       ExplainTimeout(session.probe().peer().FromGrpc(writer->Finish()), timeout));
   if (session.json()) return session.PrintJson(response);
-  session.console().Print(absl::StrCat(FormatCount(response.items_added()), " added, ",
-                                       FormatCount(response.items_replaced()), " replaced\n"));
+  session.console().Print(absl::StrCat(FormatCount(response.added_item_count()), " added, ",
+                                       FormatCount(response.replaced_item_count()), " replaced\n"));
   return absl::OkStatus();
 }
 

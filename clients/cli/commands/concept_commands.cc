@@ -93,8 +93,8 @@ absl::Status Build(Session& session, const BuildFlags& flags) {
       if (capture.name() != request.capture()) request.add_evidence_captures(capture.name());
     }
   }
-  request.set_paper_cases(flags.paper_cases);
-  request.set_extended_cases(flags.extended_cases);
+  request.set_paper_case_count(flags.paper_cases);
+  request.set_extended_case_count(flags.extended_cases);
   request.set_seed(flags.seed);
   request.set_request_id(flags.request_id.empty() ? NewRequestId() : flags.request_id);
   return FinishJob<explainer::v1::ConceptReport>(
@@ -191,7 +191,7 @@ absl::Status Delete(Session& session, const OneFlags& flags) {
 }
 
 std::string ChangeText(const ConceptChange& change) {
-  const bool deleted = change.type() == ConceptChange::DELETED;
+  const bool deleted = change.type() == ConceptChange::TYPE_DELETED;
   return absl::StrCat(PadLeft(FormatCount(change.revision()), 8), "  ",
                       PadRight(ShortName(change.latent_concept().name()), 24), "  ",
                       deleted ? "deleted" : Clean(change.latent_concept().description()), "\n");
@@ -218,7 +218,7 @@ absl::Status Watch(Session& session, const WatchFlags& flags) {
   grpc::ClientContext context;
   const auto reader = session.concept_store()->WatchConcepts(&context, request);
   for (ConceptChange change; reader->Read(&change);) {
-    if (change.type() == ConceptChange::CAUGHT_UP) {
+    if (change.type() == ConceptChange::TYPE_CAUGHT_UP) {
       session.console().Say(absl::StrCat("that is all up to revision ", change.revision(),
                                          "; waiting for more (Ctrl-C ends)"));
     } else if (session.json()) {

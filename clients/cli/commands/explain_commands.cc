@@ -58,7 +58,7 @@ absl::Status Evaluate(Session& session, const EvaluateFlags& flags) {
       session, session.explainer_jobs(),
       session.Call(session.explainer(), &Explainer::Stub::EvaluateSae, request),
       "evaluating the SAE", flags.job, [&](const explainer::v1::Evaluation& evaluation) {
-        if (evaluation.rows() == 0) {
+        if (evaluation.row_count() == 0) {
           session.console().Say("no case has a held-out item, so no ranking could be judged");
         }
         session.console().Print(RankingTable(evaluation));
@@ -95,7 +95,7 @@ absl::Status ExplainUser(Session& session, const ExplainFlags& flags) {
   explainer::v1::ExplainRequest request;
   request.set_sae(sae.name());
   *request.mutable_subject() = chosen.subject;
-  request.set_top_items(flags.top_items);
+  request.set_top_item_count(flags.top_items);
   for (const std::string& id : flags.exclude) request.add_exclude_item_ids(id);
   for (const std::string& id : flags.items) request.add_item_ids(id);
   // Asked for along with the rest, for their titles.
@@ -130,7 +130,7 @@ absl::Status Steer(Session& session, const SteerFlags& flags) {
   }
   request.set_mode(flags.mode == "reconstruction" ? SteerRequest::MODE_RECONSTRUCTION
                                                   : SteerRequest::MODE_DELTA);
-  request.set_top_items(flags.top_items);
+  request.set_top_item_count(flags.top_items);
   for (const std::string& id : flags.exclude) request.add_exclude_item_ids(id);
   RECSAE_ASSIGN_OR_RETURN(const auto response,
                           session.Call(session.explainer(), &Explainer::Stub::Steer, request));

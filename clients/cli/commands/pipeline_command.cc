@@ -46,10 +46,10 @@ absl::Status WriteReport(Session& session, const std::string& path, const Pipeli
 
 Table SaeLine(const concept_store::v1::Sae& sae) {
   return Details(
-      {{"size", absl::StrCat(FormatCount(sae.latents()), " latents over ", sae.activation_dim(),
-                             " values, ", sae.k(), " active at a time")},
-       {"trained on", absl::StrCat(Plural(sae.report().rows(), "activation"), ", ",
-                                   Plural(sae.report().epochs(), "epoch"))},
+      {{"size", absl::StrCat(FormatCount(sae.latent_count()), " latents over ",
+                             sae.activation_dim(), " values, ", sae.k(), " active at a time")},
+       {"trained on", absl::StrCat(Plural(sae.report().row_count(), "activation"), ", ",
+                                   Plural(sae.report().epoch_count(), "epoch"))},
        {"FVU", FormatFixed(sae.report().fvu(), 4)},
        {"dead latents", FormatPercent(sae.report().dead_fraction(), 2)}});
 }
@@ -111,9 +111,10 @@ absl::Status Run(Session& session, const PipelineFlags& flags) {
   RECSAE_ASSIGN_OR_RETURN(const auto dataset, ChooseDataset(session, flags));
   Console& console = session.console();
   console.Say(absl::StrCat(
-      dataset.name(), ": ", Plural(dataset.users(), "user"), ", ", Plural(dataset.items(), "item"),
-      "; ", FormatCount(dataset.train_interactions()), " interactions to train on, ",
-      FormatCount(dataset.dev_rows()), " dev and ", FormatCount(dataset.test_rows()), " test rows",
+      dataset.name(), ": ", Plural(dataset.user_count(), "user"), ", ",
+      Plural(dataset.item_count(), "item"), "; ", FormatCount(dataset.train_interaction_count()),
+      " interactions to train on, ", FormatCount(dataset.dev_row_count()), " dev and ",
+      FormatCount(dataset.test_row_count()), " test rows",
       dataset.location().empty() ? "" : absl::StrCat(" (", dataset.location(), ")")));
   RECSAE_ASSIGN_OR_RETURN(const PipelinePlan plan, MakePlan(flags, dataset.name()));
   console.Say(absl::StrCat("making ", plan.recommender(), " and ", plan.sae(),

@@ -206,18 +206,21 @@ absl::Status UploadHead(Session& session, const HeadFlags& flags) {
   const auto writer = session.probe()->UploadPredictionHead(&context, &response);
   const int64_t dim = vectors.shape[1];
   const auto items = static_cast<int64_t>(ids.size());
-  const int64_t batch = std::max<int64_t>(1, kUploadBytes / (sizeof(float) * (dim + 1)));
-  for (int64_t start = 0; start < items; start += batch) {
-    const int64_t rows = std::min(batch, items - start);
-    probe::v1::UploadPredictionHeadRequest request;
-    request.set_recommender(name);
-    for (int64_t i = start; i < start + rows; ++i) request.add_item_ids(ids[i]);
-    WriteMatrix({vectors.values.data() + start * dim, rows, dim}, request.mutable_vectors());
+  const int64_t batch_rows = std::max<int64_t>(1, kUploadBytes / (sizeof(float) * (dim + 1)));
+  probe::v1::UploadPredictionHeadRequest request;
+  request.mutable_header()->set_recommender(name);
+  bool sent = writer->Write(request);
+  for (int64_t start = 0; sent && start < items; start += batch_rows) {
+    const int64_t rows = std::min(batch_rows, items - start);
+    probe::v1::UploadPredictionHeadRequest::Batch& batch = *request.mutable_batch();
+    batch.Clear();
+    for (int64_t i = start; i < start + rows; ++i) batch.add_item_ids(ids[i]);
+    WriteMatrix({vectors.values.data() + start * dim, rows, dim}, batch.mutable_vectors());
     if (!biases.values.empty()) {
       WriteVector({biases.values.data() + start, static_cast<size_t>(rows)},
-                  request.mutable_biases());
+                  batch.mutable_biases());
     }
-    if (!writer->Write(request)) break;
+    sent = writer->Write(request);
   }
   writer->WritesDone();
   RECSAE_RETURN_IF_ERROR(

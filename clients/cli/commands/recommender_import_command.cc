@@ -50,21 +50,20 @@ absl::StatusOr<std::string> ReadModule(const std::string& path) {
 
 absl::StatusOr<ImportRecommenderRequest> Describe(const ImportFlags& flags) {
   ImportRecommenderRequest request;
-  ImportRecommenderRequest::Description& description = *request.mutable_description();
+  ImportRecommenderRequest::Header& header = *request.mutable_header();
   RECSAE_ASSIGN_OR_RETURN(const std::string name, FullName(flags.recommender, kRecommenderPattern));
-  description.set_recommender_id(LastId(name));
+  header.set_recommender_id(LastId(name));
   if (flags.catalog.empty() == flags.dataset.empty()) {
     return UsageError("say what the module's items are: --dataset NAME or --catalog NAME");
   }
   if (!flags.catalog.empty()) {
-    RECSAE_ASSIGN_OR_RETURN(*description.mutable_catalog(),
-                            FullName(flags.catalog, kCatalogPattern));
+    RECSAE_ASSIGN_OR_RETURN(*header.mutable_catalog(), FullName(flags.catalog, kCatalogPattern));
   } else {
-    *description.mutable_dataset() = MakeDatasetRef(flags.dataset, flags.dataset_flags);
+    *header.mutable_dataset() = MakeDatasetRef(flags.dataset, flags.dataset_flags);
   }
-  description.set_history(flags.history);
-  description.mutable_probe_sites()->Add(flags.probe_sites.begin(), flags.probe_sites.end());
-  description.set_request_id(flags.request_id.empty() ? NewRequestId() : flags.request_id);
+  header.set_history_length(flags.history);
+  header.mutable_probe_sites()->Add(flags.probe_sites.begin(), flags.probe_sites.end());
+  header.set_request_id(flags.request_id.empty() ? NewRequestId() : flags.request_id);
   return request;
 }
 

@@ -72,21 +72,24 @@ absl::StatusOr<probe::v1::RecordActivationsResponse> Record(Session& session,
   const auto writer = session.probe()->RecordActivations(&context, &response);
   const int64_t rows = activations.shape[0];
   const int64_t dim = activations.shape[1];
-  const int64_t batch = BatchRows(source, activations, cases);
+  const int64_t batch_rows = BatchRows(source, activations, cases);
   ProgressMeter meter;
-  for (int64_t start = 0; start < rows; start += batch) {
-    const int64_t count = std::min(batch, rows - start);
-    probe::v1::RecordActivationsRequest request;
-    request.set_capture(source.capture);
-    request.set_producer(source.producer);
-    request.set_sequence(start / batch + 1);
-    WriteMatrix({activations.values.data() + start * dim, count, dim},
-                request.mutable_activations());
+  probe::v1::RecordActivationsRequest request;
+  request.mutable_header()->set_capture(source.capture);
+  request.mutable_header()->set_producer(source.producer);
+  // The reason why a message could not be sent is in the status of the call.
+  bool sent = writer->Write(request);
+  for (int64_t start = 0; sent && start < rows; start += batch_rows) {
+    const int64_t count = std::min(batch_rows, rows - start);
+    probe::v1::RecordActivationsRequest::Batch& batch = *request.mutable_batch();
+    batch.Clear();
+    batch.set_sequence(start / batch_rows + 1);
+    WriteMatrix({activations.values.data() + start * dim, count, dim}, batch.mutable_activations());
     if (!cases.empty()) {
-      request.mutable_cases()->Add(cases.begin() + start, cases.begin() + start + count);
+      batch.mutable_cases()->Add(cases.begin() + start, cases.begin() + start + count);
     }
-    // The reason of a failure is in the status of the call.
-    if (!writer->Write(request)) break;
+    sent = writer->Write(request);
+    if (!sent) break;
     meter.Update(absl::ToDoubleSeconds(absl::Now() - absl::UnixEpoch()), start + count, rows);
     session.console().ShowProgress(absl::StrCat("recording  ", DescribeProgress(meter, "rows")));
   }

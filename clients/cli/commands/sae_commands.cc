@@ -61,10 +61,10 @@ absl::Status List(Session& session, const NameFlags&) {
                {"CREATED"},
                {"CAPTURE", false, true}});
   for (const Sae& sae : all.saes()) {
-    table.Add({ShortName(sae.name()), FormatCount(sae.latents()),
+    table.Add({ShortName(sae.name()), FormatCount(sae.latent_count()),
                absl::StrCat(sae.activation_dim()), absl::StrCat(sae.k()),
                FormatFixed(sae.report().fvu(), 4), FormatPercent(sae.report().dead_fraction()),
-               FormatCount(sae.report().rows()), FormatTime(sae.create_time()),
+               FormatCount(sae.report().row_count()), FormatTime(sae.create_time()),
                ShortName(sae.capture())});
   }
   session.console().Print(table);

@@ -65,7 +65,7 @@ ordered_json SaeJson(const concept_store::v1::Sae& sae) {
   return {{"sae", sae.name()},
           {"capture", sae.capture()},
           {"architecture", concept_store::v1::Sae::Architecture_Name(sae.architecture())},
-          {"latents", sae.latents()},
+          {"latents", sae.latent_count()},
           {"k", sae.k()},
           {"fvu", sae.report().fvu()},
           {"l0", sae.report().l0()},
@@ -99,7 +99,7 @@ void PrintTables(Session& session, const StoredSae& a, const StoredSae& b,
   row("sae", [](const Sae& sae) { return ShortName(sae.name()); });
   row("capture", [](const Sae& sae) { return ShortName(sae.capture()); });
   row("architecture", [](const Sae& sae) { return ArchitectureName(sae.architecture()); });
-  row("latents", [](const Sae& sae) { return FormatCount(sae.latents()); });
+  row("latents", [](const Sae& sae) { return FormatCount(sae.latent_count()); });
   row("k", [](const Sae& sae) { return absl::StrCat(sae.k()); });
   row("FVU", [](const Sae& sae) { return FormatFixed(sae.report().fvu(), 4); });
   row("L0", [](const Sae& sae) { return FormatNumber(sae.report().l0()); });

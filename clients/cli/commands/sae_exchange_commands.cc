@@ -122,14 +122,14 @@ absl::Status Measure(Session& session, const ImportFlags& flags, const sae::SaeM
       const auto capture,
       session.Call(session.probe(), &probe::v1::Probe::Stub::GetCapture, request));
   sae.set_probe_site(capture.site());
-  if (capture.rows() == 0) {
+  if (capture.row_count() == 0) {
     session.console().Say(capture.name() + " has no rows yet: the SAE's quality is not known");
     return absl::OkStatus();
   }
   RECSAE_ASSIGN_OR_RETURN(const sae::ReconstructionMetrics metrics,
                           MeasureSae(session, capture, flags.measure_rows, model));
   auto& report = *sae.mutable_report();
-  report.set_rows(metrics.rows);
+  report.set_row_count(metrics.rows);
   // Rows that are all the same have no variance to explain.
   report.set_fvu(std::isfinite(metrics.fvu) ? metrics.fvu : 1.0);
   report.set_l0(metrics.l0);

@@ -37,9 +37,9 @@ void SetOptions(const DatasetFlags& flags, probe::v1::DatasetRef& dataset) {
     dataset.mutable_options()->set_positive_threshold(*flags.positive_threshold);
   }
   if (flags.split == "leave-one-out") {
-    dataset.mutable_options()->set_split(probe::v1::DatasetOptions::LEAVE_ONE_OUT);
+    dataset.mutable_options()->set_split(probe::v1::DatasetOptions::SPLIT_MODE_LEAVE_ONE_OUT);
   } else if (flags.split == "given") {
-    dataset.mutable_options()->set_split(probe::v1::DatasetOptions::GIVEN);
+    dataset.mutable_options()->set_split(probe::v1::DatasetOptions::SPLIT_MODE_GIVEN);
   }
   if (flags.split_seed) dataset.mutable_options()->set_seed(*flags.split_seed);
 }
@@ -77,9 +77,9 @@ probe::v1::DatasetRef MakeDatasetRef(const std::string& name, const DatasetFlags
   SetOptions(flags, dataset);
   if (name != "planted") return dataset;
   probe::v1::PlantedOptions& planted = *dataset.mutable_planted();
-  planted.set_concepts(flags.planted_concepts.value_or(0));
+  planted.set_concept_count(flags.planted_concepts.value_or(0));
   planted.set_items_per_concept(flags.planted_items.value_or(0));
-  planted.set_users(flags.planted_users.value_or(0));
+  planted.set_user_count(flags.planted_users.value_or(0));
   planted.set_interactions_per_user(flags.planted_interactions.value_or(0));
   planted.set_seed(flags.planted_seed.value_or(0));
   return dataset;

@@ -3,6 +3,7 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
+#include "absl/strings/strip.h"
 #include "clients/cli/text/errors.h"
 #include "clients/cli/text/resource.h"
 #include "common/base/status.h"
@@ -20,7 +21,7 @@ using Names = std::vector<std::string>;
 
 Names ArchitectureNames() {
   Names names;
-  for (int i = Sae::TOPK; i <= Sae::Architecture_MAX; ++i) {
+  for (int i = Sae::ARCHITECTURE_TOPK; i <= Sae::Architecture_MAX; ++i) {
     names.push_back(ArchitectureName(static_cast<Sae::Architecture>(i)));
   }
   return names;
@@ -161,7 +162,7 @@ void AddSaeFlags(CLI::App& command, const std::string& prefix, Values values, Sa
 
 probe::v1::Recommender::Kind ParseKind(const std::string& kind) {
   probe::v1::Recommender::Kind parsed = probe::v1::Recommender::KIND_UNSPECIFIED;
-  probe::v1::Recommender::Kind_Parse(absl::AsciiStrToUpper(kind), &parsed);
+  probe::v1::Recommender::Kind_Parse(absl::StrCat("KIND_", absl::AsciiStrToUpper(kind)), &parsed);
   return parsed;
 }
 
@@ -170,21 +171,21 @@ HyperParameters MakeHyperParameters(const RecommenderFlags& flags, uint64_t seed
   if (flags.embedding_dim) out.set_embedding_dim(*flags.embedding_dim);
   if (flags.learning_rate) out.set_learning_rate(*flags.learning_rate);
   if (flags.l2) out.set_l2(*flags.l2);
-  if (flags.history) out.set_history(*flags.history);
-  if (flags.layers) out.set_layers(*flags.layers);
-  if (flags.heads) out.set_heads(*flags.heads);
+  if (flags.history) out.set_history_length(*flags.history);
+  if (flags.layers) out.set_layer_count(*flags.layers);
+  if (flags.heads) out.set_head_count(*flags.heads);
   if (flags.dropout) out.set_dropout(*flags.dropout);
-  if (flags.loss == "bpr") out.set_loss(HyperParameters::BPR);
-  if (flags.loss == "softmax") out.set_loss(HyperParameters::SOFTMAX);
-  if (flags.epochs) out.set_epochs(*flags.epochs);
+  if (flags.loss == "bpr") out.set_loss(HyperParameters::LOSS_BPR);
+  if (flags.loss == "softmax") out.set_loss(HyperParameters::LOSS_SOFTMAX);
+  if (flags.epochs) out.set_epoch_count(*flags.epochs);
   if (flags.patience) out.set_patience(*flags.patience);
   if (flags.batch_size) out.set_batch_size(*flags.batch_size);
-  if (flags.interests) out.set_interests(*flags.interests);
+  if (flags.interests) out.set_interest_count(*flags.interests);
   if (flags.attention_dim) out.set_attention_dim(*flags.attention_dim);
   if (flags.temperature) out.set_temperature(*flags.temperature);
-  if (flags.pretrain_epochs) out.set_pretrain_epochs(*flags.pretrain_epochs);
-  if (flags.clusters) out.set_clusters(*flags.clusters);
-  if (flags.members) out.set_members(*flags.members);
+  if (flags.pretrain_epochs) out.set_pretrain_epoch_count(*flags.pretrain_epochs);
+  if (flags.clusters) out.set_cluster_count(*flags.clusters);
+  if (flags.members) out.set_member_count(*flags.members);
   out.set_seed(seed);
   return out;
 }
@@ -195,9 +196,9 @@ absl::StatusOr<TrainingConfig> MakeTrainingConfig(const SaeFlags& flags, uint64_
   out.set_preset(flags.preset == "paper" ? TrainingConfig::PRESET_PAPER
                                          : TrainingConfig::PRESET_DEFAULT);
   if (!flags.architecture.empty()) {
-    out.set_architecture(ParseEnum(flags.architecture[0], "", Sae::Architecture_Parse));
+    out.set_architecture(ParseEnum(flags.architecture[0], "ARCHITECTURE_", Sae::Architecture_Parse));
   }
-  if (!flags.latents.empty()) out.set_latents(flags.latents[0]);
+  if (!flags.latents.empty()) out.set_latent_count(flags.latents[0]);
   if (flags.expansion) out.set_expansion_factor(*flags.expansion);
   if (!flags.k.empty()) out.set_k(flags.k[0]);
   for (const int prefix : flags.matryoshka) out.add_matryoshka_prefixes(prefix);
@@ -217,18 +218,18 @@ absl::StatusOr<TrainingConfig> MakeTrainingConfig(const SaeFlags& flags, uint64_
     out.set_decay(ParseEnum(flags.decay_shape, "DECAY_", TrainingConfig::Decay_Parse));
   }
   if (flags.batch_rows) out.set_batch_rows(*flags.batch_rows);
-  if (flags.epochs) out.set_epochs(*flags.epochs);
+  if (flags.epochs) out.set_epoch_count(*flags.epochs);
   if (flags.gradient_clip) out.set_gradient_clip(*flags.gradient_clip);
   out.set_seed(seed);
-  if (flags.threads) out.set_threads(*flags.threads);
+  if (flags.threads) out.set_thread_count(*flags.threads);
   if (flags.checkpoint_seconds) out.set_checkpoint_seconds(*flags.checkpoint_seconds);
   RECSAE_RETURN_IF_ERROR(AddEarlyStop(flags, capture, out));
   return out;
 }
 
 std::string ArchitectureName(Sae::Architecture architecture) {
-  return absl::StrReplaceAll(absl::AsciiStrToLower(Sae::Architecture_Name(architecture)),
-                             {{"_", "-"}});
+  return absl::AsciiStrToLower(absl::StrReplaceAll(
+      absl::StripPrefix(Sae::Architecture_Name(architecture), "ARCHITECTURE_"), {{"_", "-"}}));
 }
 
 }  // namespace recsae::cli

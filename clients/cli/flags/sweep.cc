@@ -71,7 +71,8 @@ absl::Status CheckLists(const SaeFlags& flags, const std::vector<uint64_t>& seed
 }
 
 bool TakesSparsityWeight(const TrainingConfig& config) {
-  return config.architecture() == Sae::JUMP_RELU || config.architecture() == Sae::RELU;
+  return config.architecture() == Sae::ARCHITECTURE_JUMP_RELU ||
+         config.architecture() == Sae::ARCHITECTURE_RELU;
 }
 
 // Takes away what only other architectures of the sweep have. What none of them has stays, for the
@@ -88,8 +89,11 @@ void DropWhatOthersHave(TrainSaesRequest& sweep) {
   drop(TakesSparsityWeight, [](TrainingConfig& config) { config.clear_sparsity_weight(); });
   drop([](const TrainingConfig& config) { return !TakesSparsityWeight(config); },
        [](TrainingConfig& config) { config.clear_matryoshka_prefixes(); });
-  drop([](const TrainingConfig& config) { return config.architecture() == Sae::JUMP_RELU; },
-       [](TrainingConfig& config) { config.clear_bandwidth(); });
+  drop(
+      [](const TrainingConfig& config) {
+        return config.architecture() == Sae::ARCHITECTURE_JUMP_RELU;
+      },
+      [](TrainingConfig& config) { config.clear_bandwidth(); });
 }
 
 }  // namespace

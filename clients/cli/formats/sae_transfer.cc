@@ -22,7 +22,7 @@ using concept_store::v1::Sae;
 
 constexpr double kTransferTimeout = 3600;
 
-int64_t ValuesOf(const Sae& sae) { return int64_t{2} * sae.latents() * sae.activation_dim(); }
+int64_t ValuesOf(const Sae& sae) { return int64_t{2} * sae.latent_count() * sae.activation_dim(); }
 
 int64_t ValuesOf(const concept_store::v1::SaeWeights& piece) {
   return static_cast<int64_t>(piece.values().data().size() / sizeof(float));
@@ -115,13 +115,13 @@ absl::StatusOr<sae::ReconstructionMetrics> MeasureSae(Session& session,
                               " values, but the SAE takes ", model.dim()),
                  {{"capture", capture.name()}});
   }
-  const int64_t total = std::min(rows, capture.rows());
+  const int64_t total = std::min(rows, capture.row_count());
   const double timeout = session.Timeout(kTransferTimeout);
   grpc::ClientContext context;
   SetDeadline(context, absl::Seconds(timeout));
   probe::v1::ReadActivationsRequest request;
   request.set_capture(capture.name());
-  request.set_row_limit(capture.rows());
+  request.set_row_limit(capture.row_count());
   request.mutable_shuffle()->set_seed(1);
   sae::MetricsAccumulator metrics(model.dim(), model.latents());
   ProgressLine progress(session, "measuring", "rows", total);

@@ -52,7 +52,7 @@ absl::StatusOr<std::vector<probe::v1::Case>> Users(Session& session, const std::
                           session.Call(session.probe(), &probe::v1::Probe::Stub::GetCapture, get));
   probe::v1::BatchGetCasesRequest request;
   request.set_capture(capture);
-  for (const int64_t row : SpreadRows(found.rows(), users)) request.add_rows(row);
+  for (const int64_t row : SpreadRows(found.row_count(), users)) request.add_rows(row);
   std::vector<probe::v1::Case> cases;
   if (request.rows().empty()) return cases;
   RECSAE_ASSIGN_OR_RETURN(
@@ -71,7 +71,7 @@ absl::StatusOr<Explanation> ExplainCase(Session& session, const std::string& sae
   auto& user = *request.mutable_subject()->mutable_captured_user();
   user.set_capture(capture);
   user.set_user_id(value.user_id());
-  request.set_top_items(kItems);
+  request.set_top_item_count(kItems);
   for (const std::string& id : history) request.add_item_ids(id);
   RECSAE_ASSIGN_OR_RETURN(auto response,
                           session.Call(session.explainer(), &Explainer::Stub::Explain, request));

@@ -141,11 +141,11 @@ absl::StatusOr<Made<Sae>> MakeSae(Session& session, const trainer::v1::TrainSaeR
   }
   const auto& config = request.config();
   if (found.capture() != request.capture() || (config.has_k() && config.k() != found.k()) ||
-      (config.has_latents() && config.latents() != found.latents()) ||
+      (config.has_latent_count() && config.latent_count() != found.latent_count()) ||
       (config.has_architecture() && config.architecture() != found.architecture())) {
     return NameTaken(found.name(),
                      absl::StrCat(ArchitectureName(found.architecture()), " of ", found.capture(),
-                                  " with ", found.latents(), " latents and k ", found.k()));
+                                  " with ", found.latent_count(), " latents and k ", found.k()));
   }
   session.console().Say("using " + found.name() + ", which is there already");
   made.seconds = found.report().seconds();

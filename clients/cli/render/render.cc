@@ -29,8 +29,10 @@ std::string Dataset(const probe::v1::DatasetRef& dataset) {
   if (options.has_positive_threshold()) {
     parts.push_back(absl::StrCat("from ", options.positive_threshold(), " on"));
   }
-  if (options.split() == probe::v1::DatasetOptions::LEAVE_ONE_OUT) parts.push_back("leave-one-out");
-  if (options.split() == probe::v1::DatasetOptions::GIVEN) parts.push_back("split given");
+  if (options.split() == probe::v1::DatasetOptions::SPLIT_MODE_LEAVE_ONE_OUT)
+    parts.push_back("leave-one-out");
+  if (options.split() == probe::v1::DatasetOptions::SPLIT_MODE_GIVEN)
+    parts.push_back("split given");
   if (options.seed() != 0) parts.push_back(absl::StrCat("split seed ", options.seed()));
   if (parts.empty()) return dataset.name();
   return absl::StrCat(dataset.name(), " (", absl::StrJoin(parts, ", "), ")");
@@ -127,13 +129,14 @@ Table DatasetDetails(const probe::v1::Dataset& dataset) {
       {"data set", dataset.name()},
       {"format", FormatName(dataset.format())},
       {"location", dataset.location()},
-      {"users", FormatCount(dataset.users())},
-      {"items", FormatCount(dataset.items())},
-      {"train", Plural(dataset.train_interactions(), "interaction")},
-      {"dev", Plural(dataset.dev_rows(), "row")},
-      {"test", Plural(dataset.test_rows(), "row")},
-      {"left out",
-       dataset.malformed_lines() == 0 ? "" : Plural(dataset.malformed_lines(), "malformed line")}};
+      {"users", FormatCount(dataset.user_count())},
+      {"items", FormatCount(dataset.item_count())},
+      {"train", Plural(dataset.train_interaction_count(), "interaction")},
+      {"dev", Plural(dataset.dev_row_count(), "row")},
+      {"test", Plural(dataset.test_row_count(), "row")},
+      {"left out", dataset.malformed_line_count() == 0
+                       ? ""
+                       : Plural(dataset.malformed_line_count(), "malformed line")}};
   for (const std::string& line : dataset.malformed()) rows.emplace_back("malformed", line);
   return Details(rows);
 }
@@ -141,7 +144,7 @@ Table DatasetDetails(const probe::v1::Dataset& dataset) {
 Table CatalogDetails(const probe::v1::Catalog& catalog) {
   return Details({{"catalog", catalog.name()},
                   {"title", catalog.display_name()},
-                  {"items", FormatCount(catalog.items())},
+                  {"items", FormatCount(catalog.item_count())},
                   {"created", FormatTime(catalog.create_time())}});
 }
 
@@ -161,12 +164,12 @@ Table RecommenderDetails(const probe::v1::Recommender& recommender) {
 Table CaptureDetails(const probe::v1::Capture& capture) {
   std::vector<std::string> producers;
   for (const probe::v1::Producer& producer : capture.producers()) {
-    producers.push_back(absl::StrCat(producer.producer(), " (", Plural(producer.rows(), "row"),
+    producers.push_back(absl::StrCat(producer.producer(), " (", Plural(producer.row_count(), "row"),
                                      ", last sequence ", producer.last_sequence(), ")"));
   }
   return Details({{"capture", capture.name()},
                   {"split", SplitName(capture.split())},
-                  {"rows", FormatCount(capture.rows())},
+                  {"rows", FormatCount(capture.row_count())},
                   {"activation", Plural(capture.dim(), "value")},
                   {"probe site", capture.site().empty() ? "" : CapturedSite(capture)},
                   {"cases", capture.has_cases() ? "yes" : "no"},
@@ -178,24 +181,25 @@ Table SaeDetails(const concept_store::v1::Sae& sae) {
   const concept_store::v1::TrainingReport& report = sae.report();
   const std::map<std::string, std::string> used(report.hyper_parameters().begin(),
                                                 report.hyper_parameters().end());
-  return Details({{"sae", sae.name()},
-                  {"size", absl::StrCat(FormatCount(sae.latents()), " latents over ",
-                                        sae.activation_dim(), " values, ", sae.k(), " active")},
-                  {"architecture", ArchitectureName(sae.architecture())},
-                  {"trained on", sae.capture()},
-                  {"probe site", sae.probe_site()},
-                  {"rows", FormatCount(report.rows())},
-                  // An imported one was trained elsewhere.
-                  {"epochs", report.epochs() == 0
-                                 ? ""
-                                 : absl::StrCat(report.epochs(), " (", FormatCount(report.steps()),
-                                                " steps, ", FormatDuration(report.seconds()), ")")},
-                  {"FVU", FormatNumber(report.fvu())},
-                  {"L0", FormatNumber(report.l0())},
-                  {"dead latents", FormatPercent(report.dead_fraction())},
-                  {"settings", absl::StrJoin(used, ", ", absl::PairFormatter(" "))},
-                  {"weights", sae.weights_sha256().empty() ? "" : "sha256 " + sae.weights_sha256()},
-                  {"created", FormatTime(sae.create_time())}});
+  return Details(
+      {{"sae", sae.name()},
+       {"size", absl::StrCat(FormatCount(sae.latent_count()), " latents over ",
+                             sae.activation_dim(), " values, ", sae.k(), " active")},
+       {"architecture", ArchitectureName(sae.architecture())},
+       {"trained on", sae.capture()},
+       {"probe site", sae.probe_site()},
+       {"rows", FormatCount(report.row_count())},
+       // An imported one was trained elsewhere.
+       {"epochs", report.epoch_count() == 0
+                      ? ""
+                      : absl::StrCat(report.epoch_count(), " (", FormatCount(report.step_count()),
+                                     " steps, ", FormatDuration(report.seconds()), ")")},
+       {"FVU", FormatNumber(report.fvu())},
+       {"L0", FormatNumber(report.l0())},
+       {"dead latents", FormatPercent(report.dead_fraction())},
+       {"settings", absl::StrJoin(used, ", ", absl::PairFormatter(" "))},
+       {"weights", sae.weights_sha256().empty() ? "" : "sha256 " + sae.weights_sha256()},
+       {"created", FormatTime(sae.create_time())}});
 }
 
 Table ConceptDetails(const concept_store::v1::Concept& value) {
@@ -214,11 +218,11 @@ Table ConceptDetails(const concept_store::v1::Concept& value) {
        {"terms", Terms(value)},
        {"paper confidence", value.has_paper_score()
                                 ? Score(paper.confidence(), paper.precision(), paper.recall(),
-                                        paper.positives(), paper.negatives())
+                                        paper.positive_count(), paper.negative_count())
                                 : ""},
        {"confidence", value.has_extended_score()
                           ? Score(extended.confidence(), extended.precision(), extended.recall(),
-                                  extended.positives(), extended.negatives())
+                                  extended.positive_count(), extended.negative_count())
                           : ""},
        {"95 % interval", value.has_extended_score()
                              ? absl::StrCat(FormatFixed(extended.confidence_low(), 2), " to ",
@@ -231,8 +235,8 @@ Table ConceptDetails(const concept_store::v1::Concept& value) {
                                       extended.verified() ? "verified" : "not verified", ")")
                        : ""},
        {"fires on", value.has_statistics()
-                        ? absl::StrCat(FormatCount(statistics.active_rows()), " of ",
-                                       Plural(statistics.rows(), "row"), ", mean ",
+                        ? absl::StrCat(FormatCount(statistics.active_row_count()), " of ",
+                                       Plural(statistics.row_count(), "row"), ", mean ",
                                        FormatNumber(statistics.mean()), ", deviation ",
                                        FormatNumber(statistics.standard_deviation()), ", max ",
                                        FormatNumber(statistics.max()))
@@ -251,19 +255,20 @@ Table JobDetails(const jobs::v1::Job& job) {
                         progress.total() > 0 ? " of " + FormatCount(progress.total()) : "", " ",
                         progress.unit());
   }
-  return Details({{"job", job.name()},
-                  {"kind", job.kind()},
-                  {"state", StateName(job.state())},
-                  {"target", job.target()},
-                  {"stage", progress.stage()},
-                  {"done", done},
-                  {"measured", Metrics(job.metrics())},
-                  {"error", job.has_error() ? job.error().message() : ""},
-                  {"resumed", job.resumes() == 0 ? "" : absl::StrCat(job.resumes(), " times")},
-                  {"created", FormatTime(job.create_time())},
-                  {"started", FormatTime(job.start_time())},
-                  {"ended", FormatTime(job.end_time())},
-                  {"ran", job.has_start_time() ? FormatDuration(JobSeconds(job)) : ""}});
+  return Details(
+      {{"job", job.name()},
+       {"kind", job.kind()},
+       {"state", StateName(job.state())},
+       {"target", job.target()},
+       {"stage", progress.stage()},
+       {"done", done},
+       {"measured", Metrics(job.metrics())},
+       {"error", job.has_error() ? job.error().message() : ""},
+       {"resumed", job.resume_count() == 0 ? "" : absl::StrCat(job.resume_count(), " times")},
+       {"created", FormatTime(job.create_time())},
+       {"started", FormatTime(job.start_time())},
+       {"ended", FormatTime(job.end_time())},
+       {"ran", job.has_start_time() ? FormatDuration(JobSeconds(job)) : ""}});
 }
 
 Cell ConfidenceCell(double confidence, bool verified) {
@@ -282,12 +287,13 @@ Table NewConceptTable() {
 
 void AddConcept(const concept_store::v1::Concept& value, Table& table) {
   const concept_store::v1::LatentStatistics& statistics = value.statistics();
-  const double rows = static_cast<double>(statistics.rows());
-  table.Add({absl::StrCat("#", value.latent()),
-             ConfidenceCell(value.extended_score().confidence(), value.extended_score().verified()),
-             value.has_paper_score() ? FormatFixed(value.paper_score().confidence(), 2) : "",
-             rows > 0 ? FormatPercent(static_cast<double>(statistics.active_rows()) / rows, 2) : "",
-             value.description()});
+  const double rows = static_cast<double>(statistics.row_count());
+  table.Add(
+      {absl::StrCat("#", value.latent()),
+       ConfidenceCell(value.extended_score().confidence(), value.extended_score().verified()),
+       value.has_paper_score() ? FormatFixed(value.paper_score().confidence(), 2) : "",
+       rows > 0 ? FormatPercent(static_cast<double>(statistics.active_row_count()) / rows, 2) : "",
+       value.description()});
 }
 
 }  // namespace recsae::cli

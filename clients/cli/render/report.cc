@@ -15,10 +15,10 @@ using nlohmann::ordered_json;
 constexpr char kPlantedKey[] = "concept";
 
 ordered_json Ranking(const explainer::v1::RankingMetrics& metrics) {
-  return {{"hr@10", metrics.hr_10()},
-          {"ndcg@10", metrics.ndcg_10()},
-          {"hr@20", metrics.hr_20()},
-          {"ndcg@20", metrics.ndcg_20()}};
+  return {{"hr@10", metrics.hr_at_10()},
+          {"ndcg@10", metrics.ndcg_at_10()},
+          {"hr@20", metrics.hr_at_20()},
+          {"ndcg@20", metrics.ndcg_at_20()}};
 }
 
 }  // namespace
@@ -50,21 +50,21 @@ ordered_json ReportJson(const PipelineResult& result) {
   json["recommender"] = Ranking(result.evaluation.recommender());
   json["reconstructed"] = Ranking(result.evaluation.reconstructed());
   json["sae"] = {{"d", result.sae.activation_dim()},
-                 {"latents", result.sae.latents()},
+                 {"latents", result.sae.latent_count()},
                  {"k", result.sae.k()},
                  {"fvu", training.fvu()},
                  {"dead_fraction", training.dead_fraction()},
-                 {"rows", training.rows()},
-                 {"epochs", training.epochs()}};
-  json["concepts"] = {{"total", concepts.total()},
-                      {"confidence_eq_1", concepts.paper().eq_1()},
-                      {"confidence_ge_0.9", concepts.paper().ge_09()},
-                      {"confidence_ge_0.8", concepts.paper().ge_08()},
-                      {"verified", concepts.verified()},
-                      {"control_ge_0.8", concepts.paper_control().ge_08()}};
+                 {"rows", training.row_count()},
+                 {"epochs", training.epoch_count()}};
+  json["concepts"] = {{"total", concepts.concept_count()},
+                      {"confidence_eq_1", concepts.paper().confidence_100_count()},
+                      {"confidence_ge_0.9", concepts.paper().confidence_90_count()},
+                      {"confidence_ge_0.8", concepts.paper().confidence_80_count()},
+                      {"verified", concepts.verified_count()},
+                      {"control_ge_0.8", concepts.paper_control().confidence_80_count()}};
   json["similarity"] = {{"intra", similarity.intra()},
                         {"inter", similarity.inter()},
-                        {"count", similarity.concepts()}};
+                        {"count", similarity.concept_count()}};
   for (const auto& [stage, seconds] : result.seconds) json["seconds"][stage] = seconds;
   json["seed"] = result.seed;
   json["version"] = result.version;

@@ -22,10 +22,10 @@ Table ConfidenceTable(const ConceptReport& report) {
       {{"CONCEPTS BY CONFIDENCE"}, {"= 1", true}, {">= .9", true}, {">= .8", true}, {"ALL", true}});
   const auto add = [&](const char* name, const ConfidenceCounts& counts, Color color) {
     table.Add({{name, color},
-               {FormatCount(counts.eq_1()), color},
-               {FormatCount(counts.ge_09()), color},
-               {FormatCount(counts.ge_08()), color},
-               {FormatCount(counts.all()), color}});
+               {FormatCount(counts.confidence_100_count()), color},
+               {FormatCount(counts.confidence_90_count()), color},
+               {FormatCount(counts.confidence_80_count()), color},
+               {FormatCount(counts.total_count()), color}});
   };
   add("the paper's protocol", report.paper(), Color::kPlain);
   add("  descriptions shuffled", report.paper_control(), Color::kDim);
@@ -35,21 +35,21 @@ Table ConfidenceTable(const ConceptReport& report) {
 }
 
 Table ConceptCounts(const ConceptReport& report) {
-  return Details({{"described", Plural(report.total(), "latent")},
-                  {"too rare", FormatCount(report.too_rare())},
-                  {"never active", FormatCount(report.dead())},
-                  {"verified", absl::StrCat(FormatCount(report.verified()), " (",
-                                            FormatCount(report.verified_control()),
+  return Details({{"described", Plural(report.concept_count(), "latent")},
+                  {"too rare", FormatCount(report.too_rare_count())},
+                  {"never active", FormatCount(report.dead_count())},
+                  {"verified", absl::StrCat(FormatCount(report.verified_count()), " (",
+                                            FormatCount(report.verified_control_count()),
                                             " of the shuffled descriptions pass the same test)")},
-                  {"rows looked at", FormatCount(report.rows())}});
+                  {"rows looked at", FormatCount(report.row_count())}});
 }
 
 Table RankingTable(const Evaluation& evaluation) {
   Table table(
       {{"TEST-ALL"}, {"HR@10", true}, {"NDCG@10", true}, {"HR@20", true}, {"NDCG@20", true}});
   const auto add = [&](const char* name, const RankingMetrics& metrics) {
-    table.Add({name, FormatFixed(metrics.hr_10(), 4), FormatFixed(metrics.ndcg_10(), 4),
-               FormatFixed(metrics.hr_20(), 4), FormatFixed(metrics.ndcg_20(), 4)});
+    table.Add({name, FormatFixed(metrics.hr_at_10(), 4), FormatFixed(metrics.ndcg_at_10(), 4),
+               FormatFixed(metrics.hr_at_20(), 4), FormatFixed(metrics.ndcg_at_20(), 4)});
   };
   const RankingMetrics& whole = evaluation.recommender();
   const RankingMetrics& kept = evaluation.reconstructed();
@@ -58,21 +58,22 @@ Table RankingTable(const Evaluation& evaluation) {
   const auto share = [](double part, double all) {
     return Cell(all > 0 ? FormatPercent(part / all) : "", Color::kBold);
   };
-  table.Add({"kept", share(kept.hr_10(), whole.hr_10()), share(kept.ndcg_10(), whole.ndcg_10()),
-             share(kept.hr_20(), whole.hr_20()), share(kept.ndcg_20(), whole.ndcg_20())});
+  table.Add({"kept", share(kept.hr_at_10(), whole.hr_at_10()),
+             share(kept.ndcg_at_10(), whole.ndcg_at_10()), share(kept.hr_at_20(), whole.hr_at_20()),
+             share(kept.ndcg_at_20(), whole.ndcg_at_20())});
   return table;
 }
 
 Table EvaluationDetails(const Evaluation& evaluation) {
   const auto& similarity = evaluation.similarity();
   return Details(
-      {{"rows", FormatCount(evaluation.rows())},
+      {{"rows", FormatCount(evaluation.row_count())},
        {"top-10 overlap", absl::StrCat(FormatFixed(evaluation.rbo(), 3), " (rank-biased)")},
        {"FVU on these rows", FormatNumber(evaluation.fvu())},
        {"L0", FormatNumber(evaluation.l0())},
        {"similarity", absl::StrCat("within concepts ", FormatFixed(similarity.intra(), 3),
                                    ", between ", FormatFixed(similarity.inter(), 3), " (",
-                                   Plural(similarity.concepts(), "concept"), ")")}});
+                                   Plural(similarity.concept_count(), "concept"), ")")}});
 }
 
 Table SweepTable(const trainer::v1::TrainSaesResult& result) {
@@ -88,9 +89,10 @@ Table SweepTable(const trainer::v1::TrainSaesResult& result) {
   for (const concept_store::v1::Sae& sae : result.saes()) {
     const concept_store::v1::TrainingReport& report = sae.report();
     table.Add({ShortName(sae.name()), ArchitectureName(sae.architecture()),
-               FormatCount(sae.latents()), absl::StrCat(sae.k()), absl::StrCat(report.epochs()),
-               FormatFixed(report.fvu(), 4), FormatFixed(report.l0(), 2),
-               FormatPercent(report.dead_fraction()), FormatFixed(report.seconds(), 1)});
+               FormatCount(sae.latent_count()), absl::StrCat(sae.k()),
+               absl::StrCat(report.epoch_count()), FormatFixed(report.fvu(), 4),
+               FormatFixed(report.l0(), 2), FormatPercent(report.dead_fraction()),
+               FormatFixed(report.seconds(), 1)});
   }
   return table;
 }
@@ -110,7 +112,7 @@ Table AttributeTable(const Evaluation& evaluation, int count) {
                {"BEST RAW DIMENSION", true},
                {"AUC", true}});
   for (const AttributeScore& score : scores) {
-    table.Add({absl::StrCat(score.key(), " ", score.value()), FormatCount(score.positives()),
+    table.Add({absl::StrCat(score.key(), " ", score.value()), FormatCount(score.positive_count()),
                absl::StrCat("#", score.latent()), FormatFixed(score.latent_auc(), 3),
                absl::StrCat(score.dimension()), FormatFixed(score.dimension_auc(), 3)});
   }

@@ -27,7 +27,7 @@ sae::SaeWeights RawDimensions(int dim) {
 }
 
 trainer::v1::TrainingConfig WithoutTraining(trainer::v1::TrainingConfig config) {
-  config.set_epochs(1);
+  config.set_epoch_count(1);
   config.set_learning_rate(kNoLearning);
   config.set_revival(trainer::v1::TrainingConfig::REVIVAL_NONE);
   config.clear_k_aux();

@@ -16,24 +16,24 @@ constexpr int kTermsOfConcept = 3;
 const char* const kRanking[] = {"hr@10", "ndcg@10", "hr@20", "ndcg@20"};
 
 ordered_json RankingJson(const explainer::v1::RankingMetrics& metrics) {
-  return {{"hr@10", metrics.hr_10()},
-          {"ndcg@10", metrics.ndcg_10()},
-          {"hr@20", metrics.hr_20()},
-          {"ndcg@20", metrics.ndcg_20()}};
+  return {{"hr@10", metrics.hr_at_10()},
+          {"ndcg@10", metrics.ndcg_at_10()},
+          {"hr@20", metrics.hr_at_20()},
+          {"ndcg@20", metrics.ndcg_at_20()}};
 }
 
 ordered_json CountsJson(const explainer::v1::ConfidenceCounts& counts) {
-  return {{"eq_1", counts.eq_1()},
-          {"ge_0.9", counts.ge_09()},
-          {"ge_0.8", counts.ge_08()},
-          {"all", counts.all()}};
+  return {{"eq_1", counts.confidence_100_count()},
+          {"ge_0.9", counts.confidence_90_count()},
+          {"ge_0.8", counts.confidence_80_count()},
+          {"all", counts.total_count()}};
 }
 
 // Surest by the paper's protocol, then by the larger one, then those that fire most.
 bool Before(const Concept& a, const Concept& b) {
   const auto key = [](const Concept& value) {
     return std::tuple(-value.paper_score().confidence(), -value.extended_score().confidence(),
-                      -value.statistics().active_rows(), value.latent());
+                      -value.statistics().active_row_count(), value.latent());
   };
   return key(a) < key(b);
 }
@@ -72,35 +72,35 @@ ordered_json SaeJson(const concept_store::v1::Sae& sae, const explainer::v1::Eva
                      const explainer::v1::ConceptReport& concepts, double variance) {
   ordered_json json = {{"original", RankingJson(evaluation.recommender())},
                        {"reconstructed", RankingJson(evaluation.reconstructed())},
-                       {"rows", evaluation.rows()},
+                       {"rows", evaluation.row_count()},
                        {"fvu", evaluation.fvu()},
                        {"l0", evaluation.l0()},
                        {"rbo", evaluation.rbo()},
                        {"mse", evaluation.fvu() * variance / sae.activation_dim()}};
   json["sae"] = {{"d", sae.activation_dim()},
-                 {"latents", sae.latents()},
+                 {"latents", sae.latent_count()},
                  {"k", sae.k()},
                  {"train_fvu", sae.report().fvu()},
                  {"dead_fraction", sae.report().dead_fraction()},
-                 {"train_rows", sae.report().rows()},
+                 {"train_rows", sae.report().row_count()},
                  {"train_seconds", sae.report().seconds()}};
-  json["concepts"] = {{"described", concepts.total()},
-                      {"too_rare", concepts.too_rare()},
-                      {"dead", concepts.dead()},
+  json["concepts"] = {{"described", concepts.concept_count()},
+                      {"too_rare", concepts.too_rare_count()},
+                      {"dead", concepts.dead_count()},
                       {"paper", CountsJson(concepts.paper())},
                       {"control", CountsJson(concepts.paper_control())},
-                      {"verified", concepts.verified()},
-                      {"verified_control", concepts.verified_control()}};
+                      {"verified", concepts.verified_count()},
+                      {"verified_control", concepts.verified_control_count()}};
   const auto& similarity = evaluation.similarity();
-  json["similarity"] = {{"concepts", similarity.concepts()}};
+  json["similarity"] = {{"concepts", similarity.concept_count()}};
   // Without concepts there is nothing to compare.
-  if (similarity.concepts() > 0) json["similarity"]["intra"] = similarity.intra();
-  if (similarity.concepts() > 1) json["similarity"]["inter"] = similarity.inter();
+  if (similarity.concept_count() > 0) json["similarity"]["intra"] = similarity.intra();
+  if (similarity.concept_count() > 1) json["similarity"]["inter"] = similarity.inter();
   json["attributes"] = ordered_json::array();
   for (const auto& score : evaluation.attributes()) {
     json["attributes"].push_back({{"key", score.key()},
                                   {"value", score.value()},
-                                  {"rows", score.positives()},
+                                  {"rows", score.positive_count()},
                                   {"latent", score.latent()},
                                   {"auc", score.latent_auc()},
                                   {"dimension_auc", score.dimension_auc()}});
@@ -121,7 +121,7 @@ ordered_json ExamplesJson(const std::vector<Concept>& concepts, const Items& ite
                          {"description", value->description()},
                          {"confidence", value->extended_score().confidence()},
                          {"verified", value->extended_score().verified()},
-                         {"rows", value->statistics().active_rows()}};
+                         {"rows", value->statistics().active_row_count()}};
     if (value->has_paper_score()) json["paper_confidence"] = value->paper_score().confidence();
     json["terms"] = ordered_json::array();
     for (int i = 0; i < std::min(kTermsOfConcept, value->terms_size()); ++i) {

@@ -57,9 +57,9 @@ absl::Status CheckDatasets(Session& session, const ReproduceFlags& flags) {
                             session.Call(session.probe(), &probe::v1::Probe::Stub::GetDataset,
                                          request, kDatasetTimeout));
     session.console().Say(absl::StrCat(
-        dataset.name(), ": ", Plural(dataset.users(), "user"), ", ",
-        Plural(dataset.items(), "item"), "; ", FormatCount(dataset.train_interactions()),
-        " interactions to train on, ", FormatCount(dataset.test_rows()), " test rows"));
+        dataset.name(), ": ", Plural(dataset.user_count(), "user"), ", ",
+        Plural(dataset.item_count(), "item"), "; ", FormatCount(dataset.train_interaction_count()),
+        " interactions to train on, ", FormatCount(dataset.test_row_count()), " test rows"));
   }
   return absl::OkStatus();
 }

@@ -56,10 +56,10 @@ absl::StatusOr<std::vector<SteerableCase>> ActiveCases(Session& session,
                                                        const probe::v1::Capture& capture,
                                                        const sae::SaeModel& model, int latent) {
   std::vector<SteerableCase> active;
-  for (int64_t start = 0; start < capture.rows(); start += kCasesPerCall) {
+  for (int64_t start = 0; start < capture.row_count(); start += kCasesPerCall) {
     probe::v1::BatchGetCasesRequest request;
     request.set_capture(capture.name());
-    for (int64_t row = start; row < std::min(start + kCasesPerCall, capture.rows()); ++row) {
+    for (int64_t row = start; row < std::min(start + kCasesPerCall, capture.row_count()); ++row) {
       request.add_rows(row);
     }
     RECSAE_ASSIGN_OR_RETURN(const auto response,
@@ -177,7 +177,7 @@ absl::StatusOr<ordered_json> SteerCases(Session& session, const std::string& sae
   session.console().ClearProgress();
   ordered_json json = {{"key", target.key},       {"value", target.value},
                        {"latent", target.latent}, {"description", target.description},
-                       {"items", with.size()},    {"rows", capture.rows()},
+                       {"items", with.size()},    {"rows", capture.row_count()},
                        {"active", active.size()}, {"cases", total}};
   if (total == 0) return json;
   const auto share = [&](int count) { return static_cast<double>(count) / total; };

@@ -147,7 +147,7 @@ absl::StatusOr<Sae> Workbench::RawSae() {
   DescribeWeights(weights, &sae);
   sae.set_name(name);
   sae.set_capture(capture.name());
-  sae.mutable_report()->set_rows(metrics.rows);
+  sae.mutable_report()->set_row_count(metrics.rows);
   sae.mutable_report()->set_fvu(std::isfinite(metrics.fvu) ? metrics.fvu : 1.0);
   sae.mutable_report()->set_l0(metrics.l0);
   sae.mutable_report()->set_dead_fraction(metrics.dead_fraction);

@@ -111,7 +111,7 @@ class WatchHub::Watcher : public grpc::ServerWriteReactor<v1::ConceptChange> {
     caught_up_ = true;
     changes_.resize(1);
     changes_[0].Clear();
-    changes_[0].set_type(v1::ConceptChange::CAUGHT_UP);
+    changes_[0].set_type(v1::ConceptChange::TYPE_CAUGHT_UP);
     changes_[0].set_revision(read_);
     next_ = 1;
     StartWrite(changes_.data());

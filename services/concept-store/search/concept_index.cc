@@ -12,7 +12,7 @@ ConceptSummary Summarize(const v1::Concept& latent_concept) {
   summary.entry.confidence = latent_concept.extended_score().confidence();
   summary.entry.paper_confidence = latent_concept.paper_score().confidence();
   summary.entry.verified = latent_concept.extended_score().verified();
-  summary.entry.active_rows = latent_concept.statistics().active_rows();
+  summary.entry.active_rows = latent_concept.statistics().active_row_count();
   summary.document.description = latent_concept.description();
   for (const v1::Term& term : latent_concept.terms()) {
     summary.document.terms.push_back(term.text());

@@ -29,8 +29,8 @@ absl::Status UnknownArray(const v1::Sae& sae, const v1::SaeWeights& chunk) {
       [](std::string* out, WeightArray array) { absl::StrAppend(out, WeightArrayName(array)); });
   return WeightsError(
       "WEIGHTS_ARRAY_UNKNOWN",
-      absl::StrCat("weights.array is ", static_cast<int>(chunk.array()), "; the arrays of a ",
-                   v1::Sae::Architecture_Name(sae.architecture()), " SAE are ", known));
+      absl::StrCat("weights.array is ", static_cast<int>(chunk.array()), "; those of an SAE with ",
+                   v1::Sae::Architecture_Name(sae.architecture()), " are ", known));
 }
 
 absl::Status CheckNotNegative(absl::Span<const float> values) {

@@ -91,7 +91,7 @@ absl::Status Store::UpsertOne(const std::string& sae_id, int32_t latents, bool k
   RECSAE_RETURN_IF_ERROR(
       CheckEtag(latent_concept->etag(), name, present.ok() ? present->etag() : ""));
   latent_concept->clear_create_time();
-  if (present.ok() && keep_edited && present->source() == v1::Concept::PERSON) {
+  if (present.ok() && keep_edited && present->source() == v1::Concept::SOURCE_PERSON) {
     RefreshMeasurements(*latent_concept, &*present);
     *latent_concept = *std::move(present);
   } else if (present.ok()) {

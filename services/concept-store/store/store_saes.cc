@@ -80,8 +80,9 @@ absl::Status Store::AddSae(const std::string& sae_id, uint64_t upload, const v1:
   if (index_.Latents(sae_id).has_value()) return SaeExists(sae_id);
   mutation.batch().Put(kSaeFamily, sae_id,
                        absl::StrCat(BigEndian64(upload), sae.SerializeAsString()));
-  mutation.OnWritten(
-      [sae_id, latents = sae.latent_count()](IndexEditor& index) { index.AddSae(sae_id, latents); });
+  mutation.OnWritten([sae_id, latents = sae.latent_count()](IndexEditor& index) {
+    index.AddSae(sae_id, latents);
+  });
   return absl::OkStatus();
 }
 

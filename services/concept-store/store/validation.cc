@@ -61,9 +61,9 @@ class Checker {
 
 void CheckReport(const v1::TrainingReport& report, const std::string& field, BadRequest* bad) {
   Checker check(bad, field);
-  check.Count("rows", report.rows());
-  check.Count("epochs", report.epochs());
-  check.Count("steps", report.steps());
+  check.Count("row_count", report.row_count());
+  check.Count("epoch_count", report.epoch_count());
+  check.Count("step_count", report.step_count());
   check.Finite("seconds", report.seconds());
   check.Finite("fvu", report.fvu());
   check.Finite("l0", report.l0());
@@ -87,8 +87,8 @@ void CheckPaperScore(const v1::PaperScore& score, const std::string& field, BadR
   check.Share("confidence", score.confidence());
   check.Share("precision", score.precision());
   check.Share("recall", score.recall());
-  check.Count("positives", score.positives());
-  check.Count("negatives", score.negatives());
+  check.Count("positive_count", score.positive_count());
+  check.Count("negative_count", score.negative_count());
   check.Text("description", score.description(), kMaxDescriptionBytes);
 }
 
@@ -99,9 +99,9 @@ void CheckExtendedScore(const v1::ExtendedScore& score, const std::string& field
   check.Share("confidence_high", score.confidence_high());
   check.Share("precision", score.precision());
   check.Share("recall", score.recall());
-  check.Count("positives", score.positives());
-  check.Count("negatives", score.negatives());
-  check.Count("hard_negatives", score.hard_negatives());
+  check.Count("positive_count", score.positive_count());
+  check.Count("negative_count", score.negative_count());
+  check.Count("hard_negative_count", score.hard_negative_count());
   check.Share("auc", score.auc());
   check.Share("control_confidence", score.control_confidence());
   check.Share("p_value", score.p_value());
@@ -111,11 +111,12 @@ void CheckExtendedScore(const v1::ExtendedScore& score, const std::string& field
 void CheckStatistics(const v1::LatentStatistics& statistics, const std::string& field,
                      BadRequest* bad) {
   Checker check(bad, field);
-  check.Count("rows", statistics.rows());
-  check.Count("active_rows", statistics.active_rows());
-  if (statistics.active_rows() > statistics.rows()) {
-    check.Add("active_rows", absl::StrCat("must be at most rows (", statistics.rows(), "), is ",
-                                          statistics.active_rows()));
+  check.Count("row_count", statistics.row_count());
+  check.Count("active_row_count", statistics.active_row_count());
+  if (statistics.active_row_count() > statistics.row_count()) {
+    check.Add("active_row_count",
+              absl::StrCat("must be at most row_count (", statistics.row_count(), "), is ",
+                           statistics.active_row_count()));
   }
   check.Finite("mean", statistics.mean());
   check.Finite("standard_deviation", statistics.standard_deviation());
@@ -239,8 +240,8 @@ bool IsUtf8(absl::string_view text) {
 void CheckSae(const v1::Sae& sae, const std::string& field, BadRequest* bad) {
   Checker check(bad, field);
   check.InRange("activation_dim", sae.activation_dim(), 1, kMaxActivationDim);
-  check.InRange("latents", sae.latents(), 1, kMaxLatents);
-  check.InRange("k", sae.k(), 1, std::max(1, sae.latents()));
+  check.InRange("latent_count", sae.latent_count(), 1, kMaxLatents);
+  check.InRange("k", sae.k(), 1, std::max(1, sae.latent_count()));
   if (!v1::Sae::Architecture_IsValid(sae.architecture()) ||
       sae.architecture() == v1::Sae::ARCHITECTURE_UNSPECIFIED) {
     check.Add("architecture", absl::StrCat("must be a known architecture, is ",
@@ -289,7 +290,7 @@ void ApplyUpdate(const v1::UpdateConceptRequest& request, v1::Concept* latent_co
     FindField(path)->copy(request.latent_concept(), latent_concept);
   }
   if (MaskNames(request, "description") && !MaskNames(request, "source")) {
-    latent_concept->set_source(v1::Concept::PERSON);
+    latent_concept->set_source(v1::Concept::SOURCE_PERSON);
   }
 }
 

@@ -15,23 +15,23 @@ constexpr std::array<WeightArray, 5> kWeightArrays = {
 }  // namespace
 
 absl::Span<const WeightArray> WeightArraysOf(const v1::Sae& sae) {
-  const bool has_threshold =
-      sae.architecture() == v1::Sae::BATCH_TOPK || sae.architecture() == v1::Sae::JUMP_RELU;
+  const bool has_threshold = sae.architecture() == v1::Sae::ARCHITECTURE_BATCH_TOPK ||
+                             sae.architecture() == v1::Sae::ARCHITECTURE_JUMP_RELU;
   return absl::MakeSpan(kWeightArrays).first(kWeightArrays.size() - (has_threshold ? 0 : 1));
 }
 
 absl::string_view WeightArrayName(WeightArray array) {
   switch (array) {
     case WeightArray::kEncoder:
-      return "W_ENC";
+      return "ARRAY_W_ENC";
     case WeightArray::kEncoderBias:
-      return "B_ENC";
+      return "ARRAY_B_ENC";
     case WeightArray::kDecoder:
-      return "W_DEC";
+      return "ARRAY_W_DEC";
     case WeightArray::kPreBias:
-      return "B_PRE";
+      return "ARRAY_B_PRE";
     case WeightArray::kThreshold:
-      return "THRESHOLD";
+      return "ARRAY_THRESHOLD";
   }
   return "";
 }
@@ -47,10 +47,10 @@ WeightShape ShapeOf(WeightArray array, const v1::Sae& sae) {
   switch (array) {
     case WeightArray::kEncoder:
     case WeightArray::kDecoder:
-      return {sae.latents(), sae.activation_dim(), true};
+      return {sae.latent_count(), sae.activation_dim(), true};
     case WeightArray::kEncoderBias:
     case WeightArray::kThreshold:
-      return {sae.latents(), 1, false};
+      return {sae.latent_count(), 1, false};
     case WeightArray::kPreBias:
       return {sae.activation_dim(), 1, false};
   }

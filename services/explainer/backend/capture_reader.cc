@@ -65,7 +65,7 @@ absl::StatusOr<probe::v1::Capture> GetCaptureWithCases(Peers& peers, const std::
                  absl::StrCat(name, " holds activations without their cases; make one with cases"),
                  {{"capture", name}});
   }
-  if (capture.rows() == 0) {
+  if (capture.row_count() == 0) {
     return Error(absl::StatusCode::kFailedPrecondition, "CAPTURE_EMPTY",
                  absl::StrCat(name, " has no rows; record activations into it first"),
                  {{"capture", name}});

@@ -145,12 +145,12 @@ void ConceptCache::Apply(const ConceptChange& change) {
   const auto ids = ParseName(latent_concept.name(), "saes/{sae}/concepts/{latent}");
   const std::lock_guard<std::mutex> lock(mutex_);
   revision_ = std::max(revision_, change.revision());
-  if (change.type() == ConceptChange::CAUGHT_UP) {
+  if (change.type() == ConceptChange::TYPE_CAUGHT_UP) {
     filled_ = true;
   } else if (ids.ok()) {
     auto& concepts = concepts_[absl::StrCat("saes/", (*ids)[0])];
     const size_t before = concepts.size();
-    if (change.type() == ConceptChange::DELETED) {
+    if (change.type() == ConceptChange::TYPE_DELETED) {
       concepts.erase(latent_concept.latent());
     } else {
       concepts[latent_concept.latent()] =

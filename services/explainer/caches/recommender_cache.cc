@@ -155,7 +155,7 @@ void RecommenderCache::Recheck(const std::shared_ptr<const LoadedRecommender>& l
     changed = now.has_prediction_head() != known.has_prediction_head() ||
               now.create_time().seconds() != known.create_time().seconds() ||
               now.create_time().nanos() != known.create_time().nanos() ||
-              (status.ok() && catalog.items() != loaded->catalog_items);
+              (status.ok() && catalog.item_count() != loaded->catalog_items);
   }
   if (changed || absl::IsNotFound(status)) cache_.Drop(known.name(), loaded);
 }

@@ -21,7 +21,7 @@ absl::Status CheckRequest(const v1::ExplainRequest& request) {
   BadRequest bad;
   CheckName("sae", request.sae(), "saes/{sae}", bad);
   CheckSubject(request.subject(), "subject", bad);
-  CheckRange("top_items", request.top_items(), 0, kMaxTopItems, bad);
+  CheckRange("top_item_count", request.top_item_count(), 0, kMaxTopItems, bad);
   if (request.item_ids_size() > kMaxItemIds) {
     bad.Add("item_ids", absl::StrCat("at most ", kMaxItemIds, " items can be asked for, not ",
                                      request.item_ids_size()));
@@ -93,7 +93,7 @@ absl::Status Explain(Backend& backend, const Caller& caller, const v1::ExplainRe
   // Without the concept-store it goes on with the concepts that are here.
   backend.concepts.WaitUntilFilled(caller).IgnoreError();
   ItemChoice choice;
-  choice.top = request.top_items() == 0 ? kDefaultTopItems : request.top_items();
+  choice.top = request.top_item_count() == 0 ? kDefaultTopItems : request.top_item_count();
   choice.excluded = subject.excluded;
   choice.also = also;
   size_t bytes = 0;

@@ -62,7 +62,7 @@ absl::Status CheckRequest(const v1::SteerRequest& request) {
   BadRequest bad;
   CheckName("sae", request.sae(), "saes/{sae}", bad);
   CheckSubject(request.subject(), "subject", bad);
-  CheckRange("top_items", request.top_items(), 0, kMaxTopItems, bad);
+  CheckRange("top_item_count", request.top_item_count(), 0, kMaxTopItems, bad);
   if (request.edits().empty() || request.edits_size() > kMaxEdits) {
     bad.Add("edits", absl::StrCat("must be 1 to ", kMaxEdits, ", are ", request.edits_size()));
   }
@@ -216,7 +216,7 @@ absl::Status Steer(Backend& backend, const Caller& caller, const v1::SteerReques
     applied->set_activation_after(change.after);
   }
   if (subject.head() == nullptr) return absl::OkStatus();
-  const int top = request.top_items() == 0 ? kDefaultTopItems : request.top_items();
+  const int top = request.top_item_count() == 0 ? kDefaultTopItems : request.top_item_count();
   absl::Span<const float> before = subject.Activation(0), after = steered.activation;
   std::vector<float> resumed;
   if (subject.at_inner_site()) {

@@ -37,8 +37,8 @@ absl::Status CheckRequest(const v1::BuildConceptsRequest& request) {
     CheckName(absl::StrCat("evidence_captures[", i, "]"), request.evidence_captures(i),
               kCapturePattern, bad);
   }
-  CheckRange("paper_cases", request.paper_cases(), 0, kMaxPaperCases, bad);
-  CheckRange("extended_cases", request.extended_cases(), 0, kMaxExtendedCases, bad);
+  CheckRange("paper_case_count", request.paper_case_count(), 0, kMaxPaperCases, bad);
+  CheckRange("extended_case_count", request.extended_case_count(), 0, kMaxExtendedCases, bad);
   return bad.ToStatus();
 }
 
@@ -61,7 +61,7 @@ absl::StatusOr<std::vector<Source>> FindSources(Backend& backend, const Caller& 
     RECSAE_RETURN_IF_ERROR(CheckSameRecommender(sae, name));
     RECSAE_ASSIGN_OR_RETURN(const probe::v1::Capture capture,
                             GetCaptureWithCases(backend.peers, name, sae, caller));
-    sources.push_back({name, capture.rows()});
+    sources.push_back({name, capture.row_count()});
   }
   return sources;
 }
@@ -102,9 +102,9 @@ absl::StatusOr<CaseTable> ReadCases(Backend& backend, const Caller& caller, JobC
 VerifierOptions Options(const v1::BuildConceptsRequest& request) {
   VerifierOptions options;
   options.selection.paper_cases =
-      request.paper_cases() == 0 ? kDefaultPaperCases : request.paper_cases();
+      request.paper_case_count() == 0 ? kDefaultPaperCases : request.paper_case_count();
   options.selection.extended_cases =
-      request.extended_cases() == 0 ? kDefaultExtendedCases : request.extended_cases();
+      request.extended_case_count() == 0 ? kDefaultExtendedCases : request.extended_case_count();
   options.selection.seed = request.seed();
   return options;
 }
@@ -112,10 +112,10 @@ VerifierOptions Options(const v1::BuildConceptsRequest& request) {
 void CountConfidence(const Tally& tally, v1::ConfidenceCounts* counts) {
   if (tally.cases() == 0) return;
   const double confidence = tally.Confidence();
-  counts->set_all(counts->all() + 1);
-  counts->set_ge_08(counts->ge_08() + (confidence >= 0.8));
-  counts->set_ge_09(counts->ge_09() + (confidence >= 0.9));
-  counts->set_eq_1(counts->eq_1() + (confidence == 1));
+  counts->set_total_count(counts->total_count() + 1);
+  counts->set_confidence_80_count(counts->confidence_80_count() + (confidence >= 0.8));
+  counts->set_confidence_90_count(counts->confidence_90_count() + (confidence >= 0.9));
+  counts->set_confidence_100_count(counts->confidence_100_count() + (confidence == 1));
 }
 
 v1::ConceptReport Report(const std::string& sae, const std::vector<LatentResult>& results) {
@@ -124,21 +124,21 @@ v1::ConceptReport Report(const std::string& sae, const std::vector<LatentResult>
   for (const LatentResult& result : results) {
     switch (result.outcome) {
       case LatentResult::Outcome::kDead:
-        report.set_dead(report.dead() + 1);
+        report.set_dead_count(report.dead_count() + 1);
         continue;
       case LatentResult::Outcome::kTooRare:
-        report.set_too_rare(report.too_rare() + 1);
+        report.set_too_rare_count(report.too_rare_count() + 1);
         continue;
       case LatentResult::Outcome::kDescribed:
-        report.set_total(report.total() + 1);
+        report.set_concept_count(report.concept_count() + 1);
         break;
     }
     CountConfidence(result.paper, report.mutable_paper());
     CountConfidence(result.paper_control, report.mutable_paper_control());
     CountConfidence(result.extended, report.mutable_extended());
     CountConfidence(result.extended_control, report.mutable_extended_control());
-    report.set_verified(report.verified() + result.verified);
-    report.set_verified_control(report.verified_control() + result.verified_control);
+    report.set_verified_count(report.verified_count() + result.verified);
+    report.set_verified_control_count(report.verified_control_count() + result.verified_control);
   }
   return report;
 }
@@ -188,10 +188,10 @@ absl::StatusOr<google::protobuf::Any> RunBuildConcepts(Backend& backend, JobCont
   backend.concepts.WaitForRevision(revision, caller);
 
   v1::ConceptReport report = Report(request.sae(), results);
-  report.set_rows(cases.size());
+  report.set_row_count(cases.size());
   report.set_seconds(absl::ToDoubleSeconds(absl::Now() - start));
-  job.SetMetric("concepts", report.total());
-  job.SetMetric("verified", report.verified());
+  job.SetMetric("concepts", report.concept_count());
+  job.SetMetric("verified", report.verified_count());
   google::protobuf::Any result;
   result.PackFrom(report);
   return result;

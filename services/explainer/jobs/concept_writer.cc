@@ -35,8 +35,8 @@ void WritePaperScore(const LatentResult& result, concept_store::v1::PaperScore* 
   out->set_confidence(result.paper.Confidence());
   out->set_precision(result.paper.Precision());
   out->set_recall(result.paper.Recall());
-  out->set_positives(result.paper.true_positives + result.paper.false_negatives);
-  out->set_negatives(result.paper.true_negatives + result.paper.false_positives);
+  out->set_positive_count(result.paper.true_positives + result.paper.false_negatives);
+  out->set_negative_count(result.paper.true_negatives + result.paper.false_positives);
   out->set_description(Clip(result.paper_description.text, kMaxDescriptionBytes));
 }
 
@@ -47,9 +47,9 @@ void WriteExtendedScore(const LatentResult& result, concept_store::v1::ExtendedS
   out->set_confidence_high(high);
   out->set_precision(result.extended.Precision());
   out->set_recall(result.extended.Recall());
-  out->set_positives(result.extended.true_positives + result.extended.false_negatives);
-  out->set_negatives(result.extended.true_negatives + result.extended.false_positives);
-  out->set_hard_negatives(result.hard_negatives);
+  out->set_positive_count(result.extended.true_positives + result.extended.false_negatives);
+  out->set_negative_count(result.extended.true_negatives + result.extended.false_positives);
+  out->set_hard_negative_count(result.hard_negatives);
   out->set_auc(result.auc);
   out->set_control_confidence(result.control_confidence);
   out->set_p_value(result.p_value);
@@ -58,8 +58,8 @@ void WriteExtendedScore(const LatentResult& result, concept_store::v1::ExtendedS
 }
 
 void WriteStatistics(const FiringStatistics& statistics, concept_store::v1::LatentStatistics* out) {
-  out->set_rows(statistics.rows);
-  out->set_active_rows(statistics.active_rows);
+  out->set_row_count(statistics.rows);
+  out->set_active_row_count(statistics.active_rows);
   out->set_mean(statistics.mean);
   out->set_standard_deviation(statistics.standard_deviation);
   out->set_max(statistics.max);
@@ -119,7 +119,8 @@ absl::StatusOr<std::vector<Concept>> ListOutdated(Peers& peers, const Caller& ca
           peers.concept_store->ListConcepts(&context, request, &response));
     }));
     for (const Concept& listed : response.concepts()) {
-      if (listed.source() == Concept::STATISTICAL_LABELER && !described.contains(listed.latent())) {
+      if (listed.source() == Concept::SOURCE_STATISTICAL_LABELER &&
+          !described.contains(listed.latent())) {
         outdated.push_back(listed);
       }
     }
@@ -156,7 +157,7 @@ Concept MakeConcept(const ConceptContext& context, int32_t latent, const LatentR
     out->set_kind(Clip(feature.kind, kMaxTermBytes));
     out->set_weight(term.z);
   }
-  made.set_source(Concept::STATISTICAL_LABELER);
+  made.set_source(Concept::SOURCE_STATISTICAL_LABELER);
   if (result.paper.cases() > 0) WritePaperScore(result, made.mutable_paper_score());
   WriteExtendedScore(result, made.mutable_extended_score());
   WriteStatistics(result.statistics, made.mutable_statistics());

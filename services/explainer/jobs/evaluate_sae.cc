@@ -58,7 +58,7 @@ absl::StatusOr<Inputs> FindInputs(Backend& backend, const Caller& caller,
                      "recommender goes on from the last alone; take a capture of the last"),
         {{"capture", capture.name()}});
   }
-  inputs.rows = capture.rows();
+  inputs.rows = capture.row_count();
   RECSAE_ASSIGN_OR_RETURN(const std::string recommender, RecommenderOfCapture(request.capture()));
   RECSAE_ASSIGN_OR_RETURN(inputs.recommender,
                           backend.recommenders.GetWithHead(recommender, caller));
@@ -233,14 +233,14 @@ absl::StatusOr<std::vector<int32_t>> ConfidentLatents(Backend& backend, const Ca
 }
 
 void WriteMetrics(const RankingMetrics& metrics, v1::RankingMetrics* out) {
-  out->set_hr_5(metrics.hr(5));
-  out->set_hr_10(metrics.hr(10));
-  out->set_hr_20(metrics.hr(20));
-  out->set_hr_50(metrics.hr(50));
-  out->set_ndcg_5(metrics.ndcg(5));
-  out->set_ndcg_10(metrics.ndcg(10));
-  out->set_ndcg_20(metrics.ndcg(20));
-  out->set_ndcg_50(metrics.ndcg(50));
+  out->set_hr_at_5(metrics.hr(5));
+  out->set_hr_at_10(metrics.hr(10));
+  out->set_hr_at_20(metrics.hr(20));
+  out->set_hr_at_50(metrics.hr(50));
+  out->set_ndcg_at_5(metrics.ndcg(5));
+  out->set_ndcg_at_10(metrics.ndcg(10));
+  out->set_ndcg_at_20(metrics.ndcg(20));
+  out->set_ndcg_at_50(metrics.ndcg(50));
 }
 
 void WriteAttribute(const AttributeNumbers& attributes, const AttributeAuc& score,
@@ -248,7 +248,7 @@ void WriteAttribute(const AttributeNumbers& attributes, const AttributeAuc& scor
   const auto& [key, value] = attributes.attribute(score.attribute);
   out->set_key(key);
   out->set_value(value);
-  out->set_positives(score.positives);
+  out->set_positive_count(score.positives);
   out->set_latent(score.latent);
   out->set_latent_auc(score.latent_auc);
   out->set_dimension(score.dimension);
@@ -284,7 +284,7 @@ absl::StatusOr<google::protobuf::Any> RunEvaluateSae(Backend& backend, JobContex
   evaluation.set_sae(request.sae());
   evaluation.set_capture(request.capture());
   const ReconstructionEvaluation& reconstruction = sums.reconstruction();
-  evaluation.set_rows(reconstruction.recommender().cases());
+  evaluation.set_row_count(reconstruction.recommender().cases());
   WriteMetrics(reconstruction.recommender(), evaluation.mutable_recommender());
   WriteMetrics(reconstruction.reconstructed(), evaluation.mutable_reconstructed());
   evaluation.set_rbo(reconstruction.rbo());
@@ -292,7 +292,7 @@ absl::StatusOr<google::protobuf::Any> RunEvaluateSae(Backend& backend, JobContex
   evaluation.set_l0(reconstruction.l0());
   evaluation.mutable_similarity()->set_intra(similarity.intra);
   evaluation.mutable_similarity()->set_inter(similarity.inter);
-  evaluation.mutable_similarity()->set_concepts(similarity.concepts);
+  evaluation.mutable_similarity()->set_concept_count(similarity.concepts);
   for (const AttributeAuc& score : scores) {
     WriteAttribute(sums.attributes(), score, evaluation.add_attributes());
   }

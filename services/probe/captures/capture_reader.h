@@ -16,7 +16,7 @@ namespace recsae::probe {
 class CaptureReader {
  public:
   // Reads the places [start, rows) of the order over the capture's first `rows` rows, with their
-  // activations or without. 0 <= start <= rows <= capture.message.rows().
+  // activations or without. 0 <= start <= rows <= capture.message.row_count().
   CaptureReader(const CaptureStore& store, StoredCapture capture, int64_t rows,
                 std::optional<Shuffle> shuffle, int64_t start, bool activations);
 

@@ -132,10 +132,10 @@ absl::StatusOr<CaptureStore::Appended> CaptureStore::Append(absl::string_view na
   if (sequence > state->last_sequence() + 1) return SequenceGap(message, *state, sequence);
 
   WriteBatch batch = store_.db().NewBatch();
-  PutRows(capture.uid, message.rows(), rows, cases, batch);
+  PutRows(capture.uid, message.row_count(), rows, cases, batch);
   state->set_last_sequence(sequence);
-  state->set_rows(state->rows() + rows.rows);
-  message.set_rows(message.rows() + rows.rows);
+  state->set_row_count(state->row_count() + rows.rows);
+  message.set_row_count(message.row_count() + rows.rows);
   table_.Put(key, capture, batch);
   RECSAE_RETURN_IF_ERROR(store_.db().Write(std::move(batch)));
   return Appended::kStored;
@@ -197,7 +197,7 @@ absl::StatusOr<std::vector<float>> CaptureStore::ReadRows(const StoredCapture& c
     const int64_t wanted = rows[i] % block_rows;
     if (rows[i] - wanted != first || wanted >= held) {
       first = rows[i] - wanted;
-      held = std::min(block_rows, capture.message.rows() - first);
+      held = std::min(block_rows, capture.message.row_count() - first);
       RECSAE_RETURN_IF_ERROR(ReadBlock(capture, first, static_cast<int32_t>(held), block.data()));
     }
     std::copy_n(block.data() + wanted * dim, dim, values.data() + i * dim);

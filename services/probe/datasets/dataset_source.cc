@@ -53,8 +53,9 @@ DatasetOptions ToOptions(const v1::DatasetOptions& message) {
   DatasetOptions options;
   if (message.has_core()) options.core = message.core();
   if (message.has_positive_threshold()) options.positive_threshold = message.positive_threshold();
-  if (message.split() == v1::DatasetOptions::LEAVE_ONE_OUT) options.split = SplitMode::kLeaveOneOut;
-  if (message.split() == v1::DatasetOptions::GIVEN) options.split = SplitMode::kGiven;
+  if (message.split() == v1::DatasetOptions::SPLIT_MODE_LEAVE_ONE_OUT)
+    options.split = SplitMode::kLeaveOneOut;
+  if (message.split() == v1::DatasetOptions::SPLIT_MODE_GIVEN) options.split = SplitMode::kGiven;
   options.seed = message.seed();
   return options;
 }
@@ -75,7 +76,7 @@ void CheckOptions(const v1::DatasetRef& ref, const std::string& field, BadReques
     bad.Add(field + ".options.split",
             absl::StrCat("is ", options.split(), ", which is no SplitMode"));
   }
-  if (options.split() == v1::DatasetOptions::GIVEN && options.core() > 0) {
+  if (options.split() == v1::DatasetOptions::SPLIT_MODE_GIVEN && options.core() > 0) {
     bad.Add(
         field + ".options.core",
         absl::StrCat("must be unset with split GIVEN, which it would break, is ", options.core()));
@@ -94,9 +95,9 @@ void LogMalformed(const LoadedDataset& loaded) {
 PlantedOptions ToOptions(const v1::PlantedOptions& planted) {
   const auto value = [](int32_t given, int fallback) { return given == 0 ? fallback : given; };
   PlantedOptions options;
-  options.concepts = value(planted.concepts(), 16);
+  options.concepts = value(planted.concept_count(), 16);
   options.items = options.concepts * value(planted.items_per_concept(), 25);
-  options.users = value(planted.users(), 2000);
+  options.users = value(planted.user_count(), 2000);
   // Drawn evenly around the average; the generator wants sequences well below the number of items.
   const int length = value(planted.interactions_per_user(), 40);
   const int longest = std::max(length, std::min(length + length / 2, options.items / 4));
@@ -139,9 +140,9 @@ void CheckRef(const v1::DatasetRef& ref, const std::string& field, BadRequest& b
     }
   };
   CheckOptions(ref, field, bad);
-  check("concepts", ref.planted().concepts(), 64);
+  check("concept_count", ref.planted().concept_count(), 64);
   check("items_per_concept", ref.planted().items_per_concept(), 1000);
-  check("users", ref.planted().users(), 1'000'000);
+  check("user_count", ref.planted().user_count(), 1'000'000);
   check("interactions_per_user", ref.planted().interactions_per_user(), 10'000);
 }
 

@@ -265,7 +265,8 @@ absl::StatusOr<std::vector<StoredCase>> CaptureJob::Contexts(
   std::vector<StoredCase> contexts;
   contexts.reserve(rows.size());
   for (const Row& row : rows) contexts.push_back(Context(row));
-  const int ranked = request_.ranked_items() == 0 ? kDefaultRankedItems : request_.ranked_items();
+  const int ranked =
+      request_.ranked_item_count() == 0 ? kDefaultRankedItems : request_.ranked_item_count();
   const MatrixView activations{user_activations.data(), static_cast<int64_t>(rows.size()),
                                model_->dim()};
   RECSAE_RETURN_IF_ERROR(FillRankedItems(
@@ -303,7 +304,7 @@ absl::StatusOr<v1::Capture> CaptureJob::Publish(CaptureWriter& writer) {
   capture.origin = job_.name();
   capture.message.set_name(job_.target());
   capture.message.set_split(request_.split());
-  capture.message.set_rows(writer.rows());
+  capture.message.set_row_count(writer.rows());
   capture.message.set_dim(site_.dim);
   if (site_.name != kUserSite) capture.message.set_site(site_.name);
   capture.message.set_positions(positions_ == Positions::kAll ? v1::POSITIONS_ALL

@@ -18,13 +18,13 @@ struct KindRow {
   RecommenderKind hosted;
 };
 constexpr KindRow kKinds[] = {
-    {v1::Recommender::BPRMF, RecommenderKind::kBprmf},
-    {v1::Recommender::SASREC, RecommenderKind::kSasrec},
-    {v1::Recommender::LIGHTGCN, RecommenderKind::kLightgcn},
-    {v1::Recommender::TIMIREC, RecommenderKind::kTimirec},
-    {v1::Recommender::TORCHSCRIPT, RecommenderKind::kTorchscript},
-    {v1::Recommender::ECF, RecommenderKind::kEcf},
-    {v1::Recommender::DISTILLEMB, RecommenderKind::kDistillemb},
+    {v1::Recommender::KIND_BPRMF, RecommenderKind::kBprmf},
+    {v1::Recommender::KIND_SASREC, RecommenderKind::kSasrec},
+    {v1::Recommender::KIND_LIGHTGCN, RecommenderKind::kLightgcn},
+    {v1::Recommender::KIND_TIMIREC, RecommenderKind::kTimirec},
+    {v1::Recommender::KIND_TORCHSCRIPT, RecommenderKind::kTorchscript},
+    {v1::Recommender::KIND_ECF, RecommenderKind::kEcf},
+    {v1::Recommender::KIND_DISTILLEMB, RecommenderKind::kDistillemb},
 };
 
 std::string TrainableKinds() {
@@ -51,28 +51,29 @@ absl::StatusOr<RecommenderOptions> ToOptions(v1::Recommender::Kind kind,
   const RecommenderKind hosted_kind = row->hosted;
   RecommenderOptions options = DefaultOptions(hosted_kind);
   // Another loss than the usual one brings its own learning rate and number of epochs.
-  if (parameters.loss() == v1::HyperParameters::BPR) {
+  if (parameters.loss() == v1::HyperParameters::LOSS_BPR) {
     options = DefaultOptions(hosted_kind, Loss::kBpr);
   }
-  if (parameters.loss() == v1::HyperParameters::SOFTMAX) {
+  if (parameters.loss() == v1::HyperParameters::LOSS_SOFTMAX) {
     options = DefaultOptions(hosted_kind, Loss::kSoftmax);
   }
   if (parameters.has_embedding_dim()) options.dim = parameters.embedding_dim();
   if (parameters.has_learning_rate()) options.learning_rate = parameters.learning_rate();
   if (parameters.has_l2()) options.l2 = parameters.l2();
-  if (parameters.has_history()) options.history = parameters.history();
-  if (parameters.has_layers()) options.layers = parameters.layers();
-  if (parameters.has_heads()) options.heads = parameters.heads();
+  if (parameters.has_history_length()) options.history = parameters.history_length();
+  if (parameters.has_layer_count()) options.layers = parameters.layer_count();
+  if (parameters.has_head_count()) options.heads = parameters.head_count();
   if (parameters.has_dropout()) options.dropout = parameters.dropout();
-  if (parameters.has_epochs()) options.max_epochs = parameters.epochs();
+  if (parameters.has_epoch_count()) options.max_epochs = parameters.epoch_count();
   if (parameters.has_patience()) options.patience = parameters.patience();
   if (parameters.has_batch_size()) options.batch_size = parameters.batch_size();
-  if (parameters.has_interests()) options.interests = parameters.interests();
+  if (parameters.has_interest_count()) options.interests = parameters.interest_count();
   if (parameters.has_attention_dim()) options.attention_dim = parameters.attention_dim();
   if (parameters.has_temperature()) options.temperature = parameters.temperature();
-  if (parameters.has_pretrain_epochs()) options.pretrain_epochs = parameters.pretrain_epochs();
-  if (parameters.has_clusters()) options.clusters = parameters.clusters();
-  if (parameters.has_members()) options.members = parameters.members();
+  if (parameters.has_pretrain_epoch_count())
+    options.pretrain_epochs = parameters.pretrain_epoch_count();
+  if (parameters.has_cluster_count()) options.clusters = parameters.cluster_count();
+  if (parameters.has_member_count()) options.members = parameters.member_count();
   if (parameters.has_seed()) options.seed = parameters.seed();
   RECSAE_RETURN_IF_ERROR(CheckOptions(options));
   return options;
@@ -85,24 +86,25 @@ v1::HyperParameters ToMessage(const RecommenderOptions& options) {
   parameters.set_l2(options.l2);
   const bool sequence = ReadsHistory(options.kind);
   if (sequence) {
-    parameters.set_history(options.history);
-    parameters.set_heads(options.heads);
+    parameters.set_history_length(options.history);
+    parameters.set_head_count(options.heads);
     parameters.set_dropout(options.dropout);
   }
-  if (sequence || options.kind == RecommenderKind::kLightgcn) parameters.set_layers(options.layers);
+  if (sequence || options.kind == RecommenderKind::kLightgcn)
+    parameters.set_layer_count(options.layers);
   if (options.kind == RecommenderKind::kTimirec) {
-    parameters.set_interests(options.interests);
+    parameters.set_interest_count(options.interests);
     parameters.set_attention_dim(options.attention_dim);
     parameters.set_temperature(options.temperature);
-    parameters.set_pretrain_epochs(options.pretrain_epochs);
+    parameters.set_pretrain_epoch_count(options.pretrain_epochs);
   }
   if (options.kind == RecommenderKind::kEcf) {
-    parameters.set_clusters(options.clusters);
-    parameters.set_members(options.members);
+    parameters.set_cluster_count(options.clusters);
+    parameters.set_member_count(options.members);
   }
-  parameters.set_loss(options.loss == Loss::kBpr ? v1::HyperParameters::BPR
-                                                 : v1::HyperParameters::SOFTMAX);
-  parameters.set_epochs(options.max_epochs);
+  parameters.set_loss(options.loss == Loss::kBpr ? v1::HyperParameters::LOSS_BPR
+                                                 : v1::HyperParameters::LOSS_SOFTMAX);
+  parameters.set_epoch_count(options.max_epochs);
   parameters.set_patience(options.patience);
   parameters.set_batch_size(options.batch_size);
   parameters.set_seed(options.seed);

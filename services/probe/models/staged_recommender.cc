@@ -33,7 +33,7 @@ absl::StatusOr<bool> HasCatalogOf(Resources& resources, const v1::Recommender& r
   absl::StatusOr<StoredCatalog> catalog = resources.catalogs().Get(recommender.catalog());
   if (absl::IsNotFound(catalog.status())) return false;
   RECSAE_RETURN_IF_ERROR(catalog.status());
-  bool same = catalog->message.items() == static_cast<int64_t>(dataset.items.size());
+  bool same = catalog->message.item_count() == static_cast<int64_t>(dataset.items.size());
   RECSAE_RETURN_IF_ERROR(
       resources.catalogs().ReadItems(*catalog, 0, [&](int64_t position, v1::Item& item) {
         same = same &&
@@ -134,7 +134,7 @@ absl::Status StagedRecommender::AddCatalog(WriteBatch& batch) {
   catalog.origin = about_.origin;
   catalog.message.set_name(message.catalog());
   catalog.message.set_display_name(message.dataset().name());
-  catalog.message.set_items(static_cast<int64_t>(dataset_->items.size()));
+  catalog.message.set_item_count(static_cast<int64_t>(dataset_->items.size()));
   *catalog.message.mutable_create_time() = message.create_time();
   catalog_->Keep(batch);
   return resources_.catalogs().Create(catalog, batch);

@@ -33,10 +33,10 @@ absl::Status CheckIds(const Items& items) {
   for (int i = 0; i < items.size(); ++i) {
     const size_t size = items[i].id().size();
     if (size >= 1 && size <= kMaxItemIdBytes) continue;
-    return Error(
-        absl::StatusCode::kInvalidArgument, "ITEM_ID_INVALID",
-        absl::StrCat("items[", i, "].id must have 1 to ", kMaxItemIdBytes, " bytes, has ", size),
-        {{"field", absl::StrCat("items[", i, "].id")}});
+    return Error(absl::StatusCode::kInvalidArgument, "ITEM_ID_INVALID",
+                 absl::StrCat("batch.items[", i, "].id must have 1 to ", kMaxItemIdBytes,
+                              " bytes, has ", size),
+                 {{"field", absl::StrCat("batch.items[", i, "].id")}});
   }
   return absl::OkStatus();
 }
@@ -128,7 +128,7 @@ absl::StatusOr<CatalogStore::Uploaded> CatalogStore::Upload(absl::string_view na
 
   WriteBatch batch = store_.db().NewBatch();
   absl::flat_hash_map<absl::string_view, int64_t> added;  // an id may repeat within the message
-  const int64_t before = catalog.message.items();
+  const int64_t before = catalog.message.item_count();
   for (int i = 0; i < items.size(); ++i) {
     int64_t position = 0;
     if (stored[i]) {
@@ -142,7 +142,7 @@ absl::StatusOr<CatalogStore::Uploaded> CatalogStore::Upload(absl::string_view na
   Uploaded uploaded;
   uploaded.added = static_cast<int64_t>(added.size());
   uploaded.replaced = items.size() - uploaded.added;
-  catalog.message.set_items(before + uploaded.added);
+  catalog.message.set_item_count(before + uploaded.added);
   table_.Put(key, catalog, batch);
   RECSAE_RETURN_IF_ERROR(store_.db().Write(std::move(batch)));
   return uploaded;
@@ -157,7 +157,7 @@ absl::Status CatalogStore::ReadItems(
   auto scan = store_.db().Scan(kItemFamily, prefix, options);
   for (; scan->Valid(); scan->Next()) {
     const int64_t position = ReadBigEndian32(scan->key().substr(prefix.size()));
-    if (position >= catalog.message.items()) break;  // added since the record was read
+    if (position >= catalog.message.item_count()) break;  // added since the record was read
     v1::Item item;
     const absl::string_view bytes = scan->value();
     if (!item.ParseFromArray(bytes.data(), static_cast<int>(bytes.size()))) {
@@ -172,7 +172,7 @@ absl::Status CatalogStore::ReadItems(
 
 absl::StatusOr<std::shared_ptr<const ItemIndex>> CatalogStore::Index(
     const StoredCatalog& catalog) const {
-  const int64_t items = catalog.message.items();
+  const int64_t items = catalog.message.item_count();
   std::shared_ptr<const ItemIndex> index = indexes_.Find(catalog.uid);
   if (index != nullptr && index->size() == items) return index;
   const std::string prefix = BigEndian64(catalog.uid);

@@ -82,9 +82,9 @@ grpc::Status ProbeService::CaptureActivations(Context* context,
     if (request->max_rows() < 0) {
       bad.Add("max_rows", absl::StrCat("must not be negative, is ", request->max_rows()));
     }
-    if (request->ranked_items() < 0 || request->ranked_items() > kMaxRankedItems) {
-      bad.Add("ranked_items",
-              absl::StrCat("must be 0 to ", kMaxRankedItems, ", is ", request->ranked_items()));
+    if (request->ranked_item_count() < 0 || request->ranked_item_count() > kMaxRankedItems) {
+      bad.Add("ranked_item_count", absl::StrCat("must be 0 to ", kMaxRankedItems, ", is ",
+                                                request->ranked_item_count()));
     }
     if (!v1::Positions_IsValid(request->positions())) {
       bad.Add("positions", absl::StrCat("is ", request->positions(), ", which is no Positions"));
@@ -176,7 +176,8 @@ grpc::Status ProbeService::BatchGetCases(Context* context, const v1::BatchGetCas
     };
     std::vector<int64_t> rows(request->rows().begin(), request->rows().end());
     for (const int64_t row : rows) {
-      if (row < 0 || row >= capture.message.rows()) return not_found(absl::StrCat("row ", row));
+      if (row < 0 || row >= capture.message.row_count())
+        return not_found(absl::StrCat("row ", row));
     }
     const std::vector<std::string> users(request->user_ids().begin(), request->user_ids().end());
     RECSAE_ASSIGN_OR_RETURN(const std::vector<int64_t> last, captures.LastRows(capture, users));

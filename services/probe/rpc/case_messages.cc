@@ -47,7 +47,7 @@ class CaseParser {
 
  private:
   std::string Field(absl::string_view field) const {
-    return absl::StrCat("cases[", number_, "].", field);
+    return absl::StrCat("batch.cases[", number_, "].", field);
   }
 
   void Invalid(absl::string_view field, absl::string_view problem) {

@@ -18,7 +18,7 @@ namespace recsae::probe {
 using Alive = absl::FunctionRef<absl::Status()>;
 
 // The cases of a recorded batch. NOT_FOUND (ITEM_NOT_FOUND) or INVALID_ARGUMENT (CASE_INVALID)
-// naming the field, for example "cases[3].history_item_ids[0]".
+// naming the field, for example "batch.cases[3].history_item_ids[0]".
 absl::StatusOr<std::vector<StoredCase>> ToStoredCases(
     const google::protobuf::RepeatedPtrField<v1::Case>& cases, const ItemIndex& index);
 

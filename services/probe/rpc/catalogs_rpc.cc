@@ -10,6 +10,7 @@
 #include "common/base/status.h"
 #include "common/budget/paging.h"
 #include "common/rpc/guard.h"
+#include "common/rpc/request_stream.h"
 #include "services/probe/rpc/probe_service.h"
 
 namespace recsae::probe {
@@ -43,17 +44,16 @@ grpc::Status ProbeService::UploadItems(Context* context,
                                        grpc::ServerReader<v1::UploadItemsRequest>* reader,
                                        v1::UploadItemsResponse* response) {
   return Guard(context, [&]() -> absl::Status {
-    std::string name;
     v1::UploadItemsRequest message;
-    while (reader->Read(&message)) {
-      RECSAE_RETURN_IF_ERROR(CheckAlive(context));
-      if (name.empty()) name = message.catalog();
+    RECSAE_RETURN_IF_ERROR(ReadHeader(*reader, &message));
+    const std::string name = message.header().catalog();
+    RECSAE_RETURN_IF_ERROR(ReadParts(context, *reader, &message, [&]() -> absl::Status {
       RECSAE_ASSIGN_OR_RETURN(const CatalogStore::Uploaded uploaded,
-                              resources_.catalogs().Upload(name, message.items()));
-      response->set_items_added(response->items_added() + uploaded.added);
-      response->set_items_replaced(response->items_replaced() + uploaded.replaced);
-    }
-    RECSAE_RETURN_IF_ERROR(CheckAlive(context));
+                              resources_.catalogs().Upload(name, message.batch().items()));
+      response->set_added_item_count(response->added_item_count() + uploaded.added);
+      response->set_replaced_item_count(response->replaced_item_count() + uploaded.replaced);
+      return absl::OkStatus();
+    }));
     RECSAE_ASSIGN_OR_RETURN(StoredCatalog catalog, resources_.catalogs().Get(name));
     *response->mutable_catalog() = std::move(catalog.message);
     return absl::OkStatus();
@@ -131,7 +131,7 @@ grpc::Status ProbeService::ReadItems(Context* context, const v1::ReadItemsReques
     RECSAE_ASSIGN_OR_RETURN(const StoredCatalog catalog,
                             resources_.catalogs().Get(request->catalog()));
     // A scan for each message: none is held open while a slow caller takes one.
-    for (int64_t next = 0; next < catalog.message.items();) {
+    for (int64_t next = 0; next < catalog.message.item_count();) {
       RECSAE_RETURN_IF_ERROR(CheckAlive(context));
       v1::ReadItemsResponse message;
       size_t bytes = 0;

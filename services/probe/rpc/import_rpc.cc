@@ -11,6 +11,7 @@
 #include "common/base/status.h"
 #include "common/messages/tensor.h"
 #include "common/rpc/guard.h"
+#include "common/rpc/request_stream.h"
 #include "services/probe/datasets/dataset_source.h"
 #include "services/probe/models/staged_recommender.h"
 #include "services/probe/recommenders/model/evaluation.h"
@@ -20,23 +21,23 @@
 namespace recsae::probe {
 namespace {
 
-using Description = v1::ImportRecommenderRequest::Description;
+using Header = v1::ImportRecommenderRequest::Header;
 
 constexpr int kDefaultHistory = 50;
 constexpr int kMaxHistory = 512;
 constexpr int kMaxProbeSites = 64;
 constexpr size_t kMaxModuleBytes = size_t{1} << 30;
 
-void CheckSites(const Description& description, BadRequest& bad) {
-  if (description.probe_sites_size() > kMaxProbeSites) {
-    bad.Add("description.probe_sites", absl::StrCat("must be at most ", kMaxProbeSites, ", are ",
-                                                    description.probe_sites_size()));
+void CheckSites(const Header& header, BadRequest& bad) {
+  if (header.probe_sites_size() > kMaxProbeSites) {
+    bad.Add("header.probe_sites",
+            absl::StrCat("must be at most ", kMaxProbeSites, ", are ", header.probe_sites_size()));
   }
   std::set<std::string> seen = {kUserSite};
-  for (const std::string& site : description.probe_sites()) {
-    if (site.empty()) bad.Add("description.probe_sites", "must not be empty");
+  for (const std::string& site : header.probe_sites()) {
+    if (site.empty()) bad.Add("header.probe_sites", "must not be empty");
     if (!seen.insert(site).second) {
-      bad.Add("description.probe_sites",
+      bad.Add("header.probe_sites",
               site == kUserSite
                   ? absl::StrCat("\"", site, "\" always stands for the vector just before scoring")
                   : absl::StrCat("\"", site, "\" is named twice"));
@@ -44,21 +45,21 @@ void CheckSites(const Description& description, BadRequest& bad) {
   }
 }
 
-absl::Status CheckDescription(const Description& description) {
+absl::Status CheckHeader(const Header& header) {
   BadRequest bad;
-  bad.Add("description.recommender_id", ValidateId(description.recommender_id(), "recommender_id"));
-  if (description.catalog().empty() == !description.has_dataset()) {
-    bad.Add("description.catalog", "give either a catalog or a dataset");
-  } else if (description.has_dataset()) {
-    CheckRef(description.dataset(), "description.dataset", bad);
+  bad.Add("header.recommender_id", ValidateId(header.recommender_id(), "recommender_id"));
+  if (header.catalog().empty() == !header.has_dataset()) {
+    bad.Add("header.catalog", "give either a catalog or a dataset");
+  } else if (header.has_dataset()) {
+    CheckRef(header.dataset(), "header.dataset", bad);
   } else {
-    bad.Add("description.catalog", ParseName(description.catalog(), "catalogs/{catalog}").status());
+    bad.Add("header.catalog", ParseName(header.catalog(), "catalogs/{catalog}").status());
   }
-  if (description.history() < 0 || description.history() > kMaxHistory) {
-    bad.Add("description.history",
-            absl::StrCat("must be 0 to ", kMaxHistory, ", is ", description.history()));
+  if (header.history_length() < 0 || header.history_length() > kMaxHistory) {
+    bad.Add("header.history_length",
+            absl::StrCat("must be 0 to ", kMaxHistory, ", is ", header.history_length()));
   }
-  CheckSites(description, bad);
+  CheckSites(header, bad);
   return bad.ToStatus();
 }
 
@@ -77,8 +78,8 @@ class ProbeService::Import {
  public:
   Import(ProbeService& service, Context* context) : service_(service), context_(context) {}
 
-  absl::Status Begin(const v1::ImportRecommenderRequest& first);
-  absl::Status Add(v1::ImportRecommenderRequest& message);
+  absl::Status Begin(const Header& header);
+  absl::Status Add(const v1::ImportRecommenderRequest& message);
   absl::Status Finish(v1::Recommender* response);
 
  private:
@@ -89,62 +90,49 @@ class ProbeService::Import {
 
   ProbeService& service_;
   Context* const context_;
-  Description description_;
+  Header header_;
   v1::Recommender recommender_;
   std::shared_ptr<const LoadedDataset> loaded_;  // null: for a catalogue
   int64_t items_ = 0;                            // of the catalogue
   Torchscript::Parts parts_;
 };
 
-absl::Status ProbeService::Import::Begin(const v1::ImportRecommenderRequest& first) {
-  if (!first.has_description()) {
-    return Error(absl::StatusCode::kInvalidArgument, "INVALID_REQUEST",
-                 "the first message must hold the description");
-  }
-  description_ = first.description();
-  RECSAE_RETURN_IF_ERROR(CheckDescription(description_));
-  recommender_.set_name(absl::StrCat("recommenders/", description_.recommender_id()));
+absl::Status ProbeService::Import::Begin(const Header& header) {
+  header_ = header;
+  RECSAE_RETURN_IF_ERROR(CheckHeader(header_));
+  recommender_.set_name(absl::StrCat("recommenders/", header_.recommender_id()));
   // With a request_id the content may be that of a repeat, which only the whole stream can tell.
-  if (description_.request_id().empty()) {
+  if (header_.request_id().empty()) {
     RECSAE_RETURN_IF_ERROR(service_.resources_.recommenders().CheckFree(recommender_.name()));
   }
-  parts_.history = description_.history() == 0 ? kDefaultHistory : description_.history();
-  parts_.probe_sites.assign(description_.probe_sites().begin(), description_.probe_sites().end());
-  recommender_.mutable_hyper_parameters()->set_history(parts_.history);
+  parts_.history = header_.history_length() == 0 ? kDefaultHistory : header_.history_length();
+  parts_.probe_sites.assign(header_.probe_sites().begin(), header_.probe_sites().end());
+  recommender_.mutable_hyper_parameters()->set_history_length(parts_.history);
   return FindItems();
 }
 
 absl::Status ProbeService::Import::FindItems() {
   Resources& resources = service_.resources_;
-  if (description_.has_dataset()) {
-    RECSAE_ASSIGN_OR_RETURN(loaded_, service_.datasets_.Load(description_.dataset(),
-                                                             [&] { return CheckAlive(context_); }));
-    *recommender_.mutable_dataset() = description_.dataset();
-    recommender_.set_catalog(absl::StrCat("catalogs/", description_.recommender_id()));
+  if (header_.has_dataset()) {
+    RECSAE_ASSIGN_OR_RETURN(
+        loaded_, service_.datasets_.Load(header_.dataset(), [&] { return CheckAlive(context_); }));
+    *recommender_.mutable_dataset() = header_.dataset();
+    recommender_.set_catalog(absl::StrCat("catalogs/", header_.recommender_id()));
     items_ = static_cast<int64_t>(loaded_->data.items.size());
     parts_.users = static_cast<int64_t>(loaded_->data.users.size());
     return HasCatalogOf(resources, recommender_, loaded_->data).status();
   }
-  recommender_.set_catalog(description_.catalog());
-  RECSAE_ASSIGN_OR_RETURN(const StoredCatalog catalog,
-                          resources.catalogs().Get(description_.catalog()));
-  items_ = catalog.message.items();
+  recommender_.set_catalog(header_.catalog());
+  RECSAE_ASSIGN_OR_RETURN(const StoredCatalog catalog, resources.catalogs().Get(header_.catalog()));
+  items_ = catalog.message.item_count();
   if (items_ > 0) return absl::OkStatus();
   return Error(absl::StatusCode::kFailedPrecondition, "CATALOG_EMPTY",
-               absl::StrCat(description_.catalog(), " has no items: upload them first"),
-               {{"catalog", description_.catalog()}});
+               absl::StrCat(header_.catalog(), " has no items: upload them first"),
+               {{"catalog", header_.catalog()}});
 }
 
-absl::Status ProbeService::Import::Add(v1::ImportRecommenderRequest& message) {
-  switch (message.part_case()) {
-    case v1::ImportRecommenderRequest::kModule:
-      return AddModule(message.module());
-    case v1::ImportRecommenderRequest::kItemVectors:
-      return AddVectors(message.item_vectors());
-    default:
-      return Error(absl::StatusCode::kInvalidArgument, "INVALID_REQUEST",
-                   "messages after the first must hold module or item_vectors");
-  }
+absl::Status ProbeService::Import::Add(const v1::ImportRecommenderRequest& message) {
+  return message.has_module() ? AddModule(message.module()) : AddVectors(message.item_vectors());
 }
 
 absl::Status ProbeService::Import::AddModule(const std::string& bytes) {
@@ -172,10 +160,10 @@ absl::Status ProbeService::Import::Finish(v1::Recommender* response) {
   if (given != items_) return WrongCount(given, items_, recommender_.catalog());
   // What a repeat with the same request_id must agree in.
   v1::ImportRecommenderRequest content;
-  *content.mutable_description() = description_;
+  *content.mutable_header() = header_;
   const std::string fingerprints = absl::StrCat(Fingerprint(parts_.module), "/",
                                                 Fingerprint(FloatsAsBytes(parts_.item_vectors)));
-  content.mutable_description()->set_request_id(fingerprints);
+  content.mutable_header()->set_request_id(fingerprints);
 
   const auto cancelled = [&] { return !CheckAlive(context_).ok(); };
   recommender_.mutable_hyper_parameters()->set_embedding_dim(parts_.dim);
@@ -192,7 +180,7 @@ absl::Status ProbeService::Import::Finish(v1::Recommender* response) {
   RECSAE_RETURN_IF_ERROR(CheckAlive(context_));
   bool added = false;
   RECSAE_RETURN_IF_ERROR(
-      resources.store().Mutate("ImportRecommender", description_.request_id(), content, response,
+      resources.store().Mutate("ImportRecommender", header_.request_id(), content, response,
                                [&](WriteBatch& batch) -> absl::Status {
                                  RECSAE_ASSIGN_OR_RETURN(*response, staged->Add(batch));
                                  added = true;
@@ -207,14 +195,11 @@ grpc::Status ProbeService::ImportRecommender(
     v1::Recommender* response) {
   return Guard(context, [&]() -> absl::Status {
     v1::ImportRecommenderRequest message;
-    reader->Read(&message);  // nothing at all: no description
+    RECSAE_RETURN_IF_ERROR(ReadHeader(*reader, &message));
     Import import(*this, context);
-    RECSAE_RETURN_IF_ERROR(import.Begin(message));
-    while (reader->Read(&message)) {
-      RECSAE_RETURN_IF_ERROR(CheckAlive(context));
-      RECSAE_RETURN_IF_ERROR(import.Add(message));
-    }
-    RECSAE_RETURN_IF_ERROR(CheckAlive(context));
+    RECSAE_RETURN_IF_ERROR(import.Begin(message.header()));
+    RECSAE_RETURN_IF_ERROR(
+        ReadParts(context, *reader, &message, [&] { return import.Add(message); }));
     return import.Finish(response);
   });
 }

@@ -15,6 +15,7 @@
 #include "common/jobs/job_runner.h"
 #include "common/messages/tensor.h"
 #include "common/rpc/guard.h"
+#include "common/rpc/request_stream.h"
 #include "services/probe/datasets/dataset_source.h"
 #include "services/probe/jobs/jobs.h"
 #include "services/probe/models/hosted_models.h"
@@ -28,25 +29,26 @@ constexpr int kMaxActivationDim = 65'536;
 constexpr int64_t kMessageBytes = int64_t{1} << 20;
 constexpr int64_t kMaxHeadRows = 4096;  // keeps the ids of a message below 1 MiB
 
-// The rows of one upload message. INVALID_ARGUMENT listing what is wrong with them.
-absl::Status AddHeadRows(const v1::UploadPredictionHeadRequest& message, int dim,
+// The rows of one batch. INVALID_ARGUMENT listing what is wrong with them.
+absl::Status AddHeadRows(const v1::UploadPredictionHeadRequest::Batch& batch, int dim,
                          HeadWriter& writer) {
-  const int64_t rows = message.item_ids_size();
-  if (rows == 0 && !message.has_vectors()) return absl::OkStatus();
+  const int64_t rows = batch.item_ids_size();
+  if (rows == 0 && !batch.has_vectors()) return absl::OkStatus();
   BadRequest bad;
-  absl::StatusOr<MatrixView> vectors = ReadMatrix(message.vectors(), "vectors", rows, dim);
-  if (!vectors.ok()) bad.Add("vectors", vectors.status());
+  absl::StatusOr<MatrixView> vectors = ReadMatrix(batch.vectors(), "batch.vectors", rows, dim);
+  if (!vectors.ok()) bad.Add("batch.vectors", vectors.status());
   absl::Span<const float> biases;
-  if (message.has_biases()) {
-    absl::StatusOr<absl::Span<const float>> given = ReadVector(message.biases(), "biases", rows);
+  if (batch.has_biases()) {
+    absl::StatusOr<absl::Span<const float>> given =
+        ReadVector(batch.biases(), "batch.biases", rows);
     if (given.ok()) {
       biases = *given;
     } else {
-      bad.Add("biases", given.status());
+      bad.Add("batch.biases", given.status());
     }
   }
   RECSAE_RETURN_IF_ERROR(bad.ToStatus());
-  const std::vector<std::string> ids(message.item_ids().begin(), message.item_ids().end());
+  const std::vector<std::string> ids(batch.item_ids().begin(), batch.item_ids().end());
   return writer.Add(ids, *vectors, biases);
 }
 
@@ -67,7 +69,7 @@ grpc::Status ProbeService::CreateRecommender(Context* context,
     return resources_.store().Mutate(
         "CreateRecommender", request->request_id(), *request, response, [&](WriteBatch& batch) {
           response->set_name(absl::StrCat("recommenders/", request->recommender_id()));
-          response->set_kind(v1::Recommender::EXTERNAL);
+          response->set_kind(v1::Recommender::KIND_EXTERNAL);
           response->set_catalog(request->catalog());
           response->set_activation_dim(request->activation_dim());
           *response->mutable_create_time() = google::protobuf::util::TimeUtil::GetCurrentTime();
@@ -139,9 +141,9 @@ grpc::Status ProbeService::UploadPredictionHead(
     v1::Recommender* response) {
   return Guard(context, [&]() -> absl::Status {
     v1::UploadPredictionHeadRequest message;
-    reader->Read(&message);  // nothing at all: the name is invalid
+    RECSAE_RETURN_IF_ERROR(ReadHeader(*reader, &message));
     RECSAE_ASSIGN_OR_RETURN(const StoredRecommender recommender,
-                            resources_.recommenders().Get(message.recommender()));
+                            resources_.recommenders().Get(message.header().recommender()));
     RECSAE_ASSIGN_OR_RETURN(const std::shared_ptr<const ItemIndex> index, IndexOf(recommender));
     if (index->size() == 0) {
       return Error(absl::StatusCode::kFailedPrecondition, "CATALOG_EMPTY",
@@ -152,11 +154,8 @@ grpc::Status ProbeService::UploadPredictionHead(
     const int dim = recommender.message.activation_dim();
     RECSAE_ASSIGN_OR_RETURN(const std::unique_ptr<HeadWriter> head,
                             HeadWriter::Begin(resources_.store(), index, dim));
-    do {
-      RECSAE_RETURN_IF_ERROR(CheckAlive(context));
-      RECSAE_RETURN_IF_ERROR(AddHeadRows(message, dim, *head));
-    } while (reader->Read(&message));
-    RECSAE_RETURN_IF_ERROR(CheckAlive(context));
+    RECSAE_RETURN_IF_ERROR(ReadParts(context, *reader, &message,
+                                     [&] { return AddHeadRows(message.batch(), dim, *head); }));
     RECSAE_ASSIGN_OR_RETURN(*response, resources_.SetHead(recommender, *head));
     return absl::OkStatus();
   });

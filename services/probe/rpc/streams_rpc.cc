@@ -10,6 +10,7 @@
 #include "common/base/status.h"
 #include "common/messages/tensor.h"
 #include "common/rpc/guard.h"
+#include "common/rpc/request_stream.h"
 #include "services/probe/captures/capture_reader.h"
 #include "services/probe/resources/ranked_items.h"
 #include "services/probe/rpc/case_messages.h"
@@ -34,12 +35,12 @@ class ProbeService::Recording {
  public:
   Recording(ProbeService& service, Context* context) : service_(service), context_(context) {}
 
-  absl::Status Begin(const v1::RecordActivationsRequest& first);
-  absl::Status Record(const v1::RecordActivationsRequest& message,
+  absl::Status Begin(const v1::RecordActivationsRequest::Header& header);
+  absl::Status Record(const v1::RecordActivationsRequest::Batch& batch,
                       v1::RecordActivationsResponse& response);
 
  private:
-  absl::StatusOr<std::vector<StoredCase>> Cases(const v1::RecordActivationsRequest& message,
+  absl::StatusOr<std::vector<StoredCase>> Cases(const v1::RecordActivationsRequest::Batch& batch,
                                                 const MatrixView& rows);
 
   ProbeService& service_;
@@ -49,27 +50,27 @@ class ProbeService::Recording {
   StoredCapture capture_;
 };
 
-absl::Status ProbeService::Recording::Begin(const v1::RecordActivationsRequest& first) {
-  name_ = first.capture();
-  producer_ = first.producer();
+absl::Status ProbeService::Recording::Begin(const v1::RecordActivationsRequest::Header& header) {
+  name_ = header.capture();
+  producer_ = header.producer();
   RECSAE_ASSIGN_OR_RETURN(capture_, service_.resources_.captures().Get(name_));
   BadRequest bad;
   if (producer_.empty() || producer_.size() > kMaxProducerBytes) {
-    bad.Add("producer",
+    bad.Add("header.producer",
             absl::StrCat("must have 1 to ", kMaxProducerBytes, " bytes, has ", producer_.size()));
   }
   return bad.ToStatus();
 }
 
 absl::StatusOr<std::vector<StoredCase>> ProbeService::Recording::Cases(
-    const v1::RecordActivationsRequest& message, const MatrixView& rows) {
+    const v1::RecordActivationsRequest::Batch& batch, const MatrixView& rows) {
   if (!capture_.message.has_cases()) return std::vector<StoredCase>();
   Resources& resources = service_.resources_;
   RECSAE_ASSIGN_OR_RETURN(const StoredRecommender recommender,
                           resources.recommenders().Get(RecommenderOf(name_)));
   RECSAE_ASSIGN_OR_RETURN(const std::shared_ptr<const ItemIndex> index,
                           service_.IndexOf(recommender));
-  RECSAE_ASSIGN_OR_RETURN(std::vector<StoredCase> cases, ToStoredCases(message.cases(), *index));
+  RECSAE_ASSIGN_OR_RETURN(std::vector<StoredCase> cases, ToStoredCases(batch.cases(), *index));
   if (recommender.head_uid == 0) return cases;
   RECSAE_ASSIGN_OR_RETURN(const std::shared_ptr<const PredictionHead> head,
                           resources.recommenders().Head(recommender));
@@ -79,34 +80,34 @@ absl::StatusOr<std::vector<StoredCase>> ProbeService::Recording::Cases(
   return cases;
 }
 
-absl::Status ProbeService::Recording::Record(const v1::RecordActivationsRequest& message,
+absl::Status ProbeService::Recording::Record(const v1::RecordActivationsRequest::Batch& batch,
                                              v1::RecordActivationsResponse& response) {
   BadRequest bad;
-  if (message.sequence() < 1) {
-    bad.Add("sequence", absl::StrCat("must be at least 1, is ", message.sequence()));
+  if (batch.sequence() < 1) {
+    bad.Add("batch.sequence", absl::StrCat("must be at least 1, is ", batch.sequence()));
   }
   absl::StatusOr<MatrixView> rows =
-      ReadMatrix(message.activations(), "activations", kAnySize, capture_.message.dim());
+      ReadMatrix(batch.activations(), "batch.activations", kAnySize, capture_.message.dim());
   if (!rows.ok()) {
-    bad.Add("activations", rows.status());
+    bad.Add("batch.activations", rows.status());
   } else if (rows->rows < 1) {
-    bad.Add("activations", "must have at least one row");
+    bad.Add("batch.activations", "must have at least one row");
   } else if (const int64_t wanted = capture_.message.has_cases() ? rows->rows : 0;
-             message.cases_size() != wanted) {
-    bad.Add("cases",
+             batch.cases_size() != wanted) {
+    bad.Add("batch.cases",
             absl::StrCat("must be ", wanted, " for a capture ", wanted == 0 ? "without" : "with",
-                         " cases, are ", message.cases_size()));
+                         " cases, are ", batch.cases_size()));
   }
   RECSAE_RETURN_IF_ERROR(bad.ToStatus());
-  RECSAE_ASSIGN_OR_RETURN(const std::vector<StoredCase> cases, Cases(message, *rows));
+  RECSAE_ASSIGN_OR_RETURN(const std::vector<StoredCase> cases, Cases(batch, *rows));
   RECSAE_ASSIGN_OR_RETURN(
       const CaptureStore::Appended appended,
-      service_.resources_.captures().Append(name_, producer_, message.sequence(), *rows, cases));
+      service_.resources_.captures().Append(name_, producer_, batch.sequence(), *rows, cases));
   if (appended == CaptureStore::Appended::kStored) {
-    response.set_rows_stored(response.rows_stored() + rows->rows);
+    response.set_stored_row_count(response.stored_row_count() + rows->rows);
     service_.rows_recorded_.Increment(static_cast<double>(rows->rows));
   } else {
-    response.set_rows_duplicate(response.rows_duplicate() + rows->rows);
+    response.set_duplicate_row_count(response.duplicate_row_count() + rows->rows);
   }
   return absl::OkStatus();
 }
@@ -116,15 +117,12 @@ grpc::Status ProbeService::RecordActivations(
     v1::RecordActivationsResponse* response) {
   return Guard(context, [&]() -> absl::Status {
     v1::RecordActivationsRequest message;
-    reader->Read(&message);  // nothing at all: the name is invalid
-    const std::string name = message.capture();
+    RECSAE_RETURN_IF_ERROR(ReadHeader(*reader, &message));
+    const std::string name = message.header().capture();
     Recording recording(*this, context);
-    RECSAE_RETURN_IF_ERROR(recording.Begin(message));
-    do {
-      RECSAE_RETURN_IF_ERROR(CheckAlive(context));
-      RECSAE_RETURN_IF_ERROR(recording.Record(message, *response));
-    } while (reader->Read(&message));
-    RECSAE_RETURN_IF_ERROR(CheckAlive(context));
+    RECSAE_RETURN_IF_ERROR(recording.Begin(message.header()));
+    RECSAE_RETURN_IF_ERROR(ReadParts(context, *reader, &message,
+                                     [&] { return recording.Record(message.batch(), *response); }));
     RECSAE_ASSIGN_OR_RETURN(StoredCapture capture, resources_.captures().Get(name));
     *response->mutable_capture() = std::move(capture.message);
     return absl::OkStatus();
@@ -182,7 +180,7 @@ absl::Status ProbeService::ActivationStream::Open(const v1::ReadActivationsReque
   }
   RECSAE_RETURN_IF_ERROR(bad.ToStatus());
 
-  const int64_t stored = capture_.message.rows();
+  const int64_t stored = capture_.message.row_count();
   const int64_t limit = request.row_limit() == 0 ? stored : request.row_limit();
   if (limit > stored || request.start_row() > limit) {
     return Error(absl::StatusCode::kOutOfRange, "ROW_OUT_OF_RANGE",

@@ -61,8 +61,8 @@ std::vector<TrainingConfig> FillInAll(const TrainRequest& request, int dim, BadR
         configs.emplace_back(FillIn(variant.config, dim, variant.path + "config", bad));
     const TrainingConfig& first = configs.front();
     CheckShared(variant.path, "batch_rows", config.batch_rows(), first.batch_rows(), bad);
-    CheckShared(variant.path, "epochs", config.epochs(), first.epochs(), bad);
-    CheckShared(variant.path, "threads", config.threads(), first.threads(), bad);
+    CheckShared(variant.path, "epoch_count", config.epoch_count(), first.epoch_count(), bad);
+    CheckShared(variant.path, "thread_count", config.thread_count(), first.thread_count(), bad);
     CheckShared(variant.path, "checkpoint_seconds", config.checkpoint_seconds(),
                 first.checkpoint_seconds(), bad);
   }

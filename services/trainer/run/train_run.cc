@@ -73,11 +73,11 @@ absl::Status TrainRun::Prepare() {
   RECSAE_RETURN_IF_ERROR(LoadRows());
   RECSAE_ASSIGN_OR_RETURN(
       stoppers_, EarlyStoppers::Load(*environment_.source, configs_, state_.dim, state_.variants,
-                                     shared().threads(), job_));
+                                     shared().thread_count(), job_));
   const auto ended = std::count_if(state_.variants.begin(), state_.variants.end(),
                                    [](const auto& variant) { return variant.early_stop.ended; });
   group_ = std::make_unique<TrainerGroup>(configs_.size() - static_cast<size_t>(ended),
-                                          shared().threads());
+                                          shared().thread_count());
   return state_.position == 0 ? CreateTrainers() : RestoreTrainers();
 }
 
@@ -178,7 +178,7 @@ absl::Status TrainRun::Train() {
   // A job that was stopped while it published must not change its report any more.
   if (state_.trained) return absl::OkStatus();
   RowStreamOptions options = StreamOptions();
-  options.epochs = shared().epochs();
+  options.epochs = shared().epoch_count();
   options.position = state_.position;
   training_since_ = Clock::now();
   RowStream rows(*source_, options);
@@ -234,8 +234,9 @@ absl::Status TrainRun::Step(const MatrixView& batch, StepReport& report) {
 }
 
 void TrainRun::ReportProgress() {
-  const int64_t epoch = std::min<int64_t>(state_.position / state_.rows + 1, shared().epochs());
-  ShowProgress(absl::StrCat("epoch ", epoch, " of ", shared().epochs()),
+  const int64_t epoch =
+      std::min<int64_t>(state_.position / state_.rows + 1, shared().epoch_count());
+  ShowProgress(absl::StrCat("epoch ", epoch, " of ", shared().epoch_count()),
                cached_rows_ + state_.position);
   job_.SetMetric("epoch", static_cast<double>(epoch));
   if (group_->running().empty()) return;
@@ -279,11 +280,11 @@ absl::StatusOr<std::vector<sae::SaeModel>> TrainRun::MakeModels() const {
 
 absl::StatusOr<std::vector<sae::ReconstructionMetrics>> TrainRun::EvaluateAll(
     const std::vector<sae::SaeModel>& models) {
-  RECSAE_ASSIGN_OR_RETURN(
-      std::vector<sae::ReconstructionMetrics> metrics,
-      Evaluate(*source_, StreamOptions(), models, shared().threads(), job_, [this](int64_t done) {
-        ShowProgress("evaluating", cached_rows_ + TotalRows() + done);
-      }));
+  RECSAE_ASSIGN_OR_RETURN(std::vector<sae::ReconstructionMetrics> metrics,
+                          Evaluate(*source_, StreamOptions(), models, shared().thread_count(), job_,
+                                   [this](int64_t done) {
+                                     ShowProgress("evaluating", cached_rows_ + TotalRows() + done);
+                                   }));
   const auto set_mean = [&](const char* name, double sae::ReconstructionMetrics::*metric) {
     double sum = 0.0;
     for (const sae::ReconstructionMetrics& of_one : metrics) sum += of_one.*metric;
@@ -307,9 +308,9 @@ Sae TrainRun::Describe(size_t i, const sae::SaeModel& model,
   sae.set_capture(request_.capture);
   sae.set_probe_site(site_);
   auto& report = *sae.mutable_report();
-  report.set_rows(state_.rows);
-  report.set_epochs(ended ? variant.early_stop.epoch : config.epochs());
-  report.set_steps(ended ? variant.steps : group_->trainer(i).steps());
+  report.set_row_count(state_.rows);
+  report.set_epoch_count(ended ? variant.early_stop.epoch : config.epoch_count());
+  report.set_step_count(ended ? variant.steps : group_->trainer(i).steps());
   // Of the time that all took, what its steps were of all steps.
   double all_steps = 0.0;
   for (size_t j = 0; j < group_->size(); ++j) all_steps += group_->step_seconds(j);

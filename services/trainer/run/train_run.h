@@ -55,7 +55,7 @@ class TrainRun {
   // Options that all variants share are read from the first one.
   const v1::TrainingConfig& shared() const { return configs_.front(); }
   std::string NameOf(size_t i) const;
-  int64_t TotalRows() const { return state_.rows * shared().epochs(); }
+  int64_t TotalRows() const { return state_.rows * shared().epoch_count(); }
   // Rows that are read, and how many of them before training; at last all once for the evaluation.
   int64_t TotalWork() const { return cached_rows_ + TotalRows() + state_.rows; }
   void ShowProgress(absl::string_view stage, int64_t done);

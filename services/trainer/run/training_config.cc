@@ -83,8 +83,8 @@ void CheckEnums(const TrainingConfig& config, Checker& check) {
 
 // Violations of what was asked for, which filling in would hide.
 void CheckFit(const TrainingConfig& config, Checker& check) {
-  const bool jump_relu = config.architecture() == Sae::JUMP_RELU;
-  const bool relu = config.architecture() == Sae::RELU;
+  const bool jump_relu = config.architecture() == Sae::ARCHITECTURE_JUMP_RELU;
+  const bool relu = config.architecture() == Sae::ARCHITECTURE_RELU;
   check.OnlyFor("matryoshka_prefixes", config.matryoshka_prefixes_size() > 0, !jump_relu && !relu,
                 "PURSUIT, TOPK, TOPK_SIGNED and BATCH_TOPK");
   check.OnlyFor("sparsity_weight", config.has_sparsity_weight(), jump_relu || relu,
@@ -103,7 +103,7 @@ void FillInChoices(TrainingConfig& out) {
     out.set_preset(TrainingConfig::PRESET_DEFAULT);
   }
   if (out.architecture() == Sae::ARCHITECTURE_UNSPECIFIED) {
-    out.set_architecture(IsPaper(out) ? Sae::TOPK_SIGNED : Sae::PURSUIT);
+    out.set_architecture(IsPaper(out) ? Sae::ARCHITECTURE_TOPK_SIGNED : Sae::ARCHITECTURE_PURSUIT);
   }
   if (out.revival() == TrainingConfig::REVIVAL_UNSPECIFIED) {
     out.set_revival(TrainingConfig::REVIVAL_AUXILIARY_LOSS);
@@ -126,7 +126,7 @@ void FillInValues(TrainingConfig& out) {
   if (!out.has_warmup_fraction()) out.set_warmup_fraction(preset.warmup_fraction);
   if (!out.has_decay_fraction()) out.set_decay_fraction(preset.decay_fraction);
   if (!out.has_batch_rows()) out.set_batch_rows(preset.batch_rows);
-  if (!out.has_epochs()) out.set_epochs(IsPaper(out) ? kPaperEpochs : kDefaultEpochs);
+  if (!out.has_epoch_count()) out.set_epoch_count(IsPaper(out) ? kPaperEpochs : kDefaultEpochs);
   if (!out.has_gradient_clip()) out.set_gradient_clip(preset.clip_norm);
   if (!out.has_seed()) out.set_seed(0);
   if (!out.has_checkpoint_seconds()) out.set_checkpoint_seconds(kDefaultCheckpointSeconds);
@@ -136,7 +136,7 @@ void FillInValues(TrainingConfig& out) {
   if (out.revival() == TrainingConfig::REVIVAL_RESAMPLING && !out.has_resample_every_rows()) {
     out.set_resample_every_rows(preset.resample_every_rows);
   }
-  if (out.architecture() == Sae::JUMP_RELU) {
+  if (out.architecture() == Sae::ARCHITECTURE_JUMP_RELU) {
     if (!out.has_sparsity_weight()) out.set_sparsity_weight(kDefaultJumpReluWeight);
     if (!out.has_bandwidth()) out.set_bandwidth(preset.bandwidth);
   }
@@ -144,7 +144,7 @@ void FillInValues(TrainingConfig& out) {
 }
 
 void CheckRanges(const TrainingConfig& config, Checker& check) {
-  if (config.has_latents()) check.Range("latents", config.latents(), 1, kMaxLatents);
+  if (config.has_latent_count()) check.Range("latent_count", config.latent_count(), 1, kMaxLatents);
   check.Range("expansion_factor", config.expansion_factor(), 1, kMaxLatents);
   check.Range("k", config.k(), 1, kMaxLatents);
   if (config.has_k_aux()) check.Range("k_aux", config.k_aux(), 1, kMaxLatents);
@@ -166,9 +166,9 @@ void CheckRanges(const TrainingConfig& config, Checker& check) {
                            config.warmup_fraction(), "; together they must be at most 1"));
   }
   check.Range("batch_rows", config.batch_rows(), 1, kMaxBatchRows);
-  check.Range("epochs", config.epochs(), 1, kMaxEpochs);
+  check.Range("epoch_count", config.epoch_count(), 1, kMaxEpochs);
   check.Range("gradient_clip", config.gradient_clip(), 0.0, kHuge);
-  check.Range("threads", config.threads(), 0, kMaxThreads);
+  check.Range("thread_count", config.thread_count(), 0, kMaxThreads);
   check.Range("checkpoint_seconds", config.checkpoint_seconds(), 0.0, kHuge);
 }
 
@@ -185,20 +185,21 @@ void FillInLatents(TrainingConfig& out, int dim, Checker& check) {
   if (out.revival() == TrainingConfig::REVIVAL_AUXILIARY_LOSS && !out.has_k_aux()) {
     out.set_k_aux(std::max(1, dim / 2));
   }
-  if (out.has_latents() || out.expansion_factor() < 1) return;
+  if (out.has_latent_count() || out.expansion_factor() < 1) return;
   const int64_t latents = int64_t{dim} * out.expansion_factor();
   check.Range("expansion_factor", latents, int64_t{1}, int64_t{kMaxLatents});
-  out.set_latents(static_cast<int>(std::min<int64_t>(latents, kMaxLatents)));
+  out.set_latent_count(static_cast<int>(std::min<int64_t>(latents, kMaxLatents)));
 }
 
 // What must not be more than there are latents; any number as long as that is not known.
 void CheckAgainstLatents(const TrainingConfig& config, Checker& check) {
-  if (config.has_latents() && config.latents() >= 1 && config.k() > config.latents()) {
-    check.Add("k", absl::StrCat("must be at most the number of latents, ", config.latents(),
-                                ", is ", config.k()));
+  if (config.has_latent_count() && config.latent_count() >= 1 &&
+      config.k() > config.latent_count()) {
+    check.Add("k", absl::StrCat("must be at most latent_count, ", config.latent_count(), ", is ",
+                                config.k()));
   }
   sae::TrainConfig engine = ToEngine(config);
-  if (!config.has_latents()) engine.latents = kMaxLatents;
+  if (!config.has_latent_count()) engine.latents = kMaxLatents;
   if (!sae::SelectsTopK(engine.architecture)) engine.architecture = sae::Architecture::kBatchTopK;
   for (const sae::ConfigViolation& violation : FindViolations(engine)) {
     if (violation.field == "matryoshka_prefixes") {
@@ -207,8 +208,8 @@ void CheckAgainstLatents(const TrainingConfig& config, Checker& check) {
   }
 }
 
-// "topk-signed" of TOPK_SIGNED; `prefix` is left out of the name.
-std::string Spelled(const std::string& name, absl::string_view prefix = "") {
+// "topk-signed" of ARCHITECTURE_TOPK_SIGNED; `prefix` is left out of the name.
+std::string Spelled(const std::string& name, absl::string_view prefix) {
   return absl::AsciiStrToLower(absl::StrReplaceAll(absl::StripPrefix(name, prefix), {{"_", "-"}}));
 }
 
@@ -229,8 +230,8 @@ TrainingConfig FillIn(const TrainingConfig& config, int dim, const std::string& 
   FillInValues(out);
   CheckRanges(out, check);
   if (out.has_early_stop()) CheckEarlyStop(out.early_stop(), check);
-  if (out.threads() == 0) {
-    out.set_threads(static_cast<int>(std::max(1u, std::thread::hardware_concurrency())));
+  if (out.thread_count() == 0) {
+    out.set_thread_count(static_cast<int>(std::max(1u, std::thread::hardware_concurrency())));
   }
   if (dim != kUnknownDim) FillInLatents(out, dim, check);
   CheckAgainstLatents(out, check);
@@ -240,7 +241,7 @@ TrainingConfig FillIn(const TrainingConfig& config, int dim, const std::string& 
 sae::TrainConfig ToEngine(const TrainingConfig& filled_in) {
   sae::TrainConfig config = IsPaper(filled_in) ? sae::PaperConfig(1) : sae::DefaultConfig(1);
   config.architecture = static_cast<sae::Architecture>(filled_in.architecture());
-  config.latents = filled_in.latents();
+  config.latents = filled_in.latent_count();
   config.k = filled_in.k();
   config.matryoshka_prefixes.assign(filled_in.matryoshka_prefixes().begin(),
                                     filled_in.matryoshka_prefixes().end());
@@ -266,8 +267,8 @@ sae::TrainConfig ToEngine(const TrainingConfig& filled_in) {
 std::map<std::string, std::string> AsText(const TrainingConfig& filled_in) {
   std::map<std::string, std::string> text = {
       {"preset", Spelled(TrainingConfig::Preset_Name(filled_in.preset()), "PRESET_")},
-      {"architecture", Spelled(Sae::Architecture_Name(filled_in.architecture()))},
-      {"latents", absl::StrCat(filled_in.latents())},
+      {"architecture", Spelled(Sae::Architecture_Name(filled_in.architecture()), "ARCHITECTURE_")},
+      {"latents", absl::StrCat(filled_in.latent_count())},
       {"k", absl::StrCat(filled_in.k())},
       {"revival", Spelled(TrainingConfig::Revival_Name(filled_in.revival()), "REVIVAL_")},
       {"dead_after_rows", absl::StrCat(filled_in.dead_after_rows())},
@@ -276,7 +277,7 @@ std::map<std::string, std::string> AsText(const TrainingConfig& filled_in) {
       {"decay_fraction", absl::StrCat(filled_in.decay_fraction())},
       {"decay", Spelled(TrainingConfig::Decay_Name(filled_in.decay()), "DECAY_")},
       {"batch_rows", absl::StrCat(filled_in.batch_rows())},
-      {"epochs", absl::StrCat(filled_in.epochs())},
+      {"epochs", absl::StrCat(filled_in.epoch_count())},
       {"gradient_clip", absl::StrCat(filled_in.gradient_clip())},
       {"seed", absl::StrCat(filled_in.seed())},
   };
@@ -290,7 +291,8 @@ std::map<std::string, std::string> AsText(const TrainingConfig& filled_in) {
   if (filled_in.revival() == TrainingConfig::REVIVAL_RESAMPLING) {
     text["resample_every_rows"] = absl::StrCat(filled_in.resample_every_rows());
   }
-  if (filled_in.architecture() == Sae::RELU || filled_in.architecture() == Sae::JUMP_RELU) {
+  if (filled_in.architecture() == Sae::ARCHITECTURE_RELU ||
+      filled_in.architecture() == Sae::ARCHITECTURE_JUMP_RELU) {
     text["sparsity_weight"] = SparsityWeightText(filled_in);
   }
   if (filled_in.has_bandwidth()) text["bandwidth"] = absl::StrCat(filled_in.bandwidth());

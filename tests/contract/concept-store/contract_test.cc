@@ -130,7 +130,7 @@ class ConceptStoreContract : public testing::TestWithParam<Mode> {
     v1::ConceptChange change;
     while (stream->Read(&change)) {
       changes.push_back(change);
-      if (change.type() == v1::ConceptChange::CAUGHT_UP) break;
+      if (change.type() == v1::ConceptChange::TYPE_CAUGHT_UP) break;
     }
     context.TryCancel();
     stream->Finish();
@@ -212,13 +212,15 @@ TEST_P(ConceptStoreContract, PublishedSaeComesBackWhole) {
 }
 
 TEST_P(ConceptStoreContract, AThresholdIsKeptWhereTheArchitectureHasOne) {
-  for (const auto architecture : {v1::Sae::BATCH_TOPK, v1::Sae::JUMP_RELU, v1::Sae::RELU}) {
+  for (const auto architecture : {v1::Sae::ARCHITECTURE_BATCH_TOPK, v1::Sae::ARCHITECTURE_JUMP_RELU,
+                                  v1::Sae::ARCHITECTURE_RELU}) {
     const std::string id = absl::StrCat("a", static_cast<int>(architecture));
     v1::PublishSaeRequest::Header header = SampleHeader(id);
     header.mutable_sae()->set_architecture(architecture);
     const std::vector<v1::SaeWeights> weights = SampleWeights(header.sae(), 5);
-    EXPECT_EQ(weights.back().array(),
-              architecture == v1::Sae::RELU ? v1::SaeWeights::B_PRE : v1::SaeWeights::THRESHOLD);
+    EXPECT_EQ(weights.back().array(), architecture == v1::Sae::ARCHITECTURE_RELU
+                                          ? v1::SaeWeights::ARRAY_B_PRE
+                                          : v1::SaeWeights::ARRAY_THRESHOLD);
     const auto sae = Publish(Next(), header, weights);
     ASSERT_TRUE(sae.ok()) << sae.status();
     EXPECT_EQ(sae->architecture(), architecture);
@@ -234,13 +236,13 @@ TEST_P(ConceptStoreContract, AThresholdIsKeptWhereTheArchitectureHasOne) {
 
 TEST_P(ConceptStoreContract, AThresholdIsRefusedWhereItMustNotBe) {
   v1::PublishSaeRequest::Header header = SampleHeader("a");
-  header.mutable_sae()->set_architecture(v1::Sae::JUMP_RELU);
+  header.mutable_sae()->set_architecture(v1::Sae::ARCHITECTURE_JUMP_RELU);
   const std::vector<v1::SaeWeights> good = SampleWeights(header.sae(), 16);
 
   const absl::Status unknown = Publish(Next(), SampleHeader("a"), good).status();
   ExpectError(unknown, StatusCode::kInvalidArgument, "WEIGHTS_ARRAY_UNKNOWN");
   EXPECT_THAT(std::string(unknown.message()),
-              HasSubstr("is 5; the arrays of a TOPK SAE are W_ENC"));
+              HasSubstr("is 5; those of an SAE with ARCHITECTURE_TOPK are ARRAY_W_ENC"));
   const std::vector<v1::SaeWeights> none(good.begin(), good.end() - 1);
   const absl::Status incomplete = Publish(Next(), header, none).status();
   ExpectError(incomplete, StatusCode::kInvalidArgument, "WEIGHTS_INCOMPLETE");
@@ -263,7 +265,7 @@ TEST_P(ConceptStoreContract, AThresholdIsRefusedWhereItMustNotBe) {
 TEST_P(ConceptStoreContract, LargeWeightsComeInPiecesBelowTheMessageLimit) {
   v1::PublishSaeRequest::Header header = SampleHeader("large");
   header.mutable_sae()->set_activation_dim(300);
-  header.mutable_sae()->set_latents(5000);
+  header.mutable_sae()->set_latent_count(5000);
   // 3.6 MB a message in, about 1 MiB out.
   ASSERT_TRUE(Publish(Next(), header, SampleWeights(header.sae(), 3000)).ok());
   int pieces = 0;
@@ -432,13 +434,13 @@ TEST_P(ConceptStoreContract, ADeletedSaeTakesItsConceptsAlong) {
   const auto changes = WatchUntilCaughtUp("", 3);
   ASSERT_EQ(changes.size(), 3U);
   for (int i = 0; i < 2; ++i) {
-    EXPECT_EQ(changes[i].type(), v1::ConceptChange::DELETED);
+    EXPECT_EQ(changes[i].type(), v1::ConceptChange::TYPE_DELETED);
     EXPECT_EQ(changes[i].revision(), 4 + i);
     EXPECT_EQ(changes[i].latent_concept().name(), absl::StrCat("saes/a/concepts/", 1 + i));
     EXPECT_EQ(changes[i].latent_concept().latent(), 1 + i);
     EXPECT_EQ(changes[i].latent_concept().description(), "");
   }
-  EXPECT_EQ(changes[2].type(), v1::ConceptChange::CAUGHT_UP);
+  EXPECT_EQ(changes[2].type(), v1::ConceptChange::TYPE_CAUGHT_UP);
 
   // The name is free again, and begins empty.
   ASSERT_TRUE(PublishSample("a").ok());
@@ -569,7 +571,7 @@ TEST_P(ConceptStoreContract, UpdateChangesTheNamedFields) {
 
   const auto described = Describe(created->name(), "mine");
   ASSERT_TRUE(described.ok());
-  EXPECT_EQ(described->source(), v1::Concept::PERSON);
+  EXPECT_EQ(described->source(), v1::Concept::SOURCE_PERSON);
   EXPECT_EQ(described->terms(0).text(), "war");
 
   update.mutable_update_mask()->add_paths("revision");
@@ -641,7 +643,7 @@ TEST_P(ConceptStoreContract, ABatchIsAllOrNone) {
 
 TEST_P(ConceptStoreContract, FiveHundredConceptsFitABatch) {
   v1::PublishSaeRequest::Header header = SampleHeader("a");
-  header.mutable_sae()->set_latents(1000);
+  header.mutable_sae()->set_latent_count(1000);
   ASSERT_TRUE(Publish(Next(), header, SampleWeights(header.sae(), 1000)).ok());
   std::vector<v1::Concept> concepts;
   for (int i = 0; i < kMaxBatch; ++i) {
@@ -668,7 +670,7 @@ TEST_P(ConceptStoreContract, EditedDescriptionsCanBeKept) {
   ASSERT_TRUE(Do(&Stub::BatchUpsertConcepts, request).ok());
   const auto edited = Get("saes/a/concepts/1");
   EXPECT_EQ(edited->description(), "a person's words");
-  EXPECT_EQ(edited->source(), v1::Concept::PERSON);
+  EXPECT_EQ(edited->source(), v1::Concept::SOURCE_PERSON);
   EXPECT_EQ(edited->terms(0).text(), "horror");
   EXPECT_EQ(edited->extended_score().confidence(), 0.9);
   EXPECT_EQ(edited->paper_score().confidence(), 0.9);
@@ -746,7 +748,7 @@ TEST_P(ConceptStoreContract, ListsRefuseBadPagesAndFilters) {
 
 TEST_P(ConceptStoreContract, PagesOfLargeConceptsStayBelowTheMessageLimit) {
   v1::PublishSaeRequest::Header header = SampleHeader("a");
-  header.mutable_sae()->set_latents(200);
+  header.mutable_sae()->set_latent_count(200);
   ASSERT_TRUE(Publish(Next(), header, SampleWeights(header.sae(), 1000)).ok());
   for (int first = 0; first < 120; first += 60) {
     std::vector<v1::Concept> concepts;
@@ -820,7 +822,7 @@ TEST_P(ConceptStoreContract, RevisionsListEveryStateNewestFirst) {
     EXPECT_LE(page->changes_size(), 3);
     for (const auto& change : page->changes()) {
       EXPECT_EQ(change.latent_concept().name(), "saes/a/concepts/1");
-      states.push_back(change.type() == v1::ConceptChange::DELETED
+      states.push_back(change.type() == v1::ConceptChange::TYPE_DELETED
                            ? "-"
                            : change.latent_concept().description());
       revisions.push_back(change.revision());
@@ -855,12 +857,12 @@ TEST_P(ConceptStoreContract, AWatchReplaysTheLogFromAnyRevision) {
       ASSERT_EQ(changes.size(), wanted.size() + 1) << parent << " since " << since;
       auto next = wanted.begin();
       for (size_t i = 0; i + 1 < changes.size(); ++i, ++next) {
-        EXPECT_EQ(changes[i].type(), v1::ConceptChange::UPSERTED);
+        EXPECT_EQ(changes[i].type(), v1::ConceptChange::TYPE_UPSERTED);
         EXPECT_EQ(changes[i].revision(), next->first);
         EXPECT_EQ(changes[i].latent_concept().revision(), next->first);
         EXPECT_EQ(changes[i].latent_concept().description(), next->second);
       }
-      EXPECT_EQ(changes.back().type(), v1::ConceptChange::CAUGHT_UP);
+      EXPECT_EQ(changes.back().type(), v1::ConceptChange::TYPE_CAUGHT_UP);
       EXPECT_EQ(changes.back().revision(), 4);
     }
   }

@@ -45,7 +45,7 @@ class Watcher {
     std::vector<int64_t> revisions;
     v1::ConceptChange change;
     while ((revisions.empty() || revisions.back() < until) && stream_->Read(&change)) {
-      if (change.type() == v1::ConceptChange::CAUGHT_UP) {
+      if (change.type() == v1::ConceptChange::TYPE_CAUGHT_UP) {
         if (++caught_up_count_ == 1) caught_up_.set_value();
       } else {
         revisions.push_back(change.revision());
@@ -155,7 +155,7 @@ TEST_P(WatchTest, ACallerThatReadsLateGetsEverything) {
   const auto stream = server_.stub().WatchConcepts(&context, request);
   v1::ConceptChange change;
   ASSERT_TRUE(stream->Read(&change));
-  ASSERT_EQ(change.type(), v1::ConceptChange::CAUGHT_UP);
+  ASSERT_EQ(change.type(), v1::ConceptChange::TYPE_CAUGHT_UP);
   // Far more than the stream's windows hold, and nobody reads it yet: writers do not wait for it,
   // nor do other watchers.
   Watcher quick(server_, "", 0, 480);

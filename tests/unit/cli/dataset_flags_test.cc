@@ -31,9 +31,9 @@ TEST(DatasetFlagsTest, EachFlagSetsItsOption) {
   ASSERT_TRUE(ref.options().has_core());
   EXPECT_EQ(ref.options().core(), 0);
   EXPECT_EQ(ref.options().positive_threshold(), 2.5);
-  EXPECT_EQ(ref.options().split(), probe::v1::DatasetOptions::LEAVE_ONE_OUT);
+  EXPECT_EQ(ref.options().split(), probe::v1::DatasetOptions::SPLIT_MODE_LEAVE_ONE_OUT);
   EXPECT_EQ(ref.options().seed(), 7);
-  EXPECT_EQ(Parsed("--split given").options().split(), probe::v1::DatasetOptions::GIVEN);
+  EXPECT_EQ(Parsed("--split given").options().split(), probe::v1::DatasetOptions::SPLIT_MODE_GIVEN);
   EXPECT_FALSE(Parsed("--split given").options().has_core());
   EXPECT_EQ(Parsed("--format item_sequences").format(), probe::v1::DATASET_FORMAT_ITEM_SEQUENCES);
 }

@@ -127,7 +127,7 @@ TEST(PipelinePlanTest, OnlyWhatWasAskedForIsSet) {
   const PipelinePlan plan = Plan({});
   EXPECT_FALSE(plan.train_sae.config().has_k());
   EXPECT_FALSE(plan.train_sae.config().has_expansion_factor());
-  EXPECT_FALSE(plan.train_recommender.hyper_parameters().has_epochs());
+  EXPECT_FALSE(plan.train_recommender.hyper_parameters().has_epoch_count());
   EXPECT_FALSE(plan.train_recommender.dataset().has_planted());
   EXPECT_TRUE(Plan({}, "planted").train_recommender.dataset().has_planted());
 }

@@ -1,5 +1,6 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <filesystem>
 #include <fstream>
@@ -37,7 +38,7 @@ class CellStoreTest : public testing::Test {
     std::ofstream(out_ + "/cells/" + name) << content;
   }
 
-  const std::string out_ = testing::TempDir() + "/cell_store_test";
+  const std::string out_ = testing::TempDir() + "/cell_store_test" + std::to_string(getpid());
 };
 
 TEST_F(CellStoreTest, FindsInTheNextRunWhatWasFinished) {
@@ -190,8 +191,8 @@ TEST(PlanGroupTest, NamesTellTheReproductionFromTheUsersOwn) {
 TEST(PlanGroupTest, AnEnsembleIsAnEcfOfThreeMembers) {
   const auto plan = PlanGroup({"d", "ecf-3", "recommender", 1}, OneRecommender());
   ASSERT_TRUE(plan.ok()) << plan.status();
-  EXPECT_EQ(plan->train_recommender.kind(), probe::v1::Recommender::ECF);
-  EXPECT_EQ(plan->train_recommender.hyper_parameters().members(), 3);
+  EXPECT_EQ(plan->train_recommender.kind(), probe::v1::Recommender::KIND_ECF);
+  EXPECT_EQ(plan->train_recommender.hyper_parameters().member_count(), 3);
   const auto single = PlanGroup({"d", "ecf", "recommender", 1}, OneRecommender());
   EXPECT_NE(single->recommender(), plan->recommender());
 }
@@ -212,13 +213,13 @@ TEST(WithoutTrainingTest, KeepsShapeAndSeed) {
   trainer::v1::TrainingConfig config;
   config.set_k(8);
   config.set_seed(3);
-  config.set_epochs(24);
+  config.set_epoch_count(24);
   config.set_k_aux(5);
   config.mutable_early_stop()->set_capture("x");
   const auto untrained = WithoutTraining(config);
   EXPECT_EQ(untrained.k(), 8);
   EXPECT_EQ(untrained.seed(), 3u);
-  EXPECT_EQ(untrained.epochs(), 1);
+  EXPECT_EQ(untrained.epoch_count(), 1);
   // No float changes by it.
   EXPECT_EQ(1e-4f - static_cast<float>(untrained.learning_rate()), 1e-4f);
   EXPECT_FALSE(untrained.has_k_aux());

@@ -49,8 +49,8 @@ TEST(MakeSweep, ASingleOneKeepsItsName) {
   const TrainingConfig& config = sweep.variants(0).config();
   EXPECT_EQ(config.k(), 4);
   EXPECT_EQ(config.seed(), 7U);
-  EXPECT_EQ(config.architecture(), Sae::BATCH_TOPK);
-  EXPECT_FALSE(config.has_latents());
+  EXPECT_EQ(config.architecture(), Sae::ARCHITECTURE_BATCH_TOPK);
+  EXPECT_FALSE(config.has_latent_count());
   EXPECT_FALSE(config.has_learning_rate());
   EXPECT_EQ(Sweep({}).variants(0).config().seed(), 0U);
 }
@@ -66,7 +66,7 @@ TEST(MakeSweep, EveryCombinationIsNamedByWhatVaries) {
     const TrainingConfig& config = sweep.variants(i).config();
     EXPECT_EQ(config.k(), i < 2 ? 8 : 16);
     EXPECT_EQ(config.seed(), static_cast<uint64_t>(1 + i % 2));
-    EXPECT_EQ(config.latents(), 512);
+    EXPECT_EQ(config.latent_count(), 512);
   }
   flags = {};
   flags.architecture = {"topk", "jump-relu"};
@@ -124,7 +124,7 @@ TEST(MakeTrainingConfig, SetsWhatTheFlagsSay) {
   flags.early_stop_rows = 100;
   auto config = MakeTrainingConfig(flags, 3, kCapture);
   ASSERT_TRUE(config.ok()) << config.status();
-  EXPECT_EQ(config->architecture(), Sae::TOPK_SIGNED);
+  EXPECT_EQ(config->architecture(), Sae::ARCHITECTURE_TOPK_SIGNED);
   EXPECT_THAT(config->matryoshka_prefixes(), ElementsAre(64, 256, 1024));
   EXPECT_EQ(config->revival(), TrainingConfig::REVIVAL_RESAMPLING);
   EXPECT_EQ(config->resample_every_rows(), 5000);
@@ -144,12 +144,13 @@ TEST(MakeTrainingConfig, SetsWhatTheFlagsSay) {
 
 TEST(MakeTrainingConfig, EveryArchitectureHasItsName) {
   for (const auto architecture :
-       {Sae::TOPK, Sae::TOPK_SIGNED, Sae::BATCH_TOPK, Sae::JUMP_RELU, Sae::RELU}) {
+       {Sae::ARCHITECTURE_TOPK, Sae::ARCHITECTURE_TOPK_SIGNED, Sae::ARCHITECTURE_BATCH_TOPK,
+        Sae::ARCHITECTURE_JUMP_RELU, Sae::ARCHITECTURE_RELU}) {
     SaeFlags flags;
     flags.architecture = {ArchitectureName(architecture)};
     EXPECT_EQ(MakeTrainingConfig(flags, 0, kCapture)->architecture(), architecture);
   }
-  EXPECT_EQ(ArchitectureName(Sae::TOPK_SIGNED), "topk-signed");
+  EXPECT_EQ(ArchitectureName(Sae::ARCHITECTURE_TOPK_SIGNED), "topk-signed");
 }
 
 // What `recsae saes train` and `recsae pipeline` make of a command line.

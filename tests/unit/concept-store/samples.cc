@@ -27,12 +27,12 @@ std::vector<float> Values(WeightArray array, const WeightShape& shape, int64_t f
 v1::Sae SampleSae() {
   v1::Sae sae;
   sae.set_activation_dim(4);
-  sae.set_latents(16);
+  sae.set_latent_count(16);
   sae.set_k(2);
-  sae.set_architecture(v1::Sae::TOPK);
+  sae.set_architecture(v1::Sae::ARCHITECTURE_TOPK);
   sae.set_scale(0.5F);
   sae.set_capture("recommenders/sasrec/captures/train");
-  sae.mutable_report()->set_rows(1000);
+  sae.mutable_report()->set_row_count(1000);
   sae.mutable_report()->set_fvu(0.06);
   (*sae.mutable_report()->mutable_hyper_parameters())["k"] = "2";
   (*sae.mutable_report()->mutable_hyper_parameters())["seed"] = "1";
@@ -88,14 +88,14 @@ v1::Concept SampleConcept(int32_t latent, absl::string_view description,
     term->set_kind("word");
     term->set_weight(weight--);
   }
-  result.set_source(v1::Concept::STATISTICAL_LABELER);
+  result.set_source(v1::Concept::SOURCE_STATISTICAL_LABELER);
   result.mutable_paper_score()->set_confidence(confidence);
-  result.mutable_paper_score()->set_positives(5);
-  result.mutable_paper_score()->set_negatives(5);
+  result.mutable_paper_score()->set_positive_count(5);
+  result.mutable_paper_score()->set_negative_count(5);
   result.mutable_extended_score()->set_confidence(confidence);
   result.mutable_extended_score()->set_auc(0.9);
-  result.mutable_statistics()->set_rows(1000);
-  result.mutable_statistics()->set_active_rows(10 + latent);
+  result.mutable_statistics()->set_row_count(1000);
+  result.mutable_statistics()->set_active_row_count(10 + latent);
   for (int i = 1; i <= 9; ++i) result.mutable_statistics()->add_level_thresholds(i);
   v1::Evidence* evidence = result.add_evidence();
   evidence->set_capture("recommenders/sasrec/captures/test");

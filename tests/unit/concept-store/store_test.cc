@@ -131,7 +131,7 @@ TEST_F(StoreTest, OfTwoUploadsOfANameOneWins) {
 TEST_F(StoreTest, AReaderOfADeletedSaeIsTold) {
   v1::PublishSaeRequest::Header header = SampleHeader("a");
   header.mutable_sae()->set_activation_dim(1000);
-  header.mutable_sae()->set_latents(1000);
+  header.mutable_sae()->set_latent_count(1000);
   const auto upload = store_->BeginPublish(header);
   ASSERT_TRUE(upload.ok());
   for (const auto& chunk : SampleWeights(header.sae(), 100)) {
@@ -209,7 +209,7 @@ TEST_F(StoreTest, TellsOfEveryWrite) {
 
 TEST_F(StoreTest, AnAnswerTooLargeForAMessageIsRefusedBeforeItIsWritten) {
   v1::PublishSaeRequest::Header header = SampleHeader("a");
-  header.mutable_sae()->set_latents(100);
+  header.mutable_sae()->set_latent_count(100);
   const auto upload = store_->BeginPublish(header);
   ASSERT_TRUE(upload.ok());
   for (const auto& chunk : SampleWeights(header.sae(), 100)) {

@@ -85,11 +85,11 @@ TEST(CheckConcept, NamesEveryFault) {
       {".extended_score.auc", [=](v1::Concept* c) { c->mutable_extended_score()->set_auc(nan); }},
       {".extended_score.q_value",
        [=](v1::Concept* c) { c->mutable_extended_score()->set_q_value(infinity); }},
-      {".extended_score.positives",
-       [](v1::Concept* c) { c->mutable_extended_score()->set_positives(-1); }},
+      {".extended_score.positive_count",
+       [](v1::Concept* c) { c->mutable_extended_score()->set_positive_count(-1); }},
       {".statistics.mean", [=](v1::Concept* c) { c->mutable_statistics()->set_mean(nan); }},
-      {".statistics.active_rows",
-       [](v1::Concept* c) { c->mutable_statistics()->set_active_rows(1001); }},
+      {".statistics.active_row_count",
+       [](v1::Concept* c) { c->mutable_statistics()->set_active_row_count(1001); }},
       {".statistics.level_thresholds",
        [](v1::Concept* c) { c->mutable_statistics()->add_level_thresholds(10); }},
       {".statistics.level_thresholds",
@@ -125,7 +125,7 @@ TEST(CheckSae, NamesEveryFault) {
   const std::vector<std::pair<const char*, std::function<void(v1::Sae*)>>> cases = {
       {"sae.activation_dim", [](v1::Sae* s) { s->set_activation_dim(0); }},
       {"sae.activation_dim", [](v1::Sae* s) { s->set_activation_dim(kMaxActivationDim + 1); }},
-      {"sae.latents", [](v1::Sae* s) { s->set_latents(0); }},
+      {"sae.latent_count", [](v1::Sae* s) { s->set_latent_count(0); }},
       {"sae.k", [](v1::Sae* s) { s->set_k(17); }},
       {"sae.k", [](v1::Sae* s) { s->set_k(0); }},
       {"sae.architecture", [](v1::Sae* s) { s->clear_architecture(); }},
@@ -134,7 +134,7 @@ TEST(CheckSae, NamesEveryFault) {
       {"sae.capture", [](v1::Sae* s) { s->set_capture("captures/x"); }},
       {"sae.report.fvu",
        [](v1::Sae* s) { s->mutable_report()->set_fvu(std::numeric_limits<double>::infinity()); }},
-      {"sae.report.rows", [](v1::Sae* s) { s->mutable_report()->set_rows(-1); }},
+      {"sae.report.row_count", [](v1::Sae* s) { s->mutable_report()->set_row_count(-1); }},
   };
   for (const auto& [field, spoil] : cases) {
     v1::Sae sae = SampleSae();
@@ -160,13 +160,13 @@ TEST(UpdateMask, RefusesWhatCannotBeChanged) {
 TEST(UpdateMask, ChangesTheNamedFieldsAlone) {
   v1::UpdateConceptRequest request;
   *request.mutable_latent_concept() = SampleConcept(3, "new", {"western", "war"}, 0.9);
-  request.mutable_latent_concept()->mutable_statistics()->set_active_rows(77);
+  request.mutable_latent_concept()->mutable_statistics()->set_active_row_count(77);
   request.mutable_update_mask()->add_paths("terms");
   request.mutable_update_mask()->add_paths("statistics");
   v1::Concept latent_concept = SampleConcept(3, "old");
   v1::Concept expected = latent_concept;
   *expected.mutable_terms() = request.latent_concept().terms();
-  expected.mutable_statistics()->set_active_rows(77);
+  expected.mutable_statistics()->set_active_row_count(77);
   ApplyUpdate(request, &latent_concept);
   EXPECT_EQ(latent_concept.SerializeAsString(), expected.SerializeAsString());
 }
@@ -174,15 +174,15 @@ TEST(UpdateMask, ChangesTheNamedFieldsAlone) {
 TEST(UpdateMask, ADescriptionIsAPersonsUnlessSaidOtherwise) {
   v1::UpdateConceptRequest request;
   request.mutable_latent_concept()->set_description("mine");
-  request.mutable_latent_concept()->set_source(v1::Concept::STATISTICAL_LABELER);
+  request.mutable_latent_concept()->set_source(v1::Concept::SOURCE_STATISTICAL_LABELER);
   request.mutable_update_mask()->add_paths("description");
   v1::Concept latent_concept = SampleConcept(3, "old");
   ApplyUpdate(request, &latent_concept);
   EXPECT_EQ(latent_concept.description(), "mine");
-  EXPECT_EQ(latent_concept.source(), v1::Concept::PERSON);
+  EXPECT_EQ(latent_concept.source(), v1::Concept::SOURCE_PERSON);
   request.mutable_update_mask()->add_paths("source");
   ApplyUpdate(request, &latent_concept);
-  EXPECT_EQ(latent_concept.source(), v1::Concept::STATISTICAL_LABELER);
+  EXPECT_EQ(latent_concept.source(), v1::Concept::SOURCE_STATISTICAL_LABELER);
 }
 
 TEST(UpdateMask, AnAbsentMessageClears) {

@@ -19,7 +19,7 @@ v1::Sae Sae(v1::Sae::Architecture architecture) {
 }
 
 TEST(WeightShape, FollowsTheContract) {
-  const v1::Sae sae = Sae(v1::Sae::JUMP_RELU);
+  const v1::Sae sae = Sae(v1::Sae::ARCHITECTURE_JUMP_RELU);
   EXPECT_EQ(ShapeOf(WeightArray::kEncoder, sae).rows, 16);
   EXPECT_EQ(ShapeOf(WeightArray::kEncoder, sae).cols, 4);
   EXPECT_EQ(ShapeOf(WeightArray::kDecoder, sae).rows, 16);
@@ -32,14 +32,15 @@ TEST(WeightShape, FollowsTheContract) {
 }
 
 TEST(WeightArrays, FollowFromTheArchitecture) {
-  const v1::Sae topk = Sae(v1::Sae::TOPK);
+  const v1::Sae topk = Sae(v1::Sae::ARCHITECTURE_TOPK);
   EXPECT_EQ(ToWeightArray(topk, 0), std::nullopt);
   EXPECT_EQ(ToWeightArray(topk, 3), WeightArray::kDecoder);
-  for (const auto none : {v1::Sae::TOPK, v1::Sae::TOPK_SIGNED, v1::Sae::RELU}) {
+  for (const auto none : {v1::Sae::ARCHITECTURE_TOPK, v1::Sae::ARCHITECTURE_TOPK_SIGNED,
+                          v1::Sae::ARCHITECTURE_RELU}) {
     EXPECT_EQ(WeightArraysOf(Sae(none)).size(), 4);
     EXPECT_EQ(ToWeightArray(Sae(none), 5), std::nullopt);
   }
-  for (const auto one : {v1::Sae::BATCH_TOPK, v1::Sae::JUMP_RELU}) {
+  for (const auto one : {v1::Sae::ARCHITECTURE_BATCH_TOPK, v1::Sae::ARCHITECTURE_JUMP_RELU}) {
     EXPECT_EQ(WeightArraysOf(Sae(one)).size(), 5);
     EXPECT_EQ(ToWeightArray(Sae(one), 5), WeightArray::kThreshold);
     EXPECT_EQ(ToWeightArray(Sae(one), 6), std::nullopt);

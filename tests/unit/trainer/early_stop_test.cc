@@ -31,7 +31,7 @@ class EarlyStopTest : public TrainJobTest {
   static v1::TrainSaeRequest Stopping(int patience = 2) {
     v1::TrainSaeRequest request = Request();
     v1::TrainingConfig& config = *request.mutable_config();
-    config.set_epochs(kEpochs);
+    config.set_epoch_count(kEpochs);
     // Large steps: the metric goes up and down instead of settling.
     config.set_learning_rate(0.05);
     config.mutable_early_stop()->set_capture(kDev);
@@ -95,8 +95,8 @@ TEST_F(EarlyStopTest, EndsAfterThePatienceAndPublishesTheBest) {
     ASSERT_EQ(job.state(), Job::STATE_SUCCEEDED) << job.error().message();
     const MemoryPublisher::Published published = publisher_.published().back();
     const concept_store::v1::TrainingReport& report = published.sae.report();
-    EXPECT_EQ(report.epochs(), last);
-    EXPECT_EQ(report.steps(), (last * kRows + 127) / 128);
+    EXPECT_EQ(report.epoch_count(), last);
+    EXPECT_EQ(report.step_count(), (last * kRows + 127) / 128);
     EXPECT_EQ(report.hyper_parameters().at("best_epoch"), std::to_string(best));
     EXPECT_EQ(report.hyper_parameters().at("early_stop"), kDev);
     EXPECT_EQ(report.hyper_parameters().contains("stopped_after_epochs"), last < kEpochs);
@@ -118,7 +118,7 @@ TEST_F(EarlyStopTest, TrainsAllEpochsWhilePatienceLasts) {
   const Job job = RunToEnd(Stopping(kEpochs));
   ASSERT_EQ(job.state(), Job::STATE_SUCCEEDED) << job.error().message();
   const concept_store::v1::TrainingReport report = publisher_.published()[0].sae.report();
-  EXPECT_EQ(report.epochs(), kEpochs);
+  EXPECT_EQ(report.epoch_count(), kEpochs);
   EXPECT_FALSE(report.hyper_parameters().contains("stopped_after_epochs"));
   EXPECT_EQ(report.hyper_parameters().at("best_epoch"),
             std::to_string(BestAndLast(Curve(), kEpochs).first));
@@ -137,7 +137,7 @@ TEST_F(EarlyStopTest, StoppedAndCrashedJobsGiveTheSame) {
     const MemoryPublisher::Published last = publisher_.published().back();
     EXPECT_EQ(first.weights.encoder, last.weights.encoder);
     EXPECT_EQ(first.weights.decoder, last.weights.decoder);
-    EXPECT_EQ(first.sae.report().epochs(), last.sae.report().epochs());
+    EXPECT_EQ(first.sae.report().epoch_count(), last.sae.report().epoch_count());
     EXPECT_EQ(first.sae.report().hyper_parameters().at("best_epoch"),
               last.sae.report().hyper_parameters().at("best_epoch"));
   };
@@ -162,9 +162,9 @@ TEST_F(EarlyStopTest, EachOfASweepStopsForItself) {
   const std::vector<MemoryPublisher::Published> published = publisher_.published();
   ASSERT_EQ(published.size(), 3U);
   const std::vector<double> curve = Curve();
-  EXPECT_EQ(published[0].sae.report().epochs(), BestAndLast(curve, 1).second);
-  EXPECT_EQ(published[1].sae.report().epochs(), BestAndLast(curve, 5).second);
-  EXPECT_EQ(published[2].sae.report().epochs(), kEpochs);
+  EXPECT_EQ(published[0].sae.report().epoch_count(), BestAndLast(curve, 1).second);
+  EXPECT_EQ(published[1].sae.report().epoch_count(), BestAndLast(curve, 5).second);
+  EXPECT_EQ(published[2].sae.report().epoch_count(), kEpochs);
   EXPECT_GT(published[2].sae.report().seconds(), published[0].sae.report().seconds());
   for (const int patience : {1, 5}) {
     std::filesystem::remove_all(directory_);

@@ -250,7 +250,7 @@ concept_store::v1::Sae Described(const sae::SaeWeights& weights) {
   concept_store::v1::Sae sae;
   sae.set_name("saes/mine");
   sae.set_activation_dim(weights.dim);
-  sae.set_latents(weights.latents);
+  sae.set_latent_count(weights.latents);
   return sae;
 }
 
@@ -266,11 +266,11 @@ TEST(StorePublisherTest, SendsEveryWeightInMessagesOfModestSize) {
     EXPECT_EQ(published->weights_sha256(), "set by the store");
   });
   using W = concept_store::v1::SaeWeights;
-  EXPECT_EQ(store.arrays[W::W_ENC], weights.encoder);
-  EXPECT_EQ(store.arrays[W::B_ENC], weights.encoder_bias);
-  EXPECT_EQ(store.arrays[W::W_DEC], weights.decoder);
-  EXPECT_EQ(store.arrays[W::B_PRE], weights.pre_bias);
-  EXPECT_EQ(store.arrays[W::THRESHOLD], weights.threshold);
+  EXPECT_EQ(store.arrays[W::ARRAY_W_ENC], weights.encoder);
+  EXPECT_EQ(store.arrays[W::ARRAY_B_ENC], weights.encoder_bias);
+  EXPECT_EQ(store.arrays[W::ARRAY_W_DEC], weights.decoder);
+  EXPECT_EQ(store.arrays[W::ARRAY_B_PRE], weights.pre_bias);
+  EXPECT_EQ(store.arrays[W::ARRAY_THRESHOLD], weights.threshold);
   EXPECT_EQ(store.header.sae_id(), "mine");
   EXPECT_EQ(store.header.request_id(), "id-1");
   EXPECT_LT(store.largest_message, size_t{2} << 20);
@@ -289,8 +289,8 @@ TEST(StorePublisherTest, StartsAgainAfterABreakAndSendsZerosForNoBias) {
     EXPECT_TRUE(status.ok()) << status;
   });
   EXPECT_EQ(store.failures_left, 0);
-  EXPECT_EQ(store.arrays[concept_store::v1::SaeWeights::W_ENC], weights.encoder);
-  EXPECT_EQ(store.arrays[concept_store::v1::SaeWeights::B_ENC], std::vector<float>(30));
+  EXPECT_EQ(store.arrays[concept_store::v1::SaeWeights::ARRAY_W_ENC], weights.encoder);
+  EXPECT_EQ(store.arrays[concept_store::v1::SaeWeights::ARRAY_B_ENC], std::vector<float>(30));
 }
 
 }  // namespace

@@ -85,7 +85,7 @@ TEST_F(SweepTest, WeightsDoNotDependOnThreads) {
     std::filesystem::remove_all(directory_);
     v1::TrainSaesRequest request = Sweep();
     for (v1::SaeVariant& variant : *request.mutable_variants()) {
-      variant.mutable_config()->set_threads(threads);
+      variant.mutable_config()->set_thread_count(threads);
     }
     const size_t before = publisher_.published().size();
     ASSERT_EQ(RunToEnd(request).state(), Job::STATE_SUCCEEDED);
@@ -148,7 +148,7 @@ TEST_F(SweepTest, AJobStoppedWhilePublishingRepeatsItself) {
 TEST_F(SweepTest, OneThatDoesNotFitTheCaptureFailsAll) {
   v1::TrainSaesRequest request = Sweep();
   v1::TrainingConfig& config = *request.mutable_variants(1)->mutable_config();
-  config.clear_latents();
+  config.clear_latent_count();
   config.set_expansion_factor(1);
   config.set_k(kDim + 1);
   const Job job = RunToEnd(request);

@@ -33,14 +33,14 @@ inline constexpr int64_t kRows = 3000;
 
 inline v1::TrainingConfig SmallConfig() {
   v1::TrainingConfig config;
-  config.set_latents(32);
+  config.set_latent_count(32);
   config.set_k(3);
   config.set_batch_rows(128);
-  config.set_epochs(6);
+  config.set_epoch_count(6);
   config.set_learning_rate(5e-3);
   config.set_dead_after_rows(2000);
   config.set_seed(11);
-  config.set_threads(1);
+  config.set_thread_count(1);
   return config;
 }
 
@@ -131,7 +131,7 @@ class TrainJobTest : public ::testing::Test {
     source_.StallAfter(-1);
     StartRunner();
     Job job = WaitUntilFinal(name);
-    EXPECT_EQ(job.resumes(), 1);
+    EXPECT_EQ(job.resume_count(), 1);
     runner_.reset();
     return job;
   }
@@ -161,7 +161,7 @@ class TrainJobTest : public ::testing::Test {
     trained_rows_ = 0;
     StartRunner();
     Job job = WaitUntilFinal(name);
-    EXPECT_EQ(job.resumes(), 1);
+    EXPECT_EQ(job.resume_count(), 1);
     runner_.reset();
     return job;
   }

@@ -32,13 +32,13 @@ TEST_F(TrainJobTest, TrainsReportsAndPublishes) {
   const concept_store::v1::Sae& sae = published.sae;
   EXPECT_EQ(sae.name(), "saes/planted");
   EXPECT_EQ(sae.activation_dim(), kDim);
-  EXPECT_EQ(sae.latents(), 32);
+  EXPECT_EQ(sae.latent_count(), 32);
   EXPECT_EQ(sae.k(), 3);
-  EXPECT_EQ(sae.architecture(), concept_store::v1::Sae::PURSUIT);
+  EXPECT_EQ(sae.architecture(), concept_store::v1::Sae::ARCHITECTURE_PURSUIT);
   EXPECT_EQ(sae.capture(), kCapture);
-  EXPECT_EQ(sae.report().rows(), kRows);
-  EXPECT_EQ(sae.report().epochs(), 6);
-  EXPECT_EQ(sae.report().steps(), (kRows * 6 + 127) / 128);
+  EXPECT_EQ(sae.report().row_count(), kRows);
+  EXPECT_EQ(sae.report().epoch_count(), 6);
+  EXPECT_EQ(sae.report().step_count(), (kRows * 6 + 127) / 128);
   EXPECT_EQ(sae.report().hyper_parameters().at("batch_rows"), "128");
   EXPECT_EQ(trained_rows_, kRows * 6);
 
@@ -72,7 +72,8 @@ TEST_F(TrainJobTest, PaperPresetPublishesASignedSae) {
   request.mutable_config()->set_preset(v1::TrainingConfig::PRESET_PAPER);
   const Job job = RunToEnd(request);
   ASSERT_EQ(job.state(), Job::STATE_SUCCEEDED) << job.error().message();
-  EXPECT_EQ(publisher_.published()[0].sae.architecture(), concept_store::v1::Sae::TOPK_SIGNED);
+  EXPECT_EQ(publisher_.published()[0].sae.architecture(),
+            concept_store::v1::Sae::ARCHITECTURE_TOPK_SIGNED);
   EXPECT_EQ(publisher_.published()[0].sae.scale(), 1.0f);
 }
 
@@ -127,7 +128,7 @@ TEST_F(TrainJobTest, RowsArePinnedWhenTheJobStarts) {
   StartRunner();
   const Job job = WaitUntilFinal(name);
   ASSERT_EQ(job.state(), Job::STATE_SUCCEEDED) << job.error().message();
-  EXPECT_EQ(publisher_.published()[0].sae.report().rows(), kRows);
+  EXPECT_EQ(publisher_.published()[0].sae.report().row_count(), kRows);
   for (int64_t limit : source_.row_limits()) EXPECT_EQ(limit, kRows);
 }
 
@@ -200,7 +201,7 @@ TEST_F(TrainJobTest, UnknownCapture) {
 
 TEST_F(TrainJobTest, ConfigThatDoesNotFitTheCapture) {
   v1::TrainSaeRequest request = Request();
-  request.mutable_config()->clear_latents();
+  request.mutable_config()->clear_latent_count();
   request.mutable_config()->set_expansion_factor(1);
   request.mutable_config()->set_k(kDim + 1);
   const Job job = RunToEnd(request);

@@ -60,7 +60,7 @@ TEST(TrainRequestTest, VariantsAreFilledInInTheirOrder) {
   ASSERT_EQ(configs.size(), 3U);
   for (int i = 0; i < 3; ++i) {
     EXPECT_EQ(configs[i].k(), i + 1);
-    EXPECT_EQ(configs[i].latents(), 1024);
+    EXPECT_EQ(configs[i].latent_count(), 1024);
   }
 }
 
@@ -85,12 +85,13 @@ TEST(TrainRequestTest, WhatAllShareMustBeTheSame) {
   v1::TrainSaesRequest message = Sweep(2);
   v1::TrainingConfig& config = *message.mutable_variants(1)->mutable_config();
   config.set_batch_rows(200);
-  config.set_epochs(3);
-  config.set_threads(7);
+  config.set_epoch_count(3);
+  config.set_thread_count(7);
   config.set_checkpoint_seconds(2);
   const std::string violations = Violations(message);
   EXPECT_THAT(violations, HasSubstr("variants[1].config.batch_rows: is 200, in the first"));
-  for (const char* field : {"epochs: is 3", "threads: is 7", "checkpoint_seconds: is 2"}) {
+  for (const char* field :
+       {"epoch_count: is 3", "thread_count: is 7", "checkpoint_seconds: is 2"}) {
     EXPECT_THAT(violations, HasSubstr(std::string("variants[1].config.") + field));
   }
 }

@@ -33,7 +33,7 @@ std::string Violations(const TrainingConfig& config, int dim) {
 TEST(TrainingConfigTest, DefaultsAsDocumented) {
   const TrainingConfig filled = Filled({}, 64);
   EXPECT_EQ(filled.preset(), TrainingConfig::PRESET_DEFAULT);
-  EXPECT_EQ(filled.latents(), 1024);
+  EXPECT_EQ(filled.latent_count(), 1024);
   EXPECT_EQ(filled.expansion_factor(), 16);
   EXPECT_EQ(filled.k(), 8);
   EXPECT_EQ(filled.k_aux(), 32);
@@ -42,29 +42,29 @@ TEST(TrainingConfigTest, DefaultsAsDocumented) {
   EXPECT_EQ(filled.warmup_fraction(), 0.05);
   EXPECT_EQ(filled.decay_fraction(), 0.2);
   EXPECT_EQ(filled.batch_rows(), 1024);
-  EXPECT_EQ(filled.epochs(), 24);
+  EXPECT_EQ(filled.epoch_count(), 24);
   EXPECT_EQ(filled.gradient_clip(), 1.0);
   EXPECT_EQ(filled.checkpoint_seconds(), 10.0);
-  EXPECT_EQ(filled.architecture(), Sae::PURSUIT);
+  EXPECT_EQ(filled.architecture(), Sae::ARCHITECTURE_PURSUIT);
   EXPECT_EQ(filled.matryoshka_prefixes_size(), 0);
   EXPECT_EQ(filled.revival(), TrainingConfig::REVIVAL_AUXILIARY_LOSS);
   EXPECT_EQ(filled.decay(), TrainingConfig::DECAY_LINEAR);
   EXPECT_FALSE(filled.has_early_stop());
-  EXPECT_GE(filled.threads(), 1);
+  EXPECT_GE(filled.thread_count(), 1);
 }
 
 TEST(TrainingConfigTest, PaperPresetAsDocumented) {
   TrainingConfig config;
   config.set_preset(TrainingConfig::PRESET_PAPER);
   const TrainingConfig filled = Filled(config, 64);
-  EXPECT_EQ(filled.latents(), 1024);
+  EXPECT_EQ(filled.latent_count(), 1024);
   EXPECT_EQ(filled.k(), 8);
-  EXPECT_EQ(filled.architecture(), Sae::TOPK_SIGNED);
+  EXPECT_EQ(filled.architecture(), Sae::ARCHITECTURE_TOPK_SIGNED);
   EXPECT_EQ(filled.learning_rate(), 1e-4);
   EXPECT_EQ(filled.warmup_fraction(), 0.0);
   EXPECT_EQ(filled.decay_fraction(), 0.0);
   EXPECT_EQ(filled.batch_rows(), 16);
-  EXPECT_EQ(filled.epochs(), 50);
+  EXPECT_EQ(filled.epoch_count(), 50);
   EXPECT_EQ(filled.gradient_clip(), 0.0);
   const sae::TrainConfig engine = ToEngine(filled);
   EXPECT_EQ(engine.architecture, sae::Architecture::kTopKSigned);
@@ -77,9 +77,9 @@ TEST(TrainingConfigTest, WhatIsSetIsKept) {
   config.set_k(3);
   config.set_seed(7);
   config.set_aux_alpha(0.0);
-  config.set_threads(2);
+  config.set_thread_count(2);
   const TrainingConfig filled = Filled(config, 10);
-  EXPECT_EQ(filled.latents(), 40);
+  EXPECT_EQ(filled.latent_count(), 40);
   EXPECT_EQ(filled.aux_alpha(), 0.0);
   const sae::TrainConfig engine = ToEngine(filled);
   EXPECT_EQ(engine.latents, 40);
@@ -87,12 +87,13 @@ TEST(TrainingConfigTest, WhatIsSetIsKept) {
   EXPECT_EQ(engine.seed, 7u);
   EXPECT_EQ(engine.aux_weight, 0.0);
   EXPECT_EQ(engine.aux_k, 5);
-  config.set_latents(33);
-  EXPECT_EQ(Filled(config, 10).latents(), 33);
+  config.set_latent_count(33);
+  EXPECT_EQ(Filled(config, 10).latent_count(), 33);
 }
 
-constexpr Sae::Architecture kArchitectures[] = {Sae::TOPK, Sae::TOPK_SIGNED, Sae::BATCH_TOPK,
-                                                Sae::JUMP_RELU, Sae::RELU};
+constexpr Sae::Architecture kArchitectures[] = {
+    Sae::ARCHITECTURE_TOPK, Sae::ARCHITECTURE_TOPK_SIGNED, Sae::ARCHITECTURE_BATCH_TOPK,
+    Sae::ARCHITECTURE_JUMP_RELU, Sae::ARCHITECTURE_RELU};
 
 TEST(TrainingConfigTest, FillingInTwiceChangesNothing) {
   for (const auto architecture : kArchitectures) {
@@ -114,7 +115,7 @@ TEST(TrainingConfigTest, FillingInTwiceChangesNothing) {
 
 TEST(TrainingConfigTest, DefaultsOfEachChoiceAsDocumented) {
   TrainingConfig config;
-  config.set_architecture(Sae::JUMP_RELU);
+  config.set_architecture(Sae::ARCHITECTURE_JUMP_RELU);
   config.set_revival(TrainingConfig::REVIVAL_RESAMPLING);
   config.set_decay(TrainingConfig::DECAY_COSINE);
   config.mutable_early_stop()->set_capture("recommenders/r/captures/dev");
@@ -130,7 +131,7 @@ TEST(TrainingConfigTest, DefaultsOfEachChoiceAsDocumented) {
   EXPECT_EQ(ToEngine(filled).decay_shape, sae::DecayShape::kCosine);
   EXPECT_EQ(ToEngine(filled).sparsity_weight, 1.0);
 
-  config.set_architecture(Sae::RELU);
+  config.set_architecture(Sae::ARCHITECTURE_RELU);
   filled = Filled(config, 64);
   EXPECT_FALSE(filled.has_sparsity_weight());  // adapted to k
   EXPECT_EQ(ToEngine(filled).sparsity_weight, 0.0);
@@ -138,15 +139,15 @@ TEST(TrainingConfigTest, DefaultsOfEachChoiceAsDocumented) {
   EXPECT_EQ(ToEngine(Filled(config, 64)).sparsity_weight, 0.5);
 
   config.Clear();
-  config.set_architecture(Sae::BATCH_TOPK);
+  config.set_architecture(Sae::ARCHITECTURE_BATCH_TOPK);
   for (const int prefix : {64, 256, 1024}) config.add_matryoshka_prefixes(prefix);
   EXPECT_EQ(ToEngine(Filled(config, 64)).matryoshka_prefixes, (std::vector<int>{64, 256, 1024}));
 }
 
 TEST(TrainingConfigTest, RefusesWhatDoesNotFitTheArchitecture) {
   for (const auto architecture : kArchitectures) {
-    const bool jump_relu = architecture == Sae::JUMP_RELU;
-    const bool thresholds = jump_relu || architecture == Sae::RELU;
+    const bool jump_relu = architecture == Sae::ARCHITECTURE_JUMP_RELU;
+    const bool thresholds = jump_relu || architecture == Sae::ARCHITECTURE_RELU;
     const auto refused = [&](const char* field, auto set) {
       TrainingConfig config;
       config.set_architecture(architecture);
@@ -188,7 +189,7 @@ TEST(TrainingConfigTest, MatryoshkaPrefixesRiseUpToTheNumberOfLatents) {
 
 TEST(TrainingConfigTest, NamesEveryViolationAtOnce) {
   TrainingConfig config;
-  config.set_latents(0);
+  config.set_latent_count(0);
   config.set_k(0);
   config.set_k_aux(-1);
   config.set_aux_alpha(-1);
@@ -197,11 +198,11 @@ TEST(TrainingConfigTest, NamesEveryViolationAtOnce) {
   config.set_warmup_fraction(0.7);
   config.set_decay_fraction(0.7);
   config.set_batch_rows(0);
-  config.set_epochs(0);
+  config.set_epoch_count(0);
   config.set_gradient_clip(-0.5);
-  config.set_threads(-1);
+  config.set_thread_count(-1);
   config.set_checkpoint_seconds(-1);
-  config.set_architecture(Sae::JUMP_RELU);
+  config.set_architecture(Sae::ARCHITECTURE_JUMP_RELU);
   config.set_sparsity_weight(0);
   config.set_bandwidth(0);
   config.set_decay(static_cast<TrainingConfig::Decay>(9));
@@ -211,10 +212,10 @@ TEST(TrainingConfigTest, NamesEveryViolationAtOnce) {
   config.mutable_early_stop()->set_max_rows(0);
   const std::string message = Violations(config, kUnknownDim);
   for (const char* field :
-       {"latents", "k", "k_aux", "aux_alpha", "dead_after_rows", "learning_rate", "decay_fraction",
-        "batch_rows", "epochs", "gradient_clip", "threads", "checkpoint_seconds", "sparsity_weight",
-        "bandwidth", "decay", "early_stop.capture", "early_stop.metric", "early_stop.patience",
-        "early_stop.max_rows"}) {
+       {"latent_count", "k", "k_aux", "aux_alpha", "dead_after_rows", "learning_rate",
+        "decay_fraction", "batch_rows", "epoch_count", "gradient_clip", "thread_count",
+        "checkpoint_seconds", "sparsity_weight", "bandwidth", "decay", "early_stop.capture",
+        "early_stop.metric", "early_stop.patience", "early_stop.max_rows"}) {
     EXPECT_NE(message.find(absl::StrCat("config.", field, ": ")), std::string::npos)
         << field << " in: " << message;
   }
@@ -222,10 +223,10 @@ TEST(TrainingConfigTest, NamesEveryViolationAtOnce) {
 
 TEST(TrainingConfigTest, KAboveTheNumberOfLatents) {
   TrainingConfig config;
-  config.set_latents(8);
+  config.set_latent_count(8);
   config.set_k(9);
   EXPECT_NE(Violations(config, kUnknownDim).find("config.k"), std::string::npos);
-  config.clear_latents();
+  config.clear_latent_count();
   config.set_expansion_factor(1);
   EXPECT_EQ(Violations(config, kUnknownDim), "");  // depends on the dimension
   EXPECT_NE(Violations(config, 8).find("config.k"), std::string::npos);
@@ -275,7 +276,7 @@ TEST(TrainingConfigTest, TextHoldsTheWholeRecipe) {
   EXPECT_EQ(text.at("early_stop_patience"), "3");
 
   config.Clear();
-  config.set_architecture(Sae::RELU);
+  config.set_architecture(Sae::ARCHITECTURE_RELU);
   config.set_revival(TrainingConfig::REVIVAL_RESAMPLING);
   text = AsText(Filled(config, 64));
   EXPECT_EQ(text.at("architecture"), "relu");

@@ -60,7 +60,7 @@ TEST_F(JobRunnerTest, RunsAJobAndKeepsItsRecord) {
   Open();
   EXPECT_EQ(runner_->Get("jobs/echo-1")->SerializeAsString(), job.SerializeAsString());
   Start();
-  EXPECT_EQ(runner_->Get("jobs/echo-1")->resumes(), 0);
+  EXPECT_EQ(runner_->Get("jobs/echo-1")->resume_count(), 0);
 }
 
 TEST_F(JobRunnerTest, JobsRunInOrderOneAtATime) {
@@ -273,7 +273,7 @@ TEST_F(JobRunnerTest, StopPausesAJobAndTheNextStartResumesIt) {
     Open();
     EXPECT_EQ(runner_->Get(name)->state(), Job::STATE_RUNNING);
     Start();
-    EXPECT_EQ(WaitFor(name, Job::STATE_RUNNING).resumes(), resumes);
+    EXPECT_EQ(WaitFor(name, Job::STATE_RUNNING).resume_count(), resumes);
     ASSERT_TRUE(runner_->Stop(absl::Seconds(20)).ok());
   }
 }
@@ -304,7 +304,7 @@ TEST_F(JobRunnerTest, PendingJobsSurviveAReopening) {
   Start();
   const Job job = WaitFor(name, Job::STATE_SUCCEEDED);
   EXPECT_EQ(Unpack(job.result()), "hello");
-  EXPECT_EQ(job.resumes(), 0);
+  EXPECT_EQ(job.resume_count(), 0);
 }
 
 TEST_F(JobRunnerTest, StoredJobOfAnUnknownKindFails) {
@@ -461,7 +461,7 @@ TEST_F(JobCrashTest, GoesOnFromItsCheckpoint) {
   RunUntilItDies(/*checkpoint=*/true);
   const Job job = Finish(Job::STATE_SUCCEEDED);
   EXPECT_EQ(Unpack(job.result()), "half");
-  EXPECT_EQ(job.resumes(), 1);
+  EXPECT_EQ(job.resume_count(), 1);
 }
 
 TEST_F(JobCrashTest, StartsAgainWithoutACheckpoint) {

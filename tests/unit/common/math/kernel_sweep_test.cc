@@ -16,6 +16,8 @@
 namespace recsae::math {
 namespace {
 
+using sae::RandomValues;
+
 enum class Kind { kNormal, kMixed, kDenormal, kZeros };
 
 struct Point {

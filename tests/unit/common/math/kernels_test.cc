@@ -11,6 +11,8 @@
 namespace recsae::math {
 namespace {
 
+using sae::RandomValues;
+
 // op(A) · op(B) + beta · C in double.
 std::vector<double> PlainProduct(Transpose ta, Transpose tb, int m, int n, int k,
                                  const std::vector<float>& a, const std::vector<float>& b,

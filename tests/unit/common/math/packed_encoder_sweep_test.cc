@@ -15,6 +15,8 @@
 namespace recsae::math {
 namespace {
 
+using sae::RandomValues;
+
 constexpr float kInfinity = std::numeric_limits<float>::infinity();
 
 struct Shape {

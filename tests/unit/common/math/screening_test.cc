@@ -14,6 +14,13 @@
 namespace recsae::math {
 namespace {
 
+using sae::Architecture;
+using sae::PlantedRows;
+using sae::RandomValues;
+using sae::RandomWeights;
+using sae::SaeModel;
+using sae::SaeWeights;
+
 // Rows of very different kinds, [n, dim].
 std::vector<float> OddRows(int dim, int n) {
   std::vector<float> rows = RandomValues(int64_t{n} * dim, 3);

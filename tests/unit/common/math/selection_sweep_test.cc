@@ -18,6 +18,9 @@
 namespace recsae::math {
 namespace {
 
+namespace reference = sae::reference;
+using sae::RandomValues;
+
 constexpr float kInfinity = std::numeric_limits<float>::infinity();
 constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
 constexpr float kLargest = std::numeric_limits<float>::max();

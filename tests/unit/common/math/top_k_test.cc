@@ -12,6 +12,9 @@
 namespace recsae::math {
 namespace {
 
+namespace reference = sae::reference;
+using sae::RandomValues;
+
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
 

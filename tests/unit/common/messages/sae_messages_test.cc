@@ -104,7 +104,7 @@ TEST(SaeMessages, RefusesWhatDoesNotFit) {
   };
   EXPECT_EQ(reason(sae, {good.begin(), good.end() - 1}), "WEIGHTS_INCOMPLETE");
   Sae topk = sae;
-  topk.set_architecture(Sae::TOPK);
+  topk.set_architecture(Sae::ARCHITECTURE_TOPK);
   EXPECT_EQ(reason(topk, good), "WEIGHTS_INCOMPLETE");
   for (const int64_t row : {int64_t{-1}, int64_t{1}, INT64_MAX}) {
     std::vector<Piece> moved = good;

@@ -2,7 +2,6 @@
 
 #include <gmock/gmock.h>
 #include <google/rpc/error_details.pb.h>
-#include <google/rpc/error_info.pb.h>
 #include <google/rpc/status.pb.h>
 #include <gtest/gtest.h>
 

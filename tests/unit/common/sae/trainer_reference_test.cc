@@ -58,7 +58,7 @@ TrainConfig ConfigOf(const Case& c) {
 SaeWeights InitialWeights(const Case& c) {
   SaeWeights weights = RandomWeights(kDimensions, kLatents, 4, c.architecture, 200);
   if (!c.encoder_bias) weights.encoder_bias.clear();
-  if (c.unit_norm_decoder) NormaliseRows(weights.decoder.data(), kLatents, kDimensions);
+  if (c.unit_norm_decoder) math::NormaliseRows(weights.decoder.data(), kLatents, kDimensions);
   weights.input_scale = static_cast<float>(kScale);
   return weights;
 }

@@ -99,16 +99,18 @@ class ConceptJobsTest : public ::testing::Test {
 TEST_F(ConceptJobsTest, PlantedConceptsAreFoundNamedAndExplained) {
   const v1::ConceptReport report = BuildAndWait(BuildRequest());
   EXPECT_EQ(report.sae(), Stack::kSae);
-  EXPECT_EQ(report.rows(), Stack::kUsers);
-  EXPECT_EQ(report.total() + report.too_rare() + report.dead(), Stack::kLatents);
-  EXPECT_GE(report.paper().ge_08(), Stack::kGenres);
-  EXPECT_GT(report.extended().ge_08(), report.extended_control().ge_08());
+  EXPECT_EQ(report.row_count(), Stack::kUsers);
+  EXPECT_EQ(report.concept_count() + report.too_rare_count() + report.dead_count(),
+            Stack::kLatents);
+  EXPECT_GE(report.paper().confidence_80_count(), Stack::kGenres);
+  EXPECT_GT(report.extended().confidence_80_count(),
+            report.extended_control().confidence_80_count());
 
   const auto concepts = Concepts();
-  ASSERT_EQ(static_cast<int>(concepts.size()), report.total());
+  ASSERT_EQ(static_cast<int>(concepts.size()), report.concept_count());
   int verified = 0;
   for (const auto& found : concepts) verified += found.extended_score().verified();
-  EXPECT_EQ(verified, report.verified());
+  EXPECT_EQ(verified, report.verified_count());
   for (int genre = 0; genre < Stack::kGenres; ++genre) {
     const concept_store::v1::Concept& found = concepts[genre];
     ASSERT_EQ(found.latent(), genre);
@@ -117,7 +119,7 @@ TEST_F(ConceptJobsTest, PlantedConceptsAreFoundNamedAndExplained) {
     EXPECT_GE(found.extended_score().auc(), 0.95);
     EXPECT_GE(found.paper_score().confidence(), 0.8);
     EXPECT_GE(found.extended_score().confidence(), 0.8);
-    EXPECT_EQ(found.statistics().rows(), Stack::kUsers);
+    EXPECT_EQ(found.statistics().row_count(), Stack::kUsers);
     EXPECT_EQ(found.statistics().level_thresholds_size(), 9);
     ASSERT_GT(found.evidence_size(), 0);
     const concept_store::v1::Evidence& strongest = found.evidence(0);
@@ -154,7 +156,7 @@ TEST_F(ConceptJobsTest, SameSeedSameConceptsAndPersonsKeepTheirWords) {
 
 TEST_F(ConceptJobsTest, ConceptsOfLatentsThatHaveNoneNowAreRemoved) {
   const v1::ConceptReport report = BuildAndWait(BuildRequest());
-  ASSERT_LT(report.total(), Stack::kLatents + 1);
+  ASSERT_LT(report.concept_count(), Stack::kLatents + 1);
   // Something an earlier build left behind, and something a person wrote.
   const auto concepts = Concepts();
   std::set<int> described;
@@ -172,8 +174,8 @@ TEST_F(ConceptJobsTest, ConceptsOfLatentsThatHaveNoneNowAreRemoved) {
     request.mutable_latent_concept()->set_latent(free[i]);
     request.mutable_latent_concept()->set_description("left over");
     request.mutable_latent_concept()->set_source(
-        i == 0 ? concept_store::v1::Concept::STATISTICAL_LABELER
-               : concept_store::v1::Concept::PERSON);
+        i == 0 ? concept_store::v1::Concept::SOURCE_STATISTICAL_LABELER
+               : concept_store::v1::Concept::SOURCE_PERSON);
     const grpc::Status status = stack_.concept_store->CreateConcept(&context, request, &stored);
     ASSERT_TRUE(status.ok()) << status.error_message();
   }
@@ -270,17 +272,17 @@ TEST_F(ConceptJobsTest, EvaluationMatchesPlainComputation) {
     hits += 1;
     gain += 1 / std::log2(rank + 1.0);
   }
-  EXPECT_EQ(evaluation.rows(), Stack::kUsers);
-  EXPECT_NEAR(evaluation.recommender().hr_10(), hits / Stack::kUsers, 1e-9);
-  EXPECT_NEAR(evaluation.recommender().ndcg_10(), gain / Stack::kUsers, 1e-9);
-  EXPECT_GT(evaluation.reconstructed().hr_10(), 0);
+  EXPECT_EQ(evaluation.row_count(), Stack::kUsers);
+  EXPECT_NEAR(evaluation.recommender().hr_at_10(), hits / Stack::kUsers, 1e-9);
+  EXPECT_NEAR(evaluation.recommender().ndcg_at_10(), gain / Stack::kUsers, 1e-9);
+  EXPECT_GT(evaluation.reconstructed().hr_at_10(), 0);
   EXPECT_GT(evaluation.rbo(), 0);
   EXPECT_LT(evaluation.rbo(), 1);
   EXPECT_GT(evaluation.fvu(), 0);
   EXPECT_LT(evaluation.fvu(), 1);
   EXPECT_GT(evaluation.l0(), 1);
   EXPECT_LE(evaluation.l0(), Stack::kActive);
-  EXPECT_GE(evaluation.similarity().concepts(), Stack::kGenres);
+  EXPECT_GE(evaluation.similarity().concept_count(), Stack::kGenres);
   EXPECT_GT(evaluation.similarity().intra(), evaluation.similarity().inter());
   ASSERT_EQ(evaluation.attributes_size(), Stack::kGenres);
   for (const v1::AttributeScore& score : evaluation.attributes()) {
@@ -301,9 +303,9 @@ TEST_F(ConceptJobsTest, BadRequestsStartNoJob) {
   const std::vector<BadCase> cases = {
       {Code::kInvalidArgument, "RESOURCE_NAME_INVALID", [](auto& r) { r.set_sae("planted"); }},
       {Code::kInvalidArgument, "RESOURCE_NAME_INVALID", [](auto& r) { r.set_capture("test"); }},
-      {Code::kInvalidArgument, "INVALID_REQUEST", [](auto& r) { r.set_paper_cases(-1); }},
-      {Code::kInvalidArgument, "INVALID_REQUEST", [](auto& r) { r.set_paper_cases(51); }},
-      {Code::kInvalidArgument, "INVALID_REQUEST", [](auto& r) { r.set_extended_cases(1001); }},
+      {Code::kInvalidArgument, "INVALID_REQUEST", [](auto& r) { r.set_paper_case_count(-1); }},
+      {Code::kInvalidArgument, "INVALID_REQUEST", [](auto& r) { r.set_paper_case_count(51); }},
+      {Code::kInvalidArgument, "INVALID_REQUEST", [](auto& r) { r.set_extended_case_count(1001); }},
       {Code::kNotFound, "SAE_NOT_FOUND", [](auto& r) { r.set_sae("saes/none"); }},
       {Code::kNotFound, "CAPTURE_NOT_FOUND",
        [](auto& r) { r.add_evidence_captures("recommenders/outside/captures/none"); }},

@@ -57,7 +57,7 @@ class ExplainTest : public ::testing::Test {
 TEST_F(ExplainTest, PartsOfEveryScoreAddUpAndItemsAreTheBest) {
   const std::vector<float>& x = stack_.Activation(6);
   v1::ExplainRequest request = RequestFor(x);
-  request.set_top_items(20);
+  request.set_top_item_count(20);
   request.add_exclude_item_ids(Stack::ItemId(RankedItems(stack_.head(), x, {})[0]));
   const v1::ExplainResponse response = Explain(request);
   ASSERT_EQ(response.explanations_size(), 1);
@@ -101,7 +101,7 @@ TEST_F(ExplainTest, CapturedUserLeavesOutWhatTheUserTouched) {
   auto* user = request.mutable_subject()->mutable_captured_user();
   user->set_capture(Stack::kCapture);
   user->set_user_id(Stack::UserId(9));
-  request.set_top_items(Stack::kItems);
+  request.set_top_item_count(Stack::kItems);
   const v1::Explanation explanation = Explain(request).explanations(0);
   std::vector<std::string> ids;
   for (const auto& item : explanation.items()) ids.push_back(item.item_id());
@@ -115,7 +115,7 @@ TEST_F(ExplainTest, CapturedUserLeavesOutWhatTheUserTouched) {
 TEST_F(ExplainTest, ItemsAskedForFollowTheBest) {
   v1::ExplainRequest request = RequestFor(stack_.Activation(0));
   const auto order = RankedItems(stack_.head(), stack_.Activation(0), {});
-  request.set_top_items(2);
+  request.set_top_item_count(2);
   request.add_item_ids(Stack::ItemId(order[30]));
   const v1::Explanation explanation = Explain(request).explanations(0);
   ASSERT_EQ(explanation.items_size(), 3);
@@ -169,23 +169,25 @@ TEST_F(ExplainTest, WithoutHeadThereAreLatentsAndNoItems) {
   auto* header = publish.mutable_header();
   header->set_sae_id("headless");
   header->mutable_sae()->set_activation_dim(Stack::kDim);
-  header->mutable_sae()->set_latents(1);
+  header->mutable_sae()->set_latent_count(1);
   header->mutable_sae()->set_k(1);
-  header->mutable_sae()->set_architecture(concept_store::v1::Sae::TOPK);
+  header->mutable_sae()->set_architecture(concept_store::v1::Sae::ARCHITECTURE_TOPK);
   header->mutable_sae()->set_scale(1);
   header->mutable_sae()->set_capture("recommenders/headless/captures/train");
   writer->Write(publish);
   const std::vector<float> ones(Stack::kDim, 1.0f);
   using Weights = concept_store::v1::SaeWeights;
-  for (const auto array : {Weights::W_ENC, Weights::B_ENC, Weights::W_DEC, Weights::B_PRE}) {
+  for (const auto array :
+       {Weights::ARRAY_W_ENC, Weights::ARRAY_B_ENC, Weights::ARRAY_W_DEC, Weights::ARRAY_B_PRE}) {
     Weights* weights = publish.mutable_weights();
     weights->Clear();
     weights->set_array(array);
-    if (array == Weights::W_ENC || array == Weights::W_DEC) {
+    if (array == Weights::ARRAY_W_ENC || array == Weights::ARRAY_W_DEC) {
       WriteMatrix({ones.data(), 1, Stack::kDim}, weights->mutable_values());
     } else {
-      WriteVector(absl::MakeConstSpan(ones).subspan(0, array == Weights::B_ENC ? 1 : Stack::kDim),
-                  weights->mutable_values());
+      WriteVector(
+          absl::MakeConstSpan(ones).subspan(0, array == Weights::ARRAY_B_ENC ? 1 : Stack::kDim),
+          weights->mutable_values());
     }
     writer->Write(publish);
   }
@@ -206,9 +208,11 @@ TEST_F(ExplainTest, WithoutHeadThereAreLatentsAndNoItems) {
   grpc::ClientContext upload_context;
   const auto upload = stack_.probe->UploadPredictionHead(&upload_context, &recommender);
   probe::v1::UploadPredictionHeadRequest rows;
-  rows.set_recommender("recommenders/headless");
-  for (int i = 0; i < Stack::kItems; ++i) rows.add_item_ids(Stack::ItemId(i));
-  WriteMatrix({stack_.head().vectors.data(), Stack::kItems, Stack::kDim}, rows.mutable_vectors());
+  rows.mutable_header()->set_recommender("recommenders/headless");
+  upload->Write(rows);
+  for (int i = 0; i < Stack::kItems; ++i) rows.mutable_batch()->add_item_ids(Stack::ItemId(i));
+  WriteMatrix({stack_.head().vectors.data(), Stack::kItems, Stack::kDim},
+              rows.mutable_batch()->mutable_vectors());
   upload->Write(rows);
   upload->WritesDone();
   ASSERT_TRUE(upload->Finish().ok());
@@ -232,10 +236,10 @@ TEST_F(ExplainTest, BadRequestsAreRefusedWithTheirReasons) {
        [](auto& r) { r.set_sae("planted"); }},
       {Code::kNotFound, "SAE_NOT_FOUND", "saes/none", [](auto& r) { r.set_sae("saes/none"); }},
       {Code::kInvalidArgument, "INVALID_REQUEST", "subject", [](auto& r) { r.clear_subject(); }},
-      {Code::kInvalidArgument, "INVALID_REQUEST", "top_items",
-       [](auto& r) { r.set_top_items(-1); }},
-      {Code::kInvalidArgument, "INVALID_REQUEST", "top_items",
-       [](auto& r) { r.set_top_items(1001); }},
+      {Code::kInvalidArgument, "INVALID_REQUEST", "top_item_count",
+       [](auto& r) { r.set_top_item_count(-1); }},
+      {Code::kInvalidArgument, "INVALID_REQUEST", "top_item_count",
+       [](auto& r) { r.set_top_item_count(1001); }},
       {Code::kNotFound, "ITEM_NOT_FOUND", "nothing",
        [](auto& r) { r.add_exclude_item_ids("nothing"); }},
       {Code::kNotFound, "ITEM_NOT_FOUND", "nothing", [](auto& r) { r.add_item_ids("nothing"); }},
@@ -294,13 +298,13 @@ TEST_F(ExplainTest, BadRequestsAreRefusedWithTheirReasons) {
 TEST_F(ExplainTest, ListsEveryViolation) {
   v1::ExplainRequest request;
   request.set_sae("x");
-  request.set_top_items(-3);
+  request.set_top_item_count(-3);
   v1::ExplainResponse response;
   const absl::Status status = Call(request, &response);
   const std::string message(status.message());
   EXPECT_THAT(message, HasSubstr("sae"));
   EXPECT_THAT(message, HasSubstr("subject"));
-  EXPECT_THAT(message, HasSubstr("top_items"));
+  EXPECT_THAT(message, HasSubstr("top_item_count"));
 }
 
 TEST_F(ExplainTest, AResponseThatFitsNoMessageIsRefused) {

@@ -148,9 +148,10 @@ void Stack::UploadCatalog() {
   probe::v1::UploadItemsResponse response;
   const auto writer = probe->UploadItems(&context, &response);
   probe::v1::UploadItemsRequest request;
-  request.set_catalog("catalogs/items");
+  request.mutable_header()->set_catalog("catalogs/items");
+  writer->Write(request);
   for (int i = 0; i < kItems; ++i) {
-    probe::v1::Item* item = request.add_items();
+    probe::v1::Item* item = request.mutable_batch()->add_items();
     item->set_id(ItemId(i));
     item->set_title(absl::StrCat("Film ", i));
     probe::v1::Attribute* attribute = item->add_attributes();
@@ -176,17 +177,18 @@ void Stack::UploadRecommender() {
   probe::v1::Recommender response;
   const auto writer = probe->UploadPredictionHead(&context, &response);
   probe::v1::UploadPredictionHeadRequest request;
-  request.set_recommender(kRecommender);
+  request.mutable_header()->set_recommender(kRecommender);
+  writer->Write(request);
   // Not in catalogue order: ids decide which row is whose.
   std::vector<float> vectors;
   std::vector<float> biases;
   for (int item = kItems - 1; item >= 0; --item) {
-    request.add_item_ids(ItemId(item));
+    request.mutable_batch()->add_item_ids(ItemId(item));
     vectors.insert(vectors.end(), head_.Vector(item).begin(), head_.Vector(item).end());
     biases.push_back(head_.Bias(item));
   }
-  WriteMatrix({vectors.data(), kItems, kDim}, request.mutable_vectors());
-  WriteVector(biases, request.mutable_biases());
+  WriteMatrix({vectors.data(), kItems, kDim}, request.mutable_batch()->mutable_vectors());
+  WriteVector(biases, request.mutable_batch()->mutable_biases());
   writer->Write(request);
   writer->WritesDone();
   ExpectOk(writer->Finish());
@@ -207,19 +209,20 @@ void Stack::Record() {
   probe::v1::RecordActivationsResponse response;
   const auto writer = probe->RecordActivations(&context, &response);
   probe::v1::RecordActivationsRequest request;
-  request.set_capture(kCapture);
-  request.set_producer("test");
-  request.set_sequence(1);
+  request.mutable_header()->set_capture(kCapture);
+  request.mutable_header()->set_producer("test");
+  writer->Write(request);
+  request.mutable_batch()->set_sequence(1);
   std::vector<float> rows;
   for (int user = 0; user < kUsers; ++user) {
     rows.insert(rows.end(), activations_[user].begin(), activations_[user].end());
-    *request.add_cases() = cases_[user];
+    *request.mutable_batch()->add_cases() = cases_[user];
   }
-  WriteMatrix({rows.data(), kUsers, kDim}, request.mutable_activations());
+  WriteMatrix({rows.data(), kUsers, kDim}, request.mutable_batch()->mutable_activations());
   writer->Write(request);
   writer->WritesDone();
   ExpectOk(writer->Finish());
-  ASSERT_EQ(response.rows_stored(), kUsers);
+  ASSERT_EQ(response.stored_row_count(), kUsers);
 }
 
 void Stack::Publish() {
@@ -237,9 +240,9 @@ void Stack::Publish() {
   request.mutable_header()->set_sae_id("planted");
   concept_store::v1::Sae* sae = request.mutable_header()->mutable_sae();
   sae->set_activation_dim(kDim);
-  sae->set_latents(kLatents);
+  sae->set_latent_count(kLatents);
   sae->set_k(kActive);
-  sae->set_architecture(concept_store::v1::Sae::TOPK);
+  sae->set_architecture(concept_store::v1::Sae::ARCHITECTURE_TOPK);
   sae->set_scale(kScale);
   sae->set_capture(kCapture);
   writer->Write(request);
@@ -256,10 +259,10 @@ void Stack::Publish() {
     writer->Write(request);
   };
   using Weights = concept_store::v1::SaeWeights;
-  write(Weights::W_ENC, kLatents, kDim, directions);
-  write(Weights::B_ENC, kLatents, 0, std::vector<float>(kLatents, 0.05f));
-  write(Weights::W_DEC, kLatents, kDim, directions);
-  write(Weights::B_PRE, kDim, 0, std::vector<float>(kDim, 0.1f));
+  write(Weights::ARRAY_W_ENC, kLatents, kDim, directions);
+  write(Weights::ARRAY_B_ENC, kLatents, 0, std::vector<float>(kLatents, 0.05f));
+  write(Weights::ARRAY_W_DEC, kLatents, kDim, directions);
+  write(Weights::ARRAY_B_PRE, kDim, 0, std::vector<float>(kDim, 0.1f));
   writer->WritesDone();
   ExpectOk(writer->Finish());
 }

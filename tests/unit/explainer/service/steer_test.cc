@@ -76,7 +76,7 @@ TEST_F(SteerTest, NoChangeOfALatentChangesNothing) {
 TEST_F(SteerTest, TextChoosesTheConceptAndMovesTheList) {
   DescribeHorror(0.5);
   v1::SteerRequest request = Request();
-  request.set_top_items(8);
+  request.set_top_item_count(8);
   v1::Edit* edit = request.add_edits();
   edit->set_text("horror");
   edit->set_add(40);

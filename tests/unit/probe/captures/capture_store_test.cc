@@ -57,7 +57,7 @@ class CaptureStoreTest : public testing::Test {
     StoredCapture capture;
     capture.message.set_name(kName);
     capture.message.set_dim(kDim);
-    capture.message.set_rows(rows);
+    capture.message.set_row_count(rows);
     return capture;
   }
 
@@ -107,10 +107,10 @@ TEST_F(CaptureStoreTest, StoresABatchOnceHoweverOftenItIsSent) {
   EXPECT_EQ(*Append("p", 1, 0, 10), CaptureStore::Appended::kDuplicate);
   EXPECT_EQ(*Append("p", 2, 10, 5), CaptureStore::Appended::kDuplicate);
   const StoredCapture capture = *captures_->Get(kName);
-  EXPECT_EQ(capture.message.rows(), 15);
+  EXPECT_EQ(capture.message.row_count(), 15);
   ASSERT_EQ(capture.message.producers_size(), 1);
   EXPECT_EQ(capture.message.producers(0).last_sequence(), 2);
-  EXPECT_EQ(capture.message.producers(0).rows(), 15);
+  EXPECT_EQ(capture.message.producers(0).row_count(), 15);
   EXPECT_EQ(ReadAll(std::nullopt, 0, 15, 4).back(), 14);
 }
 
@@ -121,7 +121,7 @@ TEST_F(CaptureStoreTest, RefusesAGapAndKeepsWhatCameBefore) {
   EXPECT_EQ(gap.code(), absl::StatusCode::kFailedPrecondition);
   EXPECT_EQ(Reason(gap), "SEQUENCE_GAP");
   EXPECT_EQ(Append("q", 2, 3, 3).status().code(), absl::StatusCode::kFailedPrecondition);
-  EXPECT_EQ(captures_->Get(kName)->message.rows(), 3);
+  EXPECT_EQ(captures_->Get(kName)->message.row_count(), 3);
   EXPECT_EQ(captures_->Get(kName)->message.producers_size(), 1);
   EXPECT_TRUE(Append("p", 2, 3, 3).ok());
 }
@@ -214,7 +214,7 @@ TEST_F(CaptureStoreTest, ConcurrentProducersLoseAndMixNothing) {
   for (std::thread& thread : threads) thread.join();
   const StoredCapture capture = *captures_->Get(kName);
   constexpr int64_t kRows = kProducers * kBatches * kBatchRows;
-  ASSERT_EQ(capture.message.rows(), kRows);
+  ASSERT_EQ(capture.message.row_count(), kRows);
   CaptureReader reader(*captures_, capture, kRows, std::nullopt, 0, true);
   std::vector<int64_t> rows;
   std::vector<float> values(kRows * kDim);
@@ -260,7 +260,7 @@ TEST_F(CaptureStoreTest, WhatWasAcknowledgedSurvivesAKill) {
   const StoredCapture capture = *captures_->Get(kName);
   const int64_t stored = capture.message.producers(0).last_sequence();
   EXPECT_GE(stored, last);
-  ASSERT_EQ(capture.message.rows(), stored * 10);
+  ASSERT_EQ(capture.message.row_count(), stored * 10);
   const std::vector<int64_t> rows = ReadAll(std::nullopt, 0, stored * 10, 64);
   for (int64_t i = 0; i < stored * 10; ++i) ASSERT_EQ(rows[i], i);
   EXPECT_EQ(*Append("p", stored, 0, 10), CaptureStore::Appended::kDuplicate);
@@ -326,7 +326,7 @@ TEST_F(CaptureStoreTest, ADeletedCaptureMadeAnewIsEmpty) {
   EXPECT_EQ(Reason(reader.Read(3, &rows, reinterpret_cast<char*>(values.data()))),
             "CAPTURE_NOT_FOUND");
   const StoredCapture anew = *captures_->Get(kName);
-  EXPECT_EQ(anew.message.rows(), 0);
+  EXPECT_EQ(anew.message.row_count(), 0);
   EXPECT_EQ(*captures_->LastRows(anew, {"u"}), std::vector<int64_t>{-1});
 }
 

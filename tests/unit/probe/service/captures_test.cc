@@ -14,10 +14,8 @@ constexpr char kCapture[] = "recommenders/r/captures/p";
 class CapturesTest : public ProbeServerTest {
  protected:
   // Rows first, first + 1, ...: row i is (i, i, i, i).
-  static v1::RecordActivationsRequest Batch(int64_t sequence, int first, int rows) {
-    v1::RecordActivationsRequest message;
-    message.set_capture(kCapture);
-    message.set_producer("a");
+  static v1::RecordActivationsRequest::Batch Batch(int64_t sequence, int first, int rows) {
+    v1::RecordActivationsRequest::Batch message;
     message.set_sequence(sequence);
     std::vector<float> values;
     for (int i = first; i < first + rows; ++i) {
@@ -28,7 +26,12 @@ class CapturesTest : public ProbeServerTest {
   }
 
   absl::StatusOr<v1::RecordActivationsResponse> Record(
-      const std::vector<v1::RecordActivationsRequest>& messages) {
+      const std::vector<v1::RecordActivationsRequest::Batch>& batches,
+      const std::string& producer = "a", const std::string& capture = kCapture) {
+    std::vector<v1::RecordActivationsRequest> messages(1);
+    messages[0].mutable_header()->set_capture(capture);
+    messages[0].mutable_header()->set_producer(producer);
+    for (const auto& batch : batches) *messages.emplace_back().mutable_batch() = batch;
     v1::RecordActivationsResponse response;
     RECSAE_RETURN_IF_ERROR(Send(&Stub::RecordActivations, messages, &response));
     return response;
@@ -66,21 +69,22 @@ class CapturesTest : public ProbeServerTest {
     request.set_name(kCapture);
     v1::Capture capture;
     EXPECT_TRUE(Run(&Stub::GetCapture, request, &capture).ok());
-    return capture.rows();
+    return capture.row_count();
   }
 
   void UploadHead() {
     // Item i scores i for (1, 0, 0, 0).
-    v1::UploadPredictionHeadRequest message;
-    message.set_recommender("recommenders/r");
+    std::vector<v1::UploadPredictionHeadRequest> messages(2);
+    messages[0].mutable_header()->set_recommender("recommenders/r");
+    v1::UploadPredictionHeadRequest::Batch& batch = *messages[1].mutable_batch();
     std::vector<float> values(kItems * kDim);
     for (int i = 0; i < kItems; ++i) {
-      message.add_item_ids(absl::StrCat("i", i));
+      batch.add_item_ids(absl::StrCat("i", i));
       values[i * kDim] = static_cast<float>(i);
     }
-    *message.mutable_vectors() = Matrix(values, kDim);
+    *batch.mutable_vectors() = Matrix(values, kDim);
     v1::Recommender recommender;
-    ASSERT_TRUE(Send(&Stub::UploadPredictionHead, std::vector{message}, &recommender).ok());
+    ASSERT_TRUE(Send(&Stub::UploadPredictionHead, messages, &recommender).ok());
   }
 };
 
@@ -89,13 +93,13 @@ TEST_F(CapturesTest, ABrokenRecorderMaySendEverythingAgain) {
   MakeRecommender(kDim);
   MakeCapture(false);
   const v1::RecordActivationsResponse first = *Record({Batch(1, 0, 3), Batch(2, 3, 2)});
-  EXPECT_EQ(first.rows_stored(), 5);
+  EXPECT_EQ(first.stored_row_count(), 5);
   EXPECT_EQ(first.capture().producers(0).last_sequence(), 2);
   const v1::RecordActivationsResponse again =
       *Record({Batch(1, 0, 3), Batch(2, 3, 2), Batch(3, 5, 4)});
-  EXPECT_EQ(again.rows_stored(), 4);
-  EXPECT_EQ(again.rows_duplicate(), 5);
-  EXPECT_EQ(again.capture().rows(), 9);
+  EXPECT_EQ(again.stored_row_count(), 4);
+  EXPECT_EQ(again.duplicate_row_count(), 5);
+  EXPECT_EQ(again.capture().row_count(), 9);
   EXPECT_EQ(Numbers(ReadRequest(0, 2)), (std::vector<int>{0, 1, 2, 3, 4, 5, 6, 7, 8}));
 
   const absl::Status gap = Record({Batch(4, 9, 1), Batch(6, 10, 1)}).status();
@@ -107,7 +111,7 @@ TEST_F(CapturesTest, BadBatchesAreRefusedAndWhatCameBeforeStays) {
   MakeCatalog(kItems);
   MakeRecommender(kDim);
   MakeCapture(false);
-  v1::RecordActivationsRequest bad = Batch(2, 3, 2);
+  v1::RecordActivationsRequest::Batch bad = Batch(2, 3, 2);
   std::vector<float> values(2 * kDim, 0.0F);
   values[5] = std::numeric_limits<float>::infinity();
   *bad.mutable_activations() = Matrix(values, kDim);
@@ -121,13 +125,10 @@ TEST_F(CapturesTest, BadBatchesAreRefusedAndWhatCameBeforeStays) {
   bad = Batch(2, 3, 2);
   bad.add_cases();
   EXPECT_EQ(Record({bad}).status().code(), absl::StatusCode::kInvalidArgument);
-  bad = Batch(0, 3, 2);
-  bad.set_producer("");
-  EXPECT_EQ(Record({bad}).status().code(), absl::StatusCode::kInvalidArgument);
-  bad = Batch(2, 3, 2);
-  bad.set_capture("recommenders/r/captures/none");
-  EXPECT_EQ(Reason(Record({bad}).status()), "CAPTURE_NOT_FOUND");
-  EXPECT_EQ(Record({}).status().code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_EQ(Record({Batch(0, 3, 2)}).status().code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_EQ(Record({Batch(2, 3, 2)}, "").status().code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_EQ(Reason(Record({Batch(2, 3, 2)}, "a", "recommenders/r/captures/none").status()),
+            "CAPTURE_NOT_FOUND");
   EXPECT_EQ(StoredRows(), 3);
 }
 
@@ -171,7 +172,7 @@ TEST_F(CapturesTest, CasesComeBackWithRankedItemsOfTheHead) {
   MakeCatalog(kItems);
   MakeRecommender(kDim);
   MakeCapture(true);
-  v1::RecordActivationsRequest batch = Batch(1, 1, 2);
+  v1::RecordActivationsRequest::Batch batch = Batch(1, 1, 2);
   v1::Case* first = batch.add_cases();
   first->set_user_id("u");
   first->add_history_item_ids("i19");
@@ -223,13 +224,13 @@ TEST_F(CapturesTest, CasesWithUnknownItemsAreRefused) {
   MakeCatalog(kItems);
   MakeRecommender(kDim);
   MakeCapture(true);
-  v1::RecordActivationsRequest batch = Batch(1, 0, 1);
+  v1::RecordActivationsRequest::Batch batch = Batch(1, 0, 1);
   v1::Case* one = batch.add_cases();
   one->add_history_item_ids("i1");
   one->add_history_item_ids("nowhere");
   const absl::Status status = Record({batch}).status();
   EXPECT_EQ(Reason(status), "ITEM_NOT_FOUND");
-  EXPECT_NE(status.message().find("cases[0].history_item_ids[1]"), absl::string_view::npos);
+  EXPECT_NE(status.message().find("batch.cases[0].history_item_ids[1]"), absl::string_view::npos);
   EXPECT_EQ(StoredRows(), 0);
   // And a batch without cases.
   batch.clear_cases();
@@ -240,7 +241,7 @@ TEST_F(CapturesTest, LongCasesAreSplitIntoMessagesBelowTheLimit) {
   MakeCatalog(kItems);
   MakeRecommender(kDim);
   MakeCapture(true);
-  std::vector<v1::RecordActivationsRequest> batches;
+  std::vector<v1::RecordActivationsRequest::Batch> batches;
   for (int b = 0; b < 8; ++b) {
     batches.push_back(Batch(b + 1, b * 4, 4));
     for (int i = 0; i < 4; ++i) {
@@ -248,7 +249,7 @@ TEST_F(CapturesTest, LongCasesAreSplitIntoMessagesBelowTheLimit) {
       for (int k = 0; k < 50'000; ++k) one->add_history_item_ids("i1");
     }
   }
-  ASSERT_EQ(Record(batches)->rows_stored(), 32);
+  ASSERT_EQ(Record(batches)->stored_row_count(), 32);
   v1::ReadActivationsRequest request = ReadRequest(0, 32);
   request.mutable_read_mask()->add_paths("cases");
   request.mutable_read_mask()->add_paths("activations");

@@ -17,11 +17,11 @@ class CatalogsTest : public ProbeServerTest {
   }
 
   absl::StatusOr<v1::UploadItemsResponse> Upload(const std::vector<v1::Item>& items) {
-    v1::UploadItemsRequest request;
-    request.set_catalog("catalogs/c");
-    for (const v1::Item& item : items) *request.add_items() = item;
+    std::vector<v1::UploadItemsRequest> messages(2);
+    messages[0].mutable_header()->set_catalog("catalogs/c");
+    for (const v1::Item& item : items) *messages[1].mutable_batch()->add_items() = item;
     v1::UploadItemsResponse response;
-    RECSAE_RETURN_IF_ERROR(Send(&Stub::UploadItems, std::vector{request}, &response));
+    RECSAE_RETURN_IF_ERROR(Send(&Stub::UploadItems, messages, &response));
     return response;
   }
 
@@ -62,13 +62,13 @@ TEST_F(CatalogsTest, AReplacedItemKeepsItsPlace) {
   ASSERT_TRUE(Create("c").ok());
   const v1::UploadItemsResponse first =
       *Upload({MakeItem("a", "A", "x"), MakeItem("b", "B", "x"), MakeItem("a", "A again", "x")});
-  EXPECT_EQ(first.items_added(), 2);
-  EXPECT_EQ(first.items_replaced(), 1);
+  EXPECT_EQ(first.added_item_count(), 2);
+  EXPECT_EQ(first.replaced_item_count(), 1);
   const v1::UploadItemsResponse second =
       *Upload({MakeItem("c", "C", "x"), MakeItem("a", "A!", "x")});
-  EXPECT_EQ(second.items_added(), 1);
-  EXPECT_EQ(second.items_replaced(), 1);
-  EXPECT_EQ(second.catalog().items(), 3);
+  EXPECT_EQ(second.added_item_count(), 1);
+  EXPECT_EQ(second.replaced_item_count(), 1);
+  EXPECT_EQ(second.catalog().item_count(), 3);
   EXPECT_EQ(ReadIds(), (std::vector<std::string>{"a", "b", "c"}));
 
   Stop();

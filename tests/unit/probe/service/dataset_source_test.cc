@@ -70,7 +70,7 @@ TEST_F(DatasetSourceTest, ViolationsAreListed) {
     EXPECT_THAT(std::string(status.message()), HasSubstr(std::string("dataset.options.") + field));
   }
   options.Clear();
-  options.set_split(v1::DatasetOptions::GIVEN);
+  options.set_split(v1::DatasetOptions::SPLIT_MODE_GIVEN);
   options.set_core(5);
   EXPECT_THAT(std::string(Load().status().message()), HasSubstr("dataset.options.core"));
   ref_.set_name("planted");
@@ -79,7 +79,7 @@ TEST_F(DatasetSourceTest, ViolationsAreListed) {
 }
 
 TEST_F(DatasetSourceTest, WhatTheFilesCannotGiveIsRefused) {
-  ref_.mutable_options()->set_split(v1::DatasetOptions::GIVEN);
+  ref_.mutable_options()->set_split(v1::DatasetOptions::SPLIT_MODE_GIVEN);
   EXPECT_EQ(Reason(Load().status()), "DATASET_SPLIT_UNKNOWN");
 }
 

@@ -117,16 +117,16 @@ class ProbeServerTest : public testing::Test {
     request.set_catalog_id("c");
     v1::Catalog catalog;
     ASSERT_TRUE(Run(&Stub::CreateCatalog, request, &catalog).ok());
-    v1::UploadItemsRequest upload;
-    upload.set_catalog("catalogs/c");
+    std::vector<v1::UploadItemsRequest> upload(2);
+    upload[0].mutable_header()->set_catalog("catalogs/c");
     for (int i = 0; i < items; ++i) {
-      v1::Item* item = upload.add_items();
+      v1::Item* item = upload[1].mutable_batch()->add_items();
       item->set_id(absl::StrCat("i", i));
       item->set_title(absl::StrCat("Item ", i));
     }
     v1::UploadItemsResponse response;
-    ASSERT_TRUE(Send(&Stub::UploadItems, std::vector{upload}, &response).ok());
-    ASSERT_EQ(response.items_added(), items);
+    ASSERT_TRUE(Send(&Stub::UploadItems, upload, &response).ok());
+    ASSERT_EQ(response.added_item_count(), items);
   }
 
   // "recommenders/r" over "catalogs/c".

@@ -76,13 +76,13 @@ class JobResumeTest : public testing::Test {
 TEST_F(JobResumeTest, AJobFindsWhatItHasPublished) {
   v1::TrainRecommenderRequest train;
   train.set_recommender_id("h");
-  train.set_kind(v1::Recommender::BPRMF);
+  train.set_kind(v1::Recommender::KIND_BPRMF);
   train.mutable_dataset()->set_name("planted");
-  train.mutable_dataset()->mutable_planted()->set_users(50);
-  train.mutable_dataset()->mutable_planted()->set_concepts(4);
+  train.mutable_dataset()->mutable_planted()->set_user_count(50);
+  train.mutable_dataset()->mutable_planted()->set_concept_count(4);
   train.mutable_dataset()->mutable_planted()->set_interactions_per_user(12);
   train.mutable_hyper_parameters()->set_embedding_dim(8);
-  train.mutable_hyper_parameters()->set_epochs(1);
+  train.mutable_hyper_parameters()->set_epoch_count(1);
   EXPECT_EQ(RunJob(kTrainJob, "recommenders/h", train).state(), jobs::v1::Job::STATE_SUCCEEDED);
   EXPECT_EQ(Count(kItemFamily), 100);
   EXPECT_EQ(Count(kHeadFamily), 100);

@@ -15,12 +15,12 @@ class HostedTest : public ProbeServerTest {
     request.set_kind(kind);
     v1::DatasetRef* dataset = request.mutable_dataset();
     dataset->set_name("planted");
-    dataset->mutable_planted()->set_users(100);
-    dataset->mutable_planted()->set_concepts(4);
+    dataset->mutable_planted()->set_user_count(100);
+    dataset->mutable_planted()->set_concept_count(4);
     dataset->mutable_planted()->set_items_per_concept(20);
     dataset->mutable_planted()->set_interactions_per_user(12);
     request.mutable_hyper_parameters()->set_embedding_dim(8);
-    request.mutable_hyper_parameters()->set_epochs(epochs);
+    request.mutable_hyper_parameters()->set_epoch_count(epochs);
     return request;
   }
 
@@ -112,13 +112,13 @@ class HostedTest : public ProbeServerTest {
 };
 
 TEST_F(HostedTest, TrainsBprmfCapturesAndReadsBack) {
-  const v1::Recommender recommender = Train(v1::Recommender::BPRMF);
+  const v1::Recommender recommender = Train(v1::Recommender::KIND_BPRMF);
   EXPECT_EQ(recommender.name(), "recommenders/h");
   EXPECT_EQ(recommender.catalog(), "catalogs/h");
   EXPECT_EQ(recommender.activation_dim(), 8);
   EXPECT_TRUE(recommender.hosted());
   EXPECT_TRUE(recommender.has_prediction_head());
-  EXPECT_EQ(recommender.hyper_parameters().epochs(), 2);
+  EXPECT_EQ(recommender.hyper_parameters().epoch_count(), 2);
   EXPECT_TRUE(recommender.hyper_parameters().has_learning_rate());
   for (const char* metric :
        {"test_hr@5", "test_hr@10", "test_hr@20", "test_hr@50", "test_ndcg@5", "test_ndcg@10",
@@ -129,10 +129,10 @@ TEST_F(HostedTest, TrainsBprmfCapturesAndReadsBack) {
   get.set_name("catalogs/h");
   v1::Catalog catalog;
   ASSERT_TRUE(Run(&Stub::GetCatalog, get, &catalog).ok());
-  EXPECT_EQ(catalog.items(), 80);
+  EXPECT_EQ(catalog.item_count(), 80);
 
   const v1::Capture capture = Capture(CaptureRequest("test", v1::SPLIT_TEST));
-  EXPECT_EQ(capture.rows(), 100);
+  EXPECT_EQ(capture.row_count(), 100);
   EXPECT_EQ(capture.dim(), 8);
   const auto batches = Read(capture.name());
   ExpectRankedByHead(batches);
@@ -156,19 +156,19 @@ TEST_F(HostedTest, TrainsBprmfCapturesAndReadsBack) {
   ASSERT_TRUE(Run(&Stub::GetDataset, dataset, &facts).ok());
   v1::CaptureActivationsRequest train = CaptureRequest("train", v1::SPLIT_TRAIN);
   train.set_with_cases(false);
-  EXPECT_EQ(Capture(train).rows(), facts.train_interactions());
+  EXPECT_EQ(Capture(train).row_count(), facts.train_interaction_count());
   train.set_capture_id("some");
   train.set_max_rows(50);
   train.set_seed(1);
-  EXPECT_EQ(Capture(train).rows(), 50);
+  EXPECT_EQ(Capture(train).row_count(), 50);
   // With cases, one for each user.
   const v1::Capture context = Capture(CaptureRequest("context", v1::SPLIT_TRAIN));
-  EXPECT_EQ(context.rows(), facts.users());
+  EXPECT_EQ(context.row_count(), facts.user_count());
 }
 
 TEST_F(HostedTest, TrainsSasrecAndCapturesEveryHistoryPosition) {
-  const v1::Recommender recommender = Train(v1::Recommender::SASREC);
-  EXPECT_EQ(recommender.hyper_parameters().history(), 20);
+  const v1::Recommender recommender = Train(v1::Recommender::KIND_SASREC);
+  EXPECT_EQ(recommender.hyper_parameters().history_length(), 20);
   Stop();  // the model is loaded from disk
   Start();
   v1::GetDatasetRequest dataset;
@@ -176,7 +176,7 @@ TEST_F(HostedTest, TrainsSasrecAndCapturesEveryHistoryPosition) {
   v1::Dataset facts;
   ASSERT_TRUE(Run(&Stub::GetDataset, dataset, &facts).ok());
   const v1::Capture capture = Capture(CaptureRequest("train", v1::SPLIT_TRAIN));
-  EXPECT_EQ(capture.rows(), facts.train_interactions() - facts.users());
+  EXPECT_EQ(capture.row_count(), facts.train_interaction_count() - facts.user_count());
   const auto batches = Read(capture.name());
   ExpectRankedByHead(batches);
 
@@ -199,7 +199,7 @@ TEST_F(HostedTest, TrainsSasrecAndCapturesEveryHistoryPosition) {
 }
 
 TEST_F(HostedTest, ARepeatedRequestIsTheFirstJobAndAnotherIsRefused) {
-  v1::TrainRecommenderRequest request = TrainRequest(v1::Recommender::BPRMF, 1);
+  v1::TrainRecommenderRequest request = TrainRequest(v1::Recommender::KIND_BPRMF, 1);
   request.set_request_id("train");
   jobs::v1::Job first;
   ASSERT_TRUE(Run(&Stub::TrainRecommender, request, &first).ok());
@@ -212,15 +212,15 @@ TEST_F(HostedTest, ARepeatedRequestIsTheFirstJobAndAnotherIsRefused) {
 }
 
 TEST_F(HostedTest, ARecommenderDeletedAndTrainedAgainKeepsItsCatalogue) {
-  Train(v1::Recommender::BPRMF);
+  Train(v1::Recommender::KIND_BPRMF);
   v1::DeleteRecommenderRequest remove;
   remove.set_name("recommenders/h");
   google::protobuf::Empty empty;
   ASSERT_TRUE(Run(&Stub::DeleteRecommender, remove, &empty).ok());
-  Train(v1::Recommender::BPRMF);
+  Train(v1::Recommender::KIND_BPRMF);
   ASSERT_TRUE(Run(&Stub::DeleteRecommender, remove, &empty).ok());
   // Other items under the same name are refused.
-  v1::TrainRecommenderRequest request = TrainRequest(v1::Recommender::BPRMF, 1);
+  v1::TrainRecommenderRequest request = TrainRequest(v1::Recommender::KIND_BPRMF, 1);
   request.mutable_dataset()->mutable_planted()->set_items_per_concept(21);
   jobs::v1::Job job;
   ASSERT_TRUE(Run(&Stub::TrainRecommender, request, &job).ok());
@@ -230,9 +230,9 @@ TEST_F(HostedTest, ARecommenderDeletedAndTrainedAgainKeepsItsCatalogue) {
 }
 
 TEST_F(HostedTest, ACancelledTrainingLeavesNothing) {
-  v1::TrainRecommenderRequest request = TrainRequest(v1::Recommender::SASREC, 1000);
+  v1::TrainRecommenderRequest request = TrainRequest(v1::Recommender::KIND_SASREC, 1000);
   request.mutable_hyper_parameters()->set_patience(1000);
-  request.mutable_dataset()->mutable_planted()->set_users(2000);
+  request.mutable_dataset()->mutable_planted()->set_user_count(2000);
   jobs::v1::Job job;
   ASSERT_TRUE(Run(&Stub::TrainRecommender, request, &job).ok());
   grpc::ClientContext context;
@@ -259,8 +259,8 @@ TEST_F(HostedTest, ACancelledTrainingLeavesNothing) {
 }
 
 TEST_F(HostedTest, ATrainingThatWasStoppedGoesOnAfterARestart) {
-  v1::TrainRecommenderRequest request = TrainRequest(v1::Recommender::SASREC, 3);
-  request.mutable_dataset()->mutable_planted()->set_users(1000);
+  v1::TrainRecommenderRequest request = TrainRequest(v1::Recommender::KIND_SASREC, 3);
+  request.mutable_dataset()->mutable_planted()->set_user_count(1000);
   jobs::v1::Job job;
   ASSERT_TRUE(Run(&Stub::TrainRecommender, request, &job).ok());
   const std::string name = job.name();
@@ -275,7 +275,7 @@ TEST_F(HostedTest, ATrainingThatWasStoppedGoesOnAfterARestart) {
 }
 
 TEST_F(HostedTest, BadRequestsAndMissingDataAreNamed) {
-  v1::TrainRecommenderRequest request = TrainRequest(v1::Recommender::EXTERNAL, 1);
+  v1::TrainRecommenderRequest request = TrainRequest(v1::Recommender::KIND_EXTERNAL, 1);
   request.mutable_dataset()->set_name("../up");
   jobs::v1::Job job;
   const absl::Status status = Run(&Stub::TrainRecommender, request, &job);
@@ -290,16 +290,16 @@ TEST_F(HostedTest, BadRequestsAndMissingDataAreNamed) {
   EXPECT_EQ(missing.code(), absl::StatusCode::kNotFound);
   EXPECT_EQ(Reason(missing), "DATASET_NOT_FOUND");
   get.mutable_dataset()->set_name("planted");
-  get.mutable_dataset()->mutable_planted()->set_concepts(-1);
+  get.mutable_dataset()->mutable_planted()->set_concept_count(-1);
   EXPECT_EQ(Run(&Stub::GetDataset, get, &dataset).code(), absl::StatusCode::kInvalidArgument);
 
   v1::CaptureActivationsRequest capture = CaptureRequest("x", v1::SPLIT_TEST);
   EXPECT_EQ(Reason(Run(&Stub::CaptureActivations, capture, &job)), "RECOMMENDER_NOT_FOUND");
   capture.set_split(v1::SPLIT_UNSPECIFIED);
   capture.set_max_rows(-1);
-  capture.set_ranked_items(101);
+  capture.set_ranked_item_count(101);
   const absl::Status bad = Run(&Stub::CaptureActivations, capture, &job);
-  for (const char* field : {"split", "max_rows", "ranked_items"}) {
+  for (const char* field : {"split", "max_rows", "ranked_item_count"}) {
     EXPECT_NE(bad.message().find(field), absl::string_view::npos) << bad;
   }
 }

@@ -11,9 +11,9 @@ constexpr int kItems = 10;
 class RecommendersTest : public ProbeServerTest {
  protected:
   // The rows of these items: item i has (i, i, i, i) and bias -i.
-  static v1::UploadPredictionHeadRequest Rows(const std::vector<int>& items, bool biases = false) {
-    v1::UploadPredictionHeadRequest message;
-    message.set_recommender("recommenders/r");
+  static v1::UploadPredictionHeadRequest::Batch Rows(const std::vector<int>& items,
+                                                     bool biases = false) {
+    v1::UploadPredictionHeadRequest::Batch message;
     std::vector<float> values;
     std::vector<float> bias;
     for (const int item : items) {
@@ -26,7 +26,10 @@ class RecommendersTest : public ProbeServerTest {
     return message;
   }
 
-  absl::Status Upload(const std::vector<v1::UploadPredictionHeadRequest>& messages) {
+  absl::Status Upload(const std::vector<v1::UploadPredictionHeadRequest::Batch>& batches) {
+    std::vector<v1::UploadPredictionHeadRequest> messages(1);
+    messages[0].mutable_header()->set_recommender("recommenders/r");
+    for (const auto& batch : batches) *messages.emplace_back().mutable_batch() = batch;
     v1::Recommender recommender;
     return Send(&Stub::UploadPredictionHead, messages, &recommender);
   }
@@ -77,7 +80,7 @@ TEST_F(RecommendersTest, AHeadIsStoredAsAWholeOrNotAtAll) {
   EXPECT_EQ(Reason(Upload({Rows({0, 1, 2, 3, 4}), Rows({4, 5, 6, 7, 8, 9})})),
             "HEAD_ITEM_REPEATED");
   EXPECT_EQ(Reason(Upload({Rows({0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10})})), "ITEM_NOT_FOUND");
-  v1::UploadPredictionHeadRequest bad = Rows({0, 1, 2, 3, 4, 5, 6, 7, 8, 9});
+  v1::UploadPredictionHeadRequest::Batch bad = Rows({0, 1, 2, 3, 4, 5, 6, 7, 8, 9});
   bad.mutable_vectors()->mutable_data()->resize(8);
   EXPECT_EQ(Reason(Upload({bad})), "TENSOR_SIZE_MISMATCH");
   std::vector<float> values(kItems * kDim, 1.0F);
@@ -87,7 +90,7 @@ TEST_F(RecommendersTest, AHeadIsStoredAsAWholeOrNotAtAll) {
   values[17] = 1;
   *bad.mutable_vectors() = Matrix(values, kDim * 2);
   EXPECT_EQ(Reason(Upload({bad})), "TENSOR_SHAPE_MISMATCH");
-  EXPECT_EQ(Upload({}).code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_EQ(Reason(Upload({})), "HEAD_INCOMPLETE");
   EXPECT_FALSE(HasHead());
   EXPECT_TRUE(Upload({Rows({0, 1, 2, 3, 4, 5, 6, 7, 8, 9})}).ok());
   EXPECT_FALSE((*ReadHead())[0].has_biases());
@@ -142,6 +145,57 @@ TEST_F(RecommendersTest, AnExternalRecommenderCannotBeRun) {
   capture.set_split(v1::SPLIT_TEST);
   jobs::v1::Job job;
   EXPECT_EQ(Reason(Run(&Stub::CaptureActivations, capture, &job)), "RECOMMENDER_NOT_HOSTED");
+}
+
+// A stream of `Request` begins with one message that holds the header, and no other does.
+template <typename Request, typename Response, typename Call, typename Try>
+void ExpectHeaderFirst(Call call, const Request& header, const Request& part, const Try& send) {
+  Response response;
+  const std::vector<std::vector<Request>> streams = {
+      {}, {part}, {Request()}, {header, header}, {header, part, Request()}};
+  for (const std::vector<Request>& messages : streams) {
+    EXPECT_EQ(Reason(send(call, messages, &response)), "STREAM_ORDER_INVALID") << messages.size();
+  }
+}
+
+TEST_F(RecommendersTest, EveryStreamBeginsWithOneHeader) {
+  MakeCatalog(kItems);
+  MakeRecommender(kDim);
+  MakeCapture(false);
+  const auto send = [this](auto call, const auto& messages, auto* response) {
+    return Send(call, messages, response);
+  };
+  {
+    v1::UploadItemsRequest header, part;
+    header.mutable_header()->set_catalog("catalogs/c");
+    part.mutable_batch();
+    ExpectHeaderFirst<v1::UploadItemsRequest, v1::UploadItemsResponse>(&Stub::UploadItems, header,
+                                                                       part, send);
+  }
+  {
+    v1::UploadPredictionHeadRequest header, part;
+    header.mutable_header()->set_recommender("recommenders/r");
+    *part.mutable_batch() = Rows({1});
+    ExpectHeaderFirst<v1::UploadPredictionHeadRequest, v1::Recommender>(&Stub::UploadPredictionHead,
+                                                                        header, part, send);
+  }
+  {
+    v1::ImportRecommenderRequest header, part;
+    header.mutable_header()->set_recommender_id("made");
+    header.mutable_header()->set_catalog("catalogs/c");
+    part.set_module("bytes");
+    ExpectHeaderFirst<v1::ImportRecommenderRequest, v1::Recommender>(&Stub::ImportRecommender,
+                                                                     header, part, send);
+  }
+  {
+    v1::RecordActivationsRequest header, part;
+    header.mutable_header()->set_capture("recommenders/r/captures/p");
+    header.mutable_header()->set_producer("a");
+    part.mutable_batch()->set_sequence(1);
+    *part.mutable_batch()->mutable_activations() = Matrix(std::vector<float>(kDim), kDim);
+    ExpectHeaderFirst<v1::RecordActivationsRequest, v1::RecordActivationsResponse>(
+        &Stub::RecordActivations, header, part, send);
+  }
 }
 
 }  // namespace
