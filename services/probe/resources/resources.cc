@@ -28,8 +28,9 @@ Resources::Resources(std::unique_ptr<Store> store, MemoryBudget& memory)
       captures_(*store_) {}
 
 absl::StatusOr<std::unique_ptr<Resources>> Resources::Open(const std::string& directory,
-                                                           MemoryBudget& memory) {
-  RECSAE_ASSIGN_OR_RETURN(std::unique_ptr<Store> store, Store::Open(directory));
+                                                           MemoryBudget& memory,
+                                                           const Environment& environment) {
+  RECSAE_ASSIGN_OR_RETURN(std::unique_ptr<Store> store, Store::Open(directory, environment));
   std::unique_ptr<Resources> resources(new Resources(std::move(store), memory));
   RECSAE_RETURN_IF_ERROR(resources->AssignUids());
   return resources;

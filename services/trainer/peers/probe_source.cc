@@ -151,7 +151,8 @@ class ProbeSource : public ActivationSource {
       const auto on_cancel = job.OnCancel([&context] { context.TryCancel(); });
       return probe_.peer().FromGrpc(probe_->GetCapture(&context, request, &response));
     }));
-    return CaptureInfo{response.row_count(), response.dim(), response.has_cases(), response.site(),
+    return CaptureInfo{response.row_count(),       response.dim(),
+                       response.has_cases(),       response.site(),
                        response.recommender_uid(), response.uid()};
   }
 
