@@ -241,8 +241,7 @@ absl::StatusOr<ordered_json> Workbench::MeasureSae(const CellId& cell) {
   request.set_sae(sae.name());
   // The similarities are those of the concepts just built.
   const std::string inputs =
-      absl::StrCat(IdentityOf(sae), "
-", IdentityOf(captures_.at(kTestCapture)));
+      absl::StrCat(IdentityOf(sae), "\n", IdentityOf(captures_.at(kTestCapture)));
   RECSAE_ASSIGN_OR_RETURN(const auto evaluation,
                           RunOnSae<explainer::v1::Evaluation>(
                               session_, "evaluating", "evaluate-sae", &Explainer::Stub::EvaluateSae,

@@ -56,7 +56,7 @@ class JobsSubject : public Subject {
       counts_ = counts;
     }
     const std::string request_id = absl::StrCat("request ", ++requests_);
-    const auto job = runner_->Submit(kind_, "", Pack(request_id), request_id);
+    const auto job = runner_->Submit(kind_, {}, Pack(request_id), request_id);
     if (!job.ok() || !counts()) return;
     jobs_[request_id] = job->name();
     if (random.Below(2) == 0) WaitForEnd(job->name(), counts);
@@ -64,7 +64,7 @@ class JobsSubject : public Subject {
 
   std::string FindLost() override {
     for (const auto& [request_id, name] : jobs_) {
-      const auto again = runner_->Submit(kind_, "", Pack(request_id), request_id);
+      const auto again = runner_->Submit(kind_, {}, Pack(request_id), request_id);
       if (!again.ok() || again->name() != name) return "the first answer to " + request_id;
       const auto ended = ended_.find(name);
       const auto job = runner_->Get(name);

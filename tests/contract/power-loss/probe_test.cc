@@ -9,6 +9,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "common/base/status.h"
+#include "common/budget/memory_budget.h"
 #include "recsae/probe/v1/probe.pb.h"
 #include "services/probe/resources/resources.h"
 #include "tests/contract/power-loss/power_loss.h"
@@ -24,7 +25,7 @@ constexpr char kCatalog[] = "catalogs/c";
 class ProbeSubject : public Subject {
  public:
   absl::Status Open(const std::string& directory, const Environment& environment) override {
-    RECSAE_ASSIGN_OR_RETURN(resources_, Resources::Open(directory, environment));
+    RECSAE_ASSIGN_OR_RETURN(resources_, Resources::Open(directory, MemoryBudget::Unlimited(), environment));
     return absl::OkStatus();
   }
   void Close() override { resources_.reset(); }
@@ -127,7 +128,7 @@ class ProbeSubject : public Subject {
       }
       const std::vector<float> rows = Rows(producer, sequence);
       const auto appended =
-          resources_->captures().Append(kCapture, producer, sequence, {rows.data(), 3, kDim}, {});
+          resources_->captures().Append(kCapture, {producer, sequence, {rows.data(), 3, kDim}, {}});
       if (!appended.ok() || !counts()) return;
       const std::lock_guard<std::mutex> lock(mutex_);
       recorded_[producer] = sequence;
