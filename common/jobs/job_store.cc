@@ -70,9 +70,10 @@ absl::StatusOr<CheckpointHead> ReadHead(const Database& database, uint64_t seque
   const auto bytes = database.Get(kCheckpoints, HeadKey(sequence));
   if (absl::IsNotFound(bytes.status())) return CheckpointHead{};
   RECSAE_RETURN_IF_ERROR(bytes.status());
-  if (bytes->size() != kCheckpointHeadBytes) return Corrupt("the head of a checkpoint");
-  return CheckpointHead{ReadBigEndian64(*bytes),
-                        ReadBigEndian64(absl::string_view(*bytes).substr(8))};
+  CheckpointHead head;
+  RECSAE_ASSIGN_OR_RETURN(head.generation, StoredNumber(*bytes));
+  RECSAE_ASSIGN_OR_RETURN(head.size, StoredNumber(*bytes, sizeof(uint64_t)));
+  return head;
 }
 
 }  // namespace
@@ -84,12 +85,12 @@ bool IsFinal(Job::State state) {
 
 absl::StatusOr<std::unique_ptr<JobStore>> JobStore::Open(const std::string& directory,
                                                          const std::string& service,
-                                                         rocksdb::Env* env) {
+                                                         const Environment& environment) {
   DatabaseOptions options;
   options.service = service;
+  options.environment = environment;
   options.families = {{kJobs}, {kCheckpoints, /*incompressible=*/true}};
   options.block_cache_bytes = size_t{8} << 20;
-  options.env = env;
   RECSAE_ASSIGN_OR_RETURN(auto database, Database::Open(directory, options));
   return std::unique_ptr<JobStore>(new JobStore(std::move(database)));
 }
@@ -109,8 +110,7 @@ absl::StatusOr<uint64_t> JobStore::NextSequence() const {
   const auto next = database_->Get(kDefaultFamily, kNextKey);
   if (absl::IsNotFound(next.status())) return 1;
   RECSAE_RETURN_IF_ERROR(next.status());
-  if (next->size() != sizeof(uint64_t)) return Corrupt("the number of the next job");
-  return ReadBigEndian64(*next);
+  return StoredNumber(*next);
 }
 
 void JobStore::Add(WriteBatch& batch, const JobRecord& record) const {

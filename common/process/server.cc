@@ -40,6 +40,7 @@
 #include "common/rpc/log.h"
 #include "common/rpc/metrics.h"
 #include "common/rpc/service_names.h"
+#include "common/storage/marker.h"
 
 namespace recsae {
 namespace {
@@ -112,7 +113,7 @@ class Process {
 absl::Status Process::Open(const StopSignal& stop) {
   RECSAE_RETURN_IF_ERROR(CheckAddressFree(options_.listen, "listen"));
   RECSAE_RETURN_IF_ERROR(StartMetrics());
-  RECSAE_RETURN_IF_ERROR(ClaimDataDir(options_.data_dir, spec_.program));
+  RECSAE_RETURN_IF_ERROR(ClaimFolder(options_.data_dir, spec_.program));
   RECSAE_RETURN_IF_ERROR(OpenJobs());
   return OpenModules(stop);
 }
