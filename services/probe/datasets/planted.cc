@@ -24,6 +24,9 @@ constexpr std::array<absl::string_view, 40> kNoiseWords = {
 constexpr std::array<absl::string_view, 6> kColors = {"red",   "green", "blue",
                                                       "white", "black", "grey"};
 
+// Items made between two questions whether to go on.
+constexpr int kItemsPerQuestion = 1000;
+
 // A pronounceable word such as "Velora".
 std::string InventName(Random* random) {
   constexpr absl::string_view kConsonants = "bdfgklmnprstvz";
@@ -136,6 +139,7 @@ absl::StatusOr<Dataset> GeneratePlanted(const PlantedOptions& options, const Pro
   dataset.concept_names = InventNames(options.concepts, &random);
   std::vector<std::vector<int32_t>> members(options.concepts);
   for (int i = 0; i < options.items; ++i) {
+    if (proceed && i % kItemsPerQuestion == 0) RECSAE_RETURN_IF_ERROR(proceed(0));
     const int concept_number = i % options.concepts;
     dataset.items.push_back(MakeItem(i + 1, dataset.concept_names[concept_number], &random));
     dataset.item_concept.push_back(concept_number);
