@@ -218,7 +218,12 @@ absl::StatusOr<JobRecord> JobRunner::Impl::ChangeUntilStored(
     const std::function<void(JobRecord&)>& change) {
   absl::Duration wait = options.store_retry;
   while (true) {
-    absl::StatusOr<JobRecord> stored = table->Change(sequence, change);
+    absl::StatusOr<JobRecord> stored;
+    try {
+      stored = table->Change(sequence, change);
+    } catch (const std::bad_alloc&) {  // Nothing above this thread would take it.
+      stored = AllocationFailed("storing the state of a job");
+    }
     if (stored.ok() || absl::IsNotFound(stored.status())) return stored;
     Log(Severity::kError, "the state of a job cannot be stored",
         {{"job", table->NameOf(sequence)},
