@@ -52,11 +52,15 @@ if [[ -n ${RECSAE_DATA_DIR:-} ]]; then
   export RECSAE_DATA_DIR
 fi
 
-"$root/scripts/install-dependencies.sh"
+"$root/scripts/install-dependencies.sh" servers download torch
 say "Building into build/release (the first time takes some minutes) ..."
 (
   cd -- "$root"
-  cmake --preset release >/dev/null
+  if [[ -e build/release/CMakeCache.txt ]]; then
+    cmake --preset release >/dev/null
+  else
+    cmake --preset release -DRECSAE_TESTS=OFF -DRECSAE_BENCHMARKS=OFF >/dev/null
+  fi
   cmake --build --preset release --target recsae recsae-standalone
 ) >&2
 
@@ -100,10 +104,19 @@ export RECSAE_SERVER
 "$bin/recsae" status --wait 60 >/dev/null
 say "Server on $RECSAE_SERVER, its data in $store, its log in $log"
 
-# Ctrl-C is the pipeline's to answer; bash waits for it to end.
+# Ctrl-C and SIGTERM are the pipeline's to answer: it cancels its job. bash would wait for a command
+# in the foreground before it looks at a signal, so this one runs in the background.
+"$bin/recsae" pipeline ${pipeline_flags[@]+"${pipeline_flags[@]}"} &
+pipeline=$!
 trap : INT
+trap 'kill -TERM "$pipeline" 2>/dev/null || true' TERM
 status=0
-"$bin/recsae" pipeline ${pipeline_flags[@]+"${pipeline_flags[@]}"} || status=$?
+wait "$pipeline" || status=$?
+# A signal ends the wait, not the pipeline.
+while kill -0 "$pipeline" 2>/dev/null; do
+  status=0
+  wait "$pipeline" || status=$?
+done
 
 say ""
 say "The server is being stopped. To keep one running, and to look further:"

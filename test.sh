@@ -21,6 +21,6 @@ fi
 
 cd -- "$(dirname -- "${BASH_SOURCE[0]}")"
 scripts/install-dependencies.sh
-cmake --preset release
+cmake --preset release -DRECSAE_TESTS=ON -DRECSAE_BENCHMARKS=ON
 cmake --build --preset release
 ctest --preset release --parallel 2 "$@"

@@ -1,13 +1,29 @@
 # One call for each library, program and test, with its dependencies spelled out.
 
+include(GNUInstallDirs)
+set(RECSAE_INSTALL_HEADERS ${CMAKE_INSTALL_INCLUDEDIR}/recsae)
+
 # recsae_library(NAME SOURCES a.cc ... DEPS lib ...)
-# A static library. With no .cc among SOURCES it is header-only.
+# A static library, also called recsae::<NAME without recsae_>; with no .cc among SOURCES a
+# header-only one.
 function(recsae_library name)
   cmake_parse_arguments(ARG "" "" "SOURCES;DEPS" ${ARGN})
-  add_library(${name} STATIC ${ARG_SOURCES})
-  target_include_directories(${name} PUBLIC ${CMAKE_SOURCE_DIR})
-  target_compile_options(${name} PRIVATE ${RECSAE_WARNINGS})
-  target_link_libraries(${name} PUBLIC ${ARG_DEPS})
+  string(REGEX REPLACE "^recsae_" "" short ${name})
+  set(sources ${ARG_SOURCES})
+  list(FILTER sources INCLUDE REGEX "\\.cc$")
+  if(sources)
+    set(scope PUBLIC)
+    add_library(${name} STATIC ${ARG_SOURCES})
+    target_compile_options(${name} PRIVATE ${RECSAE_WARNINGS})
+  else()
+    set(scope INTERFACE)
+    add_library(${name} INTERFACE)
+  endif()
+  add_library(recsae::${short} ALIAS ${name})
+  set_target_properties(${name} PROPERTIES EXPORT_NAME ${short})
+  target_include_directories(${name} ${scope}
+    $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}> $<INSTALL_INTERFACE:${RECSAE_INSTALL_HEADERS}>)
+  target_link_libraries(${name} ${scope} ${ARG_DEPS})
 endfunction()
 
 # recsae_binary(NAME SOURCES main.cc ... DEPS lib ...)
@@ -15,8 +31,9 @@ endfunction()
 function(recsae_binary name)
   cmake_parse_arguments(ARG "" "" "SOURCES;DEPS" ${ARGN})
   add_executable(${name} ${ARG_SOURCES})
-  target_include_directories(${name} PRIVATE ${CMAKE_SOURCE_DIR})
+  target_include_directories(${name} PRIVATE ${PROJECT_SOURCE_DIR})
   target_compile_options(${name} PRIVATE ${RECSAE_WARNINGS})
+  target_link_options(${name} PRIVATE ${RECSAE_LINK_OPTIONS})
   target_link_libraries(${name} PRIVATE ${ARG_DEPS})
 endfunction()
 
@@ -29,11 +46,17 @@ function(recsae_test name)
   endif()
   add_executable(${name} ${ARG_SOURCES})
   set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
-  target_include_directories(${name} PRIVATE ${CMAKE_SOURCE_DIR})
+  target_include_directories(${name} PRIVATE ${PROJECT_SOURCE_DIR})
   target_compile_options(${name} PRIVATE ${RECSAE_WARNINGS})
-  target_link_libraries(${name} PRIVATE ${ARG_DEPS} GTest::gmock GTest::gtest GTest::gtest_main)
+  target_link_options(${name} PRIVATE ${RECSAE_LINK_OPTIONS})
+  # Threads: the precompiled header is made with them.
+  target_link_libraries(${name} PRIVATE ${ARG_DEPS} GTest::gmock GTest::gtest GTest::gtest_main
+    Threads::Threads)
+  recsae_use_precompiled(test ${name})
   gtest_discover_tests(${name} DISCOVERY_TIMEOUT 60
     PROPERTIES TIMEOUT ${ARG_TIMEOUT} LABELS "${ARG_LABELS}")
 endfunction()
 
-include(GoogleTest)
+if(RECSAE_TESTS)
+  include(GoogleTest)
+endif()

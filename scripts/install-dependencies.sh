@@ -2,28 +2,58 @@
 # Installs the Debian 12 packages that building, testing and running the suite needs, as far as they
 # are missing. The one list of them: quickstart.sh and test.sh call this.
 #
-#   scripts/install-dependencies.sh           install what is missing
-#   scripts/install-dependencies.sh --list    print the packages, one a line
+#   scripts/install-dependencies.sh [GROUP ...]          install what is missing of these groups
+#   scripts/install-dependencies.sh --list [GROUP ...]   print the packages, one a line
+#
+# Groups, all by default:
+#   servers    the servers and the command, as built with RECSAE_TORCH=OFF and RECSAE_DOWNLOAD=OFF
+#   download   for RECSAE_DOWNLOAD: data sets that the probe fetches
+#   torch      for RECSAE_TORCH: SASRec, TiMiRec, training of ECF, TorchScript modules
+#   tests      for RECSAE_TESTS and RECSAE_BENCHMARKS, and their Python
 set -euo pipefail
 
-packages=(
+servers=(
   # Compiler and build
-  build-essential g++ cmake ninja-build ccache mold pkg-config
+  g++ cmake ninja-build ccache mold pkg-config
   # RPC and its schemas
   libgrpc++-dev protobuf-compiler protobuf-compiler-grpc libprotobuf-dev libabsl-dev
-  # Storage, metrics, files and network
-  librocksdb-dev prometheus-cpp-dev libcurl4-openssl-dev libarchive-dev libssl-dev
-  # Numbers. Without OpenBLAS libtorch falls back to the reference BLAS, twenty times slower;
-  # oneDNN's CMake package looks for the OpenCL headers.
-  libtorch-dev libopenblas0-openmp libdnnl-dev ocl-icd-opencl-dev libhwy-dev libeigen3-dev
+  # Storage, metrics and hashes
+  librocksdb-dev prometheus-cpp-dev libcpp-httplib-dev libssl-dev
+  # Numbers. oneDNN's CMake package looks for the OpenCL headers.
+  libdnnl-dev ocl-icd-opencl-dev libhwy-dev libeigen3-dev
   # Command line and JSON
   libcli11-dev nlohmann-json3-dev
-  # Tests and benchmarks
+)
+download=(libcurl4-openssl-dev libarchive-dev)
+# Without OpenBLAS libtorch falls back to the reference BLAS, twenty times slower.
+torch=(libtorch-dev libopenblas0-openmp)
+tests=(
   libgtest-dev libgmock-dev libbenchmark-dev
   python3 python3-grpcio python3-protobuf python3-numpy python3-torch unzip
 )
 
+list=
 if [[ ${1:-} == --list ]]; then
+  list=1
+  shift
+fi
+packages=()
+(( $# > 0 )) || set -- servers download torch tests
+for group in "$@"; do
+  case $group in
+    servers) packages+=("${servers[@]}") ;;
+    download) packages+=("${download[@]}") ;;
+    torch) packages+=("${torch[@]}") ;;
+    tests) packages+=("${tests[@]}") ;;
+    all) packages+=("${servers[@]}" "${download[@]}" "${torch[@]}" "${tests[@]}") ;;
+    *)
+      echo "install-dependencies.sh: no group '$group': servers, download, torch, tests or all" >&2
+      exit 2
+      ;;
+  esac
+done
+
+if [[ -n $list ]]; then
   printf '%s\n' "${packages[@]}"
   exit 0
 fi

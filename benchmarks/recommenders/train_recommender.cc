@@ -2,6 +2,7 @@
 // runs. It chooses by the dev figures; the test figures are printed with --test alone.
 //
 //   train_recommender --kind sasrec --dataset /path/to/ml-1m-recsae --seed 1 [hyper-parameters]
+#include <CLI/CLI.hpp>
 #include <chrono>
 #include <cstdio>
 #include <iostream>
@@ -84,7 +85,8 @@ int main(int argc, char** argv) {
   app.add_option("--seed", flags.seed, "Seed")->capture_default_str();
   app.add_flag("--test", flags.test, "Evaluate on the test split as well");
   app.add_flag("--quiet", flags.quiet, "No line for each epoch");
-  recsae::cli::AddRecommenderFlags(app, "", flags.training);
+  recsae::cli::Command command(app);
+  recsae::cli::AddRecommenderFlags(command, "", flags.training);
   CLI11_PARSE(app, argc, argv);
   const absl::Status status = recsae::probe::Run(flags);
   if (status.ok()) return 0;

@@ -37,12 +37,26 @@ std::string ValidUtf8(absl::string_view text) {
   return valid;
 }
 
+bool IsUtf8(absl::string_view text) {
+  while (!text.empty()) {
+    const size_t length = CharacterLength(text);
+    if (length == 0) return false;
+    text.remove_prefix(length);
+  }
+  return true;
+}
+
+std::string ClippedUtf8(absl::string_view text, size_t limit) {
+  if (text.size() <= limit) return std::string(text);
+  size_t end = limit;
+  while (end > 0 && (static_cast<uint8_t>(text[end]) & 0xC0) == 0x80) --end;
+  return std::string(text.substr(0, end));
+}
+
 std::string ShortenedUtf8(absl::string_view text, size_t limit) {
   if (text.size() <= limit) return std::string(text);
   constexpr absl::string_view kMark = "...";
-  size_t end = limit - kMark.size();
-  while (end > 0 && (static_cast<uint8_t>(text[end]) & 0xC0) == 0x80) --end;
-  return std::string(text.substr(0, end)).append(kMark.data(), kMark.size());
+  return ClippedUtf8(text, limit - kMark.size()).append(kMark.data(), kMark.size());
 }
 
 }  // namespace recsae

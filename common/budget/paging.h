@@ -1,4 +1,5 @@
-// The rules of List calls: page sizes and opaque page tokens bound to the filter.
+// The rules of List calls: page sizes in entries and bytes, and opaque page tokens bound to the
+// filter.
 #ifndef RECSAE_COMMON_BUDGET_PAGING_H_
 #define RECSAE_COMMON_BUDGET_PAGING_H_
 
@@ -7,6 +8,7 @@
 
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "common/budget/limits.h"
 
 namespace recsae {
 
@@ -30,6 +32,27 @@ absl::StatusOr<Page> ReadPage(int32_t page_size, absl::string_view page_token,
 
 // The token for the page that follows `position` (not empty), URL-safe text.
 std::string MakePageToken(absl::string_view position, absl::string_view filter);
+
+// Ends a page: counts entries and bytes.
+class PageBytes {
+ public:
+  explicit PageBytes(int32_t size) : size_(size) {}
+
+  // Whether an entry of `bytes` is still for this page. The first one always is.
+  bool Takes(size_t bytes) {
+    if (entries_ > 0 && (entries_ >= size_ || bytes_ + static_cast<int64_t>(bytes) > kPageBytes)) {
+      return false;
+    }
+    ++entries_;
+    bytes_ += static_cast<int64_t>(bytes);
+    return true;
+  }
+
+ private:
+  const int32_t size_;
+  int32_t entries_ = 0;
+  int64_t bytes_ = 0;
+};
 
 }  // namespace recsae
 

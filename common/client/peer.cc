@@ -1,5 +1,6 @@
 #include "common/client/peer.h"
 
+#include <grpcpp/channel.h>
 #include <grpcpp/create_channel.h>
 #include <grpcpp/security/credentials.h>
 #include <grpcpp/support/channel_arguments.h>
@@ -10,20 +11,21 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
 #include "common/base/status.h"
+#include "common/budget/limits.h"
 #include "common/rpc/grpc_status.h"
 
 namespace recsae {
 namespace {
 
 // The servers' 4 MiB and some room for what is around a message of that size.
-constexpr int kMaxMessageBytes = 4 * 1024 * 1024 + 64 * 1024;
+constexpr int kMaxReplyBytes = kMaxMessageBytes + 64 * 1024;
 
 }  // namespace
 
 std::shared_ptr<grpc::Channel> NewChannel(const std::string& address) {
   grpc::ChannelArguments args;
-  args.SetMaxReceiveMessageSize(kMaxMessageBytes);
-  args.SetMaxSendMessageSize(kMaxMessageBytes);
+  args.SetMaxReceiveMessageSize(kMaxReplyBytes);
+  args.SetMaxSendMessageSize(kMaxReplyBytes);
   // Notices a peer whose machine is gone, which TCP alone reports only after many minutes.
   args.SetInt(GRPC_ARG_KEEPALIVE_TIME_MS, 30'000);
   args.SetInt(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, 10'000);
@@ -46,7 +48,7 @@ void Peer::SetChannel(std::shared_ptr<grpc::Channel> channel) {
   has_channel_.notify_all();
 }
 
-std::shared_ptr<grpc::Channel> Peer::channel() const {
+std::shared_ptr<grpc::ChannelInterface> Peer::channel() const {
   std::unique_lock<std::mutex> lock(mutex_);
   has_channel_.wait(lock, [this] { return channel_ != nullptr; });
   return channel_;
@@ -55,7 +57,14 @@ std::shared_ptr<grpc::Channel> Peer::channel() const {
 absl::Status Peer::FromGrpc(const grpc::Status& status) const {
   absl::Status converted = recsae::FromGrpc(status);
   // A server's own UNAVAILABLE (draining) carries a reason; the transport's does not.
-  if (!absl::IsUnavailable(converted) || !Reason(converted).empty()) return converted;
+  if (!Reason(converted).empty()) return converted;
+  if (absl::IsDeadlineExceeded(converted) || absl::IsCancelled(converted)) {
+    return Error(converted.code(), "PEER_CALL_ENDED",
+                 absl::StrCat("the call to ", name_, " at ", address_,
+                              " ended without an answer: ", status.error_message()),
+                 {{"peer", name_}, {"address", address_}});
+  }
+  if (!absl::IsUnavailable(converted)) return converted;
   const std::string variable =
       absl::StrCat("RECSAE_", absl::AsciiStrToUpper(absl::StrReplaceAll(name_, {{"-", "_"}})));
   return Error(absl::StatusCode::kUnavailable, "PEER_UNAVAILABLE",

@@ -3,16 +3,20 @@
 #ifndef RECSAE_COMMON_CLIENT_PEER_H_
 #define RECSAE_COMMON_CLIENT_PEER_H_
 
-#include <grpcpp/channel.h>
-#include <grpcpp/support/status.h>
-
 #include <condition_variable>
 #include <memory>
 #include <mutex>
 #include <string>
+#include <utility>
 
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
+
+namespace grpc {
+class Channel;
+class ChannelInterface;
+class Status;
+}  // namespace grpc
 
 namespace recsae {
 
@@ -36,11 +40,12 @@ class Peer {
   void SetChannel(std::shared_ptr<grpc::Channel> channel);
 
   // The channel; waits for SetChannel where the peer is in the same process.
-  std::shared_ptr<grpc::Channel> channel() const;
+  std::shared_ptr<grpc::ChannelInterface> channel() const;
 
   // Status of a call to this peer. A peer that cannot be reached becomes UNAVAILABLE, reason
   // PEER_UNAVAILABLE (metadata `peer`, `address`), naming the peer, its address and the flag to
-  // set. Every other error keeps its code and details.
+  // set. A call that ended by its own deadline or was cancelled keeps its code and gets the peer's
+  // name and the reason PEER_CALL_ENDED. Every other error keeps its code and details.
   absl::Status FromGrpc(const grpc::Status& status) const;
 
  private:
@@ -51,7 +56,8 @@ class Peer {
   std::shared_ptr<grpc::Channel> channel_;
 };
 
-// The stub of a service on a peer, made at its first use. Thread-safe.
+// The stub of a service on a peer, made at its first use. Thread-safe. Who only passes it on needs
+// no more than a declaration of the service; who calls includes its .grpc.pb.h.
 //
 //   PeerStub<probe::v1::Probe> probe(peer);
 //   absl::Status status = probe.peer().FromGrpc(probe->GetCatalog(&context, request, &response));
@@ -65,15 +71,17 @@ class PeerStub {
 
   const Peer& peer() const { return *peer_; }
 
-  typename Service::Stub* operator->() {
+  // Service::Stub*. Not said as the return type, which would ask for the service's definition
+  // wherever a PeerStub is named.
+  auto operator->() {
     std::call_once(once_, [this] { stub_ = Service::NewStub(peer_->channel()); });
-    return stub_.get();
+    return static_cast<typename Service::Stub*>(stub_.get());
   }
 
  private:
   const std::shared_ptr<Peer> peer_;
   std::once_flag once_;
-  std::unique_ptr<typename Service::Stub> stub_;
+  std::shared_ptr<void> stub_;
 };
 
 }  // namespace recsae

@@ -40,14 +40,21 @@ bool IsRetryable(const absl::Status& status, const RetryOptions& options) {
 absl::Status Retry(const RetryOptions& options, absl::FunctionRef<absl::Status()> call) {
   absl::BitGen random;
   absl::Duration longest = options.first_wait;
+  absl::Time begin = absl::Now();
   for (int attempt = 1;; ++attempt) {
     absl::Status status = call();
+    if (options.progressed && options.progressed()) {
+      attempt = 1;
+      longest = options.first_wait;
+      begin = absl::Now();
+    }
     if (absl::IsCancelled(status) && options.cancelled && !options.cancelled()) {
       status = Error(absl::StatusCode::kUnavailable, "PEER_UNAVAILABLE",
                      absl::StrCat("a peer stopped in the middle of a call (", status.message(),
                                   "); is it starting again?"));
     }
     if (attempt >= options.attempts || !IsRetryable(status, options)) return status;
+    if (absl::Now() - begin >= options.give_up_after) return status;
     if (!Wait(longest * absl::Uniform(random, 0.5, 1.0), options.cancelled)) {
       return Error(absl::StatusCode::kCancelled, "CALL_CANCELLED",
                    "cancelled while waiting to call again after: " + std::string(status.message()));

@@ -29,6 +29,12 @@ struct RetryOptions {
   // Also retry RESOURCE_EXHAUSTED. Off by default: for most calls of the suite it means that the
   // request is too large, which no repetition changes.
   bool retry_resource_exhausted = false;
+  // No attempt begins so long after the first one, or after the last that `progressed`: a peer that
+  // hangs takes long to fail.
+  absl::Duration give_up_after = absl::InfiniteDuration();
+  // Whether the attempt that has failed got further than the one before; attempts and waits begin
+  // anew then. For streams that go on where they broke off.
+  std::function<bool()> progressed;
   // Whether the caller itself no longer wants the answer. Polled every 20 ms while waiting; true
   // ends the retries with CANCELLED. Where it is set, a call that ends with CANCELLED while it is
   // false was cancelled by its peer, as servers that stop do with their open streams, and counts as

@@ -4,13 +4,14 @@
 #include <cstring>
 #include <fstream>
 #include <iterator>
-#include <regex>
+#include <optional>
 
+#include "absl/strings/ascii.h"
+#include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "absl/strings/string_view.h"
-#include "absl/strings/strip.h"
 #include "common/base/status.h"
 
 namespace recsae::cli {
@@ -18,6 +19,8 @@ namespace {
 
 constexpr char kMagic[] = "\x93NUMPY";
 constexpr size_t kMagicBytes = 6;
+// numpy itself refuses to parse more than 10,000.
+constexpr size_t kMaxHeaderBytes = 10'000;
 
 absl::Status Malformed(const std::string& path, absl::string_view what) {
   return Error(
@@ -32,6 +35,23 @@ struct Header {
   size_t data_start = 0;
 };
 
+// What stands in `text` behind 'key': and spaces.
+std::optional<absl::string_view> Behind(absl::string_view text, absl::string_view key) {
+  const std::string quoted = absl::StrCat("'", key, "':");
+  const size_t found = text.find(quoted);
+  if (found == absl::string_view::npos) return std::nullopt;
+  return absl::StripLeadingAsciiWhitespace(text.substr(found + quoted.size()));
+}
+
+// What stands in `text` between `open`, its first character, and the next `close`.
+std::optional<absl::string_view> Within(std::optional<absl::string_view> text, char open,
+                                        char close) {
+  if (!text || text->empty() || text->front() != open) return std::nullopt;
+  const size_t end = text->find(close, 1);
+  if (end == absl::string_view::npos) return std::nullopt;
+  return text->substr(1, end - 1);
+}
+
 // The text of the header is a Python dict: {'descr': '<f4', 'fortran_order': False, 'shape': (3,)}.
 absl::StatusOr<Header> ReadHeader(const std::string& path, const std::string& bytes) {
   if (bytes.size() < 12 || bytes.compare(0, kMagicBytes, kMagic, kMagicBytes) != 0) {
@@ -42,21 +62,21 @@ absl::StatusOr<Header> ReadHeader(const std::string& path, const std::string& by
   const size_t start = first_version ? 10 : 12;
   const size_t length =
       byte(8) | byte(9) << 8 | (first_version ? 0 : byte(10) << 16 | byte(11) << 24);
+  if (length > kMaxHeaderBytes) return Malformed(path, "its header is too long");
   if (start + length > bytes.size()) return Malformed(path, "cut off within its header");
 
-  const std::string text = bytes.substr(start, length);
-  static const std::regex kType("'descr':\\s*'([^']*)'");
-  static const std::regex kOrder("'fortran_order':\\s*(True|False)");
-  static const std::regex kShape("'shape':\\s*\\(([0-9, ]*)\\)");
-  std::smatch type, order, shape;
-  if (!std::regex_search(text, type, kType) || !std::regex_search(text, order, kOrder) ||
-      !std::regex_search(text, shape, kShape)) {
+  const absl::string_view text = absl::string_view(bytes).substr(start, length);
+  const auto type = Within(Behind(text, "descr"), '\'', '\'');
+  const auto order = Behind(text, "fortran_order");
+  const auto shape = Within(Behind(text, "shape"), '(', ')');
+  if (!type || !order || !shape) {
     return Malformed(path, "its header has no descr, fortran_order and shape");
   }
-  if (order[1] == "True") return Malformed(path, "in Fortran order, must be in C order");
-  Header header{type[1], {}, start + length};
-  const std::string sizes = shape[1];
-  for (absl::string_view size : absl::StrSplit(sizes, ',', absl::SkipWhitespace())) {
+  if (!absl::StartsWith(*order, "False")) {
+    return Malformed(path, "in Fortran order, must be in C order");
+  }
+  Header header{std::string(*type), {}, start + length};
+  for (absl::string_view size : absl::StrSplit(*shape, ',', absl::SkipWhitespace())) {
     int64_t value = 0;
     if (!absl::SimpleAtoi(size, &value)) return Malformed(path, "its shape is not of numbers");
     header.shape.push_back(value);

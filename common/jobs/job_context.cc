@@ -23,7 +23,10 @@ JobContext::~JobContext() = default;
 
 const std::string& JobContext::name() const { return impl_->record.job.name(); }
 const std::string& JobContext::target() const { return impl_->record.job.target(); }
-const google::protobuf::Any& JobContext::spec() const { return impl_->record.job.spec(); }
+const google::protobuf::Any& JobContext::spec() const {
+  const jobs::v1::Job& job = impl_->record.job;
+  return job.has_resolved_spec() ? job.resolved_spec() : job.spec();
+}
 int JobContext::resumes() const { return impl_->record.job.resume_count(); }
 
 void JobContext::SetProgress(absl::string_view stage, int64_t done, int64_t total,
@@ -89,8 +92,13 @@ JobContext::CancelCallback::~CancelCallback() {
 absl::Status JobContext::SaveCheckpoint(absl::string_view bytes) {
   const std::lock_guard<std::mutex> lock(impl_->checkpoint_mutex);
   RECSAE_RETURN_IF_ERROR(impl_->store.SaveCheckpoint(impl_->record.sequence, bytes));
-  impl_->table.Touch(impl_->record.sequence, [](JobRecord& record) { record.crashes = 0; });
-  return absl::OkStatus();
+  // Once is enough: crashes are counted when the process starts. Stored, or the next one would be
+  // taken for one too many.
+  if (impl_->record.crashes == 0 || std::exchange(impl_->crashes_forgiven, true)) {
+    return absl::OkStatus();
+  }
+  return impl_->table.Change(impl_->record.sequence, [](JobRecord& record) { record.crashes = 0; })
+      .status();
 }
 
 absl::StatusOr<std::string> JobContext::LoadCheckpoint() const {

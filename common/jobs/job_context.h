@@ -29,6 +29,7 @@ struct JobContext::Impl {
   std::atomic<bool> stopping{false};
 
   std::mutex checkpoint_mutex;
+  bool crashes_forgiven = false;
 
   // Held while callbacks run, so that to remove one is to wait for it.
   std::mutex mutex;

@@ -8,16 +8,21 @@
 #include <exception>
 #include <map>
 #include <mutex>
+#include <new>
 #include <thread>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/strip.h"
 #include "common/base/names.h"
 #include "common/base/status.h"
+#include "common/budget/memory_budget.h"
 #include "common/jobs/job_context.h"
+#include "common/jobs/job_spec.h"
 #include "common/jobs/job_store.h"
 #include "common/jobs/job_table.h"
 #include "common/rpc/grpc_status.h"
+#include "common/rpc/log.h"
 #include "common/storage/mutation.h"
 #include "recsae/jobs/v1/jobs.pb.h"
 
@@ -26,6 +31,8 @@ namespace {
 
 using google::protobuf::Any;
 using jobs::v1::Job;
+
+constexpr absl::Duration kLongestStoreRetry = absl::Minutes(1);
 
 absl::Status KindUnknown(absl::string_view kind) {
   return Error(absl::StatusCode::kInternal, "JOB_KIND_UNKNOWN",
@@ -38,10 +45,45 @@ void Fail(JobRecord& record, const absl::Status& error) {
   *record.job.mutable_error() = ToRpcStatus(error);
 }
 
+std::string StateName(Job::State state) {
+  return std::string(absl::StripPrefix(Job::State_Name(state), "STATE_"));
+}
+
+void LogStart(const Job& job) {
+  Log(Severity::kInfo, "job started",
+      {{"job", job.name()},
+       {"kind", job.kind()},
+       {"target", job.target()},
+       {"resumes", job.resume_count()}});
+}
+
+double SecondsBetween(const google::protobuf::Timestamp& from,
+                      const google::protobuf::Timestamp& to) {
+  return static_cast<double>(to.seconds() - from.seconds()) + 1e-9 * (to.nanos() - from.nanos());
+}
+
+// Of a job in a final state; the seconds are from its first start, 0 if it never ran.
+void LogEnd(const Job& job) {
+  const absl::Status error = job.has_error() ? FromRpcStatus(job.error()) : absl::OkStatus();
+  const double seconds =
+      job.has_start_time() ? SecondsBetween(job.start_time(), job.end_time()) : 0.0;
+  Log(error.ok() ? Severity::kInfo : Severity::kWarning, "job ended",
+      {{"job", job.name()},
+       {"kind", job.kind()},
+       {"target", job.target()},
+       {"state", StateName(job.state())},
+       {"seconds", seconds},
+       {"resumes", job.resume_count()},
+       {"reason", Reason(error)},
+       {"error", error}});
+}
+
 absl::StatusOr<Any> CallHandler(const JobHandler& handler, JobContext& context) {
   std::string what = "unknown exception";
   try {
     return handler(context);
+  } catch (const std::bad_alloc&) {
+    return AllocationFailed(context.name());
   } catch (const std::exception& e) {
     what = e.what();
   } catch (...) {  // Whatever it was, the worker goes on with the next job.
@@ -63,16 +105,29 @@ struct JobRunner::Impl {
   std::mutex mutex;
   std::condition_variable work;  // a job was queued, or stopping
   std::condition_variable idle;  // a handler has returned
+  std::condition_variable stop;  // stopping
   std::map<std::string, JobHandler, std::less<>> handlers;
   std::deque<uint64_t> queue;
   std::map<uint64_t, std::shared_ptr<JobContext::Impl>> running;
   bool stopping = false;
   std::vector<std::thread> workers;
 
-  // Decides what becomes of a job that was stored as unfinished.
+  void Unqueue(uint64_t sequence) {
+    queue.erase(std::remove(queue.begin(), queue.end(), sequence), queue.end());
+  }
+  // Whether a job that was stored as unfinished is as it should be to wait for its turn.
+  bool CanWait(const JobRecord& record) const {
+    return record.job.state() == Job::STATE_PENDING && !record.cancel_requested &&
+           handlers.count(record.job.kind()) > 0;
+  }
+  // Decides what becomes of another one.
   void Recover(JobRecord& record) const;
   void Work();
   void RunOne(std::unique_lock<std::mutex>& lock, uint64_t sequence);
+  // Tries the change until it is stored. Fails if the process stops before that, or if the job is
+  // no longer there.
+  absl::StatusOr<JobRecord> ChangeUntilStored(std::unique_lock<std::mutex>& lock, uint64_t sequence,
+                                              const std::function<void(JobRecord&)>& change);
   // The state after the handler has returned.
   static void Settle(JobRecord& record, const JobContext::Impl& context,
                      const absl::StatusOr<Any>& result);
@@ -80,7 +135,9 @@ struct JobRunner::Impl {
 
 JobRunner::JobRunner(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 
-JobRunner::~JobRunner() { Stop(absl::InfiniteDuration()).IgnoreError(); }
+JobRunner::~JobRunner() {
+  Stop(absl::InfiniteDuration()).IgnoreError();  // Without a limit it cannot fail.
+}
 
 absl::StatusOr<std::unique_ptr<JobRunner>> JobRunner::Open(const std::string& directory,
                                                            const JobRunnerOptions& options) {
@@ -88,8 +145,7 @@ absl::StatusOr<std::unique_ptr<JobRunner>> JobRunner::Open(const std::string& di
   impl->options = options;
   RECSAE_ASSIGN_OR_RETURN(impl->store,
                           JobStore::Open(directory, options.service, options.environment));
-  impl->table =
-      std::make_unique<JobTable>(*impl->store, options.publish_interval, options.persist_interval);
+  impl->table = std::make_unique<JobTable>(*impl->store, impl->options);
   RECSAE_RETURN_IF_ERROR(impl->table->Load());
   impl->requests = std::make_unique<RequestLog>(impl->store->database());
   return std::unique_ptr<JobRunner>(new JobRunner(std::move(impl)));
@@ -109,9 +165,12 @@ void JobRunner::Impl::Recover(JobRecord& record) const {
   } else if (handlers.count(record.job.kind()) == 0) {
     Fail(record, KindUnknown(record.job.kind()));
   } else if (record.crashes > static_cast<uint32_t>(options.max_crashes)) {
-    Fail(record, Error(absl::StatusCode::kInternal, "JOB_CRASHED",
-                       absl::StrCat(record.job.name(), " ended the server ", record.crashes,
-                                    " times without getting further")));
+    Fail(record,
+         Error(absl::StatusCode::kInternal, "JOB_CRASHED",
+               absl::StrCat("the process ended during ", record.job.name(), " ", record.crashes,
+                            " times, probably for want of memory; give it "
+                            "more, or ask for less"),
+               {{"job", record.job.name()}}));
   } else if (was_running) {
     record.job.set_resume_count(record.job.resume_count() + 1);
     record.job.set_state(Job::STATE_PENDING);
@@ -123,13 +182,20 @@ absl::Status JobRunner::Start() {
   impl_->queue.clear();
   for (const JobRecord& stored : impl_->table->All()) {
     if (IsFinal(stored.job.state())) continue;
-    bool queued = false;
-    RECSAE_RETURN_IF_ERROR(impl_->table->Change(stored.sequence, [&](JobRecord& record) {
-      impl_->Recover(record);
-      queued = !IsFinal(record.job.state());
-    }));
-    if (queued) impl_->queue.push_back(stored.sequence);
+    if (impl_->CanWait(stored)) {
+      impl_->queue.push_back(stored.sequence);
+      continue;
+    }
+    RECSAE_ASSIGN_OR_RETURN(
+        const JobRecord recovered,
+        impl_->table->Change(stored.sequence, [&](JobRecord& record) { impl_->Recover(record); }));
+    if (IsFinal(recovered.job.state())) {
+      LogEnd(recovered.job);
+    } else {
+      impl_->queue.push_back(stored.sequence);
+    }
   }
+  impl_->table->Retire();
   for (int i = 0; i < impl_->options.workers; ++i) {
     impl_->workers.emplace_back([this] { impl_->Work(); });
   }
@@ -147,19 +213,33 @@ void JobRunner::Impl::Work() {
   }
 }
 
+absl::StatusOr<JobRecord> JobRunner::Impl::ChangeUntilStored(
+    std::unique_lock<std::mutex>& lock, uint64_t sequence,
+    const std::function<void(JobRecord&)>& change) {
+  absl::Duration wait = options.store_retry;
+  while (true) {
+    absl::StatusOr<JobRecord> stored = table->Change(sequence, change);
+    if (stored.ok() || absl::IsNotFound(stored.status())) return stored;
+    Log(Severity::kError, "the state of a job cannot be stored",
+        {{"job", table->NameOf(sequence)},
+         {"reason", Reason(stored.status())},
+         {"error", stored.status()},
+         {"again_in_seconds", stopping ? 0.0 : absl::ToDoubleSeconds(wait)}});
+    stop.wait_for(lock, absl::ToChronoNanoseconds(wait), [this] { return stopping; });
+    if (stopping) return stored;
+    wait = std::min(wait * 2, kLongestStoreRetry);
+  }
+}
+
 void JobRunner::Impl::RunOne(std::unique_lock<std::mutex>& lock, uint64_t sequence) {
-  JobRecord started;
-  // A state that cannot be stored does not stop the work: what the job makes is stored by its
-  // service, and after a restart the job is simply taken up again. The same holds below.
-  table
-      ->Change(sequence,
-               [&](JobRecord& record) {
-                 record.job.set_state(Job::STATE_RUNNING);
-                 started = record;
-               })
-      .IgnoreError();
-  const JobHandler handler = handlers.at(started.job.kind());
-  const auto impl = std::make_shared<JobContext::Impl>(*store, *table, std::move(started));
+  absl::StatusOr<JobRecord> started = ChangeUntilStored(lock, sequence, [](JobRecord& record) {
+    if (!IsFinal(record.job.state())) record.job.set_state(Job::STATE_RUNNING);
+  });
+  // The process stops, or the job was cancelled while its start could not be stored.
+  if (!started.ok() || IsFinal(started->job.state())) return;
+  LogStart(started->job);
+  const JobHandler handler = handlers.at(started->job.kind());
+  const auto impl = std::make_shared<JobContext::Impl>(*store, *table, *std::move(started));
   running[sequence] = impl;
 
   lock.unlock();
@@ -167,8 +247,17 @@ void JobRunner::Impl::RunOne(std::unique_lock<std::mutex>& lock, uint64_t sequen
   const absl::StatusOr<Any> result = CallHandler(handler, context);
   lock.lock();
 
-  table->Change(sequence, [&](JobRecord& record) { Settle(record, *impl, result); }).IgnoreError();
+  // Before it is stored nobody is told that the job has ended. If the process stops before that,
+  // the job runs again and publishes the same again.
+  const absl::StatusOr<JobRecord> ended =
+      ChangeUntilStored(lock, sequence, [&](JobRecord& record) { Settle(record, *impl, result); });
   running.erase(sequence);
+  if (ended.ok() && IsFinal(ended->job.state())) {
+    LogEnd(ended->job);
+    table->Retire();
+  } else {
+    Log(Severity::kInfo, "job paused", {{"job", impl->record.job.name()}});
+  }
   idle.notify_all();
 }
 
@@ -191,6 +280,7 @@ absl::Status JobRunner::Stop(absl::Duration timeout) {
   std::unique_lock<std::mutex> lock(impl_->mutex);
   impl_->stopping = true;
   impl_->work.notify_all();
+  impl_->stop.notify_all();
   const auto contexts = impl_->running;
   lock.unlock();
   impl_->table->EndWatches();
@@ -211,14 +301,26 @@ absl::Status JobRunner::Stop(absl::Duration timeout) {
   return absl::OkStatus();
 }
 
-absl::StatusOr<Job> JobRunner::Submit(absl::string_view kind, absl::string_view target,
-                                      const Any& spec, absl::string_view request_id,
-                                      const std::function<absl::Status()>& check) {
+absl::StatusOr<Job> JobRunner::Submit(absl::string_view kind,
+                                      const std::vector<std::string>& targets, const Any& spec,
+                                      absl::string_view request_id, const JobCheck& check) {
+  RECSAE_RETURN_IF_ERROR(CheckSpec(spec, impl_->options.max_spec_bytes));
+  Job submitted;
+  submitted.set_kind(std::string(kind));
+  *submitted.mutable_spec() = spec;
+  if (!targets.empty()) {
+    submitted.set_target(targets[0]);
+    submitted.mutable_further_targets()->Assign(targets.begin() + 1, targets.end());
+  }
   const std::string method = absl::StrCat("jobs ", kind);
-  const std::string content = absl::StrCat(target, "\n", spec.type_url(), "\n", spec.value());
+  // The spec decides the targets.
+  const std::string content =
+      absl::StrCat(submitted.target(), "\n", spec.type_url(), "\n", spec.value());
   Job job;
   const auto submit = [&](Transaction& transaction) -> absl::Status {
-    if (check) RECSAE_RETURN_IF_ERROR(check());
+    Any resolved;
+    if (check) RECSAE_RETURN_IF_ERROR(check(resolved));
+    if (!resolved.type_url().empty()) *submitted.mutable_resolved_spec() = std::move(resolved);
     const std::lock_guard<std::mutex> lock(impl_->mutex);
     if (impl_->stopping) {
       return Error(absl::StatusCode::kUnavailable, "SERVER_DRAINING",
@@ -226,7 +328,7 @@ absl::StatusOr<Job> JobRunner::Submit(absl::string_view kind, absl::string_view 
     }
     if (impl_->handlers.count(std::string(kind)) == 0) return KindUnknown(kind);
     RECSAE_ASSIGN_OR_RETURN(const JobRecord record,
-                            impl_->table->Add(kind, target, spec, transaction));
+                            impl_->table->Add(std::move(submitted), transaction));
     impl_->queue.push_back(record.sequence);
     impl_->work.notify_one();
     job = record.job;
@@ -251,6 +353,10 @@ absl::StatusOr<uint64_t> JobRunner::Watch(absl::string_view name, uint64_t seen,
   return impl_->table->Watch(name, seen, timeout, job);
 }
 
+void JobRunner::SetListener(JobListener listener) {
+  impl_->table->SetListener(std::move(listener));
+}
+
 absl::StatusOr<Job> JobRunner::Cancel(absl::string_view name) {
   std::shared_ptr<JobContext::Impl> context;
   {
@@ -259,12 +365,14 @@ absl::StatusOr<Job> JobRunner::Cancel(absl::string_view name) {
     if (IsFinal(record.job.state())) return std::move(record.job);
     const auto it = impl_->running.find(record.sequence);
     if (it != impl_->running.end()) context = it->second;
-    const auto queued = std::find(impl_->queue.begin(), impl_->queue.end(), record.sequence);
-    if (queued != impl_->queue.end()) impl_->queue.erase(queued);
-    RECSAE_RETURN_IF_ERROR(impl_->table->Change(record.sequence, [&](JobRecord& changed) {
+    RECSAE_ASSIGN_OR_RETURN(record, impl_->table->Change(record.sequence, [&](JobRecord& changed) {
       changed.cancel_requested = true;
       if (context == nullptr) changed.job.set_state(Job::STATE_CANCELLED);
     }));
+    if (context == nullptr) {
+      impl_->Unqueue(record.sequence);
+      LogEnd(record.job);
+    }
   }
   // Without the lock: callbacks may look at the job.
   if (context != nullptr) context->Interrupt(context->cancelled);

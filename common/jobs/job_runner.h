@@ -2,6 +2,7 @@
 #ifndef RECSAE_COMMON_JOBS_JOB_RUNNER_H_
 #define RECSAE_COMMON_JOBS_JOB_RUNNER_H_
 
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -32,8 +33,18 @@ class JobContext;
 // after a restart of the process, then LoadCheckpoint tells how far it was. Must return soon after
 // context.Interrupted() is no longer OK. An error fails the job; so does an exception (INTERNAL).
 // What was finished although a cancel came in between is reported as succeeded: return OK only if
-// the work was published.
+// the work was published. What a handler publishes must be the same when it runs again: the process
+// may end after that and before the job's end is stored. The job's name is no other job's, here or
+// on another server, so that request_ids made of it are its own.
 using JobHandler = std::function<absl::StatusOr<google::protobuf::Any>(JobContext&)>;
+
+// Says whether a new job can do its work; may put the spec with every default filled in into
+// `resolved`, to be stored as Job.resolved_spec.
+using JobCheck = std::function<absl::Status(google::protobuf::Any& resolved)>;
+
+// Hears that Watch has something new to tell of `job` (empty: of any), `delay` from now. Called
+// with locks held: it must not call the runner.
+using JobListener = std::function<void(absl::string_view job, absl::Duration delay)>;
 
 struct JobRunnerOptions {
   // Owner of the directory, for example "trainer"; see DatabaseOptions::service.
@@ -45,9 +56,20 @@ struct JobRunnerOptions {
   // progress to disk. Changes of state are seen and stored at once.
   absl::Duration publish_interval = absl::Milliseconds(100);
   absl::Duration persist_interval = absl::Seconds(2);
-  // A job that took the process down this often without a checkpoint in between is failed (reason
-  // JOB_CRASHED) instead of resumed.
-  int max_crashes = 5;
+  // A job is tried so often again after the process ended during it without a checkpoint in
+  // between; then it fails (reason JOB_CRASHED).
+  int max_crashes = 2;
+  // Wait before a change of state that could not be stored is tried again; it doubles, up to a
+  // minute.
+  absl::Duration store_retry = absl::Seconds(1);
+  // Jobs that have not ended, and bytes of a spec.
+  int max_unfinished = 1000;
+  size_t max_spec_bytes = size_t{64} << 10;
+  // Ended jobs that are kept, the last ones, and for how long after their end. Beyond that they are
+  // forgotten, at Start and whenever a job ends. (Longer than RequestLog remembers a request, whose
+  // answer names the job.)
+  int keep_ended = 1000;
+  absl::Duration keep_ended_for = absl::Hours(24 * 30);
 };
 
 // Thread-safe. One for each process, shared by all services in it. Lifecycle: Open, Register...,
@@ -70,23 +92,27 @@ class JobRunner {
   absl::Status Start();
 
   // Takes no more jobs, asks the running ones to pause (JobContext::stopping) and waits for them
-  // until `timeout` has passed. They stay RUNNING in the store and go on at the next Start. Ends
-  // every Watch. DEADLINE_EXCEEDED if a handler has not returned.
+  // until `timeout` has passed. They stay RUNNING in the store and go on at the next Start; so does
+  // one whose end cannot be stored. Ends every Watch. DEADLINE_EXCEEDED if a handler has not
+  // returned.
   absl::Status Stop(absl::Duration timeout);
 
-  // Stores a job (durable on return) and queues it. The same request_id with the same arguments
-  // returns the first response again. Jobs with the same non-empty target exclude each other:
-  //   ALREADY_EXISTS       JOB_ACTIVE         another job of this target is not finished (named)
-  //   INVALID_ARGUMENT     REQUEST_ID_REUSED  see RequestLog::Begin
-  //   INTERNAL             JOB_KIND_UNKNOWN   not registered
-  //   UNAVAILABLE          SERVER_DRAINING    after Stop
-  // `check`, where given, says whether a new job can do its work (an error is returned and nothing
-  // stored); a repeated request is answered without it, since what the first job made may be in the
-  // way by then.
-  absl::StatusOr<jobs::v1::Job> Submit(absl::string_view kind, absl::string_view target,
+  // Stores a job (durable on return) and queues it. `targets` are what it makes or works on; no two
+  // unfinished jobs have one in common. The same request_id with the same spec returns the first
+  // response again.
+  //   ALREADY_EXISTS       JOB_ACTIVE          another job of a target is not finished (both named)
+  //   INVALID_ARGUMENT     JOB_SPEC_TOO_LARGE; INVALID_REQUEST: fields that are not known
+  //   INVALID_ARGUMENT     REQUEST_ID_REUSED   see RequestLog::Begin
+  //   RESOURCE_EXHAUSTED   JOB_QUEUE_FULL      too many jobs are unfinished
+  //   INTERNAL             JOB_KIND_UNKNOWN    not registered
+  //   UNAVAILABLE          SERVER_DRAINING     after Stop
+  // An error of `check`, where given, is returned and nothing stored; a repeated request is
+  // answered without it, since what the first job made may be in the way by then.
+  absl::StatusOr<jobs::v1::Job> Submit(absl::string_view kind,
+                                       const std::vector<std::string>& targets,
                                        const google::protobuf::Any& spec,
                                        absl::string_view request_id,
-                                       const std::function<absl::Status()>& check = nullptr);
+                                       const JobCheck& check = nullptr);
 
   // INVALID_ARGUMENT for a malformed name, NOT_FOUND (JOB_NOT_FOUND); the same for those below.
   absl::StatusOr<jobs::v1::Job> Get(absl::string_view name) const;
@@ -99,6 +125,8 @@ class JobRunner {
   // (SERVER_DRAINING) for a job that is not finished.
   absl::StatusOr<uint64_t> Watch(absl::string_view name, uint64_t seen, absl::Duration timeout,
                                  jobs::v1::Job* job) const;
+  // For who follows jobs without a thread that waits: sets the one listener, null = none.
+  void SetListener(JobListener listener);
 
   // Asks the job to stop; durable on return. See recsae.jobs.v1.Jobs.CancelJob.
   absl::StatusOr<jobs::v1::Job> Cancel(absl::string_view name);
@@ -121,7 +149,9 @@ class JobContext {
  public:
   // "jobs/{job}".
   const std::string& name() const;
+  // The first one.
   const std::string& target() const;
+  // The request, with the defaults of when it was submitted where JobCheck has filled them in.
   const google::protobuf::Any& spec() const;
   // How often the job was taken up again.
   int resumes() const;
@@ -135,6 +165,8 @@ class JobContext {
   // The process is about to end: save a checkpoint if that is quick, and return an error; the job
   // stays RUNNING in the store and goes on at the next start.
   bool stopping() const;
+  // Either of the two: what long computations ask every few milliseconds.
+  bool interrupted() const { return cancelled() || stopping(); }
   // OK, or CANCELLED (JOB_CANCELLED), or ABORTED (JOB_STOPPED): what to return.
   absl::Status Interrupted() const;
 

@@ -33,12 +33,18 @@ std::string Encode(const JobRecord& record) {
                       record.job.SerializeAsString());
 }
 
+absl::Status Corrupt(absl::string_view what) {
+  return Error(absl::StatusCode::kDataLoss, "STORE_CORRUPT",
+               absl::StrCat(what, " cannot be read: the store of jobs is damaged"));
+}
+
 absl::StatusOr<JobRecord> Decode(absl::string_view key, absl::string_view value) {
   JobRecord record;
   if (key.size() != sizeof(uint64_t) || value.size() < kRecordHeaderBytes ||
       !record.job.ParseFromArray(value.data() + kRecordHeaderBytes,
-                                 static_cast<int>(value.size() - kRecordHeaderBytes))) {
-    return Error(absl::StatusCode::kDataLoss, "STORE_CORRUPT", "a stored job cannot be read");
+                                 static_cast<int>(value.size() - kRecordHeaderBytes)) ||
+      record.job.state() == Job::STATE_UNSPECIFIED || !Job::State_IsValid(record.job.state())) {
+    return Corrupt("a stored job");
   }
   record.sequence = ReadBigEndian64(key);
   record.crashes = ReadBigEndian32(value);
@@ -53,6 +59,7 @@ std::string ChunkPrefix(uint64_t sequence, uint64_t generation) {
   return absl::StrCat(BigEndian64(sequence), "c", BigEndian64(generation));
 }
 
+constexpr size_t kCheckpointHeadBytes = 16;
 struct CheckpointHead {
   uint64_t generation = 0;
   uint64_t size = 0;
@@ -63,10 +70,9 @@ absl::StatusOr<CheckpointHead> ReadHead(const Database& database, uint64_t seque
   const auto bytes = database.Get(kCheckpoints, HeadKey(sequence));
   if (absl::IsNotFound(bytes.status())) return CheckpointHead{};
   RECSAE_RETURN_IF_ERROR(bytes.status());
-  CheckpointHead head;
-  RECSAE_ASSIGN_OR_RETURN(head.generation, StoredNumber(*bytes));
-  RECSAE_ASSIGN_OR_RETURN(head.size, StoredNumber(*bytes, sizeof(uint64_t)));
-  return head;
+  if (bytes->size() != kCheckpointHeadBytes) return Corrupt("the head of a checkpoint");
+  return CheckpointHead{ReadBigEndian64(*bytes),
+                        ReadBigEndian64(absl::string_view(*bytes).substr(8))};
 }
 
 }  // namespace
@@ -103,7 +109,8 @@ absl::StatusOr<uint64_t> JobStore::NextSequence() const {
   const auto next = database_->Get(kDefaultFamily, kNextKey);
   if (absl::IsNotFound(next.status())) return 1;
   RECSAE_RETURN_IF_ERROR(next.status());
-  return StoredNumber(*next);
+  if (next->size() != sizeof(uint64_t)) return Corrupt("the number of the next job");
+  return ReadBigEndian64(*next);
 }
 
 void JobStore::Add(WriteBatch& batch, const JobRecord& record) const {
@@ -118,8 +125,10 @@ absl::Status JobStore::Save(const JobRecord& record, Durability durability) {
   return database_->Write(std::move(batch), durability);
 }
 
-absl::Status JobStore::Delete(uint64_t sequence) {
-  return database_->Delete(kJobs, BigEndian64(sequence));
+absl::Status JobStore::Delete(absl::Span<const uint64_t> sequences, Durability durability) {
+  WriteBatch batch = database_->NewBatch();
+  for (const uint64_t sequence : sequences) batch.Delete(kJobs, BigEndian64(sequence));
+  return database_->Write(std::move(batch), durability);
 }
 
 absl::Status JobStore::SaveCheckpoint(uint64_t sequence, absl::string_view bytes) {

@@ -10,6 +10,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "absl/types/span.h"
 #include "common/storage/database.h"
 #include "recsae/jobs/v1/jobs.pb.h"
 
@@ -20,7 +21,7 @@ bool IsFinal(jobs::v1::Job::State state);
 
 // A job as it is stored: the public message and what only the runner needs.
 struct JobRecord {
-  // Order of submission; never used twice.
+  // Order of submission; never used twice in one folder.
   uint64_t sequence = 0;
   // How often the process ended unasked while the job ran, since its last checkpoint.
   uint32_t crashes = 0;
@@ -40,7 +41,8 @@ class JobStore {
 
   Database& database() { return *database_; }
 
-  // All records, in order of submission.
+  // All records, in order of submission. DATA_LOSS (STORE_CORRUPT) for bytes that are no record;
+  // the same for the others below.
   absl::StatusOr<std::vector<JobRecord>> LoadAll() const;
   // The sequence number for the next job.
   absl::StatusOr<uint64_t> NextSequence() const;
@@ -49,7 +51,8 @@ class JobStore {
   void Add(WriteBatch& batch, const JobRecord& record) const;
   // Replaces a record. With a final state its checkpoint goes in the same write.
   absl::Status Save(const JobRecord& record, Durability durability);
-  absl::Status Delete(uint64_t sequence);
+  // Together; unsynced: what comes back after a power cut can be deleted again.
+  absl::Status Delete(absl::Span<const uint64_t> sequences, Durability durability);
 
   // See JobContext.
   absl::Status SaveCheckpoint(uint64_t sequence, absl::string_view bytes);

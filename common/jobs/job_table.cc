@@ -1,14 +1,18 @@
 #include "common/jobs/job_table.h"
 
 #include <algorithm>
+#include <set>
 #include <utility>
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
+#include "common/base/id.h"
 #include "common/base/names.h"
 #include "common/base/status.h"
 #include "common/budget/paging.h"
+#include "common/messages/time.h"
+#include "common/rpc/log.h"
 
 namespace recsae {
 namespace {
@@ -18,12 +22,11 @@ using jobs::v1::ListJobsRequest;
 using jobs::v1::ListJobsResponse;
 
 // Keeps a page well below the largest message (4 MiB) whatever the specs hold.
-constexpr size_t kMaxPageBytes = size_t{2} << 20;
 
-void SetNow(google::protobuf::Timestamp* timestamp) {
-  const int64_t nanos = absl::ToUnixNanos(absl::Now());
-  timestamp->set_seconds(nanos / 1'000'000'000);
-  timestamp->set_nanos(static_cast<int32_t>(nanos % 1'000'000'000));
+std::set<std::string> Targets(const Job& job) {
+  std::set<std::string> targets(job.further_targets().begin(), job.further_targets().end());
+  if (!job.target().empty()) targets.insert(job.target());
+  return targets;
 }
 
 absl::Status NotFound(absl::string_view name) {
@@ -33,11 +36,11 @@ absl::Status NotFound(absl::string_view name) {
 
 }  // namespace
 
-JobTable::JobTable(JobStore& store, absl::Duration publish_interval,
-                   absl::Duration persist_interval)
+JobTable::JobTable(JobStore& store, const JobRunnerOptions& options)
     : store_(store),
-      publish_interval_(absl::ToChronoNanoseconds(publish_interval)),
-      persist_interval_(absl::ToChronoNanoseconds(persist_interval)) {}
+      options_(options),
+      publish_interval_(absl::ToChronoNanoseconds(options.publish_interval)),
+      persist_interval_(absl::ToChronoNanoseconds(options.persist_interval)) {}
 
 absl::Status JobTable::Load() {
   RECSAE_ASSIGN_OR_RETURN(std::vector<JobRecord> records, store_.LoadAll());
@@ -51,28 +54,41 @@ absl::Status JobTable::Load() {
   return absl::OkStatus();
 }
 
-absl::StatusOr<JobRecord> JobTable::Add(absl::string_view kind, absl::string_view target,
-                                        const google::protobuf::Any& spec,
-                                        Transaction& transaction) {
-  const std::lock_guard<std::mutex> lock(mutex_);
-  for (const auto& [sequence, other] : entries_) {
-    const Job& job = other->record.job;
-    if (!target.empty() && !IsFinal(job.state()) && absl::string_view(job.target()) == target) {
+// Whether the job's targets are free, and there is room for one more.
+absl::Status JobTable::CheckTargetsLocked(const Job& job) const {
+  const std::set<std::string> wanted = Targets(job);
+  int unfinished = 0;
+  for (const auto& [sequence, entry] : entries_) {
+    const Job& other = entry->record.job;
+    if (IsFinal(other.state())) continue;
+    ++unfinished;
+    for (const std::string& target : Targets(other)) {
+      if (!wanted.contains(target)) continue;
       return Error(
           absl::StatusCode::kAlreadyExists, "JOB_ACTIVE",
-          absl::StrCat(job.name(), " works on ", target, " already: wait for it or cancel it"),
-          {{"job", job.name()}, {"target", std::string(target)}});
+          absl::StrCat(other.name(), " works on ", target, " already: wait for it or cancel it"),
+          {{"job", other.name()}, {"target", target}});
     }
   }
+  if (unfinished < options_.max_unfinished) return absl::OkStatus();
+  return Error(absl::StatusCode::kResourceExhausted, "JOB_QUEUE_FULL",
+               absl::StrCat(unfinished,
+                            " jobs are waiting or running, which is the most that this "
+                            "server takes: wait for some or cancel them"),
+               {{"limit", absl::StrCat(options_.max_unfinished)}});
+}
+
+absl::StatusOr<JobRecord> JobTable::Add(Job job, Transaction& transaction) {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  RECSAE_RETURN_IF_ERROR(CheckTargetsLocked(job));
   auto entry = std::make_shared<Entry>();
   JobRecord& record = entry->record;
   RECSAE_ASSIGN_OR_RETURN(record.sequence, store_.NextSequence());
-  record.job.set_name(absl::StrCat("jobs/", kind, "-", record.sequence));
-  record.job.set_kind(std::string(kind));
+  record.job = std::move(job);
+  // Not the sequence number: it starts again in an empty folder, and is another replica's too.
+  record.job.set_name(absl::StrCat("jobs/", record.job.kind(), "-", NewId()));
   record.job.set_state(Job::STATE_PENDING);
-  *record.job.mutable_spec() = spec;
-  record.job.set_target(std::string(target));
-  SetNow(record.job.mutable_create_time());
+  *record.job.mutable_create_time() = TimestampNow();
 
   store_.Add(transaction.batch(), record);
   RECSAE_RETURN_IF_ERROR(transaction.Commit(record.job.SerializeAsString()));
@@ -81,26 +97,36 @@ absl::StatusOr<JobRecord> JobTable::Add(absl::string_view kind, absl::string_vie
   return record;
 }
 
+void JobTable::TellLocked(absl::string_view name, Clock::duration delay) {
+  changed_.notify_all();
+  if (listener_) listener_(name, absl::FromChrono(delay));
+}
+
 void JobTable::PublishLocked(Entry& entry) {
   ++entry.revision;
   entry.unpublished = false;
   entry.published = Clock::now();
-  changed_.notify_all();
+  TellLocked(entry.record.job.name(), Clock::duration::zero());
 }
 
-absl::Status JobTable::Change(uint64_t sequence, const std::function<void(JobRecord&)>& change) {
+absl::StatusOr<JobRecord> JobTable::Change(uint64_t sequence,
+                                           const std::function<void(JobRecord&)>& change) {
   const std::lock_guard<std::mutex> lock(mutex_);
   const auto it = entries_.find(sequence);
   if (it == entries_.end()) return NotFound(absl::StrCat("job ", sequence));
   Entry& entry = *it->second;
-  Job& job = entry.record.job;
-  change(entry.record);
-  if (job.state() == Job::STATE_RUNNING && !job.has_start_time()) SetNow(job.mutable_start_time());
-  if (IsFinal(job.state()) && !job.has_end_time()) SetNow(job.mutable_end_time());
+  JobRecord changed = entry.record;
+  change(changed);
+  Job& job = changed.job;
+  if (job.state() == Job::STATE_RUNNING && !job.has_start_time()) {
+    *job.mutable_start_time() = TimestampNow();
+  }
+  if (IsFinal(job.state()) && !job.has_end_time()) *job.mutable_end_time() = TimestampNow();
+  RECSAE_RETURN_IF_ERROR(store_.Save(changed, Durability::kSynced));
+  entry.record = std::move(changed);
   entry.persisted = Clock::now();
-  absl::Status stored = store_.Save(entry.record, Durability::kSynced);
   PublishLocked(entry);
-  return stored;
+  return entry.record;
 }
 
 void JobTable::Touch(uint64_t sequence, const std::function<void(JobRecord&)>& change) {
@@ -109,15 +135,64 @@ void JobTable::Touch(uint64_t sequence, const std::function<void(JobRecord&)>& c
   if (it == entries_.end()) return;
   Entry& entry = *it->second;
   change(entry.record);
-  entry.unpublished = true;
   const Clock::time_point now = Clock::now();
-  if (now - entry.published >= publish_interval_) PublishLocked(entry);
-  if (now - entry.persisted >= persist_interval_) {
-    entry.persisted = now;
-    // Progress is informative: what cannot be stored now comes with the next change of state, which
-    // reports its error.
-    store_.Save(entry.record, Durability::kUnsynced).IgnoreError();
+  const Clock::time_point due = entry.published + publish_interval_;
+  if (now >= due) {
+    PublishLocked(entry);
+  } else if (!std::exchange(entry.unpublished, true)) {
+    TellLocked(entry.record.job.name(), due - now);
   }
+  if (now - entry.persisted >= persist_interval_) PersistLocked(entry);
+}
+
+// Progress is informative: what cannot be stored now comes with the next change of state, which is
+// not done before it is stored.
+void JobTable::PersistLocked(Entry& entry) {
+  entry.persisted = Clock::now();
+  const absl::Status stored = store_.Save(entry.record, Durability::kUnsynced);
+  if (!stored.ok() && progress_stored_) {
+    Log(Severity::kWarning, "the progress of a job cannot be stored",
+        {{"job", entry.record.job.name()}, {"reason", Reason(stored)}, {"error", stored}});
+  }
+  progress_stored_ = stored.ok();
+}
+
+std::vector<uint64_t> JobTable::RetiredLocked() const {
+  std::multimap<int64_t, uint64_t> ended;  // by the time in seconds
+  for (const auto& [sequence, entry] : entries_) {
+    const Job& job = entry->record.job;
+    if (IsFinal(job.state())) ended.emplace(job.end_time().seconds(), sequence);
+  }
+  const int64_t oldest = absl::ToUnixSeconds(absl::Now() - options_.keep_ended_for);
+  int64_t excess = static_cast<int64_t>(ended.size()) - options_.keep_ended;
+  std::vector<uint64_t> retired;
+  for (const auto& [end, sequence] : ended) {
+    if (excess-- <= 0 && end >= oldest) break;
+    retired.push_back(sequence);
+  }
+  return retired;
+}
+
+void JobTable::Retire() {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  const std::vector<uint64_t> retired = RetiredLocked();
+  if (retired.empty()) return;
+  const absl::Status deleted = store_.Delete(retired, Durability::kUnsynced);
+  if (!deleted.ok()) {
+    Log(Severity::kWarning, "ended jobs cannot be removed, which is tried again after the next job",
+        {{"jobs", retired.size()}, {"reason", Reason(deleted)}, {"error", deleted}});
+    return;
+  }
+  for (const uint64_t sequence : retired) ForgetLocked(sequence);
+}
+
+void JobTable::ForgetLocked(uint64_t sequence) {
+  const auto it = entries_.find(sequence);
+  const std::shared_ptr<Entry> entry = it->second;
+  entry->deleted = true;
+  by_name_.erase(entry->record.job.name());
+  entries_.erase(it);
+  TellLocked(entry->record.job.name(), Clock::duration::zero());
 }
 
 absl::StatusOr<std::shared_ptr<JobTable::Entry>> JobTable::FindLocked(
@@ -142,6 +217,12 @@ std::vector<JobRecord> JobTable::All() const {
   return records;
 }
 
+std::string JobTable::NameOf(uint64_t sequence) const {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  const auto it = entries_.find(sequence);
+  return it == entries_.end() ? "" : it->second->record.job.name();
+}
+
 absl::StatusOr<ListJobsResponse> JobTable::List(const ListJobsRequest& request) const {
   const std::string filter = absl::StrCat("jobs ", request.state(), " ", request.kind());
   RECSAE_ASSIGN_OR_RETURN(const Page page,
@@ -158,13 +239,12 @@ absl::StatusOr<ListJobsResponse> JobTable::List(const ListJobsRequest& request) 
   }
   ListJobsResponse response;
   uint64_t last = 0;
-  size_t bytes = 0;
+  PageBytes room(page.size);
   for (; it != entries_.rend(); ++it) {
     const Job& job = it->second->record.job;
     if (!request.kind().empty() && job.kind() != request.kind()) continue;
     if (request.state() != Job::STATE_UNSPECIFIED && job.state() != request.state()) continue;
-    bytes += job.ByteSizeLong();
-    if (response.jobs_size() == page.size || (response.jobs_size() > 0 && bytes > kMaxPageBytes)) {
+    if (!room.Takes(job.ByteSizeLong())) {
       response.set_next_page_token(MakePageToken(absl::StrCat(last), filter));
       break;
     }
@@ -185,6 +265,8 @@ absl::StatusOr<uint64_t> JobTable::Watch(absl::string_view name, uint64_t seen,
     // The last change of a handler that has gone quiet becomes due here.
     const Clock::time_point due = entry->published + publish_interval_;
     if (entry->unpublished && now >= due) PublishLocked(*entry);
+    // Whoever does not wait here is told when to come again.
+    if (entry->unpublished && listener_) listener_(name, absl::FromChrono(due - now));
     if (entry->revision != seen) {
       *job = entry->record.job;
       return entry->revision;
@@ -206,18 +288,21 @@ absl::Status JobTable::Delete(absl::string_view name) {
                  absl::StrCat(name, " is not finished: cancel it first"),
                  {{"job", std::string(name)}});
   }
-  RECSAE_RETURN_IF_ERROR(store_.Delete(entry->record.sequence));
-  entry->deleted = true;
-  by_name_.erase(entry->record.job.name());
-  entries_.erase(entry->record.sequence);
-  changed_.notify_all();
+  const uint64_t sequence = entry->record.sequence;
+  RECSAE_RETURN_IF_ERROR(store_.Delete({sequence}, Durability::kSynced));
+  ForgetLocked(sequence);
   return absl::OkStatus();
+}
+
+void JobTable::SetListener(JobListener listener) {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  listener_ = std::move(listener);
 }
 
 void JobTable::EndWatches() {
   const std::lock_guard<std::mutex> lock(mutex_);
   watches_ended_ = true;
-  changed_.notify_all();
+  TellLocked("", Clock::duration::zero());
 }
 
 }  // namespace recsae

@@ -17,6 +17,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
+#include "common/jobs/job_runner.h"
 #include "common/jobs/job_store.h"
 #include "common/storage/mutation.h"
 #include "recsae/jobs/v1/jobs.pb.h"
@@ -26,26 +27,34 @@ namespace recsae {
 // Thread-safe.
 class JobTable {
  public:
-  JobTable(JobStore& store, absl::Duration publish_interval, absl::Duration persist_interval);
+  // Of the options, the intervals and the limits. Everything must outlive the table.
+  JobTable(JobStore& store, const JobRunnerOptions& options);
 
   absl::Status Load();
 
-  // A new PENDING job, committed with itself as the response. See JobRunner::Submit.
-  absl::StatusOr<JobRecord> Add(absl::string_view kind, absl::string_view target,
-                                const google::protobuf::Any& spec, Transaction& transaction);
+  // Commits `job` (kind, spec, targets) as a new PENDING one, which is the response as well. See
+  // JobRunner::Submit.
+  absl::StatusOr<JobRecord> Add(jobs::v1::Job job, Transaction& transaction);
 
-  // Applies a change that watchers see at once and that is stored, synced, on return. If it cannot
-  // be stored, it holds for this process all the same.
-  absl::Status Change(uint64_t sequence, const std::function<void(JobRecord&)>& change);
+  // Applies a change that is stored, synced, and only then seen by anyone; returns the record. If
+  // it cannot be stored, nothing has changed.
+  absl::StatusOr<JobRecord> Change(uint64_t sequence,
+                                   const std::function<void(JobRecord&)>& change);
   // Applies a change that watchers see and the store gets at a limited rate.
   void Touch(uint64_t sequence, const std::function<void(JobRecord&)>& change);
+
+  // Forgets the ended jobs that are too many or too old.
+  void Retire();
 
   // See JobRunner.
   absl::StatusOr<JobRecord> Find(absl::string_view name) const;
   std::vector<JobRecord> All() const;
+  // Empty if there is no such job.
+  std::string NameOf(uint64_t sequence) const;
   absl::StatusOr<jobs::v1::ListJobsResponse> List(const jobs::v1::ListJobsRequest& request) const;
   absl::StatusOr<uint64_t> Watch(absl::string_view name, uint64_t seen, absl::Duration timeout,
                                  jobs::v1::Job* job);
+  void SetListener(JobListener listener);
   absl::Status Delete(absl::string_view name);
   // From now on a Watch that has nothing new to tell fails with UNAVAILABLE.
   void EndWatches();
@@ -64,17 +73,26 @@ class JobTable {
   };
 
   absl::StatusOr<std::shared_ptr<Entry>> FindLocked(absl::string_view name) const;
+  absl::Status CheckTargetsLocked(const jobs::v1::Job& job) const;
+  // Wakes who waits for the job (empty: for any), in Watch and through the listener.
+  void TellLocked(absl::string_view name, Clock::duration delay);
   void PublishLocked(Entry& entry);
+  void PersistLocked(Entry& entry);
+  std::vector<uint64_t> RetiredLocked() const;
+  void ForgetLocked(uint64_t sequence);
 
   JobStore& store_;
+  const JobRunnerOptions& options_;
   const Clock::duration publish_interval_;
   const Clock::duration persist_interval_;
 
   mutable std::mutex mutex_;
   std::condition_variable changed_;
+  JobListener listener_;
   std::map<uint64_t, std::shared_ptr<Entry>> entries_;
   std::map<std::string, uint64_t, std::less<>> by_name_;
   bool watches_ended_ = false;
+  bool progress_stored_ = true;
 };
 
 }  // namespace recsae

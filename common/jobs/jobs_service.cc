@@ -1,16 +1,15 @@
 #include "common/jobs/jobs_service.h"
 
 #include <grpcpp/server_context.h>
-#include <grpcpp/support/sync_stream.h>
 
 #include <utility>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "absl/time/time.h"
+#include "common/base/status.h"
 #include "common/jobs/job_runner.h"
-#include "common/jobs/job_store.h"
-#include "common/rpc/grpc_status.h"
+#include "common/jobs/job_watches.h"
+#include "common/rpc/guard.h"
 #include "recsae/jobs/v1/jobs.grpc.pb.h"
 
 namespace recsae {
@@ -25,63 +24,56 @@ using jobs::v1::ListJobsRequest;
 using jobs::v1::ListJobsResponse;
 using jobs::v1::WatchJobRequest;
 
-// How soon a stream notices that its caller has gone.
-constexpr absl::Duration kCancelCheck = absl::Milliseconds(50);
-
-template <typename T>
-grpc::Status Reply(absl::StatusOr<T> result, T* response) {
-  if (!result.ok()) return ToGrpc(result.status());
-  *response = *std::move(result);
-  return grpc::Status::OK;
-}
-
-class JobsService final : public jobs::v1::Jobs::Service {
+// Watches are served by callbacks, so that they take no thread each; the rest by blocking handlers.
+class JobsService final
+    : public jobs::v1::Jobs::WithCallbackMethod_WatchJob<jobs::v1::Jobs::Service> {
  public:
-  explicit JobsService(JobRunner& runner) : runner_(runner) {}
+  JobsService(JobRunner& runner, int max_watches)
+      : runner_(runner), watches_(runner, max_watches) {}
 
-  grpc::Status GetJob(grpc::ServerContext* /*context*/, const GetJobRequest* request,
+  grpc::Status GetJob(grpc::ServerContext* context, const GetJobRequest* request,
                       Job* response) override {
-    return Reply(runner_.Get(request->name()), response);
+    return Guard(context, [&]() -> absl::Status {
+      RECSAE_ASSIGN_OR_RETURN(*response, runner_.Get(request->name()));
+      return absl::OkStatus();
+    });
   }
 
-  grpc::Status ListJobs(grpc::ServerContext* /*context*/, const ListJobsRequest* request,
+  grpc::Status ListJobs(grpc::ServerContext* context, const ListJobsRequest* request,
                         ListJobsResponse* response) override {
-    return Reply(runner_.List(*request), response);
+    return Guard(context, [&]() -> absl::Status {
+      RECSAE_ASSIGN_OR_RETURN(*response, runner_.List(*request));
+      return absl::OkStatus();
+    });
   }
 
-  grpc::Status WatchJob(grpc::ServerContext* context, const WatchJobRequest* request,
-                        grpc::ServerWriter<Job>* writer) override {
-    uint64_t seen = 0;
-    Job job;
-    while (!context->IsCancelled()) {
-      const auto revision = runner_.Watch(request->name(), seen, kCancelCheck, &job);
-      if (!revision.ok()) return ToGrpc(revision.status());
-      if (*revision == seen) continue;
-      seen = *revision;
-      if (!writer->Write(job)) break;
-      if (IsFinal(job.state())) return grpc::Status::OK;
-    }
-    return ToGrpc(absl::CancelledError("the caller has gone"));
+  grpc::ServerWriteReactor<Job>* WatchJob(grpc::CallbackServerContext* context,
+                                          const WatchJobRequest* request) override {
+    return watches_.Watch(context, *request);
   }
 
-  grpc::Status CancelJob(grpc::ServerContext* /*context*/, const CancelJobRequest* request,
+  grpc::Status CancelJob(grpc::ServerContext* context, const CancelJobRequest* request,
                          Job* response) override {
-    return Reply(runner_.Cancel(request->name()), response);
+    return Guard(context, [&]() -> absl::Status {
+      RECSAE_ASSIGN_OR_RETURN(*response, runner_.Cancel(request->name()));
+      return absl::OkStatus();
+    });
   }
 
-  grpc::Status DeleteJob(grpc::ServerContext* /*context*/, const DeleteJobRequest* request,
+  grpc::Status DeleteJob(grpc::ServerContext* context, const DeleteJobRequest* request,
                          Empty* /*response*/) override {
-    return ToGrpc(runner_.Delete(request->name()));
+    return Guard(context, [&] { return runner_.Delete(request->name()); });
   }
 
  private:
   JobRunner& runner_;
+  JobWatches watches_;
 };
 
 }  // namespace
 
-std::unique_ptr<grpc::Service> MakeJobsService(JobRunner& runner) {
-  return std::make_unique<JobsService>(runner);
+std::unique_ptr<grpc::Service> MakeJobsService(JobRunner& runner, int max_watches) {
+  return std::make_unique<JobsService>(runner, max_watches);
 }
 
 }  // namespace recsae

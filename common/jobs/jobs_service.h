@@ -12,8 +12,12 @@ namespace recsae {
 
 class JobRunner;
 
-// `runner` must outlive the service.
-std::unique_ptr<grpc::Service> MakeJobsService(JobRunner& runner);
+// WatchJob calls at once; one more is RESOURCE_EXHAUSTED (TOO_MANY_WATCHES).
+inline constexpr int kMaxJobWatches = 1000;
+
+// The one service over `runner`, which must outlive it. Destroy it after the server that serves it
+// has shut down.
+std::unique_ptr<grpc::Service> MakeJobsService(JobRunner& runner, int max_watches = kMaxJobWatches);
 
 }  // namespace recsae
 

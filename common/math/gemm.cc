@@ -4,7 +4,9 @@
 #include <dnnl.h>
 #include <omp.h>
 
-#include <cstdlib>
+#include <new>
+#include <stdexcept>
+#include <string>
 
 namespace recsae::math {
 namespace {
@@ -33,8 +35,11 @@ void Sgemm(Transpose transpose_a, Transpose transpose_b, int64_t m, int64_t n, i
   const dnnl_status_t status =
       dnnl_sgemm(static_cast<char>(transpose_a), static_cast<char>(transpose_b), m, n, k, 1.0f, a,
                  lda, b, ldb, beta, c, n);
-  // Only impossible arguments or lack of memory get here; there is no result to go on with.
-  if (status != dnnl_success) std::abort();
+  // Lack of memory, or arguments that no matrix has; there is no result to go on with.
+  if (status == dnnl_out_of_memory) throw std::bad_alloc();
+  if (status != dnnl_success) {
+    throw std::runtime_error("dnnl_sgemm failed with status " + std::to_string(status));
+  }
 }
 
 }  // namespace recsae::math

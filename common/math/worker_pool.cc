@@ -3,6 +3,7 @@
 #include "common/math/worker_pool.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "common/math/simd/pause.h"
 
@@ -33,12 +34,19 @@ uint64_t FreshShare(int32_t round, int tasks) {
 
 WorkerPool::WorkerPool(int threads)
     : threads_(std::max(threads, 1)), shares_(new Share[static_cast<size_t>(threads_)]) {
-  for (int worker = 1; worker < threads_; ++worker) {
-    workers_.emplace_back([this, worker] { WorkerLoop(worker); });
+  try {
+    for (int worker = 1; worker < threads_; ++worker) {
+      workers_.emplace_back([this, worker] { WorkerLoop(worker); });
+    }
+  } catch (...) {  // A std::thread that nobody joins would end the process.
+    Join();
+    throw;
   }
 }
 
-WorkerPool::~WorkerPool() {
+WorkerPool::~WorkerPool() { Join(); }
+
+void WorkerPool::Join() {
   stopping_ = true;
   ++round_;
   round_.notify_all();
@@ -62,9 +70,19 @@ void WorkerPool::Work(int worker) {
   for (int i = 0; i < threads_; ++i) {
     int task = 0;
     while (TakeTask((worker + i) % threads_, &task)) {
-      (*work_)(task, worker);
+      RunTask(task, worker);
       if (left_.fetch_sub(1, std::memory_order_acq_rel) == 1) left_.notify_all();
     }
+  }
+}
+
+void WorkerPool::RunTask(int task, int worker) {
+  if (failed_.load(std::memory_order_relaxed)) return;
+  try {
+    (*work_)(task, worker);
+  } catch (...) {
+    // Read by Run once no task is left, which comes after this.
+    if (!failed_.exchange(true)) exception_ = std::current_exception();
   }
 }
 
@@ -87,6 +105,10 @@ void WorkerPool::Run(int tasks, const std::function<void(int, int)>& work) {
   for (int32_t left = left_.load(std::memory_order_acquire); left != 0;
        left = left_.load(std::memory_order_acquire)) {
     AwaitChange(left_, left);
+  }
+  if (failed_.load(std::memory_order_relaxed)) {
+    failed_.store(false, std::memory_order_relaxed);
+    std::rethrow_exception(std::exchange(exception_, nullptr));
   }
 }
 

@@ -4,6 +4,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <exception>
 #include <functional>
 #include <memory>
 #include <thread>
@@ -18,7 +19,8 @@ namespace recsae::math {
 // moment before they sleep.
 class WorkerPool {
  public:
-  // threads >= 1, the caller of Run included.
+  // threads >= 1, the caller of Run included. Throws std::system_error where the machine has no
+  // more threads to give.
   explicit WorkerPool(int threads);
   ~WorkerPool();
   WorkerPool(const WorkerPool&) = delete;
@@ -28,7 +30,9 @@ class WorkerPool {
 
   // Calls work(task, worker) for the tasks 0 ... tasks - 1 (at most 2^24 for each thread), with
   // worker in 0 ... threads() - 1 and never the same at the same time, and returns when all have
-  // returned. A single task runs on the caller without waking anyone.
+  // returned. A single task runs on the caller without waking anyone. When a call throws, on
+  // whatever thread, the tasks that have not begun are left out; once nobody is inside `work` any
+  // more, Run throws the first such exception, and the pool is as good as before.
   void Run(int tasks, const std::function<void(int, int)>& work);
 
  private:
@@ -39,14 +43,18 @@ class WorkerPool {
   };
 
   void WorkerLoop(int worker);
+  void Join();
   void Work(int worker);
+  void RunTask(int task, int worker);
   bool TakeTask(int share, int* task);
 
   const int threads_;
   const std::function<void(int, int)>* work_ = nullptr;
   std::unique_ptr<Share[]> shares_;
   std::atomic<int32_t> round_ = 0;
-  std::atomic<int32_t> left_ = 0;  // tasks that have not returned
+  std::atomic<int32_t> left_ = 0;     // tasks that have not returned
+  std::atomic<bool> failed_ = false;  // a task has thrown; whoever set it writes the next one
+  std::exception_ptr exception_;
   std::atomic<bool> stopping_ = false;
   std::vector<std::thread> workers_;
 };

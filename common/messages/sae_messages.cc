@@ -19,7 +19,9 @@ using Write = absl::FunctionRef<bool(Piece&)>;
 
 constexpr int64_t kValuesPerPiece = 1 << 18;
 
-bool IsMatrix(Piece::Array array) { return array == Piece::ARRAY_W_ENC || array == Piece::ARRAY_W_DEC; }
+bool IsMatrix(Piece::Array array) {
+  return array == Piece::ARRAY_W_ENC || array == Piece::ARRAY_W_DEC;
+}
 
 // Writes an array of rows of `cols` values (1 for a vector).
 bool WriteArray(Piece::Array array, const std::vector<float>& values, int64_t cols, Write write) {

@@ -9,6 +9,7 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
+#include "common/budget/bytes.h"
 
 namespace recsae {
 namespace {
@@ -128,6 +129,22 @@ void FlagSet::Add(absl::string_view name, double* value, absl::string_view help,
   option->check(Between<double>(
       low, high, [](const std::string& text, double* out) { return absl::SimpleAtod(text, out); }));
   impl_->Finish(option->capture_default_str(), name);
+}
+
+void FlagSet::AddBytes(absl::string_view name, int64_t* bytes, absl::string_view help) {
+  CLI::Option* option = impl_->app.add_option(absl::StrCat("--", name), *bytes, std::string(help));
+  option->type_name("BYTES")->default_str(FormatBytes(*bytes));
+  option->transform(CLI::Validator(
+      [](std::string& text) -> std::string {
+        int64_t size = 0;
+        if (!ParseBytes(text, &size)) {
+          return absl::StrCat("'", text, "' is not a size such as 1073741824, 1024MiB or 1GiB");
+        }
+        text = absl::StrCat(size);
+        return "";
+      },
+      ""));
+  impl_->Finish(option, name);
 }
 
 void FlagSet::AddChoice(absl::string_view name, std::string* value, absl::string_view help,

@@ -1,60 +1,167 @@
 #include "common/process/metrics_endpoint.h"
 
+#include <fcntl.h>
+#include <httplib.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <prometheus/registry.h>
 #include <prometheus/text_serializer.h>
-#include <sys/eventfd.h>
 #include <sys/socket.h>
-#include <sys/time.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <array>
+#include <atomic>
 #include <cerrno>
+#include <chrono>
+#include <condition_variable>
+#include <deque>
+#include <exception>
+#include <functional>
+#include <list>
+#include <mutex>
 #include <system_error>
+#include <thread>
 #include <utility>
 #include <vector>
 
-#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_split.h"
 #include "common/base/status.h"
 #include "common/process/listen.h"
+#include "common/rpc/log.h"
 #include "common/rpc/metrics.h"
 
 namespace recsae {
 namespace {
 
+using Clock = std::chrono::steady_clock;
+
+constexpr int kWorkers = 4;
+constexpr int kBacklog = 16;  // connections that the kernel holds meanwhile
+constexpr auto kRequestTime = std::chrono::seconds(5);
 // A request is a line and some headers; more than this is none of ours.
 constexpr size_t kMaxRequestBytes = 8192;
-// A client that neither sends nor reads for so long is left.
-constexpr timeval kPatience = {2, 0};
+// How soon a newcomer that found all workers taken asks again for room.
+constexpr auto kMakeRoomAgain = std::chrono::milliseconds(20);
+// What a failing accept() (no file descriptors left in the machine) waits before the next.
+constexpr auto kAcceptAgain = std::chrono::milliseconds(100);
 
-// Up to the end of the headers; "" if it does not come.
-std::string ReadRequest(int connection) {
-  std::string request;
-  char buffer[1024];
-  while (!absl::StrContains(request, "\r\n\r\n")) {
-    const ssize_t got = recv(connection, buffer, sizeof(buffer), 0);
-    if (got <= 0 || request.size() > kMaxRequestBytes) return "";
-    request.append(buffer, static_cast<size_t>(got));
+// A socket that fails at a point in time, however many bytes come or go before: httplib's own
+// starts its timeout anew with each.
+class RequestStream : public httplib::Stream {
+ public:
+  RequestStream(int socket, Clock::time_point deadline) : socket_(socket), deadline_(deadline) {}
+
+  bool is_readable() const override { return begin_ < end_ || Wait(POLLIN); }
+  bool is_writable() const override { return Wait(POLLOUT); }
+  socket_t socket() const override { return socket_; }
+  void get_remote_ip_and_port(std::string& /*ip*/, int& /*port*/) const override {}
+  void get_local_ip_and_port(std::string& /*ip*/, int& /*port*/) const override {}
+
+  // httplib reads byte by byte.
+  ssize_t read(char* data, size_t size) override {
+    if (begin_ == end_ && !Fill()) return -1;
+    const size_t count = std::min(size, end_ - begin_);
+    std::copy_n(buffer_.begin() + static_cast<ptrdiff_t>(begin_), count, data);
+    begin_ += count;
+    return static_cast<ssize_t>(count);
   }
-  return request;
-}
 
-void SendAll(int connection, absl::string_view text) {
-  while (!text.empty()) {
-    const ssize_t sent = send(connection, text.data(), text.size(), MSG_NOSIGNAL);
-    if (sent <= 0) return;
-    text.remove_prefix(static_cast<size_t>(sent));
+  ssize_t write(const char* data, size_t size) override {
+    size_t done = 0;
+    while (done < size) {
+      if (!Wait(POLLOUT)) return -1;
+      const ssize_t sent = send(socket_, data + done, size - done, MSG_NOSIGNAL | MSG_DONTWAIT);
+      if (sent < 0 && (errno == EAGAIN || errno == EINTR)) continue;
+      if (sent <= 0) return -1;
+      done += static_cast<size_t>(sent);
+    }
+    return static_cast<ssize_t>(size);
   }
-}
 
-std::string Response(absl::string_view status, absl::string_view body) {
-  return absl::StrCat("HTTP/1.1 ", status,
-                      "\r\nContent-Type: text/plain; version=0.0.4; charset=utf-8"
-                      "\r\nContent-Length: ",
-                      body.size(), "\r\nConnection: close\r\n\r\n", body);
-}
+ private:
+  // Until the socket is ready, or false when the time is up.
+  bool Wait(short events) const {
+    while (true) {
+      const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline_ - Clock::now());
+      if (left.count() <= 0) return false;
+      pollfd waiting = {socket_, events, 0};
+      const int ready = poll(&waiting, 1, static_cast<int>(left.count()));
+      if (ready > 0) return true;
+      if (ready < 0 && errno != EINTR) return false;
+    }
+  }
+
+  bool Fill() {
+    while (received_ < kMaxRequestBytes && Wait(POLLIN)) {
+      const size_t room = std::min(buffer_.size(), kMaxRequestBytes - received_);
+      const ssize_t got = recv(socket_, buffer_.data(), room, MSG_DONTWAIT);
+      if (got < 0 && (errno == EAGAIN || errno == EINTR)) continue;
+      if (got <= 0) return false;
+      received_ += static_cast<size_t>(got);
+      begin_ = 0;
+      end_ = static_cast<size_t>(got);
+      return true;
+    }
+    return false;
+  }
+
+  const int socket_;
+  const Clock::time_point deadline_;
+  std::array<char, 1024> buffer_;
+  size_t begin_ = 0, end_ = 0;  // what of the buffer has not been read
+  size_t received_ = 0;
+};
+
+// Hands each connection to a worker. While all are taken the next one waits here and those behind
+// it in the kernel; `make_room` is called meanwhile.
+class Workers : public httplib::TaskQueue {
+ public:
+  explicit Workers(std::function<void()> make_room) : make_room_(std::move(make_room)) {
+    for (int i = 0; i < kWorkers; ++i) threads_.emplace_back([this] { Run(); });
+  }
+
+  void enqueue(std::function<void()> task) override {
+    std::unique_lock<std::mutex> lock(mutex_);
+    while (!freed_.wait_for(lock, kMakeRoomAgain, [this] { return free_ > 0; })) make_room_();
+    --free_;
+    tasks_.push_back(std::move(task));
+    added_.notify_one();
+  }
+
+  void shutdown() override {
+    {
+      const std::lock_guard<std::mutex> lock(mutex_);
+      ended_ = true;
+    }
+    added_.notify_all();
+    for (std::thread& thread : threads_) thread.join();
+  }
+
+ private:
+  void Run() {
+    std::unique_lock<std::mutex> lock(mutex_);
+    while (true) {
+      added_.wait(lock, [this] { return ended_ || !tasks_.empty(); });
+      if (tasks_.empty()) return;
+      const std::function<void()> task = std::move(tasks_.front());
+      tasks_.pop_front();
+      lock.unlock();
+      task();
+      lock.lock();
+      ++free_;
+      freed_.notify_one();
+    }
+  }
+
+  const std::function<void()> make_room_;
+  std::mutex mutex_;
+  std::condition_variable added_, freed_;
+  std::deque<std::function<void()>> tasks_;
+  int free_ = kWorkers;
+  bool ended_ = false;
+  std::vector<std::thread> threads_;
+};
 
 // 0 if the socket is not bound.
 int BoundPort(int fd) {
@@ -68,66 +175,128 @@ int BoundPort(int fd) {
 
 }  // namespace
 
+// cpp-httplib's server with sockets, workers and an end of our own.
+class MetricsEndpoint::Server : public httplib::Server {
+ public:
+  // `listener` is listened on already, and closed in the end.
+  Server(int listener, std::shared_ptr<prometheus::Registry> registry)
+      : listener_(listener), registry_(std::move(registry)) {
+    new_task_queue = [this] { return new Workers([this] { LeaveOldest(); }); };
+    set_pre_routing_handler([this](const httplib::Request& request, httplib::Response& response) {
+      Answer(request, response);
+      return HandlerResponse::Handled;
+    });
+    set_error_handler([](const httplib::Request&, httplib::Response& response) {
+      if (!response.body.empty()) return;
+      response.set_content("this is the metrics endpoint: GET /metrics\n", "text/plain");
+    });
+    thread_ = std::thread([this] { Listen(); });
+  }
+
+  ~Server() override {
+    {
+      const std::lock_guard<std::mutex> lock(mutex_);
+      closing_ = true;
+      for (const Connection& open : connections_) ::shutdown(open.socket, SHUT_RDWR);
+    }
+    closed_.notify_all();
+    ::shutdown(listener_, SHUT_RDWR);  // ends accept(), also one that begins later
+    thread_.join();
+    close(listener_);
+  }
+
+ private:
+  struct Connection {
+    int socket;
+    bool asked = false;  // the request has been read
+  };
+
+  void Listen() {
+    std::unique_lock<std::mutex> lock(mutex_);
+    while (!closing_) {
+      lock.unlock();
+      // httplib closes what it listens on, and gives up at most errors of accept().
+      svr_sock_ = fcntl(listener_, F_DUPFD_CLOEXEC, 0);
+      if (svr_sock_ != INVALID_SOCKET) listen_after_bind();
+      lock.lock();
+      closed_.wait_for(lock, kAcceptAgain, [this] { return closing_; });
+    }
+  }
+
+  // Runs on a worker. One request for each connection.
+  bool process_and_close_socket(socket_t socket) override {
+    std::list<Connection>::iterator connection;
+    {
+      const std::lock_guard<std::mutex> lock(mutex_);
+      connection = connections_.insert(connections_.end(), {socket});
+      if (closing_) ::shutdown(socket, SHUT_RDWR);
+    }
+    bool done = false;
+    try {
+      RequestStream stream(socket, Clock::now() + kRequestTime);
+      bool closed = false;
+      done = process_request(stream, /*close_connection=*/true, closed, [&](httplib::Request&) {
+        const std::lock_guard<std::mutex> lock(mutex_);
+        connection->asked = true;
+      });
+    } catch (const std::exception& error) {  // none may leave the thread
+      Log(Severity::kError, "a scrape failed", {{"exception", error.what()}});
+    }
+    const std::lock_guard<std::mutex> lock(mutex_);
+    connections_.erase(connection);
+    ::shutdown(socket, SHUT_WR);
+    close(socket);
+    return done;
+  }
+
+  void LeaveOldest() {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    const auto silent = std::find_if(connections_.begin(), connections_.end(),
+                                     [](const Connection& open) { return !open.asked; });
+    if (silent != connections_.end()) ::shutdown(silent->socket, SHUT_RDWR);
+  }
+
+  void Answer(const httplib::Request& request, httplib::Response& response) const {
+    if (request.method != "GET") {
+      response.status = 405;
+      response.set_content("only GET /metrics\n", "text/plain");
+    } else if (request.path != "/metrics") {
+      response.status = 404;
+      response.set_content("only GET /metrics\n", "text/plain");
+    } else {
+      response.status = 200;
+      response.set_content(prometheus::TextSerializer().Serialize(registry_->Collect()),
+                           "text/plain; version=0.0.4; charset=utf-8");
+    }
+  }
+
+  const int listener_;
+  const std::shared_ptr<prometheus::Registry> registry_;
+  std::mutex mutex_;
+  std::condition_variable closed_;
+  bool closing_ = false;
+  std::list<Connection> connections_;  // oldest first
+  std::thread thread_;
+};
+
 absl::StatusOr<std::unique_ptr<MetricsEndpoint>> MetricsEndpoint::Start(
     const std::string& address, const MetricsRegistry& registry) {
   RECSAE_ASSIGN_OR_RETURN(const int listener, BindTcp(address, "metrics-listen"));
-  const int stop = eventfd(0, EFD_CLOEXEC);
-  if (stop < 0 || listen(listener, 16) != 0) {
+  if (listen(listener, kBacklog) != 0) {
     const std::string why = std::generic_category().message(errno);
     close(listener);
-    if (stop >= 0) close(stop);
     return Error(absl::StatusCode::kFailedPrecondition, "ADDRESS_NOT_AVAILABLE",
                  absl::StrCat("cannot serve metrics on ", address, ": ", why,
                               "; choose another address with --metrics-listen"),
                  {{"address", address}});
   }
-  return std::unique_ptr<MetricsEndpoint>(new MetricsEndpoint(listener, stop, registry.registry()));
+  return std::unique_ptr<MetricsEndpoint>(new MetricsEndpoint(
+      BoundPort(listener), std::make_unique<Server>(listener, registry.registry())));
 }
 
-MetricsEndpoint::MetricsEndpoint(int listener, int stop,
-                                 std::shared_ptr<prometheus::Registry> registry)
-    : listener_(listener),
-      stop_(stop),
-      registry_(std::move(registry)),
-      port_(BoundPort(listener)),
-      thread_([this] { Run(); }) {}
+MetricsEndpoint::MetricsEndpoint(int port, std::unique_ptr<Server> server)
+    : port_(port), server_(std::move(server)) {}
 
-MetricsEndpoint::~MetricsEndpoint() {
-  eventfd_write(stop_, 1);
-  thread_.join();
-  close(listener_);
-  close(stop_);
-}
-
-void MetricsEndpoint::Run() {
-  while (true) {
-    pollfd waiting[] = {{stop_, POLLIN, 0}, {listener_, POLLIN, 0}};
-    if (poll(waiting, 2, -1) < 0) continue;
-    if (waiting[0].revents != 0) return;
-    const int connection = accept4(listener_, nullptr, nullptr, SOCK_CLOEXEC);
-    if (connection < 0) continue;
-    setsockopt(connection, SOL_SOCKET, SO_RCVTIMEO, &kPatience, sizeof(kPatience));
-    setsockopt(connection, SOL_SOCKET, SO_SNDTIMEO, &kPatience, sizeof(kPatience));
-    Serve(connection);
-    close(connection);
-  }
-}
-
-void MetricsEndpoint::Serve(int connection) const {
-  const std::string request = ReadRequest(connection);
-  const std::vector<std::string> words =
-      absl::StrSplit(request.substr(0, request.find("\r\n")), ' ');
-  if (words.size() != 3) {
-    SendAll(connection,
-            Response("400 Bad Request", "this is the metrics endpoint: GET /metrics\n"));
-  } else if (words[0] != "GET") {
-    SendAll(connection, Response("405 Method Not Allowed", "only GET /metrics\n"));
-  } else if (words[1] != "/metrics" && !absl::StartsWith(words[1], "/metrics?")) {
-    SendAll(connection, Response("404 Not Found", "only GET /metrics\n"));
-  } else {
-    SendAll(connection,
-            Response("200 OK", prometheus::TextSerializer().Serialize(registry_->Collect())));
-  }
-}
+MetricsEndpoint::~MetricsEndpoint() = default;
 
 }  // namespace recsae

@@ -1,25 +1,21 @@
 // The HTTP endpoint that Prometheus reads.
-//
-// Not prometheus-cpp's own (CivetWeb): that gives its threads 100 KiB of stack, which is less than
-// the thread-local storage of a process with libtorch in it, so they cannot start there.
 #ifndef RECSAE_COMMON_PROCESS_METRICS_ENDPOINT_H_
 #define RECSAE_COMMON_PROCESS_METRICS_ENDPOINT_H_
 
 #include <memory>
 #include <string>
-#include <thread>
 
 #include "absl/status/statusor.h"
-
-namespace prometheus {
-class Registry;
-}  // namespace prometheus
 
 namespace recsae {
 
 class MetricsRegistry;
 
-// Serves GET /metrics, one request after the other, from Start until its destruction.
+// Serves GET /metrics from Start until its destruction: other paths are 404, other methods 405,
+// what is no HTTP request is 400. Each connection is for one request of at most 8 KiB, and has 5 s
+// from its first to its last byte. Four are served at once; one more takes the place of the one
+// that has waited longest without having asked for anything, so that silent or dripping clients do
+// not keep a scrape from its answer. Destruction ends whatever is going on.
 class MetricsEndpoint {
  public:
   // Serves `registry` on "host:port"; port 0 = any free port. FAILED_PRECONDITION (reason
@@ -33,15 +29,11 @@ class MetricsEndpoint {
   int port() const { return port_; }
 
  private:
-  MetricsEndpoint(int listener, int stop, std::shared_ptr<prometheus::Registry> registry);
-  void Run();
-  void Serve(int connection) const;
+  class Server;
+  MetricsEndpoint(int port, std::unique_ptr<Server> server);
 
-  const int listener_;
-  const int stop_;  // an eventfd; readable once Run shall return
-  const std::shared_ptr<prometheus::Registry> registry_;
-  int port_ = 0;
-  std::thread thread_;
+  const int port_;
+  const std::unique_ptr<Server> server_;
 };
 
 }  // namespace recsae

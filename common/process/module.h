@@ -20,6 +20,8 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
+#include "absl/time/time.h"
+#include "common/budget/memory_budget.h"
 
 namespace grpc {
 class Service;
@@ -32,7 +34,7 @@ class JobRunner;        // common/jobs
 class MetricsRegistry;  // common/rpc/metrics.h
 class Peer;             // common/client/peer.h
 
-// What a process gives to a module that it hosts. All pointers outlive the module's Stop().
+// What a process gives to a module that it hosts. All pointers outlive the module.
 struct ModuleContext {
   // The module's own folder, "<--data-dir>/<module name>". It exists when Open is called.
   std::string data_dir;
@@ -41,6 +43,8 @@ struct ModuleContext {
   JobRunner* jobs = nullptr;
   // Where the module adds its recsae_* metrics.
   MetricsRegistry* metrics = nullptr;
+  // What work and caches of all the process's modules may take together (--memory-limit).
+  MemoryBudget* memory = &MemoryBudget::Unlimited();
   // The services named by ServiceModule::peers(), in that order. Their channels connect lazily and,
   // for a service in the same process, exist only once the server runs: keep the Peer (or a
   // PeerStub, common/client/peer.h) in Open, use it from Start on and in handlers and jobs.
@@ -48,7 +52,9 @@ struct ModuleContext {
 };
 
 // One service as a part of a process. Calls come from the main thread, in this order:
-// AddFlags, Open, services, Start, Drain, Stop. After an Open that failed only the destructor runs.
+// AddFlags, Open, services, Start, Drain, Stop. After an Open that failed only the destructor runs;
+// after one that did not, Drain and Stop always do, also where services and Start never did because
+// something else failed or the process was told to stop meanwhile.
 class ServiceModule {
  public:
   virtual ~ServiceModule() = default;
@@ -84,8 +90,10 @@ class ServiceModule {
   // New calls still arrive and must be answered.
   virtual void Drain() {}
 
-  // No call and no job of this module runs any more: joins threads and closes stores.
-  virtual void Stop() {}
+  // No call and no job of this module runs any more: ends what it does by itself, joins its threads
+  // and closes its stores. An error if that is not done by `deadline`; the process then ends
+  // without waiting for more.
+  virtual absl::Status Stop(absl::Time /*deadline*/) { return absl::OkStatus(); }
 };
 
 }  // namespace recsae

@@ -7,6 +7,8 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
+#include "common/base/version.h"
+#include "common/budget/memory_limit.h"
 #include "common/process/flags.h"
 #include "common/process/server.h"
 
@@ -49,15 +51,14 @@ bool UsesJobs(const ServerSpec& spec) {
       [](const std::unique_ptr<ServiceModule>& module) { return module->uses_jobs(); });
 }
 
-absl::string_view Version() { return RECSAE_VERSION; }
-
 int ParseServerOptions(int argc, const char* const* argv, const ServerSpec& spec,
                        ServerOptions* options) {
   options->listen = absl::StrCat("127.0.0.1:", spec.port);
   options->metrics_listen = absl::StrCat("127.0.0.1:", spec.metrics_port);
   options->data_dir = DefaultDataDir(spec.program);
+  options->memory_limit = DefaultMemoryLimit();
 
-  std::string version(Version());
+  std::string version = VersionAndCommit();
   for (const std::string& line : spec.version_lines) absl::StrAppend(&version, "\n", line);
   FlagSet flags(spec.program, spec.description, spec.examples, version);
   flags.Group("Addresses");
@@ -82,6 +83,10 @@ int ParseServerOptions(int argc, const char* const* argv, const ServerSpec& spec
   if (UsesJobs(spec)) {
     flags.Add("job-workers", &options->job_workers, "Jobs that run at once", 1, 64);
   }
+  flags.AddBytes("memory-limit", &options->memory_limit,
+                 "What data sets, models, training, evaluation and caches may take together, for "
+                 "example 6GiB; work beyond it is refused, not started. The default is three "
+                 "quarters of what the container or the machine has");
   flags.Group("Stopping");
   flags.Add("lame-duck-seconds", &options->lame_duck_seconds,
             "After SIGTERM: time with health NOT_SERVING in which calls are still taken, so that "

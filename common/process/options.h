@@ -18,6 +18,7 @@ struct ServerOptions {
   std::string data_dir;
   std::string log_level = "info";
   int64_t job_workers = 1;
+  int64_t memory_limit = 0;  // bytes
   double drain_seconds = 10;
   double lame_duck_seconds = 0.2;
   std::map<std::string, std::string> peers;  // address by name

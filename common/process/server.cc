@@ -3,6 +3,7 @@
 #include <grpc/grpc.h>
 #include <grpc/support/log.h>
 #include <grpcpp/ext/proto_server_reflection_plugin.h>
+#include <grpcpp/resource_quota.h>
 #include <grpcpp/server.h>
 #include <grpcpp/server_builder.h>
 #include <unistd.h>
@@ -23,6 +24,9 @@
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
 #include "common/base/status.h"
+#include "common/base/version.h"
+#include "common/budget/limits.h"
+#include "common/budget/memory_budget.h"
 #include "common/client/peer.h"
 #include "common/jobs/job_runner.h"
 #include "common/jobs/jobs_service.h"
@@ -41,8 +45,19 @@
 namespace recsae {
 namespace {
 
-// How long calls and jobs that were told to end may still take before the process ends anyway.
-constexpr absl::Duration kForceAfter = absl::Seconds(2);
+// How long calls, jobs and modules that were told to end may still take before the process ends
+// anyway, and how much later it does so where even that is not noticed.
+constexpr absl::Duration kForceAfter = absl::Milliseconds(800);
+constexpr absl::Duration kForceAnyway = absl::Milliseconds(100);
+
+// What all calls together may take: threads of synchronous handlers (a call that finds none is
+// RESOURCE_EXHAUSTED) and bytes of messages in flight (the transport stops reading meanwhile).
+constexpr int kMaxThreads = 256;
+constexpr size_t kMaxTransportBytes = size_t{512} << 20;
+
+// Clients may ping so often, also while they make no calls; those that do so more often than they
+// may have their connection closed as abusive. The usual keepalives are of 10 s and more.
+constexpr int kLeastPingIntervalMs = 1'000;
 
 // gRPC's own log lines in our form.
 void LogGrpc(gpr_log_func_args* args) {
@@ -55,32 +70,33 @@ void LogGrpc(gpr_log_func_args* args) {
 class Process {
  public:
   Process(ServerSpec spec, ServerOptions options)
-      : spec_(std::move(spec)), options_(std::move(options)) {}
-  // For a Start that failed; after Stop there is nothing left to do.
-  ~Process() {
-    if (server_ != nullptr) server_->Shutdown(std::chrono::system_clock::now());
-  }
+      : options_(std::move(options)), memory_(options_.memory_limit), spec_(std::move(spec)) {}
 
-  // Metrics, stores, models, kinds of job.
-  absl::Status Open();
+  // Metrics, stores, models, kinds of job; breaks off early once `stop` was received.
+  absl::Status Open(const StopSignal& stop);
   // Port, peers in this process, background work, readiness.
   absl::Status Start();
-  // Returns the exit status.
+  // Ends an orderly life, at whatever point it is; returns the exit status.
   int Stop();
+  // Ends what an Open or Start that failed has begun.
+  void Abandon();
 
  private:
   absl::Status StartMetrics();
   absl::Status OpenJobs();
-  absl::Status OpenModules();
+  absl::Status OpenModules(const StopSignal& stop);
   std::vector<std::shared_ptr<Peer>> PeersOf(const ServiceModule& module);
   absl::Status StartGrpc();
   absl::Status StartModules();
-  bool StopJobs(absl::Time deadline);
-  bool StopGrpc(absl::Time deadline);
+  void End(absl::Time drained);
+  absl::Status StopJobs(absl::Time end);
+  absl::Status StopGrpc(absl::Time drained, absl::Time end);
+  absl::Status StopModules(absl::Time end);
 
-  ServerSpec spec_;
   const ServerOptions options_;
-  // Destroyed from the last to the first: calls end before what they use.
+  // Destroyed from the last to the first: calls end before what they use, and modules before what
+  // they were given.
+  MemoryBudget memory_;
   MetricsRegistry metrics_;
   std::map<std::string, std::shared_ptr<Peer>> peers_;
   std::unique_ptr<JobRunner> jobs_;
@@ -88,16 +104,18 @@ class Process {
   HealthService health_;
   std::unique_ptr<MetricsEndpoint> metrics_endpoint_;
   std::shared_ptr<const std::atomic<int64_t>> active_calls_;
+  ServerSpec spec_;
+  std::vector<ServiceModule*> opened_;
   std::unique_ptr<grpc::Server> server_;
   std::thread shutdown_;
 };
 
-absl::Status Process::Open() {
+absl::Status Process::Open(const StopSignal& stop) {
   RECSAE_RETURN_IF_ERROR(CheckAddressFree(options_.listen, "listen"));
   RECSAE_RETURN_IF_ERROR(StartMetrics());
   RECSAE_RETURN_IF_ERROR(ClaimFolder(options_.data_dir, spec_.program));
   RECSAE_RETURN_IF_ERROR(OpenJobs());
-  return OpenModules();
+  return OpenModules(stop);
 }
 
 absl::Status Process::StartMetrics() {
@@ -122,12 +140,14 @@ absl::Status Process::OpenJobs() {
   return absl::OkStatus();
 }
 
-absl::Status Process::OpenModules() {
+absl::Status Process::OpenModules(const StopSignal& stop) {
   for (const auto& module : spec_.modules) {
+    if (stop.received()) return absl::OkStatus();
     ModuleContext context;
     context.data_dir = absl::StrCat(options_.data_dir, "/", module->name());
     context.jobs = jobs_.get();
     context.metrics = &metrics_;
+    context.memory = &memory_;
     context.peers = PeersOf(*module);
     std::error_code error;
     std::filesystem::create_directories(context.data_dir, error);
@@ -136,6 +156,7 @@ absl::Status Process::OpenModules() {
                    absl::StrCat("cannot make ", context.data_dir, ": ", error.message()));
     }
     RECSAE_RETURN_IF_ERROR(module->Open(context));
+    opened_.push_back(module.get());
   }
   return absl::OkStatus();
 }
@@ -168,8 +189,11 @@ absl::Status Process::StartGrpc() {
   int port = 0;
   builder.AddListeningPort(options_.listen, grpc::InsecureServerCredentials(), &port);
   builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
-  // Lets clients send the keepalive pings of common/client.
-  builder.AddChannelArgument(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS, 10'000);
+  builder.AddChannelArgument(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS,
+                             kLeastPingIntervalMs);
+  builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1);
+  builder.SetResourceQuota(
+      grpc::ResourceQuota("server").Resize(kMaxTransportBytes).SetMaxThreads(kMaxThreads));
   builder.SetMaxReceiveMessageSize(kMaxMessageBytes);
   builder.SetMaxSendMessageSize(kMaxMessageBytes);
   builder.RegisterService(&health_);
@@ -214,49 +238,63 @@ absl::Status Process::StartModules() {
 int Process::Stop() {
   Log(Severity::kInfo, "stopping", {{"drain_seconds", options_.drain_seconds}});
   health_.SetServing(false);
-  absl::SleepFor(absl::Seconds(options_.lame_duck_seconds));
-  const absl::Time deadline = absl::Now() + absl::Seconds(options_.drain_seconds);
-  for (const auto& module : spec_.modules) module->Drain();
-  health_.EndWatches();
-  // Jobs first: in one process with the services they call, they must not see those go away.
-  if (!StopJobs(deadline) || !StopGrpc(deadline)) {
-    Log(Severity::kError, "calls or jobs did not end in time: ending at once");
-    // Stores are safe: what was acknowledged is on disk. Destructors would wait for those threads.
-    _exit(1);
-  }
-  for (auto module = spec_.modules.rbegin(); module != spec_.modules.rend(); ++module) {
-    (*module)->Stop();
-  }
-  spec_.modules.clear();
+  if (server_ != nullptr) absl::SleepFor(absl::Seconds(options_.lame_duck_seconds));
+  End(absl::Now() + absl::Seconds(options_.drain_seconds));
   Log(Severity::kInfo, "stopped");
   return 0;
 }
 
-bool Process::StopJobs(absl::Time deadline) {
-  if (jobs_ == nullptr) return true;
-  const absl::Status status =
-      jobs_->Stop(std::max(deadline - absl::Now(), absl::ZeroDuration()) + kForceAfter);
-  if (!status.ok()) Log(Severity::kError, "jobs do not stop", {{"error", status}});
-  return status.ok();
+void Process::Abandon() { End(absl::Now()); }
+
+void Process::End(absl::Time drained) {
+  const absl::Time end = drained + kForceAfter;
+  for (ServiceModule* module : opened_) module->Drain();
+  health_.EndWatches();
+  // Jobs first: in one process with the services they call, they must not see those go away.
+  absl::Status status = StopJobs(end);
+  if (status.ok()) status = StopGrpc(drained, end);
+  if (status.ok()) status = StopModules(end);
+  if (!status.ok()) {
+    Log(Severity::kError, "not all ended in time: ending at once", {{"error", status}});
+    // Stores are safe: what was acknowledged is on disk. Destructors would wait for those threads.
+    _exit(1);
+  }
+  metrics_endpoint_.reset();
 }
 
-bool Process::StopGrpc(absl::Time deadline) {
+absl::Status Process::StopJobs(absl::Time end) {
+  return jobs_ == nullptr ? absl::OkStatus() : jobs_->Stop(end - absl::Now());
+}
+
+absl::Status Process::StopGrpc(absl::Time drained, absl::Time end) {
+  if (server_ == nullptr) return absl::OkStatus();
   std::promise<void> done;
   std::future<void> ended = done.get_future();
-  std::thread([this, deadline, done = std::move(done)]() mutable {
-    server_->Shutdown(absl::ToChronoTime(deadline));
+  std::thread([this, drained, done = std::move(done)]() mutable {
+    server_->Shutdown(absl::ToChronoTime(drained));
     done.set_value();
   }).swap(shutdown_);
-  const absl::Time limit = std::max(deadline, absl::Now()) + kForceAfter;
   while (ended.wait_for(std::chrono::milliseconds(20)) != std::future_status::ready) {
-    if (absl::Now() > limit) return false;
+    if (absl::Now() > end) {
+      return Error(absl::StatusCode::kDeadlineExceeded, "CALLS_UNFINISHED",
+                   absl::StrCat(active_calls_->load(), " calls do not end"));
+    }
     // Shutdown also waits for idle clients to answer its GOAWAY, which they may do only after
     // seconds: without calls the connections are closed.
     if (*active_calls_ == 0) grpc_server_cancel_all_calls(server_->c_server());
   }
   shutdown_.join();
   server_.reset();
-  return true;
+  return absl::OkStatus();
+}
+
+absl::Status Process::StopModules(absl::Time end) {
+  for (auto module = opened_.rbegin(); module != opened_.rend(); ++module) {
+    RECSAE_RETURN_IF_ERROR((*module)->Stop(end));
+  }
+  opened_.clear();
+  spec_.modules.clear();
+  return absl::OkStatus();
 }
 
 }  // namespace
@@ -267,7 +305,9 @@ int RunServer(int argc, char** argv, ServerSpec spec) {
   if (const int exit_status = ParseServerOptions(argc, argv, spec, &options); exit_status >= 0) {
     return exit_status;
   }
-  StopSignal stop;
+  const absl::Duration limit =
+      absl::Seconds(options.lame_duck_seconds + options.drain_seconds) + kForceAfter + kForceAnyway;
+  StopSignal stop(absl::ToChronoNanoseconds(limit));
   Severity severity = Severity::kInfo;
   ParseSeverity(options.log_level, &severity);
   SetLogLevel(severity);
@@ -276,9 +316,10 @@ int RunServer(int argc, char** argv, ServerSpec spec) {
   grpc_init();
 
   Process process(std::move(spec), std::move(options));
-  absl::Status status = process.Open();
+  absl::Status status = process.Open(stop);
   if (status.ok() && !stop.received()) status = process.Start();
   if (!status.ok()) {
+    process.Abandon();
     std::cerr << absl::StrCat(program, ": ", status.message(), "\n");
     return 1;
   }

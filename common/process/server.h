@@ -11,12 +11,6 @@
 
 namespace recsae {
 
-// No message on the wire, in either direction, is larger than this.
-inline constexpr int kMaxMessageBytes = 4 * 1024 * 1024;
-
-// Of the suite; printed by --version.
-absl::string_view Version();
-
 // What makes one server differ from another.
 struct ServerSpec {
   // "recsae-probe": the name in messages and in --help.
@@ -35,9 +29,9 @@ struct ServerSpec {
   std::vector<std::unique_ptr<ServiceModule>> modules;
 };
 
-// Runs the server until SIGTERM or SIGINT; returns the exit status of main(): 0 after a clean stop,
-// 1 if it could not start or had to cut calls off by force, 2 for bad flags. Errors are one line on
-// standard error.
+// Runs the server until SIGTERM, SIGINT or SIGHUP; returns the exit status of main(): 0 after a
+// clean stop (also of a server that was still starting), 1 if it could not start or had to cut
+// calls off by force, 2 for bad flags. Errors are one line on standard error.
 //
 // Values are taken from the command line, else from the environment (--log-level is
 // RECSAE_LOG_LEVEL; --data-dir alone has another name, RECSAE_STORE_DIR, because RECSAE_DATA_DIR is
@@ -45,7 +39,9 @@ struct ServerSpec {
 //
 // At the first signal: health becomes NOT_SERVING; after --lame-duck-seconds modules drain, jobs
 // stop (they go on at the next start) and the port closes; calls have --drain-seconds to end and
-// are cancelled then; stores close. A second signal ends the process at once with status 1.
+// are cancelled then; stores close. Within a second more the process has ended, whatever hangs
+// (status 1 if something did). So it does at a second signal that comes later than a second after
+// the first.
 int RunServer(int argc, char** argv, ServerSpec spec);
 
 }  // namespace recsae

@@ -1,19 +1,24 @@
-// SIGTERM and SIGINT as events instead of handlers.
+// SIGTERM, SIGINT and SIGHUP as events instead of handlers.
 #ifndef RECSAE_COMMON_PROCESS_SIGNALS_H_
 #define RECSAE_COMMON_PROCESS_SIGNALS_H_
 
+#include <signal.h>
+
+#include <chrono>
 #include <condition_variable>
 #include <mutex>
 #include <thread>
 
 namespace recsae {
 
-// Takes SIGTERM and SIGINT from its construction on. Make it before any other thread starts, since
-// threads inherit the mask that keeps the signals from them. A second signal ends the process at
-// once with status 1. Thread-safe.
+// Takes SIGTERM, SIGINT and (unless it is ignored, as nohup has it) SIGHUP from its construction
+// on. Make it before any other thread starts, since threads inherit the mask that keeps the signals
+// from them. Ends the process with status 1 if it lives `limit` after the first signal, or when a
+// second one comes; what comes within a second of the first is taken for the same (`timeout` and
+// terminals send to the process and to its group). Thread-safe.
 class StopSignal {
  public:
-  StopSignal();
+  explicit StopSignal(std::chrono::nanoseconds limit);
   ~StopSignal();
   StopSignal(const StopSignal&) = delete;
   StopSignal& operator=(const StopSignal&) = delete;
@@ -24,7 +29,11 @@ class StopSignal {
 
  private:
   void Listen();
+  // Returns once the process is well stopped; does not return where it is not.
+  void WatchStop();
 
+  const std::chrono::nanoseconds limit_;
+  sigset_t signals_;
   mutable std::mutex mutex_;
   std::condition_variable changed_;
   int signal_ = 0;

@@ -13,6 +13,9 @@
 #include <utility>
 #include <vector>
 
+#include "common/base/status.h"
+#include "common/rpc/grpc_status.h"
+#include "common/rpc/log.h"
 #include "common/rpc/metrics.h"
 #include "common/rpc/service_names.h"
 
@@ -117,11 +120,18 @@ class MethodTable {
   std::unordered_map<std::string, MethodMetrics> methods_;
 };
 
+// Codes that say that the server, not the caller, is at fault.
+bool IsFault(grpc::StatusCode code) {
+  return code == grpc::StatusCode::INTERNAL || code == grpc::StatusCode::DATA_LOSS ||
+         code == grpc::StatusCode::UNKNOWN;
+}
+
 // Measures one call.
 class CallMeter : public grpc::experimental::Interceptor {
  public:
-  CallMeter(MethodMetrics& metrics, std::shared_ptr<std::atomic<int64_t>> active)
-      : metrics_(metrics), active_(std::move(active)), start_(Clock::now()) {
+  CallMeter(const grpc::experimental::ServerRpcInfo* call, MethodMetrics& metrics,
+            std::shared_ptr<std::atomic<int64_t>> active)
+      : call_(call), metrics_(metrics), active_(std::move(active)), start_(Clock::now()) {
     metrics_.started.Increment();
     ++*active_;
   }
@@ -141,18 +151,29 @@ class CallMeter : public grpc::experimental::Interceptor {
       metrics_.sent.Increment();
     }
     if (methods->QueryInterceptionHookPoint(InterceptionHookPoints::PRE_SEND_STATUS)) {
-      Handled(methods->GetSendStatus().error_code());
+      const grpc::Status status = methods->GetSendStatus();
+      Handled(status.error_code());
+      if (IsFault(status.error_code())) LogFault(status);
     }
     methods->Proceed();
   }
 
  private:
+  void LogFault(const grpc::Status& status) const {
+    Log(Severity::kError, "call failed",
+        {{"method", call_->method()},
+         {"code", kCodeNames[status.error_code()]},
+         {"reason", Reason(FromGrpc(status))},
+         {"detail", status.error_message()}});
+  }
+
   void Handled(grpc::StatusCode code) {
     handled_ = true;
     metrics_.Handled(static_cast<size_t>(code)).Increment();
     metrics_.seconds.Observe(std::chrono::duration<double>(Clock::now() - start_).count());
   }
 
+  const grpc::experimental::ServerRpcInfo* const call_;  // outlives its interceptors
   MethodMetrics& metrics_;
   const std::shared_ptr<std::atomic<int64_t>> active_;
   const Clock::time_point start_;
@@ -166,7 +187,7 @@ class CallMeterFactory : public grpc::experimental::ServerInterceptorFactoryInte
 
   grpc::experimental::Interceptor* CreateServerInterceptor(
       grpc::experimental::ServerRpcInfo* info) override {
-    return new CallMeter(table_->Find(info->method()), active_);
+    return new CallMeter(info, table_->Find(info->method()), active_);
   }
 
  private:

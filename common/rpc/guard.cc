@@ -4,9 +4,11 @@
 
 #include <chrono>
 #include <exception>
+#include <new>
 
 #include "common/base/caller.h"
 #include "common/base/status.h"
+#include "common/budget/memory_budget.h"
 #include "common/rpc/grpc_status.h"
 #include "common/rpc/log.h"
 
@@ -22,6 +24,9 @@ absl::Status Failed(absl::string_view what) {
 absl::Status Run(absl::FunctionRef<absl::Status()> handler) {
   try {
     return handler();
+  } catch (const std::bad_alloc&) {
+    Log(Severity::kError, "out of memory", {});
+    return AllocationFailed("this call");
   } catch (const std::exception& error) {
     return Failed(error.what());
   } catch (...) {

@@ -8,8 +8,8 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
-#include "common/rpc/guard.h"
 #include "common/base/status.h"
+#include "common/rpc/guard.h"
 
 namespace recsae {
 

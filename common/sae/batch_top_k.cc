@@ -31,7 +31,10 @@ void CloseUp(RowLists& lists) {
 }  // namespace
 
 float KeepLargestOfBatch(const std::vector<RowLists*>& lists, int64_t wanted) {
+  size_t count = 0;
+  for (const RowLists* list : lists) count += list->entries.size();
   std::vector<Candidate> candidates;
+  candidates.reserve(count);
   for (size_t l = 0; l < lists.size(); ++l) {
     const std::vector<LatentActivation>& entries = lists[l]->entries;
     for (size_t at = 0; at < entries.size(); ++at) {

@@ -61,6 +61,7 @@ void BlockEncoder::Encode(const SaeWeights& weights, const PackedWeights& packed
   if (packed.screened) packed.screening.Quantise(centred, static_cast<int>(n), screened_);
   const auto for_rows = [&](const auto& encode) {
     for (int64_t row = 0; row < n; row += kRows) {
+      if (options.stop != nullptr && options.stop->load(std::memory_order_relaxed)) throw Stopped();
       encode(row, static_cast<int>(std::min<int64_t>(kRows, n - row)));
     }
   };

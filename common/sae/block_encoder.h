@@ -3,7 +3,9 @@
 #ifndef RECSAE_COMMON_SAE_BLOCK_ENCODER_H_
 #define RECSAE_COMMON_SAE_BLOCK_ENCODER_H_
 
+#include <atomic>
 #include <cstdint>
+#include <exception>
 #include <memory>
 #include <vector>
 
@@ -14,6 +16,11 @@
 
 namespace recsae::sae {
 
+// What a stopped computation throws on its way to whoever can say so with a status.
+struct Stopped : std::exception {
+  const char* what() const noexcept override { return "stopped"; }
+};
+
 // What decides about a code beside the weights.
 struct EncodeOptions {
   std::vector<int32_t> dead;  // dead latents for the auxiliary loss, rising; empty = none
@@ -22,6 +29,8 @@ struct EncodeOptions {
   float batch_bound = 0.0f;
   // JumpReLU: bandwidth ε.
   float bandwidth = 0.0f;
+  // Encode throws Stopped soon after this has become true; may be null.
+  const std::atomic<bool>* stop = nullptr;
 };
 
 // A batch's encoder, packed: all of it either exactly or in bounds, and the dead latents.

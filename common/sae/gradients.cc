@@ -22,19 +22,6 @@ constexpr int kPanelsPerTask = 4;
 // The next batch's candidates for BatchTopK are what exceeds this share of the last one's least.
 constexpr float kBoundShare = 0.8f;
 
-int64_t RowsPerBlock(const SaeWeights& weights, int64_t n) {
-  const int64_t least = (n + kMaxBlocks - 1) / kMaxBlocks;
-  if (int64_t{weights.latents} * weights.dim > kSmallEncoder) {
-    return std::max(kRowsPerHighBlock, least);
-  }
-  // As many as the encoder takes at a time, or a multiple of it.
-  const int64_t groups =
-      (n / kBlocks + math::PackedEncoder::kMaxRows - 1) / math::PackedEncoder::kMaxRows;
-  return std::max(std::clamp<int64_t>(groups * math::PackedEncoder::kMaxRows,
-                                      math::PackedEncoder::kMaxRows, kMaxRowsPerBlock),
-                  least);
-}
-
 // Whether bounds save more than they cost to make for so many rows.
 bool WorthScreening(const SaeWeights& weights, int64_t rows) {
   constexpr int64_t kMinRows = 64;
@@ -45,6 +32,17 @@ bool WorthScreening(const SaeWeights& weights, int64_t rows) {
 int TaskCount(int latents) { return (latents + kLatentsPerTask - 1) / kLatentsPerTask; }
 
 }  // namespace
+
+int64_t RowsPerBlock(int latents, int dim, int64_t n) {
+  const int64_t least = (n + kMaxBlocks - 1) / kMaxBlocks;
+  if (int64_t{latents} * dim > kSmallEncoder) return std::max(kRowsPerHighBlock, least);
+  // As many as the encoder takes at a time, or a multiple of it.
+  const int64_t groups =
+      (n / kBlocks + math::PackedEncoder::kMaxRows - 1) / math::PackedEncoder::kMaxRows;
+  return std::max(std::clamp<int64_t>(groups * math::PackedEncoder::kMaxRows,
+                                      math::PackedEncoder::kMaxRows, kMaxRowsPerBlock),
+                  least);
+}
 
 void BatchGradients::Prepare(const SaeWeights& weights, const LossConfig& config, int64_t n,
                              int threads) {
@@ -70,7 +68,7 @@ void BatchGradients::Prepare(const SaeWeights& weights, const LossConfig& config
   encode_.batch_bound = batch_bound_;
 
   encoders_.resize(static_cast<size_t>(threads));
-  const int64_t rows_per_block = RowsPerBlock(weights, n);
+  const int64_t rows_per_block = RowsPerBlock(weights.latents, weights.dim, n);
   blocks_.resize(static_cast<size_t>((n + rows_per_block - 1) / rows_per_block));
   for (size_t b = 0; b < blocks_.size(); ++b) {
     blocks_[b].begin = static_cast<int64_t>(b) * rows_per_block;
@@ -90,8 +88,10 @@ void BatchGradients::Prepare(const SaeWeights& weights, const LossConfig& config
 }
 
 BatchLoss BatchGradients::Compute(const SaeWeights& weights, const LossConfig& config,
-                                  const float* rows, int64_t n, math::WorkerPool& pool) {
+                                  const float* rows, int64_t n, math::WorkerPool& pool,
+                                  const std::atomic<bool>* stop) {
   Prepare(weights, config, n, pool.threads());
+  encode_.stop = stop;
   PackEncoder(weights, pool);
   const int blocks = static_cast<int>(blocks_.size());
   if (weights.architecture == Architecture::kBatchTopK) {
@@ -147,6 +147,8 @@ void BatchGradients::PackEncoder(const SaeWeights& weights, math::WorkerPool& po
 void BatchGradients::PackDead(const SaeWeights& weights) {
   std::vector<float> rows;
   std::vector<float> bias;
+  rows.reserve(encode_.dead.size() * static_cast<size_t>(dim_));
+  bias.reserve(encode_.dead.size());
   for (const int32_t j : encode_.dead) {
     const float* row = &weights.encoder[static_cast<size_t>(j) * static_cast<size_t>(dim_)];
     rows.insert(rows.end(), row, row + dim_);
@@ -221,6 +223,7 @@ void BatchGradients::CountContributions() {
     }
   }
   if (contributions_.size() < static_cast<size_t>(total)) {
+    std::vector<math::Contribution>().swap(contributions_);  // not both at once
     contributions_.resize(static_cast<size_t>(total) + static_cast<size_t>(total) / 4);
   }
 }

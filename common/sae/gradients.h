@@ -2,6 +2,7 @@
 #ifndef RECSAE_COMMON_SAE_GRADIENTS_H_
 #define RECSAE_COMMON_SAE_GRADIENTS_H_
 
+#include <atomic>
 #include <cstdint>
 #include <vector>
 
@@ -16,6 +17,9 @@ namespace recsae::sae {
 // Latents that one task sums or updates: the same in both, so that a thread finds what it summed in
 // its cache.
 inline constexpr int kLatentsPerTask = 128;
+
+// Rows that one thread encodes at a time, of a batch of n.
+int64_t RowsPerBlock(int latents, int dim, int64_t n);
 
 // The loss, as a mean over the rows of the batch (RecSAE, section 3.2, and what is added to it):
 //   (1/G) Σ_g ‖x − x̂_g‖² / variance              G prefixes of the latents (Matryoshka), or all
@@ -57,9 +61,10 @@ struct BatchLoss {
 class BatchGradients {
  public:
   // Of rows [n, d], n >= 1, as the recommender has them. Where a value is not finite the loss is
-  // not either, and the gradients mean nothing.
+  // not either, and the gradients mean nothing. Throws Stopped soon after `stop`, if it is not
+  // null, has become true.
   BatchLoss Compute(const SaeWeights& weights, const LossConfig& config, const float* rows,
-                    int64_t n, math::WorkerPool& pool);
+                    int64_t n, math::WorkerPool& pool, const std::atomic<bool>* stop = nullptr);
 
   // Gradients of the last batch, [F, d] and [F]. Rows of latents that nothing contributed to
   // (contributions(j) == 0) are 0 and not written.

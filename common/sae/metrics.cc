@@ -5,6 +5,8 @@
 #include <cmath>
 #include <limits>
 
+#include "common/base/status.h"
+
 namespace recsae::sae {
 namespace {
 
@@ -77,12 +79,20 @@ void MetricsAccumulator::AddRow(const float* x, const float* reconstruction,
 }
 
 void MetricsAccumulator::Add(const SaeModel& model, const float* rows, int64_t n) {
-  const SparseCodes codes = model.EncodeBatch(rows, n);
+  Add(model, rows, n, [] { return absl::OkStatus(); }).IgnoreError();  // always alive
+}
+
+absl::Status MetricsAccumulator::Add(const SaeModel& model, const float* rows, int64_t n,
+                                     Alive alive) {
+  constexpr int64_t kRowsBetweenChecks = 64;
+  RECSAE_ASSIGN_OR_RETURN(const SparseCodes codes, model.EncodeBatch(rows, n, alive));
   std::vector<float> reconstruction(static_cast<size_t>(dim_));
   for (int64_t r = 0; r < n; ++r) {
+    if (r % kRowsBetweenChecks == 0) RECSAE_RETURN_IF_ERROR(alive());
     model.Decode(codes.Row(r), reconstruction.data());
     AddRow(rows + r * dim_, reconstruction.data(), codes.Row(r));
   }
+  return absl::OkStatus();
 }
 
 ReconstructionMetrics MetricsAccumulator::Result() const {

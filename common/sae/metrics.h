@@ -6,6 +6,7 @@
 #include <span>
 #include <vector>
 
+#include "absl/status/status.h"
 #include "common/sae/codes.h"
 #include "common/sae/model.h"
 
@@ -55,8 +56,10 @@ class MetricsAccumulator {
   // One row x [dim], its reconstruction [dim] and its code.
   void AddRow(const float* x, const float* reconstruction, std::span<const LatentActivation> code);
 
-  // Encodes and decodes rows [n, dim] with the model and adds them.
+  // Encodes and decodes rows [n, dim] with the model and adds them. `alive` as
+  // SaeModel::EncodeBatch; where it has ended the work, some rows were added and others were not.
   void Add(const SaeModel& model, const float* rows, int64_t n);
+  absl::Status Add(const SaeModel& model, const float* rows, int64_t n, Alive alive);
 
   // Of what was added so far. Without variance fvu is 0 for a perfect reconstruction, else
   // infinite; explained_variance likewise 1 or minus infinity.

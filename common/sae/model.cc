@@ -7,20 +7,25 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "common/base/status.h"
 #include "common/math/simd/kernels.h"
 #include "common/math/simd/top_k.h"
 
 namespace recsae::sae {
 namespace {
 
+template <typename... Parts>
+absl::Status Invalid(const Parts&... parts) {
+  return Error(absl::StatusCode::kInvalidArgument, "SAE_WEIGHTS_INVALID",
+               absl::StrCat("SAE weights: ", parts...));
+}
+
 absl::Status CheckArray(const std::vector<float>& values, size_t expected, absl::string_view name) {
   if (values.size() != expected) {
-    return absl::InvalidArgumentError(absl::StrCat("SAE weights: ", name, " has ", values.size(),
-                                                   " values, expected ", expected));
+    return Invalid(name, " has ", values.size(), " values, expected ", expected);
   }
   if (!std::all_of(values.begin(), values.end(), [](float v) { return std::isfinite(v); })) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("SAE weights: ", name, " holds a NaN or an infinity"));
+    return Invalid(name, " holds a NaN or an infinity");
   }
   return absl::OkStatus();
 }
@@ -29,13 +34,11 @@ absl::Status CheckArray(const std::vector<float>& values, size_t expected, absl:
 
 absl::Status Validate(const SaeWeights& weights) {
   if (weights.dim < 1 || weights.latents < 1 || weights.k < 1 || weights.k > weights.latents) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("SAE weights: dim ", weights.dim, ", latents ", weights.latents, ", k ",
-                     weights.k, "; expected dim >= 1, latents >= 1 and 1 <= k <= latents"));
+    return Invalid("dim ", weights.dim, ", latents ", weights.latents, ", k ", weights.k,
+                   "; expected dim >= 1, latents >= 1 and 1 <= k <= latents");
   }
   if (!std::isfinite(weights.input_scale) || weights.input_scale <= 0.0f) {
-    return absl::InvalidArgumentError(absl::StrCat("SAE weights: input scale ", weights.input_scale,
-                                                   "; expected a finite number above 0"));
+    return Invalid("input scale ", weights.input_scale, "; expected a finite number above 0");
   }
   const auto d = static_cast<size_t>(weights.dim);
   const auto latents = static_cast<size_t>(weights.latents);
@@ -52,9 +55,8 @@ absl::Status Validate(const SaeWeights& weights) {
   const auto below = std::find_if(weights.threshold.begin(), weights.threshold.end(),
                                   [](float value) { return value < 0.0f; });
   if (below != weights.threshold.end()) {
-    return absl::InvalidArgumentError(absl::StrCat("SAE weights: threshold of latent ",
-                                                   below - weights.threshold.begin(), " is ",
-                                                   *below, "; expected at least 0"));
+    return Invalid("threshold of latent ", below - weights.threshold.begin(), " is ", *below,
+                   "; expected at least 0");
   }
   return absl::OkStatus();
 }
@@ -135,6 +137,10 @@ std::vector<LatentActivation> SaeModel::Encode(const float* x) const {
 }
 
 SparseCodes SaeModel::EncodeBatch(const float* rows, int64_t n) const {
+  return *EncodeBatch(rows, n, [] { return absl::OkStatus(); });
+}
+
+absl::StatusOr<SparseCodes> SaeModel::EncodeBatch(const float* rows, int64_t n, Alive alive) const {
   SparseCodes codes;
   codes.Reserve(n, n * k());
   const int width = Screened() ? screening_.width() : packed_.width();
@@ -146,6 +152,7 @@ SparseCodes SaeModel::EncodeBatch(const float* rows, int64_t n) const {
   const std::unique_ptr<LatentActivation[]> list(new LatentActivation[ListCapacity()]);
   math::ScreenedRows screened;
   for (int64_t begin = 0; begin < n; begin += at_a_time) {
+    RECSAE_RETURN_IF_ERROR(alive());
     const int count = static_cast<int>(std::min(at_a_time, n - begin));
     const float* some = rows + begin * dim();
     if (Screened()) {

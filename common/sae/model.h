@@ -6,6 +6,7 @@
 #include <span>
 #include <vector>
 
+#include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "common/math/simd/packed_encoder.h"
@@ -32,6 +33,9 @@ enum class Architecture : int32_t {
   // (pursuit.h) over the decoder takes at most k of them, with least-squares values.
   kPursuit = 6,
 };
+
+// Whether somebody still wants the result: OK, or why not. Called on the caller's thread.
+using Alive = absl::FunctionRef<absl::Status()>;
 
 // More rebuild better, fewer keep to what the encoder means: see docs/sae-training.md.
 inline constexpr int kPursuitCandidates = 4;
@@ -72,7 +76,7 @@ struct SaeWeights {
 };
 
 // Sizes that fit each other, every value finite, scale above 0, thresholds not below 0; else
-// INVALID_ARGUMENT.
+// INVALID_ARGUMENT (SAE_WEIGHTS_INVALID).
 absl::Status Validate(const SaeWeights& weights);
 
 // Encodes and decodes. All activations, reconstructions and directions are in the space of the
@@ -90,8 +94,10 @@ class SaeModel {
   // The code of one row x [d]: active latents by falling value.
   std::vector<LatentActivation> Encode(const float* x) const;
 
-  // The codes of rows [n, d]: those of Encode to the bit.
+  // The codes of rows [n, d]: those of Encode to the bit. `alive` is asked every few rows; what it
+  // returns, if it is not OK, ends the work and is returned.
   SparseCodes EncodeBatch(const float* rows, int64_t n) const;
+  absl::StatusOr<SparseCodes> EncodeBatch(const float* rows, int64_t n, Alive alive) const;
 
   // x̂ [d] of a code: sum of value · Direction(latent), plus Bias().
   void Decode(std::span<const LatentActivation> code, float* reconstruction) const;

@@ -1,6 +1,7 @@
 // The recipes and the checks on a training configuration.
 #include "common/sae/train_config.h"
 
+#include <algorithm>
 #include <cmath>
 #include <utility>
 
@@ -59,6 +60,13 @@ TrainConfig PaperConfig(int dim) {
   return config;
 }
 
+int64_t MostLatentsPerRow(const TrainConfig& config) {
+  const int64_t code = SelectsTopK(config.architecture) ? config.k : config.latents;
+  const bool aux = config.revival == Revival::kAuxLoss && config.aux_weight > 0.0;
+  const int64_t dead = aux ? std::min(config.aux_k, config.latents) : 0;
+  return std::max(code + dead, static_cast<int64_t>(config.matryoshka_prefixes.size()) + 2);
+}
+
 std::vector<ConfigViolation> FindViolations(const TrainConfig& config) {
   std::vector<ConfigViolation> violations;
   const auto require = [&](bool good, const char* field, const auto& value, const char* expected) {
@@ -114,6 +122,13 @@ std::vector<ConfigViolation> FindViolations(const TrainConfig& config) {
   require(config.clip_norm >= 0.0 && std::isfinite(config.clip_norm), "clip_norm", config.clip_norm,
           "a finite number, at least 0");
   require(config.batch_rows >= 1, "batch_rows", config.batch_rows, "at least 1");
+  const int64_t per_row = MostLatentsPerRow(config);
+  if (config.batch_rows > kMaxContributions / per_row) {
+    violations.push_back(
+        {"batch_rows",
+         absl::StrCat("is ", config.batch_rows, "; expected at most ", kMaxContributions / per_row,
+                      " where ", per_row, " latents may take part in each row")});
+  }
   return violations;
 }
 

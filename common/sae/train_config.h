@@ -66,8 +66,9 @@ struct TrainConfig {
   // Gradients are scaled down to this norm over all parameters; 0 = never.
   double clip_norm = 1.0;
 
-  int batch_rows = 1024;  // rows per step, >= 1
-  uint64_t seed = 1;      // of the initial weights and of resampling
+  // Rows per step, >= 1; times MostLatentsPerRow at most kMaxContributions.
+  int batch_rows = 1024;
+  uint64_t seed = 1;  // of the initial weights and of resampling
 
   friend bool operator==(const TrainConfig&, const TrainConfig&) = default;
 };
@@ -78,6 +79,14 @@ TrainConfig DefaultConfig(int dim);
 // The equations and hyper-parameters of the RecSAE paper: F = 16 d, k = 8, no ReLU, no
 // normalisation, learning rate 1e-4 throughout, no clipping, 16 rows a step.
 TrainConfig PaperConfig(int dim);
+
+// A step numbers the contributions of latents to its rows in 32 bits.
+inline constexpr int64_t kMaxContributions = (int64_t{1} << 31) - 1;
+
+// How many latents may contribute for one row at most: its code (of all latents, before a threshold
+// has made it sparse), and the dead ones of the auxiliary loss. At least the errors that a row has,
+// which are numbered likewise: one for each Matryoshka prefix, for all latents and for the dead.
+int64_t MostLatentsPerRow(const TrainConfig& config);
 
 // One thing wrong with a configuration.
 struct ConfigViolation {

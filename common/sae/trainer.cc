@@ -4,10 +4,10 @@
 
 #include <algorithm>
 #include <cmath>
-#include <numbers>
-#include <random>
 
 #include "absl/strings/str_cat.h"
+#include "common/base/random.h"
+#include "common/base/status.h"
 #include "common/math/simd/kernels.h"
 #include "common/sae/statistics.h"
 
@@ -20,27 +20,16 @@ constexpr double kSparsityRate = 0.01;
 // kBatchTopK: weight of the past in the running mean of the least value kept.
 constexpr double kThresholdMemory = 0.99;
 
-// Uniform in [0, 1), the same on every platform.
-double Uniform(std::mt19937_64& bits) { return static_cast<double>(bits() >> 11) * 0x1.0p-53; }
-
-// Standard normal values, the same on every platform (the standard library's are not).
-class NormalSource {
- public:
-  explicit NormalSource(uint64_t seed) : bits_(seed) {}
-  float Next() {
-    const double radius = std::sqrt(-2.0 * std::log(1.0 - Uniform(bits_)));
-    return static_cast<float>(radius * std::cos(2.0 * std::numbers::pi * Uniform(bits_)));
-  }
-
- private:
-  std::mt19937_64 bits_;
-};
+template <typename... Parts>
+absl::Status Invalid(absl::string_view reason, const Parts&... parts) {
+  return Error(absl::StatusCode::kInvalidArgument, reason, absl::StrCat(parts...));
+}
 
 absl::Status CheckConfig(const TrainConfig& config) {
   const std::vector<ConfigViolation> violations = FindViolations(config);
   if (violations.empty()) return absl::OkStatus();
-  return absl::InvalidArgumentError(absl::StrCat("training configuration: ", violations[0].field,
-                                                 " ", violations[0].description));
+  return Invalid("TRAINING_CONFIG_INVALID", "training configuration: ", violations[0].field, " ",
+                 violations[0].description);
 }
 
 int64_t StepCount(const TrainConfig& config, int64_t rows) {
@@ -81,19 +70,18 @@ absl::StatusOr<std::unique_ptr<Trainer>> Trainer::Create(const TrainConfig& conf
   const absl::Status valid = CheckConfig(config);
   if (!valid.ok()) return valid;
   if (dim < 1 || total_rows < 1 || sample_rows < 1) {
-    return absl::InvalidArgumentError(absl::StrCat("training an SAE on ", total_rows, " rows of ",
-                                                   dim, " values, ", sample_rows,
-                                                   " of them as sample; expected at least 1 each"));
+    return Invalid("SAMPLE_EMPTY", "training an SAE on ", total_rows, " rows of ", dim, " values, ",
+                   sample_rows, " of them as sample; expected at least 1 each");
   }
   const SampleStatistics statistics = ComputeStatistics(sample, sample_rows, dim);
   if (!std::isfinite(statistics.variance) || !std::isfinite(statistics.mean_squared_norm)) {
-    return absl::InvalidArgumentError("training an SAE: the sample holds a NaN or an infinity");
+    return Invalid("SAMPLE_NOT_FINITE", "training an SAE: the sample holds a NaN or an infinity");
   }
   if (statistics.variance <= 0.0) {
-    return absl::FailedPreconditionError(
-        absl::StrCat("training an SAE: all ", sample_rows,
-                     " sampled rows are the same, so there is no "
-                     "variance to explain; capture different users"));
+    return Error(absl::StatusCode::kFailedPrecondition, "SAMPLE_CONSTANT",
+                 absl::StrCat("training an SAE: all ", sample_rows,
+                              " sampled rows are the same, so there is no "
+                              "variance to explain; capture different users"));
   }
   std::unique_ptr<Trainer> trainer(new Trainer(config, dim, threads));
   if (config.normalise_inputs) {
@@ -116,14 +104,14 @@ absl::StatusOr<std::unique_ptr<Trainer>> Trainer::CreateFrom(const TrainConfig& 
   if (initial.latents != config.latents || initial.k != config.k ||
       initial.architecture != config.architecture ||
       initial.encoder_bias.empty() == config.encoder_bias) {
-    return absl::InvalidArgumentError(
-        "training from given weights: latents, k, architecture and encoder_bias must be those of "
-        "the configuration");
+    return Invalid(
+        "WEIGHTS_MISMATCH",
+        "training from given weights: latents, k, architecture and encoder_bias must be ",
+        "those of the configuration");
   }
   if (!(variance > 0.0) || !std::isfinite(variance) || total_rows < 1) {
-    return absl::InvalidArgumentError(absl::StrCat("training from given weights: variance ",
-                                                   variance, ", ", total_rows,
-                                                   " rows; expected both above 0"));
+    return Invalid("SAMPLE_CONSTANT", "training from given weights: variance ", variance, ", ",
+                   total_rows, " rows; expected both above 0");
   }
   std::unique_ptr<Trainer> trainer(new Trainer(config, initial.dim, threads));
   trainer->variance_ = variance;
@@ -133,8 +121,8 @@ absl::StatusOr<std::unique_ptr<Trainer>> Trainer::CreateFrom(const TrainConfig& 
 }
 
 void Trainer::InitialiseWeights(const float* sample, int64_t sample_rows) {
-  NormalSource normal(config_.seed);
-  for (float& value : weights_.decoder) value = normal.Next();
+  MersenneRandom random(config_.seed);
+  for (float& value : weights_.decoder) value = static_cast<float>(random.Normal());
   math::NormaliseRows(weights_.decoder.data(), weights_.latents, weights_.dim);
   weights_.encoder = weights_.decoder;
   weights_.pre_bias = GeometricMedian(sample, sample_rows, weights_.dim);
@@ -160,8 +148,25 @@ double Trainer::LearningRate() const {
   return config_.learning_rate * factor;
 }
 
-absl::StatusOr<StepStats> Trainer::Step(const float* rows, int64_t n) {
-  const BatchLoss loss = gradients_.Compute(weights_, Loss(), rows, n, PoolFor(n));
+absl::StatusOr<BatchLoss> Trainer::ComputeGradients(const float* rows, int64_t n,
+                                                    const std::atomic<bool>* stop) {
+  const int64_t per_row = MostLatentsPerRow(config_);
+  if (n > kMaxContributions / per_row) {
+    return Invalid("BATCH_TOO_LARGE", "training step ", steps_, ": ", n, " rows in which ", per_row,
+                   " latents each may take part; expected at most ", kMaxContributions / per_row,
+                   " rows");
+  }
+  try {
+    return gradients_.Compute(weights_, Loss(), rows, n, PoolFor(n), stop);
+  } catch (const Stopped&) {
+    return Error(absl::StatusCode::kCancelled, "STEP_STOPPED",
+                 absl::StrCat("training step ", steps_, " was stopped"));
+  }
+}
+
+absl::StatusOr<StepStats> Trainer::Step(const float* rows, int64_t n,
+                                        const std::atomic<bool>* stop) {
+  RECSAE_ASSIGN_OR_RETURN(const BatchLoss loss, ComputeGradients(rows, n, stop));
   StepStats stats;
   stats.loss = loss.loss;
   stats.fvu = loss.fvu;
@@ -170,9 +175,9 @@ absl::StatusOr<StepStats> Trainer::Step(const float* rows, int64_t n) {
   stats.l0 = loss.l0;
   stats.learning_rate = LearningRate();
   if (!std::isfinite(stats.loss)) {
-    return absl::InvalidArgumentError(absl::StrCat(
-        "training step ", steps_, ": the loss is not finite; the rows hold a NaN or an ",
-        "infinity, or the learning rate ", config_.learning_rate, " is too high"));
+    return Invalid("LOSS_NOT_FINITE", "training step ", steps_,
+                   ": the loss is not finite; the rows hold a NaN or an infinity, or the learning ",
+                   "rate ", config_.learning_rate, " is too high");
   }
   double squared = loss.squared_gradient;
   for (size_t j = 0; j < gradients_.threshold().size(); ++j) {
@@ -182,8 +187,7 @@ absl::StatusOr<StepStats> Trainer::Step(const float* rows, int64_t n) {
   }
   stats.gradient_norm = std::sqrt(squared);
   if (!std::isfinite(stats.gradient_norm)) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("training step ", steps_, ": the gradient is not finite"));
+    return Invalid("GRADIENT_NOT_FINITE", "training step ", steps_, ": the gradient is not finite");
   }
   const bool clipped = config_.clip_norm > 0.0 && stats.gradient_norm > config_.clip_norm;
   const int64_t rows_before = rows_seen_;
@@ -285,7 +289,9 @@ void Trainer::UpdateThresholds(const math::AdamStep& step) {
 // (Bussmann et al. 2024, section 3).
 void Trainer::FollowBatchThreshold(float least_kept) {
   if (!std::isfinite(least_kept)) return;
-  const double before = steps_ == 1 ? least_kept : weights_.threshold[0];
+  // The mean begins with the first batch that kept anything; a value kept is above 0.
+  const bool first = steps_ == 1 || weights_.threshold[0] == 0.0f;
+  const double before = first ? least_kept : weights_.threshold[0];
   const double now = kThresholdMemory * before + (1.0 - kThresholdMemory) * least_kept;
   std::fill(weights_.threshold.begin(), weights_.threshold.end(), static_cast<float>(now));
 }
@@ -349,9 +355,9 @@ void Trainer::ResampleDead() {
     ++living;
   }
   const double encoder_norm = kEncoderShare * (living > 0 ? norms / living : 1.0);
-  std::mt19937_64 bits(config_.seed + static_cast<uint64_t>(steps_) * 0x9e3779b97f4a7c15ULL);
+  MersenneRandom random(config_.seed + static_cast<uint64_t>(steps_) * 0x9e3779b97f4a7c15ULL);
   for (const int32_t j : dead_) {
-    const double draw = Uniform(bits) * total;
+    const double draw = random.Uniform() * total;
     const auto drawn = std::upper_bound(cumulative.begin(), cumulative.end() - 1, draw);
     const auto row = static_cast<size_t>(drawn - cumulative.begin());
     float* decoder = &weights_.decoder[static_cast<size_t>(j) * d];

@@ -2,6 +2,7 @@
 #ifndef RECSAE_COMMON_SAE_TRAINER_H_
 #define RECSAE_COMMON_SAE_TRAINER_H_
 
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -36,28 +37,37 @@ class Trainer {
   // Initial weights: random decoder rows of unit norm, encoder = decoder (the transpose of W_dec as
   // the field writes it), pre_bias = geometric median of the sample [sample_rows, dim], which also
   // gives the variance and the scale of the data. The learning-rate schedule spans total_rows.
-  // INVALID_ARGUMENT: a configuration with violations, an empty or not finite sample, or one
-  // without variance.
+  //   INVALID_ARGUMENT     TRAINING_CONFIG_INVALID, SAMPLE_EMPTY, SAMPLE_NOT_FINITE
+  //   FAILED_PRECONDITION  SAMPLE_CONSTANT: a sample without variance
+  // This and what follows throw std::bad_alloc where memory is short (training_memory.h says how
+  // much it takes); a trainer that has thrown must not be used any more.
   static absl::StatusOr<std::unique_ptr<Trainer>> Create(const TrainConfig& config, int dim,
                                                          int64_t total_rows, const float* sample,
                                                          int64_t sample_rows, int threads);
 
   // Goes on from given weights, for fine-tuning and for comparisons: valid (Validate) and as the
   // configuration has them (latents, k, architecture, encoder bias); variance > 0 is that of the
-  // normalised data. INVALID_ARGUMENT else.
+  // normalised data. INVALID_ARGUMENT (TRAINING_CONFIG_INVALID, SAE_WEIGHTS_INVALID,
+  // WEIGHTS_MISMATCH, SAMPLE_CONSTANT) else.
   static absl::StatusOr<std::unique_ptr<Trainer>> CreateFrom(const TrainConfig& config,
                                                              SaeWeights initial, double variance,
                                                              int64_t total_rows, int threads);
 
   // Goes on from SaveState as if there had been no break: all later weights are the same to the
-  // bit. DATA_LOSS when the bytes are not a state of this version.
+  // bit. DATA_LOSS (TRAINING_STATE_DAMAGED) when the bytes are not a state of this version.
   static absl::StatusOr<std::unique_ptr<Trainer>> Restore(absl::string_view state, int threads);
 
   // One update from rows [n, dim], n >= 1 (usually config().batch_rows). INVALID_ARGUMENT, and
-  // nothing changed, when the loss is not finite (NaN or infinity among the rows).
-  absl::StatusOr<StepStats> Step(const float* rows, int64_t n);
+  // nothing changed: LOSS_NOT_FINITE, GRADIENT_NOT_FINITE (NaN or infinity among the rows),
+  // BATCH_TOO_LARGE (more rows than could be counted, see kMaxContributions). CANCELLED
+  // (STEP_STOPPED), and nothing changed either, soon after `stop`, if it is not null, has become
+  // true.
+  absl::StatusOr<StepStats> Step(const float* rows, int64_t n,
+                                 const std::atomic<bool>* stop = nullptr);
 
-  // Weights, optimiser and counters, little-endian.
+  // Weights, optimiser and counters, little-endian; appends StateBytes() bytes.
+  void AppendState(std::string* state) const;
+  int64_t StateBytes() const;
   std::string SaveState() const;
 
   const TrainConfig& config() const { return config_; }
@@ -79,6 +89,8 @@ class Trainer {
   Trainer(const TrainConfig& config, int dim, int threads);
   void InitialiseWeights(const float* sample, int64_t sample_rows);
   LossConfig Loss() const;
+  absl::StatusOr<BatchLoss> ComputeGradients(const float* rows, int64_t n,
+                                             const std::atomic<bool>* stop);
   math::WorkerPool& PoolFor(int64_t rows);
   double LearningRate() const;
   void Update(double learning_rate, double clip, math::WorkerPool& pool);
@@ -92,6 +104,8 @@ class Trainer {
   void ResampleDead();
   template <typename Archive, typename Self>
   static void Visit(Archive& archive, Self& self);
+  template <typename Writer>
+  void Write(Writer& writer) const;
 
   TrainConfig config_;
   double variance_ = 1.0;  // of the normalised data

@@ -7,6 +7,7 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
+#include "common/base/status.h"
 #include "common/sae/trainer.h"
 
 namespace recsae::sae {
@@ -15,17 +16,19 @@ namespace {
 // "RSAE" and the version of the layout.
 constexpr uint64_t kHeader = 0x0000'0002'4541'5352;
 
+// Appends to a string, or only counts.
 class Writer {
  public:
+  explicit Writer(std::string* out) : out_(out) {}
   template <typename T>
   void Value(const T& value) {
     static_assert(std::is_arithmetic_v<T> || std::is_enum_v<T>);
-    out_.append(reinterpret_cast<const char*>(&value), sizeof(value));
+    Bytes(&value, sizeof(value));
   }
   // An array whose size follows from what came before.
   template <typename T>
   void Array(const std::vector<T>& values) {
-    out_.append(reinterpret_cast<const char*>(values.data()), values.size() * sizeof(T));
+    Bytes(values.data(), values.size() * sizeof(T));
   }
   // An array with its size before it.
   template <typename T>
@@ -33,10 +36,16 @@ class Writer {
     Value(static_cast<uint64_t>(values.size()));
     Array(values);
   }
-  std::string Take() { return std::move(out_); }
+  size_t size() const { return size_; }
 
  private:
-  std::string out_;
+  void Bytes(const void* from, size_t count) {
+    size_ += count;
+    if (out_ != nullptr) out_->append(static_cast<const char*>(from), count);
+  }
+
+  std::string* const out_;
+  size_t size_ = 0;
 };
 
 class Reader {
@@ -103,6 +112,11 @@ void VisitConfig(Archive& archive, Config& config) {
   archive.Value(config.seed);
 }
 
+absl::Status Damaged(absl::string_view state, absl::string_view how) {
+  return Error(absl::StatusCode::kDataLoss, "TRAINING_STATE_DAMAGED",
+               absl::StrCat("training state of ", state.size(), " bytes: ", how));
+}
+
 }  // namespace
 
 // Everything after header, dim and configuration.
@@ -129,13 +143,30 @@ void Trainer::Visit(Archive& archive, Self& self) {
   archive.Array(self.idle_rows_);
 }
 
-std::string Trainer::SaveState() const {
-  Writer writer;
+template <typename Writer>
+void Trainer::Write(Writer& writer) const {
   writer.Value(kHeader);
   writer.Value(weights_.dim);
   VisitConfig(writer, config_);
   Visit(writer, *this);
-  return writer.Take();
+}
+
+int64_t Trainer::StateBytes() const {
+  Writer counter(nullptr);
+  Write(counter);
+  return static_cast<int64_t>(counter.size());
+}
+
+void Trainer::AppendState(std::string* state) const {
+  Writer writer(state);
+  Write(writer);
+}
+
+std::string Trainer::SaveState() const {
+  std::string state;
+  state.reserve(static_cast<size_t>(StateBytes()));
+  AppendState(&state);
+  return state;
 }
 
 absl::StatusOr<std::unique_ptr<Trainer>> Trainer::Restore(absl::string_view state, int threads) {
@@ -145,8 +176,7 @@ absl::StatusOr<std::unique_ptr<Trainer>> Trainer::Restore(absl::string_view stat
   TrainConfig config;
   reader.Value(header);
   if (header != kHeader) {
-    return absl::DataLossError(
-        absl::StrCat("training state of ", state.size(), " bytes: not of this version"));
+    return Damaged(state, "not of this version");
   }
   reader.Value(dim);
   VisitConfig(reader, config);
@@ -154,14 +184,12 @@ absl::StatusOr<std::unique_ptr<Trainer>> Trainer::Restore(absl::string_view stat
   const size_t parameters = 3 * 2 * sizeof(float) * static_cast<size_t>(std::max(dim, 0)) *
                             static_cast<size_t>(std::max(config.latents, 0));
   if (!reader.good() || dim < 1 || !FindViolations(config).empty() || parameters > reader.left()) {
-    return absl::DataLossError(
-        absl::StrCat("training state of ", state.size(), " bytes: damaged configuration"));
+    return Damaged(state, "damaged configuration");
   }
   std::unique_ptr<Trainer> trainer(new Trainer(config, dim, threads));
   Visit(reader, *trainer);
   if (!reader.Complete()) {
-    return absl::DataLossError(
-        absl::StrCat("training state of ", state.size(), " bytes: cut short or too long"));
+    return Damaged(state, "cut short or too long");
   }
   trainer->FindDead();
   return trainer;

@@ -8,6 +8,7 @@
 #include "common/rpc/guard.h"
 #include "common/rpc/metrics.h"
 #include "common/rpc/request_stream.h"
+#include "common/rpc/watch_hub.h"
 #include "recsae/concept_store/v1/concept_store.grpc.pb.h"
 #include "services/concept-store/feed/watch.h"
 #include "services/concept-store/store/store.h"
@@ -32,17 +33,21 @@ struct Gauges {
         concepts(metrics.GetGauge("recsae_concept_store_concepts", "Concepts of all SAEs.")),
         revision(metrics.GetGauge("recsae_concept_store_revision",
                                   "Store-wide number of the last change.")),
+        kept_changes(metrics.GetGauge("recsae_concept_store_kept_changes",
+                                      "Changes in the log that watches read.")),
         watchers(metrics.GetGauge("recsae_concept_store_watchers", "Open WatchConcepts calls.")) {}
 
   void Show(const Store& store) const {
     saes.Set(static_cast<double>(store.saes()));
     concepts.Set(static_cast<double>(store.concepts()));
     revision.Set(static_cast<double>(store.revision()));
+    kept_changes.Set(static_cast<double>(store.revision() - store.floor()));
   }
 
   Gauge saes;
   Gauge concepts;
   Gauge revision;
+  Gauge kept_changes;
   Gauge watchers;
 };
 
@@ -53,7 +58,7 @@ class ConceptStoreService::Rpc final
     : public v1::ConceptStore::WithCallbackMethod_WatchConcepts<v1::ConceptStore::Service> {
  public:
   Rpc(Store& store, MetricsRegistry& metrics)
-      : store_(store), gauges_(metrics), watches_(store, [this](int64_t watchers) {
+      : store_(store), gauges_(metrics), watches_([this](int64_t watchers) {
           gauges_.watchers.Set(static_cast<double>(watchers));
         }) {
     gauges_.Show(store_);
@@ -104,7 +109,9 @@ class ConceptStoreService::Rpc final
       while (true) {
         RECSAE_ASSIGN_OR_RETURN(const bool more, weights->Next(&piece));
         if (!more) return absl::OkStatus();
-        if (!writer->Write(piece)) return absl::CancelledError("the caller is gone");
+        if (!writer->Write(piece)) {
+          return Error(absl::StatusCode::kCancelled, "CALL_CANCELLED", "the caller has gone");
+        }
       }
     });
   }
@@ -153,13 +160,13 @@ class ConceptStoreService::Rpc final
 
   grpc::ServerWriteReactor<v1::ConceptChange>* WatchConcepts(
       grpc::CallbackServerContext* context, const v1::WatchConceptsRequest* request) override {
-    return watches_.Watch(context, *request);
+    return watches_.Watch(context, ConceptWatch::Begin(store_, *request));
   }
 
  private:
   Store& store_;
   const Gauges gauges_;
-  WatchHub watches_;
+  WatchHub<v1::ConceptChange> watches_;
 };
 
 ConceptStoreService::ConceptStoreService(Store& store, MetricsRegistry& metrics)

@@ -25,9 +25,10 @@ std::vector<grpc::Service*> ConceptStoreModule::services() { return {service_->g
 
 void ConceptStoreModule::Drain() { service_->Drain(); }
 
-void ConceptStoreModule::Stop() {
+absl::Status ConceptStoreModule::Stop(absl::Time /*deadline*/) {
   service_.reset();
   store_.reset();
+  return absl::OkStatus();
 }
 
 }  // namespace recsae::concept_store

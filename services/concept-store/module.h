@@ -23,7 +23,7 @@ class ConceptStoreModule : public ServiceModule {
   absl::Status Open(const ModuleContext& context) override;
   std::vector<grpc::Service*> services() override;
   void Drain() override;
-  void Stop() override;
+  absl::Status Stop(absl::Time deadline) override;
 
  private:
   std::unique_ptr<Store> store_;

@@ -3,8 +3,6 @@
 
 #include <google/protobuf/any.pb.h>
 
-#include <functional>
-
 #include "common/base/status.h"
 #include "common/rpc/guard.h"
 #include "services/explainer/calls/explain_call.h"
@@ -17,11 +15,11 @@ namespace {
 // not built and measured at the same time.
 template <typename Request>
 absl::Status Submit(JobRunner& jobs, const char* kind, const Request& request,
-                    const std::function<absl::Status()>& check, jobs::v1::Job* response) {
+                    const JobCheck& check, jobs::v1::Job* response) {
   google::protobuf::Any spec;
   spec.PackFrom(request);
   RECSAE_ASSIGN_OR_RETURN(*response,
-                          jobs.Submit(kind, request.sae(), spec, request.request_id(), check));
+                          jobs.Submit(kind, {request.sae()}, spec, request.request_id(), check));
   return absl::OkStatus();
 }
 
@@ -41,7 +39,10 @@ grpc::Status ExplainerService::BuildConcepts(grpc::ServerContext* context,
                                              const v1::BuildConceptsRequest* request,
                                              jobs::v1::Job* response) {
   return Guard(context, [&]() -> absl::Status {
-    const auto check = [&] { return CheckBuildConcepts(backend_, Caller(context), *request); };
+    const auto check = [&](google::protobuf::Any& resolved) {
+      resolved.PackFrom(FilledIn(*request));
+      return CheckBuildConcepts(backend_, Caller(context), *request);
+    };
     return Submit(jobs_, kBuildConcepts, *request, check, response);
   });
 }
@@ -50,7 +51,9 @@ grpc::Status ExplainerService::EvaluateSae(grpc::ServerContext* context,
                                            const v1::EvaluateSaeRequest* request,
                                            jobs::v1::Job* response) {
   return Guard(context, [&]() -> absl::Status {
-    const auto check = [&] { return CheckEvaluateSae(backend_, Caller(context), *request); };
+    const auto check = [&](google::protobuf::Any& /*resolved*/) {
+      return CheckEvaluateSae(backend_, Caller(context), *request);
+    };
     return Submit(jobs_, kEvaluateSae, *request, check, response);
   });
 }

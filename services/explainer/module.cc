@@ -10,7 +10,8 @@ ExplainerModule::ExplainerModule() = default;
 ExplainerModule::~ExplainerModule() = default;
 
 absl::Status ExplainerModule::Open(const ModuleContext& context) {
-  backend_ = std::make_unique<Backend>(context.peers[0], context.peers[1], *context.metrics);
+  backend_ = std::make_unique<Backend>(context.peers[0], context.peers[1], *context.metrics,
+                                       *context.memory);
   service_ = std::make_unique<ExplainerService>(*backend_, *context.jobs, *context.metrics);
   return absl::OkStatus();
 }
@@ -26,6 +27,9 @@ absl::Status ExplainerModule::Start() {
 // both are in one process.
 void ExplainerModule::Drain() { backend_->Stop(); }
 
-void ExplainerModule::Stop() { backend_->Stop(); }
+absl::Status ExplainerModule::Stop(absl::Time /*deadline*/) {
+  backend_->Stop();
+  return absl::OkStatus();
+}
 
 }  // namespace recsae::explainer

@@ -26,7 +26,7 @@ class ExplainerModule : public ServiceModule {
   std::vector<grpc::Service*> services() override;
   absl::Status Start() override;
   void Drain() override;
-  void Stop() override;
+  absl::Status Stop(absl::Time deadline) override;
 
  private:
   std::unique_ptr<Backend> backend_;

@@ -18,9 +18,9 @@ namespace recsae::probe {
 struct ProbeModule::Parts {
   Parts(std::unique_ptr<Resources> opened, LocateOptions locate, const ModuleContext& context)
       : resources(std::move(opened)),
-        datasets(std::move(locate)),
-        models(resources->recommenders()),
-        service(*resources, datasets, models, *context.jobs, *context.metrics) {}
+        datasets(std::move(locate), *context.memory),
+        models(resources->recommenders(), *context.memory),
+        service(*resources, datasets, models, *context.jobs, *context.metrics, *context.memory) {}
 
   std::unique_ptr<Resources> resources;
   DatasetSource datasets;
@@ -38,11 +38,13 @@ void ProbeModule::AddFlags(FlagSet& flags) {
 }
 
 absl::Status ProbeModule::Open(const ModuleContext& context) {
-  RECSAE_ASSIGN_OR_RETURN(std::unique_ptr<Resources> resources, Resources::Open(context.data_dir));
+  RECSAE_ASSIGN_OR_RETURN(std::unique_ptr<Resources> resources,
+                          Resources::Open(context.data_dir, *context.memory));
   parts_ = std::make_unique<Parts>(
       std::move(resources), DefaultLocateOptions(absl::StrSplit(data_, ':', absl::SkipEmpty())),
       context);
-  const JobEnvironment environment{*parts_->resources, parts_->datasets, parts_->models};
+  const JobEnvironment environment{*parts_->resources, parts_->datasets, parts_->models,
+                                   *context.memory};
   context.jobs->Register(
       kTrainJob, [environment](JobContext& job) { return TrainRecommenderJob(environment, job); });
   context.jobs->Register(kCaptureJob, [environment](JobContext& job) {
@@ -53,6 +55,11 @@ absl::Status ProbeModule::Open(const ModuleContext& context) {
 
 std::vector<grpc::Service*> ProbeModule::services() { return {&parts_->service}; }
 
-void ProbeModule::Stop() { parts_.reset(); }
+void ProbeModule::Drain() { parts_->service.Drain(); }
+
+absl::Status ProbeModule::Stop(absl::Time /*deadline*/) {
+  parts_.reset();
+  return absl::OkStatus();
+}
 
 }  // namespace recsae::probe

@@ -22,7 +22,8 @@ class ProbeModule : public ServiceModule {
   void AddFlags(FlagSet& flags) override;
   absl::Status Open(const ModuleContext& context) override;
   std::vector<grpc::Service*> services() override;
-  void Stop() override;
+  void Drain() override;
+  absl::Status Stop(absl::Time deadline) override;
 
  private:
   struct Parts;

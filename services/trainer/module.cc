@@ -30,6 +30,7 @@ absl::Status TrainerModule::Open(const ModuleContext& context) {
   environment.source = source_.get();
   environment.publisher = publisher_.get();
   environment.cache_bytes = row_cache_mib_ << 20;
+  environment.memory = context.memory;
   environment.count_rows = [rows = context.metrics->GetCounter("recsae_trainer_rows_total",
                                                                "Rows that SAEs were trained on.")](
                                int64_t count) { rows.Increment(static_cast<double>(count)); };
@@ -37,7 +38,7 @@ absl::Status TrainerModule::Open(const ModuleContext& context) {
     context.jobs->Register(
         kind, [environment](JobContext& job) { return RunTrainJob(environment, job); });
   }
-  service_ = MakeTrainerService(*context.jobs, context.peers[0], context.peers[1]);
+  service_ = MakeTrainerService(*context.jobs, context.peers[0], context.peers[1], *context.memory);
   return absl::OkStatus();
 }
 

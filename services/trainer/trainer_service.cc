@@ -11,6 +11,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "common/base/status.h"
+#include "common/budget/memory_budget.h"
 #include "common/client/peer.h"
 #include "common/client/retry.h"
 #include "common/jobs/job_runner.h"
@@ -19,6 +20,7 @@
 #include "recsae/probe/v1/probe.grpc.pb.h"
 #include "recsae/trainer/v1/trainer.grpc.pb.h"
 #include "services/trainer/run/dev_set.h"
+#include "services/trainer/run/estimate.h"
 #include "services/trainer/run/train_job.h"
 #include "services/trainer/run/train_request.h"
 #include "services/trainer/run/training_config.h"
@@ -31,8 +33,9 @@ constexpr absl::Duration kPeerTimeout = absl::Seconds(10);
 
 class TrainerService : public v1::Trainer::Service {
  public:
-  TrainerService(JobRunner& jobs, std::shared_ptr<Peer> probe, std::shared_ptr<Peer> store)
-      : jobs_(jobs), probe_(std::move(probe)), store_(std::move(store)) {}
+  TrainerService(JobRunner& jobs, std::shared_ptr<Peer> probe, std::shared_ptr<Peer> store,
+                 MemoryBudget& memory)
+      : jobs_(jobs), probe_(std::move(probe)), store_(std::move(store)), memory_(memory) {}
 
   grpc::Status TrainSae(grpc::ServerContext* context, const v1::TrainSaeRequest* request,
                         jobs::v1::Job* response) override {
@@ -64,10 +67,18 @@ class TrainerService : public v1::Trainer::Service {
       RECSAE_RETURN_IF_ERROR(CheckRequest(request));
       google::protobuf::Any spec;
       spec.PackFrom(message);
-      const std::string target = absl::StrCat("saes/", request.variants[0].sae_id);
+      std::vector<std::string> targets;
+      for (const TrainRequest::Variant& variant : request.variants) {
+        targets.push_back(absl::StrCat("saes/", variant.sae_id));
+      }
+      const auto check = [&](google::protobuf::Any& resolved) -> absl::Status {
+        RECSAE_ASSIGN_OR_RETURN(const std::vector<v1::TrainingConfig> configs,
+                                CheckPeers(*context, request));
+        resolved.PackFrom(WithConfigs(message, configs));
+        return absl::OkStatus();
+      };
       RECSAE_ASSIGN_OR_RETURN(*response,
-                              jobs_.Submit(kind, target, spec, message.request_id(),
-                                           [&] { return CheckPeers(*context, request); }));
+                              jobs_.Submit(kind, targets, spec, message.request_id(), check));
       return absl::OkStatus();
     });
   }
@@ -80,12 +91,15 @@ class TrainerService : public v1::Trainer::Service {
     return bad.ToStatus();
   }
 
-  absl::Status CheckPeers(const grpc::ServerContext& context, const TrainRequest& request) {
-    RECSAE_RETURN_IF_ERROR(CheckCaptures(context, request));
+  // The configurations, filled in for the capture.
+  absl::StatusOr<std::vector<v1::TrainingConfig>> CheckPeers(const grpc::ServerContext& context,
+                                                             const TrainRequest& request) {
+    RECSAE_ASSIGN_OR_RETURN(std::vector<v1::TrainingConfig> configs,
+                            CheckCaptures(context, request));
     for (const TrainRequest::Variant& variant : request.variants) {
       RECSAE_RETURN_IF_ERROR(CheckNameIsFree(context, variant.sae_id));
     }
-    return absl::OkStatus();
+    return configs;
   }
 
   absl::StatusOr<CaptureInfo> GetCapture(const grpc::ServerContext& context,
@@ -97,15 +111,20 @@ class TrainerService : public v1::Trainer::Service {
     probe::v1::Capture capture;
     RECSAE_RETURN_IF_ERROR(
         probe_.peer().FromGrpc(probe_->GetCapture(peer_context.get(), get, &capture)));
-    return CaptureInfo{capture.row_count(), capture.dim(), capture.has_cases(), capture.site()};
+    return CaptureInfo{capture.row_count(), capture.dim(), capture.has_cases(), capture.site(),
+                       capture.recommender_uid()};
   }
 
-  absl::Status CheckCaptures(const grpc::ServerContext& context, const TrainRequest& request) {
+  absl::StatusOr<std::vector<v1::TrainingConfig>> CheckCaptures(const grpc::ServerContext& context,
+                                                                const TrainRequest& request) {
     RECSAE_ASSIGN_OR_RETURN(const CaptureInfo capture, GetCapture(context, request.capture));
     if (capture.rows == 0) return CaptureEmpty(request.capture);
     BadRequest bad;
-    const std::vector<v1::TrainingConfig> configs = FillInAll(request, capture.dim, bad);
+    std::vector<v1::TrainingConfig> configs = FillInAll(request, capture.dim, bad);
     RECSAE_RETURN_IF_ERROR(bad.ToStatus());
+    RECSAE_RETURN_IF_ERROR(memory_.CheckFits(
+        TrainingJobBytes(configs, capture.dim, capture.rows),
+        absl::StrCat("training saes/", request.variants[0].sae_id), kLowerTraining));
     std::map<std::string, CaptureInfo> dev_captures;
     for (const v1::TrainingConfig& config : configs) {
       if (!config.has_early_stop()) continue;
@@ -115,7 +134,7 @@ class TrainerService : public v1::Trainer::Service {
       }
       RECSAE_RETURN_IF_ERROR(CheckDevCapture(config.early_stop(), dev_captures[name], capture));
     }
-    return absl::OkStatus();
+    return configs;
   }
 
   absl::Status CheckNameIsFree(const grpc::ServerContext& context, const std::string& sae_id) {
@@ -137,13 +156,15 @@ class TrainerService : public v1::Trainer::Service {
   JobRunner& jobs_;
   PeerStub<probe::v1::Probe> probe_;
   PeerStub<concept_store::v1::ConceptStore> store_;
+  MemoryBudget& memory_;
 };
 
 }  // namespace
 
 std::unique_ptr<grpc::Service> MakeTrainerService(JobRunner& jobs, std::shared_ptr<Peer> probe,
-                                                  std::shared_ptr<Peer> store) {
-  return std::make_unique<TrainerService>(jobs, std::move(probe), std::move(store));
+                                                  std::shared_ptr<Peer> store,
+                                                  MemoryBudget& memory) {
+  return std::make_unique<TrainerService>(jobs, std::move(probe), std::move(store), memory);
 }
 
 }  // namespace recsae::trainer

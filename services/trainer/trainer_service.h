@@ -10,14 +10,17 @@ class Service;
 
 namespace recsae {
 class JobRunner;
+class MemoryBudget;
 class Peer;
 }  // namespace recsae
 
 namespace recsae::trainer {
 
-// `jobs` must outlive the service and have the kinds "train-sae" and "train-saes" registered.
+// `jobs` must outlive the service and have the kinds "train-sae" and "train-saes" registered; so
+// must `memory`, which refuses what no job could be given.
 std::unique_ptr<grpc::Service> MakeTrainerService(JobRunner& jobs, std::shared_ptr<Peer> probe,
-                                                  std::shared_ptr<Peer> store);
+                                                  std::shared_ptr<Peer> store,
+                                                  MemoryBudget& memory);
 
 }  // namespace recsae::trainer
 

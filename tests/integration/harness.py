@@ -166,20 +166,27 @@ class Server:
 
 
 class Suite:
-    """The whole suite: one recsae-standalone, or the four servers."""
+    """The whole suite: one recsae-standalone, or the four servers (`flags` are the probe's then,
+    `all_flags` those of each)."""
 
-    def __init__(self, directory, separate=False, flags=(), env=None):
+    def __init__(self, directory, separate=False, flags=(), env=None, all_flags=()):
         directory = pathlib.Path(directory)
         self.servers = {}
         if not separate:
-            server = Server("standalone", directory / "standalone", flags, env).start()
+            server = Server("standalone", directory / "standalone", [*flags, *all_flags],
+                            env).start()
             self.servers = {name: server for name in PEERS}
         else:
             for name in ("probe", "concept-store", "trainer", "explainer"):
                 extra = [f"--{peer}={self.servers[peer].address}" for peer in PEERS[name]]
+                extra += all_flags
                 if name == "probe":
                     extra += flags
                 self.servers[name] = Server(name, directory / name, extra, env).start()
+        self.connect()
+
+    def connect(self):
+        """Stubs of the servers; again after one was stopped and started."""
         self.probe = probe_pb2_grpc.ProbeStub(self.servers["probe"].channel)
         self.trainer = trainer_pb2_grpc.TrainerStub(self.servers["trainer"].channel)
         self.store = concept_store_pb2_grpc.ConceptStoreStub(self.servers["concept-store"].channel)

@@ -137,6 +137,49 @@ class LifeTest(unittest.TestCase):
         self.assertEqual(*described)
         self.assertTrue(described[0])
 
+    def test_a_sweep_reserves_all_its_saes(self):
+        suite = self.start("suite", separate=True)
+        rows = np.random.default_rng(0).normal(size=(10000, 16)).astype("<f4")
+        capture = record(suite.probe, rows)
+
+        def sweep(*ids, unknown=b""):
+            request = tr.TrainSaesRequest(capture=capture, variants=[
+                tr.SaeVariant(sae_id=i, config=tr.TrainingConfig(latent_count=256, epoch_count=500))
+                for i in ids])
+            request.MergeFromString(unknown)
+            return request
+
+        job = suite.trainer.TrainSaes(sweep("a1", "b1"))
+        self.assertEqual((job.target, list(job.further_targets)), ("saes/a1", ["saes/b1"]))
+        for ids in (("c1", "b1"), ("b1", "c1"), ("a1",)):
+            with self.assertRaises(grpc.RpcError) as caught:
+                suite.trainer.TrainSaes(sweep(*ids))
+            self.assertEqual(caught.exception.code(), grpc.StatusCode.ALREADY_EXISTS)
+            self.assertIn(job.name, caught.exception.details())
+            self.assertIn("saes/" + (set(ids) & {"a1", "b1"}).pop(), caught.exception.details())
+        # Field 99, a number.
+        with self.assertRaises(grpc.RpcError) as caught:
+            suite.trainer.TrainSaes(sweep("d1", unknown=b"\x98\x06\x01"))
+        self.assertEqual(caught.exception.code(), grpc.StatusCode.INVALID_ARGUMENT)
+        self.assertIn("#99", caught.exception.details())
+
+        # What it goes by is in it, for the capture's dimension; what was asked stays beside it.
+        asked, resolved = tr.TrainSaesRequest(), tr.TrainSaesRequest()
+        self.assertTrue(job.spec.Unpack(asked) and job.resolved_spec.Unpack(resolved))
+        self.assertEqual(asked, sweep("a1", "b1"))
+        self.assertFalse(asked.variants[1].config.HasField("k_aux"))
+        self.assertEqual(resolved.variants[1].config.k_aux, 8)
+        jobs = suite.jobs["trainer"]
+        jobs.CancelJob(jb.CancelJobRequest(name=job.name))
+        for state in jobs.WatchJob(jb.WatchJobRequest(name=job.name), timeout=60):
+            pass
+        self.assertEqual(state.state, jb.Job.STATE_CANCELLED)
+        # One line for its start and one for its end.
+        log = [json.loads(line) for line in suite.servers["trainer"].log_text().splitlines()]
+        self.assertEqual([(line["message"], line.get("state")) for line in log
+                          if line.get("job") == job.name],
+                         [("job started", None), ("job ended", "CANCELLED")])
+
     def test_a_sweep_trains_every_architecture_and_stops_early(self):
         suite = self.start("suite", separate=True)
         made = suite.finish("probe", suite.probe.TrainRecommender(pb.TrainRecommenderRequest(

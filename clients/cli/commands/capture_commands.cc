@@ -11,9 +11,11 @@
 #include "clients/cli/flags/command_line.h"
 #include "clients/cli/flags/job_flags.h"
 #include "clients/cli/render/render.h"
+#include "clients/cli/text/errors.h"
 #include "clients/cli/text/resource.h"
 #include "clients/cli/text/text.h"
 #include "common/base/status.h"
+#include "recsae/probe/v1/probe.grpc.pb.h"
 
 namespace recsae::cli {
 namespace {
@@ -53,11 +55,9 @@ struct CasesFlags {
   std::vector<std::string> users;
 };
 
-void AddName(CLI::App& command, std::string& name) {
-  command
-      .add_option("CAPTURE", name,
-                  "Name, for example ml-1m/test or recommenders/ml-1m/captures/test")
-      ->required();
+void AddName(Command& command, std::string& name) {
+  command.Add("CAPTURE", name, "Name, for example ml-1m/test or recommenders/ml-1m/captures/test")
+      .Required();
 }
 
 absl::Status Show(Session& session, const Capture& capture) {
@@ -188,7 +188,7 @@ absl::Status Delete(Session& session, const NameFlags& flags) {
   return absl::OkStatus();
 }
 
-void AddMaking(CommandLine& line, CLI::App& group) {
+void AddMaking(CommandLine& line, Command& group) {
   line.Add<CreateFlags>(
       group, "create",
       "Capture a hosted recommender's activations, or make an empty capture for another",
@@ -196,25 +196,23 @@ void AddMaking(CommandLine& line, CLI::App& group) {
       "  recsae captures create movies/test --split test --cases    # to explain\n"
       "  recsae captures create movies/first --split train --site layers.0 --positions all\n"
       "  recsae captures create shop/live --cases                   # then: captures record",
-      [](CLI::App& command, CreateFlags& flags) {
+      [](Command& command, CreateFlags& flags) {
         AddName(command, flags.capture);
-        command.add_option("--split", flags.split, "Part of the data set")
-            ->check(CLI::IsMember({"train", "dev", "test"}));
-        command.add_flag("--cases", flags.cases,
-                         "Keep each row's context (user, history, ranked items): for concepts and "
-                         "explanations");
-        command.add_option("--max-rows", flags.max_rows, "So many rows, drawn by --seed; 0 = all")
-            ->check(CLI::NonNegativeNumber);
-        command.add_option("--seed", flags.seed, "[default: 0]");
-        command.add_option("--ranked-items", flags.ranked_items,
-                           "Ranked items kept with a case [default: 10]");
-        command.add_option("--site", flags.site,
-                           "Probe site, as recsae recommenders get lists them [default: user, the "
-                           "vector just before scoring]");
-        command
-            .add_option("--positions", flags.positions,
-                        "History positions to capture [default: last]")
-            ->check(CLI::IsMember({"last", "all"}));
+        command.Add("--split", flags.split, "Part of the data set")
+            .Must(Check::OneOf({"train", "dev", "test"}));
+        command.AddSwitch("--cases", flags.cases,
+                          "Keep each row's context (user, history, ranked items): for concepts and "
+                          "explanations");
+        command.Add("--max-rows", flags.max_rows, "So many rows, drawn by --seed; 0 = all")
+            .Must(Check::NonNegative());
+        command.Add("--seed", flags.seed, "[default: 0]");
+        command.Add("--ranked-items", flags.ranked_items,
+                    "Ranked items kept with a case [default: 10]");
+        command.Add("--site", flags.site,
+                    "Probe site, as recsae recommenders get lists them [default: user, the "
+                    "vector just before scoring]");
+        command.Add("--positions", flags.positions, "History positions to capture [default: last]")
+            .Must(Check::OneOf({"last", "all"}));
         AddRequestId(command, flags.request_id);
         AddJobFlags(command, flags.job);
       },
@@ -223,25 +221,22 @@ void AddMaking(CommandLine& line, CLI::App& group) {
       group, "record", "Record activations of a recommender that lives elsewhere, from files",
       "  recsae captures record shop/live --activations x.npy --cases cases.jsonl\n"
       "Each line of the cases: {\"userId\": \"42\", \"historyItemIds\": [\"7\", \"9\"]}\n"
-      "A repeat with the same files and producer is stored once.",
-      [](CLI::App& command, RecordFlags& flags) {
-        flags.source.producer = "recsae-cli";
+      "The same files again are stored once; other files are added to what is there.",
+      [](Command& command, RecordFlags& flags) {
         AddName(command, flags.source.capture);
+        command.Add("--activations", flags.source.activations, ".npy file, float [rows, dim]")
+            .Required()
+            .Must(Check::ExistingFile());
+        command.Add("--cases", flags.source.cases, "Context of the rows, one JSON object each")
+            .Must(Check::ExistingFile());
+        command.Add(
+            "--producer", flags.source.producer,
+            "Who records; each has sequence numbers of its own [default: named after the file "
+            "and its content]");
         command
-            .add_option("--activations", flags.source.activations, ".npy file, float [rows, dim]")
-            ->required()
-            ->check(CLI::ExistingFile);
-        command
-            .add_option("--cases", flags.source.cases, "Context of the rows, one JSON object each")
-            ->check(CLI::ExistingFile);
-        command
-            .add_option("--producer", flags.source.producer,
-                        "Who records; each has sequence numbers of its own")
-            ->capture_default_str();
-        command
-            .add_option("--batch-rows", flags.source.batch_rows,
-                        "Rows a message [default: half a megabyte of them]")
-            ->check(CLI::NonNegativeNumber);
+            .Add("--batch-rows", flags.source.batch_rows,
+                 "Rows a message [default: half a megabyte of them]")
+            .Must(Check::NonNegative());
       },
       RecordFiles);
 }
@@ -249,32 +244,32 @@ void AddMaking(CommandLine& line, CLI::App& group) {
 }  // namespace
 
 void AddCaptureCommands(CommandLine& line) {
-  CLI::App& group = line.AddGroup("captures", "Recorded activations",
-                                  "  recsae captures create movies/test --split test --cases\n"
-                                  "  recsae captures list");
+  Command group = line.AddGroup("captures", "Recorded activations",
+                                "  recsae captures create movies/test --split test --cases\n"
+                                "  recsae captures list");
   line.Add<ListFlags>(
       group, "list", "List captures", "  recsae captures list --recommender movies",
-      [](CLI::App& command, ListFlags& flags) {
-        command.add_option("--recommender", flags.recommender, "Only of this one");
+      [](Command& command, ListFlags& flags) {
+        command.Add("--recommender", flags.recommender, "Only of this one");
       },
       List);
   line.Add<NameFlags>(
       group, "get", "Show a capture", "  recsae captures get movies/test",
-      [](CLI::App& command, NameFlags& flags) { AddName(command, flags.capture); }, Get);
+      [](Command& command, NameFlags& flags) { AddName(command, flags.capture); }, Get);
   AddMaking(line, group);
   line.Add<CasesFlags>(
       group, "cases", "Show rows: users, histories and what was ranked highest",
       "  recsae captures cases movies/test --row 0 --row 1\n"
       "  recsae captures cases movies/test --user 42 --json",
-      [](CLI::App& command, CasesFlags& flags) {
+      [](Command& command, CasesFlags& flags) {
         AddName(command, flags.capture);
-        command.add_option("--row", flags.rows, "Row number; may be repeated")->type_name("N");
-        command.add_option("--user", flags.users, "The user's last row; may be repeated");
+        command.Add("--row", flags.rows, "Row number; may be repeated").Type("N");
+        command.Add("--user", flags.users, "The user's last row; may be repeated");
       },
       Cases);
   line.Add<NameFlags>(
       group, "delete", "Remove a capture", "  recsae captures delete movies/train",
-      [](CLI::App& command, NameFlags& flags) {
+      [](Command& command, NameFlags& flags) {
         AddName(command, flags.capture);
         AddRequestId(command, flags.request_id);
       },

@@ -9,9 +9,12 @@
 #include "clients/cli/flags/job_flags.h"
 #include "clients/cli/formats/json_lines.h"
 #include "clients/cli/render/render.h"
+#include "clients/cli/text/errors.h"
 #include "clients/cli/text/resource.h"
 #include "clients/cli/text/text.h"
 #include "common/base/status.h"
+#include "common/client/retry.h"
+#include "recsae/probe/v1/probe.grpc.pb.h"
 
 namespace recsae::cli {
 namespace {
@@ -31,9 +34,8 @@ struct CatalogFlags {
   int limit = 50;
 };
 
-void AddName(CLI::App& command, CatalogFlags& flags) {
-  command.add_option("CATALOG", flags.catalog, "Name, for example ml-1m or catalogs/ml-1m")
-      ->required();
+void AddName(Command& command, CatalogFlags& flags) {
+  command.Add("CATALOG", flags.catalog, "Name, for example ml-1m or catalogs/ml-1m").Required();
 }
 
 absl::Status Show(Session& session, const probe::v1::Catalog& catalog) {
@@ -121,7 +123,7 @@ absl::Status Upload(Session& session, const CatalogFlags& flags) {
   const auto send = [&] {
     const bool sent = writer->Write(request);
     request.mutable_batch()->Clear();
-    return sent ? absl::OkStatus() : absl::CancelledError();
+    return sent ? absl::OkStatus() : Error(absl::StatusCode::kCancelled, "STREAM_CLOSED", "");
   };
   absl::Status read = send();
   size_t bytes = 0;
@@ -150,22 +152,22 @@ absl::Status Upload(Session& session, const CatalogFlags& flags) {
   return absl::OkStatus();
 }
 
-void AddOneCatalog(CommandLine& line, CLI::App& group) {
+void AddOneCatalog(CommandLine& line, Command& group) {
   line.Add<CatalogFlags>(group, "get", "Show a catalogue", "  recsae catalogs get ml-1m", AddName,
                          Get);
   line.Add<CatalogFlags>(
       group, "create", "Make an empty catalogue, for a recommender that lives elsewhere",
       "  recsae catalogs create shop --title 'Our shop'",
-      [](CLI::App& command, CatalogFlags& flags) {
+      [](Command& command, CatalogFlags& flags) {
         AddName(command, flags);
-        command.add_option("--title", flags.display_name, "For people");
+        command.Add("--title", flags.display_name, "For people");
         AddRequestId(command, flags.request_id);
       },
       Create);
   line.Add<CatalogFlags>(
       group, "delete", "Remove a catalogue that no recommender uses",
       "  recsae catalogs delete shop",
-      [](CLI::App& command, CatalogFlags& flags) {
+      [](Command& command, CatalogFlags& flags) {
         AddName(command, flags);
         AddRequestId(command, flags.request_id);
       },
@@ -175,21 +177,21 @@ void AddOneCatalog(CommandLine& line, CLI::App& group) {
 }  // namespace
 
 void AddCatalogCommands(CommandLine& line) {
-  CLI::App& group = line.AddGroup("catalogs", "What recommenders recommend",
-                                  "  recsae catalogs list\n"
-                                  "  recsae catalogs items ml-1m --query star");
+  Command group = line.AddGroup("catalogs", "What recommenders recommend",
+                                "  recsae catalogs list\n"
+                                "  recsae catalogs items ml-1m --query star");
   line.Add<CatalogFlags>(
       group, "list", "List the catalogues", "  recsae catalogs list",
-      [](CLI::App&, CatalogFlags&) {}, List);
+      [](Command&, CatalogFlags&) {}, List);
   AddOneCatalog(line, group);
   line.Add<CatalogFlags>(
       group, "items", "List or search the items of a catalogue",
       "  recsae catalogs items ml-1m --query 'star wars'",
-      [](CLI::App& command, CatalogFlags& flags) {
+      [](Command& command, CatalogFlags& flags) {
         AddName(command, flags);
-        command.add_option("--query", flags.query, "Words that must all be in title or attributes");
-        command.add_option("--limit", flags.limit, "At most so many; 0 = all [default: 50]")
-            ->check(CLI::NonNegativeNumber);
+        command.Add("--query", flags.query, "Words that must all be in title or attributes");
+        command.Add("--limit", flags.limit, "At most so many; 0 = all [default: 50]")
+            .Must(Check::NonNegative());
       },
       Items);
   line.Add<CatalogFlags>(
@@ -197,11 +199,11 @@ void AddCatalogCommands(CommandLine& line) {
       "  recsae catalogs upload shop items.jsonl\n"
       "Each line: {\"id\": \"7\", \"title\": \"Lamp\", \"attributes\": [{\"key\": \"room\", "
       "\"value\": \"bedroom\"}]}",
-      [](CLI::App& command, CatalogFlags& flags) {
+      [](Command& command, CatalogFlags& flags) {
         AddName(command, flags);
-        command.add_option("FILE", flags.file, "Items, one JSON object a line")
-            ->required()
-            ->check(CLI::ExistingFile);
+        command.Add("FILE", flags.file, "Items, one JSON object a line")
+            .Required()
+            .Must(Check::ExistingFile());
       },
       Upload);
 }

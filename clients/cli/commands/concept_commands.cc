@@ -2,6 +2,7 @@
 
 #include <google/protobuf/util/json_util.h>
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -15,6 +16,9 @@
 #include "clients/cli/text/resource.h"
 #include "clients/cli/text/text.h"
 #include "common/base/status.h"
+#include "recsae/concept_store/v1/concept_store.grpc.pb.h"
+#include "recsae/explainer/v1/explainer.grpc.pb.h"
+#include "recsae/probe/v1/probe.pb.h"
 
 namespace recsae::cli {
 namespace {
@@ -58,18 +62,17 @@ struct OneFlags {
 
 struct WatchFlags {
   std::string sae;
-  int64_t since = 0;
+  std::optional<int64_t> since;
+  bool from_now = false;
 };
 
-void AddSae(CLI::App& command, std::string& sae) {
-  command.add_option("--sae", sae, "SAE [default: the only one]");
+void AddSae(Command& command, std::string& sae) {
+  command.Add("--sae", sae, "SAE [default: the only one]");
 }
 
-void AddName(CLI::App& command, OneFlags& flags) {
-  command
-      .add_option("CONCEPT", flags.name,
-                  "Latent number (17 or #17), or SAE/LATENT, or the whole name")
-      ->required();
+void AddName(Command& command, OneFlags& flags) {
+  command.Add("CONCEPT", flags.name, "Latent number (17 or #17), or SAE/LATENT, or the whole name")
+      .Required();
   AddSae(command, flags.sae);
 }
 
@@ -191,10 +194,16 @@ absl::Status Delete(Session& session, const OneFlags& flags) {
 }
 
 std::string ChangeText(const ConceptChange& change) {
-  const bool deleted = change.type() == ConceptChange::TYPE_DELETED;
-  return absl::StrCat(PadLeft(FormatCount(change.revision()), 8), "  ",
-                      PadRight(ShortName(change.latent_concept().name()), 24), "  ",
-                      deleted ? "deleted" : Clean(change.latent_concept().description()), "\n");
+  const std::string& name = change.has_sae() ? change.sae().name() : change.latent_concept().name();
+  std::string text = Clean(change.latent_concept().description());
+  if (change.type() == ConceptChange::TYPE_SAE_PUBLISHED) text = "published";
+  if (change.type() == ConceptChange::TYPE_DELETED ||
+      change.type() == ConceptChange::TYPE_SAE_DELETED) {
+    text = "deleted";
+  }
+  // What was there before the watch has no revision.
+  const std::string revision = change.revision() == 0 ? "" : FormatCount(change.revision());
+  return absl::StrCat(PadLeft(revision, 8), "  ", PadRight(ShortName(name), 24), "  ", text, "\n");
 }
 
 absl::Status History(Session& session, const OneFlags& flags) {
@@ -214,7 +223,8 @@ absl::Status Watch(Session& session, const WatchFlags& flags) {
   if (!flags.sae.empty()) {
     RECSAE_ASSIGN_OR_RETURN(*request.mutable_parent(), FullName(flags.sae, kSaePattern));
   }
-  request.set_since_revision(flags.since);
+  if (flags.since.has_value()) request.set_since_revision(*flags.since);
+  request.set_skip_snapshot(flags.from_now);
   grpc::ClientContext context;
   const auto reader = session.concept_store()->WatchConcepts(&context, request);
   for (ConceptChange change; reader->Read(&change);) {
@@ -232,33 +242,33 @@ absl::Status Watch(Session& session, const WatchFlags& flags) {
   return session.concept_store().peer().FromGrpc(reader->Finish());
 }
 
-void AddReading(CommandLine& line, CLI::App& group) {
+void AddReading(CommandLine& line, Command& group) {
   line.Add<ListFlags>(
       group, "list", "List concepts, the surest first",
       "  recsae concepts list --verified --limit 20\n"
       "  recsae concepts list --order paper --min-paper-confidence 0.8 --limit 0",
-      [](CLI::App& command, ListFlags& flags) {
+      [](Command& command, ListFlags& flags) {
         AddSae(command, flags.sae);
-        command.add_option("--order", flags.order, "By confidence, the paper's, how often active")
-            ->check(CLI::IsMember({"confidence", "paper", "active", "latent"}))
-            ->capture_default_str();
-        command.add_option("--min-confidence", flags.min_confidence, "Only from this one on");
-        command.add_option("--min-paper-confidence", flags.min_paper_confidence,
-                           "Only from this one on, by the paper's protocol");
-        command.add_flag("--verified", flags.verified, "Only those that beat the shuffled control");
-        command.add_option("--limit", flags.limit, "At most so many; 0 = all [default: 50]")
-            ->check(CLI::NonNegativeNumber);
+        command.Add("--order", flags.order, "By confidence, the paper's, how often active")
+            .Must(Check::OneOf({"confidence", "paper", "active", "latent"}))
+            .ShowDefault();
+        command.Add("--min-confidence", flags.min_confidence, "Only from this one on");
+        command.Add("--min-paper-confidence", flags.min_paper_confidence,
+                    "Only from this one on, by the paper's protocol");
+        command.AddSwitch("--verified", flags.verified,
+                          "Only those that beat the shuffled control");
+        command.Add("--limit", flags.limit, "At most so many; 0 = all [default: 50]")
+            .Must(Check::NonNegative());
       },
       List);
   line.Add<SearchFlags>(
       group, "search", "Find concepts by words", "  recsae concepts search science fiction",
-      [](CLI::App& command, SearchFlags& flags) {
-        command
-            .add_option("WORDS", flags.words, "A concept matches when its words begin with each")
-            ->required();
+      [](Command& command, SearchFlags& flags) {
+        command.Add("WORDS", flags.words, "A concept matches when its words begin with each")
+            .Required();
         AddSae(command, flags.sae);
-        command.add_option("--limit", flags.limit, "At most so many [default: 10]")
-            ->check(CLI::PositiveNumber);
+        command.Add("--limit", flags.limit, "At most so many [default: 10]")
+            .Must(Check::Positive());
       },
       Search);
   line.Add<OneFlags>(group, "get", "Show a concept with its scores and evidence",
@@ -267,34 +277,34 @@ void AddReading(CommandLine& line, CLI::App& group) {
   line.Add<OneFlags>(group, "history", "Show the states that a concept had, newest first",
                      "  recsae concepts history 17", AddName, History);
   line.Add<WatchFlags>(
-      group, "watch", "Print changes as they happen, until Ctrl-C",
-      "  recsae concepts watch --since -1\n"
+      group, "watch", "Print what there is, then changes as they happen, until Ctrl-C",
+      "  recsae concepts watch --from-now\n"
       "With --json: one JSON object a line.",
-      [](CLI::App& command, WatchFlags& flags) {
-        command.add_option("--sae", flags.sae, "Only of this SAE [default: all]");
-        command.add_option("--since", flags.since,
-                           "Only changes after this revision; 0 = from the beginning, -1 = from "
-                           "now [default: 0]");
+      [](Command& command, WatchFlags& flags) {
+        command.Add("--sae", flags.sae, "Only of this SAE [default: all]");
+        command.Add("--since", flags.since, "Only changes after this revision [default: all]")
+            .Must(Check::NonNegative());
+        command.AddSwitch("--from-now", flags.from_now, "Only changes that are still to come");
       },
       Watch);
 }
 
-void AddWriting(CommandLine& line, CLI::App& group) {
+void AddWriting(CommandLine& line, Command& group) {
   line.Add<OneFlags>(
       group, "update", "Give a concept another description",
       "  recsae concepts update 17 --description 'slasher films of the 1980s'",
-      [](CLI::App& command, OneFlags& flags) {
+      [](Command& command, OneFlags& flags) {
         AddName(command, flags);
-        command.add_option("--description", flags.description, "For people")->required();
-        command.add_option("--etag", flags.etag, "Write only if it is still the one you saw");
+        command.Add("--description", flags.description, "For people").Required();
+        command.Add("--etag", flags.etag, "Write only if it is still the one you saw");
         AddRequestId(command, flags.request_id);
       },
       Update);
   line.Add<OneFlags>(
       group, "delete", "Remove a concept; the latent stays", "  recsae concepts delete 17",
-      [](CLI::App& command, OneFlags& flags) {
+      [](Command& command, OneFlags& flags) {
         AddName(command, flags);
-        command.add_option("--etag", flags.etag, "Only if it is still the one you saw");
+        command.Add("--etag", flags.etag, "Only if it is still the one you saw");
         AddRequestId(command, flags.request_id);
       },
       Delete);
@@ -303,25 +313,25 @@ void AddWriting(CommandLine& line, CLI::App& group) {
 }  // namespace
 
 void AddConceptCommands(CommandLine& line) {
-  CLI::App& group = line.AddGroup("concepts", "What the latents of an SAE mean",
-                                  "  recsae concepts build\n"
-                                  "  recsae concepts search horror\n"
-                                  "  recsae concepts get 17");
+  Command group = line.AddGroup("concepts", "What the latents of an SAE mean",
+                                "  recsae concepts build\n"
+                                "  recsae concepts search horror\n"
+                                "  recsae concepts get 17");
   line.Add<BuildFlags>(
       group, "build", "Describe every latent and verify the descriptions",
       "  recsae concepts build --sae movies\n"
       "  recsae concepts build --sae movies --capture test --evidence dev --evidence context",
-      [](CLI::App& command, BuildFlags& flags) {
+      [](Command& command, BuildFlags& flags) {
         AddSae(command, flags.sae);
-        command.add_option("--capture", flags.capture,
-                           "Cases of the paper's protocol [default: the test capture]");
-        command.add_option("--evidence", flags.evidence,
-                           "Captures that the larger protocol draws from as well; may be repeated "
-                           "[default: all with cases]");
-        command.add_option("--paper-cases", flags.paper_cases, "N of the paper [default: 5]");
-        command.add_option("--cases", flags.extended_cases,
-                           "Activated cases in the larger protocol [default: 50]");
-        command.add_option("--seed", flags.seed, "[default: 0]");
+        command.Add("--capture", flags.capture,
+                    "Cases of the paper's protocol [default: the test capture]");
+        command.Add("--evidence", flags.evidence,
+                    "Captures that the larger protocol draws from as well; may be repeated "
+                    "[default: all with cases]");
+        command.Add("--paper-cases", flags.paper_cases, "N of the paper [default: 5]");
+        command.Add("--cases", flags.extended_cases,
+                    "Activated cases in the larger protocol [default: 50]");
+        command.Add("--seed", flags.seed, "[default: 0]");
         AddRequestId(command, flags.request_id);
         AddJobFlags(command, flags.job);
       },

@@ -5,6 +5,7 @@
 #include "clients/cli/flags/command_line.h"
 #include "clients/cli/flags/dataset_flags.h"
 #include "clients/cli/render/render.h"
+#include "recsae/probe/v1/probe.grpc.pb.h"
 
 namespace recsae::cli {
 namespace {
@@ -30,18 +31,17 @@ absl::Status Get(Session& session, const GetFlags& flags) {
 }  // namespace
 
 void AddDatasetCommands(CommandLine& line) {
-  CLI::App& group = line.AddGroup("datasets", "Interaction logs that the server can read",
-                                  "  recsae datasets get ml-1m");
+  Command group = line.AddGroup("datasets", "Interaction logs that the server can read",
+                                "  recsae datasets get ml-1m");
   line.Add<GetFlags>(
       group, "get", "Look a data set up, read it (or download it first) and say what is in it",
       "  recsae datasets get ml-1m\n"
       "  recsae datasets get hetrec2011-lastfm-2k --core 10 --split-seed 3\n"
       "  recsae datasets get planted --planted-users 500",
-      [](CLI::App& command, GetFlags& flags) {
+      [](Command& command, GetFlags& flags) {
         command
-            .add_option("NAME", flags.name,
-                        "Folder under one of the server's data folders, or 'planted'")
-            ->required();
+            .Add("NAME", flags.name, "Folder under one of the server's data folders, or 'planted'")
+            .Required();
         AddDatasetFlags(command, flags.dataset);
       },
       Get);

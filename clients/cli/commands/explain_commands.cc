@@ -14,6 +14,7 @@
 #include "clients/cli/text/edit.h"
 #include "clients/cli/text/text.h"
 #include "common/base/status.h"
+#include "recsae/explainer/v1/explainer.grpc.pb.h"
 
 namespace recsae::cli {
 namespace {
@@ -149,22 +150,20 @@ absl::Status Steer(Session& session, const SteerFlags& flags) {
   return absl::OkStatus();
 }
 
-void AddExclude(CLI::App& command, std::vector<std::string>& exclude) {
-  command
-      .add_option("--exclude", exclude,
-                  "Item ids never to recommend, besides those of the user's past")
-      ->delimiter(',')
-      ->type_name("ID,...");
+void AddExclude(Command& command, std::vector<std::string>& exclude) {
+  command.Add("--exclude", exclude, "Item ids never to recommend, besides those of the user's past")
+      .SeparatedBy(',')
+      .Type("ID,...");
 }
 
 void AddEvaluate(CommandLine& line) {
   line.Add<EvaluateFlags>(
-      line.app(), "evaluate", "Measure what an SAE keeps of the recommendations",
+      line.root(), "evaluate", "Measure what an SAE keeps of the recommendations",
       "  recsae evaluate --sae movies",
-      [](CLI::App& command, EvaluateFlags& flags) {
-        command.add_option("--sae", flags.sae, "SAE [default: the only one]");
-        command.add_option("--capture", flags.capture,
-                           "Cases with held-out items [default: the test capture]");
+      [](Command& command, EvaluateFlags& flags) {
+        command.Add("--sae", flags.sae, "SAE [default: the only one]");
+        command.Add("--capture", flags.capture,
+                    "Cases with held-out items [default: the test capture]");
         AddRequestId(command, flags.request_id);
         AddJobFlags(command, flags.job);
       },
@@ -173,54 +172,52 @@ void AddEvaluate(CommandLine& line) {
 
 void AddExplain(CommandLine& line) {
   line.Add<ExplainFlags>(
-      line.app(), "explain", "Say which concepts move a user's recommendations",
+      line.root(), "explain", "Say which concepts move a user's recommendations",
       "  recsae explain --user 42\n"
       "  recsae explain --history 1196,260,1210 --top 5\n"
       "  recsae explain --user 42 --item 1214        # why is this one not higher?",
-      [](CLI::App& command, ExplainFlags& flags) {
+      [](Command& command, ExplainFlags& flags) {
         AddSubjectFlags(command, flags.subject);
-        command.add_option("--top", flags.top_items, "Items to recommend [default: 10]")
-            ->check(CLI::PositiveNumber);
-        command.add_option("--item", flags.items, "Explain these as well, whatever their rank")
-            ->delimiter(',')
-            ->type_name("ID,...");
+        command.Add("--top", flags.top_items, "Items to recommend [default: 10]")
+            .Must(Check::Positive());
+        command.Add("--item", flags.items, "Explain these as well, whatever their rank")
+            .SeparatedBy(',')
+            .Type("ID,...");
         AddExclude(command, flags.exclude);
-        command
-            .add_option("--concepts", flags.concepts,
-                        "Contributions shown for an item [default: 3]")
-            ->check(CLI::NonNegativeNumber);
+        command.Add("--concepts", flags.concepts, "Contributions shown for an item [default: 3]")
+            .Must(Check::NonNegative());
       },
       ExplainUser);
 }
 
 void AddSteer(CommandLine& line) {
   line.Add<SteerFlags>(
-      line.app(), "steer", "Change concepts and see what would be recommended then",
+      line.root(), "steer", "Change concepts and see what would be recommended then",
       "  recsae steer --user 42 --edit horror:+4              # 4 standard deviations more\n"
       "  recsae steer --user 42 --edit horror:off --edit '#17:x2'\n"
       "  recsae steer --history 1196,260 --edit '#17:=3' --mode reconstruction\n"
       "An edit is WHAT:HOW. WHAT: #LATENT, or words that concepts are searched for.\n"
       "HOW: +4 or -4 (standard deviations), x10 (times), =2 (set), off (remove).",
-      [](CLI::App& command, SteerFlags& flags) {
+      [](Command& command, SteerFlags& flags) {
         AddSubjectFlags(command, flags.subject);
-        command.add_option("--edit", flags.edits, "What to change; may be repeated")
-            ->required()
-            ->allow_extra_args(false)
-            ->type_name("WHAT:HOW")
-            ->check([](const std::string& text) {
+        command.Add("--edit", flags.edits, "What to change; may be repeated")
+            .Required()
+            .OneArgumentEach()
+            .Type("WHAT:HOW")
+            .Must(Check([](const std::string& text) {
               return std::string(ParseEdit(text, 1).status().message());
-            });
+            }));
         command
-            .add_option("--per-text", flags.per_text,
-                        "Concepts that the words of one edit may choose [default: 1]")
-            ->check(CLI::PositiveNumber);
+            .Add("--per-text", flags.per_text,
+                 "Concepts that the words of one edit may choose [default: 1]")
+            .Must(Check::Positive());
         command
-            .add_option("--mode", flags.mode,
-                        "delta: only what changes is added; reconstruction: as in the paper")
-            ->check(CLI::IsMember({"delta", "reconstruction"}))
-            ->capture_default_str();
-        command.add_option("--top", flags.top_items, "Items in each list [default: 10]")
-            ->check(CLI::PositiveNumber);
+            .Add("--mode", flags.mode,
+                 "delta: only what changes is added; reconstruction: as in the paper")
+            .Must(Check::OneOf({"delta", "reconstruction"}))
+            .ShowDefault();
+        command.Add("--top", flags.top_items, "Items in each list [default: 10]")
+            .Must(Check::Positive());
         AddExclude(command, flags.exclude);
       },
       Steer);

@@ -13,6 +13,7 @@
 #include "clients/cli/text/resource.h"
 #include "clients/cli/text/text.h"
 #include "common/base/status.h"
+#include "recsae/jobs/v1/jobs.grpc.pb.h"
 
 namespace recsae::cli {
 namespace {
@@ -143,28 +144,28 @@ absl::Status Delete(Session& session, const NameFlags& flags) {
 }  // namespace
 
 void AddJobCommands(CommandLine& line) {
-  CLI::App& group = line.AddGroup("jobs", "Long-running work",
-                                  "  recsae jobs list --state running\n"
-                                  "  recsae jobs watch JOB");
+  Command group = line.AddGroup("jobs", "Long-running work",
+                                "  recsae jobs list --state running\n"
+                                "  recsae jobs watch JOB");
   line.Add<ListFlags>(
       group, "list", "List jobs, newest first",
       "  recsae jobs list --kind train-sae --state failed",
-      [](CLI::App& command, ListFlags& flags) {
-        command.add_option("--kind", flags.kind,
-                           "Only train-recommender, capture-activations, train-sae, train-saes, "
-                           "build-concepts or evaluate-sae");
-        command.add_option("--state", flags.state, "Only jobs in this state")
-            ->check(CLI::IsMember({"pending", "running", "succeeded", "failed", "cancelled"}));
-        command.add_option("--limit", flags.limit, "At most so many; 0 = all [default: 50]")
-            ->check(CLI::NonNegativeNumber);
+      [](Command& command, ListFlags& flags) {
+        command.Add("--kind", flags.kind,
+                    "Only train-recommender, capture-activations, train-sae, train-saes, "
+                    "build-concepts or evaluate-sae");
+        command.Add("--state", flags.state, "Only jobs in this state")
+            .Must(Check::OneOf({"pending", "running", "succeeded", "failed", "cancelled"}));
+        command.Add("--limit", flags.limit, "At most so many; 0 = all [default: 50]")
+            .Must(Check::NonNegative());
       },
       List);
   const auto one = [&](const char* name, const char* summary,
                        absl::Status (*run)(Session&, const NameFlags&)) {
     line.Add<NameFlags>(
         group, name, summary, absl::StrCat("  recsae jobs ", name, " JOB"),
-        [](CLI::App& command, NameFlags& flags) {
-          command.add_option("JOB", flags.job, "Name, as recsae jobs list shows it")->required();
+        [](Command& command, NameFlags& flags) {
+          command.Add("JOB", flags.job, "Name, as recsae jobs list shows it").Required();
         },
         run);
   };

@@ -15,9 +15,11 @@
 #include "clients/cli/render/report.h"
 #include "clients/cli/render/result_text.h"
 #include "clients/cli/session/interrupt.h"
+#include "clients/cli/text/errors.h"
 #include "clients/cli/text/resource.h"
 #include "clients/cli/text/text.h"
 #include "common/base/status.h"
+#include "recsae/concept_store/v1/concept_store.pb.h"
 
 namespace recsae::cli {
 namespace {
@@ -131,26 +133,26 @@ absl::Status Run(Session& session, const PipelineFlags& flags) {
   return Showcase(session, plan.sae(), plan.capture(kTestCapture), flags.users);
 }
 
-void Declare(CLI::App& command, PipelineFlags& flags) {
-  command.add_option("--dataset", flags.dataset,
-                     "Data set [default: ml-1m, or planted if that is not to be had]");
-  command.add_option("--recommender", flags.recommender, "Which recommender to open")
-      ->check(CLI::IsMember(std::vector<std::string>(std::begin(kKinds), std::end(kKinds))))
-      ->capture_default_str();
-  command.add_option("--seed", flags.seed, "Seed of everything [default: 1]")->type_name("N");
-  command.add_option("--name", flags.name,
-                     "Name of what is made; a run under the same name goes on where the last "
-                     "stopped [default: from data set, recommender, seed and settings]");
-  command.add_option("--report", flags.report, "Write the measurements to this file, as JSON")
-      ->type_name("FILE");
-  command.add_option("--users", flags.users, "Users explained at the end [default: 3]")
-      ->check(CLI::Range(0, 100));
+void Declare(Command& command, PipelineFlags& flags) {
+  command.Add("--dataset", flags.dataset,
+              "Data set [default: ml-1m, or planted if that is not to be had]");
+  command.Add("--recommender", flags.recommender, "Which recommender to open")
+      .Must(Check::OneOf(std::vector<std::string>(std::begin(kKinds), std::end(kKinds))))
+      .ShowDefault();
+  command.Add("--seed", flags.seed, "Seed of everything [default: 1]").Type("N");
+  command.Add("--name", flags.name,
+              "Name of what is made; a run under the same name goes on where the last "
+              "stopped [default: from data set, recommender, seed and settings]");
+  command.Add("--report", flags.report, "Write the measurements to this file, as JSON")
+      .Type("FILE");
+  command.Add("--users", flags.users, "Users explained at the end [default: 3]")
+      .Must(Check::Range(0, 100));
   command
-      .add_option("--context-rows", flags.context_rows,
-                  "Training positions that concepts may be verified on [default: 100000]")
-      ->check(CLI::PositiveNumber);
-  command.add_flag("--detach", flags.detach,
-                   "Ctrl-C leaves the running job alone instead of cancelling it");
+      .Add("--context-rows", flags.context_rows,
+           "Training positions that concepts may be verified on [default: 100000]")
+      .Must(Check::Positive());
+  command.AddSwitch("--detach", flags.detach,
+                    "Ctrl-C leaves the running job alone instead of cancelling it");
   AddDatasetFlags(command, flags.dataset_flags);
   AddRecommenderFlags(command, "recommender-", flags.recommender_flags);
   AddSaeFlags(command, "sae-", Values::kOne, flags.sae_flags);
@@ -160,7 +162,7 @@ void Declare(CLI::App& command, PipelineFlags& flags) {
 
 void AddPipelineCommand(CommandLine& line) {
   line.Add<PipelineFlags>(
-      line.app(), "pipeline", "Do everything: train, capture, open, name, explain, steer",
+      line.root(), "pipeline", "Do everything: train, capture, open, name, explain, steer",
       "  recsae pipeline\n"
       "  recsae pipeline --dataset ml-1m-recsae --recommender sasrec --seed 1 --report out.json\n"
       "  recsae pipeline --dataset planted --planted-users 500\n"

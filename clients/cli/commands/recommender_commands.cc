@@ -12,11 +12,14 @@
 #include "clients/cli/flags/recommender_subcommands.h"
 #include "clients/cli/formats/json_lines.h"
 #include "clients/cli/render/render.h"
+#include "clients/cli/text/errors.h"
 #include "clients/cli/text/resource.h"
 #include "clients/cli/text/text.h"
 #include "common/base/status.h"
+#include "common/client/retry.h"
 #include "common/files/npy.h"
 #include "common/messages/tensor.h"
+#include "recsae/probe/v1/probe.grpc.pb.h"
 
 namespace recsae::cli {
 namespace {
@@ -58,9 +61,8 @@ struct HeadFlags {
   std::string item_ids;
 };
 
-void AddName(CLI::App& command, std::string& name) {
-  command.add_option("RECOMMENDER", name, "Name, for example ml-1m or recommenders/ml-1m")
-      ->required();
+void AddName(Command& command, std::string& name) {
+  command.Add("RECOMMENDER", name, "Name, for example ml-1m or recommenders/ml-1m").Required();
 }
 
 absl::Status Show(Session& session, const Recommender& recommender) {
@@ -228,19 +230,19 @@ absl::Status UploadHead(Session& session, const HeadFlags& flags) {
   return Show(session, response);
 }
 
-void AddTrain(CommandLine& line, CLI::App& group) {
+void AddTrain(CommandLine& line, Command& group) {
   line.Add<TrainFlags>(
       group, "train", "Train a recommender on a data set, in the server",
       "  recsae recommenders train movies --dataset ml-1m\n"
       "  recsae recommenders train small --dataset planted --kind bprmf --epochs 20 --no-wait",
-      [](CLI::App& command, TrainFlags& flags) {
+      [](Command& command, TrainFlags& flags) {
         AddName(command, flags.recommender);
-        command.add_option("--dataset", flags.dataset, "Data set, as recsae datasets get names it")
-            ->required();
-        command.add_option("--kind", flags.kind, "Which recommender")
-            ->check(CLI::IsMember(std::vector<std::string>(std::begin(kKinds), std::end(kKinds))))
-            ->capture_default_str();
-        command.add_option("--seed", flags.seed, "Seed [default: 0]")->type_name("N");
+        command.Add("--dataset", flags.dataset, "Data set, as recsae datasets get names it")
+            .Required();
+        command.Add("--kind", flags.kind, "Which recommender")
+            .Must(Check::OneOf(std::vector<std::string>(std::begin(kKinds), std::end(kKinds))))
+            .ShowDefault();
+        command.Add("--seed", flags.seed, "Seed [default: 0]").Type("N");
         AddRequestId(command, flags.request_id);
         AddJobFlags(command, flags.job);
         AddDatasetFlags(command, flags.dataset_flags);
@@ -249,14 +251,14 @@ void AddTrain(CommandLine& line, CLI::App& group) {
       Train);
 }
 
-void AddExternal(CommandLine& line, CLI::App& group) {
+void AddExternal(CommandLine& line, Command& group) {
   line.Add<CreateFlags>(
       group, "create", "Register a recommender that lives elsewhere",
       "  recsae recommenders create shop --catalog shop --dim 64",
-      [](CLI::App& command, CreateFlags& flags) {
+      [](Command& command, CreateFlags& flags) {
         AddName(command, flags.recommender);
-        command.add_option("--catalog", flags.catalog, "What it recommends")->required();
-        command.add_option("--dim", flags.dim, "Length of an activation")->required();
+        command.Add("--catalog", flags.catalog, "What it recommends").Required();
+        command.Add("--dim", flags.dim, "Length of an activation").Required();
         AddRequestId(command, flags.request_id);
       },
       Create);
@@ -264,17 +266,17 @@ void AddExternal(CommandLine& line, CLI::App& group) {
       group, "upload-head", "Set its item vectors: score = activation x vector + bias",
       "  recsae recommenders upload-head shop --vectors items.npy\n"
       "  recsae recommenders upload-head shop --vectors items.npy --item-ids ids.txt",
-      [](CLI::App& command, HeadFlags& flags) {
+      [](Command& command, HeadFlags& flags) {
         AddName(command, flags.recommender);
-        command.add_option("--vectors", flags.vectors, ".npy file, float [items, dim]")
-            ->required()
-            ->check(CLI::ExistingFile);
-        command.add_option("--biases", flags.biases, ".npy file, float [items]")
-            ->check(CLI::ExistingFile);
+        command.Add("--vectors", flags.vectors, ".npy file, float [items, dim]")
+            .Required()
+            .Must(Check::ExistingFile());
+        command.Add("--biases", flags.biases, ".npy file, float [items]")
+            .Must(Check::ExistingFile());
         command
-            .add_option("--item-ids", flags.item_ids,
-                        "The rows' item ids, one a line [default: the catalogue's order]")
-            ->check(CLI::ExistingFile);
+            .Add("--item-ids", flags.item_ids,
+                 "The rows' item ids, one a line [default: the catalogue's order]")
+            .Must(Check::ExistingFile());
       },
       UploadHead);
 }
@@ -282,23 +284,23 @@ void AddExternal(CommandLine& line, CLI::App& group) {
 }  // namespace
 
 void AddRecommenderCommands(CommandLine& line) {
-  CLI::App& group = line.AddGroup("recommenders", "Recommenders, hosted here or elsewhere",
-                                  "  recsae recommenders train movies --dataset ml-1m\n"
-                                  "  recsae recommenders list");
+  Command group = line.AddGroup("recommenders", "Recommenders, hosted here or elsewhere",
+                                "  recsae recommenders train movies --dataset ml-1m\n"
+                                "  recsae recommenders list");
   line.Add<NameFlags>(
       group, "list", "List the recommenders", "  recsae recommenders list --json",
-      [](CLI::App&, NameFlags&) {}, List);
+      [](Command&, NameFlags&) {}, List);
   line.Add<NameFlags>(
       group, "get", "Show a recommender", "  recsae recommenders get movies",
-      [](CLI::App& command, NameFlags& flags) { AddName(command, flags.recommender); }, Get);
+      [](Command& command, NameFlags& flags) { AddName(command, flags.recommender); }, Get);
   AddTrain(line, group);
   AddRecommenderImport(line, group);
   AddExternal(line, group);
   line.Add<NameFlags>(
       group, "delete", "Remove a recommender", "  recsae recommenders delete movies --force",
-      [](CLI::App& command, NameFlags& flags) {
+      [](Command& command, NameFlags& flags) {
         AddName(command, flags.recommender);
-        command.add_flag("--force", flags.force, "Remove its captures too");
+        command.AddSwitch("--force", flags.force, "Remove its captures too");
         AddRequestId(command, flags.request_id);
       },
       Delete);

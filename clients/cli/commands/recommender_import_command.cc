@@ -13,10 +13,13 @@
 #include "clients/cli/flags/recommender_subcommands.h"
 #include "clients/cli/render/render.h"
 #include "clients/cli/session/progress_line.h"
+#include "clients/cli/text/errors.h"
 #include "clients/cli/text/resource.h"
 #include "common/base/status.h"
+#include "common/client/retry.h"
 #include "common/files/npy.h"
 #include "common/messages/tensor.h"
+#include "recsae/probe/v1/probe.grpc.pb.h"
 
 namespace recsae::cli {
 namespace {
@@ -136,33 +139,31 @@ constexpr char kExamples[] =
 
 }  // namespace
 
-void AddRecommenderImport(CommandLine& line, CLI::App& group) {
+void AddRecommenderImport(CommandLine& line, Command& group) {
   line.Add<ImportFlags>(
       group, "import", "Host a PyTorch recommender saved with torch.jit.save", kExamples,
-      [](CLI::App& command, ImportFlags& flags) {
+      [](Command& command, ImportFlags& flags) {
+        command.Add("RECOMMENDER", flags.recommender, "Name, for example mine or recommenders/mine")
+            .Required();
+        command.Add("--module", flags.module, "The saved module")
+            .Required()
+            .Must(Check::ExistingFile());
         command
-            .add_option("RECOMMENDER", flags.recommender,
-                        "Name, for example mine or recommenders/mine")
-            ->required();
-        command.add_option("--module", flags.module, "The saved module")
-            ->required()
-            ->check(CLI::ExistingFile);
+            .Add("--items", flags.items,
+                 ".npy file, float [items, dim]: score = activation x vector")
+            .Required()
+            .Must(Check::ExistingFile());
+        command.Add("--dataset", flags.dataset,
+                    "Data set that it was trained on: gives the items and the histories");
+        command.Add("--catalog", flags.catalog,
+                    "Or only what it recommends: nothing can be captured then");
+        command.Add("--history", flags.history, "Items of history it reads [default: 50]")
+            .Type("N");
         command
-            .add_option("--items", flags.items,
-                        ".npy file, float [items, dim]: score = activation x vector")
-            ->required()
-            ->check(CLI::ExistingFile);
-        command.add_option("--dataset", flags.dataset,
-                           "Data set that it was trained on: gives the items and the histories");
-        command.add_option("--catalog", flags.catalog,
-                           "Or only what it recommends: nothing can be captured then");
-        command.add_option("--history", flags.history, "Items of history it reads [default: 50]")
-            ->type_name("N");
-        command
-            .add_option("--probe-site", flags.probe_sites,
-                        "Submodule whose output can be captured; may be repeated")
-            ->type_name("PATH")
-            ->allow_extra_args(false);
+            .Add("--probe-site", flags.probe_sites,
+                 "Submodule whose output can be captured; may be repeated")
+            .Type("PATH")
+            .OneArgumentEach();
         AddRequestId(command, flags.request_id);
         AddDatasetFlags(command, flags.dataset_flags);
       },

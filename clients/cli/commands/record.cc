@@ -1,16 +1,23 @@
 #include "clients/cli/commands/record.h"
 
 #include <algorithm>
+#include <filesystem>
 #include <vector>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
 #include "clients/cli/formats/json_lines.h"
+#include "clients/cli/text/errors.h"
 #include "clients/cli/text/progress.h"
+#include "common/base/names.h"
 #include "common/base/status.h"
+#include "common/client/retry.h"
 #include "common/files/npy.h"
 #include "common/messages/tensor.h"
+#include "recsae/probe/v1/probe.grpc.pb.h"
 
 namespace recsae::cli {
 namespace {
@@ -19,6 +26,8 @@ using probe::v1::Case;
 
 constexpr int64_t kBatchBytes = 1 << 19;
 constexpr double kRecordTimeout = 3600;
+// Of a file's name in a producer's, which the probe takes up to 128 bytes of.
+constexpr size_t kMaxFileName = 96;
 
 absl::StatusOr<std::vector<Case>> ReadCases(const std::string& path) {
   std::vector<Case> cases;
@@ -56,6 +65,20 @@ absl::Status CheckShapes(const RecordSource& source, const NpyArray& activations
 
 }  // namespace
 
+std::string ProducerOf(const std::string& path, const NpyArray& activations,
+                       const std::vector<Case>& cases) {
+  std::string content = absl::StrCat(absl::StrJoin(activations.shape, "x"), " ",
+                                     Fingerprint(FloatsAsBytes(activations.values)));
+  for (const Case& value : cases) {
+    absl::StrAppend(&content, " ", Fingerprint(value.SerializeAsString()));
+  }
+  std::string name = std::filesystem::path(path).filename().string().substr(0, kMaxFileName);
+  for (char& c : name) {
+    if (!absl::ascii_isalnum(c) && c != '.' && c != '_' && c != '-') c = '_';
+  }
+  return absl::StrCat(name, "-", absl::Hex(Fingerprint(content), absl::kZeroPad16));
+}
+
 absl::StatusOr<probe::v1::RecordActivationsResponse> Record(Session& session,
                                                             const RecordSource& source) {
   RECSAE_ASSIGN_OR_RETURN(const NpyArray activations, ReadNpy(source.activations));
@@ -64,6 +87,9 @@ absl::StatusOr<probe::v1::RecordActivationsResponse> Record(Session& session,
     RECSAE_ASSIGN_OR_RETURN(cases, ReadCases(source.cases));
   }
   RECSAE_RETURN_IF_ERROR(CheckShapes(source, activations, cases));
+  const std::string producer = source.producer.empty()
+                                   ? ProducerOf(source.activations, activations, cases)
+                                   : source.producer;
 
   grpc::ClientContext context;
   const double timeout = session.Timeout(kRecordTimeout);
@@ -76,7 +102,7 @@ absl::StatusOr<probe::v1::RecordActivationsResponse> Record(Session& session,
   ProgressMeter meter;
   probe::v1::RecordActivationsRequest request;
   request.mutable_header()->set_capture(source.capture);
-  request.mutable_header()->set_producer(source.producer);
+  request.mutable_header()->set_producer(producer);
   // The reason why a message could not be sent is in the status of the call.
   bool sent = writer->Write(request);
   for (int64_t start = 0; sent && start < rows; start += batch_rows) {

@@ -14,6 +14,8 @@
 #include "clients/cli/text/resource.h"
 #include "clients/cli/text/text.h"
 #include "common/base/status.h"
+#include "recsae/concept_store/v1/concept_store.grpc.pb.h"
+#include "recsae/trainer/v1/trainer.grpc.pb.h"
 
 namespace recsae::cli {
 namespace {
@@ -35,8 +37,8 @@ struct TrainFlags {
   std::string request_id;
 };
 
-void AddName(CLI::App& command, std::string& name) {
-  command.add_option("SAE", name, "Name, for example ml-1m or saes/ml-1m")->required();
+void AddName(Command& command, std::string& name) {
+  command.Add("SAE", name, "Name, for example ml-1m or saes/ml-1m").Required();
 }
 
 absl::Status Show(Session& session, const Sae& sae) {
@@ -127,14 +129,14 @@ absl::Status Delete(Session& session, const NameFlags& flags) {
 }  // namespace
 
 void AddSaeCommands(CommandLine& line) {
-  CLI::App& group = line.AddGroup("saes", "Sparse autoencoders",
-                                  "  recsae saes train movies --capture movies/train\n"
-                                  "  recsae saes list");
+  Command group = line.AddGroup("saes", "Sparse autoencoders",
+                                "  recsae saes train movies --capture movies/train\n"
+                                "  recsae saes list");
   line.Add<NameFlags>(
-      group, "list", "List the SAEs", "  recsae saes list", [](CLI::App&, NameFlags&) {}, List);
+      group, "list", "List the SAEs", "  recsae saes list", [](Command&, NameFlags&) {}, List);
   line.Add<NameFlags>(
       group, "get", "Show an SAE and how its training went", "  recsae saes get movies",
-      [](CLI::App& command, NameFlags& flags) { AddName(command, flags.sae); }, Get);
+      [](Command& command, NameFlags& flags) { AddName(command, flags.sae); }, Get);
   line.Add<TrainFlags>(
       group, "train", "Train an SAE on a capture and publish it, or several at a time",
       "  recsae saes train movies --capture movies/train\n"
@@ -144,15 +146,14 @@ void AddSaeCommands(CommandLine& line) {
       "      # movies-k4-seed1, movies-k4-seed2, ... in one pass over the capture\n"
       "Several values, separated by commas, of --architecture, --latents, --k, --learning-rate\n"
       "and --seed train an SAE for each combination, at most 64.",
-      [](CLI::App& command, TrainFlags& flags) {
+      [](Command& command, TrainFlags& flags) {
         AddName(command, flags.sae);
-        command
-            .add_option("--capture", flags.capture, "Activations to train on: RECOMMENDER/CAPTURE")
-            ->required();
-        command.add_option("--seed", flags.seeds, "Seed [default: 0]")
-            ->type_name("N")
-            ->delimiter(',')
-            ->allow_extra_args(false);
+        command.Add("--capture", flags.capture, "Activations to train on: RECOMMENDER/CAPTURE")
+            .Required();
+        command.Add("--seed", flags.seeds, "Seed [default: 0]")
+            .Type("N")
+            .SeparatedBy(',')
+            .OneArgumentEach();
         AddRequestId(command, flags.request_id);
         AddJobFlags(command, flags.job);
         AddSaeFlags(command, "", Values::kLists, flags.training);
@@ -160,7 +161,7 @@ void AddSaeCommands(CommandLine& line) {
       Train);
   line.Add<NameFlags>(
       group, "delete", "Remove an SAE with all its concepts", "  recsae saes delete movies",
-      [](CLI::App& command, NameFlags& flags) {
+      [](Command& command, NameFlags& flags) {
         AddName(command, flags.sae);
         AddRequestId(command, flags.request_id);
       },

@@ -16,6 +16,7 @@
 #include "clients/cli/text/text.h"
 #include "common/base/status.h"
 #include "common/sae/matching.h"
+#include "recsae/concept_store/v1/concept_store.pb.h"
 
 namespace recsae::cli {
 namespace {
@@ -133,17 +134,16 @@ absl::Status Compare(Session& session, const CompareFlags& flags) {
 
 }  // namespace
 
-void AddSaeComparison(CommandLine& line, CLI::App& group) {
+void AddSaeComparison(CommandLine& line, Command& group) {
   line.Add<CompareFlags>(
       group, "compare", "Tell how much of one dictionary is in another",
       "  recsae saes train movies --capture movies/train --seed 1,2\n"
       "  recsae saes compare movies-seed1 movies-seed2\n\n"
       "Pairs the latents so that the sum of their decoder directions' cosines is largest. Two\n"
       "trainings that found the same dictionary have cosines near 1. --json lists the pairs.",
-      [](CLI::App& command, CompareFlags& flags) {
-        command.add_option("A", flags.a, "SAE, for example movies-seed1")->required();
-        command.add_option("B", flags.b, "SAE with activations of the same recommender")
-            ->required();
+      [](Command& command, CompareFlags& flags) {
+        command.Add("A", flags.a, "SAE, for example movies-seed1").Required();
+        command.Add("B", flags.b, "SAE with activations of the same recommender").Required();
       },
       Compare);
 }

@@ -13,9 +13,13 @@
 #include "clients/cli/formats/sae_formats.h"
 #include "clients/cli/formats/sae_transfer.h"
 #include "clients/cli/render/render.h"
+#include "clients/cli/text/errors.h"
 #include "clients/cli/text/resource.h"
 #include "common/base/status.h"
+#include "common/base/version.h"
 #include "common/messages/sae_messages.h"
+#include "recsae/concept_store/v1/concept_store.pb.h"
+#include "recsae/probe/v1/probe.grpc.pb.h"
 
 namespace recsae::cli {
 namespace {
@@ -40,10 +44,7 @@ struct ImportFlags {
   std::string request_id;
 };
 
-const CLI::IsMember& Formats() {
-  static const CLI::IsMember formats({kSaeLensFormat, kSparsifyFormat});
-  return formats;
-}
+Check IsFormat() { return Check::OneOf({kSaeLensFormat, kSparsifyFormat}); }
 
 // ---- export
 
@@ -54,7 +55,7 @@ nlohmann::ordered_json About(const Sae& sae) {
           {"k", sae.k()},
           {"input_scale", sae.scale()},
           {"weights_sha256", sae.weights_sha256()},
-          {"version", RECSAE_VERSION}};
+          {"version", std::string(Version())}};
 }
 
 std::string HowToLoad(SaeFormat format, const std::string& folder) {
@@ -87,7 +88,7 @@ absl::Status Export(Session& session, const ExportFlags& flags) {
   return absl::OkStatus();
 }
 
-void AddExport(CommandLine& line, CLI::App& group) {
+void AddExport(CommandLine& line, Command& group) {
   line.Add<ExportFlags>(
       group, "export", "Write an SAE to files that SAELens or sparsify load",
       "  recsae saes export movies --format safetensors-saelens --out movies-sae\n"
@@ -100,13 +101,13 @@ void AddExport(CommandLine& line, CLI::App& group) {
       "A pursuit SAE goes into both as topk: those libraries encode by its encoder, and "
       "reconstruct\n"
       "less well; import restores the pursuit.",
-      [](CLI::App& command, ExportFlags& flags) {
-        command.add_option("SAE", flags.sae, "Name, for example ml-1m or saes/ml-1m")->required();
-        command.add_option("--format", flags.format, "What to write")->required()->check(Formats());
-        command.add_option("--out", flags.folder, "Folder to write cfg.json and the weights to")
-            ->required()
-            ->type_name("DIR");
-        command.add_flag("--force", flags.force, "Replace files that are there");
+      [](Command& command, ExportFlags& flags) {
+        command.Add("SAE", flags.sae, "Name, for example ml-1m or saes/ml-1m").Required();
+        command.Add("--format", flags.format, "What to write").Required().Must(IsFormat());
+        command.Add("--out", flags.folder, "Folder to write cfg.json and the weights to")
+            .Required()
+            .Type("DIR");
+        command.AddSwitch("--force", flags.force, "Replace files that are there");
       },
       Export);
 }
@@ -160,7 +161,7 @@ absl::StatusOr<Sae> Describe(Session& session, const ImportFlags& flags,
   DescribeWeights(imported.weights, &sae);
   RECSAE_ASSIGN_OR_RETURN(*sae.mutable_name(), FullName(flags.id, kSaePattern));
   RECSAE_ASSIGN_OR_RETURN(*sae.mutable_capture(), FullName(flags.capture, kCapturePattern));
-  sae.mutable_report()->set_version(RECSAE_VERSION);
+  sae.mutable_report()->set_version(std::string(Version()));
   sae.mutable_report()->mutable_hyper_parameters()->insert(imported.facts.begin(),
                                                            imported.facts.end());
   if (flags.measure_rows > 0) {
@@ -200,7 +201,7 @@ absl::Status Import(Session& session, const ImportFlags& flags) {
   return absl::OkStatus();
 }
 
-void AddImport(CommandLine& line, CLI::App& group) {
+void AddImport(CommandLine& line, Command& group) {
   line.Add<ImportFlags>(
       group, "import", "Publish an SAE from files that SAELens, sparsify or export wrote",
       "  recsae saes import movies-sae --id movies-2 --capture movies/train\n"
@@ -210,35 +211,33 @@ void AddImport(CommandLine& line, CLI::App& group) {
       "reason.\n"
       "Its quality is measured on rows of the capture. Then:\n"
       "  recsae concepts build movies-2 --capture movies/test",
-      [](CLI::App& command, ImportFlags& flags) {
-        command.add_option("DIR", flags.folder, "Folder with the files")
-            ->required()
-            ->check(CLI::ExistingDirectory);
-        command.add_option("--id", flags.id, "Name of the SAE to publish")->required();
+      [](Command& command, ImportFlags& flags) {
+        command.Add("DIR", flags.folder, "Folder with the files")
+            .Required()
+            .Must(Check::ExistingDirectory());
+        command.Add("--id", flags.id, "Name of the SAE to publish").Required();
+        command.Add("--capture", flags.capture, "Activations that it reads: RECOMMENDER/CAPTURE")
+            .Required();
+        command.Add("--format", flags.format, "What DIR holds [default: by its files]")
+            .Must(IsFormat());
         command
-            .add_option("--capture", flags.capture,
-                        "Activations that it reads: RECOMMENDER/CAPTURE")
-            ->required();
-        command.add_option("--format", flags.format, "What DIR holds [default: by its files]")
-            ->check(Formats());
+            .Add("--input-scale", flags.input_scale,
+                 "What activations were multiplied by before they came to the SAE, where "
+                 "that is not in the files [default: 1]")
+            .Type("FACTOR")
+            .Must(Check::Positive());
         command
-            .add_option("--input-scale", flags.input_scale,
-                        "What activations were multiplied by before they came to the SAE, where "
-                        "that is not in the files [default: 1]")
-            ->type_name("FACTOR")
-            ->check(CLI::PositiveNumber);
+            .Add("--k", flags.k,
+                 "Latents active at a time, where the files do not say it [default: as "
+                 "measured]")
+            .Type("N")
+            .Must(Check::Positive());
         command
-            .add_option("--k", flags.k,
-                        "Latents active at a time, where the files do not say it [default: as "
-                        "measured]")
-            ->type_name("N")
-            ->check(CLI::PositiveNumber);
-        command
-            .add_option("--measure-rows", flags.measure_rows,
-                        "Rows of the capture to measure FVU, L0 and dead latents on; 0 = none")
-            ->type_name("N")
-            ->check(CLI::NonNegativeNumber)
-            ->capture_default_str();
+            .Add("--measure-rows", flags.measure_rows,
+                 "Rows of the capture to measure FVU, L0 and dead latents on; 0 = none")
+            .Type("N")
+            .Must(Check::NonNegative())
+            .ShowDefault();
         AddRequestId(command, flags.request_id);
       },
       Import);
@@ -246,7 +245,7 @@ void AddImport(CommandLine& line, CLI::App& group) {
 
 }  // namespace
 
-void AddSaeExchange(CommandLine& line, CLI::App& group) {
+void AddSaeExchange(CommandLine& line, Command& group) {
   AddExport(line, group);
   AddImport(line, group);
 }

@@ -11,6 +11,7 @@
 #include "absl/time/time.h"
 #include "clients/cli/flags/command_line.h"
 #include "common/base/status.h"
+#include "common/client/retry.h"
 
 namespace recsae::cli {
 namespace {
@@ -101,15 +102,14 @@ absl::Status Status(Session& session, const StatusFlags& flags) {
 
 void AddStatusCommand(CommandLine& line) {
   line.Add<StatusFlags>(
-      line.app(), "status", "Say whether the servers are ready",
+      line.root(), "status", "Say whether the servers are ready",
       "  recsae status\n"
       "  recsae status --wait 30 --quiet   # in a script, after starting them",
-      [](CLI::App& command, StatusFlags& flags) {
+      [](Command& command, StatusFlags& flags) {
         command
-            .add_option("--wait", flags.wait_seconds,
-                        "Wait so long for them to become ready [default: 0]")
-            ->type_name("SECONDS")
-            ->check(CLI::NonNegativeNumber);
+            .Add("--wait", flags.wait_seconds, "Wait so long for them to become ready [default: 0]")
+            .Type("SECONDS")
+            .Must(Check::NonNegative());
       },
       Status);
 }

@@ -1,5 +1,6 @@
 #include "clients/cli/flags/command_line.h"
 
+#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <utility>
 #include <vector>
@@ -8,6 +9,7 @@
 #include "absl/strings/str_join.h"
 #include "clients/cli/session/interrupt.h"
 #include "clients/cli/text/errors.h"
+#include "common/base/version.h"
 
 namespace recsae::cli {
 namespace {
@@ -27,13 +29,15 @@ constexpr char kExamples[] = R"(Examples:
 
 Names may be short (ml-1m, ml-1m/test) or whole (saes/ml-1m).
 Every command: recsae COMMAND --help. Results go to standard output, everything else to
-standard error. Exit status: 0 done, 1 a call failed, 2 wrong command line, 130 Ctrl-C.)";
+standard error. Exit status: 0 done, 1 a call failed, 2 wrong command line, 130 Ctrl-C,
+143 SIGTERM; either cancels the job that is being waited for, unless --detach. A terminal that is
+closed (SIGHUP) leaves the job to the server.)";
 
-void AddGlobalOptions(CLI::App& app, GlobalOptions& options) {
+void AddGlobalOptions(Command& root, GlobalOptions& options) {
   const std::string where = "Servers";
   const auto address = [&](const char* flag, const char* variable, std::string& value,
                            const std::string& what) {
-    app.add_option(flag, value, what)->envname(variable)->type_name("HOST:PORT")->group(where);
+    root.Add(flag, value, what).From(variable).Type("HOST:PORT").Group(where);
   };
   address("--server", "RECSAE_SERVER", options.server,
           "Where recsae-standalone is [default: 127.0.0.1:7400]");
@@ -44,49 +48,57 @@ void AddGlobalOptions(CLI::App& app, GlobalOptions& options) {
           "Where the concept-store is [default: --server]");
   address("--explainer", "RECSAE_EXPLAINER", options.explainer,
           "Where the explainer is [default: --server]");
-  app.add_option("--timeout", options.timeout_seconds,
-                 "Limit for one call (jobs may run longer) [default: 60; more where it must be]")
-      ->type_name("SECONDS")
-      ->check(CLI::PositiveNumber)
-      ->group(where);
+  root.Add("--timeout", options.timeout_seconds,
+           "Limit for one call (jobs may run longer) [default: 60; more where it must be]")
+      .Type("SECONDS")
+      .Must(Check::Positive())
+      .Group(where);
 
   const std::string output = "Output";
-  app.add_flag("--json", options.json, "Print one JSON document instead of text")->group(output);
-  app.add_flag("--quiet,-q", options.quiet, "No progress and no messages, only results and errors")
-      ->group(output);
-  app.add_flag("--no-color", options.no_color, "No colours, as with NO_COLOR=1")->group(output);
+  root.AddSwitch("--json", options.json, "Print one JSON document instead of text").Group(output);
+  root.AddSwitch("--quiet,-q", options.quiet,
+                 "No progress and no messages, only results and errors")
+      .Group(output);
+  root.AddSwitch("--no-color", options.no_color, "No colours, as with NO_COLOR=1").Group(output);
 }
 
 }  // namespace
 
-CommandLine::CommandLine() : app_(kDescription, "recsae") {
-  app_.get_formatter()->column_width(34);
-  app_.set_help_flag("--help,-h", "Print this help");
-  app_.set_version_flag("--version", "recsae " RECSAE_VERSION, "Print the version");
-  app_.footer(kExamples);
-  app_.require_subcommand(0, 1);
-  AddGlobalOptions(app_, options_);
+CommandLine::CommandLine()
+    : app_(std::make_unique<CLI::App>(kDescription, "recsae")), root_(*app_) {
+  app_->get_formatter()->column_width(34);
+  app_->set_help_flag("--help,-h", "Print this help");
+  app_->set_version_flag("--version", "recsae " + VersionAndCommit(), "Print the version");
+  app_->footer(kExamples);
+  app_->require_subcommand(0, 1);
+  AddGlobalOptions(root_, options_);
 }
 
-CLI::App& CommandLine::NewCommand(CLI::App& parent, const std::string& name,
-                                  const std::string& summary, const std::string& examples) {
-  CLI::App& command = *parent.add_subcommand(name, summary);
+CommandLine::~CommandLine() = default;
+
+Command CommandLine::NewCommand(Command& parent, const std::string& name,
+                                const std::string& summary, const std::string& examples) {
+  CLI::App& command = *parent.app().add_subcommand(name, summary);
   // Global options may stand anywhere.
   command.fallthrough();
   if (!examples.empty()) command.footer("Examples:\n" + examples);
-  return command;
+  return Command(command);
 }
 
-CLI::App& CommandLine::AddGroup(const std::string& name, const std::string& summary,
-                                const std::string& examples) {
-  CLI::App& group = NewCommand(app_, name, summary, examples);
-  group.require_subcommand(0, 1);
+void CommandLine::RunIfChosen(Command& command, Work work) {
+  command.app().callback([this, work = std::move(work)] { run_ = work; });
+}
+
+Command CommandLine::AddGroup(const std::string& name, const std::string& summary,
+                              const std::string& examples) {
+  Command group = NewCommand(root_, name, summary, examples);
+  group.app().require_subcommand(0, 1);
   return group;
 }
 
 std::string CommandLine::MissingCommand() const {
-  const CLI::App* group = &app_;
-  std::string where = app_.get_name();
+  const CLI::App* group = app_.get();
+  std::string where = app_->get_name();
   for (auto chosen = group->get_subcommands(); !chosen.empty(); chosen = group->get_subcommands()) {
     group = chosen.front();
     absl::StrAppend(&where, " ", group->get_name());
@@ -101,9 +113,9 @@ std::string CommandLine::MissingCommand() const {
 
 int CommandLine::Run(int argc, const char* const* argv) {
   try {
-    app_.parse(argc, argv);
+    app_->parse(argc, argv);
   } catch (const CLI::Success& help_or_version) {
-    return app_.exit(help_or_version);
+    return app_->exit(help_or_version);
   } catch (const CLI::ParseError& error) {
     Console(false, options_.no_color)
         .Fail(std::string("recsae: ") + error.what() + "\nTry recsae --help.");
@@ -115,7 +127,7 @@ int CommandLine::Run(int argc, const char* const* argv) {
   }
   Session session(options_);
   const absl::Status status = run_(session);
-  if (Interrupted()) return kInterruptedExit;
+  if (Interrupted()) return InterruptedExit();
   if (!status.ok()) session.console().Fail("recsae: " + DescribeError(status));
   return ExitStatus(status);
 }

@@ -2,12 +2,13 @@
 #ifndef RECSAE_CLIENTS_CLI_FLAGS_COMMAND_LINE_H_
 #define RECSAE_CLIENTS_CLI_FLAGS_COMMAND_LINE_H_
 
-#include <CLI/CLI.hpp>
 #include <functional>
 #include <memory>
 #include <string>
+#include <utility>
 
 #include "absl/status/status.h"
+#include "clients/cli/flags/command.h"
 #include "clients/cli/session/session.h"
 
 namespace recsae::cli {
@@ -16,26 +17,27 @@ namespace recsae::cli {
 class CommandLine {
  public:
   CommandLine();
+  ~CommandLine();
 
-  CLI::App& app() { return app_; }
+  // The program itself, above all groups and commands.
+  Command& root() { return root_; }
   const GlobalOptions& options() const { return options_; }
 
   // A group of commands, for example "saes".
-  CLI::App& AddGroup(const std::string& name, const std::string& summary,
-                     const std::string& examples);
+  Command AddGroup(const std::string& name, const std::string& summary,
+                   const std::string& examples);
 
   // A command under `parent`. `declare` adds its flags, which fill `Args`; `run` does the work.
   // `examples` are command lines, closing its --help.
   template <typename Args>
-  CLI::App& Add(CLI::App& parent, const std::string& name, const std::string& summary,
-                const std::string& examples, const std::function<void(CLI::App&, Args&)>& declare,
-                std::function<absl::Status(Session&, const Args&)> run) {
+  Command Add(Command& parent, const std::string& name, const std::string& summary,
+              const std::string& examples, const std::function<void(Command&, Args&)>& declare,
+              std::function<absl::Status(Session&, const Args&)> run) {
     auto args = std::make_shared<Args>();
-    CLI::App& command = NewCommand(parent, name, summary, examples);
+    Command command = NewCommand(parent, name, summary, examples);
     declare(command, *args);
-    command.callback([this, args, run = std::move(run)] {
-      run_ = [args, run](Session& session) { return run(session, *args); };
-    });
+    RunIfChosen(command,
+                [args, run = std::move(run)](Session& session) { return run(session, *args); });
     return command;
   }
 
@@ -44,14 +46,18 @@ class CommandLine {
   int Run(int argc, const char* const* argv);
 
  private:
-  static CLI::App& NewCommand(CLI::App& parent, const std::string& name, const std::string& summary,
-                              const std::string& examples);
+  using Work = std::function<absl::Status(Session&)>;
+
+  static Command NewCommand(Command& parent, const std::string& name, const std::string& summary,
+                            const std::string& examples);
+  void RunIfChosen(Command& command, Work work);
   // What to say to a command line that ends before it names a command.
   std::string MissingCommand() const;
 
-  CLI::App app_;
+  std::unique_ptr<CLI::App> app_;
+  Command root_;
   GlobalOptions options_;
-  std::function<absl::Status(Session&)> run_;
+  Work run_;
 };
 
 // One for each file of commands.

@@ -11,24 +11,24 @@ using probe::v1::DatasetFormat;
 
 namespace {
 
-void AddOptionFlags(CLI::App& command, DatasetFlags& flags) {
+void AddOptionFlags(Command& command, DatasetFlags& flags) {
   const std::string group = "Interactions that count (docs/data-sets.md)";
   const auto add = [&](const char* flag, auto& value, const char* what) {
-    return command.add_option(flag, value, what)->group(group);
+    return command.Add(flag, value, what).Group(group);
   };
   add("--core", flags.core,
       "Drop users and items with fewer interactions until none is left; 0 keeps all [default: the "
       "format's]")
-      ->type_name("N");
+      .Type("N");
   add("--positive-threshold", flags.positive_threshold,
       "Interactions rated (or counted) lower do not count [default: the format's]")
-      ->type_name("X");
+      .Type("X");
   add("--split", flags.split,
       "Hold out each user's last interactions, or what the files say [default: the format's]")
-      ->check(CLI::IsMember({"leave-one-out", "given"}));
+      .Must(Check::OneOf({"leave-one-out", "given"}));
   add("--split-seed", flags.split_seed,
       "Of the interactions held out at random where there are no times [default: 0]")
-      ->type_name("N");
+      .Type("N");
 }
 
 void SetOptions(const DatasetFlags& flags, probe::v1::DatasetRef& dataset) {
@@ -46,16 +46,16 @@ void SetOptions(const DatasetFlags& flags, probe::v1::DatasetRef& dataset) {
 
 }  // namespace
 
-void AddDatasetFlags(CLI::App& command, DatasetFlags& flags) {
+void AddDatasetFlags(Command& command, DatasetFlags& flags) {
   command
-      .add_option("--format", flags.format,
-                  "How the files are laid out [default: recognised by the files there]")
-      ->check(CLI::IsMember(
-          {"ml_1m", "ml_100k", "rechorus", "csv", "hetrec_lastfm", "item_sequences"}));
+      .Add("--format", flags.format,
+           "How the files are laid out [default: recognised by the files there]")
+      .Must(
+          Check::OneOf({"ml_1m", "ml_100k", "rechorus", "csv", "hetrec_lastfm", "item_sequences"}));
   AddOptionFlags(command, flags);
   const std::string group = "Generated data set (planted)";
   const auto add = [&](const char* flag, auto& value, const char* what) {
-    command.add_option(flag, value, what)->type_name("N")->group(group);
+    command.Add(flag, value, what).Type("N").Group(group);
   };
   add("--planted-concepts", flags.planted_concepts, "Concepts [default: 16]");
   add("--planted-items", flags.planted_items, "Items of each concept [default: 25]");

@@ -2,11 +2,11 @@
 #ifndef RECSAE_CLIENTS_CLI_FLAGS_DATASET_FLAGS_H_
 #define RECSAE_CLIENTS_CLI_FLAGS_DATASET_FLAGS_H_
 
-#include <CLI/CLI.hpp>
 #include <cstdint>
 #include <optional>
 #include <string>
 
+#include "clients/cli/flags/command.h"
 #include "recsae/probe/v1/probe.pb.h"
 
 namespace recsae::cli {
@@ -28,7 +28,7 @@ struct DatasetFlags {
 };
 
 // --format, --core, --positive-threshold, --split, --split-seed and the --planted-... group.
-void AddDatasetFlags(CLI::App& command, DatasetFlags& flags);
+void AddDatasetFlags(Command& command, DatasetFlags& flags);
 
 probe::v1::DatasetRef MakeDatasetRef(const std::string& name, const DatasetFlags& flags);
 

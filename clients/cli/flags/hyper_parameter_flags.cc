@@ -7,6 +7,7 @@
 #include "clients/cli/text/errors.h"
 #include "clients/cli/text/resource.h"
 #include "common/base/status.h"
+#include "recsae/concept_store/v1/concept_store.pb.h"
 
 namespace recsae::cli {
 
@@ -58,11 +59,9 @@ absl::Status AddEarlyStop(const SaeFlags& flags, const std::string& capture, Tra
 
 }  // namespace
 
-void AddRecommenderFlags(CLI::App& command, const std::string& prefix, RecommenderFlags& flags) {
+void AddRecommenderFlags(Command& command, const std::string& prefix, RecommenderFlags& flags) {
   const auto add = [&](const char* flag, auto& value, const char* type, const char* what) {
-    command.add_option("--" + prefix + flag, value, what)
-        ->type_name(type)
-        ->group("Training of the recommender");
+    command.Add("--" + prefix + flag, value, what).Type(type).Group("Training of the recommender");
   };
   add("epochs", flags.epochs, "N",
       "At most so many epochs [default: 200; softmax: 10, bprmf 20, lightgcn 30]");
@@ -89,39 +88,39 @@ void AddRecommenderFlags(CLI::App& command, const std::string& prefix, Recommend
       "At most so many epochs of stage 1; timirec [default: 3; bpr: 200]");
   add("clusters", flags.clusters, "N", "Taste clusters of a member; ecf [default: 64]");
   add("members", flags.members, "N", "Models whose scores are added up; ecf [default: 1]");
-  command.get_option("--" + prefix + "loss")->check(CLI::IsMember({"bpr", "softmax"}));
+  command.Find("--" + prefix + "loss").Must(Check::OneOf({"bpr", "softmax"}));
 }
 
-void AddSaeFlags(CLI::App& command, const std::string& prefix, Values values, SaeFlags& flags) {
+void AddSaeFlags(Command& command, const std::string& prefix, Values values, SaeFlags& flags) {
   const std::string group = "Training of the SAE";
   const auto add = [&](const std::string& flag, auto& value, const char* type, const char* what) {
-    return command.add_option("--" + flag, value, what)->type_name(type)->group(group);
+    return command.Add("--" + flag, value, what).Type(type).Group(group);
   };
   const auto add_list = [&](const std::string& flag, auto& value, const char* type,
                             const std::string& what) {
-    CLI::Option* option = add(flag, value, type, what.c_str());
-    option->allow_extra_args(false);
-    if (values == Values::kLists) option->delimiter(',');
+    Flag option = add(flag, value, type, what.c_str());
+    option.OneArgumentEach();
+    if (values == Values::kLists) option.SeparatedBy(',');
     return option;
   };
   const auto add_choice = [&](const std::string& flag, auto& value, const auto& names,
                               const char* what) {
-    return command.add_option("--" + flag, value, what)->check(CLI::IsMember(names))->group(group);
+    return command.Add("--" + flag, value, what).Must(Check::OneOf(names)).Group(group);
   };
   add_choice("preset", flags.preset, Names({"default", "paper"}),
              "Recipe: good practice, or as the RecSAE paper")
-      ->capture_default_str();
+      .ShowDefault();
   add_list("architecture", flags.architecture, "NAME",
            "topk, topk-signed, batch-topk, jump-relu, relu or pursuit [default: pursuit; paper: "
            "topk-signed]")
-      ->check(CLI::IsMember(ArchitectureNames()));
+      .Must(Check::OneOf(ArchitectureNames()));
   add("expansion", flags.expansion, "N", "Latents per activation dimension [default: 16]");
   add_list("latents", flags.latents, "N", "Latents [default: expansion x dimension]");
   add_list("k", flags.k, "N", "Latents active at a time, or on average [default: 8]");
   add("matryoshka", flags.matryoshka, "N,N,...",
       "Prefixes of the latents that must reconstruct by themselves [default: none]")
-      ->delimiter(',')
-      ->allow_extra_args(false);
+      .SeparatedBy(',')
+      .OneArgumentEach();
   add(prefix + "epochs", flags.epochs, "N", "Passes over the capture [default: 24; paper: 50]");
   add(prefix + "batch-rows", flags.batch_rows, "N", "Rows a step [default: 1024; paper: 16]");
   add_list(prefix + "learning-rate", flags.learning_rate, "RATE", "[default: 1e-3; paper: 1e-4]");
@@ -196,7 +195,8 @@ absl::StatusOr<TrainingConfig> MakeTrainingConfig(const SaeFlags& flags, uint64_
   out.set_preset(flags.preset == "paper" ? TrainingConfig::PRESET_PAPER
                                          : TrainingConfig::PRESET_DEFAULT);
   if (!flags.architecture.empty()) {
-    out.set_architecture(ParseEnum(flags.architecture[0], "ARCHITECTURE_", Sae::Architecture_Parse));
+    out.set_architecture(
+        ParseEnum(flags.architecture[0], "ARCHITECTURE_", Sae::Architecture_Parse));
   }
   if (!flags.latents.empty()) out.set_latent_count(flags.latents[0]);
   if (flags.expansion) out.set_expansion_factor(*flags.expansion);

@@ -2,13 +2,14 @@
 #ifndef RECSAE_CLIENTS_CLI_FLAGS_HYPER_PARAMETER_FLAGS_H_
 #define RECSAE_CLIENTS_CLI_FLAGS_HYPER_PARAMETER_FLAGS_H_
 
-#include <CLI/CLI.hpp>
 #include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "clients/cli/flags/command.h"
+#include "recsae/concept_store/v1/concept_store.pb.h"
 #include "recsae/probe/v1/probe.pb.h"
 #include "recsae/trainer/v1/trainer.pb.h"
 
@@ -71,9 +72,9 @@ enum class Values { kOne, kLists };
 
 // `prefix` goes before each flag's name ("sae-" gives --sae-epochs) where both kinds of flag belong
 // to one command.
-void AddRecommenderFlags(CLI::App& command, const std::string& prefix, RecommenderFlags& flags);
+void AddRecommenderFlags(Command& command, const std::string& prefix, RecommenderFlags& flags);
 // --preset, --architecture, --expansion, --latents, --k and --matryoshka never have the prefix.
-void AddSaeFlags(CLI::App& command, const std::string& prefix, Values values, SaeFlags& flags);
+void AddSaeFlags(Command& command, const std::string& prefix, Values values, SaeFlags& flags);
 
 // --recommender's and --kind's values.
 inline constexpr const char* kKinds[] = {"sasrec",  "bprmf", "lightgcn",

@@ -2,21 +2,22 @@
 #ifndef RECSAE_CLIENTS_CLI_FLAGS_JOB_FLAGS_H_
 #define RECSAE_CLIENTS_CLI_FLAGS_JOB_FLAGS_H_
 
-#include <CLI/CLI.hpp>
 #include <string>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "clients/cli/flags/command.h"
 #include "clients/cli/jobs/follow.h"
 #include "clients/cli/session/session.h"
+#include "recsae/jobs/v1/jobs.pb.h"
 
 namespace recsae::cli {
 
 // --no-wait and --detach.
-void AddJobFlags(CLI::App& command, JobFlags& flags);
+void AddJobFlags(Command& command, JobFlags& flags);
 
 // --request-id.
-void AddRequestId(CLI::App& command, std::string& request_id);
+void AddRequestId(Command& command, std::string& request_id);
 
 // Prints the accepted job (--no-wait), or follows it and gives its result to `print`.
 template <typename Result, typename Print>

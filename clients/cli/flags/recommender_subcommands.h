@@ -2,14 +2,12 @@
 #ifndef RECSAE_CLIENTS_CLI_FLAGS_RECOMMENDER_SUBCOMMANDS_H_
 #define RECSAE_CLIENTS_CLI_FLAGS_RECOMMENDER_SUBCOMMANDS_H_
 
-#include <CLI/CLI.hpp>
-
 #include "clients/cli/flags/command_line.h"
 
 namespace recsae::cli {
 
 // import.
-void AddRecommenderImport(CommandLine& line, CLI::App& group);
+void AddRecommenderImport(CommandLine& line, Command& group);
 
 }  // namespace recsae::cli
 

@@ -2,16 +2,14 @@
 #ifndef RECSAE_CLIENTS_CLI_FLAGS_SAE_SUBCOMMANDS_H_
 #define RECSAE_CLIENTS_CLI_FLAGS_SAE_SUBCOMMANDS_H_
 
-#include <CLI/CLI.hpp>
-
 #include "clients/cli/flags/command_line.h"
 
 namespace recsae::cli {
 
 // export and import.
-void AddSaeExchange(CommandLine& line, CLI::App& group);
+void AddSaeExchange(CommandLine& line, Command& group);
 // compare.
-void AddSaeComparison(CommandLine& line, CLI::App& group);
+void AddSaeComparison(CommandLine& line, Command& group);
 
 }  // namespace recsae::cli
 

@@ -2,10 +2,13 @@
 
 #include "absl/strings/str_cat.h"
 #include "clients/cli/session/defaults.h"
+#include "clients/cli/text/errors.h"
 #include "clients/cli/text/resource.h"
 #include "common/base/status.h"
 #include "common/files/npy.h"
 #include "common/messages/tensor.h"
+#include "recsae/concept_store/v1/concept_store.pb.h"
+#include "recsae/probe/v1/probe.grpc.pb.h"
 
 namespace recsae::cli {
 namespace {
@@ -46,27 +49,26 @@ absl::StatusOr<ChosenSubject> FromActivations(const SubjectFlags& flags) {
 
 }  // namespace
 
-void AddSubjectFlags(CLI::App& command, SubjectFlags& flags) {
+void AddSubjectFlags(Command& command, SubjectFlags& flags) {
   const std::string group = "Whose recommendations";
-  command.add_option("--sae", flags.sae, "SAE [default: the only one]")->group("SAE");
-  command.add_option("--user", flags.user, "A user of the capture")->group(group);
+  command.Add("--sae", flags.sae, "SAE [default: the only one]").Group("SAE");
+  command.Add("--user", flags.user, "A user of the capture").Group(group);
   command
-      .add_option("--capture", flags.capture,
-                  "Where the user is [default: the test capture of the SAE's recommender]")
-      ->group(group);
-  CLI::Option* history =
+      .Add("--capture", flags.capture,
+           "Where the user is [default: the test capture of the SAE's recommender]")
+      .Group(group);
+  const Flag history =
       command
-          .add_option("--history", flags.history,
-                      "Item ids, oldest first, comma-separated: runs the recommender on them")
-          ->delimiter(',')
-          ->type_name("ID,...")
-          ->group(group);
+          .Add("--history", flags.history,
+               "Item ids, oldest first, comma-separated: runs the recommender on them")
+          .SeparatedBy(',')
+          .Type("ID,...")
+          .Group(group);
   command
-      .add_option("--activations", flags.activations,
-                  ".npy file of activations, float [dim] or [n, dim]")
-      ->check(CLI::ExistingFile)
-      ->excludes(history)
-      ->group(group);
+      .Add("--activations", flags.activations, ".npy file of activations, float [dim] or [n, dim]")
+      .Must(Check::ExistingFile())
+      .Excludes(history)
+      .Group(group);
 }
 
 absl::StatusOr<ChosenSubject> ChooseSubject(Session& session, const concept_store::v1::Sae& sae,

@@ -2,12 +2,14 @@
 #ifndef RECSAE_CLIENTS_CLI_FLAGS_SUBJECT_H_
 #define RECSAE_CLIENTS_CLI_FLAGS_SUBJECT_H_
 
-#include <CLI/CLI.hpp>
 #include <string>
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "clients/cli/flags/command.h"
 #include "clients/cli/session/session.h"
+#include "recsae/concept_store/v1/concept_store.pb.h"
+#include "recsae/explainer/v1/explainer.pb.h"
 
 namespace recsae::cli {
 
@@ -19,7 +21,7 @@ struct SubjectFlags {
   std::string activations;
 };
 
-void AddSubjectFlags(CLI::App& command, SubjectFlags& flags);
+void AddSubjectFlags(Command& command, SubjectFlags& flags);
 
 // A subject, and what is known about it for the person who asks.
 struct ChosenSubject {

@@ -7,6 +7,7 @@
 #include "clients/cli/text/errors.h"
 #include "common/base/names.h"
 #include "common/base/status.h"
+#include "recsae/concept_store/v1/concept_store.pb.h"
 
 namespace recsae::cli {
 namespace {

@@ -8,10 +8,14 @@
 #include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
 #include "clients/cli/session/progress_line.h"
+#include "clients/cli/text/errors.h"
 #include "clients/cli/text/resource.h"
 #include "common/base/status.h"
+#include "common/client/retry.h"
 #include "common/messages/sae_messages.h"
 #include "common/messages/tensor.h"
+#include "recsae/concept_store/v1/concept_store.grpc.pb.h"
+#include "recsae/probe/v1/probe.grpc.pb.h"
 
 namespace recsae::cli {
 namespace {
@@ -137,7 +141,8 @@ absl::StatusOr<sae::ReconstructionMetrics> MeasureSae(Session& session,
         metrics.Add(model, view.data, taken);
         done += taken;
         progress.Add(taken);
-        return done < total ? absl::OkStatus() : absl::CancelledError("enough rows");
+        return done < total ? absl::OkStatus()
+                            : Error(absl::StatusCode::kCancelled, "ENOUGH_ROWS", "");
       });
   if (done == total) return metrics.Result();
   RECSAE_RETURN_IF_ERROR(ExplainTimeout(read, timeout));

@@ -9,6 +9,8 @@
 #include "clients/cli/session/session.h"
 #include "common/sae/metrics.h"
 #include "common/sae/model.h"
+#include "recsae/concept_store/v1/concept_store.pb.h"
+#include "recsae/probe/v1/probe.pb.h"
 
 namespace recsae::cli {
 

@@ -8,8 +8,10 @@
 #include "absl/time/time.h"
 #include "clients/cli/jobs/job_display.h"
 #include "clients/cli/session/interrupt.h"
+#include "clients/cli/text/errors.h"
 #include "common/base/status.h"
 #include "common/rpc/grpc_status.h"
+#include "recsae/jobs/v1/jobs.grpc.pb.h"
 
 namespace recsae::cli {
 namespace {
@@ -97,7 +99,7 @@ absl::StatusOr<Job> FollowJob(Session& session, PeerStub<jobs::v1::Jobs>& jobs, 
   OpenStream stream;
   const InterruptHandler on_interrupt([&, name = started.name()] {
     if (detach) return stream.Stop();
-    session.console().Say("cancelling (Ctrl-C again leaves at once) ...");
+    session.console().Say("cancelling (Ctrl-C after a second leaves at once) ...");
     jobs::v1::CancelJobRequest request;
     request.set_name(name);
     const auto cancelled = session.Call(jobs, &jobs::v1::Jobs::Stub::CancelJob, request);

@@ -7,6 +7,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "clients/cli/session/session.h"
+#include "recsae/jobs/v1/jobs.pb.h"
 
 namespace recsae::cli {
 

@@ -7,6 +7,7 @@
 #include "clients/cli/jobs/job_display.h"
 #include "clients/cli/text/text.h"
 #include "common/base/status.h"
+#include "recsae/jobs/v1/jobs.grpc.pb.h"
 
 namespace recsae::cli {
 namespace {

@@ -8,6 +8,11 @@
 #include "absl/strings/str_cat.h"
 #include "clients/cli/pipeline/steps.h"
 #include "common/base/status.h"
+#include "common/base/version.h"
+#include "recsae/concept_store/v1/concept_store.grpc.pb.h"
+#include "recsae/explainer/v1/explainer.grpc.pb.h"
+#include "recsae/jobs/v1/jobs.pb.h"
+#include "recsae/probe/v1/probe.grpc.pb.h"
 
 namespace recsae::cli {
 namespace {
@@ -30,7 +35,7 @@ class Pipeline {
     RECSAE_RETURN_IF_ERROR(BuildConcepts());
     RECSAE_RETURN_IF_ERROR(Evaluate());
     result_.seed = plan_.train_sae.config().seed();
-    result_.version = RECSAE_VERSION;
+    result_.version = std::string(Version());
     double total = 0;
     for (const auto& stage : result_.seconds) total += stage.second;
     result_.seconds.emplace_back("total", total);

@@ -8,6 +8,7 @@
 #include "clients/cli/pipeline/pipeline_plan.h"
 #include "clients/cli/render/report.h"
 #include "clients/cli/session/session.h"
+#include "recsae/probe/v1/probe.pb.h"
 
 namespace recsae::cli {
 

@@ -12,6 +12,9 @@
 #include "clients/cli/text/edit.h"
 #include "clients/cli/text/resource.h"
 #include "common/base/status.h"
+#include "recsae/concept_store/v1/concept_store.grpc.pb.h"
+#include "recsae/explainer/v1/explainer.grpc.pb.h"
+#include "recsae/probe/v1/probe.grpc.pb.h"
 
 namespace recsae::cli {
 namespace {

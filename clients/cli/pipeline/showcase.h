@@ -9,6 +9,8 @@
 
 #include "absl/status/status.h"
 #include "clients/cli/session/session.h"
+#include "recsae/concept_store/v1/concept_store.pb.h"
+#include "recsae/explainer/v1/explainer.pb.h"
 
 namespace recsae::cli {
 

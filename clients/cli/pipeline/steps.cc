@@ -3,6 +3,10 @@
 #include "absl/strings/str_cat.h"
 #include "clients/cli/flags/hyper_parameter_flags.h"
 #include "clients/cli/render/render.h"
+#include "recsae/concept_store/v1/concept_store.grpc.pb.h"
+#include "recsae/jobs/v1/jobs.pb.h"
+#include "recsae/probe/v1/probe.grpc.pb.h"
+#include "recsae/trainer/v1/trainer.grpc.pb.h"
 
 namespace recsae::cli {
 namespace {

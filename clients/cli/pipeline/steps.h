@@ -18,6 +18,11 @@
 #include "clients/cli/pipeline/pipeline_plan.h"
 #include "clients/cli/session/session.h"
 #include "common/base/status.h"
+#include "recsae/concept_store/v1/concept_store.pb.h"
+#include "recsae/explainer/v1/explainer.pb.h"
+#include "recsae/jobs/v1/jobs.pb.h"
+#include "recsae/probe/v1/probe.pb.h"
+#include "recsae/trainer/v1/trainer.pb.h"
 
 namespace recsae::cli {
 
@@ -72,11 +77,10 @@ absl::StatusOr<concept_store::v1::Sae> GetSae(Session& session, const std::strin
 
 // A job of the explainer on an SAE and captures, of which the newest was made at `newest`: a job of
 // an earlier run is good if it began later.
-template <typename Result, typename Request>
+template <typename Result, typename Stub, typename Request>
 absl::StatusOr<Made<Result>> RunOnSae(
     Session& session, const std::string& title, const std::string& kind,
-    grpc::Status (explainer::v1::Explainer::Stub::*method)(grpc::ClientContext*, const Request&,
-                                                           jobs::v1::Job*),
+    grpc::Status (Stub::*method)(grpc::ClientContext*, const Request&, jobs::v1::Job*),
     const Request& request, const google::protobuf::Timestamp& newest, bool detach) {
   using google::protobuf::operator<;
   const auto usable = [&](const jobs::v1::Job& job) { return newest < job.create_time(); };

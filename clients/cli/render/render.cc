@@ -167,6 +167,10 @@ Table CaptureDetails(const probe::v1::Capture& capture) {
     producers.push_back(absl::StrCat(producer.producer(), " (", Plural(producer.row_count(), "row"),
                                      ", last sequence ", producer.last_sequence(), ")"));
   }
+  if (capture.producer_count() > capture.producers_size()) {
+    producers.push_back(
+        absl::StrCat("and ", capture.producer_count() - capture.producers_size(), " more"));
+  }
   return Details({{"capture", capture.name()},
                   {"split", SplitName(capture.split())},
                   {"rows", FormatCount(capture.row_count())},

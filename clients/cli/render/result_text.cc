@@ -8,6 +8,7 @@
 #include "clients/cli/render/render.h"
 #include "clients/cli/text/resource.h"
 #include "clients/cli/text/text.h"
+#include "recsae/concept_store/v1/concept_store.pb.h"
 
 namespace recsae::cli {
 
@@ -34,6 +35,15 @@ Table ConfidenceTable(const ConceptReport& report) {
   return table;
 }
 
+std::string RowsLookedAt(const ConceptReport& report) {
+  std::string text = FormatCount(report.row_count());
+  if (report.row_without_user_count() > 0) {
+    absl::StrAppend(&text, " (", FormatCount(report.row_without_user_count()),
+                    " without a user, each taken as a user of its own)");
+  }
+  return text;
+}
+
 Table ConceptCounts(const ConceptReport& report) {
   return Details({{"described", Plural(report.concept_count(), "latent")},
                   {"too rare", FormatCount(report.too_rare_count())},
@@ -41,7 +51,7 @@ Table ConceptCounts(const ConceptReport& report) {
                   {"verified", absl::StrCat(FormatCount(report.verified_count()), " (",
                                             FormatCount(report.verified_control_count()),
                                             " of the shuffled descriptions pass the same test)")},
-                  {"rows looked at", FormatCount(report.row_count())}});
+                  {"rows looked at", RowsLookedAt(report)}});
 }
 
 Table RankingTable(const Evaluation& evaluation) {

@@ -13,6 +13,7 @@
 #include "absl/strings/strip.h"
 #include "clients/cli/text/text.h"
 #include "common/base/status.h"
+#include "common/base/version.h"
 
 namespace recsae::cli {
 namespace {
@@ -127,10 +128,13 @@ bool CellStore::Finished(const CellId& cell) const {
 }
 
 absl::Status CellStore::Write(const CellId& cell, double seconds, ordered_json measured) {
-  ordered_json json = {{"dataset", cell.dataset},  {"recommender", cell.recommender},
-                       {"method", cell.method},    {"seed", cell.seed},
-                       {"settings", settings_},    {"seconds", seconds},
-                       {"version", RECSAE_VERSION}};
+  ordered_json json = {{"dataset", cell.dataset},
+                       {"recommender", cell.recommender},
+                       {"method", cell.method},
+                       {"seed", cell.seed},
+                       {"settings", settings_},
+                       {"seconds", seconds},
+                       {"version", std::string(Version())}};
   json.update(measured);
   const std::string key = CellKey(cell);
   // Titles may hold any bytes.

@@ -13,6 +13,7 @@
 #include "clients/cli/reproduce/study_list.h"
 #include "clients/cli/text/text.h"
 #include "common/base/status.h"
+#include "common/base/version.h"
 
 namespace recsae::cli {
 namespace {
@@ -40,7 +41,7 @@ std::string MarkdownWords(const Cells& cells) {
 }  // namespace
 
 ordered_json ResultsJson(const CellStore& store) {
-  ordered_json json = {{"version", RECSAE_VERSION},
+  ordered_json json = {{"version", std::string(Version())},
                        {"settings", store.settings()},
                        {"tables", ordered_json::array()},
                        {"cells", ordered_json::array()}};

@@ -12,6 +12,7 @@
 #include "clients/cli/reproduce/page_style.h"
 #include "clients/cli/reproduce/study_list.h"
 #include "clients/cli/text/text.h"
+#include "common/base/version.h"
 
 namespace recsae::cli {
 namespace {
@@ -305,7 +306,7 @@ std::string MakePage(const Cells& cells, const std::string& settings) {
     absl::StrAppend(&html, "<section id=\"", section.id, "\">", section.html, "</section>\n");
   }
   if (sections.empty()) absl::StrAppend(&html, "<section>Nothing is measured yet.</section>");
-  return absl::StrCat(html, "</main><footer>RecSAE suite ", RECSAE_VERSION,
+  return absl::StrCat(html, "</main><footer>RecSAE suite ", Version(),
                       "; numbers in results.json, single measurements in cells/.</footer><script>",
                       kPageScript, "</script></body></html>\n");
 }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -16,6 +17,7 @@
 #include "clients/cli/text/table.h"
 #include "clients/cli/text/text.h"
 #include "common/base/status.h"
+#include "recsae/probe/v1/probe.grpc.pb.h"
 
 namespace recsae::cli {
 namespace {
@@ -29,20 +31,18 @@ const std::vector<std::string>& Choices() {
 
 struct Arguments {
   std::string study;
-  const CLI::App* command = nullptr;
+  std::optional<Command> command;
   ReproduceFlags flags;
 };
 
 // The flags that decide what is measured, as they can be typed.
-std::string Settings(const CLI::App& command) {
+std::string Settings(const Command& command) {
   std::vector<std::string> settings;
-  for (const CLI::Option* option : command.get_options()) {
-    const std::string name = option->get_lnames().empty() ? "" : option->get_lnames()[0];
-    if (option->count() == 0 || name.empty() ||
-        std::find(Choices().begin(), Choices().end(), name) != Choices().end()) {
+  for (const auto& [name, values] : command.Given()) {
+    if (name.empty() || std::find(Choices().begin(), Choices().end(), name) != Choices().end()) {
       continue;
     }
-    settings.push_back(absl::StrCat("--", name, " ", absl::StrJoin(option->results(), ",")));
+    settings.push_back(absl::StrCat("--", name, " ", absl::StrJoin(values, ",")));
   }
   std::sort(settings.begin(), settings.end());
   return absl::StrJoin(settings, " ");
@@ -117,52 +117,52 @@ absl::Status Run(Session& session, const Arguments& arguments) {
   return absl::OkStatus();
 }
 
-void Declare(const std::string& study, CLI::App& command, Arguments& arguments) {
+void Declare(const std::string& study, Command& command, Arguments& arguments) {
   arguments.study = study;
-  arguments.command = &command;
+  arguments.command = command;
   ReproduceFlags& flags = arguments.flags;
   std::vector<std::string> kinds(std::begin(kKinds), std::end(kKinds));
   kinds.resize(4);  // the others are baselines, not to be opened
   command
-      .add_option("--out", flags.out,
-                  "Folder for the results; with the same one a run goes on where the last stopped")
-      ->type_name("DIR")
-      ->capture_default_str();
+      .Add("--out", flags.out,
+           "Folder for the results; with the same one a run goes on where the last stopped")
+      .Type("DIR")
+      .ShowDefault();
   command
-      .add_option("--dataset", flags.datasets,
-                  "Data sets, separated by commas: ml-1m-recsae, amazon-beauty, "
-                  "hetrec2011-lastfm-2k, planted, ... [default: ml-1m-recsae]")
-      ->delimiter(',')
-      ->allow_extra_args(false);
+      .Add("--dataset", flags.datasets,
+           "Data sets, separated by commas: ml-1m-recsae, amazon-beauty, "
+           "hetrec2011-lastfm-2k, planted, ... [default: ml-1m-recsae]")
+      .SeparatedBy(',')
+      .OneArgumentEach();
   command
-      .add_option("--recommender", flags.recommenders,
-                  "Recommenders to open, separated by commas [default: all four]")
-      ->delimiter(',')
-      ->allow_extra_args(false)
-      ->check(CLI::IsMember(kinds));
-  command.add_option("--seed", flags.seeds, "Seeds, separated by commas [default: 1]")
-      ->delimiter(',')
-      ->allow_extra_args(false)
-      ->type_name("N");
+      .Add("--recommender", flags.recommenders,
+           "Recommenders to open, separated by commas [default: all four]")
+      .SeparatedBy(',')
+      .OneArgumentEach()
+      .Must(Check::OneOf(kinds));
+  command.Add("--seed", flags.seeds, "Seeds, separated by commas [default: 1]")
+      .SeparatedBy(',')
+      .OneArgumentEach()
+      .Type("N");
   command
-      .add_option("--context-rows", flags.context_rows,
-                  "Training positions that concepts may be verified on [default: 100000]")
-      ->check(CLI::PositiveNumber);
-  command.add_option("--attribute", flags.attribute,
-                     "table7: the attribute value whose latent is scaled [default: Horror, or what "
-                     "a latent tells best]");
-  command.add_option("--cases", flags.cases, "table7: test cases steered at most [default: 500]")
-      ->type_name("N")
-      ->check(CLI::PositiveNumber);
-  command.add_flag("--keep", flags.keep, "Leave intermediate captures and SAEs on the servers");
-  command.add_flag("--detach", flags.detach,
-                   "Ctrl-C leaves the running job alone instead of cancelling it");
+      .Add("--context-rows", flags.context_rows,
+           "Training positions that concepts may be verified on [default: 100000]")
+      .Must(Check::Positive());
+  command.Add("--attribute", flags.attribute,
+              "table7: the attribute value whose latent is scaled [default: Horror, or what "
+              "a latent tells best]");
+  command.Add("--cases", flags.cases, "table7: test cases steered at most [default: 500]")
+      .Type("N")
+      .Must(Check::Positive());
+  command.AddSwitch("--keep", flags.keep, "Leave intermediate captures and SAEs on the servers");
+  command.AddSwitch("--detach", flags.detach,
+                    "Ctrl-C leaves the running job alone instead of cancelling it");
   AddDatasetFlags(command, flags.dataset_flags);
   AddRecommenderFlags(command, "recommender-", flags.recommender_flags);
   AddSaeFlags(command, "sae-", Values::kOne, flags.sae_flags);
 }
 
-void AddStudy(CommandLine& line, CLI::App& group, const std::string& id,
+void AddStudy(CommandLine& line, Command& group, const std::string& id,
               const std::string& summary) {
   line.Add<Arguments>(
       group, id, summary,
@@ -172,13 +172,13 @@ void AddStudy(CommandLine& line, CLI::App& group, const std::string& id,
                    "Each measurement is a cell, kept in DIR/cells as soon as it is done; the same "
                    "command\nagain measures only what is missing. DIR/index.html shows everything "
                    "that is there."),
-      [id](CLI::App& command, Arguments& arguments) { Declare(id, command, arguments); }, Run);
+      [id](Command& command, Arguments& arguments) { Declare(id, command, arguments); }, Run);
 }
 
 }  // namespace
 
 void AddReproduceCommands(CommandLine& line) {
-  CLI::App& group = line.AddGroup(
+  Command group = line.AddGroup(
       "reproduce", "The tables and figures of the RecSAE paper, by one command",
       "  recsae reproduce table3 --recommender bprmf     one recommender, a few minutes\n"
       "  recsae reproduce all --out study --seed 1,2,3   everything, hours; can be stopped\n"

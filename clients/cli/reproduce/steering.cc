@@ -14,6 +14,9 @@
 #include "clients/cli/text/progress.h"
 #include "common/base/status.h"
 #include "common/messages/tensor.h"
+#include "recsae/concept_store/v1/concept_store.grpc.pb.h"
+#include "recsae/explainer/v1/explainer.grpc.pb.h"
+#include "recsae/probe/v1/probe.grpc.pb.h"
 
 namespace recsae::cli {
 namespace {

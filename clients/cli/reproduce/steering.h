@@ -9,6 +9,7 @@
 #include "absl/status/statusor.h"
 #include "clients/cli/reproduce/measurement.h"
 #include "clients/cli/session/session.h"
+#include "recsae/probe/v1/probe.pb.h"
 
 namespace recsae::cli {
 

@@ -6,6 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "clients/cli/text/errors.h"
 #include "common/base/status.h"
+#include "recsae/trainer/v1/trainer.pb.h"
 
 namespace recsae::cli {
 namespace {

@@ -13,6 +13,7 @@
 #include "clients/cli/pipeline/pipeline_plan.h"
 #include "clients/cli/reproduce/cell.h"
 #include "clients/cli/reproduce/study_list.h"
+#include "recsae/trainer/v1/trainer.pb.h"
 
 namespace recsae::cli {
 

@@ -9,9 +9,16 @@
 #include "clients/cli/pipeline/steps.h"
 #include "clients/cli/reproduce/made_saes.h"
 #include "clients/cli/reproduce/steering.h"
+#include "common/base/version.h"
+#include "common/client/retry.h"
 #include "common/messages/sae_messages.h"
 #include "common/messages/tensor.h"
 #include "common/sae/metrics.h"
+#include "recsae/concept_store/v1/concept_store.grpc.pb.h"
+#include "recsae/explainer/v1/explainer.grpc.pb.h"
+#include "recsae/jobs/v1/jobs.pb.h"
+#include "recsae/probe/v1/probe.grpc.pb.h"
+#include "recsae/trainer/v1/trainer.grpc.pb.h"
 
 namespace recsae::cli {
 namespace {
@@ -151,7 +158,7 @@ absl::StatusOr<Sae> Workbench::RawSae() {
   sae.mutable_report()->set_fvu(std::isfinite(metrics.fvu) ? metrics.fvu : 1.0);
   sae.mutable_report()->set_l0(metrics.l0);
   sae.mutable_report()->set_dead_fraction(metrics.dead_fraction);
-  sae.mutable_report()->set_version(RECSAE_VERSION);
+  sae.mutable_report()->set_version(std::string(Version()));
   return UploadSae(session_, sae, weights, NewRequestId());
 }
 

@@ -16,6 +16,9 @@
 #include "clients/cli/reproduce/measurement.h"
 #include "clients/cli/reproduce/study.h"
 #include "clients/cli/session/session.h"
+#include "recsae/concept_store/v1/concept_store.pb.h"
+#include "recsae/explainer/v1/explainer.pb.h"
+#include "recsae/probe/v1/probe.pb.h"
 
 namespace recsae::cli {
 

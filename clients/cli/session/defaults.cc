@@ -6,8 +6,11 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/strip.h"
+#include "clients/cli/text/errors.h"
 #include "clients/cli/text/resource.h"
 #include "common/base/status.h"
+#include "recsae/concept_store/v1/concept_store.grpc.pb.h"
+#include "recsae/probe/v1/probe.grpc.pb.h"
 
 namespace recsae::cli {
 namespace {

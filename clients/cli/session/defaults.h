@@ -7,6 +7,8 @@
 
 #include "absl/status/statusor.h"
 #include "clients/cli/session/session.h"
+#include "recsae/concept_store/v1/concept_store.pb.h"
+#include "recsae/probe/v1/probe.pb.h"
 
 namespace recsae::cli {
 

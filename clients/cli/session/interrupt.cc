@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <atomic>
+#include <chrono>
 #include <mutex>
 #include <thread>
 #include <utility>
@@ -23,19 +24,28 @@ State& TheState() {
   return *state;
 }
 
-std::atomic<bool> interrupted = false;
+// Signals that are so close to the first are one with it.
+constexpr auto kOneSignal = std::chrono::seconds(1);
+
+std::atomic<int> interrupted_exit = 0;
 
 [[noreturn]] void Listen(sigset_t signals) {
+  std::chrono::steady_clock::time_point first;
   std::thread runner;
   while (true) {
     int number = 0;
     if (sigwait(&signals, &number) != 0) continue;
-    // A second one ends the program even while the handler hangs.
-    if (interrupted.exchange(true)) _exit(kInterruptedExit);
+    const auto now = std::chrono::steady_clock::now();
+    if (Interrupted()) {
+      if (now - first < kOneSignal) continue;
+      _exit(128 + number);  // even while the handler hangs
+    }
+    first = now;
+    interrupted_exit = 128 + number;
     runner = std::thread([] {
       State& state = TheState();
       std::lock_guard<std::mutex> lock(state.mutex);
-      if (!state.handler) _exit(kInterruptedExit);
+      if (!state.handler) _exit(interrupted_exit);
       std::exchange(state.handler, nullptr)();
     });
     runner.detach();
@@ -48,11 +58,12 @@ void ListenForInterrupts() {
   sigset_t signals;
   sigemptyset(&signals);
   sigaddset(&signals, SIGINT);
+  sigaddset(&signals, SIGTERM);
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);
   std::thread(Listen, signals).detach();
 }
 
-bool Interrupted() { return interrupted; }
+int InterruptedExit() { return interrupted_exit; }
 
 InterruptHandler::InterruptHandler(std::function<void()> handler) {
   State& state = TheState();

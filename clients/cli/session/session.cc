@@ -1,12 +1,17 @@
 #include "clients/cli/session/session.h"
 
 #include <google/protobuf/util/json_util.h>
+#include <grpcpp/client_context.h>
+#include <grpcpp/support/status.h>
 
 #include <random>
 #include <set>
 
 #include "absl/strings/str_cat.h"
+#include "absl/time/time.h"
+#include "clients/cli/text/errors.h"
 #include "common/base/status.h"
+#include "common/client/retry.h"
 
 namespace recsae::cli {
 namespace {
@@ -56,6 +61,16 @@ absl::Status Session::PrintJson(const google::protobuf::Message& message) {
   }
   console_.Print(json);
   return absl::OkStatus();
+}
+
+absl::Status Session::CallAgain(const Peer& peer, double timeout,
+                                absl::FunctionRef<grpc::Status(grpc::ClientContext*)> call) {
+  const absl::Status status = Retry(RetryOptions{}, [&] {
+    grpc::ClientContext context;
+    SetDeadline(context, absl::Seconds(timeout));
+    return peer.FromGrpc(call(&context));
+  });
+  return status.ok() ? status : ExplainTimeout(status, timeout);
 }
 
 std::string NewRequestId() {

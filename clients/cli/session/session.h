@@ -2,28 +2,39 @@
 #ifndef RECSAE_CLIENTS_CLI_SESSION_SESSION_H_
 #define RECSAE_CLIENTS_CLI_SESSION_SESSION_H_
 
-#include <grpcpp/client_context.h>
-
 #include <algorithm>
 #include <memory>
 #include <string>
 #include <vector>
 
+#include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "clients/cli/session/console.h"
-#include "clients/cli/text/errors.h"
 #include "common/client/peer.h"
-#include "common/client/retry.h"
-#include "recsae/concept_store/v1/concept_store.grpc.pb.h"
-#include "recsae/explainer/v1/explainer.grpc.pb.h"
-#include "recsae/jobs/v1/jobs.grpc.pb.h"
-#include "recsae/probe/v1/probe.grpc.pb.h"
-#include "recsae/trainer/v1/trainer.grpc.pb.h"
 
 namespace google::protobuf {
 class Message;
 }  // namespace google::protobuf
+namespace grpc {
+class ClientContext;
+class Status;
+}  // namespace grpc
+namespace recsae::concept_store::v1 {
+class ConceptStore;
+}  // namespace recsae::concept_store::v1
+namespace recsae::explainer::v1 {
+class Explainer;
+}  // namespace recsae::explainer::v1
+namespace recsae::jobs::v1 {
+class Jobs;
+}  // namespace recsae::jobs::v1
+namespace recsae::probe::v1 {
+class Probe;
+}  // namespace recsae::probe::v1
+namespace recsae::trainer::v1 {
+class Trainer;
+}  // namespace recsae::trainer::v1
 
 namespace recsae::cli {
 
@@ -41,7 +52,7 @@ struct GlobalOptions {
   double timeout_seconds = 0;
 };
 
-// Not thread-safe, but for the console.
+// Not thread-safe, but for the console. A command that calls a service includes its .grpc.pb.h.
 class Session {
  public:
   explicit Session(const GlobalOptions& options);
@@ -78,15 +89,13 @@ class Session {
                                 grpc::Status (Stub::*method)(grpc::ClientContext*, const Request&,
                                                              Response*),
                                 const Request& request, double usual_timeout = kUsualTimeout) {
-    const double timeout = Timeout(usual_timeout);
     Response response;
-    const absl::Status status = Retry(RetryOptions{}, [&] {
-      grpc::ClientContext context;
-      SetDeadline(context, absl::Seconds(timeout));
-      response.Clear();
-      return stub.peer().FromGrpc(((*stub.operator->()).*method)(&context, request, &response));
-    });
-    if (!status.ok()) return ExplainTimeout(status, timeout);
+    const absl::Status status =
+        CallAgain(stub.peer(), Timeout(usual_timeout), [&](grpc::ClientContext* context) {
+          response.Clear();
+          return ((*stub.operator->()).*method)(context, request, &response);
+        });
+    if (!status.ok()) return status;
     return response;
   }
 
@@ -114,6 +123,10 @@ class Session {
 
  private:
   static constexpr int kLargestPage = 200;
+
+  // Calls `peer` with `timeout` seconds for each attempt; the last one's status, explained.
+  static absl::Status CallAgain(const Peer& peer, double timeout,
+                                absl::FunctionRef<grpc::Status(grpc::ClientContext*)> call);
 
   const GlobalOptions options_;
   Console console_;

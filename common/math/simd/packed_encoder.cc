@@ -85,12 +85,12 @@ HWY_INLINE void MultiplyPanel(const Product& product, int panel) {
 #pragma GCC unroll 8
   for (int r = 0; r < kRows; ++r) {
     float* out = product.out + r * stride + static_cast<int64_t>(panel) * kWidth;
-    float* maxima = product.maxima + (2 * r + panel % 2) * kWidth;
 #pragma GCC unroll 3
     for (int v = 0; v < kVectors; ++v) {
       const Vec pre = hn::Add(sums[r][v], hn::LoadU(tag, bias + v * kLanes));
       hn::StoreU(pre, tag, out + v * kLanes);
       if (product.maxima == nullptr) continue;
+      float* maxima = product.maxima + (2 * r + panel % 2) * kWidth;
       const Vec most = panel < 2 ? pre : hn::Max(pre, hn::LoadU(tag, maxima + v * kLanes));
       hn::StoreU(most, tag, maxima + v * kLanes);
     }

@@ -1,62 +1,40 @@
-// Serves WatchConcepts: any number of callers, each at its own place in the change log.
+// What a WatchConcepts call sends: the snapshot, then the change log from there on.
 #ifndef RECSAE_SERVICES_CONCEPT_STORE_FEED_WATCH_H_
 #define RECSAE_SERVICES_CONCEPT_STORE_FEED_WATCH_H_
 
-#include <grpcpp/support/server_callback.h>
-
-#include <condition_variable>
+#include <cstddef>
 #include <cstdint>
-#include <functional>
 #include <memory>
-#include <mutex>
-#include <set>
-#include <thread>
 #include <vector>
 
-namespace recsae::concept_store::v1 {
-class ConceptChange;
-class WatchConceptsRequest;
-}  // namespace recsae::concept_store::v1
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "common/rpc/watch_hub.h"
+#include "recsae/concept_store/v1/concept_store.pb.h"
+#include "services/concept-store/store/store.h"
 
 namespace recsae::concept_store {
 
-class Store;
-
-// Thread-safe. A watch holds no thread and at most kWatchBufferBytes of changes: what its caller
-// has not taken yet stays in the log. Watches end with UNAVAILABLE (SERVER_DRAINING) once the hub
-// drains; those whose caller does not read are cancelled half a second later.
-class WatchHub {
+// See WatchSource. `store` must outlive it.
+class ConceptWatch final : public WatchSource<v1::ConceptChange> {
  public:
-  // `on_count` hears of every change of the number of watches.
-  WatchHub(const Store& store, std::function<void(int64_t)> on_count);
-  // Every watch must have ended: shut the server down first.
-  ~WatchHub();
-  WatchHub(const WatchHub&) = delete;
-  WatchHub& operator=(const WatchHub&) = delete;
+  // Errors as Store::BeginWatch.
+  static absl::StatusOr<std::unique_ptr<WatchSource<v1::ConceptChange>>> Begin(
+      const Store& store, const v1::WatchConceptsRequest& request);
 
-  // The reactor of one call; it deletes itself.
-  grpc::ServerWriteReactor<v1::ConceptChange>* Watch(grpc::CallbackServerContext* context,
-                                                     const v1::WatchConceptsRequest& request);
-  // The store has new changes. Returns at once.
-  void Notify();
-  // Ends all watches, and those that still come. Returns at once.
-  void Drain();
+  absl::Status Read(size_t max_bytes, std::vector<v1::ConceptChange>* changes) override;
+  bool HasMore() const override;
 
  private:
-  class Watcher;
-
-  void Run();
-  void Remove(Watcher* watcher);
+  ConceptWatch(const Store& store, WatchStart start);
+  absl::Status ReadNext(size_t max_bytes, std::vector<v1::ConceptChange>* changes);
 
   const Store& store_;
-  const std::function<void(int64_t)> on_count_;
-  std::mutex mutex_;
-  std::condition_variable changed_;
-  std::set<std::shared_ptr<Watcher>> watchers_;
-  bool notified_ = false;
-  bool draining_ = false;
-  bool stopping_ = false;
-  std::thread dispatcher_;
+  const WatchStart start_;
+  SnapshotCursor snapshot_;
+  int64_t read_;          // how far the log was read
+  int64_t caught_up_at_;  // the revision that CAUGHT_UP waits for
+  bool caught_up_ = false;
 };
 
 }  // namespace recsae::concept_store

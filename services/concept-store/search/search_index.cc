@@ -4,9 +4,9 @@
 #include <cmath>
 #include <utility>
 
-#include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_join.h"
+#include "common/base/words.h"
 
 namespace recsae::concept_store {
 namespace {
@@ -24,11 +24,6 @@ constexpr double kPrefixMost = 0.9;
 constexpr double kWholeDescription = 2;
 constexpr double kWholeTerm = 1.5;
 
-bool IsWordByte(char c) {
-  return absl::ascii_isalnum(static_cast<unsigned char>(c)) ||
-         static_cast<unsigned char>(c) >= 0x80;
-}
-
 double Discount(size_t place, double halving) {
   return halving / (halving + static_cast<double>(place));
 }
@@ -41,36 +36,19 @@ double PrefixFactor(size_t given, size_t length) {
 
 }  // namespace
 
-std::vector<std::string> SearchWords(absl::string_view text) {
-  std::vector<std::string> words;
-  bool in_word = false;
-  for (const char c : text) {
-    // An apostrophe does not part a word: "children's" is found as "childrens" and "children".
-    if (c == '\'' && in_word) continue;
-    if (!IsWordByte(c)) {
-      in_word = false;
-      continue;
-    }
-    if (!in_word) words.emplace_back();
-    in_word = true;
-    words.back().push_back(absl::ascii_tolower(static_cast<unsigned char>(c)));
-  }
-  return words;
-}
-
 void SearchIndex::Put(int32_t latent, const SearchDocument& document) {
   Remove(latent);
   Entry entry;
   entry.weight = document.weight;
   entry.confidence = document.confidence;
-  const std::vector<std::string> description = SearchWords(document.description);
+  const std::vector<std::string> description = Words(document.description);
   entry.description = absl::StrJoin(description, " ");
   for (size_t i = 0; i < description.size(); ++i) {
     entry.frequencies[description[i]] += Discount(i, kWordHalving);
   }
   entry.length = static_cast<int64_t>(description.size());
   for (size_t rank = 0; rank < document.terms.size(); ++rank) {
-    const std::vector<std::string> words = SearchWords(document.terms[rank]);
+    const std::vector<std::string> words = Words(document.terms[rank]);
     entry.terms.push_back(absl::StrJoin(words, " "));
     for (const std::string& word : words) entry.frequencies[word] += Discount(rank, kTermHalving);
     entry.length += static_cast<int64_t>(words.size());

@@ -9,12 +9,7 @@
 #include <unordered_map>
 #include <vector>
 
-#include "absl/strings/string_view.h"
-
 namespace recsae::concept_store {
-
-// Words of a text: runs of letters and digits (and of any bytes beyond ASCII), ASCII in lower case.
-std::vector<std::string> SearchWords(absl::string_view text);
 
 // What is searched of one concept.
 struct SearchDocument {
@@ -44,7 +39,7 @@ class SearchIndex {
   void Put(int32_t latent, const SearchDocument& document);
   void Remove(int32_t latent);
 
-  // The concepts in which some word begins with each of `words` (as SearchWords gives them; not
+  // The concepts in which some word begins with each of `words` (common/base/words.h; not
   // empty), best first; equal scores by confidence, highest first, then by latent.
   std::vector<SearchHit> Find(const std::vector<std::string>& words, size_t max_results) const;
 

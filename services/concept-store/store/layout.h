@@ -17,9 +17,11 @@ inline constexpr char kSaeFamily[] = "saes";
 inline constexpr char kWeightFamily[] = "weights";
 // {sae} \0 latent -> Concept.
 inline constexpr char kConceptFamily[] = "concepts";
-// revision -> {sae} \0 ConceptChange. Its last key is the store's revision.
+// revision -> {sae} \0 ConceptChange, without gaps. Its last key is the store's revision, and what
+// is before its first key was compacted.
 inline constexpr char kChangeFamily[] = "changes";
-// {sae} \0 latent revision -> nothing: the changes of one concept.
+// {sae} \0 latent revision -> ConceptChange, or nothing while it is in the change log: the changes
+// of one concept.
 inline constexpr char kHistoryFamily[] = "history";
 
 inline constexpr int kStoreFormat = 1;

@@ -15,6 +15,7 @@
 namespace recsae::concept_store::v1 {
 class Concept;
 class ConceptChange;
+class Sae;
 }  // namespace recsae::concept_store::v1
 
 namespace recsae::concept_store {
@@ -32,6 +33,9 @@ class Mutation {
   void Upsert(const std::string& sae_id, v1::Concept* latent_concept);
   // Removes a concept, under the next revision.
   void Remove(const std::string& sae_id, int32_t latent);
+  // Notes in the change log that an SAE was published or removed, each under the next revision.
+  void LogPublished(const std::string& sae_id, const v1::Sae& sae);
+  void LogRemoved(const std::string& sae_id);
 
   // For what else belongs into the write.
   WriteBatch& batch() { return batch_; }
@@ -47,6 +51,7 @@ class Mutation {
 
  private:
   void Log(const std::string& sae_id, const v1::ConceptChange& change);
+  void LogConcept(const std::string& sae_id, const v1::ConceptChange& change);
 
   WriteBatch& batch_;
   int64_t revision_;

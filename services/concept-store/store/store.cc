@@ -9,6 +9,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "common/base/status.h"
+#include "common/budget/limits.h"
 #include "common/storage/keys.h"
 #include "common/storage/mutation.h"
 #include "recsae/concept_store/v1/concept_store.pb.h"
@@ -29,13 +30,13 @@ std::string DeterministicBytes(const google::protobuf::MessageLite& message) {
   return bytes;
 }
 
-Store::Store(std::unique_ptr<Database> database)
-    : database_(std::move(database)), requests_(*database_) {}
+Store::Store(std::unique_ptr<Database> database, const StoreOptions& options)
+    : database_(std::move(database)), kept_changes_(options.kept_changes), requests_(*database_) {}
 
 Store::~Store() = default;
 
 absl::StatusOr<std::unique_ptr<Store>> Store::Open(const std::string& path,
-                                                   const Environment& environment) {
+                                                   const StoreOptions& options) {
   DatabaseOptions database_options;
   database_options.service = "concept-store";
   database_options.format = kStoreFormat;
@@ -44,11 +45,12 @@ absl::StatusOr<std::unique_ptr<Store>> Store::Open(const std::string& path,
                                {kConceptFamily},
                                {kChangeFamily},
                                {kHistoryFamily}};
-  database_options.environment = environment;
+  database_options.environment = options.environment;
   RECSAE_ASSIGN_OR_RETURN(auto database, Database::Open(path, database_options));
-  std::unique_ptr<Store> store(new Store(std::move(database)));
+  std::unique_ptr<Store> store(new Store(std::move(database), options));
   RECSAE_RETURN_IF_ERROR(store->LoadSaes());
   RECSAE_RETURN_IF_ERROR(store->LoadConcepts());
+  RECSAE_RETURN_IF_ERROR(store->LoadLog());
   return store;
 }
 
@@ -82,13 +84,24 @@ absl::Status Store::RemoveLeftovers(const std::vector<uint64_t>& uploads) {
   }
 }
 
-absl::Status Store::LoadConcepts() {
-  auto last = database_->Scan(kChangeFamily, "", {.reverse = true});
+absl::Status Store::LoadLog() {
+  const auto last = database_->Scan(kChangeFamily, "", {.reverse = true});
   if (last->Valid()) {
     RECSAE_ASSIGN_OR_RETURN(const uint64_t revision, StoredNumber(last->key()));
     revision_ = static_cast<int64_t>(revision);
   }
   RECSAE_RETURN_IF_ERROR(last->status());
+  const auto first = database_->Scan(kChangeFamily, "");
+  if (first->Valid()) {
+    RECSAE_ASSIGN_OR_RETURN(const uint64_t revision, StoredNumber(first->key()));
+    floor_ = static_cast<int64_t>(revision) - 1;
+  }
+  RECSAE_RETURN_IF_ERROR(first->status());
+  RECSAE_ASSIGN_OR_RETURN(epochs_, Epochs::Begin(*database_, revision()));
+  return absl::OkStatus();
+}
+
+absl::Status Store::LoadConcepts() {
   auto scan = database_->Scan(kConceptFamily, "", {.bulk = true});
   for (; scan->Valid(); scan->Next()) {
     const absl::string_view key = scan->key();
@@ -106,18 +119,21 @@ absl::Status Store::Mutate(absl::string_view method, const std::string& request_
     {
       const std::lock_guard<std::mutex> lock(write_mutex_);
       Mutation mutation(transaction.batch(), revision(), absl::Now());
+      // Before the body, which may remove an SAE with the history that this adds to.
+      RECSAE_ASSIGN_OR_RETURN(const int64_t floor, Compact(mutation.batch()));
       RECSAE_RETURN_IF_ERROR(body(mutation));
-      if (response->ByteSizeLong() > kMaxResponseBytes) {
-        return Error(absl::StatusCode::kResourceExhausted, "RESPONSE_TOO_LARGE",
-                     absl::StrCat("the answer to this ", method, " would be ",
-                                  response->ByteSizeLong(), " bytes, above the limit of ",
-                                  kMaxResponseBytes, "; send less at a time"));
+      if (static_cast<int64_t>(response->ByteSizeLong()) > kMaxContentBytes) {
+        return Error(
+            absl::StatusCode::kResourceExhausted, "RESPONSE_TOO_LARGE",
+            absl::StrCat("the answer to this ", method, " would be ", response->ByteSizeLong(),
+                         " bytes, above the limit of ", kMaxContentBytes, "; send less at a time"));
       }
       RECSAE_RETURN_IF_ERROR(transaction.Commit(response->SerializeAsString()));
       {
         IndexEditor index(index_);
         mutation.ApplyTo(index);
       }
+      floor_.store(floor, std::memory_order_release);
       revision_.store(mutation.revision(), std::memory_order_release);
     }
     on_write_();

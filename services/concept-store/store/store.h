@@ -18,6 +18,7 @@
 #include "absl/strings/string_view.h"
 #include "common/storage/database.h"
 #include "common/storage/environment.h"
+#include "common/storage/epochs.h"
 #include "common/storage/request_log.h"
 #include "services/concept-store/search/concept_index.h"
 #include "services/concept-store/store/publish.h"
@@ -53,8 +54,11 @@ namespace recsae::concept_store {
 
 class Mutation;
 
-// No response is larger, so that it fits a message with room for its envelope.
-inline constexpr size_t kMaxResponseBytes = (size_t{4} << 20) - (size_t{64} << 10);
+struct StoreOptions {
+  Environment environment = {};
+  // Changes that the log keeps at least for those who come back.
+  int64_t kept_changes = 10'000;
+};
 
 // A message's bytes, the same for the same content (maps in order).
 std::string DeterministicBytes(const google::protobuf::MessageLite& message);
@@ -62,7 +66,16 @@ std::string DeterministicBytes(const google::protobuf::MessageLite& message);
 // Where a watch begins.
 struct WatchStart {
   std::string sae_id;  // empty = all SAEs
+  // The snapshot comes first; then and with it all changes after `revision`.
+  bool snapshot = false;
   int64_t revision = 0;
+};
+
+// How far a snapshot was read.
+struct SnapshotCursor {
+  bool saes_read = false;
+  bool done = false;
+  std::string last_key = {};  // of the family that is being read
 };
 
 // Thread-safe. The methods are the RPCs of recsae.concept_store.v1.ConceptStore and fail as
@@ -73,7 +86,7 @@ class Store {
   // Opens or makes the directory, removes what broken publications left, reads the concepts into
   // the index. Errors as Database::Open.
   static absl::StatusOr<std::unique_ptr<Store>> Open(const std::string& path,
-                                                     const Environment& environment = {});
+                                                     const StoreOptions& options = {});
   ~Store();
   Store(const Store&) = delete;
   Store& operator=(const Store&) = delete;
@@ -102,18 +115,26 @@ class Store {
   absl::StatusOr<v1::ListConceptRevisionsResponse> ListConceptRevisions(
       const v1::ListConceptRevisionsRequest& request) const;
 
-  // The checks of WatchConcepts, and the revision after which it sends.
+  // The checks of WatchConcepts, and where it begins.
   absl::StatusOr<WatchStart> BeginWatch(const v1::WatchConceptsRequest& request) const;
+  // Appends what there is, of one SAE (empty = of all), as changes of revision 0: SAEs, then
+  // concepts, about `max_bytes` of them from `cursor` on, which moves. Each piece is read as it is
+  // then: together with the changes from the revision of the first piece on, it is one state.
+  absl::Status ReadSnapshot(const std::string& sae_id, size_t max_bytes, SnapshotCursor* cursor,
+                            std::vector<v1::ConceptChange>* changes) const;
   // Appends changes after the revision `after`, oldest first, of one SAE (empty = of all), about
   // `max_bytes` of them. Returns the revision up to which the log was read: the next `after`. It
-  // may grow with no change appended, and is revision() once all was read.
+  // may grow with no change appended, and is revision() once all was read. OUT_OF_RANGE
+  // (REVISION_COMPACTED).
   absl::StatusOr<int64_t> ReadChanges(int64_t after, absl::string_view sae_id, size_t max_bytes,
                                       std::vector<v1::ConceptChange>* changes) const;
 
-  // Tells this store from every other: see Database::store_id.
-  const std::string& store_id() const { return database_->store_id(); }
   // Of the last acknowledged change; 0 in a new store.
   int64_t revision() const { return revision_.load(std::memory_order_acquire); }
+  // Changes after it are in the log.
+  int64_t floor() const { return floor_.load(std::memory_order_acquire); }
+  // Of the changes that are sent from now on.
+  const std::string& epoch() const { return epochs_.current(); }
   int64_t saes() const { return index_.saes(); }
   int64_t concepts() const { return index_.concepts(); }
 
@@ -124,9 +145,10 @@ class Store {
   struct SaeRecord;
   using Body = absl::FunctionRef<absl::Status(Mutation&)>;
 
-  explicit Store(std::unique_ptr<Database> database);
+  Store(std::unique_ptr<Database> database, const StoreOptions& options);
   absl::Status LoadSaes();
   absl::Status LoadConcepts();
+  absl::Status LoadLog();
   absl::Status RemoveLeftovers(const std::vector<uint64_t>& uploads);
 
   // Runs `body`, which fills the batch and `response`, and writes both with the record of the
@@ -134,6 +156,9 @@ class Store {
   absl::Status Mutate(absl::string_view method, const std::string& request_id,
                       const std::string& content, google::protobuf::MessageLite* response,
                       Body body);
+  // Moves the oldest changes out of the log where it is too long, some at a time: what a concept
+  // that is still there was goes to its history. Returns the floor as of the batch.
+  absl::StatusOr<int64_t> Compact(WriteBatch& batch) const;
 
   // NOT_FOUND (SAE_NOT_FOUND).
   absl::StatusOr<SaeRecord> ReadSae(const std::string& sae_id) const;
@@ -144,6 +169,8 @@ class Store {
   // The concepts of these latents; in place of one that is gone, one without a name.
   absl::StatusOr<std::vector<v1::Concept>> ReadConcepts(const std::string& sae_id,
                                                         const std::vector<int32_t>& latents) const;
+  // The change that an entry of the history stands for, as bytes.
+  absl::StatusOr<std::string> ReadHistory(absl::string_view key, absl::string_view value) const;
   absl::Status UpsertOne(const std::string& sae_id, int32_t latents, bool keep_edited,
                          v1::Concept* latent_concept, Mutation& mutation) const;
 
@@ -156,11 +183,14 @@ class Store {
                                        const std::string& from = "") const;
 
   const std::unique_ptr<Database> database_;
+  const int64_t kept_changes_;
   RequestLog requests_;
   ConceptIndex index_;
   std::function<void()> on_write_ = [] {};
   std::mutex write_mutex_;  // held from reading what a write depends on until it is in the index
   std::atomic<int64_t> revision_ = 0;
+  std::atomic<int64_t> floor_ = 0;
+  Epochs epochs_;
   std::atomic<uint64_t> next_upload_ = 1;
 };
 

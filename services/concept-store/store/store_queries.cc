@@ -1,11 +1,11 @@
-// The reads of concepts: single ones, lists, search, history and the change log.
+// The reads of concepts: single ones, lists, search and history.
 #include <algorithm>
 #include <cmath>
 
-#include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "common/base/status.h"
+#include "common/base/words.h"
 #include "common/budget/paging.h"
 #include "common/storage/keys.h"
 #include "recsae/concept_store/v1/concept_store.pb.h"
@@ -18,8 +18,6 @@ namespace recsae::concept_store {
 namespace {
 
 constexpr PageLimits kSearchLimits = {.default_size = 10, .max_size = 100};
-// Log entries looked at in one ReadChanges, so that a caller can stop in between.
-constexpr int kMaxEntriesRead = 4096;
 
 void CheckShare(absl::string_view field, double value, BadRequest* bad) {
   if (!(value >= 0 && value <= 1)) {
@@ -93,11 +91,10 @@ absl::StatusOr<v1::ListConceptsResponse> Store::ListConcepts(
 
   v1::ListConceptsResponse response;
   response.set_total_size(found.total);
-  size_t bytes = 0;
+  PageBytes room(page->size);
   size_t taken = 0;
   for (; taken < concepts.size(); ++taken) {
-    bytes += concepts[taken].ByteSizeLong();
-    if (bytes > kMaxResponseBytes - kMaxRecordBytes) break;
+    if (!room.Takes(concepts[taken].ByteSizeLong())) break;
     if (!concepts[taken].name().empty()) *response.add_concepts() = std::move(concepts[taken]);
   }
   if (taken > 0 && (found.more || taken < concepts.size())) {
@@ -111,7 +108,7 @@ absl::StatusOr<v1::SearchConceptsResponse> Store::SearchConcepts(
   BadRequest bad;
   const absl::StatusOr<std::string> sae_id = ParseSaeName(request.parent());
   bad.Add("parent", sae_id.status());
-  const std::vector<std::string> words = SearchWords(request.query());
+  const std::vector<std::string> words = Words(request.query());
   if (request.query().size() > kMaxQueryBytes) {
     bad.Add("query", absl::StrCat("must be at most ", kMaxQueryBytes, " bytes, is ",
                                   request.query().size()));
@@ -133,16 +130,26 @@ absl::StatusOr<v1::SearchConceptsResponse> Store::SearchConcepts(
   RECSAE_ASSIGN_OR_RETURN(std::vector<v1::Concept> concepts, ReadConcepts(*sae_id, latents));
 
   v1::SearchConceptsResponse response;
-  size_t bytes = 0;
+  PageBytes room(kSearchLimits.max_size);
   for (size_t i = 0; i < hits.size(); ++i) {
-    bytes += concepts[i].ByteSizeLong();
-    if (bytes > kMaxResponseBytes - kMaxRecordBytes) break;
+    if (!room.Takes(concepts[i].ByteSizeLong())) break;
     if (concepts[i].name().empty()) continue;
     v1::SearchConceptsResponse::Match* match = response.add_matches();
     *match->mutable_latent_concept() = std::move(concepts[i]);
     match->set_score(hits[i].score);
   }
   return response;
+}
+
+absl::StatusOr<std::string> Store::ReadHistory(absl::string_view key,
+                                               absl::string_view value) const {
+  if (!value.empty()) return std::string(value);
+  // The history's key ends with the change log's.
+  const absl::StatusOr<std::string> logged =
+      database_->Get(kChangeFamily, key.substr(key.size() - 8));
+  if (logged.ok()) return logged->substr(logged->find('\0') + 1);
+  if (!absl::IsNotFound(logged.status())) return logged.status();
+  return database_->Get(kHistoryFamily, key);  // moved here since `value` was read
 }
 
 absl::StatusOr<v1::ListConceptRevisionsResponse> Store::ListConceptRevisions(
@@ -163,80 +170,23 @@ absl::StatusOr<v1::ListConceptRevisionsResponse> Store::ListConceptRevisions(
     options.from = HistoryKey(id->sae_id, id->latent, before);
   }
   v1::ListConceptRevisionsResponse response;
-  size_t bytes = 0;
+  int64_t bytes = 0;
   auto scan = database_->Scan(kHistoryFamily, ConceptKey(id->sae_id, id->latent), options);
   for (; scan->Valid(); scan->Next()) {
-    if (response.changes_size() == page->size || bytes > kMaxResponseBytes - 2 * kMaxRecordBytes) {
+    if (response.changes_size() == page->size || bytes > kPageBytes) {
       response.set_next_page_token(
           MakePageToken(absl::StrCat(response.changes().rbegin()->revision()), request.name()));
       break;
     }
-    // The history's key ends with the change log's.
-    const absl::string_view key = scan->key();
-    RECSAE_ASSIGN_OR_RETURN(const std::string value,
-                            database_->Get(kChangeFamily, key.substr(key.size() - 8)));
-    bytes += value.size();
-    RECSAE_RETURN_IF_ERROR(
-        ParseStored(absl::string_view(value).substr(SaePrefix(id->sae_id).size()), request.name(),
-                    response.add_changes()));
+    RECSAE_ASSIGN_OR_RETURN(const std::string change, ReadHistory(scan->key(), scan->value()));
+    bytes += static_cast<int64_t>(change.size());
+    RECSAE_RETURN_IF_ERROR(ParseStored(change, request.name(), response.add_changes()));
   }
   RECSAE_RETURN_IF_ERROR(scan->status());
   if (response.changes().empty() && page->position.empty()) {
     return ConceptNotFound(id->sae_id, id->latent);
   }
   return response;
-}
-
-absl::StatusOr<WatchStart> Store::BeginWatch(const v1::WatchConceptsRequest& request) const {
-  WatchStart start;
-  BadRequest bad;
-  if (!request.parent().empty()) {
-    const absl::StatusOr<std::string> sae_id = ParseSaeName(request.parent());
-    bad.Add("parent", sae_id.status());
-    if (sae_id.ok()) start.sae_id = *sae_id;
-  }
-  if (request.since_revision() < -1) {
-    bad.Add("since_revision",
-            absl::StrCat("must be a revision, 0 or -1, is ", request.since_revision()));
-  }
-  RECSAE_RETURN_IF_ERROR(bad.ToStatus());
-  const int64_t last = revision();
-  if (request.since_revision() > last) {
-    return Error(absl::StatusCode::kOutOfRange, "REVISION_UNKNOWN",
-                 absl::StrCat("since_revision ", request.since_revision(),
-                              " is above the store's last revision ", last,
-                              ": it is from another store; begin again from 0"),
-                 {{"revision", absl::StrCat(last)}});
-  }
-  if (!start.sae_id.empty()) RECSAE_RETURN_IF_ERROR(FindSae(start.sae_id).status());
-  start.revision = request.since_revision() < 0 ? last : request.since_revision();
-  return start;
-}
-
-absl::StatusOr<int64_t> Store::ReadChanges(int64_t after, absl::string_view sae_id,
-                                           size_t max_bytes,
-                                           std::vector<v1::ConceptChange>* changes) const {
-  const int64_t last = revision();
-  const std::string prefix = sae_id.empty() ? "" : SaePrefix(sae_id);
-  ScanOptions options;
-  options.from = ChangeKey(after + 1);
-  int64_t read = after;
-  size_t bytes = 0;
-  auto scan = database_->Scan(kChangeFamily, "", options);
-  for (int entries = 0; scan->Valid() && read < last && entries < kMaxEntriesRead; ++entries) {
-    if (bytes >= max_bytes) break;
-    read = static_cast<int64_t>(ReadBigEndian64(scan->key()));
-    const absl::string_view value = scan->value();
-    if (absl::StartsWith(value, prefix)) {
-      bytes += value.size();
-      RECSAE_RETURN_IF_ERROR(ParseStored(value.substr(value.find('\0') + 1),
-                                         absl::StrCat("revision ", read),
-                                         &changes->emplace_back()));
-    }
-    scan->Next();
-  }
-  RECSAE_RETURN_IF_ERROR(scan->status());
-  return read;
 }
 
 }  // namespace recsae::concept_store

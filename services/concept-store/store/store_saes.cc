@@ -80,6 +80,7 @@ absl::Status Store::AddSae(const std::string& sae_id, uint64_t upload, const v1:
   if (index_.Latents(sae_id).has_value()) return SaeExists(sae_id);
   mutation.batch().Put(kSaeFamily, sae_id,
                        absl::StrCat(BigEndian64(upload), sae.SerializeAsString()));
+  mutation.LogPublished(sae_id, sae);
   mutation.OnWritten([sae_id, latents = sae.latent_count()](IndexEditor& index) {
     index.AddSae(sae_id, latents);
   });
@@ -96,15 +97,14 @@ absl::StatusOr<v1::ListSaesResponse> Store::ListSaes(const v1::ListSaesRequest& 
   RECSAE_ASSIGN_OR_RETURN(const Page page,
                           ReadPage(request.page_size(), request.page_token(), "saes"));
   v1::ListSaesResponse response;
-  size_t bytes = 0;
+  PageBytes room(page.size);
   ScanOptions options;
   // The first key after the last one of the page before.
   if (!page.position.empty()) options.from = page.position + '\0';
   std::string last;
   auto scan = database_->Scan(kSaeFamily, "", options);
   for (; scan->Valid(); scan->Next()) {
-    bytes += scan->value().size();
-    if (response.saes_size() == page.size || (bytes > kMaxResponseBytes && !last.empty())) {
+    if (!room.Takes(scan->value().size())) {
       response.set_next_page_token(MakePageToken(last, "saes"));
       break;
     }
@@ -122,8 +122,9 @@ absl::Status Store::DeleteSae(const v1::DeleteSaeRequest& request) {
     for (const int32_t latent : index_.ConceptsOf(sae_id)) mutation.Remove(sae_id, latent);
     mutation.batch().Delete(kSaeFamily, sae_id);
     mutation.batch().DeletePrefix(kWeightFamily, UploadPrefix(record.upload));
-    // What its concepts were stays in the change log alone.
+    // What its concepts were stays in the change log alone, until that is compacted.
     mutation.batch().DeletePrefix(kHistoryFamily, SaePrefix(sae_id));
+    mutation.LogRemoved(sae_id);
     mutation.OnWritten([sae_id](IndexEditor& index) { index.RemoveSae(sae_id); });
     return absl::OkStatus();
   };

@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "common/base/names.h"
 #include "common/base/status.h"
+#include "common/base/utf8.h"
 #include "recsae/concept_store/v1/concept_store.pb.h"
 
 namespace recsae::concept_store {
@@ -196,46 +197,7 @@ bool MaskNames(const v1::UpdateConceptRequest& request, absl::string_view path) 
                      [&](const std::string& candidate) { return path == candidate; });
 }
 
-// Bytes of the sequence that `lead` begins, 0 if it begins none.
-size_t SequenceLength(unsigned char lead) {
-  if (lead < 0x80) return 1;
-  if (lead >= 0xc2 && lead <= 0xdf) return 2;
-  if (lead >= 0xe0 && lead <= 0xef) return 3;
-  if (lead >= 0xf0 && lead <= 0xf4) return 4;
-  return 0;
-}
-
-// Whether `second` may follow `lead`: no overlong forms, no surrogates, nothing above U+10FFFF.
-bool SecondByteFits(unsigned char lead, unsigned char second) {
-  switch (lead) {
-    case 0xe0:
-      return second >= 0xa0;
-    case 0xed:
-      return second <= 0x9f;
-    case 0xf0:
-      return second >= 0x90;
-    case 0xf4:
-      return second <= 0x8f;
-    default:
-      return true;
-  }
-}
-
 }  // namespace
-
-bool IsUtf8(absl::string_view text) {
-  for (size_t i = 0; i < text.size();) {
-    const auto lead = static_cast<unsigned char>(text[i]);
-    const size_t length = SequenceLength(lead);
-    if (length == 0 || i + length > text.size()) return false;
-    for (size_t j = 1; j < length; ++j) {
-      const auto byte = static_cast<unsigned char>(text[i + j]);
-      if ((byte & 0xc0) != 0x80 || (j == 1 && !SecondByteFits(lead, byte))) return false;
-    }
-    i += length;
-  }
-  return true;
-}
 
 void CheckSae(const v1::Sae& sae, const std::string& field, BadRequest* bad) {
   Checker check(bad, field);
@@ -251,6 +213,7 @@ void CheckSae(const v1::Sae& sae, const std::string& field, BadRequest* bad) {
     check.Add("scale", absl::StrCat("must be above 0 and finite, is ", sae.scale()));
   }
   check.Capture("capture", sae.capture());
+  check.Text("recommender_uid", sae.recommender_uid(), kMaxUidBytes);
   CheckReport(sae.report(), absl::StrCat(field, ".report"), bad);
   CheckSize(sae.ByteSizeLong(), field, bad);
 }

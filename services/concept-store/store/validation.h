@@ -22,6 +22,7 @@ class UpdateConceptRequest;
 namespace recsae::concept_store {
 
 inline constexpr size_t kMaxDescriptionBytes = 1000;
+inline constexpr size_t kMaxUidBytes = 128;
 inline constexpr int kMaxTerms = 64;
 inline constexpr size_t kMaxTermBytes = 256;
 inline constexpr int kMaxEvidence = 10;
@@ -32,8 +33,6 @@ inline constexpr int kMaxBatch = 500;
 inline constexpr int32_t kMaxActivationDim = 1 << 16;
 inline constexpr int32_t kMaxLatents = 1 << 24;
 inline constexpr size_t kMaxQueryBytes = 1000;
-
-bool IsUtf8(absl::string_view text);
 
 // Adds every fault of an SAE's description to `bad`. `field` is its path in the request.
 void CheckSae(const v1::Sae& sae, const std::string& field, BadRequest* bad);

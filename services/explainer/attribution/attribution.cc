@@ -2,7 +2,9 @@
 #include "services/explainer/attribution/attribution.h"
 
 #include <algorithm>
+#include <cmath>
 #include <cstddef>
+#include <numeric>
 #include <span>
 
 #include "common/ranking/ranking.h"
@@ -39,15 +41,35 @@ double RelativeError(absl::Span<const float> x, const std::vector<double>& resid
   return error > 0 ? 1 : 0;
 }
 
-// Where `item` would stand among the items that are not left out; equal scores by the lower index.
-int Rank(absl::Span<const float> scores, const std::vector<bool>& left_out, int32_t item) {
-  int rank = 1;
+// Where each of `items` would stand among the items that are not left out; equal scores by the
+// lower index, NaN below all. One pass over the scores, however many are asked for.
+std::vector<int> Ranks(absl::Span<const float> scores, const std::vector<bool>& left_out,
+                       absl::Span<const int32_t> items) {
+  const auto is_better = [&](int32_t a, int32_t b) {
+    const float of_a = scores[a], of_b = scores[b];
+    if (std::isnan(of_a) || std::isnan(of_b)) {
+      return std::isnan(of_a) == std::isnan(of_b) ? a < b : std::isnan(of_b);
+    }
+    return of_a > of_b || (of_a == of_b && a < b);
+  };
+  std::vector<int32_t> asked(items.begin(), items.end());
+  std::sort(asked.begin(), asked.end(), is_better);
+  asked.erase(std::unique(asked.begin(), asked.end()), asked.end());
+  // Others that are better than asked[p] and not than asked[p - 1].
+  std::vector<int> better(asked.size());
   for (size_t i = 0; i < scores.size(); ++i) {
     const auto other = static_cast<int32_t>(i);
-    if (left_out[i] || other == item) continue;
-    rank += scores[i] > scores[item] || (scores[i] == scores[item] && other < item);
+    if (left_out[i] || !is_better(other, asked.back())) continue;
+    ++better[std::upper_bound(asked.begin(), asked.end(), other, is_better) - asked.begin()];
   }
-  return rank;
+  std::partial_sum(better.begin(), better.end(), better.begin());
+  std::vector<int> ranks;
+  ranks.reserve(items.size());
+  for (const int32_t item : items) {
+    ranks.push_back(
+        1 + better[std::lower_bound(asked.begin(), asked.end(), item, is_better) - asked.begin()]);
+  }
+  return ranks;
 }
 
 // The items of a choice with rank and score.
@@ -68,7 +90,8 @@ std::vector<ItemAttribution> ChooseItems(const PredictionHead& head, absl::Span<
   if (choice.also.empty()) return items;
   std::vector<bool> left_out(scores.size());
   for (const int32_t item : choice.excluded) left_out[item] = true;
-  for (const int32_t item : choice.also) add(item, Rank(scores, left_out, item));
+  const std::vector<int> ranks = Ranks(scores, left_out, choice.also);
+  for (size_t i = 0; i < ranks.size(); ++i) add(choice.also[i], ranks[i]);
   return items;
 }
 

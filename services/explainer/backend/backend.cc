@@ -1,50 +1,28 @@
-// Upkeep of the caches.
+// The caches and what keeps them fresh.
 #include "services/explainer/backend/backend.h"
 
-#include <chrono>
 #include <utility>
 
 namespace recsae::explainer {
-namespace {
-
-constexpr auto kRefreshInterval = std::chrono::seconds(5);
-constexpr absl::Duration kRefreshTimeout = absl::Seconds(2);
-
-}  // namespace
 
 Backend::Backend(std::shared_ptr<Peer> probe, std::shared_ptr<Peer> concept_store,
-                 MetricsRegistry& metrics)
-    : peers(std::move(probe), std::move(concept_store)),
-      saes(peers, metrics),
-      recommenders(peers, metrics),
-      concepts(peers, metrics) {}
+                 MetricsRegistry& metrics, MemoryBudget& memory_budget)
+    : memory(memory_budget),
+      peers(std::move(probe), std::move(concept_store)),
+      concepts(peers, metrics),
+      saes(peers, concepts, metrics, memory),
+      recommenders(peers, metrics, memory) {}
 
 Backend::~Backend() { Stop(); }
 
 void Backend::Start() {
   concepts.Start();
-  refresher_ = std::thread([this] { RefreshUntilStopped(); });
+  recommenders.Start();
 }
 
 void Backend::Stop() {
-  {
-    const std::lock_guard<std::mutex> lock(mutex_);
-    stopping_ = true;
-  }
-  stop_.notify_all();
   concepts.Stop();
-  if (refresher_.joinable()) refresher_.join();
-}
-
-void Backend::RefreshUntilStopped() {
-  const Caller upkeep(kRefreshTimeout);
-  std::unique_lock<std::mutex> lock(mutex_);
-  while (!stop_.wait_for(lock, kRefreshInterval, [this] { return stopping_; })) {
-    lock.unlock();
-    saes.Refresh(upkeep);
-    recommenders.Refresh(upkeep);
-    lock.lock();
-  }
+  recommenders.Stop();
 }
 
 }  // namespace recsae::explainer

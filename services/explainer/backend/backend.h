@@ -2,11 +2,9 @@
 #ifndef RECSAE_SERVICES_EXPLAINER_BACKEND_BACKEND_H_
 #define RECSAE_SERVICES_EXPLAINER_BACKEND_BACKEND_H_
 
-#include <condition_variable>
 #include <memory>
-#include <mutex>
-#include <thread>
 
+#include "common/budget/memory_budget.h"
 #include "services/explainer/caches/concept_cache.h"
 #include "services/explainer/caches/recommender_cache.h"
 #include "services/explainer/caches/sae_cache.h"
@@ -17,28 +15,21 @@ namespace recsae::explainer {
 // Thread-safe.
 class Backend {
  public:
+  // Caches and jobs share `memory`.
   Backend(std::shared_ptr<Peer> probe, std::shared_ptr<Peer> concept_store,
-          MetricsRegistry& metrics);
+          MetricsRegistry& metrics, MemoryBudget& memory = MemoryBudget::Unlimited());
   ~Backend();
 
-  // Starts to keep the caches fresh: concepts by the change feed, the rest by asking every few
-  // seconds whether it is still there.
+  // Starts to keep the caches fresh by the feeds of the concept-store and the probe.
   void Start();
-  // Ends that; the caches stay as they are. Idempotent.
+  // Ends that, and the calls that it has open; the caches stay as they are. Idempotent.
   void Stop();
 
+  MemoryBudget& memory;
   Peers peers;
+  ConceptCache concepts;
   SaeCache saes;
   RecommenderCache recommenders;
-  ConceptCache concepts;
-
- private:
-  void RefreshUntilStopped();
-
-  std::mutex mutex_;
-  std::condition_variable stop_;
-  bool stopping_ = false;
-  std::thread refresher_;
 };
 
 }  // namespace recsae::explainer

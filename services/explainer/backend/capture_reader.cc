@@ -38,6 +38,24 @@ absl::Status CheckSameSite(const LoadedSae& sae, const probe::v1::Capture& captu
       {{"sae", sae.name}, {"capture", capture.name()}});
 }
 
+absl::Status CheckIncarnation(const LoadedSae& sae, const std::string& recommender,
+                              const std::string& uid) {
+  if (sae.recommender_uid.empty() || uid.empty() || sae.recommender_uid == uid) {
+    return absl::OkStatus();
+  }
+  return Error(
+      absl::StatusCode::kFailedPrecondition, "RECOMMENDER_CHANGED",
+      absl::StrCat(sae.name, " was trained on another ", recommender, " (uid ", sae.recommender_uid,
+                   ") than there is now under that name (uid ", uid,
+                   "), whose activations mean something else; train an SAE on a capture of the "
+                   "present one, or keep recommenders that are still explained under names of "
+                   "their own"),
+      {{"sae", sae.name},
+       {"recommender", recommender},
+       {"sae_recommender_uid", sae.recommender_uid},
+       {"recommender_uid", uid}});
+}
+
 absl::StatusOr<probe::v1::Capture> GetCapture(Peers& peers, const std::string& name,
                                               const Caller& caller) {
   probe::v1::Capture capture;
@@ -52,6 +70,8 @@ absl::StatusOr<probe::v1::Capture> GetCapture(Peers& peers, const std::string& n
 absl::StatusOr<probe::v1::Capture> GetCaptureWithCases(Peers& peers, const std::string& name,
                                                        const LoadedSae& sae, const Caller& caller) {
   RECSAE_ASSIGN_OR_RETURN(const probe::v1::Capture capture, GetCapture(peers, name, caller));
+  RECSAE_RETURN_IF_ERROR(
+      CheckIncarnation(sae, name.substr(0, name.find("/captures/")), capture.recommender_uid()));
   RECSAE_RETURN_IF_ERROR(CheckSameSite(sae, capture));
   const int dim = sae.model.dim();
   if (capture.dim() != dim) {
@@ -76,7 +96,7 @@ absl::StatusOr<probe::v1::Capture> GetCaptureWithCases(Peers& peers, const std::
 absl::Status ReadCapture(Peers& peers, const std::string& name, int64_t rows, int dim,
                          const Caller& caller, CaptureRowsHandler handler) {
   int64_t next = 0;
-  return caller.Call([&](grpc::ClientContext& context) -> absl::Status {
+  const auto read = [&](grpc::ClientContext& context, Caller::Heard heard) -> absl::Status {
     if (next == rows) return absl::OkStatus();
     probe::v1::ReadActivationsRequest request;
     request.set_capture(name);
@@ -89,6 +109,7 @@ absl::Status ReadCapture(Peers& peers, const std::string& name, int64_t rows, in
     while (reader->Read(&batch)) {
       absl::Status handled = caller.Alive();
       if (handled.ok()) handled = HandleBatch(batch, name, dim, handler, next);
+      heard();
       if (handled.ok()) continue;
       context.TryCancel();
       reader->Finish();
@@ -99,7 +120,8 @@ absl::Status ReadCapture(Peers& peers, const std::string& name, int64_t rows, in
     return Error(absl::StatusCode::kDataLoss, "CAPTURE_INCONSISTENT",
                  absl::StrCat("the probe sent ", next, " of the ", rows, " rows of ", name),
                  {{"capture", name}});
-  });
+  };
+  return caller.Stream(read, /*goes_on=*/true);
 }
 
 }  // namespace recsae::explainer

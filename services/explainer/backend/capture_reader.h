@@ -16,7 +16,8 @@
 namespace recsae::explainer {
 
 // The capture, which must have rows, cases, and activations that `sae` reads:
-//   FAILED_PRECONDITION  CAPTURE_EMPTY, CAPTURE_WITHOUT_CASES
+//   FAILED_PRECONDITION  CAPTURE_EMPTY, CAPTURE_WITHOUT_CASES; RECOMMENDER_CHANGED as
+//                        CheckIncarnation
 //   INVALID_ARGUMENT     PROBE_SITE_MISMATCH, DIMENSION_MISMATCH
 //   NOT_FOUND            CAPTURE_NOT_FOUND, from the probe
 absl::StatusOr<probe::v1::Capture> GetCaptureWithCases(Peers& peers, const std::string& name,
@@ -24,6 +25,12 @@ absl::StatusOr<probe::v1::Capture> GetCaptureWithCases(Peers& peers, const std::
 
 // INVALID_ARGUMENT (PROBE_SITE_MISMATCH) if the capture records another site than the SAE reads.
 absl::Status CheckSameSite(const LoadedSae& sae, const probe::v1::Capture& capture);
+
+// FAILED_PRECONDITION (RECOMMENDER_CHANGED) if the recommender of that name is not the one that the
+// SAE was trained on but another, made since under the same name: `uid` is its uid now. Nothing is
+// compared where one of them is not known.
+absl::Status CheckIncarnation(const LoadedSae& sae, const std::string& recommender,
+                              const std::string& uid);
 
 absl::StatusOr<probe::v1::Capture> GetCapture(Peers& peers, const std::string& name,
                                               const Caller& caller);

@@ -198,6 +198,8 @@ absl::StatusOr<ResolvedSubject> ResolveSubject(
   }
   if (!recommender.empty()) {
     RECSAE_ASSIGN_OR_RETURN(resolved.recommender, backend.recommenders.Get(recommender, caller));
+    RECSAE_RETURN_IF_ERROR(
+        CheckIncarnation(*resolved.sae, recommender, resolved.recommender->resource.uid()));
     RECSAE_ASSIGN_OR_RETURN(resolved.excluded, FindItems(*resolved.recommender, exclude_item_ids));
   }
   switch (subject.subject_case()) {
@@ -212,7 +214,8 @@ absl::StatusOr<ResolvedSubject> ResolveSubject(
       RECSAE_RETURN_IF_ERROR(RunRecommender(backend, caller, subject.history(), resolved));
       break;
     case v1::Subject::SUBJECT_NOT_SET:
-      return absl::InternalError("a subject that was not checked");
+      return Error(absl::StatusCode::kInternal, "SUBJECT_NOT_SET",
+                   "a subject that was not checked");
   }
   if (resolved.at_inner_site()) {
     if (!subject.has_activations()) {

@@ -55,6 +55,7 @@ void CheckSubject(const v1::Subject& subject, absl::string_view field, BadReques
 //   INVALID_ARGUMENT  TENSOR_*; RECOMMENDER_MISMATCH, PROBE_SITE_MISMATCH: a capture of another
 //                     recommender or site
 //   NOT_FOUND         the SAE, recommender, capture, user or item that is not there
+//   FAILED_PRECONDITION  RECOMMENDER_CHANGED, as CheckIncarnation (capture_reader.h)
 absl::StatusOr<ResolvedSubject> ResolveSubject(
     Backend& backend, const Caller& caller, const std::string& sae, const v1::Subject& subject,
     absl::Span<const std::string* const> exclude_item_ids);

@@ -1,24 +1,18 @@
 // Follows the change feed of the concept-store.
 #include "services/explainer/caches/concept_cache.h"
 
-#include <algorithm>
-#include <chrono>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "common/base/names.h"
 #include "common/base/status.h"
-#include "common/rpc/log.h"
 
 namespace recsae::explainer {
 namespace {
 
 using concept_store::v1::ConceptChange;
 
-constexpr auto kFirstWait = std::chrono::milliseconds(100);
-constexpr auto kLongestWait = std::chrono::milliseconds(5000);
-constexpr auto kPoll = std::chrono::milliseconds(20);
-constexpr auto kLongestRevisionWait = std::chrono::seconds(5);
+constexpr absl::Duration kLongestRevisionWait = absl::Seconds(5);
 
 }  // namespace
 
@@ -34,32 +28,22 @@ CachedConcept CachedConcept::From(const concept_store::v1::Concept& latent_conce
   return cached;
 }
 
+std::string VersionOf(const concept_store::v1::Sae& sae) {
+  return absl::StrCat(sae.weights_sha256(), " ", sae.create_time().seconds(), ".",
+                      sae.create_time().nanos(), " ", sae.capture(), " ", sae.recommender_uid());
+}
+
 ConceptCache::ConceptCache(Peers& peers, MetricsRegistry& metrics)
     : peers_(peers),
-      size_(metrics.GetGauge("recsae_explainer_cached_concepts", "Concepts in memory.")) {}
-
-ConceptCache::~ConceptCache() { Stop(); }
-
-void ConceptCache::Start() {
-  thread_ = std::thread([this] { Follow(); });
-}
-
-void ConceptCache::Stop() {
-  {
-    const std::lock_guard<std::mutex> lock(mutex_);
-    stopping_ = true;
-    if (stream_ != nullptr) stream_->TryCancel();
-  }
-  changed_.notify_all();
-  if (thread_.joinable()) thread_.join();
-}
+      size_(metrics.GetGauge("recsae_explainer_cached_concepts", "Concepts in memory.")),
+      follower_("concepts", [this](Follower::Stream& stream) { return Follow(stream); }) {}
 
 std::vector<std::shared_ptr<const CachedConcept>> ConceptCache::Lookup(
     const std::string& sae, absl::Span<const sae::LatentActivation> latents) const {
   std::vector<std::shared_ptr<const CachedConcept>> found(latents.size());
   const std::lock_guard<std::mutex> lock(mutex_);
-  const auto concepts = concepts_.find(sae);
-  if (concepts == concepts_.end()) return found;
+  const auto concepts = state_.concepts.find(sae);
+  if (concepts == state_.concepts.end()) return found;
   for (size_t i = 0; i < latents.size(); ++i) {
     const auto latent_concept = concepts->second.find(latents[i].latent);
     if (latent_concept != concepts->second.end()) found[i] = latent_concept->second;
@@ -72,94 +56,74 @@ std::shared_ptr<const CachedConcept> ConceptCache::Lookup(const std::string& sae
   return Lookup(sae, {{latent, 0.0f}})[0];
 }
 
+std::optional<std::string> ConceptCache::SaeVersion(const std::string& sae) const {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  const auto found = state_.saes.find(sae);
+  if (found == state_.saes.end()) return std::nullopt;
+  return found->second;
+}
+
 absl::Status ConceptCache::WaitUntilFilled(const Caller& caller) const {
-  std::unique_lock<std::mutex> lock(mutex_);
-  while (!filled_ && broken_.ok() && !stopping_) {
-    changed_.wait_for(lock, kPoll);
-    RECSAE_RETURN_IF_ERROR(caller.Alive());
-  }
-  return filled_ ? absl::OkStatus() : broken_;
+  return follower_.WaitUntilFilled([&caller] { return caller.Alive(); });
 }
 
 void ConceptCache::WaitForRevision(int64_t revision, const Caller& caller) const {
-  const auto end = std::chrono::steady_clock::now() + kLongestRevisionWait;
-  std::unique_lock<std::mutex> lock(mutex_);
-  while (revision_ < revision && !stopping_ && std::chrono::steady_clock::now() < end &&
-         caller.Alive().ok()) {
-    changed_.wait_for(lock, kPoll);
-  }
+  follower_.WaitForRevision(revision, kLongestRevisionWait, [&caller] { return caller.Alive(); });
 }
 
-void ConceptCache::Follow() {
-  auto wait = kFirstWait;
-  std::unique_lock<std::mutex> lock(mutex_);
-  while (!stopping_) {
-    const int64_t before = revision_;
-    lock.unlock();
-    const absl::Status status = FollowOnce();
-    lock.lock();
-    if (stopping_) return;
-    broken_ = status;
-    changed_.notify_all();
-    if (revision_ != before) wait = kFirstWait;
-    if (absl::IsOutOfRange(status)) {
-      // The store is another one, or was reset: its revisions end before ours.
-      concepts_.clear();
-      count_ = 0;
-      revision_ = 0;
-      size_.Set(0);
-    }
-    Log(Severity::kWarning, "the feed of concepts broke; explaining goes on with what is cached",
-        {{"status", status}, {"revision", revision_}});
-    changed_.wait_for(lock, wait, [this] { return stopping_; });
-    wait = std::min(wait * 2, kLongestWait);
-  }
-}
-
-absl::Status ConceptCache::FollowOnce() {
-  grpc::ClientContext context;
+absl::Status ConceptCache::Follow(Follower::Stream& stream) {
   concept_store::v1::WatchConceptsRequest request;
-  {
-    const std::lock_guard<std::mutex> lock(mutex_);
-    if (stopping_) return absl::OkStatus();
-    stream_ = &context;
-    request.set_since_revision(revision_);
+  std::optional<State> snapshot;  // until it is complete
+  if (stream.since().has_value()) {
+    request.set_since_revision(stream.since()->revision);
+    request.set_epoch(stream.since()->epoch);
+  } else {
+    snapshot.emplace();
   }
-  const auto reader = peers_.concept_store->WatchConcepts(&context, request);
+  const auto reader = peers_.concept_store->WatchConcepts(&stream.context(), request);
   ConceptChange change;
-  while (reader->Read(&change)) Apply(change);
-  const grpc::Status status = reader->Finish();
-  {
-    const std::lock_guard<std::mutex> lock(mutex_);
-    stream_ = nullptr;
+  while (reader->Read(&change)) {
+    if (snapshot.has_value() && change.type() != ConceptChange::TYPE_CAUGHT_UP) {
+      snapshot->Apply(change);
+      continue;
+    }
+    {
+      const std::lock_guard<std::mutex> lock(mutex_);
+      if (snapshot.has_value()) {
+        state_ = *std::exchange(snapshot, std::nullopt);
+      } else {
+        state_.Apply(change);
+      }
+      size_.Set(static_cast<double>(state_.count));
+    }
+    stream.Advance({change.epoch(), change.revision()});
   }
-  if (status.ok()) {
-    return Error(absl::StatusCode::kUnavailable, "WATCH_ENDED",
-                 "the concept-store ended its feed of changes");
-  }
-  return peers_.concept_store.peer().FromGrpc(status);
+  return peers_.concept_store.peer().FromGrpc(reader->Finish());
 }
 
-void ConceptCache::Apply(const ConceptChange& change) {
+void ConceptCache::State::Apply(const ConceptChange& change) {
+  if (change.type() == ConceptChange::TYPE_SAE_PUBLISHED) {
+    saes[change.sae().name()] = VersionOf(change.sae());
+    return;
+  }
+  if (change.type() == ConceptChange::TYPE_SAE_DELETED) {
+    saes.erase(change.sae().name());
+    return;
+  }
   const auto& latent_concept = change.latent_concept();
   const auto ids = ParseName(latent_concept.name(), "saes/{sae}/concepts/{latent}");
-  const std::lock_guard<std::mutex> lock(mutex_);
-  revision_ = std::max(revision_, change.revision());
-  if (change.type() == ConceptChange::TYPE_CAUGHT_UP) {
-    filled_ = true;
-  } else if (ids.ok()) {
-    auto& concepts = concepts_[absl::StrCat("saes/", (*ids)[0])];
-    const size_t before = concepts.size();
-    if (change.type() == ConceptChange::TYPE_DELETED) {
-      concepts.erase(latent_concept.latent());
-    } else {
-      concepts[latent_concept.latent()] =
-          std::make_shared<const CachedConcept>(CachedConcept::From(latent_concept));
-    }
-    count_ = count_ + concepts.size() - before;
-    size_.Set(static_cast<double>(count_));
+  if (!ids.ok()) return;
+  const std::string sae = absl::StrCat("saes/", (*ids)[0]);
+  auto& of_sae = concepts[sae];
+  const size_t before = of_sae.size();
+  if (change.type() == ConceptChange::TYPE_DELETED) {
+    of_sae.erase(latent_concept.latent());
+  } else if (change.type() == ConceptChange::TYPE_UPSERTED) {
+    of_sae[latent_concept.latent()] =
+        std::make_shared<const CachedConcept>(CachedConcept::From(latent_concept));
   }
-  changed_.notify_all();
+  count = count + of_sae.size() - before;
+  if (of_sae.empty()) concepts.erase(sae);
 }
 
 }  // namespace recsae::explainer

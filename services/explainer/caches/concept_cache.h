@@ -1,19 +1,19 @@
-// What the latents of all SAEs mean, kept fresh by the concept-store's change feed.
+// Which SAEs there are and what their latents mean, kept fresh by the concept-store's change feed.
 #ifndef RECSAE_SERVICES_EXPLAINER_CACHES_CONCEPT_CACHE_H_
 #define RECSAE_SERVICES_EXPLAINER_CACHES_CONCEPT_CACHE_H_
 
-#include <condition_variable>
 #include <cstddef>
 #include <cstdint>
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
-#include <thread>
 #include <vector>
 
 #include "absl/status/status.h"
 #include "absl/types/span.h"
+#include "common/client/follower.h"
 #include "common/rpc/metrics.h"
 #include "common/sae/codes.h"
 #include "services/explainer/peers/caller.h"
@@ -34,53 +34,53 @@ struct CachedConcept {
   static CachedConcept From(const concept_store::v1::Concept& latent_concept);
 };
 
-// Thread-safe. One thread follows WatchConcepts; when the store cannot be reached it goes on with
-// what it has and comes back, with growing waits, at the last revision it saw.
+// What tells an SAE from every other that had its name.
+std::string VersionOf(const concept_store::v1::Sae& sae);
+
+// Thread-safe. Follows the concept-store's feed; when the store cannot be reached it goes on with
+// what it has.
 class ConceptCache {
  public:
   ConceptCache(Peers& peers, MetricsRegistry& metrics);
-  ~ConceptCache();
-  ConceptCache(const ConceptCache&) = delete;
-  ConceptCache& operator=(const ConceptCache&) = delete;
 
   // Starts to follow the feed, once.
-  void Start();
-  // Ends that; what is here stays. Idempotent.
-  void Stop();
+  void Start() { follower_.Start(); }
+  // Ends that at once; what is here stays. Idempotent.
+  void Stop() { follower_.Stop(); }
 
   // One for each of `latents`; null for a latent without a concept.
   std::vector<std::shared_ptr<const CachedConcept>> Lookup(
       const std::string& sae, absl::Span<const sae::LatentActivation> latents) const;
   std::shared_ptr<const CachedConcept> Lookup(const std::string& sae, int32_t latent) const;
 
-  // Waits, as long as the caller is alive, until all changes that were there at the start have
-  // arrived. Gives up with the error of the feed (OK once they have arrived).
+  // VersionOf the SAE that has this name; unset if none has, as far as the feed has told.
+  std::optional<std::string> SaeVersion(const std::string& sae) const;
+
+  // Waits, as long as the caller is alive, until all that was there at the start has arrived. OK
+  // from then on. Before: the error of the feed, or UNAVAILABLE (FEED_STOPPED).
   absl::Status WaitUntilFilled(const Caller& caller) const;
 
   // Waits until the changes up to `revision` have arrived, at most 5 seconds.
   void WaitForRevision(int64_t revision, const Caller& caller) const;
 
  private:
-  void Follow();
-  // One stream, from the last revision until it breaks.
-  absl::Status FollowOnce();
-  void Apply(const concept_store::v1::ConceptChange& change);
+  struct State {
+    // By SAE, then latent.
+    std::map<std::string, std::map<int32_t, std::shared_ptr<const CachedConcept>>> concepts;
+    size_t count = 0;
+    std::map<std::string, std::string> saes;  // their versions
+
+    void Apply(const concept_store::v1::ConceptChange& change);
+  };
+
+  // One stream of the feed.
+  absl::Status Follow(Follower::Stream& stream);
 
   Peers& peers_;
   const Gauge size_;
   mutable std::mutex mutex_;
-  mutable std::condition_variable changed_;
-  // By SAE, then latent.
-  std::map<std::string, std::map<int32_t, std::shared_ptr<const CachedConcept>>> concepts_;
-  size_t count_ = 0;
-  int64_t revision_ = 0;
-  bool filled_ = false;
-  // Why the last stream ended; OK while the first has not.
-  absl::Status broken_;
-  bool stopping_ = false;
-  // The stream that is open, for Stop.
-  grpc::ClientContext* stream_ = nullptr;
-  std::thread thread_;
+  State state_;
+  Follower follower_;  // last: it uses the others
 };
 
 }  // namespace recsae::explainer

@@ -7,6 +7,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "common/base/status.h"
+#include "common/budget/bytes.h"
 
 namespace recsae::explainer {
 namespace {
@@ -15,7 +16,12 @@ using probe::v1::Catalog;
 using probe::v1::Item;
 using probe::v1::Recommender;
 
-constexpr size_t kCapacity = 16;
+// Of the memory budget, for recommenders that nobody uses at the moment.
+constexpr int64_t kShare = 4;
+// Items as they arrive and as they are kept, rows of a head likewise.
+constexpr int64_t kCopies = 2;
+// Of an item in the table of ids, beside its id.
+constexpr int64_t kItemBytes = 96;
 
 absl::Status GetRecommender(Peers& peers, const std::string& name, const Caller& caller,
                             Recommender& recommender) {
@@ -36,15 +42,29 @@ absl::Status GetCatalog(Peers& peers, const std::string& name, const Caller& cal
   });
 }
 
+// Ends a stream that is not read to its end.
+template <typename Reader>
+absl::Status BreakOff(grpc::ClientContext& context, Reader& reader, absl::Status why) {
+  context.TryCancel();
+  reader.Finish();
+  return why;
+}
+
+// Takes memory for the items as they arrive.
 absl::Status ReadItems(Peers& peers, const std::string& catalog, const Caller& caller,
-                       std::vector<Item>& items) {
-  return caller.Call([&](grpc::ClientContext& context) {
+                       Permit& permit, std::vector<Item>& items) {
+  return caller.Stream([&](grpc::ClientContext& context, Caller::Heard heard) {
     items.clear();
+    int64_t bytes = 0;
     probe::v1::ReadItemsRequest request;
     request.set_catalog(catalog);
     const auto reader = peers.probe->ReadItems(&context, request);
     probe::v1::ReadItemsResponse batch;
     while (reader->Read(&batch)) {
+      heard();
+      bytes += static_cast<int64_t>(batch.SpaceUsedLong()) + batch.items_size() * kItemBytes;
+      const absl::Status taken = permit.Resize(kCopies * bytes);
+      if (!taken.ok()) return BreakOff(context, *reader, taken);
       std::move(batch.mutable_items()->begin(), batch.mutable_items()->end(),
                 std::back_inserter(items));
     }
@@ -55,7 +75,7 @@ absl::Status ReadItems(Peers& peers, const std::string& catalog, const Caller& c
 // The head as it is sent: its own order of items.
 absl::Status ReadHead(Peers& peers, const Recommender& recommender, const Caller& caller,
                       NumberedHead& rows) {
-  return caller.Call([&](grpc::ClientContext& context) {
+  return caller.Stream([&](grpc::ClientContext& context, Caller::Heard heard) {
     rows = NumberedHead();
     rows.head.dim = recommender.activation_dim();
     probe::v1::ReadPredictionHeadRequest request;
@@ -63,12 +83,9 @@ absl::Status ReadHead(Peers& peers, const Recommender& recommender, const Caller
     const auto reader = peers.probe->ReadPredictionHead(&context, request);
     probe::v1::ReadPredictionHeadResponse batch;
     while (reader->Read(&batch)) {
+      heard();
       const absl::Status added = AddRows(batch, rows);
-      if (!added.ok()) {
-        context.TryCancel();
-        reader->Finish();
-        return added;
-      }
+      if (!added.ok()) return BreakOff(context, *reader, added);
     }
     return peers.probe.peer().FromGrpc(reader->Finish());
   });
@@ -102,38 +119,57 @@ void AddItemsWithHead(std::vector<Item>& items, const NumberedHead& rows,
   loaded.head = std::move(head);
 }
 
-absl::StatusOr<std::shared_ptr<const LoadedRecommender>> Load(Peers& peers, const std::string& name,
-                                                              const Caller& caller) {
+}  // namespace
+
+RecommenderCache::RecommenderCache(Peers& peers, MetricsRegistry& metrics, MemoryBudget& memory)
+    : peers_(peers),
+      feed_(peers),
+      memory_(memory),
+      cache_(memory, memory.limit() / kShare,
+             [size = metrics.GetGauge("recsae_explainer_cached_recommenders",
+                                      "Recommenders whose items are in memory.")](
+                 size_t recommenders, int64_t) { size.Set(static_cast<double>(recommenders)); }) {}
+
+absl::StatusOr<RecommenderCache::Cache::Loaded> RecommenderCache::Load(const std::string& name,
+                                                                       const Caller& caller) {
   auto loaded = std::make_shared<LoadedRecommender>();
-  RECSAE_RETURN_IF_ERROR(GetRecommender(peers, name, caller, loaded->resource));
+  RECSAE_RETURN_IF_ERROR(GetRecommender(peers_, name, caller, loaded->resource));
+  RECSAE_ASSIGN_OR_RETURN(Permit permit, memory_.Take(0, absl::StrCat("the items of ", name),
+                                                      "the items of its catalogue"));
   std::vector<Item> items;
-  RECSAE_RETURN_IF_ERROR(ReadItems(peers, loaded->resource.catalog(), caller, items));
-  loaded->catalog_items = static_cast<int64_t>(items.size());
+  RECSAE_RETURN_IF_ERROR(ReadItems(peers_, loaded->resource.catalog(), caller, permit, items));
+  const int64_t item_bytes = permit.bytes() / kCopies;
+  const int64_t head_bytes =
+      loaded->resource.has_prediction_head()
+          ? Product({static_cast<int64_t>(items.size()),
+                     loaded->resource.activation_dim() + kItemBytes, sizeof(float)})
+          : 0;
+  RECSAE_RETURN_IF_ERROR(
+      permit.Resize(SaturatingProduct(SaturatingSum(item_bytes, head_bytes), kCopies)));
   if (loaded->resource.has_prediction_head()) {
     NumberedHead rows;
-    RECSAE_RETURN_IF_ERROR(ReadHead(peers, loaded->resource, caller, rows));
+    RECSAE_RETURN_IF_ERROR(ReadHead(peers_, loaded->resource, caller, rows));
     AddItemsWithHead(items, rows, *loaded);
   } else {
     for (Item& item : items) AddItem(item, *loaded);
   }
-  return loaded;
+  RECSAE_RETURN_IF_ERROR(permit.Resize(item_bytes + head_bytes));
+  return Cache::Loaded{std::move(permit), std::move(loaded)};
 }
-
-}  // namespace
-
-RecommenderCache::RecommenderCache(Peers& peers, MetricsRegistry& metrics)
-    : peers_(peers),
-      cache_(kCapacity, metrics.GetGauge("recsae_explainer_cached_recommenders",
-                                         "Recommenders whose items are in memory.")) {}
 
 absl::StatusOr<std::shared_ptr<const LoadedRecommender>> RecommenderCache::Get(
     const std::string& name, const Caller& caller) {
-  const auto load = [&] { return Load(peers_, name, caller); };
-  RECSAE_ASSIGN_OR_RETURN(std::shared_ptr<const LoadedRecommender> loaded,
-                          cache_.Get(name, caller, load));
-  if (loaded->head.has_value()) return loaded;
-  Recheck(loaded, caller);
-  return cache_.Get(name, caller, load);
+  std::optional<std::string> version = feed_.Version(name);
+  if (!version.has_value()) {
+    // Just made or without a head yet, or not there: the probe knows.
+    Recommender recommender;
+    RECSAE_RETURN_IF_ERROR(GetRecommender(peers_, name, caller, recommender));
+    Catalog catalog;
+    RECSAE_RETURN_IF_ERROR(GetCatalog(peers_, recommender.catalog(), caller, catalog));
+    version = VersionOf(recommender, catalog);
+  }
+  return cache_.Get(
+      {name, *version}, [&] { return caller.Alive(); }, [&] { return Load(name, caller); });
 }
 
 absl::StatusOr<std::shared_ptr<const LoadedRecommender>> RecommenderCache::GetWithHead(
@@ -141,27 +177,6 @@ absl::StatusOr<std::shared_ptr<const LoadedRecommender>> RecommenderCache::GetWi
   RECSAE_ASSIGN_OR_RETURN(std::shared_ptr<const LoadedRecommender> loaded, Get(name, caller));
   if (loaded->head.has_value()) return loaded;
   return NoPredictionHead(name);
-}
-
-void RecommenderCache::Recheck(const std::shared_ptr<const LoadedRecommender>& loaded,
-                               const Caller& caller) {
-  const Recommender& known = loaded->resource;
-  Recommender now;
-  absl::Status status = GetRecommender(peers_, known.name(), caller, now);
-  bool changed = false;
-  if (status.ok()) {
-    Catalog catalog;
-    status = GetCatalog(peers_, known.catalog(), caller, catalog);
-    changed = now.has_prediction_head() != known.has_prediction_head() ||
-              now.create_time().seconds() != known.create_time().seconds() ||
-              now.create_time().nanos() != known.create_time().nanos() ||
-              (status.ok() && catalog.item_count() != loaded->catalog_items);
-  }
-  if (changed || absl::IsNotFound(status)) cache_.Drop(known.name(), loaded);
-}
-
-void RecommenderCache::Refresh(const Caller& caller) {
-  for (const auto& [name, loaded] : cache_.Entries()) Recheck(loaded, caller);
 }
 
 absl::Status NoPredictionHead(const std::string& recommender) {

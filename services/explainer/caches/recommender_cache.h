@@ -7,13 +7,17 @@
 #include <optional>
 #include <string>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "common/budget/cache.h"
 #include "common/messages/probe_messages.h"
 #include "common/ranking/prediction_head.h"
-#include "services/explainer/caches/loading_cache.h"
+#include "common/rpc/metrics.h"
+#include "services/explainer/caches/resource_feed.h"
 #include "services/explainer/labeling/item_features.h"
+#include "services/explainer/peers/caller.h"
 #include "services/explainer/peers/peers.h"
 
 namespace recsae::explainer {
@@ -22,7 +26,6 @@ namespace recsae::explainer {
 struct LoadedRecommender {
   // As the probe describes it.
   probe::v1::Recommender resource;
-  int64_t catalog_items = 0;
   std::vector<std::string> item_ids;
   std::vector<ItemText> texts;
   ItemNumbers item_of_id;
@@ -35,13 +38,20 @@ struct LoadedRecommender {
   }
 };
 
-// Thread-safe.
+// Thread-safe. What is here is known by name and version, and the version that counts is the
+// feed's, or the probe's own where the feed does not know it.
 class RecommenderCache {
  public:
-  RecommenderCache(Peers& peers, MetricsRegistry& metrics);
+  // Recommenders are kept within `memory`.
+  RecommenderCache(Peers& peers, MetricsRegistry& metrics, MemoryBudget& memory);
 
-  // NOT_FOUND (RECOMMENDER_NOT_FOUND) and what else the probe answers. One that is here without a
-  // head is asked about again, since a head may have been uploaded meanwhile.
+  // Starts to follow the probe's feed, once.
+  void Start() { feed_.Start(); }
+  // Ends that at once; what is here stays. Idempotent.
+  void Stop() { feed_.Stop(); }
+
+  // NOT_FOUND (RECOMMENDER_NOT_FOUND), RESOURCE_EXHAUSTED (MEMORY_BUDGET) and what else the probe
+  // answers.
   absl::StatusOr<std::shared_ptr<const LoadedRecommender>> Get(const std::string& name,
                                                                const Caller& caller);
 
@@ -49,16 +59,16 @@ class RecommenderCache {
   absl::StatusOr<std::shared_ptr<const LoadedRecommender>> GetWithHead(const std::string& name,
                                                                        const Caller& caller);
 
-  // Forgets recommenders that the probe no longer has as they are here. Those that it cannot be
-  // asked about stay.
-  void Refresh(const Caller& caller);
-
  private:
-  // Forgets `loaded` if the probe now says otherwise.
-  void Recheck(const std::shared_ptr<const LoadedRecommender>& loaded, const Caller& caller);
+  // By name and version.
+  using Cache = WeighedCache<std::pair<std::string, std::string>, LoadedRecommender>;
+
+  absl::StatusOr<Cache::Loaded> Load(const std::string& name, const Caller& caller);
 
   Peers& peers_;
-  LoadingCache<LoadedRecommender> cache_;
+  ResourceFeed feed_;
+  MemoryBudget& memory_;
+  Cache cache_;
 };
 
 // FAILED_PRECONDITION (NO_PREDICTION_HEAD): the items of this recommender cannot be scored. An

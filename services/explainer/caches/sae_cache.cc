@@ -2,20 +2,23 @@
 #include "services/explainer/caches/sae_cache.h"
 
 #include <cstddef>
+#include <optional>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "common/base/names.h"
 #include "common/base/status.h"
+#include "common/budget/bytes.h"
 #include "common/messages/sae_messages.h"
+#include "common/sae/training_memory.h"
 
 namespace recsae::explainer {
 namespace {
 
 using concept_store::v1::Sae;
 
-// Enough for every SAE that is in use at a time; one of 1,024 x 64 takes 1 MiB.
-constexpr size_t kCapacity = 32;
+// Of the memory budget, for SAEs that nobody uses at the moment.
+constexpr int64_t kShare = 4;
 
 std::string RecommenderOf(const Sae& sae) {
   const auto ids = ParseName(sae.capture(), "recommenders/{recommender}/captures/{capture}");
@@ -26,7 +29,7 @@ std::string RecommenderOf(const Sae& sae) {
 std::string SiteOf(const Sae& sae) { return sae.probe_site() == "user" ? "" : sae.probe_site(); }
 
 absl::Status ReadWeights(Peers& peers, const Sae& sae, grpc::ClientContext& context,
-                         sae::SaeWeights& weights) {
+                         Caller::Heard heard, sae::SaeWeights& weights) {
   RECSAE_ASSIGN_OR_RETURN(WeightAssembler assembler, WeightAssembler::Create(sae));
   concept_store::v1::ReadSaeWeightsRequest request;
   request.set_name(sae.name());
@@ -34,6 +37,7 @@ absl::Status ReadWeights(Peers& peers, const Sae& sae, grpc::ClientContext& cont
   concept_store::v1::SaeWeights piece;
   while (reader->Read(&piece)) {
     const absl::Status added = assembler.Add(piece);
+    heard();
     if (added.ok()) continue;
     context.TryCancel();
     reader->Finish();
@@ -44,8 +48,7 @@ absl::Status ReadWeights(Peers& peers, const Sae& sae, grpc::ClientContext& cont
   return absl::OkStatus();
 }
 
-absl::StatusOr<std::shared_ptr<const LoadedSae>> Load(Peers& peers, const std::string& name,
-                                                      const Caller& caller) {
+absl::StatusOr<Sae> GetSae(Peers& peers, const std::string& name, const Caller& caller) {
   Sae sae;
   RECSAE_RETURN_IF_ERROR(caller.Call([&](grpc::ClientContext& context) {
     concept_store::v1::GetSaeRequest request;
@@ -53,40 +56,51 @@ absl::StatusOr<std::shared_ptr<const LoadedSae>> Load(Peers& peers, const std::s
     return peers.concept_store.peer().FromGrpc(
         peers.concept_store->GetSae(&context, request, &sae));
   }));
-  sae::SaeWeights weights;
-  RECSAE_RETURN_IF_ERROR(caller.Call(
-      [&](grpc::ClientContext& context) { return ReadWeights(peers, sae, context, weights); }));
-  RECSAE_ASSIGN_OR_RETURN(sae::SaeModel model, sae::SaeModel::Create(std::move(weights)));
-  return std::make_shared<const LoadedSae>(
-      LoadedSae{name, RecommenderOf(sae), SiteOf(sae), sae.weights_sha256(), std::move(model)});
+  return sae;
 }
 
 }  // namespace
 
-SaeCache::SaeCache(Peers& peers, MetricsRegistry& metrics)
+SaeCache::SaeCache(Peers& peers, const ConceptCache& concepts, MetricsRegistry& metrics,
+                   MemoryBudget& memory)
     : peers_(peers),
-      cache_(kCapacity, metrics.GetGauge("recsae_explainer_cached_saes",
-                                         "SAEs whose weights are in memory.")) {}
+      concepts_(concepts),
+      memory_(memory),
+      cache_(memory, memory.limit() / kShare,
+             [size = metrics.GetGauge("recsae_explainer_cached_saes",
+                                      "SAEs whose weights are in memory.")](size_t saes, int64_t) {
+               size.Set(static_cast<double>(saes));
+             }) {}
+
+absl::StatusOr<SaeCache::Cache::Loaded> SaeCache::Load(const std::string& name,
+                                                       const Caller& caller) {
+  RECSAE_ASSIGN_OR_RETURN(const Sae sae, GetSae(peers_, name, caller));
+  const int64_t bytes = sae::EstimateModelBytes(sae.latent_count(), sae.activation_dim());
+  // Its weights as they arrive, and what becomes of them.
+  RECSAE_ASSIGN_OR_RETURN(
+      Permit permit,
+      memory_.Take(SaturatingProduct(bytes, 2), absl::StrCat("loading ", name), "its latents"));
+  sae::SaeWeights weights;
+  RECSAE_RETURN_IF_ERROR(caller.Stream([&](grpc::ClientContext& context, Caller::Heard heard) {
+    return ReadWeights(peers_, sae, context, heard, weights);
+  }));
+  RECSAE_ASSIGN_OR_RETURN(sae::SaeModel model, sae::SaeModel::Create(std::move(weights)));
+  RECSAE_RETURN_IF_ERROR(permit.Resize(bytes));
+  return Cache::Loaded{std::move(permit), std::make_shared<const LoadedSae>(LoadedSae{
+                                              name, RecommenderOf(sae), sae.recommender_uid(),
+                                              SiteOf(sae), std::move(model)})};
+}
 
 absl::StatusOr<std::shared_ptr<const LoadedSae>> SaeCache::Get(const std::string& name,
                                                                const Caller& caller) {
-  return cache_.Get(name, caller, [&] { return Load(peers_, name, caller); });
-}
-
-void SaeCache::Refresh(const Caller& caller) {
-  for (const auto& [name, loaded] : cache_.Entries()) {
-    Sae sae;
-    const absl::Status status = caller.Call([&](grpc::ClientContext& context) {
-      concept_store::v1::GetSaeRequest request;
-      request.set_name(name);
-      return peers_.concept_store.peer().FromGrpc(
-          peers_.concept_store->GetSae(&context, request, &sae));
-    });
-    if (absl::IsNotFound(status) ||
-        (status.ok() && sae.weights_sha256() != loaded->weights_sha256)) {
-      cache_.Drop(name, loaded);
-    }
+  std::optional<std::string> version = concepts_.SaeVersion(name);
+  if (!version.has_value()) {
+    // Just published, or not there: the store knows.
+    RECSAE_ASSIGN_OR_RETURN(const Sae sae, GetSae(peers_, name, caller));
+    version = VersionOf(sae);
   }
+  return cache_.Get(
+      {name, *version}, [&] { return caller.Alive(); }, [&] { return Load(name, caller); });
 }
 
 }  // namespace recsae::explainer

@@ -4,10 +4,14 @@
 
 #include <memory>
 #include <string>
+#include <utility>
 
 #include "absl/status/statusor.h"
+#include "common/budget/cache.h"
+#include "common/rpc/metrics.h"
 #include "common/sae/model.h"
-#include "services/explainer/caches/loading_cache.h"
+#include "services/explainer/caches/concept_cache.h"
+#include "services/explainer/peers/caller.h"
 #include "services/explainer/peers/peers.h"
 
 namespace recsae::explainer {
@@ -15,32 +19,41 @@ namespace recsae::explainer {
 struct LoadedSae {
   // "saes/{sae}".
   std::string name;
-  // "recommenders/{recommender}" whose activations it was trained on; empty when not known.
+  // "recommenders/{recommender}" whose activations it was trained on, and that recommender's uid
+  // then; empty when not known.
   std::string recommender;
+  std::string recommender_uid;
   // Probe site whose activations it reads; empty = the vector just before scoring.
   std::string probe_site;
-  std::string weights_sha256;
   sae::SaeModel model;
 };
 
-// Thread-safe. SAEs never change, so what is here is valid until it is deleted at the store.
+// Thread-safe. An SAE never changes, but its name may come to mean another one: what is here is
+// known by name and version, and the version that counts is the feed's, or the store's own where
+// the feed knows none of that name.
 class SaeCache {
  public:
-  SaeCache(Peers& peers, MetricsRegistry& metrics);
+  // `concepts` must outlive it. SAEs are kept within `memory`.
+  SaeCache(Peers& peers, const ConceptCache& concepts, MetricsRegistry& metrics,
+           MemoryBudget& memory);
 
   // INVALID_ARGUMENT for a malformed name, NOT_FOUND (SAE_NOT_FOUND), FAILED_PRECONDITION
-  // (SAE_ARCHITECTURE_UNKNOWN), DATA_LOSS (WEIGHTS_INCOMPLETE) when the weights do not add up, and
-  // what the store answers.
+  // (SAE_ARCHITECTURE_UNKNOWN), DATA_LOSS (WEIGHTS_INCOMPLETE) when the weights do not add up,
+  // RESOURCE_EXHAUSTED (MEMORY_BUDGET), and what the store answers.
   absl::StatusOr<std::shared_ptr<const LoadedSae>> Get(const std::string& name,
                                                        const Caller& caller);
 
-  // Forgets SAEs that the store no longer has under their names. Those that it cannot be asked
-  // about stay.
-  void Refresh(const Caller& caller);
-
  private:
   Peers& peers_;
-  LoadingCache<LoadedSae> cache_;
+  const ConceptCache& concepts_;
+
+  using Cache =
+      WeighedCache<std::pair<std::string, std::string>, LoadedSae>;  // by name and version
+
+  absl::StatusOr<Cache::Loaded> Load(const std::string& name, const Caller& caller);
+
+  MemoryBudget& memory_;
+  Cache cache_;
 };
 
 }  // namespace recsae::explainer

@@ -7,7 +7,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "common/base/status.h"
-#include "common/process/server.h"
+#include "common/budget/limits.h"
 #include "recsae/explainer/v1/explainer.pb.h"
 #include "services/explainer/attribution/attribution.h"
 #include "services/explainer/backend/request_checks.h"

@@ -3,9 +3,12 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <functional>
 #include <utility>
 
+#include "absl/functional/function_ref.h"
 #include "common/base/status.h"
+#include "common/math/sort.h"
 
 namespace recsae::explainer {
 namespace {
@@ -20,8 +23,9 @@ class RankSums {
   RankSums(const AttributeTable& table, const std::vector<int64_t>& positives)
       : table_(table), positives_(positives), sums_(positives.size()) {}
 
-  const std::vector<double>& Auc(std::vector<Scored>& scored) {
-    std::sort(scored.begin(), scored.end());
+  // Leaves the result in auc(). `alive` as math::SortWhile.
+  absl::Status Score(std::vector<Scored>& scored, absl::FunctionRef<absl::Status()> alive) {
+    RECSAE_RETURN_IF_ERROR(math::SortWhile(scored.begin(), scored.end(), std::less<>(), alive));
     const int64_t rows = table_.rows();
     const auto below = static_cast<int64_t>(
         std::lower_bound(scored.begin(), scored.end(), Scored{0.0f, -1}) - scored.begin());
@@ -46,8 +50,10 @@ class RankSums {
       if (p == 0 || negatives == 0) continue;
       sums_[a] = (sums_[a] + p * zero_rank - p * (p + 1) / 2) / (p * negatives);
     }
-    return sums_;
+    return absl::OkStatus();
   }
+
+  const std::vector<double>& auc() const { return sums_; }
 
  private:
   const AttributeTable& table_;
@@ -88,8 +94,8 @@ absl::StatusOr<std::vector<AttributeAuc>> ScoreAttributes(
   RankSums rank_sums(table, positives);
   std::vector<std::vector<Scored>> by_latent = RowsByLatent(table);
   for (int32_t latent = 0; latent < table.latents; ++latent) {
-    RECSAE_RETURN_IF_ERROR(interrupted());
-    const std::vector<double>& auc = rank_sums.Auc(by_latent[latent]);
+    RECSAE_RETURN_IF_ERROR(rank_sums.Score(by_latent[latent], interrupted));
+    const std::vector<double>& auc = rank_sums.auc();
     for (AttributeAuc& result : results) {
       if (auc[result.attribute] <= result.latent_auc) continue;
       result.latent = latent;
@@ -98,11 +104,11 @@ absl::StatusOr<std::vector<AttributeAuc>> ScoreAttributes(
   }
   std::vector<Scored> scored(table.rows());
   for (int32_t dimension = 0; dimension < table.dim; ++dimension) {
-    RECSAE_RETURN_IF_ERROR(interrupted());
     for (int64_t row = 0; row < table.rows(); ++row) {
       scored[row] = {table.activations[row * table.dim + dimension], row};
     }
-    const std::vector<double>& auc = rank_sums.Auc(scored);
+    RECSAE_RETURN_IF_ERROR(rank_sums.Score(scored, interrupted));
+    const std::vector<double>& auc = rank_sums.auc();
     for (AttributeAuc& result : results) {
       const double either_sign = std::max(auc[result.attribute], 1 - auc[result.attribute]);
       if (either_sign <= result.dimension_auc) continue;

@@ -40,7 +40,7 @@ struct AttributeAuc {
 // For every attribute with at least `min_positives` rows that have it and one that has not, in the
 // order of their numbers. AUC = P(score of a row that has it > of one that has not) + P(equal) / 2;
 // a latent's score is its activation, 0 where it is not active. Equal AUCs: the lower number.
-// `interrupted` is asked between latents and dimensions; what it returns ends the work.
+// `interrupted` is asked every few milliseconds; what it returns unless it is OK ends the work.
 absl::StatusOr<std::vector<AttributeAuc>> ScoreAttributes(
     const AttributeTable& table, int64_t min_positives,
     const std::function<absl::Status()>& interrupted);

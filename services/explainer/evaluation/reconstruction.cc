@@ -25,7 +25,7 @@ ReconstructionEvaluation::ReconstructionEvaluation(const sae::SaeModel& sae,
                                                    const PredictionHead& head)
     : sae_(sae),
       head_(head),
-      sum_(sae.dim()),
+      metrics_(sae.dim(), sae.latents()),
       reconstruction_(sae.dim()),
       scores_(head.items()),
       reconstructed_scores_(head.items()) {}
@@ -49,16 +49,7 @@ void ReconstructionEvaluation::AddInner(absl::Span<const float> x,
 void ReconstructionEvaluation::AddRow(absl::Span<const float> x,
                                       absl::Span<const sae::LatentActivation> code) {
   sae_.Decode(std::span(code.data(), code.size()), reconstruction_.data());
-  if (first_.empty()) first_.assign(x.begin(), x.end());
-  for (size_t i = 0; i < x.size(); ++i) {
-    const double error = static_cast<double>(x[i]) - reconstruction_[i];
-    const double offset = static_cast<double>(x[i]) - first_[i];
-    squared_error_ += error * error;
-    sum_[i] += offset;
-    sum_of_squares_ += offset * offset;
-  }
-  ++rows_;
-  active_ += static_cast<int64_t>(code.size());
+  metrics_.AddRow(x.data(), reconstruction_.data(), std::span(code.data(), code.size()));
 }
 
 void ReconstructionEvaluation::Rank(absl::Span<const float> user,
@@ -76,16 +67,6 @@ void ReconstructionEvaluation::Rank(absl::Span<const float> user,
 
 double ReconstructionEvaluation::rbo() const {
   return recommender_.cases() == 0 ? 0 : rbo_sum_ / static_cast<double>(recommender_.cases());
-}
-
-double ReconstructionEvaluation::fvu() const {
-  double variance = sum_of_squares_;
-  for (const double sum : sum_) variance -= sum * sum / static_cast<double>(rows_);
-  return variance > 0 ? squared_error_ / variance : 0;
-}
-
-double ReconstructionEvaluation::l0() const {
-  return rows_ == 0 ? 0 : static_cast<double>(active_) / static_cast<double>(rows_);
 }
 
 }  // namespace recsae::explainer

@@ -8,6 +8,7 @@
 #include "absl/types/span.h"
 #include "common/ranking/prediction_head.h"
 #include "common/ranking/ranking.h"
+#include "common/sae/metrics.h"
 #include "common/sae/model.h"
 
 namespace recsae::explainer {
@@ -19,7 +20,7 @@ class ReconstructionEvaluation {
   ReconstructionEvaluation(const sae::SaeModel& sae, const PredictionHead& head);
 
   // Adds the activation `x` [d] with its code. `target`: the held-out item, -1 for none; such a row
-  // counts for fvu() and l0() alone. `excluded`: items that are not ranked (the target always is).
+  // counts for metrics() alone. `excluded`: items that are not ranked (the target always is).
   void Add(absl::Span<const float> x, absl::Span<const sae::LatentActivation> code, int32_t target,
            absl::Span<const int32_t> excluded);
 
@@ -34,13 +35,11 @@ class ReconstructionEvaluation {
   const RankingMetrics& reconstructed() const { return reconstructed_; }
   // Rank-biased overlap (p = 0.9) of the two top-10 lists, mean over the rows with a target.
   double rbo() const;
-  // sum |x - x^|^2 / sum |x - mean|^2 over all rows; 0 when the rows do not vary.
-  double fvu() const;
-  // Mean number of active latents.
-  double l0() const;
+  // FVU, L0 and the others over all rows, as common/sae/metrics.h defines them.
+  sae::ReconstructionMetrics metrics() const { return metrics_.Result(); }
 
  private:
-  // Sums for fvu() and l0(); leaves x^ in reconstruction_.
+  // For metrics(); leaves x^ in reconstruction_.
   void AddRow(absl::Span<const float> x, absl::Span<const sae::LatentActivation> code);
   void Rank(absl::Span<const float> user, absl::Span<const float> reconstructed_user,
             int32_t target, absl::Span<const int32_t> excluded);
@@ -50,13 +49,7 @@ class ReconstructionEvaluation {
   RankingMetrics recommender_;
   RankingMetrics reconstructed_;
   double rbo_sum_ = 0;
-  int64_t rows_ = 0;
-  int64_t active_ = 0;
-  double squared_error_ = 0;
-  // Moments about the first row, which keeps the variance exact for vectors far from 0.
-  std::vector<float> first_;
-  std::vector<double> sum_;
-  double sum_of_squares_ = 0;
+  sae::MetricsAccumulator metrics_;
   std::vector<float> reconstruction_;
   std::vector<float> scores_;
   std::vector<float> reconstructed_scores_;

@@ -16,6 +16,7 @@
 #include "services/explainer/jobs/case_reader.h"
 #include "services/explainer/jobs/concept_jobs.h"
 #include "services/explainer/jobs/concept_writer.h"
+#include "services/explainer/jobs/estimate.h"
 
 namespace recsae::explainer {
 namespace {
@@ -66,26 +67,55 @@ absl::StatusOr<std::vector<Source>> FindSources(Backend& backend, const Caller& 
   return sources;
 }
 
+// Numbers for users, in the order in which they come.
+class UserNumbers {
+ public:
+  // That of a user, across captures; without an id nothing tells a row's user from any other, and
+  // it counts as a user of its own.
+  int32_t Number(const std::string& id) {
+    if (id.empty()) ++nameless_;
+    const int32_t number = id.empty() ? next_ : numbers_.emplace(id, next_).first->second;
+    if (number == next_) ++next_;
+    return number;
+  }
+  int64_t nameless() const { return nameless_; }
+
+ private:
+  std::map<std::string, int32_t> numbers_;
+  int32_t next_ = 0;
+  int64_t nameless_ = 0;
+};
+
+// The rows of all sources, and how many of them do not say whose they are.
+struct Cases {
+  CaseTable table;
+  int64_t without_user = 0;
+};
+
 // Reads and encodes all rows of the sources.
-absl::StatusOr<CaseTable> ReadCases(Backend& backend, const Caller& caller, JobContext& job,
-                                    const std::vector<Source>& sources, const LoadedSae& sae,
-                                    const LoadedRecommender& recommender) {
+absl::StatusOr<Cases> ReadCases(Backend& backend, const Caller& caller, JobContext& job,
+                                const std::vector<Source>& sources, const LoadedSae& sae,
+                                const LoadedRecommender& recommender) {
   const int latents = sae.model.latents();
-  CaseTable table(latents);
-  std::map<std::string, int32_t> users;
+  const auto alive = [&job] { return job.Interrupted(); };
+  Cases read{CaseTable(latents)};
+  CaseTable& table = read.table;
+  UserNumbers users;
   for (size_t s = 0; s < sources.size(); ++s) {
     const Source& source = sources[s];
     int64_t row = 0;
-    const auto add = [&](const MatrixView& activations,
-                         const google::protobuf::RepeatedPtrField<probe::v1::Case>& cases) {
+    const auto add =
+        [&](const MatrixView& activations,
+            const google::protobuf::RepeatedPtrField<probe::v1::Case>& cases) -> absl::Status {
       job.SetProgress(absl::StrCat("reading ", source.capture, ": row ", row, " of ", source.rows),
                       0, latents, "latents");
-      const sae::SparseCodes codes = sae.model.EncodeBatch(activations.data, activations.rows);
+      RECSAE_ASSIGN_OR_RETURN(const sae::SparseCodes codes,
+                              sae.model.EncodeBatch(activations.data, activations.rows, alive));
       for (int i = 0; i < cases.size(); ++i, ++row) {
         Case added;
         added.capture = static_cast<int32_t>(s);
         added.row = row;
-        added.user = users.emplace(cases[i].user_id(), users.size()).first->second;
+        added.user = users.Number(cases[i].user_id());
         added.ranked = KnownRankedItems(recommender, cases[i]);
         added.history = KnownItems(recommender.item_of_id, cases[i].history_item_ids());
         table.Add(std::move(added), codes.Row(i));
@@ -95,16 +125,15 @@ absl::StatusOr<CaseTable> ReadCases(Backend& backend, const Caller& caller, JobC
     RECSAE_RETURN_IF_ERROR(
         ReadCapture(backend.peers, source.capture, source.rows, sae.model.dim(), caller, add));
   }
-  table.Finish();
-  return table;
+  read.without_user = users.nameless();
+  RECSAE_RETURN_IF_ERROR(table.Finish(alive));
+  return read;
 }
 
 VerifierOptions Options(const v1::BuildConceptsRequest& request) {
   VerifierOptions options;
-  options.selection.paper_cases =
-      request.paper_case_count() == 0 ? kDefaultPaperCases : request.paper_case_count();
-  options.selection.extended_cases =
-      request.extended_case_count() == 0 ? kDefaultExtendedCases : request.extended_case_count();
+  options.selection.paper_cases = request.paper_case_count();
+  options.selection.extended_cases = request.extended_case_count();
   options.selection.seed = request.seed();
   return options;
 }
@@ -145,6 +174,17 @@ v1::ConceptReport Report(const std::string& sae, const std::vector<LatentResult>
 
 }  // namespace
 
+absl::Status SpecUnknown(const JobContext& job, absl::string_view method) {
+  return Error(absl::StatusCode::kInternal, "JOB_SPEC_UNKNOWN",
+               absl::StrCat(job.name(), " was not started by ", method));
+}
+
+v1::BuildConceptsRequest FilledIn(v1::BuildConceptsRequest request) {
+  if (request.paper_case_count() == 0) request.set_paper_case_count(kDefaultPaperCases);
+  if (request.extended_case_count() == 0) request.set_extended_case_count(kDefaultExtendedCases);
+  return request;
+}
+
 absl::Status CheckBuildConcepts(Backend& backend, const Caller& caller,
                                 const v1::BuildConceptsRequest& request) {
   RECSAE_RETURN_IF_ERROR(CheckRequest(request));
@@ -157,8 +197,9 @@ absl::StatusOr<google::protobuf::Any> RunBuildConcepts(Backend& backend, JobCont
   const absl::Time start = absl::Now();
   const Caller caller(job);
   v1::BuildConceptsRequest request;
-  if (!job.spec().UnpackTo(&request))
-    return absl::InternalError("the job's spec is of another kind");
+  if (!job.spec().UnpackTo(&request)) return SpecUnknown(job, "BuildConcepts");
+  // A job of an older server knows no defaults of its own.
+  request = FilledIn(std::move(request));
   RECSAE_ASSIGN_OR_RETURN(const std::shared_ptr<const LoadedSae> sae,
                           backend.saes.Get(request.sae(), caller));
   RECSAE_ASSIGN_OR_RETURN(const std::vector<Source> sources,
@@ -167,10 +208,20 @@ absl::StatusOr<google::protobuf::Any> RunBuildConcepts(Backend& backend, JobCont
                           RecommenderOfCapture(request.capture()));
   RECSAE_ASSIGN_OR_RETURN(const std::shared_ptr<const LoadedRecommender> recommender,
                           backend.recommenders.Get(recommender_name, caller));
-  RECSAE_ASSIGN_OR_RETURN(const CaseTable cases,
+  int64_t rows = 0;
+  for (const Source& source : sources) rows += source.rows;
+  const auto items = static_cast<int64_t>(recommender->texts.size());
+  RECSAE_ASSIGN_OR_RETURN(
+      const Permit permit,
+      backend.memory.Take(BuildConceptsBytes(sae->model, rows, items),
+                          absl::StrCat("building the concepts of ", request.sae()),
+                          "the rows of capture and evidence_captures"));
+  RECSAE_ASSIGN_OR_RETURN(const Cases read,
                           ReadCases(backend, caller, job, sources, *sae, *recommender));
-  const ItemFeatures features(recommender->texts);
-  RECSAE_RETURN_IF_ERROR(job.Interrupted());
+  const CaseTable& cases = read.table;
+  RECSAE_ASSIGN_OR_RETURN(
+      const ItemFeatures features,
+      ItemFeatures::Create(recommender->texts, [&job] { return job.Interrupted(); }));
   const auto progress = [&job](int done, int total) {
     job.SetProgress("describing and verifying", done, total, "latents");
     return job.Interrupted();
@@ -189,6 +240,7 @@ absl::StatusOr<google::protobuf::Any> RunBuildConcepts(Backend& backend, JobCont
 
   v1::ConceptReport report = Report(request.sae(), results);
   report.set_row_count(cases.size());
+  report.set_row_without_user_count(read.without_user);
   report.set_seconds(absl::ToDoubleSeconds(absl::Now() - start));
   job.SetMetric("concepts", report.concept_count());
   job.SetMetric("verified", report.verified_count());

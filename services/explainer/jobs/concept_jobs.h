@@ -6,6 +6,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
 #include "common/jobs/job_runner.h"
 #include "services/explainer/backend/backend.h"
 
@@ -19,6 +20,9 @@ namespace recsae::explainer {
 inline constexpr char kBuildConcepts[] = "build-concepts";
 inline constexpr char kEvaluateSae[] = "evaluate-sae";
 
+// With the defaults of this version in the place of what is 0.
+v1::BuildConceptsRequest FilledIn(v1::BuildConceptsRequest request);
+
 // Whether the job could be done as things are now: everything that can be told before it runs.
 absl::Status CheckBuildConcepts(Backend& backend, const Caller& caller,
                                 const v1::BuildConceptsRequest& request);
@@ -29,6 +33,9 @@ absl::Status CheckEvaluateSae(Backend& backend, const Caller& caller,
 // Evaluation. A job that is taken up again starts over and stores every concept once.
 absl::StatusOr<google::protobuf::Any> RunBuildConcepts(Backend& backend, JobContext& job);
 absl::StatusOr<google::protobuf::Any> RunEvaluateSae(Backend& backend, JobContext& job);
+
+// INTERNAL (JOB_SPEC_UNKNOWN): the job's spec is not the request of `method`.
+absl::Status SpecUnknown(const JobContext& job, absl::string_view method);
 
 }  // namespace recsae::explainer
 

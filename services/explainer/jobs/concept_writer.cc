@@ -9,6 +9,7 @@
 #include "absl/strings/str_cat.h"
 #include "common/base/names.h"
 #include "common/base/status.h"
+#include "common/base/utf8.h"
 #include "services/explainer/verification/statistics.h"
 
 namespace recsae::explainer {
@@ -23,21 +24,13 @@ constexpr int kMaxBatch = 500;
 constexpr size_t kMaxBatchBytes = 3 << 20;
 constexpr int kPageSize = 200;
 
-// At most `limit` bytes, not ending within a UTF-8 character.
-std::string Clip(const std::string& text, size_t limit) {
-  if (text.size() <= limit) return text;
-  size_t end = limit;
-  while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xC0) == 0x80) --end;
-  return text.substr(0, end);
-}
-
 void WritePaperScore(const LatentResult& result, concept_store::v1::PaperScore* out) {
   out->set_confidence(result.paper.Confidence());
   out->set_precision(result.paper.Precision());
   out->set_recall(result.paper.Recall());
   out->set_positive_count(result.paper.true_positives + result.paper.false_negatives);
   out->set_negative_count(result.paper.true_negatives + result.paper.false_positives);
-  out->set_description(Clip(result.paper_description.text, kMaxDescriptionBytes));
+  out->set_description(ClippedUtf8(result.paper_description.text, kMaxDescriptionBytes));
 }
 
 void WriteExtendedScore(const LatentResult& result, concept_store::v1::ExtendedScore* out) {
@@ -149,12 +142,12 @@ Concept MakeConcept(const ConceptContext& context, int32_t latent, const LatentR
   Concept made;
   made.set_name(absl::StrCat(context.sae, "/concepts/", latent));
   made.set_latent(latent);
-  made.set_description(Clip(result.description.text, kMaxDescriptionBytes));
+  made.set_description(ClippedUtf8(result.description.text, kMaxDescriptionBytes));
   for (const DescriptionTerm& term : result.description.terms) {
     const Feature& feature = context.features.feature(term.feature);
     concept_store::v1::Term* out = made.add_terms();
-    out->set_text(Clip(feature.text, kMaxTermBytes));
-    out->set_kind(Clip(feature.kind, kMaxTermBytes));
+    out->set_text(ClippedUtf8(feature.text, kMaxTermBytes));
+    out->set_kind(ClippedUtf8(feature.kind, kMaxTermBytes));
     out->set_weight(term.z);
   }
   made.set_source(Concept::SOURCE_STATISTICAL_LABELER);

@@ -32,7 +32,8 @@ concept_store::v1::Concept MakeConcept(const ConceptContext& context, int32_t la
 
 // Writes the concepts of all described latents, and removes those that the statistical labeler
 // wrote earlier for latents that now have none. Descriptions that a person wrote are kept. Repeated
-// with the same job and results it changes nothing. Returns the revision of the last write.
+// with the same job (whose name is no other job's) and results it changes nothing. Returns the
+// revision of the last write.
 absl::StatusOr<int64_t> WriteConcepts(Peers& peers, const Caller& caller, const std::string& job,
                                       const ConceptContext& context,
                                       const std::vector<LatentResult>& results);

@@ -18,6 +18,7 @@
 #include "services/explainer/evaluation/similarity.h"
 #include "services/explainer/jobs/case_reader.h"
 #include "services/explainer/jobs/concept_jobs.h"
+#include "services/explainer/jobs/estimate.h"
 
 namespace recsae::explainer {
 namespace {
@@ -195,14 +196,15 @@ absl::Status ReadRows(Backend& backend, const Caller& caller, JobContext& job,
   const auto add =
       [&](const MatrixView& activations,
           const google::protobuf::RepeatedPtrField<probe::v1::Case>& cases) -> absl::Status {
-    const sae::SparseCodes codes =
-        inputs.sae->model.EncodeBatch(activations.data, activations.rows);
+    RECSAE_ASSIGN_OR_RETURN(const sae::SparseCodes codes,
+                            inputs.sae->model.EncodeBatch(activations.data, activations.rows,
+                                                          [&job] { return job.Interrupted(); }));
     RECSAE_ASSIGN_OR_RETURN(const InnerRows inner, RunInner(backend, caller, inputs, codes, cases));
     for (int i = 0; i < cases.size(); ++i) {
       if (done % 64 == 0) {
         job.SetProgress("ranking with activations and reconstructions", done, inputs.rows, "rows");
-        RECSAE_RETURN_IF_ERROR(job.Interrupted());
       }
+      RECSAE_RETURN_IF_ERROR(job.Interrupted());  // one row of a million items takes a while
       const std::optional<InnerRow> led_to = inner.Row(i);
       sums.Add(activations.row(i), codes.Row(i), cases[i], led_to ? &*led_to : nullptr);
       ++done;
@@ -266,9 +268,13 @@ absl::Status CheckEvaluateSae(Backend& backend, const Caller& caller,
 absl::StatusOr<google::protobuf::Any> RunEvaluateSae(Backend& backend, JobContext& job) {
   const Caller caller(job);
   v1::EvaluateSaeRequest request;
-  if (!job.spec().UnpackTo(&request))
-    return absl::InternalError("the job's spec is of another kind");
+  if (!job.spec().UnpackTo(&request)) return SpecUnknown(job, "EvaluateSae");
   RECSAE_ASSIGN_OR_RETURN(const Inputs inputs, FindInputs(backend, caller, request));
+  const auto items = static_cast<int64_t>(inputs.recommender->texts.size());
+  RECSAE_ASSIGN_OR_RETURN(
+      const Permit permit,
+      backend.memory.Take(EvaluationBytes(inputs.sae->model, inputs.rows, items),
+                          absl::StrCat("evaluating ", request.sae()), "the rows of capture"));
   RowSums sums(inputs);
   RECSAE_RETURN_IF_ERROR(ReadRows(backend, caller, job, request.capture(), inputs, sums));
   job.SetProgress("scoring attributes", inputs.rows, inputs.rows, "rows");
@@ -288,8 +294,9 @@ absl::StatusOr<google::protobuf::Any> RunEvaluateSae(Backend& backend, JobContex
   WriteMetrics(reconstruction.recommender(), evaluation.mutable_recommender());
   WriteMetrics(reconstruction.reconstructed(), evaluation.mutable_reconstructed());
   evaluation.set_rbo(reconstruction.rbo());
-  evaluation.set_fvu(reconstruction.fvu());
-  evaluation.set_l0(reconstruction.l0());
+  const sae::ReconstructionMetrics metrics = reconstruction.metrics();
+  evaluation.set_fvu(metrics.fvu);
+  evaluation.set_l0(metrics.l0);
   evaluation.mutable_similarity()->set_intra(similarity.intra);
   evaluation.mutable_similarity()->set_inter(similarity.inter);
   evaluation.mutable_similarity()->set_concept_count(similarity.concepts);

@@ -1,7 +1,9 @@
 #include "services/explainer/labeling/case_table.h"
 
-#include <algorithm>
 #include <utility>
+
+#include "common/base/status.h"
+#include "common/math/sort.h"
 
 namespace recsae::explainer {
 
@@ -17,11 +19,17 @@ void CaseTable::Add(Case new_case, std::span<const sae::LatentActivation> code) 
 }
 
 void CaseTable::Finish() {
+  Finish([] { return absl::OkStatus(); }).IgnoreError();  // always alive
+}
+
+absl::Status CaseTable::Finish(absl::FunctionRef<absl::Status()> alive) {
+  const auto stronger = [](const ActiveCase& a, const ActiveCase& b) {
+    return a.activation != b.activation ? a.activation > b.activation : a.index < b.index;
+  };
   for (std::vector<ActiveCase>& cases : active_) {
-    std::sort(cases.begin(), cases.end(), [](const ActiveCase& a, const ActiveCase& b) {
-      return a.activation != b.activation ? a.activation > b.activation : a.index < b.index;
-    });
+    RECSAE_RETURN_IF_ERROR(math::SortWhile(cases.begin(), cases.end(), stronger, alive));
   }
+  return absl::OkStatus();
 }
 
 float CaseTable::Activation(int index, int latent) const {

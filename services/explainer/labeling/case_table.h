@@ -7,6 +7,8 @@
 #include <span>
 #include <vector>
 
+#include "absl/functional/function_ref.h"
+#include "absl/status/status.h"
 #include "common/sae/codes.h"
 
 namespace recsae::explainer {
@@ -17,7 +19,8 @@ struct Case {
   // which row of it.
   int32_t capture = 0;
   int64_t row = 0;
-  // The user, as any number; equal for equal users across captures.
+  // The user, as any number; equal for equal users across captures. A case whose user is not known
+  // has a number of its own.
   int32_t user = 0;
   // What the recommender ranked highest, best first; ranked[0] is "the recommended item".
   std::vector<int32_t> ranked;
@@ -40,8 +43,10 @@ class CaseTable {
   // Activations that are not above 0 count as not active.
   void Add(Case new_case, std::span<const sae::LatentActivation> code);
 
-  // Sorts; call once after the last Add.
+  // Sorts; call once after the last Add. `alive` is asked now and then, and what it returns unless
+  // it is OK ends the work.
   void Finish();
+  absl::Status Finish(absl::FunctionRef<absl::Status()> alive);
 
   int latents() const { return static_cast<int>(active_.size()); }
   int size() const { return static_cast<int>(cases_.size()); }

@@ -5,6 +5,9 @@
 #include <map>
 #include <unordered_set>
 
+#include "common/base/status.h"
+#include "common/base/words.h"
+
 namespace recsae::explainer {
 namespace {
 
@@ -46,26 +49,27 @@ std::vector<std::string> TitlePhrases(const std::string& title) {
 
 }  // namespace
 
-std::vector<std::string> Words(const std::string& text) {
-  std::vector<std::string> words;
-  std::string word;
-  for (const char c : text + " ") {
-    const auto byte = static_cast<unsigned char>(c);
-    if (std::isalnum(byte) || byte >= 0x80) {
-      word += static_cast<char>(std::tolower(byte));
-    } else if (c != '\'' && !word.empty()) {
-      words.push_back(word);
-      word.clear();
-    }
-  }
-  return words;
+ItemFeatures::ItemFeatures(std::span<const ItemText> items) {
+  Build(items, [] { return absl::OkStatus(); }).IgnoreError();  // always alive
 }
 
-ItemFeatures::ItemFeatures(std::span<const ItemText> items) {
+absl::StatusOr<ItemFeatures> ItemFeatures::Create(std::span<const ItemText> items,
+                                                  absl::FunctionRef<absl::Status()> alive) {
+  ItemFeatures features;
+  RECSAE_RETURN_IF_ERROR(features.Build(items, alive));
+  return features;
+}
+
+absl::Status ItemFeatures::Build(std::span<const ItemText> items,
+                                 absl::FunctionRef<absl::Status()> alive) {
+  constexpr size_t kBetweenChecks = 1024;
+  size_t done = 0;
+  const auto check = [&] { return ++done % kBetweenChecks == 0 ? alive() : absl::OkStatus(); };
   using Key = std::pair<std::string, std::string>;  // kind, text
   std::map<Key, std::vector<int32_t>> attributes;
   std::map<std::string, std::vector<int32_t>> phrases;
   for (size_t i = 0; i < items.size(); ++i) {
+    RECSAE_RETURN_IF_ERROR(check());
     const auto item = static_cast<int32_t>(i);
     for (const Key& attribute : items[i].attributes) {
       std::vector<int32_t>& holders = attributes[attribute];
@@ -82,11 +86,15 @@ ItemFeatures::ItemFeatures(std::span<const ItemText> items) {
 
   std::map<std::vector<int32_t>, std::string> longest;  // items -> the longest phrase they share
   for (const auto& [phrase, holders] : phrases) {
+    RECSAE_RETURN_IF_ERROR(check());
     if (holders.size() < 2) continue;
     std::string& kept = longest[holders];
     if (phrase.size() > kept.size()) kept = phrase;
   }
-  for (const auto& [holders, phrase] : longest) add(phrase, "word", holders);
+  for (const auto& [holders, phrase] : longest) {
+    RECSAE_RETURN_IF_ERROR(check());
+    add(phrase, "word", holders);
+  }
   for (size_t i = 0; i < items.size(); ++i) {
     title_of_.push_back(items[i].title.empty() ? -1 : size());
     if (!items[i].title.empty()) add(items[i].title, "title", {static_cast<int32_t>(i)});
@@ -103,6 +111,7 @@ ItemFeatures::ItemFeatures(std::span<const ItemText> items) {
     ids_.insert(ids_.end(), ids.begin(), ids.end());
     begin_.push_back(static_cast<int64_t>(ids_.size()));
   }
+  return absl::OkStatus();
 }
 
 }  // namespace recsae::explainer

@@ -8,6 +8,10 @@
 #include <utility>
 #include <vector>
 
+#include "absl/functional/function_ref.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+
 namespace recsae::explainer {
 
 // An item as the catalogue has it.
@@ -28,12 +32,17 @@ struct Feature {
 
 // The vocabulary of a catalogue and which item has which feature. Immutable, thread-safe.
 //
-// Words are lower-cased, stop words and numbers left out; phrases are up to three words that follow
-// each other in a title. A word or phrase is a feature when at least two items have it; of several
-// that the very same items have, the longest alone is kept. Each item's title is a feature, too.
+// Words (common/base/words.h) are lower-cased, stop words and numbers left out; phrases are up to
+// three words that follow each other in a title. A word or phrase is a feature when at least two
+// items have it; of several that the very same items have, the longest alone is kept. Each item's
+// title is a feature, too.
 class ItemFeatures {
  public:
   explicit ItemFeatures(std::span<const ItemText> items);
+  // The same, which for a million items takes seconds: `alive` is asked every few milliseconds, and
+  // what it returns unless it is OK ends the work.
+  static absl::StatusOr<ItemFeatures> Create(std::span<const ItemText> items,
+                                             absl::FunctionRef<absl::Status()> alive);
 
   int size() const { return static_cast<int>(features_.size()); }
   int items() const { return static_cast<int>(begin_.size()) - 1; }
@@ -54,15 +63,15 @@ class ItemFeatures {
   }
 
  private:
+  ItemFeatures() = default;
+  absl::Status Build(std::span<const ItemText> items, absl::FunctionRef<absl::Status()> alive);
+
   std::vector<Feature> features_;
   std::vector<std::vector<int32_t>> items_of_;
   std::vector<int32_t> title_of_;
   std::vector<int32_t> ids_;
   std::vector<int64_t> begin_;
 };
-
-// The words of a text, lower-cased (ASCII; other letters as they are), with apostrophes dropped.
-std::vector<std::string> Words(const std::string& text);
 
 }  // namespace recsae::explainer
 

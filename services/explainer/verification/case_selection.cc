@@ -1,34 +1,20 @@
 #include "services/explainer/verification/case_selection.h"
 
 #include <algorithm>
-#include <random>
 #include <unordered_set>
+
+#include "common/base/random.h"
 
 namespace recsae::explainer {
 namespace {
 
-// A well-mixed number for (seed, a, b): SplitMix64's finaliser.
-uint64_t Mix(uint64_t seed, uint64_t a, uint64_t b) {
-  uint64_t x = seed + 0x9E3779B97F4A7C15u * (a + 1) + 0xD1B54A32D192ED03u * (b + 1);
-  x = (x ^ (x >> 30)) * 0xBF58476D1CE4E5B9u;
-  x = (x ^ (x >> 27)) * 0x94D049BB133111EBu;
-  return x ^ (x >> 31);
-}
-
-// Uniform in [0, n) by the engine alone: the standard's distributions differ between libraries.
-size_t Below(std::mt19937_64& random, size_t n) { return static_cast<size_t>(random() % n); }
-
-void Shuffle(std::vector<int32_t>& values, std::mt19937_64& random) {
-  for (size_t i = values.size(); i > 1; --i) std::swap(values[i - 1], values[Below(random, i)]);
-}
-
 // Up to n of the candidates at random, without `taken`, which grows.
-std::vector<int32_t> Draw(const std::vector<int32_t>& candidates, size_t n, std::mt19937_64& random,
+std::vector<int32_t> Draw(const std::vector<int32_t>& candidates, size_t n, MersenneRandom& random,
                           std::unordered_set<int32_t>& taken) {
   std::vector<int32_t> drawn;
   const size_t tries = std::min(candidates.size() * 4, n * 20 + 100);
   for (size_t i = 0; i < tries && drawn.size() < n; ++i) {
-    const int32_t candidate = candidates[Below(random, candidates.size())];
+    const int32_t candidate = candidates[random.Below(candidates.size())];
     if (taken.insert(candidate).second) drawn.push_back(candidate);
   }
   return drawn;
@@ -58,12 +44,12 @@ CaseSelector::CaseSelector(const CaseTable& cases, const SelectionOptions& optio
 }
 
 bool CaseSelector::Describes(int32_t index) const {
-  return (Mix(options_.seed, 1, static_cast<uint64_t>(cases_.at(index).user)) & 1) == 0;
+  return (Random::Mix(options_.seed, 1, static_cast<uint64_t>(cases_.at(index).user)) & 1) == 0;
 }
 
 CaseSelection CaseSelector::Select(int latent) const {
   CaseSelection selection;
-  std::mt19937_64 random(Mix(options_.seed, 2, static_cast<uint64_t>(latent)));
+  MersenneRandom random(Random::Mix(options_.seed, 2, static_cast<uint64_t>(latent)));
   const auto n = static_cast<size_t>(options_.paper_cases);
 
   std::unordered_set<int32_t> active;
@@ -74,7 +60,7 @@ CaseSelection CaseSelector::Select(int latent) const {
     if (from.capture == 0 && !from.ranked.empty() && top.size() < 2 * n) top.push_back(item.index);
   }
   if (top.size() < 2 * n) top.clear();
-  Shuffle(top, random);
+  random.Shuffle(&top);
   const auto half = top.begin() + static_cast<std::ptrdiff_t>(top.size() / 2);
   selection.paper_construction.assign(top.begin(), half);
   selection.paper_positives.assign(half, top.end());
@@ -130,7 +116,7 @@ CaseSelection CaseSelector::Select(int latent) const {
 }
 
 std::vector<int32_t> CaseSelector::Background(int latent, int n) const {
-  std::mt19937_64 random(Mix(options_.seed, 3, static_cast<uint64_t>(latent)));
+  MersenneRandom random(Random::Mix(options_.seed, 3, static_cast<uint64_t>(latent)));
   std::unordered_set<int32_t> taken;
   for (const ActiveCase& item : cases_.Active(latent)) taken.insert(item.index);
   std::vector<int32_t> drawn = Draw(usable_, 2 * static_cast<size_t>(n), random, taken);

@@ -5,6 +5,11 @@
 #include <numeric>
 
 namespace recsae::explainer {
+namespace {
+
+constexpr double kRounding = 1e-9;
+
+}  // namespace
 
 std::pair<double, double> WilsonInterval(int successes, int trials) {
   if (trials <= 0) return {0, 1};
@@ -60,6 +65,43 @@ double Standardizer::operator()(double confidence) const {
 
 double Standardizer::AgainstTheRest(double other) const {
   return Above(other, count_ - 1, sum_ - other, squares_ - other * other);
+}
+
+void PooledControl::Add(const Standardizer& standardizer, int cases, std::span<const int> others) {
+  const auto [least, most] = std::minmax_element(others.begin(), others.end());
+  Others of_latent{standardizer, cases, *least, {}};
+  of_latent.count.resize(static_cast<size_t>(*most - *least) + 1);
+  for (const int right : others) ++of_latent.count[static_cast<size_t>(right - *least)];
+  latents_.push_back(std::move(of_latent));
+  size_ += static_cast<int64_t>(others.size());
+}
+
+std::vector<double> PooledControl::PValues(std::span<const double> worths) const {
+  std::vector<double> sorted(worths.begin(), worths.end());
+  std::sort(sorted.begin(), sorted.end());
+  // [i]: of the control what is worth as much as sorted[i - 1], but not as sorted[i].
+  std::vector<int64_t> reach(sorted.size() + 1);
+  for (const Others& others : latents_) {
+    for (size_t i = 0; i < others.count.size(); ++i) {
+      if (others.count[i] == 0) continue;
+      const double share = static_cast<double>(others.least + static_cast<int>(i)) / others.cases;
+      const double worth = others.standardizer.AgainstTheRest(share);
+      // What is equal but for rounding is worth as much.
+      const auto above = std::partition_point(sorted.begin(), sorted.end(), [worth](double wanted) {
+        return wanted - kRounding <= worth;
+      });
+      reach[static_cast<size_t>(above - sorted.begin())] += others.count[i];
+    }
+  }
+  // Now what is worth at least as much as sorted[i - 1].
+  for (size_t i = sorted.size(); i-- > 0;) reach[i] += reach[i + 1];
+  std::vector<double> p_values;
+  for (const double worth : worths) {
+    const auto place = std::lower_bound(sorted.begin(), sorted.end(), worth) - sorted.begin();
+    const int64_t as_good = reach[static_cast<size_t>(place) + 1];
+    p_values.push_back((1 + static_cast<double>(as_good)) / (1 + static_cast<double>(size_)));
+  }
+  return p_values;
 }
 
 double Standardizer::Above(double confidence, double count, double sum, double squares) const {

@@ -2,6 +2,7 @@
 #ifndef SERVICES_EXPLAINER_VERIFICATION_STATISTICS_H_
 #define SERVICES_EXPLAINER_VERIFICATION_STATISTICS_H_
 
+#include <cstdint>
 #include <span>
 #include <utility>
 #include <vector>
@@ -40,6 +41,34 @@ class Standardizer {
   double squares_ = 0;
   // Half a case: where the rest all agree, one case more is not a great deal.
   double least_deviation_;
+};
+
+// A permutation test whose control is pooled over latents: all that others reach on any latent's
+// cases, each in standard deviations above the rest of those. Latents differ in how many cases they
+// have and in how easy these are, and one with hard cases must not pay for those of another.
+//
+// Others judge the same cases, so what they reach takes few values: kept is how many reach each,
+// some hundred numbers for a latent, however many others there are.
+class PooledControl {
+ public:
+  // Of one latent: how many of its `cases` cases each of the others, at least two, judged rightly.
+  // `standardizer` is made of the shares of these.
+  void Add(const Standardizer& standardizer, int cases, std::span<const int> others);
+
+  // For each worth, in the order given, the share of the control that is worth as much, 1 added to
+  // part and whole.
+  std::vector<double> PValues(std::span<const double> worths) const;
+
+ private:
+  struct Others {
+    Standardizer standardizer;
+    int cases;
+    int least;                    // cases that the worst of them judged rightly
+    std::vector<uint32_t> count;  // of those that judged least + i cases rightly
+  };
+
+  std::vector<Others> latents_;
+  int64_t size_ = 0;
 };
 
 }  // namespace recsae::explainer

@@ -12,9 +12,11 @@
 namespace recsae::explainer {
 namespace {
 
-// Small, so that a cancel is heard soon.
+// Small, so that a cancel is heard soon: in latents, in cases, and in answers of single
+// descriptions.
 constexpr int kProgressEvery = 4;
 constexpr int kCasesBetweenChecks = 1024;
+constexpr size_t kAnswersBetweenChecks = 1 << 21;
 constexpr double kSameCosine = 0.5;
 // A concept judged on fewer cases, or against fewer other descriptions, is not verified, however
 // right it was.
@@ -100,6 +102,8 @@ class Judges {
 // Everything that is needed to describe and judge, for all latents.
 class Verifier {
  public:
+  using Alive = std::function<absl::Status()>;
+
   Verifier(const CaseTable& cases, const ItemFeatures& features, const VerifierOptions& options)
       : cases_(cases),
         features_(features),
@@ -123,12 +127,11 @@ class Verifier {
     const Judges extended(std::move(descriptions_), features_.size());
     RECSAE_RETURN_IF_ERROR(Deal(extended, progress));
     for (size_t i = 0; i < described_.size(); ++i) {
-      JudgeLatent(i, paper, extended);
-      if (i % kProgressEvery == 0) {
-        const auto done = static_cast<int>(latents / 2 + i * static_cast<size_t>(latents) /
-                                                             (2 * described_.size()));
-        RECSAE_RETURN_IF_ERROR(progress(done, latents));
-      }
+      const auto done = static_cast<int>(latents / 2 + i * static_cast<size_t>(latents) /
+                                                           (2 * described_.size()));
+      const auto alive = [&] { return progress(done, latents); };
+      RECSAE_RETURN_IF_ERROR(JudgeLatent(i, paper, extended, alive));
+      if (i % kProgressEvery == 0) RECSAE_RETURN_IF_ERROR(alive());
     }
     Verify();
     RECSAE_RETURN_IF_ERROR(progress(latents, latents));
@@ -229,77 +232,82 @@ class Verifier {
 
   // What all judges say of some cases of one latent; the scores of its own description go to
   // `positives` and `negatives`.
-  std::vector<Tally> Ask(const Judges& judges, size_t own, const std::vector<int32_t>& activated,
-                         const std::vector<int32_t>& others, std::vector<double>& positives,
-                         std::vector<double>& negatives) const {
+  absl::StatusOr<std::vector<Tally>> Ask(const Judges& judges, size_t own,
+                                         const std::vector<int32_t>& activated,
+                                         const std::vector<int32_t>& others, const Alive& alive,
+                                         std::vector<double>& positives,
+                                         std::vector<double>& negatives) const {
     std::vector<Tally> tallies(judges.size());
-    for (const int32_t index : activated) {
-      positives.push_back(judges.Answer(ProfileOf(index), true, own, tallies));
-    }
-    for (const int32_t index : others) {
-      negatives.push_back(judges.Answer(ProfileOf(index), false, own, tallies));
+    size_t answers = 0;
+    for (const bool active : {true, false}) {
+      for (const int32_t index : active ? activated : others) {
+        (active ? positives : negatives)
+            .push_back(judges.Answer(ProfileOf(index), active, own, tallies));
+        answers += judges.size();
+        if (answers < kAnswersBetweenChecks) continue;
+        answers = 0;
+        RECSAE_RETURN_IF_ERROR(alive());
+      }
     }
     return tallies;
   }
 
-  void JudgeLatent(size_t own, const Judges& paper, const Judges& extended) {
+  absl::Status JudgeLatent(size_t own, const Judges& paper, const Judges& extended,
+                           const Alive& alive) {
     const auto latent = static_cast<size_t>(described_[own]);
     LatentResult& result = results_[latent];
     const CaseSelection& selection = selections_[latent];
 
     std::vector<double> positives;
     std::vector<double> negatives;
-    std::vector<Tally> tallies =
-        Ask(paper, own, selection.paper_positives, selection.paper_negatives, positives, negatives);
+    RECSAE_ASSIGN_OR_RETURN(std::vector<Tally> tallies,
+                            Ask(paper, own, selection.paper_positives, selection.paper_negatives,
+                                alive, positives, negatives));
     result.paper = tallies[own];
     result.paper_control = tallies[dealt_[own]];
 
     positives.clear();
     negatives.clear();
-    tallies = Ask(extended, own, selection.extended_positives, selection.extended_negatives,
-                  positives, negatives);
+    RECSAE_ASSIGN_OR_RETURN(
+        tallies, Ask(extended, own, selection.extended_positives, selection.extended_negatives,
+                     alive, positives, negatives));
     result.extended = tallies[own];
     result.extended_control = tallies[dealt_[own]];
     result.hard_negatives = selection.hard_negatives;
     result.auc = RocAuc(positives, negatives);
     Compare(own, extended.SayTheSame(own), tallies, result);
+    return absl::OkStatus();
   }
 
-  // Adds to the control what descriptions that say something else are worth on these cases, in
-  // standard deviations from their mean: cases differ in how many there are and in how easy they
-  // are, and a latent with hard cases must not pay for those of another.
+  // Adds to the control what descriptions that say something else are worth on these cases.
   void Compare(size_t own, const std::vector<bool>& same, const std::vector<Tally>& tallies,
                LatentResult& result) {
     if (result.extended.cases() < kFewestCases) return;
     std::vector<double> others;
+    std::vector<int> right;
     for (size_t i = 0; i < tallies.size(); ++i) {
-      if (i != own && !same[i]) others.push_back(tallies[i].Confidence());
+      if (i == own || same[i]) continue;
+      others.push_back(tallies[i].Confidence());
+      right.push_back(tallies[i].correct());
     }
     if (others.size() < kFewestOthers) return;
     const Standardizer standardizer(others, result.extended.cases());
     result.control_confidence = standardizer.mean();
-    for (const double confidence : others) {
-      control_.push_back(standardizer.AgainstTheRest(confidence));
-    }
+    control_.Add(standardizer, result.extended.cases(), right);
     judged_.push_back({&result, standardizer(result.extended.Confidence()),
                        standardizer(result.extended_control.Confidence())});
   }
 
-  // The share of the control that does as well (a permutation test over all pairs of a latent and
-  // another one's description), and which p-values hold out against the number of latents.
+  // Which p-values hold out against the number of latents.
   void Verify() {
-    std::sort(control_.begin(), control_.end());
-    const auto p_value = [this](double worth) {
-      const auto as_good =
-          control_.end() - std::lower_bound(control_.begin(), control_.end(), worth - 1e-9);
-      return (1 + static_cast<double>(as_good)) / (1 + static_cast<double>(control_.size()));
-    };
     std::vector<double> own;
     std::vector<double> dealt;
     for (const Judged& judged : judged_) {
-      own.push_back(p_value(judged.own));
-      dealt.push_back(p_value(judged.dealt));
+      own.push_back(judged.own);
+      dealt.push_back(judged.dealt);
     }
+    own = control_.PValues(own);
+    dealt = control_.PValues(dealt);
     const std::vector<double> q_values = BenjaminiHochberg(own);
     const std::vector<double> dealt_q = BenjaminiHochberg(dealt);
     for (size_t i = 0; i < judged_.size(); ++i) {
@@ -323,7 +331,7 @@ class Verifier {
   std::vector<Description> paper_descriptions_;  // by the paper's construction cases alone
   std::vector<size_t> dealt_;                    // and whose each is dealt in the control
   std::vector<Judged> judged_;                   // compared with the control, and
-  std::vector<double> control_;                  // the worth of others' descriptions, see Compare
+  PooledControl control_;                        // the worth of others' descriptions, see Compare
 };
 
 }  // namespace

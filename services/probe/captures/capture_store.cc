@@ -48,13 +48,39 @@ void PutRows(uint64_t uid, int64_t first, const MatrixView& rows,
   }
 }
 
-v1::Producer* FindProducer(v1::Capture& capture, const std::string& producer) {
-  for (v1::Producer& known : *capture.mutable_producers()) {
-    if (known.producer() == producer) return &known;
+std::string ProducerKey(uint64_t uid, absl::string_view producer) {
+  return absl::StrCat(BigEndian64(uid), producer);
+}
+
+std::string BatchKey(uint64_t uid, absl::string_view producer, int64_t sequence) {
+  return absl::StrCat(BigEndian64(uid), BigEndian32(static_cast<uint32_t>(producer.size())),
+                      producer, BigEndian64(static_cast<uint64_t>(sequence)));
+}
+
+// last_sequence (8), rows (8).
+std::string EncodeProducer(const v1::Producer& producer) {
+  return absl::StrCat(BigEndian64(static_cast<uint64_t>(producer.last_sequence())),
+                      BigEndian64(static_cast<uint64_t>(producer.row_count())));
+}
+
+absl::StatusOr<v1::Producer> DecodeProducer(absl::string_view name, absl::string_view bytes) {
+  v1::Producer producer;
+  producer.set_producer(std::string(name));
+  if (bytes.size() != 16) {
+    return Error(absl::StatusCode::kDataLoss, "RECORD_CORRUPT",
+                 absl::StrCat("the stored state of producer \"", name, "\" cannot be read"));
   }
-  v1::Producer* added = capture.add_producers();
-  added->set_producer(producer);
-  return added;
+  producer.set_last_sequence(static_cast<int64_t>(ReadBigEndian64(bytes)));
+  producer.set_row_count(static_cast<int64_t>(ReadBigEndian64(bytes.substr(8))));
+  return producer;
+}
+
+absl::Status TooManyProducers(const v1::Capture& capture) {
+  return Error(absl::StatusCode::kFailedPrecondition, "TOO_MANY_PRODUCERS",
+               absl::StrCat(capture.name(), " has rows of ", capture.producer_count(),
+                            " producers, the most there may be: go on under a name that has "
+                            "recorded before, or record into another capture"),
+               {{"capture", capture.name()}});
 }
 
 absl::Status SequenceGap(const v1::Capture& capture, const v1::Producer& producer,
@@ -111,11 +137,82 @@ void CaptureStore::Delete(const StoredCapture& capture, WriteBatch& batch) {
   Store::DeleteContents(capture.uid, batch);
 }
 
+absl::StatusOr<v1::Producer> CaptureStore::GetProducer(const StoredCapture& capture,
+                                                       const std::string& producer) const {
+  // A record of before producers had keys of their own.
+  for (const v1::Producer& known : capture.message.producers()) {
+    if (known.producer() == producer) return known;
+  }
+  absl::StatusOr<std::string> bytes =
+      store_.db().Get(kProducerFamily, ProducerKey(capture.uid, producer));
+  if (bytes.ok()) return DecodeProducer(producer, *bytes);
+  if (!absl::IsNotFound(bytes.status())) return bytes.status();
+  v1::Producer fresh;
+  fresh.set_producer(producer);
+  return fresh;
+}
+
+absl::StatusOr<std::vector<v1::Producer>> CaptureStore::Producers(const StoredCapture& capture,
+                                                                  int limit) const {
+  std::vector<v1::Producer> producers(capture.message.producers().begin(),
+                                      capture.message.producers().end());
+  const std::string prefix = BigEndian64(capture.uid);
+  auto scan = store_.db().Scan(kProducerFamily, prefix);
+  for (; scan->Valid() && static_cast<int>(producers.size()) < limit; scan->Next()) {
+    RECSAE_ASSIGN_OR_RETURN(producers.emplace_back(),
+                            DecodeProducer(scan->key().substr(prefix.size()), scan->value()));
+  }
+  RECSAE_RETURN_IF_ERROR(scan->status());
+  if (static_cast<int>(producers.size()) > limit) producers.resize(limit);
+  return producers;
+}
+
+void CaptureStore::MoveProducers(StoredCapture& capture, WriteBatch& batch) {
+  v1::Capture& message = capture.message;
+  if (message.producers().empty()) return;
+  for (const v1::Producer& producer : message.producers()) {
+    batch.Put(kProducerFamily, ProducerKey(capture.uid, producer.producer()),
+              EncodeProducer(producer));
+  }
+  message.set_producer_count(message.producers_size());
+  message.clear_producers();
+}
+
+absl::Status CaptureStore::CheckRepeat(const StoredCapture& capture, const Batch& batch,
+                                       const v1::Producer& producer) const {
+  absl::StatusOr<std::string> known =
+      store_.db().Get(kBatchFamily, BatchKey(capture.uid, batch.producer, batch.sequence));
+  // One that was stored before batches had fingerprints is taken at its word.
+  if (absl::IsNotFound(known.status())) return absl::OkStatus();
+  RECSAE_RETURN_IF_ERROR(known.status());
+  if (*known == BigEndian64(batch.fingerprint)) return absl::OkStatus();
+  const std::string& name = capture.message.name();
+  return Error(
+      absl::StatusCode::kAlreadyExists, "SEQUENCE_REUSED",
+      absl::StrCat("producer \"", batch.producer, "\" of ", name, " sent batch ", batch.sequence,
+                   " before, with other content: go on with ", producer.last_sequence() + 1,
+                   ", or record what is new under another producer's name"),
+      {{"capture", name},
+       {"producer", batch.producer},
+       {"sequence", absl::StrCat(batch.sequence)},
+       {"last_sequence", absl::StrCat(producer.last_sequence())}});
+}
+
+absl::Status CaptureStore::AssignRecommenderUids(const std::map<std::string, std::string>& uids,
+                                                 WriteBatch& batch) const {
+  RECSAE_ASSIGN_OR_RETURN(std::vector<StoredCapture> captures, table_.All(""));
+  for (StoredCapture& capture : captures) {
+    const std::string& name = capture.message.name();
+    const auto uid = uids.find(name.substr(0, name.find("/captures/")));
+    if (!capture.message.recommender_uid().empty() || uid == uids.end()) continue;
+    capture.message.set_recommender_uid(uid->second);
+    table_.Put(*KeyOf(name), capture, batch);
+  }
+  return absl::OkStatus();
+}
+
 absl::StatusOr<CaptureStore::Appended> CaptureStore::Append(absl::string_view name,
-                                                            const std::string& producer,
-                                                            int64_t sequence,
-                                                            const MatrixView& rows,
-                                                            absl::Span<const StoredCase> cases) {
+                                                            const Batch& sent) {
   RECSAE_ASSIGN_OR_RETURN(const std::string key, KeyOf(name));
   absl::ReaderMutexLock no_deletion(&store_.mutex());
   std::lock_guard turn(append_mutexes_[Fingerprint(key) % append_mutexes_.size()]);
@@ -127,15 +224,26 @@ absl::StatusOr<CaptureStore::Appended> CaptureStore::Append(absl::string_view na
                               " and is complete: create a capture to record into"),
                  {{"capture", message.name()}, {"job", capture.origin}});
   }
-  v1::Producer* state = FindProducer(message, producer);
-  if (sequence <= state->last_sequence()) return Appended::kDuplicate;
-  if (sequence > state->last_sequence() + 1) return SequenceGap(message, *state, sequence);
+  RECSAE_ASSIGN_OR_RETURN(v1::Producer state, GetProducer(capture, sent.producer));
+  if (sent.sequence <= state.last_sequence()) {
+    RECSAE_RETURN_IF_ERROR(CheckRepeat(capture, sent, state));
+    return Appended::kDuplicate;
+  }
+  if (sent.sequence > state.last_sequence() + 1) return SequenceGap(message, state, sent.sequence);
 
   WriteBatch batch = store_.db().NewBatch();
-  PutRows(capture.uid, message.row_count(), rows, cases, batch);
-  state->set_last_sequence(sequence);
-  state->set_row_count(state->row_count() + rows.rows);
-  message.set_row_count(message.row_count() + rows.rows);
+  MoveProducers(capture, batch);
+  if (state.last_sequence() == 0) {
+    if (message.producer_count() >= kMaxProducers) return TooManyProducers(message);
+    message.set_producer_count(message.producer_count() + 1);
+  }
+  PutRows(capture.uid, message.row_count(), sent.rows, sent.cases, batch);
+  state.set_last_sequence(sent.sequence);
+  state.set_row_count(state.row_count() + sent.rows.rows);
+  batch.Put(kProducerFamily, ProducerKey(capture.uid, sent.producer), EncodeProducer(state));
+  batch.Put(kBatchFamily, BatchKey(capture.uid, sent.producer, sent.sequence),
+            BigEndian64(sent.fingerprint));
+  message.set_row_count(message.row_count() + sent.rows.rows);
   table_.Put(key, capture, batch);
   RECSAE_RETURN_IF_ERROR(store_.db().Write(std::move(batch)));
   return Appended::kStored;

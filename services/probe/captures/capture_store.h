@@ -7,6 +7,7 @@
 
 #include <array>
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -26,6 +27,10 @@
 namespace recsae::probe {
 
 using StoredCapture = Stored<v1::Capture>;
+
+// Producers of one capture, and those that GetCapture lists.
+inline constexpr int64_t kMaxProducers = 100'000;
+inline constexpr int kListedProducers = 100;
 
 // Thread-safe. Names are "recommenders/{recommender}/captures/{capture}"; every call that takes one
 // returns INVALID_ARGUMENT (RESOURCE_NAME_INVALID) or NOT_FOUND (CAPTURE_NOT_FOUND) for a bad one.
@@ -48,14 +53,32 @@ class CaptureStore {
   absl::Status Create(StoredCapture capture, WriteBatch& batch);
   void Delete(const StoredCapture& capture, WriteBatch& batch);
 
+  // Adds the uids of their recommenders, by name, to the captures of versions that did not note
+  // them: a capture never outlives its recommender.
+  absl::Status AssignRecommenderUids(const std::map<std::string, std::string>& uids,
+                                     WriteBatch& batch) const;
+
   enum class Appended { kStored, kDuplicate };
-  // Appends one batch of a producer, durable on return, or finds that it was stored before. `rows`
-  // [n, dim]; `cases` n or none, as the capture has cases or not: checked by the caller.
+  struct Batch {
+    std::string producer;
+    int64_t sequence = 1;
+    MatrixView rows;                     // [n, dim]
+    absl::Span<const StoredCase> cases;  // n or none, as the capture has cases or not
+    // Of what the producer sent: tells a batch that is sent again from another one.
+    uint64_t fingerprint = 0;
+  };
+  // Appends one batch of a producer, durable on return, or finds that it was stored before.
+  //   ALREADY_EXISTS       SEQUENCE_REUSED      a batch of other content is stored there
   //   FAILED_PRECONDITION  SEQUENCE_GAP         batches of this producer are missing before it
+  //   FAILED_PRECONDITION  TOO_MANY_PRODUCERS   one more than kMaxProducers
   //   FAILED_PRECONDITION  CAPTURE_NOT_RECORDED a job made the capture
-  absl::StatusOr<Appended> Append(absl::string_view name, const std::string& producer,
-                                  int64_t sequence, const MatrixView& rows,
-                                  absl::Span<const StoredCase> cases);
+  absl::StatusOr<Appended> Append(absl::string_view name, const Batch& batch);
+
+  // Those who recorded into the capture, by name, at most `limit`.
+  absl::StatusOr<std::vector<v1::Producer>> Producers(const StoredCapture& capture,
+                                                      int limit) const;
+  absl::StatusOr<v1::Producer> GetProducer(const StoredCapture& capture,
+                                           const std::string& producer) const;
 
   // The activations of single rows, [rows, dim], and their cases. The rows must be there.
   absl::StatusOr<std::vector<float>> ReadRows(const StoredCapture& capture,
@@ -73,6 +96,11 @@ class CaptureStore {
  private:
   // NOT_FOUND if the capture was deleted meanwhile, else DATA_LOSS (CAPTURE_CORRUPT).
   absl::Status Missing(const StoredCapture& capture, int64_t row) const;
+  // OK unless a batch of other content is stored there.
+  absl::Status CheckRepeat(const StoredCapture& capture, const Batch& batch,
+                           const v1::Producer& producer) const;
+  // The producers of a record of format before they had keys of their own.
+  static void MoveProducers(StoredCapture& capture, WriteBatch& batch);
 
   Store& store_;
   ResourceTable<v1::Capture> table_;

@@ -61,28 +61,79 @@ void CompleteCatalog(const IdIndex& item_index, Dataset* dataset) {
   }
 }
 
-void SortInteractions(std::vector<Interaction>* interactions) {
-  std::stable_sort(interactions->begin(), interactions->end(),
-                   [](const Interaction& a, const Interaction& b) {
-                     const auto key = [](const Interaction& i) {
-                       return std::make_tuple(i.user, i.part != Part::kTrain, i.time);
-                     };
-                     return key(a) < key(b);
-                   });
-}
-
-void KeepCore(int core, std::vector<Interaction>* interactions) {
-  for (size_t before = 0; before != interactions->size();) {
-    before = interactions->size();
-    absl::flat_hash_map<int32_t, int> of_user, of_item;
-    for (const Interaction& i : *interactions) ++of_user[i.user], ++of_item[i.item];
-    std::erase_if(*interactions, [&](const Interaction& i) {
-      return of_user[i.user] < core || of_item[i.item] < core;
-    });
+void LeaveOneOut(Dataset* dataset) {
+  dataset->train_length.assign(dataset->users.size(), 0);
+  for (size_t u = 0; u < dataset->users.size(); ++u) {
+    const auto user = static_cast<int32_t>(u);
+    const auto length = static_cast<int32_t>(dataset->sequences[u].size());
+    dataset->train_length[u] = length < 3 ? length : length - 2;
+    if (length < 3) continue;
+    dataset->dev.push_back({user, length - 2});
+    dataset->test.push_back({user, length - 1});
   }
 }
 
 namespace {
+
+// Steps between two questions whether to go on: a millisecond or so.
+constexpr size_t kStepsPerQuestion = size_t{1} << 16;
+
+// Calls step(0), step(1), ... step(count - 1), unless it is to stop.
+template <typename Step>
+absl::Status ForEach(size_t count, const Reading& reading, const Step& step) {
+  for (size_t begin = 0; begin < count; begin += kStepsPerQuestion) {
+    RECSAE_RETURN_IF_ERROR(reading.MayProceed());
+    const size_t end = std::min(count, begin + kStepsPerQuestion);
+    for (size_t i = begin; i < end; ++i) step(i);
+  }
+  return absl::OkStatus();
+}
+
+// Sorts by user, held-out ones last, and then by time, ties in the order given.
+absl::Status SortInteractions(size_t users, const Reading& reading,
+                              std::vector<Interaction>* interactions) {
+  std::vector<size_t> next(users + 1, 0);  // where a user's next one goes
+  RECSAE_RETURN_IF_ERROR(ForEach(interactions->size(), reading,
+                                 [&](size_t i) { ++next[(*interactions)[i].user + 1]; }));
+  for (size_t u = 0; u < users; ++u) next[u + 1] += next[u];
+  std::vector<Interaction> by_user(interactions->size());
+  RECSAE_RETURN_IF_ERROR(ForEach(interactions->size(), reading, [&](size_t i) {
+    const Interaction& one = (*interactions)[i];
+    by_user[next[one.user]++] = one;
+  }));
+  *interactions = std::move(by_user);
+  size_t begin = 0;
+  return ForEach(users, reading, [&](size_t u) {
+    std::stable_sort(interactions->begin() + static_cast<int64_t>(begin),
+                     interactions->begin() + static_cast<int64_t>(next[u]),
+                     [](const Interaction& a, const Interaction& b) {
+                       const auto key = [](const Interaction& i) {
+                         return std::make_tuple(i.part != Part::kTrain, i.time);
+                       };
+                       return key(a) < key(b);
+                     });
+    begin = next[u];
+  });
+}
+
+// Repeatedly drops users and items with fewer than `core` interactions, until none is left.
+absl::Status KeepCore(int core, size_t users, size_t items, const Reading& reading,
+                      std::vector<Interaction>* interactions) {
+  for (size_t before = 0; before != interactions->size();) {
+    before = interactions->size();
+    std::vector<int64_t> of_user(users), of_item(items);
+    RECSAE_RETURN_IF_ERROR(ForEach(before, reading, [&](size_t i) {
+      ++of_user[(*interactions)[i].user], ++of_item[(*interactions)[i].item];
+    }));
+    size_t kept = 0;
+    RECSAE_RETURN_IF_ERROR(ForEach(before, reading, [&](size_t i) {
+      const Interaction one = (*interactions)[i];
+      if (of_user[one.user] >= core && of_item[one.item] >= core) (*interactions)[kept++] = one;
+    }));
+    interactions->resize(kept);
+  }
+  return absl::OkStatus();
+}
 
 // Keeps the marked elements of `all`; returns the new index of each old one, or -1.
 template <typename T>
@@ -98,24 +149,44 @@ std::vector<int32_t> Compact(const std::vector<bool>& keep, std::vector<T>* all)
   return renumbered;
 }
 
-}  // namespace
-
-void DropUnused(std::vector<Interaction>* interactions, Dataset* dataset) {
+// Drops what no interaction mentions from users and items and renumbers both.
+absl::Status DropUnused(const Reading& reading, std::vector<Interaction>* interactions,
+                        Dataset* dataset) {
   std::vector<bool> user_used(dataset->users.size()), item_used(dataset->items.size());
-  for (const Interaction& i : *interactions) user_used[i.user] = item_used[i.item] = true;
+  RECSAE_RETURN_IF_ERROR(ForEach(interactions->size(), reading, [&](size_t i) {
+    user_used[(*interactions)[i].user] = item_used[(*interactions)[i].item] = true;
+  }));
   const std::vector<int32_t> user_of = Compact(user_used, &dataset->users);
   const std::vector<int32_t> item_of = Compact(item_used, &dataset->items);
-  for (Interaction& i : *interactions) i.user = user_of[i.user], i.item = item_of[i.item];
+  return ForEach(interactions->size(), reading, [&](size_t index) {
+    Interaction& i = (*interactions)[index];
+    i.user = user_of[i.user], i.item = item_of[i.item];
+  });
 }
 
-namespace {
-
-// Sorts, and sets all but what is held out.
-void FillSequences(std::vector<Interaction>* interactions, Dataset* dataset) {
-  SortInteractions(interactions);
+// Fills sequences from sorted interactions.
+absl::Status FillSequences(const std::vector<Interaction>& interactions, const Reading& reading,
+                           Dataset* dataset) {
   dataset->sequences.assign(dataset->users.size(), {});
+  return ForEach(interactions.size(), reading, [&](size_t i) {
+    dataset->sequences[interactions[i].user].push_back(interactions[i].item);
+  });
+}
+
+// Splits as the (sorted) interactions say. A user's dev and test items follow the training ones
+// together in time order: a held-out item's history is all that the user touched before (the
+// convention of ReChorus).
+absl::Status SplitAsGiven(const std::vector<Interaction>& interactions, const Reading& reading,
+                          Dataset* dataset) {
   dataset->train_length.assign(dataset->users.size(), 0);
-  for (const Interaction& i : *interactions) dataset->sequences[i.user].push_back(i.item);
+  Case here{-1, 0};
+  return ForEach(interactions.size(), reading, [&](size_t index) {
+    const Interaction& i = interactions[index];
+    here = i.user == here.user ? Case{i.user, here.position + 1} : Case{i.user, 0};
+    if (i.part == Part::kTrain) ++dataset->train_length[i.user];
+    if (i.part == Part::kDev) dataset->dev.push_back(here);
+    if (i.part == Part::kTest) dataset->test.push_back(here);
+  });
 }
 
 absl::Status Refuse(const char* reason, const std::string& folder, absl::string_view why) {
@@ -154,52 +225,36 @@ absl::Status CheckNotEmpty(const Dataset& dataset, const std::string& folder) {
 
 }  // namespace
 
-void LeaveOneOut(std::vector<Interaction>* interactions, Dataset* dataset) {
-  FillSequences(interactions, dataset);
-  for (size_t u = 0; u < dataset->users.size(); ++u) {
-    const auto user = static_cast<int32_t>(u);
-    const auto length = static_cast<int32_t>(dataset->sequences[u].size());
-    dataset->train_length[u] = length < 3 ? length : length - 2;
-    if (length < 3) continue;
-    dataset->dev.push_back({user, length - 2});
-    dataset->test.push_back({user, length - 1});
-  }
-}
-
-void SplitAsGiven(std::vector<Interaction>* interactions, Dataset* dataset) {
-  FillSequences(interactions, dataset);
-  Case here{-1, 0};
-  for (const Interaction& i : *interactions) {
-    here = i.user == here.user ? Case{i.user, here.position + 1} : Case{i.user, 0};
-    if (i.part == Part::kTrain) ++dataset->train_length[i.user];
-    if (i.part == Part::kDev) dataset->dev.push_back(here);
-    if (i.part == Part::kTest) dataset->test.push_back(here);
-  }
-}
-
 absl::StatusOr<Dataset> Assemble(const std::string& folder, const DatasetOptions& options,
                                  InteractionLog log) {
   RECSAE_RETURN_IF_ERROR(CheckOptions(folder, options, log));
   Dataset dataset = std::move(log.dataset);
+  const Reading& reading = log.reading;
   std::vector<Interaction>& interactions = log.interactions;
   dataset.users = log.users.ids();
   CompleteCatalog(log.items, &dataset);
   if (const int core = options.core.value_or(0); core > 0) {
-    KeepCore(core, &interactions);
-    DropUnused(&interactions, &dataset);
+    RECSAE_RETURN_IF_ERROR(
+        KeepCore(core, dataset.users.size(), dataset.items.size(), reading, &interactions));
+    RECSAE_RETURN_IF_ERROR(DropUnused(reading, &interactions, &dataset));
   }
   if (!log.ordered) {
     Random random(options.seed);
     for (Interaction& i : interactions) i.time = random.Uniform();
   }
-  if (options.split == SplitMode::kGiven) {
-    SplitAsGiven(&interactions, &dataset);
-  } else {
+  const bool given = options.split == SplitMode::kGiven;
+  if (!given) {
     for (Interaction& i : interactions) i.part = Part::kTrain;
-    LeaveOneOut(&interactions, &dataset);
   }
-  dataset.malformed_lines = log.malformed.count;
-  dataset.malformed = std::move(log.malformed.first);
+  RECSAE_RETURN_IF_ERROR(SortInteractions(dataset.users.size(), reading, &interactions));
+  RECSAE_RETURN_IF_ERROR(FillSequences(interactions, reading, &dataset));
+  if (given) {
+    RECSAE_RETURN_IF_ERROR(SplitAsGiven(interactions, reading, &dataset));
+  } else {
+    LeaveOneOut(&dataset);
+  }
+  dataset.malformed_lines = log.reading.malformed_lines;
+  dataset.malformed = std::move(log.reading.malformed);
   RECSAE_RETURN_IF_ERROR(CheckNotEmpty(dataset, folder));
   return dataset;
 }

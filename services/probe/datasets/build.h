@@ -52,7 +52,7 @@ struct InteractionLog {
   bool ordered = true;       // the files say which interaction came first
   bool split_given = false;  // the files say what is held out
   Dataset dataset;           // its catalogue, in the order of `items`
-  Malformed malformed;
+  Reading reading;
   IdIndex users, items;
   std::vector<Interaction> interactions;
 };
@@ -69,28 +69,15 @@ void AddTitleDecade(Item* item);
 // Items that interactions name but no catalogue file describes get their id as title.
 void CompleteCatalog(const IdIndex& item_index, Dataset* dataset);
 
-// Sorts by user, held-out ones last, and then by time, ties in the order given.
-void SortInteractions(std::vector<Interaction>* interactions);
-
-// Repeatedly drops users and items with fewer than `core` interactions, until none is left.
-void KeepCore(int core, std::vector<Interaction>* interactions);
-
-// Drops what no interaction mentions from users and items and renumbers both.
-void DropUnused(std::vector<Interaction>* interactions, Dataset* dataset);
-
-// Fills sequences and splits them: a user's last item is a test case, the last but one a dev case,
-// the rest training; users with fewer than 3 interactions train only. Sorts `interactions`.
-void LeaveOneOut(std::vector<Interaction>* interactions, Dataset* dataset);
-
-// Fills sequences and splits them as the interactions say. A user's dev and test items follow the
-// training ones together in time order: a held-out item's history is all that the user touched
-// before (the convention of ReChorus). Sorts `interactions`.
-void SplitAsGiven(std::vector<Interaction>* interactions, Dataset* dataset);
+// Splits the sequences: a user's last item is a test case, the last but one a dev case, the rest
+// training; users with fewer than 3 interactions train only.
+void LeaveOneOut(Dataset* dataset);
 
 // The data set of a log. `options` must have a split and a core. Where the log has no order, one is
 // drawn. Errors: INVALID_ARGUMENT (DATASET_SPLIT_UNKNOWN) when the split asked for is not in the
 // files, (DATASET_RATINGS_UNKNOWN) when a threshold is and they rate nothing,
-// (DATASET_OPTIONS_INVALID) for a core of a given split, (DATASET_EMPTY) when nothing is left.
+// (DATASET_OPTIONS_INVALID) for a core of a given split, (DATASET_EMPTY) when nothing is left; what
+// log.reading.proceed returns.
 absl::StatusOr<Dataset> Assemble(const std::string& folder, const DatasetOptions& options,
                                  InteractionLog log);
 

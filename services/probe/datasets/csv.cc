@@ -54,7 +54,7 @@ std::string AddRow(const Columns& columns, const Fields& fields, InteractionLog*
 absl::Status ReadInteractions(const std::string& path, InteractionLog* log) {
   Columns columns;
   return ReadTable(
-      path, &log->malformed,
+      path, &log->reading,
       [&](const Fields& header) {
         columns = {.user = FindColumn(header, {"user", "user_id"}),
                    .item = FindColumn(header, {"item", "item_id"}),
@@ -76,7 +76,7 @@ absl::Status ReadItemTable(const std::string& path, InteractionLog* log) {
   int id = -1, title = -1;
   Fields columns;
   return ReadTable(
-      path, &log->malformed,
+      path, &log->reading,
       [&](const Fields& header) {
         columns = header;
         id = FindColumn(header, {"item_id", "item", "id"});

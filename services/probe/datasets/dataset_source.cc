@@ -4,14 +4,16 @@
 #include <array>
 #include <chrono>
 #include <cmath>
-#include <exception>
 #include <filesystem>
 #include <set>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "absl/time/clock.h"
+#include "absl/time/time.h"
 #include "common/base/status.h"
+#include "common/budget/limits.h"
 #include "common/rpc/log.h"
 #include "services/probe/datasets/readers.h"
 
@@ -21,7 +23,10 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr char kPlanted[] = "planted";
-constexpr size_t kKept = 2;
+// Data sets read or made at a time: each takes a core and its share of the memory.
+constexpr int kReadAtOnce = 2;
+// Of the memory budget, for data sets that nobody uses at the moment.
+constexpr int64_t kKeptShare = 4;
 
 bool IsPlanted(const v1::DatasetRef& ref) {
   return ref.name() == kPlanted || ref.format() == v1::DATASET_FORMAT_PLANTED;
@@ -130,6 +135,7 @@ void CheckRef(const v1::DatasetRef& ref, const std::string& field, BadRequest& b
       name.find_first_of(std::string("/\\\0", 3)) != std::string::npos) {
     bad.Add(field + ".name", "must be a folder name such as \"ml-1m\", without path separators");
   }
+  bad.Add(field + ".name", CheckTextSize(name, kMaxDisplayNameBytes));
   if (!v1::DatasetFormat_IsValid(ref.format())) {
     bad.Add(field + ".format", absl::StrCat("is ", ref.format(), ", which is no DatasetFormat"));
   }
@@ -146,61 +152,97 @@ void CheckRef(const v1::DatasetRef& ref, const std::string& field, BadRequest& b
   check("interactions_per_user", ref.planted().interactions_per_user(), 10'000);
 }
 
-DatasetSource::Result DatasetSource::Read(const v1::DatasetRef& ref) const {
+// One of the data sets that are read at a time.
+class DatasetSource::Slot {
+ public:
+  explicit Slot(DatasetSource& source) : source_(source) {}
+  ~Slot() {
+    if (!held_) return;
+    const std::lock_guard<std::mutex> lock(source_.mutex_);
+    --source_.reading_;
+    source_.slot_free_.notify_one();
+  }
+  Slot(const Slot&) = delete;
+  Slot& operator=(const Slot&) = delete;
+
+  absl::Status Wait(absl::FunctionRef<absl::Status()> alive) {
+    std::unique_lock<std::mutex> lock(source_.mutex_);
+    while (source_.reading_ >= kReadAtOnce) {
+      RECSAE_RETURN_IF_ERROR(alive());
+      source_.slot_free_.wait_for(lock, std::chrono::milliseconds(20));
+    }
+    ++source_.reading_;
+    held_ = true;
+    return absl::OkStatus();
+  }
+
+ private:
+  DatasetSource& source_;
+  bool held_ = false;
+};
+
+DatasetSource::DatasetSource(LocateOptions options, MemoryBudget& memory)
+    : options_(std::move(options)), memory_(memory), cache_(memory, memory.limit() / kKeptShare) {}
+
+absl::Status DatasetSource::ReadFiles(const v1::DatasetRef& ref,
+                                      absl::FunctionRef<absl::Status()> alive, Permit& permit,
+                                      LoadedDataset& loaded) const {
+  LocateOptions options = options_;
+  absl::Status status;
+  options.progress = [&](int64_t, int64_t) {
+    status = alive();
+    return status.ok();
+  };
+  absl::StatusOr<std::string> location = LocateDataset(ref.name(), options);
+  RECSAE_RETURN_IF_ERROR(status);
+  RECSAE_RETURN_IF_ERROR(location.status());
+  loaded.location = *std::move(location);
+  loaded.state = FolderState(loaded.location);
+  Format format = ToFormat(ref.format());
+  if (format == Format::kAuto) {
+    RECSAE_ASSIGN_OR_RETURN(format, DetectFormat(loaded.location));
+  }
+  loaded.format = ToMessage(format);
+  const auto proceed = [&](int64_t bytes) -> absl::Status {
+    RECSAE_RETURN_IF_ERROR(alive());
+    return permit.Resize(std::max(permit.bytes(), ReadingBytes(bytes)));
+  };
+  RECSAE_ASSIGN_OR_RETURN(loaded.data,
+                          ReadDataset(loaded.location, format, ToOptions(ref.options()), proceed));
+  return absl::OkStatus();
+}
+
+absl::StatusOr<DatasetSource::Cache::Loaded> DatasetSource::Read(
+    const v1::DatasetRef& ref, absl::FunctionRef<absl::Status()> caller_alive) {
+  Slot slot(*this);
+  RECSAE_RETURN_IF_ERROR(slot.Wait(caller_alive));
+  // Asked for every line or user; whether a call is alive is not that cheap to tell.
+  absl::Time asked = absl::InfinitePast();
+  const auto alive = [&] {
+    const absl::Time now = absl::Now();
+    if (now - asked < absl::Milliseconds(2)) return absl::OkStatus();
+    asked = now;
+    return caller_alive();
+  };
   auto loaded = std::make_shared<LoadedDataset>();
-  if (IsPlanted(ref)) {
-    RECSAE_ASSIGN_OR_RETURN(loaded->data, GeneratePlanted(ToOptions(ref.planted())));
+  const bool planted = IsPlanted(ref);
+  const PlantedOptions options = ToOptions(ref.planted());
+  RECSAE_ASSIGN_OR_RETURN(
+      Permit permit, memory_.Take(planted ? PlantedBytes(options) : ReadingBytes(0),
+                                  absl::StrCat("data set \"", ref.name(), "\""),
+                                  planted ? "planted.user_count or planted.interactions_per_user"
+                                          : "the size of its files"));
+  if (planted) {
+    RECSAE_ASSIGN_OR_RETURN(loaded->data,
+                            GeneratePlanted(options, [&](int64_t) { return alive(); }));
     loaded->format = v1::DATASET_FORMAT_PLANTED;
   } else {
-    LocateOptions options = options_;
-    options.progress = [this](int64_t, int64_t) { return !stopping_; };
-    RECSAE_ASSIGN_OR_RETURN(loaded->location, LocateDataset(ref.name(), options));
-    loaded->state = FolderState(loaded->location);
-    Format format = ToFormat(ref.format());
-    if (format == Format::kAuto) {
-      RECSAE_ASSIGN_OR_RETURN(format, DetectFormat(loaded->location));
-    }
-    RECSAE_ASSIGN_OR_RETURN(loaded->data,
-                            ReadDataset(loaded->location, format, ToOptions(ref.options())));
-    loaded->format = ToMessage(format);
+    RECSAE_RETURN_IF_ERROR(ReadFiles(ref, alive, permit, *loaded));
   }
   loaded->data.name = ref.name();
   LogMalformed(*loaded);
-  return std::shared_ptr<const LoadedDataset>(std::move(loaded));
-}
-
-std::shared_future<DatasetSource::Result> DatasetSource::Find(const v1::DatasetRef& ref) {
-  const auto is_done = [](const Entry& entry) {
-    return entry.result.wait_for(std::chrono::seconds(0)) == std::future_status::ready;
-  };
-  const auto is_stale = [&](const Entry& entry) {
-    if (!is_done(entry)) return false;
-    const Result& result = entry.result.get();
-    return !result.ok() || FolderState((*result)->location) != (*result)->state;
-  };
-  const std::string key = ref.SerializeAsString();
-  std::lock_guard lock(mutex_);
-  entries_.remove_if(is_stale);
-  for (auto entry = entries_.begin(); entry != entries_.end(); ++entry) {
-    if (entry->key != key) continue;
-    entries_.splice(entries_.begin(), entries_, entry);
-    return entry->result;
-  }
-  // Only what has been read is given up: letting go of a running read would wait for it.
-  for (auto entry = entries_.end(); entry != entries_.begin() && entries_.size() >= kKept;) {
-    --entry;
-    if (is_done(*entry)) entry = entries_.erase(entry);
-  }
-  const auto read = [this, ref]() -> Result {
-    try {
-      return Read(ref);
-    } catch (const std::exception& error) {  // none may leave the thread
-      return Error(absl::StatusCode::kInternal, "DATASET_READ_FAILED",
-                   absl::StrCat("reading data set \"", ref.name(), "\" failed: ", error.what()));
-    }
-  };
-  entries_.push_front({key, std::async(std::launch::async, read).share()});
-  return entries_.front().result;
+  RECSAE_RETURN_IF_ERROR(permit.Resize(BytesOf(loaded->data)));
+  return Cache::Loaded{std::move(permit), std::move(loaded)};
 }
 
 absl::StatusOr<std::shared_ptr<const LoadedDataset>> DatasetSource::Load(
@@ -208,11 +250,13 @@ absl::StatusOr<std::shared_ptr<const LoadedDataset>> DatasetSource::Load(
   BadRequest bad;
   CheckRef(ref, "dataset", bad);
   RECSAE_RETURN_IF_ERROR(bad.ToStatus());
-  const std::shared_future<Result> result = Find(ref);
-  while (result.wait_for(std::chrono::milliseconds(20)) != std::future_status::ready) {
-    RECSAE_RETURN_IF_ERROR(alive());
-  }
-  return result.get();
+  const std::string key = ref.SerializeAsString();
+  const auto read = [&] { return Read(ref, alive); };
+  RECSAE_ASSIGN_OR_RETURN(std::shared_ptr<const LoadedDataset> loaded,
+                          cache_.Get(key, alive, read));
+  if (FolderState(loaded->location) == loaded->state) return loaded;
+  cache_.Drop(key, loaded);
+  return cache_.Get(key, alive, read);
 }
 
 }  // namespace recsae::probe

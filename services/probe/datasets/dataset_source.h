@@ -2,9 +2,7 @@
 #ifndef RECSAE_SERVICES_PROBE_DATASETS_DATASET_SOURCE_H_
 #define RECSAE_SERVICES_PROBE_DATASETS_DATASET_SOURCE_H_
 
-#include <atomic>
-#include <future>
-#include <list>
+#include <condition_variable>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -14,6 +12,8 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "common/base/status.h"
+#include "common/budget/cache.h"
+#include "common/budget/memory_budget.h"
 #include "recsae/probe/v1/probe.pb.h"
 #include "services/probe/datasets/dataset.h"
 #include "services/probe/datasets/locate.h"
@@ -33,33 +33,34 @@ void CheckRef(const v1::DatasetRef& ref, const std::string& field, BadRequest& b
 // Thread-safe.
 class DatasetSource {
  public:
-  explicit DatasetSource(LocateOptions options) : options_(std::move(options)) {}
-  // Breaks downloads off and waits for reads.
-  ~DatasetSource() { stopping_ = true; }
+  // Data sets are read, and kept, within `memory`.
+  DatasetSource(LocateOptions options, MemoryBudget& memory);
   DatasetSource(const DatasetSource&) = delete;
   DatasetSource& operator=(const DatasetSource&) = delete;
 
-  // Finds (or downloads) and reads it on a thread of its own, which callers of the same one share.
-  // `alive` is asked every few milliseconds; what it returns, if not OK, ends the wait (the work
-  // goes on for others). Errors: INVALID_ARGUMENT (see CheckRef), LocateDataset, ReadDataset,
-  // GeneratePlanted.
+  // Finds (or downloads) and reads it, or makes it; once for all who ask for the same one, and a
+  // few at a time. `alive` is asked every few milliseconds, while it waits and while it works; what
+  // it returns, if not OK, ends both (who else waits for the same one then reads it). Errors:
+  // INVALID_ARGUMENT (see CheckRef), RESOURCE_EXHAUSTED (MEMORY_BUDGET), LocateDataset,
+  // ReadDataset, GeneratePlanted.
   absl::StatusOr<std::shared_ptr<const LoadedDataset>> Load(
       const v1::DatasetRef& ref, absl::FunctionRef<absl::Status()> alive);
 
  private:
-  using Result = absl::StatusOr<std::shared_ptr<const LoadedDataset>>;
-  struct Entry {
-    std::string key;
-    std::shared_future<Result> result;
-  };
+  using Cache = WeighedCache<std::string, LoadedDataset>;
+  class Slot;
 
-  std::shared_future<Result> Find(const v1::DatasetRef& ref);
-  Result Read(const v1::DatasetRef& ref) const;
+  absl::StatusOr<Cache::Loaded> Read(const v1::DatasetRef& ref,
+                                     absl::FunctionRef<absl::Status()> alive);
+  absl::Status ReadFiles(const v1::DatasetRef& ref, absl::FunctionRef<absl::Status()> alive,
+                         Permit& permit, LoadedDataset& loaded) const;
 
   const LocateOptions options_;
-  std::atomic<bool> stopping_ = false;
+  MemoryBudget& memory_;
+  Cache cache_;
   std::mutex mutex_;
-  std::list<Entry> entries_;  // last used first
+  std::condition_variable slot_free_;
+  int reading_ = 0;  // data sets being read or made
 };
 
 }  // namespace recsae::probe

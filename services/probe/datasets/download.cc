@@ -17,7 +17,7 @@
 namespace recsae::probe {
 namespace {
 
-constexpr int64_t kMaxBytes = 1LL << 30;  // of an archive, and of each file in it
+constexpr int kMaxFiles = 10'000;
 
 size_t WriteBytes(const char* data, size_t size, size_t count, void* file) {
   static_cast<std::ofstream*>(file)->write(data, static_cast<std::streamsize>(size * count));
@@ -42,17 +42,28 @@ bool StaysInside(const std::filesystem::path& path) {
   return true;
 }
 
+absl::Status TooLarge(const std::string& archive, absl::string_view what) {
+  return Error(absl::StatusCode::kResourceExhausted, "ARCHIVE_TOO_LARGE",
+               absl::StrCat("the archive unpacks to more than ", what, "; no data set is so large"),
+               {{"file", archive}});
+}
+
+// Adds to `bytes`, the size of all entries so far.
 absl::Status WriteEntry(const std::string& archive_name, archive* reader,
-                        const std::filesystem::path& path) {
+                        const std::filesystem::path& path, int64_t max_bytes,
+                        const DownloadCallback& progress, int64_t& bytes) {
   std::error_code error;
   std::filesystem::create_directories(path.parent_path(), error);
   std::ofstream file(path, std::ios::binary);
   std::array<char, 1 << 16> buffer;
-  int64_t bytes = 0;
   la_ssize_t size = 0;
   while ((size = archive_read_data(reader, buffer.data(), buffer.size())) > 0) {
     bytes += size;
-    if (bytes > kMaxBytes) return Corrupt(archive_name, "a file in it is larger than 1 GiB");
+    if (bytes > max_bytes) return TooLarge(archive_name, absl::StrCat(max_bytes, " bytes"));
+    if (progress && !progress(bytes, 0)) {
+      return Error(absl::StatusCode::kCancelled, "CANCELLED",
+                   absl::StrCat("cancelled unpacking ", archive_name));
+    }
     file.write(buffer.data(), size);
   }
   if (size < 0) return Corrupt(archive_name, archive_error_string(reader));
@@ -82,7 +93,7 @@ absl::Status Download(const std::string& url, const std::string& path, int conne
                    static_cast<long>(connect_timeout_seconds));  // NOLINT
   curl_easy_setopt(c, CURLOPT_LOW_SPEED_LIMIT, 1L);
   curl_easy_setopt(c, CURLOPT_LOW_SPEED_TIME, 30L);
-  curl_easy_setopt(c, CURLOPT_MAXFILESIZE_LARGE, static_cast<curl_off_t>(kMaxBytes));
+  curl_easy_setopt(c, CURLOPT_MAXFILESIZE_LARGE, static_cast<curl_off_t>(kMaxDownloadBytes));
   curl_easy_setopt(c, CURLOPT_ERRORBUFFER, problem.data());
   curl_easy_setopt(c, CURLOPT_WRITEFUNCTION, WriteBytes);
   curl_easy_setopt(c, CURLOPT_WRITEDATA, &file);
@@ -101,7 +112,8 @@ absl::Status Download(const std::string& url, const std::string& path, int conne
                {{"url", url}});
 }
 
-absl::Status Unpack(const std::string& archive_name, const std::string& folder) {
+absl::Status Unpack(const std::string& archive_name, const std::string& folder, int64_t max_bytes,
+                    const DownloadCallback& progress) {
   const std::unique_ptr<archive, int (*)(archive*)> reader(archive_read_new(), archive_read_free);
   archive_read_support_format_all(reader.get());
   archive_read_support_filter_all(reader.get());
@@ -110,15 +122,21 @@ absl::Status Unpack(const std::string& archive_name, const std::string& folder) 
   }
   archive_entry* entry = nullptr;
   int result = ARCHIVE_OK;
+  int files = 0;
+  int64_t bytes = 0;
   while ((result = archive_read_next_header(reader.get(), &entry)) == ARCHIVE_OK) {
     if (archive_entry_filetype(entry) != AE_IFREG) continue;
-    const std::filesystem::path path = archive_entry_pathname(entry);
+    if (++files > kMaxFiles) return TooLarge(archive_name, absl::StrCat(kMaxFiles, " files"));
+    const char* name = archive_entry_pathname(entry);
+    if (name == nullptr) return Corrupt(archive_name, "a name in it is no text");
+    const std::filesystem::path path = name;
     if (!StaysInside(path)) {
       return Corrupt(archive_name,
                      absl::StrCat("it names ", path.string(), ", outside the folder"));
     }
-    RECSAE_RETURN_IF_ERROR(
-        WriteEntry(archive_name, reader.get(), std::filesystem::path(folder) / path));
+    RECSAE_RETURN_IF_ERROR(WriteEntry(archive_name, reader.get(),
+                                      std::filesystem::path(folder) / path, max_bytes, progress,
+                                      bytes));
   }
   return result == ARCHIVE_EOF ? absl::OkStatus()
                                : Corrupt(archive_name, archive_error_string(reader.get()));

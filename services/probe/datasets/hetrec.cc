@@ -24,10 +24,10 @@ using Views = std::vector<absl::string_view>;
 
 // Lines of `width` fields or more between tabs, after a header line. Quotes mean nothing here: they
 // are part of some artists' names.
-absl::Status ReadColumns(const std::string& path, size_t width, Malformed* malformed,
+absl::Status ReadColumns(const std::string& path, size_t width, Reading* reading,
                          const std::function<std::string(const Views&)>& parse) {
   bool header = true;
-  return ReadLines(path, malformed, [&](absl::string_view line) -> std::string {
+  return ReadLines(path, reading, [&](absl::string_view line) -> std::string {
     if (std::exchange(header, false)) return "";
     const Views fields = absl::StrSplit(line, '\t');
     if (fields.size() < width) return absl::StrCat("has ", fields.size(), " fields, not ", width);
@@ -39,7 +39,7 @@ absl::Status ReadColumns(const std::string& path, size_t width, Malformed* malfo
 }
 
 absl::Status ReadArtists(const std::string& path, InteractionLog* log) {
-  return ReadColumns(path, 2, &log->malformed, [&](const Views& fields) -> std::string {
+  return ReadColumns(path, 2, &log->reading, [&](const Views& fields) -> std::string {
     if (log->items.Find(fields[0]) >= 0) return absl::StrCat("artist ", fields[0], " repeated");
     log->items.Add(fields[0]);
     log->dataset.items.push_back({std::string(fields[0]), ToUtf8(fields[1]), {}});
@@ -50,7 +50,7 @@ absl::Status ReadArtists(const std::string& path, InteractionLog* log) {
 absl::Status ReadCounts(const std::string& path, InteractionLog* log) {
   log->rated = true;
   log->ordered = false;
-  return ReadColumns(path, 3, &log->malformed, [&](const Views& fields) -> std::string {
+  return ReadColumns(path, 3, &log->reading, [&](const Views& fields) -> std::string {
     double count = 0;
     if (!ParseNumber(fields[2], &count)) return absl::StrCat("weight '", fields[2], "'");
     log->Add(fields[0], fields[1], 0, count);
@@ -60,8 +60,8 @@ absl::Status ReadCounts(const std::string& path, InteractionLog* log) {
 
 using TagNames = absl::flat_hash_map<std::string, std::string>;  // by id
 
-absl::Status ReadTags(const std::string& path, Malformed* malformed, TagNames* names) {
-  return ReadColumns(path, 2, malformed, [&](const Views& fields) -> std::string {
+absl::Status ReadTags(const std::string& path, Reading* reading, TagNames* names) {
+  return ReadColumns(path, 2, reading, [&](const Views& fields) -> std::string {
     const bool added = names->try_emplace(std::string(fields[0]), ToUtf8(fields[1])).second;
     return added ? "" : absl::StrCat("tag ", fields[0], " repeated");
   });
@@ -72,7 +72,7 @@ using Taggers = std::vector<std::map<std::string, int>>;
 
 absl::Status ReadTaggings(const std::string& path, const TagNames& names, InteractionLog* log,
                           Taggers* taggers) {
-  return ReadColumns(path, 3, &log->malformed, [&](const Views& fields) -> std::string {
+  return ReadColumns(path, 3, &log->reading, [&](const Views& fields) -> std::string {
     const auto tag = names.find(fields[2]);
     if (tag == names.end()) return absl::StrCat("tag ", fields[2], " is not in tags.dat");
     // Artists that artists.dat lacks have tags too: no mistake, and of no use.
@@ -96,7 +96,7 @@ void AddTags(const std::map<std::string, int>& given, Item* item) {
 absl::Status ReadHetrecLastfm(const std::string& folder, InteractionLog* log) {
   RECSAE_RETURN_IF_ERROR(ReadArtists(folder + "/artists.dat", log));
   TagNames names;
-  RECSAE_RETURN_IF_ERROR(ReadTags(folder + "/tags.dat", &log->malformed, &names));
+  RECSAE_RETURN_IF_ERROR(ReadTags(folder + "/tags.dat", &log->reading, &names));
   Taggers taggers(log->dataset.items.size());
   RECSAE_RETURN_IF_ERROR(ReadTaggings(folder + "/user_taggedartists.dat", names, log, &taggers));
   for (size_t i = 0; i < taggers.size(); ++i) AddTags(taggers[i], &log->dataset.items[i]);

@@ -55,7 +55,7 @@ absl::Status ReadItems(const std::string& path, InteractionLog* log) {
   int id = -1, title = -1, attributes = -1;
   std::vector<std::vector<std::string>> values;
   RECSAE_RETURN_IF_ERROR(ReadTable(
-      path, &log->malformed,
+      path, &log->reading,
       [&](const Fields& header) {
         id = FindColumn(header, {"item_id", "item"});
         title = FindColumn(header, {"title", "short_text"});
@@ -82,7 +82,7 @@ absl::Status ReadItems(const std::string& path, InteractionLog* log) {
 absl::Status ReadItemSequences(const std::string& folder, InteractionLog* log) {
   RECSAE_RETURN_IF_ERROR(ReadItems(folder + "/items.tsv", log));
   const std::string path = folder + "/sequences.txt";
-  return ReadLines(path, &log->malformed, [&](absl::string_view line) -> std::string {
+  return ReadLines(path, &log->reading, [&](absl::string_view line) -> std::string {
     const std::vector<absl::string_view> ids =
         absl::StrSplit(line, absl::ByAnyChar(" \t"), absl::SkipEmpty());
     if (ids.size() < 2) return "has no item: a user and then items are wanted";

@@ -66,7 +66,7 @@ absl::Status Fetch(const std::string& name, const LocateOptions& options) {
   const std::string archive = scratch + "/archive.zip", unpacked = scratch + "/unpacked";
   RECSAE_RETURN_IF_ERROR(Download(absl::StrCat(options.base_url, "/", name, ".zip"), archive,
                                   options.connect_timeout_seconds, options.progress));
-  RECSAE_RETURN_IF_ERROR(Unpack(archive, unpacked));
+  RECSAE_RETURN_IF_ERROR(Unpack(archive, unpacked, kMaxUnpackedBytes, options.progress));
   fs::rename(fs::path(unpacked) / name, final_place, error);
   // Another process may have put it there in the meantime: just as good.
   if (!error || fs::is_directory(final_place)) return absl::OkStatus();

@@ -29,7 +29,7 @@ std::string AddMovie(absl::string_view id, absl::string_view title, absl::string
 absl::Status ReadRatings(const std::string& path, const std::string& separator,
                          InteractionLog* log) {
   log->rated = true;
-  return ReadLines(path, &log->malformed, [&](absl::string_view line) -> std::string {
+  return ReadLines(path, &log->reading, [&](absl::string_view line) -> std::string {
     const std::vector<absl::string_view> fields = absl::StrSplit(line, separator);
     if (fields.size() != 4) return absl::StrCat("has ", fields.size(), " fields, not 4");
     double stars = 0, time = 0;
@@ -66,8 +66,8 @@ std::string ParseMovie100k(absl::string_view line, InteractionLog* log) {
 }  // namespace
 
 absl::Status ReadMl1m(const std::string& folder, InteractionLog* log) {
-  RECSAE_RETURN_IF_ERROR(ReadLines(
-      folder + "/movies.dat", &log->malformed, [&](absl::string_view line) -> std::string {
+  RECSAE_RETURN_IF_ERROR(
+      ReadLines(folder + "/movies.dat", &log->reading, [&](absl::string_view line) -> std::string {
         const std::vector<absl::string_view> fields = absl::StrSplit(line, "::");
         if (fields.size() != 3) return absl::StrCat("has ", fields.size(), " fields, not 3");
         if (fields[0].empty()) return "empty movie id";
@@ -77,9 +77,9 @@ absl::Status ReadMl1m(const std::string& folder, InteractionLog* log) {
 }
 
 absl::Status ReadMl100k(const std::string& folder, InteractionLog* log) {
-  RECSAE_RETURN_IF_ERROR(
-      ReadLines(folder + "/u.item", &log->malformed,
-                [&](absl::string_view line) { return ParseMovie100k(line, log); }));
+  RECSAE_RETURN_IF_ERROR(ReadLines(folder + "/u.item", &log->reading, [&](absl::string_view line) {
+    return ParseMovie100k(line, log);
+  }));
   return ReadRatings(folder + "/u.data", "\t", log);
 }
 

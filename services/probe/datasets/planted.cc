@@ -91,6 +91,7 @@ std::vector<int32_t> DrawSequence(const PlantedOptions& options,
   const int spread = options.max_length - options.min_length + 1;
   const auto length = options.min_length + static_cast<int>(random->Below(spread));
   std::vector<int32_t> sequence;
+  sequence.reserve(length);
   absl::flat_hash_set<int32_t> seen;
   size_t at = random->Below(concepts.size());
   while (static_cast<int>(sequence.size()) < length) {
@@ -127,7 +128,7 @@ absl::Status CheckPlanted(const PlantedOptions& o) {
 
 }  // namespace
 
-absl::StatusOr<Dataset> GeneratePlanted(const PlantedOptions& options) {
+absl::StatusOr<Dataset> GeneratePlanted(const PlantedOptions& options, const Proceed& proceed) {
   RECSAE_RETURN_IF_ERROR(CheckPlanted(options));
   Random random(options.seed);
   Dataset dataset;
@@ -142,15 +143,14 @@ absl::StatusOr<Dataset> GeneratePlanted(const PlantedOptions& options) {
   }
   std::vector<ConceptItems> concepts;
   for (auto& items : members) concepts.emplace_back(std::move(items), options.popularity_skew);
-  std::vector<Interaction> interactions;
+  dataset.users.reserve(options.users);
+  dataset.sequences.reserve(options.users);
   for (int32_t user = 0; user < options.users; ++user) {
+    if (proceed) RECSAE_RETURN_IF_ERROR(proceed(0));
     dataset.users.push_back(absl::StrCat(user + 1));
-    double time = 0;
-    for (const int32_t item : DrawSequence(options, concepts, &random)) {
-      interactions.push_back({user, item, time++});
-    }
+    dataset.sequences.push_back(DrawSequence(options, concepts, &random));
   }
-  LeaveOneOut(&interactions, &dataset);
+  LeaveOneOut(&dataset);
   return dataset;
 }
 

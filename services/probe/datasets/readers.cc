@@ -80,13 +80,14 @@ absl::StatusOr<Format> ParseFormat(const std::string& name) {
 }
 
 absl::StatusOr<Dataset> ReadDataset(const std::string& folder, Format format,
-                                    const DatasetOptions& options) {
+                                    const DatasetOptions& options, const Proceed& proceed) {
   if (format == Format::kAuto) {
     RECSAE_ASSIGN_OR_RETURN(format, DetectFormat(folder));
   }
   const FormatRule& rule = *std::find_if(kFormats.begin(), kFormats.end(),
                                          [&](const FormatRule& r) { return r.format == format; });
   InteractionLog log;
+  log.reading.proceed = proceed;
   log.positive_threshold = options.positive_threshold.value_or(rule.positive_threshold);
   RECSAE_RETURN_IF_ERROR(rule.read(folder, &log));
   DatasetOptions complete = options;

@@ -14,6 +14,7 @@
 #include "absl/status/statusor.h"
 #include "services/probe/datasets/dataset.h"
 #include "services/probe/datasets/options.h"
+#include "services/probe/datasets/text_file.h"
 
 namespace recsae::probe {
 
@@ -23,9 +24,11 @@ enum class Format { kAuto, kMl1m, kMl100k, kRechorus, kCsv, kHetrecLastfm, kItem
 
 // Reads `folder` in the given format; kAuto tells it from the files that are there
 // (INVALID_ARGUMENT, DATASET_FORMAT_UNKNOWN, lists what each format would need). Options that are
-// not set take the rule of the format, given with its reader below. Errors also as Assemble.
+// not set take the rule of the format, given with its reader below. Errors also as Assemble, and
+// what `proceed` returns, which is asked every few milliseconds.
 absl::StatusOr<Dataset> ReadDataset(const std::string& folder, Format format = Format::kAuto,
-                                    const DatasetOptions& options = {});
+                                    const DatasetOptions& options = {},
+                                    const Proceed& proceed = {});
 
 // What kAuto takes the folder for, from the files that are there; errors as ReadDataset.
 absl::StatusOr<Format> DetectFormat(const std::string& folder);
@@ -79,7 +82,17 @@ struct PlantedOptions {
 // attribute concept=<name>; titles also carry noise words. Users' sequences stay in a concept, then
 // switch. Leave-one-out. Same options, same data set.
 // INVALID_ARGUMENT (PLANTED_OPTIONS_INVALID) names the option that is out of range.
-absl::StatusOr<Dataset> GeneratePlanted(const PlantedOptions& options);
+// What `proceed` returns, which is asked every few milliseconds.
+absl::StatusOr<Dataset> GeneratePlanted(const PlantedOptions& options, const Proceed& proceed = {});
+
+// Bytes that GeneratePlanted holds at most.
+int64_t PlantedBytes(const PlantedOptions& options);
+
+// Bytes that ReadDataset holds at most after so many bytes of text.
+int64_t ReadingBytes(int64_t text_bytes);
+
+// Bytes that a data set holds.
+int64_t BytesOf(const Dataset& dataset);
 
 }  // namespace recsae::probe
 

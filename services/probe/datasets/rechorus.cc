@@ -14,7 +14,7 @@ namespace {
 absl::Status ReadPart(const std::string& path, Part part, InteractionLog* log) {
   int user = -1, item = -1, time = -1;
   return ReadTable(
-      path, &log->malformed,
+      path, &log->reading,
       [&](const Fields& header) {
         user = FindColumn(header, {"user_id", "user"});
         item = FindColumn(header, {"item_id", "item"});

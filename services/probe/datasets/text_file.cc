@@ -8,26 +8,12 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
 #include "common/base/status.h"
+#include "common/base/utf8.h"
 
 namespace recsae::probe {
 namespace {
 
-// True if `text` is well-formed UTF-8 (overlong forms are not told apart: no source has them).
-bool IsUtf8(absl::string_view text) {
-  for (size_t i = 0; i < text.size(); ++i) {
-    const auto lead = static_cast<unsigned char>(text[i]);
-    const int extra = lead < 0x80             ? 0
-                      : (lead & 0xE0) == 0xC0 ? 1
-                      : (lead & 0xF0) == 0xE0 ? 2
-                      : (lead & 0xF8) == 0xF0 ? 3
-                                              : -1;
-    if (extra < 0 || i + extra >= text.size()) return false;
-    for (int k = 0; k < extra; ++k) {
-      if ((static_cast<unsigned char>(text[++i]) & 0xC0) != 0x80) return false;
-    }
-  }
-  return true;
-}
+constexpr size_t kChunkBytes = size_t{64} << 10;
 
 }  // namespace
 
@@ -37,7 +23,7 @@ absl::Status MalformedError(const std::string& path, int64_t line, absl::string_
                {{"file", path}, {"line", absl::StrCat(line)}});
 }
 
-absl::Status ReadLines(const std::string& path, Malformed* malformed, const ParseLine& parse) {
+absl::Status ReadLines(const std::string& path, Reading* reading, const ParseLine& parse) {
   std::ifstream file(path, std::ios::binary);
   if (!file || std::filesystem::is_directory(path)) {
     return Error(absl::StatusCode::kNotFound, "DATA_FILE_NOT_FOUND",
@@ -46,22 +32,45 @@ absl::Status ReadLines(const std::string& path, Malformed* malformed, const Pars
   }
   const std::string name = std::filesystem::path(path).filename().string();
   int64_t number = 0, lines = 0, refused = 0, first_refused = 0;
-  std::string line, first_problem;
-  while (std::getline(file, line)) {
+  std::string first_problem;
+  const auto take = [&](absl::string_view text) {
     ++number;
-    absl::string_view text = line;
     if (number == 1) absl::ConsumePrefix(&text, "\xEF\xBB\xBF");
     absl::ConsumeSuffix(&text, "\r");
-    if (text.empty()) continue;
+    if (text.empty()) return;
     ++lines;
     const std::string problem = parse(text);
-    if (problem.empty()) continue;
+    if (problem.empty()) return;
     if (refused++ == 0) first_refused = number, first_problem = problem;
-    ++malformed->count;
-    if (malformed->first.size() < kMalformedNamed) {
-      malformed->first.push_back(absl::StrCat(name, ":", number, ": ", problem));
+    ++reading->malformed_lines;
+    if (reading->malformed.size() < kMalformedNamed) {
+      reading->malformed.push_back(absl::StrCat(name, ":", number, ": ", problem));
+    }
+  };
+  std::string chunk(kChunkBytes, '\0');
+  std::string begun;  // a line whose end was not read yet
+  while (file) {
+    file.read(chunk.data(), static_cast<std::streamsize>(chunk.size()));
+    absl::string_view rest(chunk.data(), static_cast<size_t>(file.gcount()));
+    reading->bytes += file.gcount();
+    RECSAE_RETURN_IF_ERROR(reading->MayProceed());
+    for (size_t end = rest.find('\n'); end != absl::string_view::npos; end = rest.find('\n')) {
+      if (begun.empty()) {
+        take(rest.substr(0, end));
+      } else {
+        begun.append(rest.data(), end);
+        take(begun);
+        begun.clear();
+      }
+      rest.remove_prefix(end + 1);
+    }
+    begun.append(rest.data(), rest.size());
+    if (begun.size() > kMaxLineBytes) {
+      return MalformedError(path, number + 1,
+                            absl::StrCat("the line is longer than ", kMaxLineBytes, " bytes"));
     }
   }
+  if (!begun.empty()) take(begun);
   if (file.bad()) {
     return Error(absl::StatusCode::kUnavailable, "DATA_FILE_UNREADABLE",
                  absl::StrCat("reading ", path, " failed after line ", number), {{"file", path}});
@@ -74,7 +83,7 @@ absl::Status ReadLines(const std::string& path, Malformed* malformed, const Pars
   return absl::OkStatus();
 }
 
-absl::Status ReadTable(const std::string& path, Malformed* malformed,
+absl::Status ReadTable(const std::string& path, Reading* reading,
                        const std::function<absl::Status(const Fields&)>& header,
                        const ParseFields& parse) {
   bool first = true;
@@ -82,7 +91,7 @@ absl::Status ReadTable(const std::string& path, Malformed* malformed,
   size_t width = 0;
   Fields fields;
   absl::Status refused;
-  absl::Status status = ReadLines(path, malformed, [&](absl::string_view line) -> std::string {
+  absl::Status status = ReadLines(path, reading, [&](absl::string_view line) -> std::string {
     if (!refused.ok()) return "";
     if (first) {
       first = false;

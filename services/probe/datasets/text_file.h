@@ -13,12 +13,23 @@
 
 namespace recsae::probe {
 
-// Lines that readers skipped. A few are forgiven; see ReadLines.
-struct Malformed {
-  int64_t count = 0;
-  std::vector<std::string> first;  // at most kMalformedNamed: "file:line: what is wrong"
+// Asked every few milliseconds by whatever reads or makes a data set: OK, or why to stop. `bytes`
+// of text were read so far. Empty: nobody wants to stop it.
+using Proceed = std::function<absl::Status(int64_t bytes)>;
+
+// The course of reading the files of one data set.
+struct Reading {
+  Proceed proceed;
+  int64_t bytes = 0;
+  // Lines that readers skipped. A few are forgiven; see ReadLines.
+  int64_t malformed_lines = 0;
+  std::vector<std::string> malformed;  // at most kMalformedNamed: "file:line: what is wrong"
+
+  absl::Status MayProceed() const { return proceed ? proceed(bytes) : absl::OkStatus(); }
 };
 inline constexpr size_t kMalformedNamed = 10;
+// No line of a table is longer; a file that has one is not such a table.
+inline constexpr size_t kMaxLineBytes = size_t{16} << 20;
 
 // Says what is wrong with a record, or nothing ("") when it was taken.
 using ParseLine = std::function<std::string(absl::string_view line)>;
@@ -26,15 +37,16 @@ using Fields = std::vector<std::string>;
 using ParseFields = std::function<std::string(const Fields& fields)>;
 
 // Hands each line (without its end, a leading byte-order mark or CR; empty lines left out) to
-// `parse`. Lines it refuses are added to `malformed`.
+// `parse`. Lines it refuses are noted in `reading`, which also says when to stop.
 // Errors: NOT_FOUND (DATA_FILE_NOT_FOUND) names the file; INVALID_ARGUMENT (DATASET_MALFORMED)
-// names file and line when more than 1 % of the file's lines are refused.
-absl::Status ReadLines(const std::string& path, Malformed* malformed, const ParseLine& parse);
+// names file and line when more than 1 % of the file's lines are refused, or one is longer than
+// kMaxLineBytes; what reading->proceed returns.
+absl::Status ReadLines(const std::string& path, Reading* reading, const ParseLine& parse);
 
 // A table with a header line, separated by tabs if the header has one and by commas otherwise;
 // fields may be quoted ("a ""b"", c"). `header` may refuse the table by a status; rows whose number
 // of fields differs from the header's are malformed. A file without any line is INVALID_ARGUMENT.
-absl::Status ReadTable(const std::string& path, Malformed* malformed,
+absl::Status ReadTable(const std::string& path, Reading* reading,
                        const std::function<absl::Status(const Fields&)>& header,
                        const ParseFields& parse);
 

@@ -1,6 +1,5 @@
 // Runs a hosted recommender over a split of its data set and stores the activations.
 #include <google/protobuf/any.pb.h>
-#include <google/protobuf/util/time_util.h>
 
 #include <algorithm>
 #include <memory>
@@ -13,7 +12,10 @@
 #include "absl/time/clock.h"
 #include "common/base/random.h"
 #include "common/base/status.h"
+#include "common/budget/bytes.h"
+#include "common/budget/memory_budget.h"
 #include "common/jobs/job_runner.h"
+#include "common/messages/time.h"
 #include "services/probe/datasets/dataset_source.h"
 #include "services/probe/jobs/jobs.h"
 #include "services/probe/models/hosted_models.h"
@@ -79,6 +81,7 @@ class CaptureJob {
       : resources_(environment.resources),
         datasets_(environment.datasets),
         models_(environment.models),
+        memory_(environment.memory),
         job_(job) {}
 
   absl::StatusOr<v1::Capture> Run();
@@ -103,6 +106,7 @@ class CaptureJob {
   Resources& resources_;
   DatasetSource& datasets_;
   HostedModels& models_;
+  MemoryBudget& memory_;
   JobContext& job_;
   v1::CaptureActivationsRequest request_;
   StoredRecommender recommender_;
@@ -125,6 +129,11 @@ absl::StatusOr<v1::Capture> CaptureJob::Run() {
   if (made.ok() && made->origin == job_.name()) return made->message;
 
   RECSAE_RETURN_IF_ERROR(Open());
+  // At most a row for each interaction, before and after some are drawn.
+  RECSAE_ASSIGN_OR_RETURN(
+      const Permit permit,
+      memory_.Take(Product({CountInteractions(loaded_->data), 2 * int64_t{sizeof(Row)}}),
+                   absl::StrCat("capturing ", job_.target()), "the size of the data set"));
   const std::vector<Row> rows = Draw(SplitRows(), request_.max_rows(), request_.seed());
   RECSAE_ASSIGN_OR_RETURN(const std::unique_ptr<CaptureWriter> writer,
                           CaptureWriter::Begin(resources_.store(), site_.dim));
@@ -144,12 +153,13 @@ absl::StatusOr<v1::Capture> CaptureJob::Run() {
 absl::Status CaptureJob::Open() {
   job_.SetProgress("reading the data set", 0, 0, "rows");
   RECSAE_ASSIGN_OR_RETURN(recommender_, resources_.recommenders().Get(request_.parent()));
-  RECSAE_ASSIGN_OR_RETURN(model_, models_.Get(recommender_));
+  RECSAE_ASSIGN_OR_RETURN(model_, models_.Get(recommender_, [this] { return job_.Interrupted(); }));
   const std::vector<ProbeSite> sites = model_->ProbeSites();
   RECSAE_ASSIGN_OR_RETURN(const size_t site, FindSite(sites, request_.site()));
   site_ = sites[site];
   if (request_.positions() == v1::POSITIONS_ALL) positions_ = Positions::kAll;
-  RECSAE_ASSIGN_OR_RETURN(head_, resources_.recommenders().Head(recommender_));
+  RECSAE_ASSIGN_OR_RETURN(
+      head_, resources_.recommenders().Head(recommender_, [this] { return job_.Interrupted(); }));
   RECSAE_ASSIGN_OR_RETURN(
       loaded_, datasets_.Load(recommender_.message.dataset(), [&] { return job_.Interrupted(); }));
   return CheckSameData();
@@ -310,7 +320,8 @@ absl::StatusOr<v1::Capture> CaptureJob::Publish(CaptureWriter& writer) {
   capture.message.set_positions(positions_ == Positions::kAll ? v1::POSITIONS_ALL
                                                               : v1::POSITIONS_LAST);
   capture.message.set_has_cases(request_.with_cases());
-  *capture.message.mutable_create_time() = google::protobuf::util::TimeUtil::GetCurrentTime();
+  capture.message.set_recommender_uid(recommender_.message.uid());
+  *capture.message.mutable_create_time() = TimestampNow();
 
   Store& store = resources_.store();
   absl::MutexLock lock(&store.mutex());

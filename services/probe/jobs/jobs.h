@@ -10,6 +10,7 @@ class Any;
 
 namespace recsae {
 class JobContext;
+class MemoryBudget;
 }  // namespace recsae
 
 namespace recsae::probe {
@@ -26,6 +27,7 @@ struct JobEnvironment {
   Resources& resources;
   DatasetSource& datasets;
   HostedModels& models;
+  MemoryBudget& memory;
 };
 
 // Handlers for JobRunner::Register; specs are the packed TrainRecommenderRequest and

@@ -11,6 +11,7 @@
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
 #include "common/base/status.h"
+#include "common/budget/memory_budget.h"
 #include "common/jobs/job_runner.h"
 #include "services/probe/datasets/dataset_source.h"
 #include "services/probe/jobs/jobs.h"
@@ -19,6 +20,7 @@
 #include "services/probe/recommenders/factory.h"
 #include "services/probe/recommenders/model/evaluation.h"
 #include "services/probe/recommenders/model/recommender.h"
+#include "services/probe/recommenders/train/estimate.h"
 #include "services/probe/resources/resources.h"
 
 namespace recsae::probe {
@@ -27,7 +29,10 @@ namespace {
 class TrainJob {
  public:
   TrainJob(JobEnvironment environment, JobContext& job)
-      : resources_(environment.resources), datasets_(environment.datasets), job_(job) {}
+      : resources_(environment.resources),
+        datasets_(environment.datasets),
+        memory_(environment.memory),
+        job_(job) {}
 
   absl::StatusOr<v1::Recommender> Run();
 
@@ -41,6 +46,7 @@ class TrainJob {
 
   Resources& resources_;
   DatasetSource& datasets_;
+  MemoryBudget& memory_;
   JobContext& job_;
   v1::TrainRecommenderRequest request_;
   std::shared_ptr<const LoadedDataset> dataset_;
@@ -64,6 +70,13 @@ absl::StatusOr<v1::Recommender> TrainJob::Run() {
                           datasets_.Load(request_.dataset(), [&] { return job_.Interrupted(); }));
   *recommender_.mutable_dataset() = request_.dataset();
   RECSAE_RETURN_IF_ERROR(HasCatalogOf(resources_, recommender_, dataset_->data).status());
+  RECSAE_ASSIGN_OR_RETURN(
+      const Permit permit,
+      memory_.Take(
+          TrainingBytes(options, SizeOf(dataset_->data)),
+          absl::StrCat("training ", recommender_.name()),
+          "hyper_parameters.embedding_dim, history_length, layer_count or batch_size, or take a "
+          "smaller data set"));
   RECSAE_ASSIGN_OR_RETURN(const std::unique_ptr<Recommender> model, NewRecommender(options));
   RECSAE_RETURN_IF_ERROR(Train(*model));
   RECSAE_RETURN_IF_ERROR(Evaluate(*model));
@@ -121,7 +134,7 @@ absl::StatusOr<v1::Recommender> TrainJob::Publish(const Recommender& model) {
   absl::MutexLock lock(&store.mutex());
   WriteBatch batch = store.db().NewBatch();
   RECSAE_ASSIGN_OR_RETURN(v1::Recommender published, staged->Add(batch));
-  RECSAE_RETURN_IF_ERROR(store.db().Write(std::move(batch)));
+  RECSAE_RETURN_IF_ERROR(store.Commit(std::move(batch)));
   staged->Done();
   return published;
 }

@@ -5,9 +5,18 @@
 
 #include "absl/strings/str_cat.h"
 #include "common/base/status.h"
+#include "common/budget/bytes.h"
 #include "services/probe/recommenders/factory.h"
 
 namespace recsae::probe {
+namespace {
+
+// Of the memory budget, for models that nobody uses at the moment.
+constexpr int64_t kModelShare = 4;
+// A model as it is stored, as it is taken apart, and as it is used.
+constexpr int64_t kLoadingCopies = 3;
+
+}  // namespace
 
 absl::Status HostedModels::CheckHosted(const StoredRecommender& recommender) {
   if (recommender.message.hosted()) return absl::OkStatus();
@@ -18,16 +27,26 @@ absl::Status HostedModels::CheckHosted(const StoredRecommender& recommender) {
                {{"recommender", recommender.message.name()}});
 }
 
+HostedModels::HostedModels(RecommenderStore& recommenders, MemoryBudget& memory)
+    : recommenders_(recommenders), memory_(memory), models_(memory, memory.limit() / kModelShare) {}
+
 absl::StatusOr<std::shared_ptr<const Recommender>> HostedModels::Get(
-    const StoredRecommender& recommender) {
-  std::shared_ptr<const Recommender> model = models_.Find(recommender.uid);
-  if (model != nullptr) return model;
+    const StoredRecommender& recommender, absl::FunctionRef<absl::Status()> alive) {
   RECSAE_RETURN_IF_ERROR(CheckHosted(recommender));
-  RECSAE_ASSIGN_OR_RETURN(const std::string bytes, recommenders_.Model(recommender));
+  return models_.Get(recommender.uid, alive, [&] { return Load(recommender); });
+}
+
+absl::StatusOr<HostedModels::Models::Loaded> HostedModels::Load(
+    const StoredRecommender& recommender) {
+  RECSAE_ASSIGN_OR_RETURN(const int64_t stored, recommenders_.ModelBytes(recommender));
+  RECSAE_ASSIGN_OR_RETURN(
+      Permit permit,
+      memory_.Take(SaturatingProduct(stored, kLoadingCopies),
+                   absl::StrCat("the model of ", recommender.message.name()), "its size"));
+  RECSAE_ASSIGN_OR_RETURN(std::string bytes, recommenders_.Model(recommender));
   RECSAE_ASSIGN_OR_RETURN(std::unique_ptr<Recommender> loaded, LoadRecommender(bytes));
-  model = std::move(loaded);
-  models_.Put(recommender.uid, model);
-  return model;
+  RECSAE_RETURN_IF_ERROR(permit.Resize(static_cast<int64_t>(bytes.size())));
+  return Models::Loaded{std::move(permit), std::move(loaded)};
 }
 
 }  // namespace recsae::probe

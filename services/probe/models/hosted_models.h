@@ -5,27 +5,36 @@
 #include <cstdint>
 #include <memory>
 
+#include "absl/functional/function_ref.h"
 #include "absl/status/statusor.h"
+#include "common/budget/cache.h"
 #include "services/probe/recommenders/model/recommender.h"
 #include "services/probe/resources/recommender_store.h"
-#include "services/probe/store/recent_cache.h"
 
 namespace recsae::probe {
 
 // Thread-safe.
 class HostedModels {
  public:
-  explicit HostedModels(RecommenderStore& recommenders) : recommenders_(recommenders) {}
+  // Models are kept within `memory`.
+  HostedModels(RecommenderStore& recommenders, MemoryBudget& memory);
 
   // FAILED_PRECONDITION (RECOMMENDER_NOT_HOSTED) for an external recommender.
   static absl::Status CheckHosted(const StoredRecommender& recommender);
 
-  // Errors: CheckHosted, DATA_LOSS (RECOMMENDER_CORRUPT).
-  absl::StatusOr<std::shared_ptr<const Recommender>> Get(const StoredRecommender& recommender);
+  // One caller loads a model; the others wait for it, as long as `alive`. Errors: CheckHosted,
+  // DATA_LOSS (RECOMMENDER_CORRUPT), RESOURCE_EXHAUSTED (MEMORY_BUDGET).
+  absl::StatusOr<std::shared_ptr<const Recommender>> Get(
+      const StoredRecommender& recommender, absl::FunctionRef<absl::Status()> alive = NeverGone);
 
  private:
+  using Models = WeighedCache<uint64_t, Recommender>;  // by uid
+
+  absl::StatusOr<Models::Loaded> Load(const StoredRecommender& recommender);
+
   RecommenderStore& recommenders_;
-  RecentCache<uint64_t, Recommender> models_{2};
+  MemoryBudget& memory_;
+  Models models_;
 };
 
 }  // namespace recsae::probe

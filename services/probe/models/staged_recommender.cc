@@ -1,12 +1,12 @@
 #include "services/probe/models/staged_recommender.h"
 
-#include <google/protobuf/util/time_util.h>
-
 #include <algorithm>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "common/base/id.h"
 #include "common/base/status.h"
+#include "common/messages/time.h"
 #include "services/probe/models/hyper_parameters.h"
 
 namespace recsae::probe {
@@ -136,12 +136,14 @@ absl::Status StagedRecommender::AddCatalog(WriteBatch& batch) {
   catalog.message.set_display_name(message.dataset().name());
   catalog.message.set_item_count(static_cast<int64_t>(dataset_->items.size()));
   *catalog.message.mutable_create_time() = message.create_time();
+  catalog.message.set_uid(NewId());
   catalog_->Keep(batch);
   return resources_.catalogs().Create(catalog, batch);
 }
 
 absl::StatusOr<v1::Recommender> StagedRecommender::Add(WriteBatch& batch) {
-  *about_.message.mutable_create_time() = google::protobuf::util::TimeUtil::GetCurrentTime();
+  *about_.message.mutable_create_time() = TimestampNow();
+  about_.message.set_uid(NewId());
   RECSAE_RETURN_IF_ERROR(AddCatalog(batch));
   StoredRecommender stored;
   stored.uid = model_->uid();

@@ -7,9 +7,7 @@
 #include "common/base/status.h"
 #include "services/probe/recommenders/kinds/general.h"
 #include "services/probe/recommenders/model/weights.h"
-#include "services/probe/recommenders/torch/sasrec.h"
-#include "services/probe/recommenders/torch/timirec.h"
-#include "services/probe/recommenders/torch/torchscript.h"
+#include "services/probe/recommenders/torch/torch_kinds.h"
 
 namespace recsae::probe {
 namespace {
@@ -23,9 +21,8 @@ absl::StatusOr<std::unique_ptr<Recommender>> Make(const RecommenderOptions& opti
     case RecommenderKind::kDistillemb:
       return std::make_unique<GeneralRecommender>(options);
     case RecommenderKind::kSasrec:
-      return std::make_unique<Sasrec>(options);
     case RecommenderKind::kTimirec:
-      return std::make_unique<Timirec>(options);
+      return NewSequenceModel(options);
     default:
       return Error(absl::StatusCode::kUnimplemented, "RECOMMENDER_KIND_INVALID",
                    "recommenders of this kind cannot be trained here");
@@ -49,7 +46,7 @@ absl::StatusOr<std::unique_ptr<Recommender>> LoadRecommender(absl::string_view b
                  absl::StrCat("stored options: ", std::string(valid.message())));
   }
   if (options.kind == RecommenderKind::kTorchscript) {
-    return Torchscript::FromStored(options, std::move(tensors), std::move(files));
+    return LoadTorchscript(options, std::move(tensors), std::move(files));
   }
   RECSAE_ASSIGN_OR_RETURN(std::unique_ptr<Recommender> recommender, Make(options));
   RECSAE_RETURN_IF_ERROR(recommender->Load(tensors));

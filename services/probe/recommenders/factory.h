@@ -10,10 +10,11 @@
 
 namespace recsae::probe {
 
-// An untrained recommender; Train before anything else. Errors: CheckOptions.
+// An untrained recommender; Train before anything else. Errors: CheckOptions, CheckTrainable.
 absl::StatusOr<std::unique_ptr<Recommender>> NewRecommender(const RecommenderOptions& options);
 
-// From Save()'s bytes. DATA_LOSS (RECOMMENDER_CORRUPT) if they are not what Save wrote.
+// From Save()'s bytes. DATA_LOSS (RECOMMENDER_CORRUPT) if they are not what Save wrote,
+// UNIMPLEMENTED (RECOMMENDER_KIND_UNAVAILABLE) if they are of a kind that this build cannot run.
 absl::StatusOr<std::unique_ptr<Recommender>> LoadRecommender(absl::string_view bytes);
 
 }  // namespace recsae::probe

@@ -3,17 +3,24 @@
 #include <algorithm>
 #include <utility>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/synchronization/mutex.h"
+#include "common/base/id.h"
 #include "common/base/names.h"
 #include "common/base/status.h"
+#include "common/base/words.h"
+#include "common/budget/bytes.h"
 #include "common/storage/keys.h"
 
 namespace recsae::probe {
 namespace {
 
 constexpr size_t kMaxItemIdBytes = 256;
-constexpr size_t kCachedIndexes = 4;
+// Of the memory budget, for item indexes that nobody uses at the moment.
+constexpr int64_t kIndexShare = 8;
+// An id in the vector and in the hash table, in the worst case of its growth.
+constexpr int64_t kIndexedItemBytes = 128;
 
 std::string ItemKey(uint64_t uid, int64_t position) {
   return BigEndian64(uid) + BigEndian32(static_cast<uint32_t>(position));
@@ -29,10 +36,18 @@ absl::StatusOr<std::string> KeyOf(absl::string_view name) {
   return KeyPrefix({ids[0]});
 }
 
-absl::Status CheckIds(const Items& items) {
+absl::Status CheckItems(const Items& items) {
   for (int i = 0; i < items.size(); ++i) {
     const size_t size = items[i].id().size();
-    if (size >= 1 && size <= kMaxItemIdBytes) continue;
+    if (size >= 1 && size <= kMaxItemIdBytes) {
+      const size_t whole = items[i].ByteSizeLong();
+      if (whole <= kMaxItemBytes) continue;
+      return Error(absl::StatusCode::kInvalidArgument, "ITEM_TOO_LARGE",
+                   absl::StrCat("batch.items[", i, "] (\"", items[i].id(), "\") has ", whole,
+                                " bytes with its title and attributes; at most ", kMaxItemBytes,
+                                " are taken"),
+                   {{"field", absl::StrCat("batch.items[", i, "]")}});
+    }
     return Error(absl::StatusCode::kInvalidArgument, "ITEM_ID_INVALID",
                  absl::StrCat("batch.items[", i, "].id must have 1 to ", kMaxItemIdBytes,
                               " bytes, has ", size),
@@ -41,22 +56,17 @@ absl::Status CheckIds(const Items& items) {
   return absl::OkStatus();
 }
 
-bool IsWordByte(char c) {
-  const auto byte = static_cast<unsigned char>(c);
-  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || byte >= 0x80;
+// Words, and where an apostrophe stands within one also the parts of it.
+void AddWords(absl::string_view text, std::vector<std::string>* words) {
+  for (std::string& word : Words(text)) words->push_back(std::move(word));
+  if (!absl::StrContains(text, '\'')) return;
+  for (std::string& part : WordParts(text)) words->push_back(std::move(part));
 }
 
-void AddWords(absl::string_view text, std::vector<std::string>* words) {
-  bool in_word = false;
-  for (const char c : text) {
-    if (!IsWordByte(c)) {
-      in_word = false;
-      continue;
-    }
-    if (!in_word) words->emplace_back();
-    in_word = true;
-    words->back().push_back(c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c);
-  }
+bool HasAll(const std::vector<std::string>& words, const std::vector<std::string>& wanted) {
+  return std::all_of(wanted.begin(), wanted.end(), [&](const std::string& word) {
+    return std::find(words.begin(), words.end(), word) != words.end();
+  });
 }
 
 }  // namespace
@@ -71,10 +81,17 @@ int32_t ItemIndex::Find(absl::string_view id) const {
   return found == positions_.end() ? -1 : found->second;
 }
 
-CatalogStore::CatalogStore(Store& store)
+int64_t ItemIndex::bytes() const {
+  int64_t bytes = SaturatingProduct(size(), kIndexedItemBytes);
+  for (const std::string& id : ids_) bytes += static_cast<int64_t>(id.capacity());
+  return bytes;
+}
+
+CatalogStore::CatalogStore(Store& store, MemoryBudget& memory)
     : store_(store),
+      memory_(memory),
       table_(store.db(), kCatalogFamily, "catalog", "CATALOG_NOT_FOUND"),
-      indexes_(kCachedIndexes) {}
+      indexes_(memory, memory.limit() / kIndexShare) {}
 
 absl::StatusOr<StoredCatalog> CatalogStore::Get(absl::string_view name) const {
   RECSAE_ASSIGN_OR_RETURN(const std::string key, KeyOf(name));
@@ -97,11 +114,13 @@ absl::Status CatalogStore::Create(StoredCatalog catalog, WriteBatch& batch) {
   }
   if (catalog.uid == 0) catalog.uid = store_.NewUid();
   table_.Put(key, catalog, batch);
+  store_.Touch(name);
   return absl::OkStatus();
 }
 
 void CatalogStore::Delete(const StoredCatalog& catalog, WriteBatch& batch) {
   table_.Delete(*KeyOf(catalog.message.name()), batch);
+  store_.Touch(catalog.message.name());
   Store::DeleteContents(catalog.uid, batch);
 }
 
@@ -118,7 +137,7 @@ void CatalogStore::PutItems(uint64_t uid, int64_t first, const Items& items, Wri
 absl::StatusOr<CatalogStore::Uploaded> CatalogStore::Upload(absl::string_view name,
                                                             const Items& items) {
   RECSAE_ASSIGN_OR_RETURN(const std::string key, KeyOf(name));
-  RECSAE_RETURN_IF_ERROR(CheckIds(items));
+  RECSAE_RETURN_IF_ERROR(CheckItems(items));
   absl::MutexLock lock(&store_.mutex());
   RECSAE_ASSIGN_OR_RETURN(StoredCatalog catalog, table_.Get(key, name));
   std::vector<std::string> keys;
@@ -143,9 +162,20 @@ absl::StatusOr<CatalogStore::Uploaded> CatalogStore::Upload(absl::string_view na
   uploaded.added = static_cast<int64_t>(added.size());
   uploaded.replaced = items.size() - uploaded.added;
   catalog.message.set_item_count(before + uploaded.added);
+  catalog.message.set_revision(catalog.message.revision() + 1);
   table_.Put(key, catalog, batch);
   RECSAE_RETURN_IF_ERROR(store_.db().Write(std::move(batch)));
   return uploaded;
+}
+
+absl::Status CatalogStore::AssignUids(WriteBatch& batch) const {
+  RECSAE_ASSIGN_OR_RETURN(std::vector<StoredCatalog> catalogs, table_.All(""));
+  for (StoredCatalog& catalog : catalogs) {
+    if (!catalog.message.uid().empty()) continue;
+    catalog.message.set_uid(NewId());
+    table_.Put(*KeyOf(catalog.message.name()), catalog, batch);
+  }
+  return absl::OkStatus();
 }
 
 absl::Status CatalogStore::ReadItems(
@@ -171,10 +201,18 @@ absl::Status CatalogStore::ReadItems(
 }
 
 absl::StatusOr<std::shared_ptr<const ItemIndex>> CatalogStore::Index(
+    const StoredCatalog& catalog, absl::FunctionRef<absl::Status()> alive) const {
+  return indexes_.Get({catalog.uid, catalog.message.item_count()}, alive,
+                      [&] { return ReadIndex(catalog); });
+}
+
+absl::StatusOr<CatalogStore::Indexes::Loaded> CatalogStore::ReadIndex(
     const StoredCatalog& catalog) const {
   const int64_t items = catalog.message.item_count();
-  std::shared_ptr<const ItemIndex> index = indexes_.Find(catalog.uid);
-  if (index != nullptr && index->size() == items) return index;
+  RECSAE_ASSIGN_OR_RETURN(
+      Permit permit,
+      memory_.Take(SaturatingProduct(items, kIndexedItemBytes + kMaxItemIdBytes / 8),
+                   absl::StrCat("the item ids of ", catalog.message.name()), "its items"));
   const std::string prefix = BigEndian64(catalog.uid);
   std::vector<std::string> ids(items);
   int64_t found = 0;
@@ -187,12 +225,12 @@ absl::StatusOr<std::shared_ptr<const ItemIndex>> CatalogStore::Index(
   }
   RECSAE_RETURN_IF_ERROR(scan->status());
   if (found != items) return table_.NotFound(catalog.message.name());  // deleted meanwhile
-  index = std::make_shared<const ItemIndex>(std::move(ids));
-  indexes_.Put(catalog.uid, index);
-  return index;
+  auto index = std::make_shared<const ItemIndex>(std::move(ids));
+  RECSAE_RETURN_IF_ERROR(permit.Resize(index->bytes()));
+  return Indexes::Loaded{std::move(permit), std::move(index)};
 }
 
-ItemQuery::ItemQuery(absl::string_view query) { AddWords(query, &words_); }
+ItemQuery::ItemQuery(absl::string_view query) : words_(Words(query)), parts_(WordParts(query)) {}
 
 bool ItemQuery::Matches(const v1::Item& item) const {
   if (words_.empty()) return true;
@@ -202,10 +240,7 @@ bool ItemQuery::Matches(const v1::Item& item) const {
     AddWords(attribute.key(), &words);
     AddWords(attribute.value(), &words);
   }
-  for (const std::string& wanted : words_) {
-    if (std::find(words.begin(), words.end(), wanted) == words.end()) return false;
-  }
-  return true;
+  return HasAll(words, words_) || HasAll(words, parts_);
 }
 
 }  // namespace recsae::probe

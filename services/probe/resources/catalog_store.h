@@ -12,9 +12,9 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "common/budget/cache.h"
 #include "common/budget/paging.h"
 #include "recsae/probe/v1/probe.pb.h"
-#include "services/probe/store/recent_cache.h"
 #include "services/probe/store/resource_table.h"
 #include "services/probe/store/store.h"
 
@@ -22,6 +22,9 @@ namespace recsae::probe {
 
 using StoredCatalog = Stored<v1::Catalog>;
 using Items = google::protobuf::RepeatedPtrField<v1::Item>;
+
+// An item with its title and attributes, so that every list and stream of items gets on.
+inline constexpr size_t kMaxItemBytes = size_t{64} << 10;
 
 // Ids of a catalogue's items and their positions. Immutable.
 class ItemIndex {
@@ -34,6 +37,8 @@ class ItemIndex {
   int64_t size() const { return static_cast<int64_t>(ids_.size()); }
   // -1 if there is none.
   int32_t Find(absl::string_view id) const;
+  // About so many that it holds.
+  int64_t bytes() const;
 
  private:
   const std::vector<std::string> ids_;
@@ -44,7 +49,8 @@ class ItemIndex {
 // (RESOURCE_NAME_INVALID) or NOT_FOUND (CATALOG_NOT_FOUND) for a bad one.
 class CatalogStore {
  public:
-  explicit CatalogStore(Store& store);
+  // Item indexes are kept within `memory`.
+  CatalogStore(Store& store, MemoryBudget& memory);
 
   absl::StatusOr<StoredCatalog> Get(absl::string_view name) const;
   absl::Status NotFound(absl::string_view name) const { return table_.NotFound(name); }
@@ -61,21 +67,33 @@ class CatalogStore {
     int64_t added = 0;
     int64_t replaced = 0;
   };
-  // Adds or replaces items, durable on return. INVALID_ARGUMENT (ITEM_ID_INVALID) for an id that is
-  // empty or longer than 256 bytes: then nothing is stored.
+  // Adds or replaces items and raises the catalogue's revision, durable on return; watches hear of
+  // it when the caller says so (ChangeLog::Add), once for many uploads. INVALID_ARGUMENT
+  // (ITEM_ID_INVALID) for an id that is empty or longer than 256 bytes, (ITEM_TOO_LARGE) for an
+  // item beyond kMaxItemBytes: then nothing is stored.
   absl::StatusOr<Uploaded> Upload(absl::string_view name, const Items& items);
+
+  // Adds uids to the catalogues of versions that had none.
+  absl::Status AssignUids(WriteBatch& batch) const;
 
   // Hands the items from position `from` on, in catalogue order, to `visit` until it returns false.
   absl::Status ReadItems(const StoredCatalog& catalog, int64_t from,
                          absl::FunctionRef<bool(int64_t position, v1::Item& item)> visit) const;
 
-  // Of the items that the record counts.
-  absl::StatusOr<std::shared_ptr<const ItemIndex>> Index(const StoredCatalog& catalog) const;
+  // Of the items that the record counts. Waits for another caller who reads it, as long as `alive`.
+  // RESOURCE_EXHAUSTED (MEMORY_BUDGET).
+  absl::StatusOr<std::shared_ptr<const ItemIndex>> Index(
+      const StoredCatalog& catalog, absl::FunctionRef<absl::Status()> alive = NeverGone) const;
 
  private:
+  using Indexes = WeighedCache<std::pair<uint64_t, int64_t>, ItemIndex>;  // by uid and items
+
+  absl::StatusOr<Indexes::Loaded> ReadIndex(const StoredCatalog& catalog) const;
+
   Store& store_;
+  MemoryBudget& memory_;
   ResourceTable<v1::Catalog> table_;
-  mutable RecentCache<uint64_t, ItemIndex> indexes_;
+  mutable Indexes indexes_;
 };
 
 // Whether the words of the item's title and attributes include every word of `query`, case (of
@@ -86,7 +104,9 @@ class ItemQuery {
   bool Matches(const v1::Item& item) const;
 
  private:
+  // Of the query, and with apostrophes parting them: an item with all of either matches.
   std::vector<std::string> words_;
+  std::vector<std::string> parts_;
 };
 
 }  // namespace recsae::probe

@@ -61,12 +61,23 @@ absl::Status HeadWriter::CheckComplete() const {
                {{"item", index_->ids()[missing]}});
 }
 
+absl::StatusOr<int64_t> CountHeadItems(const Database& db, uint64_t uid) {
+  const std::string prefix = BigEndian64(uid);
+  ScanOptions options;
+  options.reverse = true;
+  auto scan = db.Scan(kHeadFamily, prefix, options);
+  RECSAE_RETURN_IF_ERROR(scan->status());
+  if (!scan->Valid()) return 0;
+  return int64_t{ReadBigEndian32(scan->key().substr(prefix.size()))} + 1;
+}
+
 absl::StatusOr<std::shared_ptr<const PredictionHead>> LoadHead(const Database& db, uint64_t uid,
-                                                               int dim) {
+                                                               int dim, int64_t items) {
   const std::string prefix = BigEndian64(uid);
   const size_t vector_bytes = sizeof(float) * dim;
   auto head = std::make_shared<PredictionHead>();
   head->dim = dim;
+  head->vectors.reserve(static_cast<size_t>(items * dim));
   ScanOptions options;
   options.bulk = true;
   auto scan = db.Scan(kHeadFamily, prefix, options);

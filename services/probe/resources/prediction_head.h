@@ -12,20 +12,12 @@
 #include "absl/strings/string_view.h"
 #include "absl/types/span.h"
 #include "common/messages/tensor.h"
+#include "common/ranking/prediction_head.h"
 #include "services/probe/store/store.h"
 
 namespace recsae::probe {
 
 class ItemIndex;
-
-// score(u, i) = <activation(u), vector(i)> + bias(i).
-struct PredictionHead {
-  int dim = 0;
-  std::vector<float> vectors;  // [items, dim]
-  std::vector<float> biases;   // [items], or empty: all 0
-
-  int64_t items() const { return dim == 0 ? 0 : static_cast<int64_t>(vectors.size()) / dim; }
-};
 
 // Stores item vectors under a uid of their own before they appear. Used by one thread.
 class HeadWriter {
@@ -57,10 +49,13 @@ class HeadWriter {
   int64_t added_ = 0;
 };
 
-// The head stored under `uid`. DATA_LOSS (HEAD_CORRUPT), or NOT_FOUND (RECOMMENDER_NOT_FOUND) if it
-// is gone.
+// Items of the head stored under `uid`; 0 if it is gone.
+absl::StatusOr<int64_t> CountHeadItems(const Database& db, uint64_t uid);
+
+// The head of `items` items stored under `uid`. DATA_LOSS (HEAD_CORRUPT), or NOT_FOUND
+// (RECOMMENDER_NOT_FOUND) if it is gone.
 absl::StatusOr<std::shared_ptr<const PredictionHead>> LoadHead(const Database& db, uint64_t uid,
-                                                               int dim);
+                                                               int dim, int64_t items);
 
 // Whether two stored heads have the same values.
 absl::StatusOr<bool> SameHead(const Database& db, uint64_t uid, uint64_t other);

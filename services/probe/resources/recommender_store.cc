@@ -4,14 +4,17 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "common/base/id.h"
 #include "common/base/names.h"
 #include "common/base/status.h"
+#include "common/budget/bytes.h"
 #include "common/storage/keys.h"
 
 namespace recsae::probe {
 namespace {
 
-constexpr size_t kCachedHeads = 2;
+// Of the memory budget, for prediction heads that nobody uses at the moment.
+constexpr int64_t kHeadShare = 8;
 constexpr size_t kModelPartBytes = size_t{4} << 20;
 constexpr size_t kUsersPerWrite = 10'000;
 
@@ -23,10 +26,11 @@ absl::StatusOr<std::string> KeyOf(absl::string_view name) {
 
 }  // namespace
 
-RecommenderStore::RecommenderStore(Store& store)
+RecommenderStore::RecommenderStore(Store& store, MemoryBudget& memory)
     : store_(store),
+      memory_(memory),
       table_(store.db(), kRecommenderFamily, "recommender", "RECOMMENDER_NOT_FOUND"),
-      heads_(kCachedHeads) {}
+      heads_(memory, memory.limit() / kHeadShare) {}
 
 absl::StatusOr<StoredRecommender> RecommenderStore::Get(absl::string_view name) const {
   RECSAE_ASSIGN_OR_RETURN(const std::string key, KeyOf(name));
@@ -64,28 +68,51 @@ absl::Status RecommenderStore::Create(StoredRecommender recommender, WriteBatch&
 
 void RecommenderStore::Put(const StoredRecommender& recommender, WriteBatch& batch) const {
   table_.Put(*KeyOf(recommender.message.name()), recommender, batch);
+  store_.Touch(recommender.message.name());
 }
 
 void RecommenderStore::Delete(const StoredRecommender& recommender, WriteBatch& batch) {
   table_.Delete(*KeyOf(recommender.message.name()), batch);
+  store_.Touch(recommender.message.name());
   Store::DeleteContents(recommender.uid, batch);
   if (recommender.head_uid != 0) Store::DeleteContents(recommender.head_uid, batch);
 }
 
+absl::StatusOr<std::map<std::string, std::string>> RecommenderStore::AssignUids(
+    WriteBatch& batch) const {
+  RECSAE_ASSIGN_OR_RETURN(std::vector<StoredRecommender> recommenders, table_.All(""));
+  std::map<std::string, std::string> uids;
+  for (StoredRecommender& recommender : recommenders) {
+    v1::Recommender& message = recommender.message;
+    if (message.uid().empty()) {
+      message.set_uid(NewId());
+      table_.Put(*KeyOf(message.name()), recommender, batch);
+    }
+    uids[message.name()] = message.uid();
+  }
+  return uids;
+}
+
 absl::StatusOr<std::shared_ptr<const PredictionHead>> RecommenderStore::Head(
-    const StoredRecommender& recommender) const {
+    const StoredRecommender& recommender, absl::FunctionRef<absl::Status()> alive) const {
   if (recommender.head_uid == 0) {
     return Error(absl::StatusCode::kFailedPrecondition, "NO_PREDICTION_HEAD",
                  absl::StrCat(recommender.message.name(),
                               " has no prediction head: call UploadPredictionHead first"),
                  {{"recommender", recommender.message.name()}});
   }
-  std::shared_ptr<const PredictionHead> head = heads_.Find(recommender.head_uid);
-  if (head != nullptr) return head;
-  RECSAE_ASSIGN_OR_RETURN(
-      head, LoadHead(store_.db(), recommender.head_uid, recommender.message.activation_dim()));
-  heads_.Put(recommender.head_uid, head);
-  return head;
+  return heads_.Get(recommender.head_uid, alive, [&]() -> absl::StatusOr<Heads::Loaded> {
+    const int dim = recommender.message.activation_dim();
+    RECSAE_ASSIGN_OR_RETURN(const int64_t items, CountHeadItems(store_.db(), recommender.head_uid));
+    RECSAE_ASSIGN_OR_RETURN(
+        Permit permit,
+        memory_.Take(Product({items, int64_t{dim} + 1, sizeof(float)}),
+                     absl::StrCat("the prediction head of ", recommender.message.name()),
+                     "its items or its activation_dim"));
+    RECSAE_ASSIGN_OR_RETURN(std::shared_ptr<const PredictionHead> head,
+                            LoadHead(store_.db(), recommender.head_uid, dim, items));
+    return Heads::Loaded{std::move(permit), std::move(head)};
+  });
 }
 
 absl::Status RecommenderStore::PutModel(Database& db, uint64_t uid, absl::string_view model,
@@ -106,8 +133,21 @@ absl::Status RecommenderStore::PutModel(Database& db, uint64_t uid, absl::string
   return absl::OkStatus();
 }
 
+absl::StatusOr<int64_t> RecommenderStore::ModelBytes(const StoredRecommender& recommender) const {
+  ScanOptions options;
+  options.reverse = true;
+  const std::string prefix = BigEndian64(recommender.uid);
+  auto scan = store_.db().Scan(kModelFamily, prefix, options);
+  RECSAE_RETURN_IF_ERROR(scan->status());
+  if (!scan->Valid()) return table_.NotFound(recommender.message.name());  // deleted meanwhile
+  const int64_t last = ReadBigEndian32(scan->key().substr(prefix.size()));
+  return SaturatingProduct(last + 1, kModelPartBytes);
+}
+
 absl::StatusOr<std::string> RecommenderStore::Model(const StoredRecommender& recommender) const {
+  RECSAE_ASSIGN_OR_RETURN(const int64_t most, ModelBytes(recommender));
   std::string model;
+  model.reserve(static_cast<size_t>(most));
   auto scan = store_.db().Scan(kModelFamily, BigEndian64(recommender.uid));
   for (; scan->Valid(); scan->Next()) absl::StrAppend(&model, scan->value());
   RECSAE_RETURN_IF_ERROR(scan->status());

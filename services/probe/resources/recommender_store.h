@@ -3,18 +3,20 @@
 #define RECSAE_SERVICES_PROBE_RESOURCES_RECOMMENDER_STORE_H_
 
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
 
+#include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "absl/types/span.h"
+#include "common/budget/cache.h"
 #include "common/budget/paging.h"
 #include "recsae/probe/v1/probe.pb.h"
 #include "services/probe/resources/prediction_head.h"
-#include "services/probe/store/recent_cache.h"
 #include "services/probe/store/resource_table.h"
 #include "services/probe/store/store.h"
 
@@ -26,7 +28,8 @@ using StoredRecommender = Stored<v1::Recommender>;
 // INVALID_ARGUMENT (RESOURCE_NAME_INVALID) or NOT_FOUND (RECOMMENDER_NOT_FOUND) for a bad one.
 class RecommenderStore {
  public:
-  explicit RecommenderStore(Store& store);
+  // Prediction heads are kept within `memory`.
+  RecommenderStore(Store& store, MemoryBudget& memory);
 
   absl::StatusOr<StoredRecommender> Get(absl::string_view name) const;
   absl::StatusOr<std::vector<StoredRecommender>> List(const Page& page, std::string* next) const;
@@ -41,22 +44,32 @@ class RecommenderStore {
   void Put(const StoredRecommender& recommender, WriteBatch& batch) const;
   void Delete(const StoredRecommender& recommender, WriteBatch& batch);
 
-  // FAILED_PRECONDITION (NO_PREDICTION_HEAD).
+  // Adds uids to the recommenders of versions that had none. Returns all, by name.
+  absl::StatusOr<std::map<std::string, std::string>> AssignUids(WriteBatch& batch) const;
+
+  // Waits for another caller who reads it, as long as `alive`. FAILED_PRECONDITION
+  // (NO_PREDICTION_HEAD), RESOURCE_EXHAUSTED (MEMORY_BUDGET).
   absl::StatusOr<std::shared_ptr<const PredictionHead>> Head(
-      const StoredRecommender& recommender) const;
+      const StoredRecommender& recommender,
+      absl::FunctionRef<absl::Status()> alive = NeverGone) const;
 
   // Stores what a hosted recommender is made of under the uid of a staged write, unsynced.
   static absl::Status PutModel(Database& db, uint64_t uid, absl::string_view model,
                                absl::Span<const std::string> user_ids);
   absl::StatusOr<std::string> Model(const StoredRecommender& recommender) const;
+  // No model has more bytes than this says.
+  absl::StatusOr<int64_t> ModelBytes(const StoredRecommender& recommender) const;
   // Indices of users in the training data, -1 for unknown ones.
   absl::StatusOr<std::vector<int32_t>> UserIndices(const StoredRecommender& recommender,
                                                    absl::Span<const std::string> user_ids) const;
 
  private:
+  using Heads = WeighedCache<uint64_t, PredictionHead>;  // by head_uid
+
   Store& store_;
+  MemoryBudget& memory_;
   ResourceTable<v1::Recommender> table_;
-  mutable RecentCache<uint64_t, PredictionHead> heads_;
+  mutable Heads heads_;
 };
 
 }  // namespace recsae::probe

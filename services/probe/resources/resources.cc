@@ -20,13 +20,28 @@ absl::Status InUse(const char* reason, absl::string_view what, absl::string_view
 
 }  // namespace
 
-Resources::Resources(std::unique_ptr<Store> store)
-    : store_(std::move(store)), catalogs_(*store_), recommenders_(*store_), captures_(*store_) {}
+Resources::Resources(std::unique_ptr<Store> store, MemoryBudget& memory)
+    : store_(std::move(store)),
+      catalogs_(*store_, memory),
+      recommenders_(*store_, memory),
+      captures_(*store_) {}
 
 absl::StatusOr<std::unique_ptr<Resources>> Resources::Open(const std::string& directory,
+                                                           MemoryBudget& memory,
                                                            const Environment& environment) {
   RECSAE_ASSIGN_OR_RETURN(std::unique_ptr<Store> store, Store::Open(directory, environment));
-  return std::unique_ptr<Resources>(new Resources(std::move(store)));
+  std::unique_ptr<Resources> resources(new Resources(std::move(store), memory));
+  RECSAE_RETURN_IF_ERROR(resources->AssignUids());
+  return resources;
+}
+
+absl::Status Resources::AssignUids() {
+  WriteBatch batch = store_->db().NewBatch();
+  const size_t empty = batch.size();
+  RECSAE_RETURN_IF_ERROR(catalogs_.AssignUids(batch));
+  RECSAE_ASSIGN_OR_RETURN(const auto recommenders, recommenders_.AssignUids(batch));
+  RECSAE_RETURN_IF_ERROR(captures_.AssignRecommenderUids(recommenders, batch));
+  return batch.size() == empty ? absl::OkStatus() : store_->db().Write(std::move(batch));
 }
 
 absl::Status Resources::DeleteCatalog(absl::string_view name, WriteBatch& batch) {
@@ -69,6 +84,7 @@ absl::Status Resources::CreateCapture(absl::string_view recommender, v1::Capture
                                       WriteBatch& batch) {
   RECSAE_ASSIGN_OR_RETURN(const StoredRecommender parent, recommenders_.Get(recommender));
   capture.set_dim(parent.message.activation_dim());
+  capture.set_recommender_uid(parent.message.uid());
   StoredCapture stored;
   stored.message = capture;
   return captures_.Create(std::move(stored), batch);
@@ -100,7 +116,7 @@ absl::StatusOr<v1::Recommender> Resources::SetHead(const StoredRecommender& reco
   WriteBatch batch = store_->db().NewBatch();
   recommenders_.Put(now, batch);
   writer.staging().Keep(batch);
-  RECSAE_RETURN_IF_ERROR(store_->db().Write(std::move(batch)));
+  RECSAE_RETURN_IF_ERROR(store_->Commit(std::move(batch)));
   writer.Done();
   return now.message;
 }

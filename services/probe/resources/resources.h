@@ -8,6 +8,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "common/budget/memory_budget.h"
 #include "common/storage/environment.h"
 #include "services/probe/captures/capture_store.h"
 #include "services/probe/resources/catalog_store.h"
@@ -21,8 +22,10 @@ namespace recsae::probe {
 // Store::Mutate).
 class Resources {
  public:
-  static absl::StatusOr<std::unique_ptr<Resources>> Open(const std::string& directory,
-                                                         const Environment& environment = {});
+  // What is kept in memory of them is kept within `memory`. Errors as Store::Open.
+  static absl::StatusOr<std::unique_ptr<Resources>> Open(
+      const std::string& directory, MemoryBudget& memory = MemoryBudget::Unlimited(),
+      const Environment& environment = {});
 
   Store& store() { return *store_; }
   CatalogStore& catalogs() { return catalogs_; }
@@ -46,7 +49,9 @@ class Resources {
   absl::StatusOr<v1::Recommender> SetHead(const StoredRecommender& recommender, HeadWriter& writer);
 
  private:
-  explicit Resources(std::unique_ptr<Store> store);
+  Resources(std::unique_ptr<Store> store, MemoryBudget& memory);
+  // Gives incarnations to what versions before them have stored.
+  absl::Status AssignUids();
 
   std::unique_ptr<Store> store_;
   CatalogStore catalogs_;

@@ -6,6 +6,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "common/base/status.h"
+#include "common/budget/limits.h"
 #include "common/messages/tensor.h"
 #include "common/rpc/guard.h"
 #include "services/probe/models/hosted_models.h"
@@ -15,7 +16,6 @@ namespace recsae::probe {
 namespace {
 
 constexpr int kMaxQueries = 1000;
-constexpr int64_t kMaxResponseBytes = (int64_t{4} << 20) - (int64_t{64} << 10);
 
 using QueryMessages = google::protobuf::RepeatedPtrField<v1::ComputeActivationsRequest::Query>;
 
@@ -30,7 +30,7 @@ absl::Status Unknown(const char* reason, int query, absl::string_view what, cons
 // The queries of one call, with the model that they are for.
 class ProbeService::QueryBatch {
  public:
-  static absl::StatusOr<std::unique_ptr<QueryBatch>> Read(ProbeService& service,
+  static absl::StatusOr<std::unique_ptr<QueryBatch>> Read(ProbeService& service, Context* context,
                                                           const std::string& recommender,
                                                           const std::string& site,
                                                           const QueryMessages& messages);
@@ -45,7 +45,7 @@ class ProbeService::QueryBatch {
 
  private:
   absl::Status CheckSize(int count) const;
-  absl::Status Resolve(ProbeService& service, const QueryMessages& messages);
+  absl::Status Resolve(ProbeService& service, Context* context, const QueryMessages& messages);
 
   StoredRecommender recommender_;
   std::shared_ptr<const Recommender> model_;
@@ -55,16 +55,17 @@ class ProbeService::QueryBatch {
 };
 
 absl::StatusOr<std::unique_ptr<ProbeService::QueryBatch>> ProbeService::QueryBatch::Read(
-    ProbeService& service, const std::string& recommender, const std::string& site,
-    const QueryMessages& messages) {
+    ProbeService& service, Context* context, const std::string& recommender,
+    const std::string& site, const QueryMessages& messages) {
   auto batch = std::make_unique<QueryBatch>();
   RECSAE_ASSIGN_OR_RETURN(batch->recommender_, service.resources_.recommenders().Get(recommender));
-  RECSAE_ASSIGN_OR_RETURN(batch->model_, service.models_.Get(batch->recommender_));
+  RECSAE_ASSIGN_OR_RETURN(
+      batch->model_, service.models_.Get(batch->recommender_, [&] { return CheckAlive(context); }));
   const std::vector<ProbeSite> sites = batch->model_->ProbeSites();
   RECSAE_ASSIGN_OR_RETURN(const size_t index, FindSite(sites, site));
   batch->site_ = sites[index];
   RECSAE_RETURN_IF_ERROR(batch->CheckSize(messages.size()));
-  RECSAE_RETURN_IF_ERROR(batch->Resolve(service, messages));
+  RECSAE_RETURN_IF_ERROR(batch->Resolve(service, context, messages));
   return batch;
 }
 
@@ -72,17 +73,17 @@ absl::Status ProbeService::QueryBatch::CheckSize(int count) const {
   BadRequest bad;
   if (count < 1 || count > kMaxQueries) {
     bad.Add("queries", absl::StrCat("must be 1 to ", kMaxQueries, ", are ", count));
-  } else if (int64_t{count} * site_.dim * 4 > kMaxResponseBytes) {
+  } else if (int64_t{count} * site_.dim * 4 > kMaxContentBytes) {
     bad.Add("queries", absl::StrCat(count, " activations of length ", site_.dim,
                                     " do not fit a message of 4 MiB: ask for fewer"));
   }
   return bad.ToStatus();
 }
 
-absl::Status ProbeService::QueryBatch::Resolve(ProbeService& service,
+absl::Status ProbeService::QueryBatch::Resolve(ProbeService& service, Context* context,
                                                const QueryMessages& messages) {
   RECSAE_ASSIGN_OR_RETURN(const std::shared_ptr<const ItemIndex> index,
-                          service.IndexOf(recommender_));
+                          service.IndexOf(context, recommender_));
   std::vector<std::string> user_ids;
   for (const auto& message : messages) user_ids.push_back(message.user_id());
   RECSAE_ASSIGN_OR_RETURN(const std::vector<int32_t> users,
@@ -115,9 +116,9 @@ grpc::Status ProbeService::ComputeActivations(Context* context,
                                               const v1::ComputeActivationsRequest* request,
                                               v1::ComputeActivationsResponse* response) {
   return Guard(context, [&]() -> absl::Status {
-    RECSAE_ASSIGN_OR_RETURN(
-        const std::unique_ptr<QueryBatch> batch,
-        QueryBatch::Read(*this, request->recommender(), request->site(), request->queries()));
+    RECSAE_ASSIGN_OR_RETURN(const std::unique_ptr<QueryBatch> batch,
+                            QueryBatch::Read(*this, context, request->recommender(),
+                                             request->site(), request->queries()));
     return batch->Write(
         batch->model().ActivationsAt(batch->site().name, Positions::kLast, batch->queries(),
                                      [&] { return !CheckAlive(context).ok(); }),
@@ -129,9 +130,9 @@ grpc::Status ProbeService::ResumeFromSite(Context* context,
                                           const v1::ResumeFromSiteRequest* request,
                                           v1::ComputeActivationsResponse* response) {
   return Guard(context, [&]() -> absl::Status {
-    RECSAE_ASSIGN_OR_RETURN(
-        const std::unique_ptr<QueryBatch> batch,
-        QueryBatch::Read(*this, request->recommender(), request->site(), request->queries()));
+    RECSAE_ASSIGN_OR_RETURN(const std::unique_ptr<QueryBatch> batch,
+                            QueryBatch::Read(*this, context, request->recommender(),
+                                             request->site(), request->queries()));
     RECSAE_ASSIGN_OR_RETURN(const MatrixView activations,
                             ReadMatrix(request->activations(), "activations",
                                        request->queries_size(), batch->site().dim));

@@ -1,6 +1,5 @@
 // ProbeService: captures and single cases of them.
 #include <google/protobuf/any.pb.h>
-#include <google/protobuf/util/time_util.h>
 
 #include <string>
 #include <utility>
@@ -12,9 +11,11 @@
 #include "common/budget/paging.h"
 #include "common/jobs/job_runner.h"
 #include "common/messages/tensor.h"
+#include "common/messages/time.h"
 #include "common/rpc/guard.h"
 #include "services/probe/jobs/jobs.h"
 #include "services/probe/models/hosted_models.h"
+#include "services/probe/resources/ranked_items.h"
 #include "services/probe/rpc/case_messages.h"
 #include "services/probe/rpc/probe_service.h"
 
@@ -23,8 +24,6 @@ namespace {
 
 constexpr int kMaxRankedItems = 100;
 constexpr int kMaxCases = 1000;
-// Room for what a message holds beside activations and cases.
-constexpr int64_t kMaxBatchBytes = (int64_t{4} << 20) - (int64_t{64} << 10);
 
 std::string CaptureName(absl::string_view parent, absl::string_view capture_id, BadRequest& bad) {
   bad.Add("parent", ParseName(parent, "recommenders/{recommender}").status());
@@ -35,6 +34,15 @@ std::string CaptureName(absl::string_view parent, absl::string_view capture_id, 
 absl::Status TooLarge(int cases) {
   return Error(absl::StatusCode::kResourceExhausted, "RESPONSE_TOO_LARGE",
                absl::StrCat(cases, " cases do not fit a message of 4 MiB: ask for fewer at once"));
+}
+
+// As it is shown without its producers.
+v1::Capture Listed(const StoredCapture& capture) {
+  v1::Capture message = capture.message;
+  // A record of before producers had keys of their own.
+  if (message.producers_size() > 0) message.set_producer_count(message.producers_size());
+  message.clear_producers();
+  return message;
 }
 
 absl::Status CheckHasDataset(const v1::Recommender& recommender) {
@@ -63,7 +71,7 @@ grpc::Status ProbeService::CreateCapture(Context* context, const v1::CreateCaptu
           response->set_name(name);
           response->set_split(request->split());
           response->set_has_cases(request->has_cases());
-          *response->mutable_create_time() = google::protobuf::util::TimeUtil::GetCurrentTime();
+          *response->mutable_create_time() = TimestampNow();
           return resources_.CreateCapture(request->parent(), *response, batch);
         });
   });
@@ -92,26 +100,30 @@ grpc::Status ProbeService::CaptureActivations(Context* context,
     RECSAE_RETURN_IF_ERROR(bad.ToStatus());
     google::protobuf::Any spec;
     spec.PackFrom(*request);
-    const auto check = [&]() -> absl::Status {
+    const auto check = [&](google::protobuf::Any& resolved) -> absl::Status {
+      v1::CaptureActivationsRequest filled_in = *request;
+      if (filled_in.ranked_item_count() == 0) filled_in.set_ranked_item_count(kDefaultRankedItems);
+      resolved.PackFrom(filled_in);
       RECSAE_ASSIGN_OR_RETURN(const StoredRecommender recommender,
                               resources_.recommenders().Get(request->parent()));
       RECSAE_RETURN_IF_ERROR(models_.CheckHosted(recommender));
       RECSAE_RETURN_IF_ERROR(CheckHasDataset(recommender.message));
-      RECSAE_RETURN_IF_ERROR(CheckSite(recommender, *request));
+      RECSAE_RETURN_IF_ERROR(CheckSite(context, recommender, *request));
       return resources_.captures().CheckFree(name);
     };
     RECSAE_ASSIGN_OR_RETURN(*response,
-                            jobs_.Submit(kCaptureJob, name, spec, request->request_id(), check));
+                            jobs_.Submit(kCaptureJob, {name}, spec, request->request_id(), check));
     return absl::OkStatus();
   });
 }
 
-absl::Status ProbeService::CheckSite(const StoredRecommender& recommender,
+absl::Status ProbeService::CheckSite(Context* context, const StoredRecommender& recommender,
                                      const v1::CaptureActivationsRequest& request) {
   const Positions positions =
       request.positions() == v1::POSITIONS_ALL ? Positions::kAll : Positions::kLast;
   if (request.site().empty() && positions == Positions::kLast) return absl::OkStatus();
-  RECSAE_ASSIGN_OR_RETURN(const std::shared_ptr<const Recommender> model, models_.Get(recommender));
+  RECSAE_ASSIGN_OR_RETURN(const std::shared_ptr<const Recommender> model,
+                          models_.Get(recommender, [&] { return CheckAlive(context); }));
   const std::vector<ProbeSite> sites = model->ProbeSites();
   RECSAE_ASSIGN_OR_RETURN(const size_t site, FindSite(sites, request.site()));
   return CheckPositions(sites[site], positions);
@@ -120,8 +132,12 @@ absl::Status ProbeService::CheckSite(const StoredRecommender& recommender,
 grpc::Status ProbeService::GetCapture(Context* context, const v1::GetCaptureRequest* request,
                                       v1::Capture* response) {
   return Guard(context, [&]() -> absl::Status {
-    RECSAE_ASSIGN_OR_RETURN(StoredCapture capture, resources_.captures().Get(request->name()));
-    *response = std::move(capture.message);
+    RECSAE_ASSIGN_OR_RETURN(const StoredCapture capture,
+                            resources_.captures().Get(request->name()));
+    RECSAE_ASSIGN_OR_RETURN(const std::vector<v1::Producer> producers,
+                            resources_.captures().Producers(capture, kListedProducers));
+    *response = Listed(capture);
+    response->mutable_producers()->Add(producers.begin(), producers.end());
     return absl::OkStatus();
   });
 }
@@ -140,9 +156,9 @@ grpc::Status ProbeService::ListCaptures(Context* context, const v1::ListCaptures
       recommender_id = ids[0];
     }
     std::string next;
-    RECSAE_ASSIGN_OR_RETURN(std::vector<StoredCapture> captures,
+    RECSAE_ASSIGN_OR_RETURN(const std::vector<StoredCapture> captures,
                             resources_.captures().List(recommender_id, page, &next));
-    for (StoredCapture& capture : captures) *response->add_captures() = std::move(capture.message);
+    for (const StoredCapture& capture : captures) *response->add_captures() = Listed(capture);
     if (!next.empty()) response->set_next_page_token(MakePageToken(next, filter));
     return absl::OkStatus();
   });
@@ -190,7 +206,7 @@ grpc::Status ProbeService::BatchGetCases(Context* context, const v1::BatchGetCas
     if (now.uid != capture.uid) return captures.NotFound(request->capture());
 
     const int64_t dim = now.message.dim();
-    if (count * dim * 4 > kMaxBatchBytes) return TooLarge(count);
+    if (count * dim * 4 > kMaxContentBytes) return TooLarge(count);
     RECSAE_ASSIGN_OR_RETURN(const std::vector<float> activations, captures.ReadRows(now, rows));
     RECSAE_ASSIGN_OR_RETURN(const CaseReader reader, CaseReader::Open(resources_, now));
     RECSAE_ASSIGN_OR_RETURN(std::vector<v1::Case> cases, reader.Read(rows, activations.data(), [&] {
@@ -198,7 +214,7 @@ grpc::Status ProbeService::BatchGetCases(Context* context, const v1::BatchGetCas
     }));
     for (v1::Case& one : cases) response->add_cases()->Swap(&one);
     WriteMatrix({activations.data(), count, dim}, response->mutable_activations());
-    if (static_cast<int64_t>(response->ByteSizeLong()) > kMaxBatchBytes) return TooLarge(count);
+    if (static_cast<int64_t>(response->ByteSizeLong()) > kMaxContentBytes) return TooLarge(count);
     return absl::OkStatus();
   });
 }

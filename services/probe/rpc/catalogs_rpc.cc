@@ -1,22 +1,25 @@
 // ProbeService: catalogues and their items.
-#include <google/protobuf/util/time_util.h>
 
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "absl/cleanup/cleanup.h"
 #include "absl/strings/str_cat.h"
+#include "common/base/id.h"
 #include "common/base/names.h"
 #include "common/base/status.h"
+#include "common/budget/limits.h"
 #include "common/budget/paging.h"
+#include "common/messages/time.h"
 #include "common/rpc/guard.h"
 #include "common/rpc/request_stream.h"
+#include "services/probe/feed/resource_watch.h"
 #include "services/probe/rpc/probe_service.h"
 
 namespace recsae::probe {
 namespace {
 
-constexpr size_t kMessageBytes = size_t{1} << 20;
 // Items looked at between two questions whether the caller still waits.
 constexpr int64_t kItemsPerCheck = 1000;
 
@@ -27,12 +30,14 @@ grpc::Status ProbeService::CreateCatalog(Context* context, const v1::CreateCatal
   return Guard(context, [&]() -> absl::Status {
     BadRequest bad;
     bad.Add("catalog_id", ValidateId(request->catalog_id(), "catalog_id"));
+    bad.Add("display_name", CheckTextSize(request->display_name(), kMaxDisplayNameBytes));
     RECSAE_RETURN_IF_ERROR(bad.ToStatus());
     return resources_.store().Mutate(
         "CreateCatalog", request->request_id(), *request, response, [&](WriteBatch& batch) {
           response->set_name(absl::StrCat("catalogs/", request->catalog_id()));
           response->set_display_name(request->display_name());
-          *response->mutable_create_time() = google::protobuf::util::TimeUtil::GetCurrentTime();
+          response->set_uid(NewId());
+          *response->mutable_create_time() = TimestampNow();
           StoredCatalog catalog;
           catalog.message = *response;
           return resources_.catalogs().Create(std::move(catalog), batch);
@@ -47,6 +52,8 @@ grpc::Status ProbeService::UploadItems(Context* context,
     v1::UploadItemsRequest message;
     RECSAE_RETURN_IF_ERROR(ReadHeader(*reader, &message));
     const std::string name = message.header().catalog();
+    // Watches hear of the upload once it has ended, however it did.
+    const absl::Cleanup changed = [&] { resources_.store().changes().Add({name}); };
     RECSAE_RETURN_IF_ERROR(ReadParts(context, *reader, &message, [&]() -> absl::Status {
       RECSAE_ASSIGN_OR_RETURN(const CatalogStore::Uploaded uploaded,
                               resources_.catalogs().Upload(name, message.batch().items()));
@@ -92,6 +99,11 @@ grpc::Status ProbeService::DeleteCatalog(Context* context, const v1::DeleteCatal
   });
 }
 
+grpc::ServerWriteReactor<v1::ResourceChange>* ProbeService::WatchResources(
+    grpc::CallbackServerContext* context, const v1::WatchResourcesRequest* request) {
+  return watches_.Watch(context, ResourceWatch::Begin(resources_, *request));
+}
+
 grpc::Status ProbeService::ListItems(Context* context, const v1::ListItemsRequest* request,
                                      v1::ListItemsResponse* response) {
   return Guard(context, [&]() -> absl::Status {
@@ -106,15 +118,13 @@ grpc::Status ProbeService::ListItems(Context* context, const v1::ListItemsReques
                             resources_.catalogs().Get(request->parent()));
     const ItemQuery query(request->query());
     absl::Status alive;
-    size_t bytes = 0;
+    PageBytes room(page.size);
     RECSAE_RETURN_IF_ERROR(
         resources_.catalogs().ReadItems(catalog, from, [&](int64_t position, v1::Item& item) {
           if (position % kItemsPerCheck == 0) alive = CheckAlive(context);
           if (!alive.ok()) return false;
           if (!query.Matches(item)) return true;
-          bytes += item.ByteSizeLong();
-          const bool full = response->items_size() == page.size || bytes > 3 * kMessageBytes;
-          if (full && response->items_size() > 0) {
+          if (!room.Takes(item.ByteSizeLong())) {
             response->set_next_page_token(MakePageToken(absl::StrCat(position), filter));
             return false;
           }
@@ -134,11 +144,11 @@ grpc::Status ProbeService::ReadItems(Context* context, const v1::ReadItemsReques
     for (int64_t next = 0; next < catalog.message.item_count();) {
       RECSAE_RETURN_IF_ERROR(CheckAlive(context));
       v1::ReadItemsResponse message;
-      size_t bytes = 0;
+      int64_t bytes = 0;
       RECSAE_RETURN_IF_ERROR(
           resources_.catalogs().ReadItems(catalog, next, [&](int64_t position, v1::Item& item) {
-            const size_t size = item.ByteSizeLong();
-            if (message.items_size() > 0 && bytes + size > kMessageBytes) return false;
+            const auto size = static_cast<int64_t>(item.ByteSizeLong());
+            if (message.items_size() > 0 && bytes + size > kStreamMessageBytes) return false;
             bytes += size;
             message.add_items()->Swap(&item);
             next = position + 1;

@@ -9,13 +9,16 @@
 #include "absl/strings/str_cat.h"
 #include "common/base/names.h"
 #include "common/base/status.h"
+#include "common/budget/bytes.h"
+#include "common/budget/limits.h"
+#include "common/budget/memory_budget.h"
 #include "common/messages/tensor.h"
 #include "common/rpc/guard.h"
 #include "common/rpc/request_stream.h"
 #include "services/probe/datasets/dataset_source.h"
 #include "services/probe/models/staged_recommender.h"
 #include "services/probe/recommenders/model/evaluation.h"
-#include "services/probe/recommenders/torch/torchscript.h"
+#include "services/probe/recommenders/torch/torch_kinds.h"
 #include "services/probe/rpc/probe_service.h"
 
 namespace recsae::probe {
@@ -27,6 +30,8 @@ constexpr int kDefaultHistory = 50;
 constexpr int kMaxHistory = 512;
 constexpr int kMaxProbeSites = 64;
 constexpr size_t kMaxModuleBytes = size_t{1} << 30;
+// A module or vector as it was sent, as it is taken apart, as it is used and as it is stored.
+constexpr int64_t kImportCopies = 4;
 
 void CheckSites(const Header& header, BadRequest& bad) {
   if (header.probe_sites_size() > kMaxProbeSites) {
@@ -36,6 +41,7 @@ void CheckSites(const Header& header, BadRequest& bad) {
   std::set<std::string> seen = {kUserSite};
   for (const std::string& site : header.probe_sites()) {
     if (site.empty()) bad.Add("header.probe_sites", "must not be empty");
+    bad.Add("header.probe_sites", CheckTextSize(site, kMaxDisplayNameBytes));
     if (!seen.insert(site).second) {
       bad.Add("header.probe_sites",
               site == kUserSite
@@ -86,6 +92,8 @@ class ProbeService::Import {
   absl::Status FindItems();
   absl::Status AddModule(const std::string& bytes);
   absl::Status AddVectors(const tensor::v1::Tensor& tensor);
+  // Before so many more bytes are kept.
+  absl::Status TakeMemory(size_t bytes);
   const Dataset* dataset() const { return loaded_ == nullptr ? nullptr : &loaded_->data; }
 
   ProbeService& service_;
@@ -94,13 +102,19 @@ class ProbeService::Import {
   v1::Recommender recommender_;
   std::shared_ptr<const LoadedDataset> loaded_;  // null: for a catalogue
   int64_t items_ = 0;                            // of the catalogue
-  Torchscript::Parts parts_;
+  TorchscriptParts parts_;
+  int64_t bytes_ = 0;  // kept of what was sent
+  Permit permit_;
 };
 
 absl::Status ProbeService::Import::Begin(const Header& header) {
   header_ = header;
+  RECSAE_RETURN_IF_ERROR(CheckTrainable(RecommenderKind::kTorchscript));
   RECSAE_RETURN_IF_ERROR(CheckHeader(header_));
   recommender_.set_name(absl::StrCat("recommenders/", header_.recommender_id()));
+  RECSAE_ASSIGN_OR_RETURN(permit_,
+                          service_.memory_.Take(0, absl::StrCat("importing ", recommender_.name()),
+                                                "the size of the module or the item vectors"));
   // With a request_id the content may be that of a repeat, which only the whole stream can tell.
   if (header_.request_id().empty()) {
     RECSAE_RETURN_IF_ERROR(service_.resources_.recommenders().CheckFree(recommender_.name()));
@@ -140,8 +154,14 @@ absl::Status ProbeService::Import::AddModule(const std::string& bytes) {
     return Error(absl::StatusCode::kResourceExhausted, "MODULE_TOO_LARGE",
                  absl::StrCat("the module has more than ", kMaxModuleBytes >> 20, " MiB"));
   }
+  RECSAE_RETURN_IF_ERROR(TakeMemory(bytes.size()));
   parts_.module += bytes;
   return absl::OkStatus();
+}
+
+absl::Status ProbeService::Import::TakeMemory(size_t bytes) {
+  bytes_ += static_cast<int64_t>(bytes);
+  return permit_.Resize(SaturatingProduct(bytes_, kImportCopies));
 }
 
 absl::Status ProbeService::Import::AddVectors(const tensor::v1::Tensor& tensor) {
@@ -150,6 +170,7 @@ absl::Status ProbeService::Import::AddVectors(const tensor::v1::Tensor& tensor) 
       ReadMatrix(tensor, "item_vectors", kAnySize, parts_.dim == 0 ? kAnySize : parts_.dim));
   parts_.dim = static_cast<int>(rows.cols);
   const absl::Span<const float> values = rows.flat();
+  RECSAE_RETURN_IF_ERROR(TakeMemory(values.size() * sizeof(float)));
   parts_.item_vectors.insert(parts_.item_vectors.end(), values.begin(), values.end());
   const int64_t given = static_cast<int64_t>(parts_.item_vectors.size()) / std::max(parts_.dim, 1);
   return given <= items_ ? absl::OkStatus() : WrongCount(given, items_, recommender_.catalog());
@@ -167,8 +188,8 @@ absl::Status ProbeService::Import::Finish(v1::Recommender* response) {
 
   const auto cancelled = [&] { return !CheckAlive(context_).ok(); };
   recommender_.mutable_hyper_parameters()->set_embedding_dim(parts_.dim);
-  RECSAE_ASSIGN_OR_RETURN(const std::unique_ptr<Torchscript> model,
-                          Torchscript::Import(std::move(parts_)));
+  RECSAE_ASSIGN_OR_RETURN(const std::unique_ptr<Recommender> model,
+                          ImportTorchscript(std::move(parts_)));
   if (loaded_ != nullptr) {
     RECSAE_ASSIGN_OR_RETURN(const auto quality, MeasureQuality(*model, loaded_->data, cancelled));
     recommender_.mutable_metrics()->insert(quality.begin(), quality.end());

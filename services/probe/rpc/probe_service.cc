@@ -7,21 +7,31 @@
 namespace recsae::probe {
 
 ProbeService::ProbeService(Resources& resources, DatasetSource& datasets, HostedModels& models,
-                           JobRunner& jobs, MetricsRegistry& metrics)
+                           JobRunner& jobs, MetricsRegistry& metrics, MemoryBudget& memory)
     : resources_(resources),
       datasets_(datasets),
       models_(models),
       jobs_(jobs),
+      memory_(memory),
       rows_recorded_(metrics.GetCounter("recsae_probe_rows_recorded_total",
                                         "Activations stored by RecordActivations.")),
       rows_read_(metrics.GetCounter("recsae_probe_rows_read_total",
-                                    "Rows of captures sent by ReadActivations.")) {}
+                                    "Rows of captures sent by ReadActivations.")),
+      watchers_(metrics.GetGauge("recsae_probe_watchers", "Open WatchResources calls.")),
+      watches_([this](int64_t watchers) { watchers_.Set(static_cast<double>(watchers)); }) {
+  watchers_.Set(0);
+  resources_.store().changes().SetCallback([this] { watches_.Notify(); });
+}
+
+ProbeService::~ProbeService() {
+  resources_.store().changes().SetCallback([] {});
+}
 
 absl::StatusOr<std::shared_ptr<const ItemIndex>> ProbeService::IndexOf(
-    const StoredRecommender& recommender) {
+    Context* context, const StoredRecommender& recommender) {
   RECSAE_ASSIGN_OR_RETURN(const StoredCatalog catalog,
                           resources_.catalogs().Get(recommender.message.catalog()));
-  return resources_.catalogs().Index(catalog);
+  return resources_.catalogs().Index(catalog, [&] { return CheckAlive(context); });
 }
 
 grpc::Status ProbeService::GetDataset(Context* context, const v1::GetDatasetRequest* request,

@@ -12,11 +12,13 @@
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
 #include "common/rpc/metrics.h"
+#include "common/rpc/watch_hub.h"
 #include "recsae/probe/v1/probe.grpc.pb.h"
 #include "services/probe/resources/resources.h"
 
 namespace recsae {
 class JobRunner;
+class MemoryBudget;
 }  // namespace recsae
 
 namespace recsae::probe {
@@ -26,11 +28,17 @@ class CaseReader;
 class DatasetSource;
 class HostedModels;
 
-// Everything passed in outlives the service.
-class ProbeService final : public v1::Probe::Service {
+// Everything passed in outlives the service, which takes the store's change callback. Watches are
+// served by callbacks, so that they take no thread each; the rest by blocking handlers.
+class ProbeService final : public v1::Probe::WithCallbackMethod_WatchResources<v1::Probe::Service> {
  public:
   ProbeService(Resources& resources, DatasetSource& datasets, HostedModels& models, JobRunner& jobs,
-               MetricsRegistry& metrics);
+               MetricsRegistry& metrics, MemoryBudget& memory);
+  // The server that serves it must have shut down.
+  ~ProbeService() override;
+
+  // Ends the watches with UNAVAILABLE. Returns at once.
+  void Drain() { watches_.Drain(); }
 
   using Context = grpc::ServerContext;
 
@@ -76,6 +84,9 @@ class ProbeService final : public v1::Probe::Service {
   grpc::Status ResumeFromSite(Context* context, const v1::ResumeFromSiteRequest* request,
                               v1::ComputeActivationsResponse* response) override;
 
+  grpc::ServerWriteReactor<v1::ResourceChange>* WatchResources(
+      grpc::CallbackServerContext* context, const v1::WatchResourcesRequest* request) override;
+
   grpc::Status CreateCapture(Context* context, const v1::CreateCaptureRequest* request,
                              v1::Capture* response) override;
   grpc::Status CaptureActivations(Context* context, const v1::CaptureActivationsRequest* request,
@@ -101,16 +112,20 @@ class ProbeService final : public v1::Probe::Service {
   class QueryBatch;
 
   // That what is to be captured is there.
-  absl::Status CheckSite(const StoredRecommender& recommender,
+  absl::Status CheckSite(Context* context, const StoredRecommender& recommender,
                          const v1::CaptureActivationsRequest& request);
-  absl::StatusOr<std::shared_ptr<const ItemIndex>> IndexOf(const StoredRecommender& recommender);
+  absl::StatusOr<std::shared_ptr<const ItemIndex>> IndexOf(Context* context,
+                                                           const StoredRecommender& recommender);
 
   Resources& resources_;
   DatasetSource& datasets_;
   HostedModels& models_;
   JobRunner& jobs_;
+  MemoryBudget& memory_;
   const Counter rows_recorded_;
   const Counter rows_read_;
+  const Gauge watchers_;
+  WatchHub<v1::ResourceChange> watches_;
 };
 
 }  // namespace recsae::probe

@@ -1,6 +1,5 @@
 // ProbeService: recommenders and their prediction heads.
 #include <google/protobuf/any.pb.h>
-#include <google/protobuf/util/time_util.h>
 
 #include <algorithm>
 #include <memory>
@@ -9,24 +8,26 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "common/base/id.h"
 #include "common/base/names.h"
 #include "common/base/status.h"
 #include "common/budget/paging.h"
 #include "common/jobs/job_runner.h"
 #include "common/messages/tensor.h"
+#include "common/messages/time.h"
 #include "common/rpc/guard.h"
 #include "common/rpc/request_stream.h"
 #include "services/probe/datasets/dataset_source.h"
 #include "services/probe/jobs/jobs.h"
 #include "services/probe/models/hosted_models.h"
 #include "services/probe/models/hyper_parameters.h"
+#include "services/probe/recommenders/torch/torch_kinds.h"
 #include "services/probe/rpc/probe_service.h"
 
 namespace recsae::probe {
 namespace {
 
 constexpr int kMaxActivationDim = 65'536;
-constexpr int64_t kMessageBytes = int64_t{1} << 20;
 constexpr int64_t kMaxHeadRows = 4096;  // keeps the ids of a message below 1 MiB
 
 // The rows of one batch. INVALID_ARGUMENT listing what is wrong with them.
@@ -72,7 +73,8 @@ grpc::Status ProbeService::CreateRecommender(Context* context,
           response->set_kind(v1::Recommender::KIND_EXTERNAL);
           response->set_catalog(request->catalog());
           response->set_activation_dim(request->activation_dim());
-          *response->mutable_create_time() = google::protobuf::util::TimeUtil::GetCurrentTime();
+          response->set_uid(NewId());
+          *response->mutable_create_time() = TimestampNow();
           return resources_.CreateRecommender(*response, batch);
         });
   });
@@ -85,14 +87,21 @@ grpc::Status ProbeService::TrainRecommender(Context* context,
     BadRequest bad;
     bad.Add("recommender_id", ValidateId(request->recommender_id(), "recommender_id"));
     CheckRef(request->dataset(), "dataset", bad);
-    bad.Add("hyper_parameters", ToOptions(request->kind(), request->hyper_parameters()).status());
+    const auto options = ToOptions(request->kind(), request->hyper_parameters());
+    bad.Add("hyper_parameters", options.status());
     RECSAE_RETURN_IF_ERROR(bad.ToStatus());
+    RECSAE_RETURN_IF_ERROR(CheckTrainable(options->kind));
     google::protobuf::Any spec;
     spec.PackFrom(*request);
     const std::string name = absl::StrCat("recommenders/", request->recommender_id());
-    RECSAE_ASSIGN_OR_RETURN(
-        *response, jobs_.Submit(kTrainJob, name, spec, request->request_id(),
-                                [&] { return resources_.recommenders().CheckFree(name); }));
+    const auto check = [&](google::protobuf::Any& resolved) {
+      v1::TrainRecommenderRequest filled_in = *request;
+      filled_in.mutable_hyper_parameters()->MergeFrom(ToMessage(*options));
+      resolved.PackFrom(filled_in);
+      return resources_.recommenders().CheckFree(name);
+    };
+    RECSAE_ASSIGN_OR_RETURN(*response,
+                            jobs_.Submit(kTrainJob, {name}, spec, request->request_id(), check));
     return absl::OkStatus();
   });
 }
@@ -144,7 +153,8 @@ grpc::Status ProbeService::UploadPredictionHead(
     RECSAE_RETURN_IF_ERROR(ReadHeader(*reader, &message));
     RECSAE_ASSIGN_OR_RETURN(const StoredRecommender recommender,
                             resources_.recommenders().Get(message.header().recommender()));
-    RECSAE_ASSIGN_OR_RETURN(const std::shared_ptr<const ItemIndex> index, IndexOf(recommender));
+    RECSAE_ASSIGN_OR_RETURN(const std::shared_ptr<const ItemIndex> index,
+                            IndexOf(context, recommender));
     if (index->size() == 0) {
       return Error(absl::StatusCode::kFailedPrecondition, "CATALOG_EMPTY",
                    absl::StrCat(recommender.message.catalog(),
@@ -167,11 +177,13 @@ grpc::Status ProbeService::ReadPredictionHead(
   return Guard(context, [&]() -> absl::Status {
     RECSAE_ASSIGN_OR_RETURN(const StoredRecommender recommender,
                             resources_.recommenders().Get(request->recommender()));
-    RECSAE_ASSIGN_OR_RETURN(const std::shared_ptr<const PredictionHead> head,
-                            resources_.recommenders().Head(recommender));
-    RECSAE_ASSIGN_OR_RETURN(const std::shared_ptr<const ItemIndex> index, IndexOf(recommender));
+    RECSAE_ASSIGN_OR_RETURN(
+        const std::shared_ptr<const PredictionHead> head,
+        resources_.recommenders().Head(recommender, [&] { return CheckAlive(context); }));
+    RECSAE_ASSIGN_OR_RETURN(const std::shared_ptr<const ItemIndex> index,
+                            IndexOf(context, recommender));
     const int64_t dim = head->dim;
-    const int64_t rows = std::clamp<int64_t>(kMessageBytes / (4 * dim), 1, kMaxHeadRows);
+    const int64_t rows = std::clamp<int64_t>(kStreamMessageBytes / (4 * dim), 1, kMaxHeadRows);
     for (int64_t at = 0; at < head->items(); at += rows) {
       RECSAE_RETURN_IF_ERROR(CheckAlive(context));
       const int64_t count = std::min(rows, head->items() - at);

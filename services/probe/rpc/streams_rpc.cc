@@ -7,7 +7,9 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "common/base/names.h"
 #include "common/base/status.h"
+#include "common/budget/limits.h"
 #include "common/messages/tensor.h"
 #include "common/rpc/guard.h"
 #include "common/rpc/request_stream.h"
@@ -20,9 +22,20 @@ namespace recsae::probe {
 namespace {
 
 constexpr size_t kMaxProducerBytes = 128;
-constexpr int64_t kDefaultBatchBytes = int64_t{1} << 20;
-// Room for what a message holds beside activations and cases.
-constexpr int64_t kMaxBatchBytes = (int64_t{4} << 20) - (int64_t{64} << 10);
+// A case as it is sent: small enough that rows can always be sent on with theirs.
+constexpr int64_t kMaxCaseBytes = int64_t{256} << 10;
+// Rows whose cases are read at a time: what FillRankedItems ranks with one product.
+constexpr size_t kCasesAtOnce = 256;
+
+// Of a batch as it was sent, whatever the probe adds to its cases.
+uint64_t FingerprintOf(const MatrixView& rows,
+                       const google::protobuf::RepeatedPtrField<v1::Case>& cases) {
+  std::string parts = absl::StrCat(Fingerprint(FloatsAsBytes(rows.flat())));
+  for (const v1::Case& one : cases) {
+    absl::StrAppend(&parts, " ", Fingerprint(one.SerializeAsString()));
+  }
+  return Fingerprint(parts);
+}
 
 absl::string_view RecommenderOf(absl::string_view capture) {
   return capture.substr(0, capture.find("/captures/"));
@@ -38,6 +51,8 @@ class ProbeService::Recording {
   absl::Status Begin(const v1::RecordActivationsRequest::Header& header);
   absl::Status Record(const v1::RecordActivationsRequest::Batch& batch,
                       v1::RecordActivationsResponse& response);
+  // The capture as it is now, with this producer.
+  absl::Status Describe(v1::Capture* capture) const;
 
  private:
   absl::StatusOr<std::vector<StoredCase>> Cases(const v1::RecordActivationsRequest::Batch& batch,
@@ -69,11 +84,21 @@ absl::StatusOr<std::vector<StoredCase>> ProbeService::Recording::Cases(
   RECSAE_ASSIGN_OR_RETURN(const StoredRecommender recommender,
                           resources.recommenders().Get(RecommenderOf(name_)));
   RECSAE_ASSIGN_OR_RETURN(const std::shared_ptr<const ItemIndex> index,
-                          service_.IndexOf(recommender));
+                          service_.IndexOf(context_, recommender));
+  for (int i = 0; i < batch.cases_size(); ++i) {
+    const auto bytes = static_cast<int64_t>(batch.cases(i).ByteSizeLong());
+    if (bytes <= kMaxCaseBytes) continue;
+    const std::string field = absl::StrCat("batch.cases[", i, "]");
+    return Error(absl::StatusCode::kInvalidArgument, "CASE_INVALID",
+                 absl::StrCat(field, " has ", bytes, " bytes; at most ", kMaxCaseBytes,
+                              " are taken: leave out what is oldest in its history"),
+                 {{"field", field}});
+  }
   RECSAE_ASSIGN_OR_RETURN(std::vector<StoredCase> cases, ToStoredCases(batch.cases(), *index));
   if (recommender.head_uid == 0) return cases;
-  RECSAE_ASSIGN_OR_RETURN(const std::shared_ptr<const PredictionHead> head,
-                          resources.recommenders().Head(recommender));
+  RECSAE_ASSIGN_OR_RETURN(
+      const std::shared_ptr<const PredictionHead> head,
+      resources.recommenders().Head(recommender, [&] { return CheckAlive(context_); }));
   RECSAE_RETURN_IF_ERROR(FillRankedItems(
       *head, rows, kDefaultRankedItems, [&] { return CheckAlive(context_); },
       absl::MakeSpan(cases)));
@@ -100,9 +125,10 @@ absl::Status ProbeService::Recording::Record(const v1::RecordActivationsRequest:
   }
   RECSAE_RETURN_IF_ERROR(bad.ToStatus());
   RECSAE_ASSIGN_OR_RETURN(const std::vector<StoredCase> cases, Cases(batch, *rows));
-  RECSAE_ASSIGN_OR_RETURN(
-      const CaptureStore::Appended appended,
-      service_.resources_.captures().Append(name_, producer_, batch.sequence(), *rows, cases));
+  const uint64_t fingerprint = FingerprintOf(*rows, batch.cases());
+  RECSAE_ASSIGN_OR_RETURN(const CaptureStore::Appended appended,
+                          service_.resources_.captures().Append(
+                              name_, {producer_, batch.sequence(), *rows, cases, fingerprint}));
   if (appended == CaptureStore::Appended::kStored) {
     response.set_stored_row_count(response.stored_row_count() + rows->rows);
     service_.rows_recorded_.Increment(static_cast<double>(rows->rows));
@@ -112,20 +138,27 @@ absl::Status ProbeService::Recording::Record(const v1::RecordActivationsRequest:
   return absl::OkStatus();
 }
 
+absl::Status ProbeService::Recording::Describe(v1::Capture* capture) const {
+  RECSAE_ASSIGN_OR_RETURN(const StoredCapture now, service_.resources_.captures().Get(name_));
+  RECSAE_ASSIGN_OR_RETURN(v1::Producer producer,
+                          service_.resources_.captures().GetProducer(now, producer_));
+  *capture = now.message;
+  capture->clear_producers();
+  *capture->add_producers() = std::move(producer);
+  return absl::OkStatus();
+}
+
 grpc::Status ProbeService::RecordActivations(
     Context* context, grpc::ServerReader<v1::RecordActivationsRequest>* reader,
     v1::RecordActivationsResponse* response) {
   return Guard(context, [&]() -> absl::Status {
     v1::RecordActivationsRequest message;
     RECSAE_RETURN_IF_ERROR(ReadHeader(*reader, &message));
-    const std::string name = message.header().capture();
     Recording recording(*this, context);
     RECSAE_RETURN_IF_ERROR(recording.Begin(message.header()));
     RECSAE_RETURN_IF_ERROR(ReadParts(context, *reader, &message,
                                      [&] { return recording.Record(message.batch(), *response); }));
-    RECSAE_ASSIGN_OR_RETURN(StoredCapture capture, resources_.captures().Get(name));
-    *response->mutable_capture() = std::move(capture.message);
-    return absl::OkStatus();
+    return recording.Describe(response->mutable_capture());
   });
 }
 
@@ -189,8 +222,8 @@ absl::Status ProbeService::ActivationStream::Open(const v1::ReadActivationsReque
                  {{"capture", capture_.message.name()}, {"rows", absl::StrCat(stored)}});
   }
   const int64_t row_bytes = int64_t{4} * capture_.message.dim();
-  batch_rows_ = request.batch_rows() == 0 ? kDefaultBatchBytes / row_bytes : request.batch_rows();
-  batch_rows_ = std::clamp<int64_t>(batch_rows_, 1, kMaxBatchBytes / row_bytes);
+  batch_rows_ = request.batch_rows() == 0 ? kStreamMessageBytes / row_bytes : request.batch_rows();
+  batch_rows_ = std::clamp<int64_t>(batch_rows_, 1, kMaxContentBytes / row_bytes);
   std::optional<Shuffle> shuffle;
   if (request.has_shuffle()) shuffle = {request.shuffle().seed(), request.shuffle().epoch()};
   cases_ = cases_ && capture_.message.has_cases();
@@ -211,32 +244,40 @@ absl::Status ProbeService::ActivationStream::Write() {
 
 absl::Status ProbeService::ActivationStream::SendWithCases(absl::Span<const int64_t> rows,
                                                            const char* values) {
-  const auto* floats = reinterpret_cast<const float*>(values);
+  const auto* floats = activations_ ? reinterpret_cast<const float*>(values) : nullptr;
   const int64_t dim = capture_.message.dim();
   const int64_t row_bytes = activations_ ? 4 * dim : 0;
-  RECSAE_ASSIGN_OR_RETURN(std::vector<v1::Case> cases,
-                          case_reader_->Read(rows, activations_ ? floats : nullptr,
-                                             [&] { return CheckAlive(context_); }));
   const int64_t start = reader_->place() - static_cast<int64_t>(rows.size());
-  // As many rows in a message as fit, at least one.
-  for (size_t from = 0; from < rows.size();) {
+  int64_t first = 0;  // row of the message that is being filled
+  int64_t bytes = 0;
+  batch_.Clear();
+  const auto send = [&] {
+    batch_.set_start_row(start + first);
+    const int64_t count = batch_.cases_size();
+    if (activations_) WriteMatrix({floats + first * dim, count, dim}, batch_.mutable_activations());
+    const absl::Status sent = Write();
     batch_.Clear();
-    batch_.set_start_row(start + static_cast<int64_t>(from));
-    int64_t bytes = 0;
-    size_t to = from;
-    for (; to < rows.size(); ++to) {
-      bytes += row_bytes + static_cast<int64_t>(cases[to].ByteSizeLong()) + 8;
-      if (to > from && bytes > kMaxBatchBytes) break;
-      batch_.add_cases()->Swap(&cases[to]);
+    first += count;
+    bytes = 0;
+    return sent;
+  };
+  for (size_t at = 0; at < rows.size(); at += kCasesAtOnce) {
+    const absl::Span<const int64_t> some = rows.subspan(at, kCasesAtOnce);
+    RECSAE_ASSIGN_OR_RETURN(
+        std::vector<v1::Case> cases,
+        case_reader_->Read(some, activations_ ? floats + static_cast<int64_t>(at) * dim : nullptr,
+                           [&] { return CheckAlive(context_); }));
+    for (v1::Case& one : cases) {
+      // As many rows in a message as fit, at least one.
+      const int64_t size = row_bytes + static_cast<int64_t>(one.ByteSizeLong()) + 8;
+      if (batch_.cases_size() > 0 && bytes + size > kMaxContentBytes) {
+        RECSAE_RETURN_IF_ERROR(send());
+      }
+      batch_.add_cases()->Swap(&one);
+      bytes += size;
     }
-    if (activations_) {
-      WriteMatrix({floats + from * dim, static_cast<int64_t>(to - from), dim},
-                  batch_.mutable_activations());
-    }
-    RECSAE_RETURN_IF_ERROR(Write());
-    from = to;
   }
-  return absl::OkStatus();
+  return send();
 }
 
 absl::Status ProbeService::ActivationStream::SendBatch(int64_t rows) {

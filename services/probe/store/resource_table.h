@@ -66,13 +66,14 @@ class ResourceTable {
 
   // All under `prefix`, in the order of their ids.
   absl::StatusOr<std::vector<Stored<Message>>> All(const std::string& prefix) const {
-    return Read(prefix, "", -1, nullptr);
+    return Read(prefix, nullptr, nullptr);
   }
 
-  // One page of them; `*next` is the position of the next page, empty on the last.
+  // One page of them, in entries and bytes; `*next` is the position of the next page, empty on the
+  // last.
   absl::StatusOr<std::vector<Stored<Message>>> List(const std::string& prefix, const Page& page,
                                                     std::string* next) const {
-    return Read(prefix, page.position, page.size, next);
+    return Read(prefix, &page, next);
   }
 
   absl::Status NotFound(absl::string_view name) const {
@@ -92,16 +93,18 @@ class ResourceTable {
     return record;
   }
 
-  absl::StatusOr<std::vector<Stored<Message>>> Read(const std::string& prefix,
-                                                    const std::string& after, int32_t limit,
+  absl::StatusOr<std::vector<Stored<Message>>> Read(const std::string& prefix, const Page* page,
                                                     std::string* next) const {
     std::vector<Stored<Message>> records;
     ScanOptions options;
-    if (!after.empty()) options.from = after + '\0';  // the smallest key behind it
+    if (page != nullptr && !page->position.empty()) {
+      options.from = page->position + '\0';  // the smallest key behind it
+    }
+    PageBytes room(page == nullptr ? 0 : page->size);
     std::string last;
     auto scan = db_.Scan(family_, prefix, options);
     for (; scan->Valid(); scan->Next()) {
-      if (limit >= 0 && static_cast<int32_t>(records.size()) == limit) {
+      if (page != nullptr && !room.Takes(scan->value().size())) {
         *next = last;
         return records;
       }

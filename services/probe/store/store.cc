@@ -16,9 +16,9 @@ namespace {
 constexpr char kStagingPrefix[] = "staging/";
 constexpr char kGenerationKey[] = "generation";
 
-constexpr const char* kContentFamilies[] = {kItemFamily,      kItemIdFamily, kHeadFamily,
-                                            kModelFamily,     kCaseFamily,   kUserFamily,
-                                            kActivationFamily};
+constexpr const char* kContentFamilies[] = {kItemFamily,     kItemIdFamily, kHeadFamily,
+                                            kModelFamily,    kCaseFamily,   kUserFamily,
+                                            kProducerFamily, kBatchFamily,  kActivationFamily};
 
 std::string StagingKey(uint64_t uid) { return absl::StrCat(kStagingPrefix, BigEndian64(uid)); }
 
@@ -31,8 +31,9 @@ absl::StatusOr<std::unique_ptr<Store>> Store::Open(const std::string& directory,
   DatabaseOptions options;
   options.service = "probe";
   options.environment = environment;
-  for (const char* family : {kCatalogFamily, kRecommenderFamily, kCaptureFamily, kItemFamily,
-                             kItemIdFamily, kCaseFamily, kUserFamily}) {
+  for (const char* family :
+       {kCatalogFamily, kRecommenderFamily, kCaptureFamily, kItemFamily, kItemIdFamily, kCaseFamily,
+        kUserFamily, kProducerFamily, kBatchFamily}) {
     options.families.push_back({family, false});
   }
   for (const char* family : {kHeadFamily, kModelFamily, kActivationFamily}) {
@@ -76,9 +77,20 @@ absl::Status Store::Mutate(absl::string_view method, const std::string& request_
   return recsae::Mutate(requests_, {method, request_id, content}, response,
                         [&](Transaction& transaction) -> absl::Status {
                           absl::MutexLock lock(&mutex_);
+                          touched_.clear();
                           RECSAE_RETURN_IF_ERROR(change(transaction.batch()));
-                          return transaction.Commit(response->SerializeAsString());
+                          const std::vector<std::string> touched = std::exchange(touched_, {});
+                          RECSAE_RETURN_IF_ERROR(transaction.Commit(response->SerializeAsString()));
+                          changes_.Add(touched);
+                          return absl::OkStatus();
                         });
+}
+
+absl::Status Store::Commit(WriteBatch batch) {
+  const std::vector<std::string> touched = std::exchange(touched_, {});
+  RECSAE_RETURN_IF_ERROR(db_->Write(std::move(batch)));
+  changes_.Add(touched);
+  return absl::OkStatus();
 }
 
 void Store::DeleteContents(uint64_t uid, WriteBatch& batch) {

@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
@@ -19,6 +20,7 @@
 #include "common/storage/database.h"
 #include "common/storage/environment.h"
 #include "common/storage/request_log.h"
+#include "services/probe/store/change_log.h"
 
 namespace google::protobuf {
 class MessageLite;
@@ -38,6 +40,9 @@ inline constexpr char kModelFamily[] = "models";            // part number (4 by
 inline constexpr char kActivationFamily[] = "activations";  // first row of a block (8 bytes)
 inline constexpr char kCaseFamily[] = "cases";              // row (8 bytes)
 inline constexpr char kUserFamily[] = "users";              // user id
+inline constexpr char kProducerFamily[] = "producers";      // name of a producer
+inline constexpr char kBatchFamily[] =
+    "batches";  // length (4 bytes) and name of a producer, sequence (8)
 
 // Thread-safe.
 class Store {
@@ -58,6 +63,14 @@ class Store {
 
   uint64_t NewUid() { return next_uid_++; }
 
+  // Which catalogues and recommenders changed, as watches see it.
+  ChangeLog& changes() { return changes_; }
+  // Notes that the batch which is being filled changes a catalogue or recommender. Under the
+  // exclusive lock.
+  void Touch(const std::string& name) { touched_.push_back(name); }
+  // Writes a batch, synced, and then logs what it touched. Under the exclusive lock.
+  absl::Status Commit(WriteBatch batch);
+
   // Runs `change` under the exclusive lock and writes its batch, synced, together with `response`
   // for replays of `request_id`; on a replay only fills `response`. `method` is the RPC's name.
   absl::Status Mutate(absl::string_view method, const std::string& request_id,
@@ -75,6 +88,8 @@ class Store {
   std::unique_ptr<Database> db_;
   RequestLog requests_;
   absl::Mutex mutex_;
+  ChangeLog changes_;
+  std::vector<std::string> touched_;  // by the batch that is being filled
   std::atomic<uint64_t> next_uid_ = 0;
 };
 

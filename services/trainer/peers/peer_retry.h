@@ -14,6 +14,7 @@ namespace recsae::trainer {
 inline RetryOptions PeerRetry(std::function<bool()> cancelled) {
   RetryOptions options;
   options.attempts = 20;
+  options.give_up_after = absl::Minutes(1);
   options.cancelled = std::move(cancelled);
   return options;
 }

@@ -12,6 +12,7 @@
 #include "absl/functional/function_ref.h"
 #include "absl/strings/str_cat.h"
 #include "common/base/status.h"
+#include "common/client/idle_limit.h"
 #include "common/client/peer.h"
 #include "common/client/retry.h"
 #include "common/jobs/job_runner.h"
@@ -67,6 +68,7 @@ class ProbeReader : public ActivationReader {
  private:
   struct Call {
     grpc::ClientContext context;
+    IdleLimit limit{context, kPeerPatience};
     std::unique_ptr<grpc::ClientReader<probe::v1::ActivationBatch>> reader;
   };
 
@@ -99,7 +101,10 @@ class ProbeReader : public ActivationReader {
   absl::Status ReadOnce(RowChunk& chunk) {
     if (ended_) return absl::OkStatus();
     if (call_ == nullptr) RECSAE_RETURN_IF_ERROR(Open());
-    if (!call_->reader->Read(&batch_)) {
+    call_->limit.Start();
+    const bool read = call_->reader->Read(&batch_);
+    call_->limit.Stop();  // how long the trainer takes for it is another matter
+    if (!read) {
       const absl::Status status = Finish();
       ended_ = status.ok();
       return status;
@@ -146,7 +151,8 @@ class ProbeSource : public ActivationSource {
       const auto on_cancel = job.OnCancel([&context] { context.TryCancel(); });
       return probe_.peer().FromGrpc(probe_->GetCapture(&context, request, &response));
     }));
-    return CaptureInfo{response.row_count(), response.dim(), response.has_cases(), response.site()};
+    return CaptureInfo{response.row_count(), response.dim(), response.has_cases(), response.site(),
+                       response.recommender_uid()};
   }
 
   absl::StatusOr<RankingData> ReadRankingData(const std::string& capture, int64_t rows, int dim,
@@ -210,7 +216,10 @@ class ProbeSource : public ActivationSource {
   template <typename Message>
   absl::Status ReadAll(grpc::ClientContext& context, grpc::ClientReader<Message>& reader,
                        Message& message, absl::FunctionRef<absl::Status()> add) {
+    IdleLimit limit(context, kPeerPatience);
+    limit.Start();
     while (reader.Read(&message)) {
+      limit.Start();
       const absl::Status added = add();
       if (added.ok()) continue;
       context.TryCancel();

@@ -7,6 +7,7 @@
 
 #include "absl/strings/strip.h"
 #include "common/base/status.h"
+#include "common/client/idle_limit.h"
 #include "common/client/peer.h"
 #include "common/client/retry.h"
 #include "common/jobs/job_runner.h"
@@ -22,8 +23,9 @@ using concept_store::v1::Sae;
 using Writer = grpc::ClientWriter<PublishSaeRequest>;
 
 // False when the stream is broken.
-bool WriteTo(Writer& writer, const sae::SaeWeights& weights) {
+bool WriteTo(Writer& writer, const sae::SaeWeights& weights, IdleLimit& limit) {
   return WriteWeights(weights, [&](concept_store::v1::SaeWeights& piece) {
+    limit.Start();
     PublishSaeRequest message;
     message.mutable_weights()->Swap(&piece);
     return writer.Write(message);
@@ -52,8 +54,10 @@ class StorePublisher : public SaePublisher {
     grpc::ClientContext context;
     const auto on_cancel = job.OnCancel([&context] { context.TryCancel(); });
     const std::unique_ptr<Writer> writer = store_->PublishSae(&context, &published);
+    IdleLimit limit(context, kPeerPatience);
+    limit.Start();
     // When writing fails, Finish knows why.
-    if (writer->Write(header) && WriteTo(*writer, weights)) writer->WritesDone();
+    if (writer->Write(header) && WriteTo(*writer, weights, limit)) writer->WritesDone();
     return store_.peer().FromGrpc(writer->Finish());
   }
 

@@ -25,7 +25,8 @@ struct CaptureInfo {
   int64_t rows = 0;
   int dim = 0;
   bool has_cases = false;
-  std::string site{};  // probe site; empty = the vector just before scoring
+  std::string site{};             // probe site; empty = the vector just before scoring
+  std::string recommender_uid{};  // of the recommender that it records; empty = not known
 };
 
 // What the ranking by a recommender's activations is measured on.

@@ -28,7 +28,7 @@ class RowStream {
 
   // The next `count` >= 1 rows, or fewer (at last none) at the end of the last epoch; batches go on
   // across epochs. They stay valid until the next call, and are not copied where they lie together
-  // as they were read. Errors as EpochReader::Next.
+  // as they were read. Errors as EpochReader::Next; throws std::bad_alloc where memory was short.
   absl::StatusOr<MatrixView> Next(int64_t count);
 
   // Makes Next return CANCELLED soon.
@@ -49,6 +49,7 @@ class RowStream {
   bool cancelled_ = false;
   bool finished_ = false;  // the thread adds nothing more; why is in end_
   absl::Status end_;
+  bool out_of_memory_ = false;
 
   RowChunk current_;           // used up to used_
   int64_t used_ = 0;           // rows

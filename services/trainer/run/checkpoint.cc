@@ -5,12 +5,16 @@
 
 #include "absl/strings/str_cat.h"
 #include "common/base/status.h"
+#include "common/sae/trainer.h"
 
 namespace recsae::trainer {
 namespace {
 
 // "RTCP" and the version of the layout.
 constexpr uint64_t kMagic = 0x0000'0002'5043'5452;
+
+// Room for all the numbers of a variant, or before the first.
+constexpr size_t kSmallBytes = 256;
 
 class Writer {
  public:
@@ -22,6 +26,11 @@ class Writer {
   void operator()(const std::string& bytes) {
     (*this)(static_cast<uint64_t>(bytes.size()));
     out.append(bytes);
+  }
+  // As if its state were such a string.
+  void operator()(const sae::Trainer& trainer) {
+    (*this)(static_cast<uint64_t>(trainer.StateBytes()));
+    trainer.AppendState(&out);
   }
   std::string out;
 };
@@ -66,9 +75,9 @@ void VisitHeader(Archive& archive, Header& checkpoint, auto& magic, auto& varian
   archive(variants);
 }
 
+// Everything behind the trainer's state.
 template <typename Archive, typename Variant>
 void VisitVariant(Archive& archive, Variant& variant) {
-  archive(variant.trainer_state);
   archive(variant.step_seconds);
   archive(variant.steps);
   archive(variant.early_stop.rows);
@@ -82,11 +91,27 @@ void VisitVariant(Archive& archive, Variant& variant) {
 
 }  // namespace
 
-std::string Encode(const Checkpoint& checkpoint) {
+std::string Encode(const Checkpoint& checkpoint, const std::vector<const sae::Trainer*>& trainers) {
+  const auto trainer = [&](size_t i) { return i < trainers.size() ? trainers[i] : nullptr; };
+  size_t large = 0;  // bytes of what may be
+  for (size_t i = 0; i < checkpoint.variants.size(); ++i) {
+    const Checkpoint::Variant& variant = checkpoint.variants[i];
+    large += variant.early_stop.best_weights.size();
+    large +=
+        trainer(i) ? static_cast<size_t>(trainer(i)->StateBytes()) : variant.trainer_state.size();
+  }
   Writer writer;
+  writer.out.reserve(large + kSmallBytes * (checkpoint.variants.size() + 1));
   const auto variants = static_cast<uint32_t>(checkpoint.variants.size());
   VisitHeader(writer, checkpoint, kMagic, variants);
-  for (const Checkpoint::Variant& variant : checkpoint.variants) VisitVariant(writer, variant);
+  for (size_t i = 0; i < checkpoint.variants.size(); ++i) {
+    if (trainer(i) != nullptr) {
+      writer(*trainer(i));
+    } else {
+      writer(checkpoint.variants[i].trainer_state);
+    }
+    VisitVariant(writer, checkpoint.variants[i]);
+  }
   return std::move(writer.out);
 }
 
@@ -99,7 +124,9 @@ absl::StatusOr<Checkpoint> DecodeCheckpoint(absl::string_view bytes) {
   bool good = reader.good && magic == kMagic && checkpoint.rows >= 1 && checkpoint.dim >= 1 &&
               checkpoint.position >= 0;
   for (uint32_t i = 0; good && i < variants; ++i) {
-    VisitVariant(reader, checkpoint.variants.emplace_back());
+    Checkpoint::Variant& variant = checkpoint.variants.emplace_back();
+    reader(variant.trainer_state);
+    VisitVariant(reader, variant);
     good = reader.good;
   }
   if (good && reader.in.empty()) return checkpoint;

@@ -9,6 +9,10 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 
+namespace recsae::sae {
+class Trainer;
+}  // namespace recsae::sae
+
 namespace recsae::trainer {
 
 // How far the search for the best epoch has come.
@@ -26,7 +30,7 @@ struct EarlyStopState {
 struct Checkpoint {
   // One SAE of the job.
   struct Variant {
-    std::string trainer_state;  // sae::Trainer::SaveState; filled for saving alone
+    std::string trainer_state;  // sae::Trainer::SaveState; filled for restoring alone
     double step_seconds = 0.0;  // spent in its steps
     int64_t steps = 0;          // once it has ended
     EarlyStopState early_stop;
@@ -36,14 +40,18 @@ struct Checkpoint {
   int64_t rows = 0;      // of the capture, pinned when the job first ran
   int32_t dim = 0;       // length of an activation
   double seconds = 0.0;  // spent on training so far
-  uint64_t nonce = 0;    // drawn when the job first ran; makes its request_ids its own
+  uint64_t nonce = 0;    // 0, but for a job whose name, of an older server, is not its own
   int64_t position = 0;  // rows trained on, counted over the epochs; 0 = no trainers yet
   bool trained = false;  // nothing is left but to evaluate and publish
   std::vector<Variant> variants;
   friend bool operator==(const Checkpoint&, const Checkpoint&) = default;
 };
 
-std::string Encode(const Checkpoint& checkpoint);
+// With the state of the i-th of `trainers`, unless it is null, in place of the i-th variant's;
+// there may be fewer of them than variants. Large states are written once, straight to where they
+// stay.
+std::string Encode(const Checkpoint& checkpoint,
+                   const std::vector<const sae::Trainer*>& trainers = {});
 
 // DATA_LOSS (reason CHECKPOINT_DAMAGED) for anything that Encode did not make.
 absl::StatusOr<Checkpoint> DecodeCheckpoint(absl::string_view bytes);

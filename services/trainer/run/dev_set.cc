@@ -107,31 +107,40 @@ absl::StatusOr<std::shared_ptr<const DevSet>> DevSet::Load(ActivationSource& sou
   return dev;
 }
 
-double DevSet::Measure(const sae::SaeModel& model, math::WorkerPool& pool) const {
-  if (ranks_) return Ndcg(model, pool);
+absl::StatusOr<double> DevSet::Measure(const sae::SaeModel& model, math::WorkerPool& pool,
+                                       sae::Alive alive) const {
+  if (ranks_) return Ndcg(model, pool, alive);
   sae::MetricsAccumulator metrics(model.dim(), model.latents());
-  metrics.Add(model, rows_.data(), static_cast<int64_t>(rows_.size()) / dim_);
+  const auto rows = static_cast<int64_t>(rows_.size()) / dim_;
+  RECSAE_RETURN_IF_ERROR(metrics.Add(model, rows_.data(), rows, alive));
   return metrics.Result().fvu;
 }
 
-double DevSet::Ndcg(const sae::SaeModel& model, math::WorkerPool& pool) const {
+absl::StatusOr<double> DevSet::Ndcg(const sae::SaeModel& model, math::WorkerPool& pool,
+                                    sae::Alive alive) const {
   const auto rows = static_cast<int64_t>(ranking_.cases.size());
   std::vector<RankingMetrics> parts(static_cast<size_t>((rows + kRowsPerPart - 1) / kRowsPerPart));
-  ForEach(pool, parts.size(), [&](size_t part) {
+  std::vector<absl::Status> ends(parts.size());
+  const auto rank = [&](size_t part) -> absl::Status {
     const int64_t begin = static_cast<int64_t>(part) * kRowsPerPart;
     const int64_t count = std::min(kRowsPerPart, rows - begin);
-    const sae::SparseCodes codes = model.EncodeBatch(rows_.data() + begin * dim_, count);
+    RECSAE_ASSIGN_OR_RETURN(const sae::SparseCodes codes,
+                            model.EncodeBatch(rows_.data() + begin * dim_, count, alive));
     std::vector<float> reconstruction(static_cast<size_t>(dim_));
     std::vector<float> scores(static_cast<size_t>(ranking_.head.items()));
     for (int64_t i = 0; i < count; ++i) {
       const HeldOut& held_out = ranking_.cases[static_cast<size_t>(begin + i)];
       if (held_out.target < 0) continue;
+      RECSAE_RETURN_IF_ERROR(alive());
       model.Decode(codes.Row(i), reconstruction.data());
       ScoreItems(reconstruction, ranking_.head.vectors, ranking_.head.biases,
                  absl::MakeSpan(scores));
       parts[part].Add(RankOf(scores, held_out.target, held_out.excluded));
     }
-  });
+    return absl::OkStatus();
+  };
+  ForEach(pool, parts.size(), [&](size_t part) { ends[part] = rank(part); });
+  for (const absl::Status& end : ends) RECSAE_RETURN_IF_ERROR(end);
   // In this order whoever was first, since sums of doubles depend on it.
   RankingMetrics all;
   for (const RankingMetrics& part : parts) all.Merge(part);

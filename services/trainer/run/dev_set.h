@@ -38,12 +38,15 @@ class DevSet {
                                                             int64_t rows, int dim,
                                                             const JobContext& job);
 
-  // FVU, or NDCG@10 by the reconstructions. The same with any number of threads.
-  double Measure(const sae::SaeModel& model, math::WorkerPool& pool) const;
+  // FVU, or NDCG@10 by the reconstructions. The same with any number of threads. `alive`, asked
+  // every few rows by any of them, may end the work.
+  absl::StatusOr<double> Measure(const sae::SaeModel& model, math::WorkerPool& pool,
+                                 sae::Alive alive) const;
 
  private:
   DevSet() = default;
-  double Ndcg(const sae::SaeModel& model, math::WorkerPool& pool) const;
+  absl::StatusOr<double> Ndcg(const sae::SaeModel& model, math::WorkerPool& pool,
+                              sae::Alive alive) const;
 
   int dim_ = 0;
   std::vector<float> rows_;  // [n, dim]

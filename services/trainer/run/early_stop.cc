@@ -22,9 +22,9 @@ bool EarlyStopper::IsBetter(double value) const {
 }
 
 absl::Status EarlyStopper::Judge(const sae::SaeWeights& weights, int64_t epochs,
-                                 math::WorkerPool& pool) {
+                                 math::WorkerPool& pool, const JobContext& job) {
   RECSAE_ASSIGN_OR_RETURN(const sae::SaeModel model, sae::SaeModel::Create(weights));
-  last_ = dev_->Measure(model, pool);
+  RECSAE_ASSIGN_OR_RETURN(last_, dev_->Measure(model, pool, [&job] { return job.Interrupted(); }));
   state_->epoch = static_cast<int32_t>(epochs);
   if (IsBetter(last_)) {
     state_->best = last_;
@@ -81,7 +81,7 @@ absl::Status EarlyStoppers::Judge(int64_t epochs, TrainerGroup& group, JobContex
     EarlyStopper* const stopper = stoppers_[i].get();
     if (stopper == nullptr || !stopper->due(epochs)) continue;
     RECSAE_RETURN_IF_ERROR(job.Interrupted());
-    RECSAE_RETURN_IF_ERROR(stopper->Judge(group.trainer(i).weights(), epochs, pool_));
+    RECSAE_RETURN_IF_ERROR(stopper->Judge(group.trainer(i).weights(), epochs, pool_, job));
     judged = true;
     if (!stopper->ended()) continue;
     variants_[i].steps = group.trainer(i).steps();

@@ -28,8 +28,9 @@ class EarlyStopper {
 
   // Whether an SAE that was trained for so many epochs has not been judged yet.
   bool due(int64_t epochs) const { return epochs > state_->epoch; }
-  // Judges it. Errors as SaeModel::Create.
-  absl::Status Judge(const sae::SaeWeights& weights, int64_t epochs, math::WorkerPool& pool);
+  // Judges it, unless the job is interrupted. Errors as SaeModel::Create.
+  absl::Status Judge(const sae::SaeWeights& weights, int64_t epochs, math::WorkerPool& pool,
+                     const JobContext& job);
 
   // Patience has run out.
   bool ended() const { return state_->ended; }
@@ -67,8 +68,7 @@ class EarlyStoppers {
   const EarlyStopper* of(size_t i) const { return stoppers_[i].get(); }
 
   // Judges those that are running and were not judged after so many epochs yet, ends those whose
-  // patience has run out, and sets the job's metrics. Between two of them the job may be
-  // interrupted.
+  // patience has run out, and sets the job's metrics. The job may be interrupted meanwhile.
   absl::Status Judge(int64_t epochs, TrainerGroup& group, JobContext& job);
 
  private:

@@ -31,8 +31,12 @@ absl::StatusOr<std::vector<sae::ReconstructionMetrics>> Evaluate(
     const absl::StatusOr<MatrixView> batch = rows.Next(kBatchRows);
     RECSAE_RETURN_IF_ERROR(job.Interrupted());
     RECSAE_RETURN_IF_ERROR(batch.status());
-    ForEach(pool, models.size(),
-            [&](size_t i) { accumulators[i].Add(models[i], batch->data, batch->rows); });
+    std::vector<absl::Status> ends(models.size());
+    ForEach(pool, models.size(), [&](size_t i) {
+      ends[i] = accumulators[i].Add(models[i], batch->data, batch->rows,
+                                    [&job] { return job.Interrupted(); });
+    });
+    for (const absl::Status& end : ends) RECSAE_RETURN_IF_ERROR(end);
     done += batch->rows;
     progress(done);
   }

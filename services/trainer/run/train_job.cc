@@ -2,6 +2,8 @@
 
 #include <google/protobuf/any.pb.h>
 
+#include <new>
+#include <stdexcept>
 #include <string>
 #include <utility>
 #include <vector>
@@ -19,9 +21,21 @@ namespace {
 using concept_store::v1::Sae;
 using google::protobuf::Any;
 
+absl::Status OutOfMemory(const JobContext& job) {
+  return Error(absl::StatusCode::kResourceExhausted, "OUT_OF_MEMORY",
+               absl::StrCat(job.name(),
+                            ": the memory for training is not to be had; lower config.latents or "
+                            "config.batch_rows, train fewer SAEs at once, or run fewer jobs"));
+}
+
 absl::StatusOr<std::vector<Sae>> Run(const TrainJobEnvironment& environment, JobContext& job,
                                      const TrainRequest& request) {
-  absl::StatusOr<std::vector<Sae>> saes = TrainRun(environment, job, request).Run();
+  absl::StatusOr<std::vector<Sae>> saes = OutOfMemory(job);
+  try {
+    saes = TrainRun(environment, job, request).Run();
+  } catch (const std::bad_alloc&) {     // of this thread or of any that worked for it
+  } catch (const std::length_error&) {  // more than any vector holds
+  }
   // Whatever an interruption made fail, the interruption is what happened.
   if (!saes.ok()) RECSAE_RETURN_IF_ERROR(job.Interrupted());
   return saes;

@@ -7,6 +7,7 @@
 
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "common/budget/memory_budget.h"
 
 namespace google::protobuf {
 class Any;
@@ -28,8 +29,11 @@ inline constexpr char kTrainSaesKind[] = "train-saes";
 struct TrainJobEnvironment {
   ActivationSource* source = nullptr;
   SaePublisher* publisher = nullptr;
-  // Captures of at most so many bytes are held in memory while a job trains on them.
+  // Captures of at most so many bytes are held in memory while a job trains on them, if there is
+  // room for them.
   int64_t cache_bytes = 0;
+  // What jobs take, before they do.
+  MemoryBudget* memory = &MemoryBudget::Unlimited();
   // Called with the rows of each step, once for each SAE.
   std::function<void(int64_t)> count_rows = [](int64_t) {};
 };
@@ -44,8 +48,10 @@ struct TrainJobEnvironment {
 //   INVALID_ARGUMENT     INVALID_REQUEST, RECOMMENDER_MISMATCH, DIMENSION_MISMATCH: a configuration
 //                        does not fit the capture
 //   ALREADY_EXISTS       SAE_EXISTS
+//   RESOURCE_EXHAUSTED   MEMORY_BUDGET
 //   UNAVAILABLE          PEER_UNAVAILABLE   after some time of retries
 //   INTERNAL             TRAINING_DIVERGED  a loss is no longer finite
+//   RESOURCE_EXHAUSTED   OUT_OF_MEMORY
 absl::StatusOr<google::protobuf::Any> RunTrainJob(const TrainJobEnvironment& environment,
                                                   JobContext& job);
 

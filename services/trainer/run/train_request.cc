@@ -34,6 +34,20 @@ TrainRequest::TrainRequest(const v1::TrainSaesRequest& request) : capture(reques
   }
 }
 
+v1::TrainSaeRequest WithConfigs(v1::TrainSaeRequest request,
+                                const std::vector<TrainingConfig>& configs) {
+  *request.mutable_config() = configs[0];
+  return request;
+}
+
+v1::TrainSaesRequest WithConfigs(v1::TrainSaesRequest request,
+                                 const std::vector<TrainingConfig>& configs) {
+  for (int i = 0; i < request.variants_size(); ++i) {
+    *request.mutable_variants(i)->mutable_config() = configs[static_cast<size_t>(i)];
+  }
+  return request;
+}
+
 void CheckNames(const TrainRequest& request, BadRequest& bad) {
   const size_t count = request.variants.size();
   if (count < 1 || count > kMaxVariants) {

@@ -31,11 +31,17 @@ struct TrainRequest {
   std::vector<Variant> variants;
 };
 
+// The request with `configs` in the place of its own ones, in their order.
+v1::TrainSaeRequest WithConfigs(v1::TrainSaeRequest request,
+                                const std::vector<v1::TrainingConfig>& configs);
+v1::TrainSaesRequest WithConfigs(v1::TrainSaesRequest request,
+                                 const std::vector<v1::TrainingConfig>& configs);
+
 // Adds what is wrong with number, names and captures.
 void CheckNames(const TrainRequest& request, BadRequest& bad);
 
-// FillIn of every variant's configuration. Options that all must share and do not are violations
-// too.
+// FillIn of every variant's configuration; one that is filled in stays as it is. Options that all
+// must share and do not are violations too.
 std::vector<v1::TrainingConfig> FillInAll(const TrainRequest& request, int dim, BadRequest& bad);
 
 }  // namespace recsae::trainer

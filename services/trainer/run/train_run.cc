@@ -1,18 +1,20 @@
 #include "services/trainer/run/train_run.h"
 
 #include <algorithm>
-#include <random>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "common/base/status.h"
+#include "common/base/version.h"
 #include "common/jobs/job_runner.h"
 #include "common/messages/sae_messages.h"
 #include "common/process/server.h"
 #include "common/sae/trainer.h"
 #include "services/trainer/rows/activation_source.h"
 #include "services/trainer/rows/row_cache.h"
+#include "services/trainer/run/checkpoint_pace.h"
 #include "services/trainer/run/dev_set.h"
+#include "services/trainer/run/estimate.h"
 #include "services/trainer/run/evaluation.h"
 #include "services/trainer/run/publisher.h"
 #include "services/trainer/run/training_config.h"
@@ -45,12 +47,9 @@ absl::StatusOr<std::vector<Sae>> TrainRun::Run() {
   std::vector<Sae> saes;
   for (size_t i = 0; i < models.size(); ++i) {
     RECSAE_RETURN_IF_ERROR(job_.Interrupted());
-    // The same after a restart, and no other job's, even of a server whose data were wiped.
-    const std::string request_id =
-        absl::StrCat(job_.name(), "-", absl::Hex(state_.nonce, absl::kZeroPad16), "-", i);
-    RECSAE_ASSIGN_OR_RETURN(saes.emplace_back(),
-                            environment_.publisher->Publish(Describe(i, models[i], metrics[i]),
-                                                            models[i].weights(), request_id, job_));
+    RECSAE_ASSIGN_OR_RETURN(saes.emplace_back(), environment_.publisher->Publish(
+                                                     Describe(i, models[i], metrics[i]),
+                                                     models[i].weights(), RequestId(i), job_));
   }
   return saes;
 }
@@ -62,6 +61,7 @@ absl::Status TrainRun::Prepare() {
     RECSAE_ASSIGN_OR_RETURN(const CaptureInfo capture,
                             environment_.source->Describe(request_.capture, job_));
     site_ = capture.site;
+    recommender_uid_ = capture.recommender_uid;
   } else if (absl::IsNotFound(saved.status())) {
     RECSAE_RETURN_IF_ERROR(PinCaptures());
   } else {
@@ -70,6 +70,7 @@ absl::Status TrainRun::Prepare() {
   BadRequest bad;
   configs_ = FillInAll(request_, state_.dim, bad);
   RECSAE_RETURN_IF_ERROR(bad.ToStatus());
+  RECSAE_RETURN_IF_ERROR(TakeMemory());
   RECSAE_RETURN_IF_ERROR(LoadRows());
   RECSAE_ASSIGN_OR_RETURN(
       stoppers_, EarlyStoppers::Load(*environment_.source, configs_, state_.dim, state_.variants,
@@ -94,6 +95,7 @@ absl::Status TrainRun::PinCaptures() {
   state_.rows = capture.rows;
   state_.dim = capture.dim;
   site_ = capture.site;
+  recommender_uid_ = capture.recommender_uid;
   state_.variants.resize(configs.size());
   for (size_t i = 0; i < configs.size(); ++i) {
     if (!configs[i].has_early_stop()) continue;
@@ -103,8 +105,6 @@ absl::Status TrainRun::PinCaptures() {
     RECSAE_RETURN_IF_ERROR(CheckDevCapture(early_stop, dev, capture));
     state_.variants[i].early_stop.rows = std::min(dev.rows, early_stop.max_rows());
   }
-  std::random_device random;
-  state_.nonce = (uint64_t{random()} << 32) | random();
   return job_.SaveCheckpoint(Encode(state_));
 }
 
@@ -112,8 +112,20 @@ void TrainRun::ShowProgress(absl::string_view stage, int64_t done) {
   job_.SetProgress(stage, done, TotalWork(), "rows");
 }
 
+absl::Status TrainRun::TakeMemory() {
+  RECSAE_ASSIGN_OR_RETURN(
+      memory_, environment_.memory->Take(TrainingJobBytes(configs_, state_.dim, state_.rows),
+                                         absl::StrCat("training ", NameOf(0)), kLowerTraining));
+  return absl::OkStatus();
+}
+
 absl::Status TrainRun::LoadRows() {
-  if (state_.rows > environment_.cache_bytes / (int64_t{4} * state_.dim)) return absl::OkStatus();
+  const int64_t bytes = RowBytes(state_.rows, state_.dim);
+  if (bytes > environment_.cache_bytes) return absl::OkStatus();
+  absl::StatusOr<Permit> permit =
+      environment_.memory->Take(bytes, absl::StrCat("the rows of ", request_.capture), "them");
+  if (!permit.ok()) return absl::OkStatus();  // they are read again for every epoch
+  cache_memory_ = *std::move(permit);
   cached_rows_ = state_.rows;
   RECSAE_ASSIGN_OR_RETURN(
       cache_, LoadRowCache(*source_, request_.capture, state_.dim, state_.rows, job_,
@@ -130,6 +142,12 @@ RowStreamOptions TrainRun::StreamOptions() const {
   options.seed = shared().seed();
   options.batch_rows = shared().batch_rows();
   return options;
+}
+
+// The same after a restart, and no other job's.
+std::string TrainRun::RequestId(size_t i) const {
+  if (state_.nonce == 0) return absl::StrCat(job_.name(), "-", i);
+  return absl::StrCat(job_.name(), "-", absl::Hex(state_.nonce, absl::kZeroPad16), "-", i);
 }
 
 std::string TrainRun::NameOf(size_t i) const {
@@ -182,7 +200,10 @@ absl::Status TrainRun::Train() {
   options.position = state_.position;
   training_since_ = Clock::now();
   RowStream rows(*source_, options);
-  const auto on_cancel = job_.OnCancel([&rows] { rows.Cancel(); });
+  const auto on_cancel = job_.OnCancel([this, &rows] {
+    stop_step_ = configs_.size() == 1 || job_.cancelled();
+    rows.Cancel();
+  });
   const absl::Status status = TrainUntilInterrupted(rows);
   state_.trained = status.ok();
   if (status.ok() || job_.stopping()) RECSAE_RETURN_IF_ERROR(SaveCheckpoint());
@@ -191,6 +212,7 @@ absl::Status TrainRun::Train() {
 
 absl::Status TrainRun::TrainUntilInterrupted(RowStream& rows) {
   StepReport report;
+  CheckpointPace pace(shared().checkpoint_seconds());
   Clock::time_point checkpoint = Clock::now();
   ReportProgress();
   while (true) {
@@ -205,8 +227,10 @@ absl::Status TrainRun::TrainUntilInterrupted(RowStream& rows) {
       report.Send(job_);
       ReportProgress();
     }
-    if (SecondsSince(checkpoint) >= shared().checkpoint_seconds()) {
+    if (pace.Due(SecondsSince(checkpoint))) {
+      const Clock::time_point start = Clock::now();
       RECSAE_RETURN_IF_ERROR(SaveCheckpoint());
+      pace.Took(SecondsSince(start));
       checkpoint = Clock::now();
     }
   }
@@ -216,9 +240,11 @@ absl::Status TrainRun::TrainUntilInterrupted(RowStream& rows) {
 }
 
 absl::Status TrainRun::Step(const MatrixView& batch, StepReport& report) {
-  const std::vector<absl::StatusOr<sae::StepStats>> stats = group_->Step(batch.data, batch.rows);
+  const std::vector<absl::StatusOr<sae::StepStats>> stats =
+      group_->Step(batch.data, batch.rows, &stop_step_);
   report.AddRows(batch.rows);
   for (size_t r = 0; r < stats.size(); ++r) {
+    if (absl::IsCancelled(stats[r].status())) return job_.Interrupted();
     if (!stats[r].ok()) {
       const std::string name = NameOf(group_->running()[r]);
       return Error(absl::StatusCode::kInternal, "TRAINING_DIVERGED",
@@ -254,12 +280,9 @@ absl::Status TrainRun::SaveCheckpoint() {
   for (size_t i = 0; i < group_->size(); ++i) {
     state_.variants[i].step_seconds = group_->step_seconds(i);
   }
-  for (const size_t i : group_->running()) {
-    state_.variants[i].trainer_state = group_->trainer(i).SaveState();
-  }
-  const std::string bytes = Encode(state_);
-  for (Checkpoint::Variant& variant : state_.variants) variant.trainer_state = "";
-  return job_.SaveCheckpoint(bytes);
+  std::vector<const sae::Trainer*> trainers(group_->size());
+  for (const size_t i : group_->running()) trainers[i] = &group_->trainer(i);
+  return job_.SaveCheckpoint(Encode(state_, trainers));
 }
 
 // The best of each variant where that was looked for, else the last.
@@ -307,6 +330,7 @@ Sae TrainRun::Describe(size_t i, const sae::SaeModel& model,
   DescribeWeights(model.weights(), &sae);
   sae.set_capture(request_.capture);
   sae.set_probe_site(site_);
+  sae.set_recommender_uid(recommender_uid_);
   auto& report = *sae.mutable_report();
   report.set_row_count(state_.rows);
   report.set_epoch_count(ended ? variant.early_stop.epoch : config.epoch_count());

@@ -2,6 +2,7 @@
 #ifndef RECSAE_SERVICES_TRAINER_RUN_TRAIN_RUN_H_
 #define RECSAE_SERVICES_TRAINER_RUN_TRAIN_RUN_H_
 
+#include <atomic>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -12,6 +13,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "common/budget/memory_budget.h"
 #include "common/sae/metrics.h"
 #include "common/sae/model.h"
 #include "recsae/concept_store/v1/concept_store.pb.h"
@@ -36,6 +38,7 @@ class TrainRun {
  private:
   absl::Status Prepare();
   absl::Status PinCaptures();
+  absl::Status TakeMemory();
   absl::Status LoadRows();
   absl::Status CreateTrainers();
   absl::StatusOr<std::vector<float>> ReadSample();
@@ -55,6 +58,7 @@ class TrainRun {
   // Options that all variants share are read from the first one.
   const v1::TrainingConfig& shared() const { return configs_.front(); }
   std::string NameOf(size_t i) const;
+  std::string RequestId(size_t i) const;
   int64_t TotalRows() const { return state_.rows * shared().epoch_count(); }
   // Rows that are read, and how many of them before training; at last all once for the evaluation.
   int64_t TotalWork() const { return cached_rows_ + TotalRows() + state_.rows; }
@@ -63,16 +67,22 @@ class TrainRun {
 
   const TrainJobEnvironment& environment_;
   JobContext& job_;
+  // Given back after all that they are for.
+  Permit memory_, cache_memory_;
   std::unique_ptr<ActivationSource> cache_;
   ActivationSource* source_;  // the cache, where the rows fit it
   int64_t cached_rows_ = 0;
   const TrainRequest& request_;
   std::vector<v1::TrainingConfig> configs_;  // filled in, one for each variant
   Checkpoint state_;
-  std::string site_;  // probe site that the capture records
+  std::string site_;             // probe site that the capture records
+  std::string recommender_uid_;  // of the recommender that it records
   std::unique_ptr<TrainerGroup> group_;
   std::unique_ptr<EarlyStoppers> stoppers_;
   std::chrono::steady_clock::time_point training_since_;
+  // Ends the step under way: of several SAEs some would have taken it and others not, so that with
+  // these only a job that is not to go on is ended so.
+  std::atomic<bool> stop_step_ = false;
 };
 
 }  // namespace recsae::trainer

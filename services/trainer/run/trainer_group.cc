@@ -4,7 +4,6 @@
 #include <chrono>
 #include <utility>
 
-#include "absl/status/status.h"
 #include "services/trainer/run/for_each.h"
 
 namespace recsae::trainer {
@@ -18,12 +17,13 @@ void TrainerGroup::Add(std::unique_ptr<sae::Trainer> trainer, double step_second
   members_.push_back({std::move(trainer), step_seconds});
 }
 
-std::vector<absl::StatusOr<sae::StepStats>> TrainerGroup::Step(const float* rows, int64_t n) {
-  std::vector<absl::StatusOr<sae::StepStats>> stats(running_.size(), absl::UnknownError("no step"));
+std::vector<absl::StatusOr<sae::StepStats>> TrainerGroup::Step(const float* rows, int64_t n,
+                                                               const std::atomic<bool>* stop) {
+  std::vector<absl::StatusOr<sae::StepStats>> stats(running_.size());
   const auto step = [&](size_t r) {
     Member& member = members_[running_[r]];
     const auto start = std::chrono::steady_clock::now();
-    stats[r] = member.trainer->Step(rows, n);
+    stats[r] = member.trainer->Step(rows, n, stop);
     member.step_seconds +=
         std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   };

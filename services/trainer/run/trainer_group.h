@@ -2,6 +2,7 @@
 #ifndef RECSAE_SERVICES_TRAINER_RUN_TRAINER_GROUP_H_
 #define RECSAE_SERVICES_TRAINER_RUN_TRAINER_GROUP_H_
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -34,7 +35,9 @@ class TrainerGroup {
   double step_seconds(size_t i) const { return members_[i].step_seconds; }
 
   // One step of each that is running on rows [n, dim]; what each said of it, as in running().
-  std::vector<absl::StatusOr<sae::StepStats>> Step(const float* rows, int64_t n);
+  // `stop` as sae::Trainer::Step; may be null.
+  std::vector<absl::StatusOr<sae::StepStats>> Step(const float* rows, int64_t n,
+                                                   const std::atomic<bool>* stop);
 
   // Ends the training of one that is running; its trainer is no more.
   void End(size_t i);

@@ -205,6 +205,10 @@ void CheckAgainstLatents(const TrainingConfig& config, Checker& check) {
     if (violation.field == "matryoshka_prefixes") {
       check.Add("matryoshka_prefixes", violation.description);
     }
+    // Too many for as many latents; too few are found by CheckRanges.
+    if (violation.field == "batch_rows" && config.has_latent_count() && config.batch_rows() >= 1) {
+      check.Add("batch_rows", violation.description);
+    }
   }
 }
 

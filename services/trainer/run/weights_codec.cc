@@ -31,7 +31,7 @@ absl::Status Take(absl::string_view& bytes, google::protobuf::MessageLite* messa
       return absl::OkStatus();
     }
   }
-  return absl::DataLossError("a message is broken off");
+  return Error(absl::StatusCode::kDataLoss, "CHECKPOINT_DAMAGED", "a message is broken off");
 }
 
 absl::StatusOr<sae::SaeWeights> Read(absl::string_view bytes) {

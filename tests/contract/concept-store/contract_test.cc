@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <limits>
 #include <map>
+#include <optional>
 #include <random>
 #include <string>
 #include <vector>
@@ -119,12 +120,13 @@ class ConceptStoreContract : public testing::TestWithParam<Mode> {
     return latents;
   }
 
-  // Everything up to and with CAUGHT_UP.
-  std::vector<v1::ConceptChange> WatchUntilCaughtUp(const std::string& parent, int64_t since) {
+  // Everything up to and with CAUGHT_UP. Unset: with the snapshot.
+  std::vector<v1::ConceptChange> WatchUntilCaughtUp(const std::string& parent,
+                                                    std::optional<int64_t> since) {
     grpc::ClientContext context;
     v1::WatchConceptsRequest request;
     request.set_parent(parent);
-    request.set_since_revision(since);
+    if (since.has_value()) request.set_since_revision(*since);
     const auto stream = Next().stub().WatchConcepts(&context, request);
     std::vector<v1::ConceptChange> changes;
     v1::ConceptChange change;
@@ -431,16 +433,19 @@ TEST_P(ConceptStoreContract, ADeletedSaeTakesItsConceptsAlong) {
   ExpectError(Get("saes/a/concepts/1").status(), StatusCode::kNotFound, "SAE_NOT_FOUND");
   EXPECT_TRUE(Get("saes/b/concepts/1").ok());
 
-  const auto changes = WatchUntilCaughtUp("", 3);
-  ASSERT_EQ(changes.size(), 3U);
+  const auto changes = WatchUntilCaughtUp("", 5);
+  ASSERT_EQ(changes.size(), 4U);
   for (int i = 0; i < 2; ++i) {
     EXPECT_EQ(changes[i].type(), v1::ConceptChange::TYPE_DELETED);
-    EXPECT_EQ(changes[i].revision(), 4 + i);
+    EXPECT_EQ(changes[i].revision(), 6 + i);
     EXPECT_EQ(changes[i].latent_concept().name(), absl::StrCat("saes/a/concepts/", 1 + i));
     EXPECT_EQ(changes[i].latent_concept().latent(), 1 + i);
     EXPECT_EQ(changes[i].latent_concept().description(), "");
   }
-  EXPECT_EQ(changes[2].type(), v1::ConceptChange::TYPE_CAUGHT_UP);
+  EXPECT_EQ(changes[2].type(), v1::ConceptChange::TYPE_SAE_DELETED);
+  EXPECT_EQ(changes[2].revision(), 8);
+  EXPECT_EQ(changes[2].sae().name(), "saes/a");
+  EXPECT_EQ(changes[3].type(), v1::ConceptChange::TYPE_CAUGHT_UP);
 
   // The name is free again, and begins empty.
   ASSERT_TRUE(PublishSample("a").ok());
@@ -462,7 +467,7 @@ TEST_P(ConceptStoreContract, ACreatedConceptComesBack) {
   const auto created = Create("saes/a", sample);
   ASSERT_TRUE(created.ok()) << created.status();
   EXPECT_EQ(created->name(), "saes/a/concepts/7");
-  EXPECT_EQ(created->revision(), 1);
+  EXPECT_EQ(created->revision(), 2);
   EXPECT_FALSE(created->etag().empty());
   EXPECT_TRUE(MessageDifferencer::Equals(created->create_time(), created->update_time()));
   const auto read = Get("saes/a/concepts/7");
@@ -471,7 +476,7 @@ TEST_P(ConceptStoreContract, ACreatedConceptComesBack) {
   v1::Concept expected = sample;
   expected.set_name(created->name());
   expected.set_etag(created->etag());
-  expected.set_revision(1);
+  expected.set_revision(2);
   *expected.mutable_create_time() = created->create_time();
   *expected.mutable_update_time() = created->update_time();
   EXPECT_TRUE(MessageDifferencer::Equals(*read, expected));
@@ -541,7 +546,7 @@ TEST_P(ConceptStoreContract, EveryMutationIsStoredOnceUnderItsRequestId) {
   EXPECT_TRUE(MessageDifferencer::Equals(*upserted_again, *upserted));
   EXPECT_TRUE(Do(&Stub::DeleteConcept, remove).ok());
   ExpectError(Get(created->name()).status(), StatusCode::kNotFound, "CONCEPT_NOT_FOUND");
-  EXPECT_EQ(WatchUntilCaughtUp("", 0).size(), 6U);
+  EXPECT_EQ(WatchUntilCaughtUp("", 0).size(), 7U);
 
   update.mutable_latent_concept()->set_description("another request");
   ExpectError(Do(&Stub::UpdateConcept, update).status(), StatusCode::kInvalidArgument,
@@ -564,7 +569,7 @@ TEST_P(ConceptStoreContract, UpdateChangesTheNamedFields) {
   v1::Concept expected = *created;
   expected.mutable_extended_score()->set_confidence(0.75);
   expected.set_etag(updated->etag());
-  expected.set_revision(2);
+  expected.set_revision(3);
   *expected.mutable_update_time() = updated->update_time();
   EXPECT_TRUE(MessageDifferencer::Equals(*updated, expected)) << updated->DebugString();
   EXPECT_NE(updated->etag(), created->etag());
@@ -626,15 +631,15 @@ TEST_P(ConceptStoreContract, ABatchIsAllOrNone) {
               StatusCode::kInvalidArgument, "INVALID_REQUEST");
   ExpectError(Get("saes/a/concepts/1").status(), StatusCode::kNotFound, "CONCEPT_NOT_FOUND");
   EXPECT_EQ(Get("saes/a/concepts/2")->etag(), created->etag());
-  EXPECT_EQ(WatchUntilCaughtUp("", 0).size(), 2U);
+  EXPECT_EQ(WatchUntilCaughtUp("", 0).size(), 3U);
 
   stale.set_etag(created->etag());
   const auto upserted = Upsert("saes/a", {SampleConcept(3, "three"), stale});
   ASSERT_TRUE(upserted.ok()) << upserted.status();
   ASSERT_EQ(upserted->concepts_size(), 2);
   EXPECT_EQ(upserted->concepts(0).name(), "saes/a/concepts/3");
-  EXPECT_EQ(upserted->concepts(0).revision(), 2);
-  EXPECT_EQ(upserted->concepts(1).revision(), 3);
+  EXPECT_EQ(upserted->concepts(0).revision(), 3);
+  EXPECT_EQ(upserted->concepts(1).revision(), 4);
   EXPECT_TRUE(
       MessageDifferencer::Equals(upserted->concepts(1).create_time(), created->create_time()));
   EXPECT_TRUE(MessageDifferencer::Equals(*Get("saes/a/concepts/2"), upserted->concepts(1)));
@@ -830,7 +835,7 @@ TEST_P(ConceptStoreContract, RevisionsListEveryStateNewestFirst) {
     request.set_page_token(page->next_page_token());
   } while (!request.page_token().empty());
   EXPECT_THAT(states, ElementsAre("v3", "-", "v2", "v1"));
-  EXPECT_THAT(revisions, ElementsAre(5, 4, 3, 1));
+  EXPECT_THAT(revisions, ElementsAre(6, 5, 4, 2));
   request.set_name("saes/a/concepts/9");
   ExpectError(Do(&Stub::ListConceptRevisions, request).status(), StatusCode::kNotFound,
               "CONCEPT_NOT_FOUND");
@@ -839,36 +844,73 @@ TEST_P(ConceptStoreContract, RevisionsListEveryStateNewestFirst) {
 TEST_P(ConceptStoreContract, AWatchReplaysTheLogFromAnyRevision) {
   ASSERT_TRUE(PublishSample("a").ok());
   ASSERT_TRUE(PublishSample("ab").ok());  // a prefix of another name is not that name
-  ASSERT_TRUE(Create("saes/a", SampleConcept(1, "r1")).ok());
-  ASSERT_TRUE(Create("saes/ab", SampleConcept(1, "r2")).ok());
-  ASSERT_TRUE(Describe("saes/a/concepts/1", "r3").ok());
-  ASSERT_TRUE(Create("saes/ab", SampleConcept(2, "r4")).ok());
+  ASSERT_TRUE(Create("saes/a", SampleConcept(1, "r3")).ok());
+  ASSERT_TRUE(Create("saes/ab", SampleConcept(1, "r4")).ok());
+  ASSERT_TRUE(Describe("saes/a/concepts/1", "r5").ok());
+  ASSERT_TRUE(Create("saes/ab", SampleConcept(2, "r6")).ok());
   const std::vector<std::pair<std::string, std::map<int64_t, std::string>>> expected = {
-      {"", {{1, "r1"}, {2, "r2"}, {3, "r3"}, {4, "r4"}}},
-      {"saes/a", {{1, "r1"}, {3, "r3"}}},
-      {"saes/ab", {{2, "r2"}, {4, "r4"}}}};
+      {"", {{1, "saes/a"}, {2, "saes/ab"}, {3, "r3"}, {4, "r4"}, {5, "r5"}, {6, "r6"}}},
+      {"saes/a", {{1, "saes/a"}, {3, "r3"}, {5, "r5"}}},
+      {"saes/ab", {{2, "saes/ab"}, {4, "r4"}, {6, "r6"}}}};
   for (const auto& [parent, all] : expected) {
-    for (int64_t since = -1; since <= 4; ++since) {
+    for (int64_t since = 0; since <= 6; ++since) {
       std::map<int64_t, std::string> wanted;
       for (const auto& [revision, state] : all) {
-        if (since >= 0 && revision > since) wanted[revision] = state;
+        if (revision > since) wanted[revision] = state;
       }
       const auto changes = WatchUntilCaughtUp(parent, since);
       ASSERT_EQ(changes.size(), wanted.size() + 1) << parent << " since " << since;
       auto next = wanted.begin();
       for (size_t i = 0; i + 1 < changes.size(); ++i, ++next) {
-        EXPECT_EQ(changes[i].type(), v1::ConceptChange::TYPE_UPSERTED);
         EXPECT_EQ(changes[i].revision(), next->first);
+        EXPECT_FALSE(changes[i].epoch().empty());
+        if (next->first <= 2) {
+          EXPECT_EQ(changes[i].type(), v1::ConceptChange::TYPE_SAE_PUBLISHED);
+          EXPECT_EQ(changes[i].sae().name(), next->second);
+          continue;
+        }
+        EXPECT_EQ(changes[i].type(), v1::ConceptChange::TYPE_UPSERTED);
         EXPECT_EQ(changes[i].latent_concept().revision(), next->first);
         EXPECT_EQ(changes[i].latent_concept().description(), next->second);
       }
       EXPECT_EQ(changes.back().type(), v1::ConceptChange::TYPE_CAUGHT_UP);
-      EXPECT_EQ(changes.back().revision(), 4);
+      EXPECT_EQ(changes.back().revision(), 6);
     }
   }
-  ExpectError(WatchError("", 5), StatusCode::kOutOfRange, "REVISION_UNKNOWN");
-  ExpectError(WatchError("", -2), StatusCode::kInvalidArgument, "INVALID_REQUEST");
+  ExpectError(WatchError("", 7), StatusCode::kOutOfRange, "REVISION_UNKNOWN");
+  ExpectError(WatchError("", -1), StatusCode::kInvalidArgument, "INVALID_REQUEST");
   ExpectError(WatchError("sae/a", 0), StatusCode::kInvalidArgument, "RESOURCE_NAME_INVALID");
+}
+
+TEST_P(ConceptStoreContract, AWatchBeginsWithTheSnapshot) {
+  ASSERT_TRUE(PublishSample("a").ok());
+  ASSERT_TRUE(PublishSample("ab").ok());
+  ASSERT_TRUE(Create("saes/a", SampleConcept(1, "old")).ok());
+  ASSERT_TRUE(Describe("saes/a/concepts/1", "new").ok());
+  ASSERT_TRUE(Create("saes/ab", SampleConcept(2, "other")).ok());
+  ASSERT_TRUE(Create("saes/ab", SampleConcept(3, "gone")).ok());
+  v1::DeleteConceptRequest remove;
+  remove.set_name("saes/ab/concepts/3");
+  ASSERT_TRUE(Do(&Stub::DeleteConcept, remove).ok());
+  const std::vector<std::pair<std::string, std::vector<std::string>>> expected = {
+      {"", {"saes/a", "saes/ab", "new", "other"}},
+      {"saes/a", {"saes/a", "new"}},
+      {"saes/ab", {"saes/ab", "other"}}};
+  for (const auto& [parent, wanted] : expected) {
+    std::vector<std::string> states;
+    const auto changes = WatchUntilCaughtUp(parent, std::nullopt);
+    ASSERT_FALSE(changes.empty());
+    for (size_t i = 0; i + 1 < changes.size(); ++i) {
+      EXPECT_EQ(changes[i].revision(), 0);
+      states.push_back(changes[i].has_sae() ? changes[i].sae().name()
+                                            : changes[i].latent_concept().description());
+    }
+    EXPECT_EQ(states, wanted) << parent;
+    EXPECT_EQ(changes.back().type(), v1::ConceptChange::TYPE_CAUGHT_UP);
+    EXPECT_EQ(changes.back().revision(), 7);
+    // Whoever comes back with it goes on there.
+    EXPECT_EQ(WatchUntilCaughtUp(parent, changes.back().revision()).size(), 1U);
+  }
 }
 
 INSTANTIATE_TEST_SUITE_P(Modes, ConceptStoreContract,

@@ -60,7 +60,7 @@ TEST_F(ServiceTest, MetricsFollowTheStore) {
   gauges = Gauges(server_.metrics());
   EXPECT_EQ(gauges.at("recsae_concept_store_saes"), 1);
   EXPECT_EQ(gauges.at("recsae_concept_store_concepts"), 3);
-  EXPECT_EQ(gauges.at("recsae_concept_store_revision"), 5);
+  EXPECT_EQ(gauges.at("recsae_concept_store_revision"), 6);
   EXPECT_EQ(gauges.at("recsae_concept_store_watchers"), 1);
   context.TryCancel();
   stream->Finish();
@@ -68,7 +68,7 @@ TEST_F(ServiceTest, MetricsFollowTheStore) {
   gauges = Gauges(server_.metrics());
   EXPECT_EQ(gauges.at("recsae_concept_store_saes"), 1);
   EXPECT_EQ(gauges.at("recsae_concept_store_concepts"), 3);
-  EXPECT_EQ(gauges.at("recsae_concept_store_revision"), 5);
+  EXPECT_EQ(gauges.at("recsae_concept_store_revision"), 6);
   EXPECT_EQ(gauges.at("recsae_concept_store_watchers"), 0);
 }
 

@@ -64,10 +64,10 @@ void StoreServer::Stop() {
   store_.reset();
 }
 
-std::string FreshDirectory() {
+std::string FreshDirectory(const std::string& which) {
   const auto* const test = testing::UnitTest::GetInstance()->current_test_info();
   const std::string name = absl::StrReplaceAll(
-      absl::StrCat(test->test_suite_name(), ".", test->name(), ".", getpid()), {{"/", "_"}});
+      absl::StrCat(test->test_suite_name(), ".", test->name(), ".", getpid(), which), {{"/", "_"}});
   const std::filesystem::path path = std::filesystem::path(testing::TempDir()) / name;
   std::filesystem::remove_all(path);
   return path.string();

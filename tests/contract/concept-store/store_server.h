@@ -50,8 +50,8 @@ class StoreServer {
   std::unique_ptr<v1::ConceptStore::Stub> stub_;
 };
 
-// An empty directory of this test case.
-std::string FreshDirectory();
+// An empty directory of this test case; for several, each has a name.
+std::string FreshDirectory(const std::string& name = "");
 
 // One unary call: Call(server, &Stub::GetSae, request) gives the response or the error.
 using Stub = v1::ConceptStore::Stub;

@@ -44,6 +44,7 @@ class JobsSubject : public Subject {
     options.environment = environment;
     options.workers = 2;
     options.max_crashes = 1 << 20;
+    options.store_retry = absl::Milliseconds(5);
     RECSAE_ASSIGN_OR_RETURN(runner_, JobRunner::Open(directory, options));
     runner_->Register(kind_, [this](JobContext& context) { return Run(context); });
     return runner_->Start();
@@ -56,7 +57,7 @@ class JobsSubject : public Subject {
       counts_ = counts;
     }
     const std::string request_id = absl::StrCat("request ", ++requests_);
-    const auto job = runner_->Submit(kind_, "", Pack(request_id), request_id);
+    const auto job = runner_->Submit(kind_, {}, Pack(request_id), request_id);
     if (!job.ok() || !counts()) return;
     jobs_[request_id] = job->name();
     if (random.Below(2) == 0) WaitForEnd(job->name(), counts);
@@ -64,7 +65,7 @@ class JobsSubject : public Subject {
 
   std::string FindLost() override {
     for (const auto& [request_id, name] : jobs_) {
-      const auto again = runner_->Submit(kind_, "", Pack(request_id), request_id);
+      const auto again = runner_->Submit(kind_, {}, Pack(request_id), request_id);
       if (!again.ok() || again->name() != name) return "the first answer to " + request_id;
       const auto ended = ended_.find(name);
       const auto job = runner_->Get(name);
@@ -98,9 +99,9 @@ class JobsSubject : public Subject {
     }
     while (checkpoints_ && step < 3) {
       RECSAE_RETURN_IF_ERROR(context.Interrupted());
-      RECSAE_RETURN_IF_ERROR(context.SaveCheckpoint(absl::StrCat(++step)));
+      const absl::Status saved = context.SaveCheckpoint(absl::StrCat(++step));
       const std::lock_guard<std::mutex> lock(mutex_);
-      if (counts_ && counts_()) checkpoint_[context.name()] = step;
+      if (saved.ok() && counts_ && counts_()) checkpoint_[context.name()] = step;
     }
     return context.spec();
   }

@@ -24,7 +24,8 @@ constexpr char kCatalog[] = "catalogs/c";
 class ProbeSubject : public Subject {
  public:
   absl::Status Open(const std::string& directory, const Environment& environment) override {
-    RECSAE_ASSIGN_OR_RETURN(resources_, Resources::Open(directory, environment));
+    RECSAE_ASSIGN_OR_RETURN(resources_,
+                            Resources::Open(directory, MemoryBudget::Unlimited(), environment));
     return absl::OkStatus();
   }
   void Close() override { resources_.reset(); }
@@ -180,8 +181,9 @@ class ProbeSubject : public Subject {
     for (const auto& [id, round] : titles_) {
       if (found.count(id) == 0 || found[id] < round) return "the title of " + id;
     }
-    return static_cast<int64_t>(found.size()) == catalog->message.item_count() ? ""
-                                                                          : "half of an upload";
+    return static_cast<int64_t>(found.size()) == catalog->message.item_count()
+               ? ""
+               : "half of an upload";
   }
 
   std::unique_ptr<Resources> resources_;

@@ -3,7 +3,10 @@
 
 #include <gtest/gtest.h>
 
+#include <CLI/CLI.hpp>
 #include <string>
+
+#include "recsae/probe/v1/probe.pb.h"
 
 namespace recsae::cli {
 namespace {
@@ -11,7 +14,8 @@ namespace {
 probe::v1::DatasetRef Parsed(const std::string& line) {
   CLI::App app;
   DatasetFlags flags;
-  AddDatasetFlags(app, flags);
+  Command command(app);
+  AddDatasetFlags(command, flags);
   app.parse(line);
   return MakeDatasetRef("shop", flags);
 }

@@ -7,6 +7,8 @@
 #include <vector>
 
 #include "clients/cli/pipeline/showcase.h"
+#include "recsae/concept_store/v1/concept_store.pb.h"
+#include "recsae/explainer/v1/explainer.pb.h"
 
 namespace recsae::cli {
 namespace {

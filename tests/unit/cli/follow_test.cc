@@ -14,6 +14,7 @@
 #include "absl/time/time.h"
 #include "clients/cli/session/interrupt.h"
 #include "common/base/status.h"
+#include "recsae/jobs/v1/jobs.pb.h"
 #include "tests/unit/cli/jobs_server.h"
 
 namespace recsae::cli {
@@ -91,16 +92,16 @@ TEST(FollowJobTest, GoesOnAfterTheConnectionBroke) {
   EXPECT_EQ(done->state(), jobs::v1::Job::STATE_SUCCEEDED);
 }
 
-// Ctrl-C ends programs, so each of these runs in a process of its own ("threadsafe": one that
+// These signals end programs, so each of these runs in a process of its own ("threadsafe": one that
 // starts from the beginning, without threads).
 class InterruptDeathTest : public testing::Test {
  protected:
   InterruptDeathTest() { testing::FLAGS_gtest_death_test_style = "threadsafe"; }
 };
 
-// Follows a job that never ends, sends Ctrl-C once it is watched, and ends the process with status
-// 0 if the following ended for `reason` with the job in `state`.
-[[noreturn]] void FollowAndInterrupt(bool detach, const std::string& reason,
+// Follows a job that never ends, sends the signal once it is watched, and ends the process with
+// status 0 if the following ended for `reason` with the job in `state`.
+[[noreturn]] void FollowAndInterrupt(int number, bool detach, const std::string& reason,
                                      jobs::v1::Job::State state) {
   ListenForInterrupts();
   bool good = false;
@@ -115,11 +116,12 @@ class InterruptDeathTest : public testing::Test {
              server.runner().Get(job.name())->state() != jobs::v1::Job::STATE_RUNNING) {
         std::this_thread::yield();
       }
-      kill(getpid(), SIGINT);
+      kill(getpid(), number);
+      kill(getpid(), number);  // as `timeout` does: one with the first
     });
     const absl::Status status = Follow(server, job, detach).status();
     user.join();
-    good = Interrupted() && Reason(status) == reason &&
+    good = InterruptedExit() == 128 + number && Reason(status) == reason &&
            server.runner().Get(job.name())->state() == state;
     if (!good) std::cerr << status << "\n" << server.runner().Get(job.name())->DebugString();
     (void)server.runner().Cancel(job.name());
@@ -128,23 +130,28 @@ class InterruptDeathTest : public testing::Test {
 }
 
 TEST_F(InterruptDeathTest, CancelsTheJob) {
-  EXPECT_EXIT(FollowAndInterrupt(false, "JOB_CANCELLED", jobs::v1::Job::STATE_CANCELLED),
-              testing::ExitedWithCode(0), "");
+  for (const int number : {SIGINT, SIGTERM}) {
+    EXPECT_EXIT(FollowAndInterrupt(number, false, "JOB_CANCELLED", jobs::v1::Job::STATE_CANCELLED),
+                testing::ExitedWithCode(0), "");
+  }
 }
 
 TEST_F(InterruptDeathTest, LeavesADetachedJobRunning) {
-  EXPECT_EXIT(FollowAndInterrupt(true, "DETACHED", jobs::v1::Job::STATE_RUNNING),
-              testing::ExitedWithCode(0), "");
+  for (const int number : {SIGINT, SIGTERM}) {
+    EXPECT_EXIT(FollowAndInterrupt(number, true, "DETACHED", jobs::v1::Job::STATE_RUNNING),
+                testing::ExitedWithCode(0), "");
+  }
+}
+
+[[noreturn]] void Interrupt(int number) {
+  ListenForInterrupts();
+  kill(getpid(), number);
+  while (true) pause();
 }
 
 TEST_F(InterruptDeathTest, EndsAProgramThatDoesNotWaitForAJob) {
-  EXPECT_EXIT(
-      {
-        ListenForInterrupts();
-        kill(getpid(), SIGINT);
-        while (true) pause();
-      },
-      testing::ExitedWithCode(kInterruptedExit), "");
+  EXPECT_EXIT(Interrupt(SIGINT), testing::ExitedWithCode(130), "");
+  EXPECT_EXIT(Interrupt(SIGTERM), testing::ExitedWithCode(143), "");
 }
 
 }  // namespace

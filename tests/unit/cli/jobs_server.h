@@ -64,6 +64,7 @@ class JobsServer {
   }
   ~JobsServer() {
     StopServing();
+    service_.reset();
     runner_.reset();
     std::filesystem::remove_all(directory_);
   }
@@ -99,7 +100,7 @@ class JobsServer {
 
   // Starts a job, or returns the first one of the request_id.
   absl::StatusOr<jobs::v1::Job> Submit(const std::string& request_id = "") {
-    return runner_->Submit("test", "", google::protobuf::Any(), request_id);
+    return runner_->Submit("test", {}, google::protobuf::Any(), request_id);
   }
 
  private:

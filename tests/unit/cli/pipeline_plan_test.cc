@@ -7,6 +7,7 @@
 
 #include "clients/cli/text/errors.h"
 #include "common/base/names.h"
+#include "recsae/probe/v1/probe.pb.h"
 
 namespace recsae::cli {
 namespace {

@@ -6,6 +6,9 @@
 #include <nlohmann/json.hpp>
 #include <vector>
 
+#include "recsae/concept_store/v1/concept_store.pb.h"
+#include "recsae/explainer/v1/explainer.pb.h"
+
 namespace recsae::cli {
 namespace {
 

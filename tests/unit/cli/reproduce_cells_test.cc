@@ -14,6 +14,8 @@
 #include "clients/cli/reproduce/study.h"
 #include "common/base/status.h"
 #include "common/sae/model.h"
+#include "recsae/probe/v1/probe.pb.h"
+#include "recsae/trainer/v1/trainer.pb.h"
 
 namespace recsae::cli {
 namespace {

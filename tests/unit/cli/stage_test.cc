@@ -7,6 +7,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "common/base/status.h"
+#include "recsae/jobs/v1/jobs.pb.h"
 #include "tests/unit/cli/jobs_server.h"
 
 namespace recsae::cli {

@@ -3,11 +3,14 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <CLI/CLI.hpp>
 #include <string>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "clients/cli/text/errors.h"
+#include "recsae/concept_store/v1/concept_store.pb.h"
+#include "recsae/trainer/v1/trainer.pb.h"
 
 namespace recsae::cli {
 namespace {
@@ -159,7 +162,8 @@ SaeFlags Parse(const std::string& prefix, Values values, const std::string& argu
   SaeFlags flags;
   std::string positional;
   app.add_option("SAE", positional);
-  AddSaeFlags(app, prefix, values, flags);
+  Command command(app);
+  AddSaeFlags(command, prefix, values, flags);
   app.parse(absl::StrCat("program ", arguments), true);
   EXPECT_EQ(positional, "movies");
   return flags;

@@ -6,6 +6,8 @@
 #include <string>
 #include <vector>
 
+#include "common/base/words.h"
+
 namespace recsae::concept_store {
 namespace {
 
@@ -15,15 +17,8 @@ using ::testing::UnorderedElementsAre;
 
 std::vector<int32_t> Find(const SearchIndex& index, const std::string& query, size_t max = 10) {
   std::vector<int32_t> latents;
-  for (const SearchHit& hit : index.Find(SearchWords(query), max)) latents.push_back(hit.latent);
+  for (const SearchHit& hit : index.Find(Words(query), max)) latents.push_back(hit.latent);
   return latents;
-}
-
-TEST(SearchWords, SplitsAndLowers) {
-  EXPECT_THAT(SearchWords("Star Trek: 1980s, sci-fi!"),
-              ElementsAre("star", "trek", "1980s", "sci", "fi"));
-  EXPECT_THAT(SearchWords("Children's  Amélie"), ElementsAre("childrens", "amélie"));
-  EXPECT_THAT(SearchWords(" ,;' "), IsEmpty());
 }
 
 TEST(SearchIndex, FindsByPrefixOfEveryWord) {

@@ -32,7 +32,7 @@ class StoreTest : public testing::Test {
 
   void Open() {
     store_.reset();
-    auto store = Store::Open(directory_);
+    auto store = Store::Open(directory_, options_);
     ASSERT_TRUE(store.ok()) << store.status();
     store_ = *std::move(store);
   }
@@ -69,6 +69,7 @@ class StoreTest : public testing::Test {
   }
 
   std::string directory_;
+  StoreOptions options_;
   std::unique_ptr<Store> store_;
 };
 
@@ -152,21 +153,21 @@ TEST_F(StoreTest, AReaderOfADeletedSaeIsTold) {
 
 TEST_F(StoreTest, RevisionsGoOnAfterAReopen) {
   ASSERT_TRUE(Publish("a").ok());
-  EXPECT_EQ(store_->revision(), 0);
-  EXPECT_EQ(Create("saes/a", 1, "one")->revision(), 1);
-  Open();
   EXPECT_EQ(store_->revision(), 1);
+  EXPECT_EQ(Create("saes/a", 1, "one")->revision(), 2);
+  Open();
+  EXPECT_EQ(store_->revision(), 2);
   EXPECT_EQ(store_->saes(), 1);
   EXPECT_EQ(store_->concepts(), 1);
-  EXPECT_EQ(Create("saes/a", 2, "two")->revision(), 2);
+  EXPECT_EQ(Create("saes/a", 2, "two")->revision(), 3);
   // A write that fails uses no revision.
   EXPECT_FALSE(Create("saes/a", 2, "again").ok());
-  EXPECT_EQ(Create("saes/a", 3, "three")->revision(), 3);
+  EXPECT_EQ(Create("saes/a", 3, "three")->revision(), 4);
   v1::DeleteConceptRequest remove;
   remove.set_name("saes/a/concepts/3");
   ASSERT_TRUE(store_->DeleteConcept(remove).ok());
   Open();
-  EXPECT_EQ(store_->revision(), 4);
+  EXPECT_EQ(store_->revision(), 5);
   EXPECT_EQ(store_->concepts(), 2);
 }
 
@@ -177,7 +178,7 @@ TEST_F(StoreTest, ChangesAreReadInBoundedPieces) {
     ASSERT_TRUE(Create(i % 2 == 0 ? "saes/a" : "saes/b", i, absl::StrCat("c", i)).ok());
   }
   std::vector<int64_t> revisions;
-  int64_t read = 0;
+  int64_t read = 2;  // the SAEs
   while (read < store_->revision()) {
     std::vector<v1::ConceptChange> changes;
     const auto next = store_->ReadChanges(read, "", 1, &changes);
@@ -187,14 +188,15 @@ TEST_F(StoreTest, ChangesAreReadInBoundedPieces) {
     for (const auto& change : changes) revisions.push_back(change.revision());
     read = *next;
   }
-  EXPECT_THAT(revisions, ElementsAre(1, 2, 3, 4, 5, 6, 7, 8));
+  EXPECT_THAT(revisions, ElementsAre(3, 4, 5, 6, 7, 8, 9, 10));
 
   std::vector<v1::ConceptChange> changes;
-  EXPECT_EQ(*store_->ReadChanges(0, "b", 1 << 20, &changes), 8);
-  ASSERT_EQ(changes.size(), 4U);
+  EXPECT_EQ(*store_->ReadChanges(0, "b", 1 << 20, &changes), 10);
+  ASSERT_EQ(changes.size(), 5U);
   EXPECT_EQ(changes[0].revision(), 2);
+  EXPECT_EQ(changes[1].revision(), 4);
   changes.clear();
-  EXPECT_EQ(*store_->ReadChanges(8, "b", 1 << 20, &changes), 8);
+  EXPECT_EQ(*store_->ReadChanges(10, "b", 1 << 20, &changes), 10);
   EXPECT_THAT(changes, IsEmpty());
 }
 
@@ -224,10 +226,63 @@ TEST_F(StoreTest, AnAnswerTooLargeForAMessageIsRefusedBeforeItIsWritten) {
         std::string(60000, 'x'));
   }
   EXPECT_EQ(Reason(store_->BatchUpsertConcepts(request).status()), "RESPONSE_TOO_LARGE");
-  EXPECT_EQ(store_->revision(), 0);
+  EXPECT_EQ(store_->revision(), 1);
   request.mutable_concepts()->DeleteSubrange(60, 10);
   EXPECT_TRUE(store_->BatchUpsertConcepts(request).ok());
-  EXPECT_EQ(store_->revision(), 60);
+  EXPECT_EQ(store_->revision(), 61);
+}
+
+TEST_F(StoreTest, TheLogIsCompactedAndHistoriesStayWhole) {
+  options_.kept_changes = 10;
+  Open();
+  ASSERT_TRUE(Publish("a").ok());
+  ASSERT_TRUE(Publish("b").ok());
+  ASSERT_TRUE(Create("saes/a", 1, "0").ok());
+  ASSERT_TRUE(Create("saes/b", 1, "gone").ok());
+  v1::DeleteSaeRequest remove;
+  remove.set_name("saes/b");
+  ASSERT_TRUE(store_->DeleteSae(remove).ok());
+  v1::UpdateConceptRequest update;
+  update.mutable_latent_concept()->set_name("saes/a/concepts/1");
+  update.mutable_update_mask()->add_paths("description");
+  for (int i = 1; i <= 40; ++i) {
+    update.mutable_latent_concept()->set_description(absl::StrCat(i));
+    ASSERT_TRUE(store_->UpdateConcept(update).ok());
+    EXPECT_GE(store_->floor(), store_->revision() - 11);
+    if (i == 20) {
+      const int64_t floor = store_->floor();
+      Open();
+      EXPECT_EQ(store_->floor(), floor);
+    }
+  }
+  EXPECT_EQ(store_->revision(), 46);
+  EXPECT_EQ(store_->floor(), 35);
+  std::vector<v1::ConceptChange> changes;
+  EXPECT_EQ(Reason(store_->ReadChanges(34, "", 1 << 20, &changes).status()), "REVISION_COMPACTED");
+  EXPECT_EQ(*store_->ReadChanges(35, "", 1 << 20, &changes), 46);
+  EXPECT_EQ(changes.size(), 11U);
+  v1::WatchConceptsRequest watch;
+  watch.set_since_revision(34);
+  const absl::Status refused = store_->BeginWatch(watch).status();
+  EXPECT_EQ(refused.code(), absl::StatusCode::kOutOfRange);
+  EXPECT_EQ(Reason(refused), "REVISION_COMPACTED");
+  EXPECT_THAT(Metadata(refused), ElementsAre(testing::Pair("floor", "35")));
+  watch.set_since_revision(35);
+  EXPECT_TRUE(store_->BeginWatch(watch).ok());
+
+  v1::ListConceptRevisionsRequest request;
+  request.set_name("saes/a/concepts/1");
+  request.set_page_size(1000);
+  const auto history = store_->ListConceptRevisions(request);
+  ASSERT_TRUE(history.ok()) << history.status();
+  ASSERT_EQ(history->changes_size(), 41);
+  for (int i = 0; i <= 40; ++i) {
+    EXPECT_EQ(history->changes(i).latent_concept().description(), absl::StrCat(40 - i));
+  }
+  // What was removed with its SAE is not brought back.
+  ASSERT_TRUE(Publish("b").ok());
+  request.set_name("saes/b/concepts/1");
+  EXPECT_EQ(Reason(store_->ListConceptRevisions(request).status()), "CONCEPT_NOT_FOUND");
 }
 
 TEST_F(StoreTest, RefusesTheDirectoryOfAnotherService) {

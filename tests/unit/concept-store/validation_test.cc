@@ -28,17 +28,6 @@ absl::Status Check(const v1::Sae& sae) {
   return bad.ToStatus();
 }
 
-TEST(IsUtf8, FollowsTheStandard) {
-  EXPECT_TRUE(IsUtf8(""));
-  EXPECT_TRUE(IsUtf8("plain"));
-  EXPECT_TRUE(IsUtf8("Amélie \xE2\x82\xAC \xF0\x9F\x8E\xAC"));
-  EXPECT_TRUE(IsUtf8("\xF4\x8F\xBF\xBF"));
-  for (const char* bad : {"\x80", "\xC3", "\xC0\xAF", "\xE0\x80\x80", "\xED\xA0\x80",
-                          "\xF4\x90\x80\x80", "\xF0\x80\x80\x80", "\xFF", "a\xC3(", "\xE2\x82"}) {
-    EXPECT_FALSE(IsUtf8(bad)) << testing::PrintToString(std::string(bad));
-  }
-}
-
 TEST(CheckConcept, AcceptsWhatIsAtItsLimits) {
   v1::Concept latent_concept = SampleConcept(3, std::string(kMaxDescriptionBytes, 'x'));
   latent_concept.clear_terms();

@@ -3,8 +3,12 @@
 #include <gtest/gtest.h>
 
 #include <string>
+#include <vector>
 
 #include "common/base/status.h"
+#include "common/sae/trainer.h"
+#include "services/trainer/run/checkpoint_pace.h"
+#include "tests/unit/common/sae/testing.h"
 
 namespace recsae::trainer {
 namespace {
@@ -34,6 +38,32 @@ TEST(CheckpointTest, RoundTrip) {
     ASSERT_TRUE(back.ok()) << back.status();
     EXPECT_EQ(*back, checkpoint);
   }
+}
+
+// A trainer's state stands where its bytes would, and the whole is written without growing.
+TEST(CheckpointTest, TrainersAreWrittenAsTheirStates) {
+  const std::vector<float> rows = sae::RandomValues(100 * 8, 3);
+  const auto trainer = *sae::Trainer::Create(sae::DefaultConfig(8), 8, 100, rows.data(), 100, 1);
+  Checkpoint checkpoint = Sample();
+  const std::string direct = Encode(checkpoint, {nullptr, trainer.get()});
+  EXPECT_LE(direct.capacity(), direct.size() + 1024);
+  checkpoint.variants[1].trainer_state = trainer->SaveState();
+  EXPECT_EQ(direct, Encode(checkpoint));
+}
+
+TEST(CheckpointPaceTest, CostsTwoPercentOfTheTimeAtMost) {
+  CheckpointPace pace(10);
+  EXPECT_FALSE(pace.Due(9.9));
+  EXPECT_TRUE(pace.Due(10));
+  pace.Took(0.1);
+  EXPECT_TRUE(pace.Due(10));
+  pace.Took(3);
+  EXPECT_FALSE(pace.Due(149));
+  EXPECT_TRUE(pace.Due(150));
+  // Asked for after every step.
+  CheckpointPace always(0);
+  always.Took(3);
+  EXPECT_TRUE(always.Due(0));
 }
 
 TEST(CheckpointTest, OtherBytesAreDataLoss) {

@@ -3,6 +3,7 @@
 #include <google/protobuf/any.pb.h>
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <cmath>
 #include <string>
 #include <utility>
@@ -59,7 +60,20 @@ absl::StatusOr<std::shared_ptr<const DevSet>> Load(const v1::EarlyStop& config, 
 
 double Measure(const DevSet& dev, int threads) {
   math::WorkerPool pool(threads);
-  return dev.Measure(Model(), pool);
+  return *dev.Measure(Model(), pool, [] { return absl::OkStatus(); });
+}
+
+TEST(DevSetTest, MeasuringEndsWhenNobodyWantsItAnyMore) {
+  for (const auto metric : {v1::EarlyStop::METRIC_FVU, v1::EarlyStop::METRIC_NDCG}) {
+    const auto dev = Load(Config(metric), kRows, Ranking());
+    ASSERT_TRUE(dev.ok()) << dev.status();
+    math::WorkerPool pool(2);
+    std::atomic<int> asked = 0;
+    const auto value = (*dev)->Measure(Model(), pool, [&] {
+      return ++asked < 5 ? absl::OkStatus() : absl::CancelledError("gone");
+    });
+    EXPECT_EQ(value.status().message(), "gone");
+  }
 }
 
 TEST(DevSetTest, FvuIsThatOfTheFirstRows) {

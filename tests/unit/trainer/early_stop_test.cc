@@ -141,7 +141,7 @@ TEST_F(EarlyStopTest, StoppedAndCrashedJobsGiveTheSame) {
     EXPECT_EQ(first.sae.report().hyper_parameters().at("best_epoch"),
               last.sae.report().hyper_parameters().at("best_epoch"));
   };
-  expect_the_same(ResumeCrashed(crashed, "jobs/train-sae-1"));
+  expect_the_same(ResumeCrashed(crashed));
   for (const int64_t rows : {kRows - 10, 2 * kRows, 4 * kRows + 500}) {
     expect_the_same(RunWithAStop(Stopping(5), rows));
   }

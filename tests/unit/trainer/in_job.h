@@ -29,7 +29,7 @@ inline void InJob(const std::function<void(JobContext&)>& work) {
     return google::protobuf::Any();
   });
   ASSERT_TRUE(runner->Start().ok());
-  jobs::v1::Job job = *runner->Submit("test", "", {}, "");
+  jobs::v1::Job job = *runner->Submit("test", {}, {}, "");
   uint64_t seen = 0;
   while (!job.has_end_time()) seen = *runner->Watch(job.name(), seen, absl::Seconds(1), &job);
 }

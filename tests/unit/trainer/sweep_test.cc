@@ -114,7 +114,7 @@ TEST_F(SweepTest, StoppedAndCrashedJobsGiveTheSameWeights) {
       EXPECT_EQ(weights.decoder, published[i].weights.decoder);
     }
   };
-  const Job resumed = ResumeCrashed(crashed, "jobs/train-saes-1");
+  const Job resumed = ResumeCrashed(crashed);
   ASSERT_EQ(resumed.state(), Job::STATE_SUCCEEDED) << resumed.error().message();
   EXPECT_LT(trained_rows_, 4 * 6 * kRows);
   expect_the_same();

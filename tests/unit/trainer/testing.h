@@ -9,6 +9,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <new>
 #include <string>
 #include <utility>
 #include <vector>
@@ -47,6 +48,8 @@ class MemorySource : public ActivationSource {
 
   // Readers wait for ever (until cancelled) once so many rows were read in all; -1 = never.
   void StallAfter(int64_t rows) { stall_after_ = rows; }
+  // Readers find no memory once so many rows were read in all; -1 = never.
+  void ExhaustAfter(int64_t rows) { exhaust_after_ = rows; }
   // A pass ends after so many rows, as if some were lost.
   void LoseRowsAfter(int64_t rows) { lost_after_ = rows; }
   int64_t rows_read() const { return rows_read_; }
@@ -62,7 +65,7 @@ class MemorySource : public ActivationSource {
   }
 
   absl::StatusOr<CaptureInfo> Describe(const std::string& capture, const JobContext&) override {
-    if (capture == capture_) return CaptureInfo{rows(), dim_};
+    if (capture == capture_) return CaptureInfo{rows(), dim_, false, "", "uid of r"};
     const auto other = others_.find(capture);
     if (other == others_.end()) {
       return Error(absl::StatusCode::kNotFound, "CAPTURE_NOT_FOUND", capture + " is not there");
@@ -130,6 +133,8 @@ class MemorySource : public ActivationSource {
         return cancelled_ || stall < 0 || source_.rows_read_ < stall;
       });
       if (cancelled_) return absl::CancelledError("cancelled");
+      const int64_t exhaust = source_.exhaust_after_;
+      if (exhaust >= 0 && source_.rows_read_ >= exhaust) throw std::bad_alloc();
       std::vector<float> out;
       for (int64_t i = 0; i < source_.rows_per_message_ && next_ < Size(); ++i, ++next_) {
         const auto begin = source_.rows_.begin() + order_[static_cast<size_t>(next_)] * dim_;
@@ -163,6 +168,7 @@ class MemorySource : public ActivationSource {
   const int64_t rows_per_message_;
   std::map<std::string, Other> others_;
   std::atomic<int64_t> stall_after_ = -1;
+  std::atomic<int64_t> exhaust_after_ = -1;
   std::atomic<int64_t> rows_read_ = 0;
   int64_t lost_after_ = INT64_MAX;
   std::mutex mutex_;

@@ -87,10 +87,11 @@ class TrainJobTest : public ::testing::Test {
   }
 
   template <typename Message>
-  std::string Submit(const Message& request) {
+  std::string Submit(const Message& request, const JobCheck& check = nullptr) {
     google::protobuf::Any spec;
     spec.PackFrom(request);
-    const absl::StatusOr<Job> job = runner_->Submit(KindOf(request), "saes/planted", spec, "");
+    const absl::StatusOr<Job> job =
+        runner_->Submit(KindOf(request), {"saes/planted"}, spec, "", check);
     EXPECT_TRUE(job.ok()) << job.status();
     return job->name();
   }
@@ -155,12 +156,12 @@ class TrainJobTest : public ::testing::Test {
     ASSERT_EQ(status, 0);
     std::filesystem::rename(directory_, directory);
   }
-  Job ResumeCrashed(const std::filesystem::path& directory, const std::string& name) {
+  Job ResumeCrashed(const std::filesystem::path& directory) {
     std::filesystem::remove_all(directory_);
     std::filesystem::rename(directory, directory_);
     trained_rows_ = 0;
     StartRunner();
-    Job job = WaitUntilFinal(name);
+    Job job = WaitUntilFinal(runner_->List({})->jobs(0).name());
     EXPECT_EQ(job.resume_count(), 1);
     runner_.reset();
     return job;

@@ -17,6 +17,8 @@
 #include "common/sae/metrics.h"
 #include "recsae/jobs/v1/jobs.pb.h"
 #include "recsae/trainer/v1/trainer.pb.h"
+#include "services/trainer/run/train_request.h"
+#include "services/trainer/run/training_config.h"
 #include "tests/unit/common/sae/testing.h"
 #include "tests/unit/trainer/train_job_fixture.h"
 
@@ -36,6 +38,7 @@ TEST_F(TrainJobTest, TrainsReportsAndPublishes) {
   EXPECT_EQ(sae.k(), 3);
   EXPECT_EQ(sae.architecture(), concept_store::v1::Sae::ARCHITECTURE_PURSUIT);
   EXPECT_EQ(sae.capture(), kCapture);
+  EXPECT_EQ(sae.recommender_uid(), "uid of r");
   EXPECT_EQ(sae.report().row_count(), kRows);
   EXPECT_EQ(sae.report().epoch_count(), 6);
   EXPECT_EQ(sae.report().step_count(), (kRows * 6 + 127) / 128);
@@ -107,12 +110,65 @@ TEST_F(TrainJobTest, CrashedJobGivesTheSameWeights) {
   runner_.reset();
   const sae::SaeWeights expected = publisher_.published()[0].weights;
   for (const std::string& crashed : {first_only, every_step}) {
-    const Job job = ResumeCrashed(crashed, "jobs/train-sae-1");
+    const Job job = ResumeCrashed(crashed);
     ASSERT_EQ(job.state(), Job::STATE_SUCCEEDED) << job.error().message();
     EXPECT_EQ(trained_rows_ < kRows * 6, crashed == every_step);
     EXPECT_EQ(publisher_.published().back().weights.encoder, expected.encoder) << crashed;
     EXPECT_EQ(publisher_.published().back().weights.decoder, expected.decoder) << crashed;
   }
+}
+
+// Whether rows are read ahead by a thread of their own or by the job's, the job fails with a
+// reason, and the next one runs.
+TEST_F(TrainJobTest, AllocationThatFailsEndsTheJobAlone) {
+  for (const int64_t cache_bytes : {int64_t{0}, int64_t{1} << 30}) {
+    std::filesystem::remove_all(directory_);
+    cache_bytes_ = cache_bytes;
+    source_.ExhaustAfter(source_.rows_read() + kRows / 2);
+    StartRunner();
+    const Job failed = WaitUntilFinal(Submit(Request()));
+    EXPECT_EQ(failed.state(), Job::STATE_FAILED);
+    EXPECT_EQ(Reason(FromRpcStatus(failed.error())), "OUT_OF_MEMORY");
+    source_.ExhaustAfter(-1);
+    const Job next = WaitUntilFinal(Submit(Request()));
+    EXPECT_EQ(next.state(), Job::STATE_SUCCEEDED) << next.error().message();
+    runner_.reset();
+  }
+}
+
+// Stored when it was submitted; what is the default by the time it goes on does not count.
+TEST_F(TrainJobTest, AResumedJobKeepsTheConfigurationItWasStartedWith) {
+  v1::TrainSaeRequest request = Request();
+  request.mutable_config()->clear_k();
+  request.mutable_config()->clear_epoch_count();
+  BadRequest bad;
+  const v1::TrainingConfig today = FillIn(request.config(), kDim, "config", bad);
+  ASSERT_TRUE(bad.ok());
+  v1::TrainingConfig then = today;
+  then.set_k(today.k() - 3);
+  then.set_epoch_count(2);
+
+  source_.StallAfter(kRows + 1000);
+  StartRunner();
+  const std::string name = Submit(request, [&](google::protobuf::Any& resolved) {
+    resolved.PackFrom(WithConfigs(request, {then}));
+    return absl::OkStatus();
+  });
+  while (trained_rows_ < 500) std::this_thread::yield();
+  ASSERT_TRUE(runner_->Stop(absl::InfiniteDuration()).ok());
+  runner_.reset();
+  source_.StallAfter(-1);
+  StartRunner();
+  const Job job = WaitUntilFinal(name);
+  ASSERT_EQ(job.state(), Job::STATE_SUCCEEDED) << job.error().message();
+  EXPECT_EQ(job.resume_count(), 1);
+  const concept_store::v1::Sae sae = publisher_.published()[0].sae;
+  EXPECT_EQ(sae.k(), then.k());
+  EXPECT_EQ(sae.report().epoch_count(), 2);
+  // The request is kept as it was sent.
+  v1::TrainSaeRequest spec;
+  ASSERT_TRUE(job.spec().UnpackTo(&spec));
+  EXPECT_FALSE(spec.config().has_k());
 }
 
 // Rows that a recorder adds while the job is stopped take no part.
@@ -234,7 +290,7 @@ Job RunOn(std::vector<float> rows, const std::string& name) {
   EXPECT_TRUE(runner->Start().ok());
   google::protobuf::Any spec;
   spec.PackFrom(Request());
-  Job job = *runner->Submit(kTrainSaeKind, "saes/planted", spec, "");
+  Job job = *runner->Submit(kTrainSaeKind, {"saes/planted"}, spec, "");
   uint64_t seen = 0;
   while (!job.has_end_time()) seen = *runner->Watch(job.name(), seen, absl::Seconds(1), &job);
   return job;

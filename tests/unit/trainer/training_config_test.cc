@@ -233,6 +233,22 @@ TEST(TrainingConfigTest, KAboveTheNumberOfLatents) {
   EXPECT_EQ(Violations(config, 9), "");
 }
 
+// All latents of a ReLU may be active in every row, and a step numbers them in 32 bits.
+TEST(TrainingConfigTest, BatchTooLargeForItsLatents) {
+  TrainingConfig config;
+  config.set_latent_count(1 << 20);
+  config.set_batch_rows(1 << 16);
+  EXPECT_EQ(Violations(config, 64), "");
+  config.set_architecture(Sae::ARCHITECTURE_RELU);
+  EXPECT_NE(Violations(config, 64).find("config.batch_rows: is 65536; expected at most 2047"),
+            std::string::npos)
+      << Violations(config, 64);
+  config.clear_latent_count();
+  config.set_expansion_factor(1 << 14);
+  EXPECT_EQ(Violations(config, kUnknownDim), "");
+  EXPECT_NE(Violations(config, 64).find("config.batch_rows"), std::string::npos);
+}
+
 TEST(TrainingConfigTest, UnknownChoicesAndTooManyLatents) {
   TrainingConfig config;
   config.set_preset(static_cast<TrainingConfig::Preset>(17));

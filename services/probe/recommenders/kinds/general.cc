@@ -10,18 +10,18 @@
 #include "services/probe/recommenders/kinds/distillemb.h"
 #include "services/probe/recommenders/kinds/general_training.h"
 #include "services/probe/recommenders/model/evaluation.h"
-#include "services/probe/recommenders/torch/ecf.h"
+#include "services/probe/recommenders/torch/torch_kinds.h"
 #include "services/probe/recommenders/train/training.h"
 #include "services/probe/recommenders/train/vector_training.h"
 
 namespace recsae::probe {
 namespace {
 
-std::unique_ptr<VectorTraining> NewTraining(const RecommenderOptions& options,
-                                            const Dataset& dataset) {
+absl::StatusOr<std::unique_ptr<VectorTraining>> NewTraining(const RecommenderOptions& options,
+                                                            const Dataset& dataset) {
   switch (options.kind) {
     case RecommenderKind::kEcf:
-      return std::make_unique<EcfTraining>(options, dataset);
+      return NewEcfTraining(options, dataset);
     case RecommenderKind::kDistillemb:
       return std::make_unique<DistillembTraining>(options, dataset);
     default:
@@ -37,7 +37,8 @@ GeneralRecommender::GeneralRecommender(const RecommenderOptions& options) : Reco
 
 absl::StatusOr<TrainReport> GeneralRecommender::Train(const Dataset& dataset,
                                                       const TrainCallback& callback) {
-  const std::unique_ptr<VectorTraining> training = NewTraining(options_, dataset);
+  RECSAE_ASSIGN_OR_RETURN(const std::unique_ptr<VectorTraining> training,
+                          NewTraining(options_, dataset));
   const auto take = [&] {
     const absl::Span<const float> vectors = training->Vectors();
     const auto items_begin = vectors.begin() + static_cast<int64_t>(dataset.users.size()) * dim();

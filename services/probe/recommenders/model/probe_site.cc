@@ -9,6 +9,15 @@
 #include "services/probe/recommenders/model/recommender.h"
 
 namespace recsae::probe {
+namespace {
+
+// ProbeSites would have to name one.
+absl::Status NoInnerSites() {
+  return Error(absl::StatusCode::kInternal, "NO_INNER_SITES",
+               "this kind of recommender has no inner sites");
+}
+
+}  // namespace
 
 absl::StatusOr<size_t> FindSite(const std::vector<ProbeSite>& sites, absl::string_view name) {
   if (name.empty()) return sites.size() - 1;
@@ -58,13 +67,13 @@ absl::StatusOr<std::vector<float>> Recommender::Resume(
 
 absl::StatusOr<std::vector<float>> Recommender::InnerActivations(
     size_t, Positions, absl::Span<const Query>, const std::function<bool()>&) const {
-  return absl::InternalError("this kind of recommender has no inner sites");
+  return NoInnerSites();
 }
 
 absl::StatusOr<std::vector<float>> Recommender::ResumeInner(size_t, absl::Span<const Query>,
                                                             absl::Span<const float>,
                                                             const std::function<bool()>&) const {
-  return absl::InternalError("this kind of recommender has no inner sites");
+  return NoInnerSites();
 }
 
 }  // namespace recsae::probe

@@ -155,7 +155,7 @@ absl::Status Corrupt(absl::string_view what) {
 Torchscript::Torchscript(const RecommenderOptions& options) : Recommender(options) {}
 Torchscript::~Torchscript() = default;
 
-absl::StatusOr<std::unique_ptr<Torchscript>> Torchscript::Import(Parts parts) {
+absl::StatusOr<std::unique_ptr<Torchscript>> Torchscript::Import(TorchscriptParts parts) {
   RecommenderOptions options = DefaultOptions(RecommenderKind::kTorchscript);
   options.dim = parts.dim;
   options.history = parts.history;

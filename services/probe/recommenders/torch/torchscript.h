@@ -8,6 +8,7 @@
 
 #include "services/probe/recommenders/model/recommender.h"
 #include "services/probe/recommenders/model/weights.h"
+#include "services/probe/recommenders/torch/torchscript_parts.h"
 
 namespace at {
 class Tensor;
@@ -22,14 +23,6 @@ struct TorchscriptInputs;
 // as one that was traced may be good for no other number.
 class Torchscript : public Recommender {
  public:
-  struct Parts {
-    std::string module;                    // what torch.jit.save wrote
-    std::vector<float> item_vectors;       // [items, dim]
-    int dim = 0;                           // length of an activation
-    int history = 0;                       // items of history it is given at most
-    int64_t users = 0;                     // users it knows
-    std::vector<std::string> probe_sites;  // submodules by path
-  };
   // Tries the module with a few histories before it accepts it. INVALID_ARGUMENT:
   //   MODULE_UNREADABLE, MODULE_SIGNATURE, PROBE_SITE_UNKNOWN, PROBE_SITE_INVALID: see
   //                      TorchscriptProgram::Load
@@ -39,7 +32,7 @@ class Torchscript : public Recommender {
   //   PROBE_SITE_INVALID a site's output is not float [B, L, d] or [B, d], or does not lead to what
   //                      the whole module returns
   //   HYPER_PARAMETER_OUT_OF_RANGE: CheckOptions
-  static absl::StatusOr<std::unique_ptr<Torchscript>> Import(Parts parts);
+  static absl::StatusOr<std::unique_ptr<Torchscript>> Import(TorchscriptParts parts);
 
   // What Save wrote. DATA_LOSS (RECOMMENDER_CORRUPT).
   static absl::StatusOr<std::unique_ptr<Torchscript>> FromStored(const RecommenderOptions& options,

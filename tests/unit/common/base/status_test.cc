@@ -98,16 +98,6 @@ TEST(BadRequest, ManyViolationsAreCounted) {
   EXPECT_THAT(std::string(bad.ToStatus().message()), EndsWith("and 8 more"));
 }
 
-TEST(Utf8, KeepsTextAndReplacesTheRest) {
-  const std::string text = "a \u00e9 \u20ac \U0001F3AC \uFFFD z";
-  EXPECT_EQ(ValidUtf8(text), text);
-  EXPECT_EQ(ValidUtf8(""), "");
-  // A lone continuation, a cut character, overlong forms, a surrogate, beyond U+10FFFF.
-  EXPECT_EQ(ValidUtf8("\x80|\xe2\x82"), "?|??");
-  EXPECT_EQ(ValidUtf8("\xc0\xaf|\xe0\x80\xaf|\xf0\x80\x80\xaf"), "??|???|????");
-  EXPECT_EQ(ValidUtf8("\xed\xa0\x80|\xf4\x90\x80\x80|\xff"), "???|????|?");
-}
-
 absl::StatusOr<std::unique_ptr<int>> Positive(int value) {
   if (value <= 0) return Error(absl::StatusCode::kInvalidArgument, "NOT_POSITIVE", "not positive");
   return std::make_unique<int>(value);

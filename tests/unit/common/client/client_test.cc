@@ -8,6 +8,7 @@
 
 #include "absl/time/clock.h"
 #include "common/base/status.h"
+#include "common/client/idle_limit.h"
 #include "common/client/peer.h"
 #include "common/client/retry.h"
 #include "common/rpc/grpc_status.h"
@@ -19,7 +20,8 @@ namespace {
 using ::testing::AllOf;
 using ::testing::HasSubstr;
 
-// Answers every GetJob with the error that a draining server gives, or with the job.
+// Answers GetJob with the error that a draining server gives, or with the job; WatchJob sends one
+// message and then nothing until the caller goes.
 class SomeJobs : public jobs::v1::Jobs::Service {
  public:
   grpc::Status GetJob(grpc::ServerContext* /*context*/, const jobs::v1::GetJobRequest* request,
@@ -28,6 +30,13 @@ class SomeJobs : public jobs::v1::Jobs::Service {
       return ToGrpc(Error(absl::StatusCode::kUnavailable, "SERVER_DRAINING", "try another"));
     }
     response->set_name(request->name());
+    return grpc::Status::OK;
+  }
+
+  grpc::Status WatchJob(grpc::ServerContext* context, const jobs::v1::WatchJobRequest* /*request*/,
+                        grpc::ServerWriter<jobs::v1::Job>* writer) override {
+    writer->Write(jobs::v1::Job());
+    while (!context->IsCancelled()) std::this_thread::sleep_for(std::chrono::milliseconds(5));
     return grpc::Status::OK;
   }
 };
@@ -78,6 +87,41 @@ TEST(PeerTest, ErrorsOfThePeerItselfAreKept) {
   const absl::Status status = GetJob(stub, "");
   EXPECT_EQ(Reason(status), "SERVER_DRAINING");
   EXPECT_EQ(status.message(), "try another");
+}
+
+TEST(PeerTest, CallWithoutAnAnswerNamesThePeer) {
+  const RunningServer server;
+  PeerStub<jobs::v1::Jobs> stub(std::make_shared<Peer>("probe", server.address()));
+  grpc::ClientContext context;
+  SetDeadline(context, absl::Milliseconds(200));
+  const auto watch = stub->WatchJob(&context, jobs::v1::WatchJobRequest());
+  jobs::v1::Job job;
+  while (watch->Read(&job)) continue;
+  const absl::Status status = stub.peer().FromGrpc(watch->Finish());
+  EXPECT_EQ(status.code(), absl::StatusCode::kDeadlineExceeded);
+  EXPECT_EQ(Reason(status), "PEER_CALL_ENDED");
+  EXPECT_THAT(std::string(status.message()), HasSubstr("probe at " + server.address()));
+}
+
+TEST(IdleLimitTest, CancelsAStreamThatHasGoneSilent) {
+  const RunningServer server;
+  PeerStub<jobs::v1::Jobs> stub(std::make_shared<Peer>("probe", server.address()));
+  grpc::ClientContext context;
+  IdleLimit limit(context, absl::Milliseconds(50));
+  const auto watch = stub->WatchJob(&context, jobs::v1::WatchJobRequest());
+  jobs::v1::Job job;
+  ASSERT_TRUE(watch->Read(&job));
+  // Nothing runs until Start, and each Start begins anew.
+  std::this_thread::sleep_for(std::chrono::milliseconds(100));
+  EXPECT_FALSE(limit.exceeded());
+  limit.Start();
+  limit.Stop();
+  std::this_thread::sleep_for(std::chrono::milliseconds(100));
+  EXPECT_FALSE(limit.exceeded());
+  limit.Start();
+  EXPECT_FALSE(watch->Read(&job));
+  EXPECT_TRUE(limit.exceeded());
+  EXPECT_EQ(watch->Finish().error_code(), grpc::StatusCode::CANCELLED);
 }
 
 TEST(PeerTest, InProcessChannelMayComeLater) {
@@ -144,6 +188,24 @@ TEST(RetryTest, OnlyWhatMayPassIsTriedAgain) {
                  return absl::InternalError("x");
                }).ok());
   EXPECT_EQ(calls, 1);
+}
+
+TEST(RetryTest, NoAttemptBeginsAfterTheTimeToGiveUp) {
+  int calls = 0;
+  RetryOptions options = Quick(1000);
+  options.give_up_after = absl::ZeroDuration();
+  const auto call = [&] { return ++calls, absl::UnavailableError("down"); };
+  EXPECT_EQ(Retry(options, call).message(), "down");
+  EXPECT_EQ(calls, 1);
+}
+
+TEST(RetryTest, AttemptsBeginAnewWhereOneGotFurther) {
+  int calls = 0;
+  RetryOptions options = Quick(3);
+  options.progressed = [&] { return calls <= 10; };
+  const auto call = [&] { return ++calls, absl::UnavailableError("down"); };
+  EXPECT_FALSE(Retry(options, call).ok());
+  EXPECT_EQ(calls, 12);  // the tenth is the first of the last three
 }
 
 TEST(RetryTest, ResourceExhaustedOnlyWhereAsked) {

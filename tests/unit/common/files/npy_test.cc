@@ -57,6 +57,23 @@ TEST(ReadNpyTest, ReadsMatricesAndVectors) {
   EXPECT_TRUE(empty->values.empty());
 }
 
+TEST(ReadNpyTest, HeaderThatNobodyWritesIsRefused) {
+  // As long as the two bytes of the first version allow, and a megabyte in those of the second.
+  for (const size_t length : {size_t{60'000}, size_t{1'000'000}}) {
+    std::string bytes = "\x93NUMPY";
+    bytes += length < 65'536 ? '\1' : '\2';
+    bytes += '\0';
+    for (size_t i = 0; i < (length < 65'536 ? 2 : 4); ++i) {
+      bytes += static_cast<char>(length >> (8 * i) & 0xFF);
+    }
+    std::string header = "{'descr': '<f4', 'fortran_order': False, 'shape': (";
+    header.resize(length, ' ');
+    const auto read = ReadBytes(bytes + header);
+    EXPECT_EQ(Reason(read.status()), "FILE_MALFORMED");
+    EXPECT_THAT(std::string(read.status().message()), HasSubstr("its header is too long"));
+  }
+}
+
 TEST(ReadNpyTest, RefusesEverythingElse) {
   const std::string six = Bytes<float>({1, 2, 3, 4, 5, 6});
   const struct {

@@ -10,6 +10,7 @@
 #include <filesystem>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "common/jobs/job_runner.h"
@@ -61,7 +62,8 @@ class JobFixture : public ::testing::Test {
 
   std::string Submit(const std::string& kind, const std::string& spec = "",
                      const std::string& target = "") {
-    const auto job = runner_->Submit(kind, target, Pack(spec), "");
+    const std::vector<std::string> targets(target.empty() ? 0 : 1, target);
+    const auto job = runner_->Submit(kind, targets, Pack(spec), "");
     EXPECT_TRUE(job.ok()) << job.status();
     return job.ok() ? job->name() : "";
   }

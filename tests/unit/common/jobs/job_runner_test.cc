@@ -23,6 +23,7 @@ using google::protobuf::Any;
 using jobs::v1::Job;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
+using ::testing::MatchesRegex;
 using ::testing::SizeIs;
 
 class JobRunnerTest : public JobFixture {
@@ -42,13 +43,14 @@ class JobRunnerTest : public JobFixture {
 
 TEST_F(JobRunnerTest, RunsAJobAndKeepsItsRecord) {
   Start();
-  const auto submitted = runner_->Submit("echo", "saes/x", Pack("hello"), "");
+  const auto submitted = runner_->Submit("echo", {"saes/x"}, Pack("hello"), "");
   ASSERT_TRUE(submitted.ok()) << submitted.status();
-  EXPECT_EQ(submitted->name(), "jobs/echo-1");
+  const std::string name = submitted->name();
+  EXPECT_THAT(name, MatchesRegex("jobs/echo-[0-9a-z]{26}"));
   EXPECT_EQ(submitted->state(), Job::STATE_PENDING);
   EXPECT_TRUE(submitted->has_create_time());
 
-  const Job job = WaitFor("jobs/echo-1", Job::STATE_SUCCEEDED);
+  const Job job = WaitFor(name, Job::STATE_SUCCEEDED);
   EXPECT_EQ(job.kind(), "echo");
   EXPECT_EQ(job.target(), "saes/x");
   EXPECT_EQ(Unpack(job.spec()), "hello");
@@ -58,9 +60,9 @@ TEST_F(JobRunnerTest, RunsAJobAndKeepsItsRecord) {
   EXPECT_TRUE(job.has_end_time());
 
   Open();
-  EXPECT_EQ(runner_->Get("jobs/echo-1")->SerializeAsString(), job.SerializeAsString());
+  EXPECT_EQ(runner_->Get(name)->SerializeAsString(), job.SerializeAsString());
   Start();
-  EXPECT_EQ(runner_->Get("jobs/echo-1")->resume_count(), 0);
+  EXPECT_EQ(runner_->Get(name)->resume_count(), 0);
 }
 
 TEST_F(JobRunnerTest, JobsRunInOrderOneAtATime) {
@@ -69,9 +71,10 @@ TEST_F(JobRunnerTest, JobsRunInOrderOneAtATime) {
     order.push_back(Unpack(context.spec()));
     return context.spec();
   });
-  for (const char* text : {"a", "b", "c"}) Submit("note", text);
+  std::string last;
+  for (const char* text : {"a", "b", "c"}) last = Submit("note", text);
   Start();
-  WaitFor("jobs/note-3", Job::STATE_SUCCEEDED);
+  WaitFor(last, Job::STATE_SUCCEEDED);
   EXPECT_THAT(order, ElementsAre("a", "b", "c"));
 }
 
@@ -111,17 +114,21 @@ TEST_F(JobRunnerTest, AnExceptionFailsTheJobOnly) {
   EXPECT_EQ(Reason(error), "JOB_EXCEPTION");
   EXPECT_THAT(std::string(error.message()), HasSubstr("tensor on the wrong device"));
   WaitFor(Submit("throw-int"), Job::STATE_FAILED);
+  runner_->Register("greedy", [](JobContext&) -> absl::StatusOr<Any> { throw std::bad_alloc(); });
+  const absl::Status greedy = FromRpcStatus(WaitFor(Submit("greedy"), Job::STATE_FAILED).error());
+  EXPECT_EQ(greedy.code(), absl::StatusCode::kResourceExhausted);
+  EXPECT_EQ(Reason(greedy), "OUT_OF_MEMORY");
   WaitFor(Submit("echo"), Job::STATE_SUCCEEDED);
 }
 
 TEST_F(JobRunnerTest, UnknownKindIsRefused) {
-  EXPECT_EQ(Reason(runner_->Submit("dance", "", Any(), "").status()), "JOB_KIND_UNKNOWN");
+  EXPECT_EQ(Reason(runner_->Submit("dance", {}, Any(), "").status()), "JOB_KIND_UNKNOWN");
 }
 
 TEST_F(JobRunnerTest, OneActiveJobForATarget) {
   Start();
   const std::string first = Submit("wait", "", "saes/x");
-  const auto second = runner_->Submit("echo", "saes/x", Any(), "");
+  const auto second = runner_->Submit("echo", {"saes/x"}, Any(), "");
   EXPECT_EQ(second.status().code(), absl::StatusCode::kAlreadyExists);
   EXPECT_EQ(Reason(second.status()), "JOB_ACTIVE");
   EXPECT_THAT(std::string(second.status().message()), HasSubstr(first));
@@ -133,17 +140,70 @@ TEST_F(JobRunnerTest, OneActiveJobForATarget) {
   Submit("echo", "", "saes/x");
 }
 
+TEST_F(JobRunnerTest, AJobReservesAllItsTargets) {
+  Start();
+  const auto sweep = runner_->Submit("wait", {"saes/a", "saes/b", "saes/c"}, Any(), "");
+  ASSERT_TRUE(sweep.ok()) << sweep.status();
+  EXPECT_EQ(sweep->target(), "saes/a");
+  EXPECT_THAT(sweep->further_targets(), ElementsAre("saes/b", "saes/c"));
+  for (const bool restarted : {false, true}) {
+    if (restarted) {
+      Open();
+      Start();
+    }
+    for (const char* taken : {"saes/a", "saes/b", "saes/c"}) {
+      const absl::Status refused = runner_->Submit("echo", {"saes/z", taken}, Any(), "").status();
+      EXPECT_EQ(Reason(refused), "JOB_ACTIVE");
+      EXPECT_THAT(std::string(refused.message()), HasSubstr(taken));
+      EXPECT_THAT(Metadata(refused), ElementsAre(std::pair("job", sweep->name()),
+                                                 std::pair("target", std::string(taken))));
+    }
+  }
+  ASSERT_TRUE(runner_->Cancel(sweep->name()).ok());
+  WaitFor(sweep->name(), Job::STATE_CANCELLED);
+  Submit("echo", "", "saes/b");
+}
+
+TEST_F(JobRunnerTest, AJobGoesByTheSpecThatItsCheckFilledIn) {
+  const auto handler = [](JobContext& context) -> absl::StatusOr<Any> {
+    if (context.resumes() == 0) return context.Sleep(absl::Hours(1));
+    return context.spec();
+  };
+  runner_->Register("resolve", handler);
+  Start();
+  const auto fill_in = [](Any& resolved) {
+    resolved = Pack("k=8");
+    return absl::OkStatus();
+  };
+  const auto submitted = runner_->Submit("resolve", {}, Pack(""), "id", fill_in);
+  ASSERT_TRUE(submitted.ok()) << submitted.status();
+  EXPECT_EQ(Unpack(submitted->spec()), "");
+  EXPECT_EQ(Unpack(submitted->resolved_spec()), "k=8");
+  // With other defaults by now.
+  const auto other = [](Any& resolved) {
+    resolved = Pack("k=16");
+    return absl::OkStatus();
+  };
+  EXPECT_EQ(runner_->Submit("resolve", {}, Pack(""), "id", other)->SerializeAsString(),
+            submitted->SerializeAsString());
+  WaitFor(submitted->name(), Job::STATE_RUNNING);
+  Open();
+  runner_->Register("resolve", handler);
+  Start();
+  EXPECT_EQ(Unpack(WaitFor(submitted->name(), Job::STATE_SUCCEEDED).result()), "k=8");
+}
+
 TEST_F(JobRunnerTest, ReplayedSubmitIsOneJob) {
   Start();
-  const auto first = runner_->Submit("wait", "saes/x", Pack("1"), "id-1");
-  const auto again = runner_->Submit("wait", "saes/x", Pack("1"), "id-1");
+  const auto first = runner_->Submit("wait", {"saes/x"}, Pack("1"), "id-1");
+  const auto again = runner_->Submit("wait", {"saes/x"}, Pack("1"), "id-1");
   ASSERT_TRUE(again.ok()) << again.status();
   EXPECT_EQ(again->SerializeAsString(), first->SerializeAsString());
-  EXPECT_EQ(Reason(runner_->Submit("wait", "saes/x", Pack("2"), "id-1").status()),
+  EXPECT_EQ(Reason(runner_->Submit("wait", {"saes/x"}, Pack("2"), "id-1").status()),
             "REQUEST_ID_REUSED");
   EXPECT_THAT(List({}), SizeIs(1));
   Open();
-  EXPECT_EQ(runner_->Submit("wait", "saes/x", Pack("1"), "id-1")->name(), first->name());
+  EXPECT_EQ(runner_->Submit("wait", {"saes/x"}, Pack("1"), "id-1")->name(), first->name());
 }
 
 TEST_F(JobRunnerTest, CancelOfAPendingJobIsImmediate) {
@@ -261,7 +321,7 @@ TEST_F(JobRunnerTest, StopPausesAJobAndTheNextStartResumesIt) {
   WaitFor(name, Job::STATE_RUNNING);
   ASSERT_TRUE(runner_->Stop(absl::Seconds(20)).ok());
   EXPECT_EQ(runner_->Get(name)->state(), Job::STATE_RUNNING);
-  EXPECT_EQ(Reason(runner_->Submit("echo", "", Any(), "").status()), "SERVER_DRAINING");
+  EXPECT_EQ(Reason(runner_->Submit("echo", {}, Any(), "").status()), "SERVER_DRAINING");
   Job job;
   const auto seen = runner_->Watch(name, 0, absl::ZeroDuration(), &job);
   ASSERT_TRUE(seen.ok());
@@ -355,16 +415,16 @@ TEST_F(JobRunnerTest, CheckpointsOfJobsAreApartAndEndWithThem) {
 }
 
 TEST_F(JobRunnerTest, ListIsNewestFirstInPagesAndFiltered) {
-  for (int i = 0; i < 5; ++i) Submit(i % 2 == 0 ? "echo" : "wait");
-  ASSERT_TRUE(runner_->Cancel("jobs/echo-3").ok());
+  std::vector<std::string> made;
+  for (int i = 0; i < 5; ++i) made.push_back(Submit(i % 2 == 0 ? "echo" : "wait"));
+  ASSERT_TRUE(runner_->Cancel(made[2]).ok());
   jobs::v1::ListJobsRequest request;
   request.set_page_size(2);
-  EXPECT_THAT(List(request), ElementsAre("jobs/echo-5", "jobs/wait-4", "jobs/echo-3", "jobs/wait-2",
-                                         "jobs/echo-1"));
+  EXPECT_THAT(List(request), ElementsAre(made[4], made[3], made[2], made[1], made[0]));
   request.set_kind("echo");
-  EXPECT_THAT(List(request), ElementsAre("jobs/echo-5", "jobs/echo-3", "jobs/echo-1"));
+  EXPECT_THAT(List(request), ElementsAre(made[4], made[2], made[0]));
   request.set_state(Job::STATE_CANCELLED);
-  EXPECT_THAT(List(request), ElementsAre("jobs/echo-3"));
+  EXPECT_THAT(List(request), ElementsAre(made[2]));
 
   request.clear_state();
   const std::string token = runner_->List(request)->next_page_token();
@@ -378,13 +438,15 @@ TEST_F(JobRunnerTest, ListIsNewestFirstInPagesAndFiltered) {
 }
 
 TEST_F(JobRunnerTest, ListPagesStayBelowTheLargestMessage) {
+  options_.max_spec_bytes = size_t{1} << 20;
+  Open();
   for (int i = 0; i < 5; ++i) Submit("echo", std::string(900'000, 'x'));
   jobs::v1::ListJobsRequest request;
   EXPECT_LT(runner_->List(request)->ByteSizeLong(), 4u << 20);
   EXPECT_THAT(List(request), SizeIs(5));
 }
 
-TEST_F(JobRunnerTest, DeleteTakesFinishedJobsOnlyAndNoNumberIsUsedTwice) {
+TEST_F(JobRunnerTest, DeleteTakesFinishedJobsOnly) {
   Start();
   const std::string done = Submit("echo");
   WaitFor(done, Job::STATE_SUCCEEDED);
@@ -399,7 +461,22 @@ TEST_F(JobRunnerTest, DeleteTakesFinishedJobsOnlyAndNoNumberIsUsedTwice) {
   EXPECT_EQ(Reason(runner_->Delete(done)), "JOB_NOT_FOUND");
   Open();
   EXPECT_THAT(List({}), SizeIs(0));
-  EXPECT_EQ(Submit("echo"), "jobs/echo-3");
+}
+
+// Two replicas, and one whose folder was lost.
+TEST_F(JobRunnerTest, NoTwoServersNameTwoJobsAlike) {
+  std::set<std::string> names = {Submit("echo")};
+  {
+    const auto replica = JobRunner::Open(path_ + "-replica", options_).value();
+    replica->Register("echo", [](JobContext& context) { return context.spec(); });
+    names.insert(replica->Submit("echo", {}, Any(), "")->name());
+  }
+  std::filesystem::remove_all(path_ + "-replica");
+  runner_.reset();
+  std::filesystem::remove_all(path_);
+  Open();
+  names.insert(Submit("echo"));
+  EXPECT_THAT(names, SizeIs(3));
 }
 
 TEST_F(JobRunnerTest, NamesAreChecked) {
@@ -431,11 +508,11 @@ class JobCrashTest : public JobFixture {
         if (checkpoint && !context.SaveCheckpoint("half").ok()) _exit(2);
         _exit(9);
       });
-      if (!runner_->Get("jobs/crash-1").ok()) Submit("crash");
+      if (TheJob().empty()) Submit("crash");
       if (!runner_->Start().ok()) _exit(3);
       if (cancel) {
-        WaitFor("jobs/crash-1", Job::STATE_RUNNING);
-        if (!runner_->Cancel("jobs/crash-1").ok()) _exit(4);
+        WaitFor(TheJob(), Job::STATE_RUNNING);
+        if (!runner_->Cancel(TheJob()).ok()) _exit(4);
         cancelled.set_value();
       }
       while (true) pause();
@@ -453,7 +530,13 @@ class JobCrashTest : public JobFixture {
       return Pack(context.LoadCheckpoint().value_or("no checkpoint"));
     });
     EXPECT_TRUE(runner_->Start().ok());
-    return WaitFor("jobs/crash-1", state);
+    return WaitFor(TheJob(), state);
+  }
+
+  // Name of the one job; empty if there is none yet.
+  std::string TheJob() const {
+    const auto listed = runner_->List({});
+    return listed.ok() && listed->jobs_size() > 0 ? listed->jobs(0).name() : "";
   }
 };
 
@@ -469,11 +552,22 @@ TEST_F(JobCrashTest, StartsAgainWithoutACheckpoint) {
   EXPECT_EQ(Unpack(Finish(Job::STATE_SUCCEEDED).result()), "no checkpoint");
 }
 
-TEST_F(JobCrashTest, AJobThatKeepsEndingTheProcessIsGivenUp) {
-  options_.max_crashes = 2;
+TEST_F(JobCrashTest, AJobThatEndsTheProcessIsTriedTwiceMore) {
+  for (int i = 0; i < 2; ++i) RunUntilItDies(/*checkpoint=*/false);
+  EXPECT_EQ(Finish(Job::STATE_SUCCEEDED).resume_count(), 2);
+}
+
+TEST_F(JobCrashTest, AJobThatEndedTheProcessThriceFails) {
   for (int i = 0; i < 3; ++i) RunUntilItDies(/*checkpoint=*/false);
   const absl::Status error = FromRpcStatus(Finish(Job::STATE_FAILED).error());
   EXPECT_EQ(Reason(error), "JOB_CRASHED");
+  EXPECT_THAT(std::string(error.message()),
+              HasSubstr(absl::StrCat("the process ended during ", TheJob(), " 3 times")));
+}
+
+TEST_F(JobCrashTest, AJobThatGetsFurtherIsTriedAgain) {
+  for (int i = 0; i < 5; ++i) RunUntilItDies(/*checkpoint=*/true);
+  EXPECT_EQ(Finish(Job::STATE_SUCCEEDED).resume_count(), 5);
 }
 
 TEST_F(JobCrashTest, AnAcknowledgedCancelOutlivesTheProcess) {

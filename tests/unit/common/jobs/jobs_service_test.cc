@@ -5,8 +5,11 @@
 #include <gtest/gtest.h>
 
 #include <chrono>
+#include <condition_variable>
+#include <filesystem>
 #include <future>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <vector>
 
@@ -22,7 +25,8 @@ using jobs::v1::Job;
 
 class JobsServiceTest : public JobFixture {
  protected:
-  JobsServiceTest() : service_(MakeJobsService(*runner_)) {
+  explicit JobsServiceTest(int max_watches = kMaxJobWatches)
+      : service_(MakeJobsService(*runner_, max_watches)) {
     grpc::ServerBuilder builder;
     int port = 0;
     builder.AddListeningPort("127.0.0.1:0", grpc::InsecureServerCredentials(), &port);
@@ -157,6 +161,161 @@ TEST_F(JobsServiceTest, AGoneCallerFreesTheServer) {
   EXPECT_EQ(stream->Finish().error_code(), grpc::StatusCode::CANCELLED);
   // Without a deadline: returns only if no handler is left.
   server_->Shutdown();
+}
+
+// A watch that takes no thread of the client either.
+class AsyncWatch : public grpc::ClientReadReactor<Job> {
+ public:
+  AsyncWatch(jobs::v1::Jobs::Stub& stub, const std::string& name) {
+    request_.set_name(name);
+    stub.async()->WatchJob(&context_, &request_, this);
+    StartRead(&job_);
+    StartCall();
+  }
+  void OnReadDone(bool ok) override {
+    if (!ok) return;
+    const std::lock_guard<std::mutex> lock(mutex_);
+    ++states_;
+    last_ = job_.state();
+    changed_.notify_all();
+    StartRead(&job_);
+  }
+  void OnDone(const grpc::Status& status) override {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    done_ = true;
+    status_ = FromGrpc(status);
+    changed_.notify_all();
+  }
+  void WaitForState() {
+    std::unique_lock<std::mutex> lock(mutex_);
+    changed_.wait(lock, [this] { return states_ > 0 || done_; });
+  }
+  absl::Status WaitForEnd() {
+    std::unique_lock<std::mutex> lock(mutex_);
+    changed_.wait(lock, [this] { return done_; });
+    return status_;
+  }
+  void Cancel() { context_.TryCancel(); }
+  Job::State last() {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    return last_;
+  }
+
+ private:
+  grpc::ClientContext context_;
+  jobs::v1::WatchJobRequest request_;
+  Job job_;
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  int states_ = 0;
+  bool done_ = false;
+  Job::State last_ = Job::STATE_UNSPECIFIED;
+  absl::Status status_;
+};
+
+int Threads() {
+  int threads = 0;
+  for (const auto& task : std::filesystem::directory_iterator("/proc/self/task")) {
+    threads += task.is_directory();
+  }
+  return threads;
+}
+
+TEST_F(JobsServiceTest, ManyWatchersTakeNoThreadsAndAllSeeTheEnd) {
+  Start();
+  const std::string name = Submit("wait");
+  WaitFor(name, Job::STATE_RUNNING);
+  const int before = Threads();
+  std::vector<std::unique_ptr<AsyncWatch>> watches;
+  for (int i = 0; i < 400; ++i) watches.push_back(std::make_unique<AsyncWatch>(*stub_, name));
+  for (const auto& watch : watches) watch->WaitForState();
+  EXPECT_LT(Threads(), before + 40);
+
+  for (int i = 0; i < 100; ++i) watches[i]->Cancel();
+  for (int i = 0; i < 100; ++i) {
+    EXPECT_EQ(watches[i]->WaitForEnd().code(), absl::StatusCode::kCancelled);
+  }
+  ASSERT_TRUE(runner_->Cancel(name).ok());
+  for (int i = 100; i < 400; ++i) {
+    EXPECT_TRUE(watches[i]->WaitForEnd().ok());
+    EXPECT_EQ(watches[i]->last(), Job::STATE_CANCELLED);
+  }
+}
+
+TEST_F(JobsServiceTest, TheLastProgressOfAQuietHandlerArrives) {
+  runner_->Register("report", [](JobContext& context) {
+    for (int i = 1; i <= 100; ++i) context.SetProgress("counting", i, 100, "rows");
+    return context.Sleep(absl::Hours(1));
+  });
+  Start();
+  grpc::ClientContext context;
+  jobs::v1::WatchJobRequest request;
+  request.set_name(Submit("report"));
+  auto stream = stub_->WatchJob(&context, request);
+  Job job;
+  while (job.progress().done() < 100) ASSERT_TRUE(stream->Read(&job));
+}
+
+TEST_F(JobsServiceTest, AWatchEndsWithItsDeadline) {
+  Start();
+  const std::string name = Submit("wait");
+  grpc::ClientContext context;
+  context.set_deadline(std::chrono::system_clock::now() + std::chrono::milliseconds(50));
+  jobs::v1::WatchJobRequest request;
+  request.set_name(name);
+  auto stream = stub_->WatchJob(&context, request);
+  for (Job job; stream->Read(&job);) {
+  }
+  EXPECT_EQ(stream->Finish().error_code(), grpc::StatusCode::DEADLINE_EXCEEDED);
+}
+
+TEST_F(JobsServiceTest, AWatchOfADeletedJobEnds) {
+  const std::string name = Submit("wait");
+  ASSERT_TRUE(runner_->Cancel(name).ok());
+  absl::Status end;
+  EXPECT_THAT(Watch(name, &end), ::testing::ElementsAre(Job::STATE_CANCELLED));
+  ASSERT_TRUE(runner_->Delete(name).ok());
+  EXPECT_TRUE(Watch(name, &end).empty());
+  EXPECT_EQ(Reason(end), "JOB_NOT_FOUND");
+}
+
+TEST_F(JobsServiceTest, AWatchThatComesWhileTheServerDrainsEnds) {
+  Start();
+  const std::string name = Submit("wait");
+  WaitFor(name, Job::STATE_RUNNING);
+  ASSERT_TRUE(runner_->Stop(absl::Seconds(20)).ok());
+  absl::Status end;
+  EXPECT_THAT(Watch(name, &end), ::testing::ElementsAre(Job::STATE_RUNNING));
+  EXPECT_EQ(Reason(end), "SERVER_DRAINING");
+}
+
+class FewWatchesTest : public JobsServiceTest {
+ protected:
+  FewWatchesTest() : JobsServiceTest(/*max_watches=*/2) {}
+};
+
+TEST_F(FewWatchesTest, OneTooManyIsRefusedUntilAnotherEnds) {
+  Start();
+  const std::string name = Submit("wait");
+  AsyncWatch first(*stub_, name);
+  AsyncWatch second(*stub_, name);
+  first.WaitForState();
+  second.WaitForState();
+  absl::Status end;
+  EXPECT_TRUE(Watch(name, &end).empty());
+  EXPECT_EQ(end.code(), absl::StatusCode::kResourceExhausted);
+  EXPECT_EQ(Reason(end), "TOO_MANY_WATCHES");
+
+  first.Cancel();
+  EXPECT_EQ(first.WaitForEnd().code(), absl::StatusCode::kCancelled);
+  ASSERT_TRUE(runner_->Cancel(name).ok());
+  WaitFor(name, Job::STATE_CANCELLED);
+  EXPECT_TRUE(second.WaitForEnd().ok());
+  // The server notices the ends a moment after their callers.
+  do {
+    Watch(name, &end);
+  } while (Reason(end) == "TOO_MANY_WATCHES");
+  EXPECT_TRUE(end.ok()) << end;
 }
 
 }  // namespace

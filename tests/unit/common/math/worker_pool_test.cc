@@ -14,17 +14,30 @@ namespace {
 
 constexpr int kTasks = 64;
 
-TEST(WorkerPoolTest, RunsEachTaskOnce) {
-  for (const int threads : {1, 2, 5}) {
+TEST(WorkerPoolTest, RunsEveryTaskOnce) {
+  for (int threads : {1, 2, 5}) {
     WorkerPool pool(threads);
-    for (int round = 0; round < 50; ++round) {
-      std::vector<std::atomic<int>> runs(kTasks);
-      pool.Run(kTasks, [&](int task, int worker) {
-        EXPECT_LT(worker, threads);
-        ++runs[static_cast<size_t>(task)];
-      });
-      for (const std::atomic<int>& count : runs) EXPECT_EQ(count, 1);
+    for (int tasks : {0, 1, 2, 7, 100}) {
+      std::vector<int> runs(static_cast<size_t>(tasks));
+      pool.Run(tasks, [&](int task, int) { ++runs[static_cast<size_t>(task)]; });
+      EXPECT_EQ(runs, std::vector<int>(static_cast<size_t>(tasks), 1));
     }
+  }
+}
+
+// Many short rounds, more threads than cores: workers wake up late, in rounds that are over.
+TEST(WorkerPoolTest, LateWorkersTakeNothingTwice) {
+  WorkerPool pool(8);
+  std::vector<std::atomic<int>> at_work(8);
+  for (int round = 0; round < 3000; ++round) {
+    const int tasks = 2 + round % 17;
+    std::vector<std::atomic<int>> runs(static_cast<size_t>(tasks));
+    pool.Run(tasks, [&](int task, int worker) {
+      EXPECT_EQ(at_work[static_cast<size_t>(worker)].fetch_add(1), 0);
+      ++runs[static_cast<size_t>(task)];
+      at_work[static_cast<size_t>(worker)].fetch_sub(1);
+    });
+    for (const std::atomic<int>& count : runs) ASSERT_EQ(count.load(), 1);
   }
 }
 
@@ -67,9 +80,10 @@ TEST(WorkerPoolTest, OneOfManyExceptionsReachesTheCaller) {
 TEST(WorkerPoolTest, GoesOnWorkingAfterAnException) {
   WorkerPool pool(3);
   for (int round = 0; round < 50; ++round) {
-    EXPECT_THROW(pool.Run(kTasks, [](int task, int) {
-      if (task == kTasks - 1) throw std::bad_alloc();
-    }),
+    EXPECT_THROW(pool.Run(kTasks,
+                          [](int task, int) {
+                            if (task == kTasks - 1) throw std::bad_alloc();
+                          }),
                  std::bad_alloc);
     std::atomic<int> done = 0;
     pool.Run(kTasks, [&](int, int) { ++done; });

@@ -23,6 +23,7 @@ class Child {
   Child(const Child&) = delete;
   Child& operator=(const Child&) = delete;
 
+  pid_t pid() const { return pid_; }
   void Signal(int number) const;
   // Exit status, or 128 + signal.
   int Wait();

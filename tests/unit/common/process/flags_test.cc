@@ -20,6 +20,7 @@ struct Values {
   double rate = 0.5;
   std::string address = "127.0.0.1:1";
   std::string to = "127.0.0.1:0";
+  int64_t size = 4096;
 
   int Parse(std::vector<const char*> args) {
     FlagSet flags("program", "Does things.", "", "1.0");
@@ -29,6 +30,7 @@ struct Values {
     flags.Add("rate", &rate, "rate", 0, 1);
     flags.AddAddress("at", &address, "address", false, true);
     flags.AddAddress("to", &to, "address", true, false);
+    flags.AddBytes("size", &size, "size");
     flags.ReadFrom("text", "OTHER_NAME");
     args.insert(args.begin(), "program");
     return flags.Parse(static_cast<int>(args.size()), args.data());
@@ -41,17 +43,20 @@ TEST(FlagsTest, DefaultsStay) {
   EXPECT_EQ(values.text, "default");
   EXPECT_EQ(values.count, 3);
   EXPECT_EQ(values.rate, 0.5);
+  EXPECT_EQ(values.size, 4096);
 }
 
 TEST(FlagsTest, ValuesOfEveryType) {
   Values values;
-  EXPECT_EQ(values.Parse({"--text", "a b", "--turn-on", "--count=-5", "--rate=1", "--at=[::1]:80"}),
+  EXPECT_EQ(values.Parse({"--text", "a b", "--turn-on", "--count=-5", "--rate=1", "--at=[::1]:80",
+                          "--size=2GiB"}),
             -1);
   EXPECT_EQ(values.text, "a b");
   EXPECT_TRUE(values.on);
   EXPECT_EQ(values.count, -5);
   EXPECT_EQ(values.rate, 1);
   EXPECT_EQ(values.address, "[::1]:80");
+  EXPECT_EQ(values.size, int64_t{2} << 30);
 }
 
 TEST(FlagsTest, EnvironmentUnderTheUsualOrAnotherName) {
@@ -67,9 +72,10 @@ TEST(FlagsTest, EnvironmentUnderTheUsualOrAnotherName) {
 }
 
 TEST(FlagsTest, BadValuesAreOneLineThatNamesThem) {
-  for (const char* arg : {"--count=6", "--count=2.5", "--count=", "--rate=nan", "--rate=1.01",
-                          "--at=host", "--at=host:0", "--at=:1", "--at=a:b:1", "--at=h:65536",
-                          "--at=h:+1", "--to=", "--config=/no/such/file", "--bogus"}) {
+  for (const char* arg :
+       {"--count=6", "--count=2.5", "--count=", "--rate=nan", "--rate=1.01", "--at=host",
+        "--at=host:0", "--at=:1", "--at=a:b:1", "--at=h:65536", "--at=h:+1", "--to=", "--size=0",
+        "--size=-1", "--size=1.5G", "--size=much", "--config=/no/such/file", "--bogus"}) {
     Values values;
     CaptureStderr();
     EXPECT_EQ(values.Parse({arg}), 2) << arg;

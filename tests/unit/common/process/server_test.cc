@@ -5,11 +5,13 @@
 #include <grpcpp/client_context.h>
 #include <grpcpp/create_channel.h>
 #include <grpcpp/generic/generic_stub.h>
+#include <grpcpp/support/channel_arguments.h>
 #include <gtest/gtest.h>
 #include <signal.h>
 
 #include <algorithm>
 #include <chrono>
+#include <filesystem>
 #include <fstream>
 #include <map>
 #include <nlohmann/json.hpp>
@@ -18,6 +20,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "common/base/status.h"
+#include "common/base/version.h"
 #include "common/rpc/grpc_status.h"
 #include "grpc/health/v1/health.grpc.pb.h"
 #include "recsae/jobs/v1/jobs.grpc.pb.h"
@@ -129,7 +132,7 @@ TEST(ServerTest, HelpAndVersionGoToStandardOutput) {
                                 HasSubstr("127.0.0.1:7401"), HasSubstr("recsae-sample --listen")));
   testing::Child version(SAMPLE_SERVER, {"--version"});
   EXPECT_EQ(version.Wait(), 0);
-  EXPECT_EQ(version.out(), "recsae-sample " + std::string(Version()) + "\nflavour: vanilla\n");
+  EXPECT_EQ(version.out(), "recsae-sample " + VersionAndCommit() + "\nflavour: vanilla\n");
 }
 
 TEST(ServerTest, BadFlagIsOneLineAndStatusTwo) {
@@ -266,8 +269,113 @@ TEST(ServerTest, SecondSignalEndsAtOnce) {
   server.child().Signal(SIGTERM);
   Until([&] { return !server.LogLine("stopping").is_null(); });
   EXPECT_TRUE(server.child().running());
+  // Those within a second of the first do not count.
+  Until([&] {
+    server.child().Signal(SIGTERM);
+    return !server.child().running();
+  });
+  EXPECT_EQ(server.child().Wait(), 1);
+}
+
+// `timeout` sends to the process and then to its group.
+TEST(ServerTest, TwoSignalsAtOnceAreOne) {
+  Server server({"--drain-seconds=0.3"});
+  grpc::Status status;
+  std::thread call([&] { status = server.GetJob("jobs/wait"); });
+  Until([&] { return Started(server) == 1; });
+  server.child().Signal(SIGTERM);
+  Until([&] { return !server.LogLine("stopping").is_null(); });
+  server.child().Signal(SIGTERM);
+  server.child().Signal(SIGINT);
+  EXPECT_EQ(server.child().Wait(), 0);
+  call.join();
+}
+
+TEST(ServerTest, SighupStopsAsSigtermDoes) {
+  Server server;
+  server.child().Signal(SIGHUP);
+  EXPECT_EQ(server.child().Wait(), 0);
+  EXPECT_FALSE(server.LogLine("stopped").is_null());
+}
+
+TEST(ServerTest, SighupIsIgnoredUnderNohup) {
+  signal(SIGHUP, SIG_IGN);
+  Server server;
+  signal(SIGHUP, SIG_DFL);
+  server.child().Signal(SIGHUP);
+  EXPECT_TRUE(server.GetJob("jobs/1").ok());
+  EXPECT_TRUE(server.LogLine("stopping").is_null());
+  server.child().Signal(SIGTERM);
+  EXPECT_EQ(server.child().Wait(), 0);
+}
+
+TEST(ServerTest, SigtermWhileStartingIsAnOrderlyEnd) {
+  const std::string dir = testing::NewTempDir();
+  testing::Child child(SAMPLE_SERVER,
+                       {"--listen=127.0.0.1:0", "--metrics-listen=127.0.0.1:0",
+                        "--data-dir=" + dir + "/data", "--open-when=" + dir + "/go"});
+  Until([&] { return child.err().find("sample opens") != std::string::npos; });
+  child.Signal(SIGTERM);
+  // Long enough for the signal to be taken in: it is by a thread that does nothing else.
+  std::this_thread::sleep_for(std::chrono::milliseconds(100));
+  std::ofstream(dir + "/go") << "\n";
+  EXPECT_EQ(child.Wait(), 0) << child.err();
+  EXPECT_THAT(child.err(), AllOf(HasSubstr("sample stops"), HasSubstr("\"stopped\"")));
+}
+
+TEST(ServerTest, FailedStartStopsWhatWasOpened) {
+  const std::string dir = testing::NewTempDir();
+  testing::Child child(SAMPLE_SERVER,
+                       {"--listen=127.0.0.1:0", "--metrics-listen=127.0.0.1:0",
+                        "--data-dir=" + dir + "/data", "--port-file=" + dir + "/none/x"});
+  EXPECT_EQ(child.Wait(), 1);
+  EXPECT_THAT(child.err(),
+              AllOf(HasSubstr("sample stops"), HasSubstr("recsae-sample: cannot write " + dir)));
+}
+
+TEST(ServerTest, ModuleThatDoesNotStopIsLeft) {
+  Server server({"--drain-seconds=0", "--hang-in-stop"});
   server.child().Signal(SIGTERM);
   EXPECT_EQ(server.child().Wait(), 1);
+  EXPECT_FALSE(server.LogLine("the process did not stop in time: ending at once").is_null());
+}
+
+// Streams that a client opens and does not end, each of which holds a thread of the server.
+TEST(ServerTest, CallsHaveSoManyThreads) {
+  Server server;
+  const auto stub = jobs::v1::Jobs::NewStub(server.channel());
+  std::vector<std::unique_ptr<grpc::ClientContext>> contexts;
+  std::vector<std::unique_ptr<grpc::ClientReader<jobs::v1::Job>>> watches;
+  int refused = 0;
+  for (int i = 0; i < 300; ++i) {
+    contexts.push_back(std::make_unique<grpc::ClientContext>());
+    watches.push_back(stub->WatchJob(contexts.back().get(), jobs::v1::WatchJobRequest()));
+    jobs::v1::Job job;
+    if (watches.back()->Read(&job)) continue;
+    EXPECT_EQ(watches.back()->Finish().error_code(), grpc::StatusCode::RESOURCE_EXHAUSTED);
+    ++refused;
+  }
+  EXPECT_GT(refused, 0);
+  const std::filesystem::path tasks = "/proc/" + std::to_string(server.child().pid()) + "/task";
+  EXPECT_LT(std::distance(std::filesystem::directory_iterator(tasks), {}), 300);
+  for (const auto& context : contexts) context->TryCancel();
+  Until([&] { return server.GetJob("jobs/1").ok(); });
+}
+
+TEST(ServerTest, IdleClientsMayPing) {
+  const Server server;
+  grpc::ChannelArguments args;
+  args.SetInt(GRPC_ARG_KEEPALIVE_TIME_MS, 1'100);
+  args.SetInt(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1);
+  args.SetInt(GRPC_ARG_HTTP2_MAX_PINGS_WITHOUT_DATA, 0);
+  args.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
+  const auto channel =
+      grpc::CreateCustomChannel(server.address(), grpc::InsecureChannelCredentials(), args);
+  ASSERT_TRUE(
+      channel->WaitForConnected(std::chrono::system_clock::now() + std::chrono::seconds(30)));
+  // Three pings too many have the connection closed.
+  EXPECT_FALSE(channel->WaitForStateChange(
+      GRPC_CHANNEL_READY, std::chrono::system_clock::now() + std::chrono::milliseconds(5'500)));
 }
 
 TEST(ServerTest, MetricsCountEveryCallByMethodAndCode) {
@@ -344,6 +452,18 @@ TEST(ServerTest, ExceptionBecomesInternalAndTheServerLives) {
   EXPECT_EQ(Reason(status), "INTERNAL_ERROR");
   EXPECT_THAT(std::string(status.message()), Not(HasSubstr("secret")));
   EXPECT_EQ(server.LogLine("handler failed")["exception"], "secret detail");
+  const nlohmann::json line = server.LogLine("call failed");
+  EXPECT_EQ(line["method"], "/recsae.jobs.v1.Jobs/GetJob");
+  EXPECT_EQ(line["code"], "Internal");
+  EXPECT_EQ(line["reason"], "INTERNAL_ERROR");
+  EXPECT_TRUE(server.GetJob("jobs/1").ok());
+}
+
+TEST(ServerTest, AllocationThatFailsEndsTheCallAndTheServerLives) {
+  const Server server;
+  const absl::Status status = FromGrpc(server.GetJob("jobs/greedy"));
+  EXPECT_EQ(status.code(), absl::StatusCode::kResourceExhausted);
+  EXPECT_EQ(Reason(status), "OUT_OF_MEMORY");
   EXPECT_TRUE(server.GetJob("jobs/1").ok());
 }
 

@@ -7,6 +7,8 @@
 #include <thread>
 #include <vector>
 
+#include "common/base/status.h"
+#include "common/sae/metrics.h"
 #include "common/sae/reference.h"
 #include "tests/unit/common/sae/reference_testing.h"
 #include "tests/unit/common/sae/testing.h"
@@ -160,6 +162,21 @@ TEST(ModelTest, EqualPreActivationsGoToTheLowerLatents) {
   const std::vector<float> x = RandomValues(4, 42);
   const std::vector<LatentActivation> expected = {{0, 1.0f}, {1, 1.0f}, {2, 1.0f}};
   EXPECT_EQ(model.Encode(x.data()), expected);
+}
+
+// Asked every few rows, so that a caller who has gone is noticed in the midst of a large batch.
+TEST(ModelTest, EncodingEndsWhenNobodyWantsItAnyMore) {
+  constexpr int64_t kManyRows = 10'000;
+  const SaeModel model = *SaeModel::Create(RandomWeights(8, 64, 4, Architecture::kPursuit, 1));
+  const std::vector<float> rows = RandomValues(kManyRows * 8, 2);
+  int asked = 0;
+  const auto gone = [&] { return ++asked == 3 ? absl::CancelledError("gone") : absl::OkStatus(); };
+  EXPECT_EQ(model.EncodeBatch(rows.data(), kManyRows, gone).status().message(), "gone");
+  EXPECT_EQ(asked, 3);
+  asked = 0;
+  MetricsAccumulator metrics(8, 64);
+  EXPECT_EQ(metrics.Add(model, rows.data(), kManyRows, gone).message(), "gone");
+  EXPECT_EQ(asked, 3);
 }
 
 TEST(ModelTest, EmptyBatch) {

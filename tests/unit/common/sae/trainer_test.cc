@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "common/base/status.h"
 #include "common/math/simd/kernels.h"
 #include "common/sae/metrics.h"
 #include "common/sae/reference.h"
@@ -98,6 +99,7 @@ TEST(TrainerTest, ResumedRunIsTheSameToTheBit) {
     EXPECT_EQ((*second)->steps(), stop);
     EXPECT_EQ((*second)->dead_latents(), first->dead_latents());
     EXPECT_EQ((*second)->SaveState(), state);
+    EXPECT_EQ((*second)->StateBytes(), static_cast<int64_t>(state.size()));
     Train(**second, stop, steps);
     EXPECT_TRUE(SameWeights(*whole, **second)) << "stopped after " << stop;
     EXPECT_EQ((*second)->SaveState(), whole->SaveState());
@@ -301,31 +303,71 @@ TEST(TrainConfigTest, ListsEveryViolation) {
   EXPECT_EQ(FindViolations(config)[0].field, "k");
 }
 
-TEST(WorkerPoolTest, RunsEveryTaskOnce) {
-  for (int threads : {1, 2, 5}) {
-    math::WorkerPool pool(threads);
-    for (int tasks : {0, 1, 2, 7, 100}) {
-      std::vector<int> runs(static_cast<size_t>(tasks));
-      pool.Run(tasks, [&](int task, int) { ++runs[static_cast<size_t>(task)]; });
-      EXPECT_EQ(runs, std::vector<int>(static_cast<size_t>(tasks), 1));
-    }
+// Contributions are numbered in 32 bits: 2^20 latents, half of them active, in 2^16 rows would be
+// 2^35.
+TEST(TrainConfigTest, BatchesThatCannotBeNumberedAreViolations) {
+  TrainConfig config;
+  config.revival = Revival::kNone;
+  config.latents = 1 << 20;
+  config.batch_rows = 1 << 16;
+  EXPECT_TRUE(FindViolations(config).empty());
+  for (const Architecture architecture : {Architecture::kRelu, Architecture::kBatchTopK}) {
+    config.architecture = architecture;
+    config.batch_rows = 1 << 16;
+    ASSERT_EQ(FindViolations(config).size(), 1u);
+    EXPECT_EQ(FindViolations(config)[0].field, "batch_rows");
+    EXPECT_EQ(FindViolations(config)[0].description,
+              "is 65536; expected at most 2047 where 1048576 latents may take part in each row");
+    config.batch_rows = 2047;
+    EXPECT_TRUE(FindViolations(config).empty());
+  }
+  config.architecture = Architecture::kTopK;
+  config.k = 1 << 19;
+  config.batch_rows = 4096;
+  EXPECT_EQ(FindViolations(config).size(), 1u);
+}
+
+// The rows of a step need not be those of the configuration; they are not even looked at.
+TEST(TrainerTest, RefusesMoreRowsThanItCanNumber) {
+  const std::unique_ptr<Trainer> trainer = Create(SmallConfig(), 1);
+  const absl::Status status = trainer->Step(nullptr, kMaxContributions).status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_EQ(Reason(status), "BATCH_TOO_LARGE");
+}
+
+// A stopped step leaves everything as it was, on any number of threads.
+TEST(TrainerTest, AStoppedStepChangesNothing) {
+  TrainConfig config = SmallConfig();
+  config.batch_rows = 2048;
+  config.latents = 512;  // worth several threads
+  for (const int threads : {1, 3}) {
+    const std::unique_ptr<Trainer> trainer = Create(config, threads);
+    Train(*trainer, 0, 2);
+    const std::string before = trainer->SaveState();
+    std::atomic<bool> stop = true;
+    const absl::Status status = trainer->Step(Rows().data(), 2048, &stop).status();
+    EXPECT_EQ(status.code(), absl::StatusCode::kCancelled);
+    EXPECT_EQ(Reason(status), "STEP_STOPPED");
+    EXPECT_EQ(trainer->SaveState(), before);
+    stop = false;
+    EXPECT_TRUE(trainer->Step(Rows().data(), 2048, &stop).ok());
   }
 }
 
-// Many short rounds, more threads than cores: workers wake up late, in rounds that are over.
-TEST(WorkerPoolTest, LateWorkersTakeNothingTwice) {
-  math::WorkerPool pool(8);
-  std::vector<std::atomic<int>> at_work(8);
-  for (int round = 0; round < 3000; ++round) {
-    const int tasks = 2 + round % 17;
-    std::vector<std::atomic<int>> runs(static_cast<size_t>(tasks));
-    pool.Run(tasks, [&](int task, int worker) {
-      EXPECT_EQ(at_work[static_cast<size_t>(worker)].fetch_add(1), 0);
-      ++runs[static_cast<size_t>(task)];
-      at_work[static_cast<size_t>(worker)].fetch_sub(1);
-    });
-    for (const std::atomic<int>& count : runs) ASSERT_EQ(count.load(), 1);
-  }
+// The threshold is a mean over the batches that kept something. One that kept nothing, as a first
+// batch of nothing but the centre does, must not count as a value of 0.
+TEST(TrainerTest, BatchThresholdBeginsWithTheFirstValueKept) {
+  TrainConfig config = SmallConfig();
+  config.architecture = Architecture::kBatchTopK;
+  config.encoder_bias = false;
+  config.normalise_inputs = false;
+  const std::unique_ptr<Trainer> trainer = Create(config, 1);
+  const SaeWeights& weights = trainer->weights();
+  const std::vector<float> centre = weights.pre_bias;
+  ASSERT_TRUE(trainer->Step(centre.data(), 1).ok());
+  ASSERT_EQ(weights.threshold[0], 0.0f);
+  ASSERT_TRUE(trainer->Step(Rows().data(), 256).ok());
+  EXPECT_GT(weights.threshold[0], 0.1);
 }
 
 }  // namespace

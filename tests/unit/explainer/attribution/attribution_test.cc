@@ -4,6 +4,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <chrono>
 #include <cmath>
 #include <limits>
 #include <numeric>
@@ -123,6 +125,46 @@ TEST_F(AttributionTest, EqualScoresGoByItemNumber) {
   const std::vector<int32_t> also = {0, 2};
   const auto explanation = ExplainActivation(sae_, &head_, x_, {0, {}, also});
   EXPECT_EQ(explanation.items[1].rank, explanation.items[0].rank + 1);
+}
+
+TEST_F(AttributionTest, RanksOfManyItemsAreThoseOfCounting) {
+  // Few different scores, so that many are equal; some items twice, some left out.
+  const std::vector<float> x = {1};
+  const sae::SaeModel sae = RandomModel(1, 4, 1, 1, random_);
+  PredictionHead head = RandomHead(1, 500, false, random_);
+  for (float& value : head.vectors) value = static_cast<float>(random_() % 7);
+  std::vector<int32_t> also, excluded;
+  for (int i = 0; i < 120; ++i) also.push_back(static_cast<int32_t>(random_() % 500));
+  for (int i = 0; i < 90; ++i) excluded.push_back(static_cast<int32_t>(random_() % 500));
+  const auto explanation = ExplainActivation(sae, &head, x, {0, excluded, also});
+  ASSERT_THAT(explanation.items, SizeIs(also.size()));
+  for (size_t i = 0; i < also.size(); ++i) {
+    int rank = 1;
+    for (int32_t other = 0; other < 500; ++other) {
+      if (other == also[i] || std::count(excluded.begin(), excluded.end(), other) > 0) continue;
+      const float mine = head.vectors[also[i]], its = head.vectors[other];
+      rank += its > mine || (its == mine && other < also[i]);
+    }
+    EXPECT_EQ(explanation.items[i].item, also[i]);
+    EXPECT_EQ(explanation.items[i].rank, rank) << also[i];
+  }
+}
+
+// A caller is asked for once a row: its items must not take long.
+TEST_F(AttributionTest, AThousandRanksCostLittleMoreThanOne) {
+  const sae::SaeModel sae = RandomModel(8, 16, 2, 1, random_);
+  const PredictionHead head = RandomHead(8, 300'000, false, random_);
+  const std::vector<float> x = RandomVector(8, random_);
+  std::vector<int32_t> also(1000);
+  for (int32_t& item : also) item = static_cast<int32_t>(random_() % 300'000);
+  const auto seconds = [&](size_t count) {
+    const auto start = std::chrono::steady_clock::now();
+    ExplainActivation(sae, &head, x, {0, {}, absl::MakeConstSpan(also).first(count)});
+    return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  };
+  double one = seconds(1), many = seconds(1000);
+  for (int i = 0; i < 3; ++i) one = std::min(one, seconds(1)), many = std::min(many, seconds(1000));
+  EXPECT_LT(many, 50 * one);
 }
 
 TEST_F(AttributionTest, FewerItemsThanAskedFor) {

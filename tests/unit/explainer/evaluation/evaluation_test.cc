@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <random>
 #include <set>
 
@@ -118,8 +119,8 @@ TEST(ReconstructionEvaluation, MatchesPlainComputation) {
   EXPECT_NEAR(evaluation.reconstructed().hr(10), hits[1] / cases, 1e-12);
   EXPECT_NEAR(evaluation.reconstructed().ndcg(10), gain[1] / cases, 1e-12);
   EXPECT_NEAR(evaluation.rbo(), overlap / cases, 1e-12);
-  EXPECT_NEAR(evaluation.fvu(), error / variance, 1e-6 * error / variance);
-  EXPECT_NEAR(evaluation.l0(), l0, 1e-9);
+  EXPECT_NEAR(evaluation.metrics().fvu, error / variance, 1e-6 * error / variance);
+  EXPECT_NEAR(evaluation.metrics().l0, l0, 1e-9);
 }
 
 TEST(ReconstructionEvaluation, AtAnInnerSiteRanksWhatItLeadsTo) {
@@ -145,8 +146,26 @@ TEST(ReconstructionEvaluation, AtAnInnerSiteRanksWhatItLeadsTo) {
   EXPECT_EQ(inner.recommender().ndcg(10), user_alone.recommender().ndcg(10));
   EXPECT_EQ(inner.reconstructed().ndcg(10), user_alone.reconstructed().ndcg(10));
   EXPECT_EQ(inner.rbo(), user_alone.rbo());
-  EXPECT_EQ(inner.fvu(), site_alone.fvu());
-  EXPECT_EQ(inner.l0(), site_alone.l0());
+  EXPECT_EQ(inner.metrics().fvu, site_alone.metrics().fvu);
+  EXPECT_EQ(inner.metrics().l0, site_alone.metrics().l0);
+}
+
+// One definition, that of common/sae/metrics.h, also where rows do not vary: an error that there is
+// no variance to be a share of is no perfect reconstruction.
+TEST(ReconstructionEvaluation, RowsThatDoNotVaryHaveNoFiniteFvu) {
+  std::mt19937_64 random(2);
+  const sae::SaeModel sae = RandomModel(2, 4, 1, 1, random);
+  const PredictionHead head = RandomHead(2, 3, false, random);
+  const std::vector<float> x = {3, -1};
+  ReconstructionEvaluation evaluation(sae, head);
+  sae::MetricsAccumulator expected(2, 4);
+  for (int r = 0; r < 5; ++r) {
+    evaluation.Add(x, sae.Encode(x.data()), -1, {});
+    expected.Add(sae, x.data(), 1);
+  }
+  EXPECT_EQ(evaluation.metrics().fvu, std::numeric_limits<double>::infinity());
+  EXPECT_EQ(evaluation.metrics().fvu, expected.Result().fvu);
+  EXPECT_EQ(evaluation.metrics().l0, expected.Result().l0);
 }
 
 TEST(ReconstructionEvaluation, TiesCountAgainstTheTarget) {
@@ -167,8 +186,8 @@ TEST(ReconstructionEvaluation, NoRowsGiveZeros) {
   const sae::SaeModel sae = RandomModel(2, 4, 1, 1, random);
   const PredictionHead head = RandomHead(2, 3, false, random);
   const ReconstructionEvaluation evaluation(sae, head);
-  EXPECT_EQ(evaluation.fvu(), 0);
-  EXPECT_EQ(evaluation.l0(), 0);
+  EXPECT_EQ(evaluation.metrics().fvu, 0);
+  EXPECT_EQ(evaluation.metrics().l0, 0);
   EXPECT_EQ(evaluation.rbo(), 0);
 }
 

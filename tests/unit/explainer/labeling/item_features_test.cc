@@ -22,10 +22,12 @@ std::vector<std::string> TextsOf(const ItemFeatures& features, int item, const s
   return texts;
 }
 
-TEST(WordsTest, LowersSplitsAndDropsApostrophes) {
-  EXPECT_THAT(Words("Schindler's List (1993)"), ElementsAre("schindlers", "list", "1993"));
-  EXPECT_THAT(Words("Am\xC3\xA9lie"), ElementsAre("am\xC3\xA9lie"));
-  EXPECT_THAT(Words(" -- "), IsEmpty());
+TEST(ItemFeaturesCreateTest, EndsWhenNobodyWantsItAnyMore) {
+  const std::vector<ItemText> items(10'000, {"Star Trek", {{"genre", "Sci-Fi"}}});
+  int asked = 0;
+  const auto gone = [&] { return ++asked == 3 ? absl::CancelledError("gone") : absl::OkStatus(); };
+  EXPECT_EQ(ItemFeatures::Create(items, gone).status().message(), "gone");
+  EXPECT_EQ(asked, 3);
 }
 
 class ItemFeaturesTest : public ::testing::Test {

@@ -23,7 +23,7 @@ using ::testing::HasSubstr;
 
 class ConceptJobsTest : public ::testing::Test {
  protected:
-  ConceptJobsTest() { stack_.Fill(); }
+  explicit ConceptJobsTest(bool users_have_names = true) { stack_.Fill(users_have_names); }
 
   static v1::BuildConceptsRequest BuildRequest() {
     v1::BuildConceptsRequest request;
@@ -100,6 +100,7 @@ TEST_F(ConceptJobsTest, PlantedConceptsAreFoundNamedAndExplained) {
   const v1::ConceptReport report = BuildAndWait(BuildRequest());
   EXPECT_EQ(report.sae(), Stack::kSae);
   EXPECT_EQ(report.row_count(), Stack::kUsers);
+  EXPECT_EQ(report.row_without_user_count(), 0);
   EXPECT_EQ(report.concept_count() + report.too_rare_count() + report.dead_count(),
             Stack::kLatents);
   EXPECT_GE(report.paper().confidence_80_count(), Stack::kGenres);
@@ -137,6 +138,59 @@ TEST_F(ConceptJobsTest, PlantedConceptsAreFoundNamedAndExplained) {
     EXPECT_GE(latent.level(), 1);
     EXPECT_LE(latent.level(), 10);
   }
+}
+
+class NamelessUsersTest : public ConceptJobsTest {
+ protected:
+  NamelessUsersTest() : ConceptJobsTest(/*users_have_names=*/false) {}
+};
+
+// As if each row's user were one of its own; as one single user they would all describe, or all
+// verify.
+TEST_F(NamelessUsersTest, RowsWithoutAUserCountAsUsersOfTheirOwn) {
+  for (const uint64_t seed : {0, 1, 2}) {
+    v1::BuildConceptsRequest request = BuildRequest();
+    request.set_seed(seed);
+    const v1::ConceptReport report = BuildAndWait(request);
+    EXPECT_EQ(report.row_count(), Stack::kUsers);
+    EXPECT_EQ(report.row_without_user_count(), Stack::kUsers);
+    EXPECT_GE(report.extended().confidence_80_count(), Stack::kGenres) << seed;
+    for (int genre = 0; genre < Stack::kGenres; ++genre) {
+      const concept_store::v1::Concept found = Concepts()[genre];
+      EXPECT_EQ(found.latent(), genre);
+      EXPECT_GE(found.extended_score().positive_count(), 20) << seed;
+    }
+  }
+}
+
+TEST_F(ConceptJobsTest, AJobTellsTheDefaultsThatItGoesBy) {
+  jobs::v1::Job job;
+  ASSERT_TRUE(Build(BuildRequest(), &job).ok());
+  v1::BuildConceptsRequest resolved;
+  ASSERT_TRUE(job.resolved_spec().UnpackTo(&resolved));
+  EXPECT_EQ(resolved.paper_case_count(), 5);
+  EXPECT_EQ(resolved.extended_case_count(), 50);
+  EXPECT_EQ(resolved.sae(), Stack::kSae);
+}
+
+// The concept-store remembers requests for a week: a job of a new folder, or of another replica,
+// must not be taken for the first one's repetition.
+TEST_F(ConceptJobsTest, AnExplainerThatLostItsJobsStoresConceptsAgain) {
+  BuildAndWait(BuildRequest());
+  for (const concept_store::v1::Concept& stored : Concepts()) {
+    grpc::ClientContext context;
+    concept_store::v1::DeleteConceptRequest request;
+    google::protobuf::Empty response;
+    request.set_name(stored.name());
+    ASSERT_TRUE(stack_.concept_store->DeleteConcept(&context, request, &response).ok());
+  }
+  ASSERT_TRUE(Concepts().empty());
+  stack_.explainer_server->Stop();
+  stack_.explainer_server->LoseJobs();
+  stack_.explainer_server->Start();
+  const v1::ConceptReport report = BuildAndWait(BuildRequest());
+  EXPECT_GT(report.concept_count(), 0);
+  EXPECT_EQ(static_cast<int>(Concepts().size()), report.concept_count());
 }
 
 TEST_F(ConceptJobsTest, SameSeedSameConceptsAndPersonsKeepTheirWords) {

@@ -73,10 +73,16 @@ void ModuleServer::Stop() {
   EXPECT_TRUE(jobs_->Stop(absl::Seconds(20)).ok());
   server_->Shutdown(std::chrono::system_clock::now() + std::chrono::seconds(5));
   server_.reset();
-  module_->Stop();
+  EXPECT_TRUE(module_->Stop(absl::InfiniteFuture()).ok());
   module_.reset();
   jobs_.reset();
 }
+
+void ModuleServer::Wipe() {
+  ASSERT_EQ(server_, nullptr);
+  std::filesystem::remove_all(directory_ + "/data");
+}
+void ModuleServer::LoseJobs() { std::filesystem::remove_all(directory_ + "/jobs"); }
 
 Stack::Stack() {
   const std::string directory =
@@ -129,10 +135,10 @@ void Stack::MakeWorld() {
   }
 }
 
-void Stack::Fill() {
+void Stack::Fill(bool users_have_names) {
   UploadCatalog();
   UploadRecommender();
-  Record();
+  Record(users_have_names);
   Publish();
 }
 
@@ -144,6 +150,10 @@ void Stack::UploadCatalog() {
     request.set_catalog_id("items");
     ExpectOk(probe->CreateCatalog(&context, request, &response));
   }
+  UploadItems("Film");
+}
+
+void Stack::UploadItems(const std::string& title) {
   grpc::ClientContext context;
   probe::v1::UploadItemsResponse response;
   const auto writer = probe->UploadItems(&context, &response);
@@ -153,7 +163,7 @@ void Stack::UploadCatalog() {
   for (int i = 0; i < kItems; ++i) {
     probe::v1::Item* item = request.mutable_batch()->add_items();
     item->set_id(ItemId(i));
-    item->set_title(absl::StrCat("Film ", i));
+    item->set_title(absl::StrCat(title, " ", i));
     probe::v1::Attribute* attribute = item->add_attributes();
     attribute->set_key("genre");
     attribute->set_value(Genre(GenreOf(i)));
@@ -194,7 +204,7 @@ void Stack::UploadRecommender() {
   ExpectOk(writer->Finish());
 }
 
-void Stack::Record() {
+void Stack::Record(bool users_have_names) {
   {
     grpc::ClientContext context;
     probe::v1::CreateCaptureRequest request;
@@ -217,6 +227,7 @@ void Stack::Record() {
   for (int user = 0; user < kUsers; ++user) {
     rows.insert(rows.end(), activations_[user].begin(), activations_[user].end());
     *request.mutable_batch()->add_cases() = cases_[user];
+    if (!users_have_names) request.mutable_batch()->mutable_cases(user)->clear_user_id();
   }
   WriteMatrix({rows.data(), kUsers, kDim}, request.mutable_batch()->mutable_activations());
   writer->Write(request);
@@ -225,7 +236,17 @@ void Stack::Record() {
   ASSERT_EQ(response.stored_row_count(), kUsers);
 }
 
-void Stack::Publish() {
+void Stack::PublishKnowingTheRecommender(const std::string& sae_id) {
+  grpc::ClientContext context;
+  probe::v1::GetCaptureRequest request;
+  probe::v1::Capture capture;
+  request.set_name(kCapture);
+  ExpectOk(probe->GetCapture(&context, request, &capture));
+  ASSERT_FALSE(capture.recommender_uid().empty());
+  PublishAs(sae_id, capture.recommender_uid());
+}
+
+void Stack::PublishAs(const std::string& sae_id, const std::string& recommender_uid) {
   std::vector<float> directions;
   std::normal_distribution<float> normal(0, 0.3f);
   for (int latent = 0; latent < kLatents; ++latent) {
@@ -237,7 +258,7 @@ void Stack::Publish() {
   concept_store::v1::Sae response;
   const auto writer = concept_store->PublishSae(&context, &response);
   concept_store::v1::PublishSaeRequest request;
-  request.mutable_header()->set_sae_id("planted");
+  request.mutable_header()->set_sae_id(sae_id);
   concept_store::v1::Sae* sae = request.mutable_header()->mutable_sae();
   sae->set_activation_dim(kDim);
   sae->set_latent_count(kLatents);
@@ -245,6 +266,7 @@ void Stack::Publish() {
   sae->set_architecture(concept_store::v1::Sae::ARCHITECTURE_TOPK);
   sae->set_scale(kScale);
   sae->set_capture(kCapture);
+  sae->set_recommender_uid(recommender_uid);
   writer->Write(request);
   const auto write = [&](concept_store::v1::SaeWeights::Array array, int64_t rows, int64_t cols,
                          const std::vector<float>& values) {

@@ -31,6 +31,12 @@ class ModuleServer {
 
   void Start();
   void Stop();
+  // The process is about to stop; calls are still answered.
+  void Drain() { module_->Drain(); }
+  // Removes what is stored, while stopped.
+  void Wipe();
+  // Forgets all jobs, as a server without a lasting disk does. While it is stopped.
+  void LoseJobs();
   const std::string& address() const { return address_; }
   JobRunner& jobs() { return *jobs_; }
 
@@ -64,8 +70,16 @@ class Stack {
 
   Stack();
 
-  // Uploads the world.
-  void Fill();
+  // Uploads the world; the cases without their user_id unless users have names.
+  void Fill(bool users_have_names = true);
+  // Parts of it, again: the items, as "<title> 0", "<title> 1", ...; a recommender with head; its
+  // capture; an SAE of other random directions.
+  void UploadItems(const std::string& title);
+  void UploadRecommender();
+  void Record(bool users_have_names = true);
+  void Publish() { PublishAs("planted", ""); }
+  // The SAE under another id, bound to the recommender that there is now.
+  void PublishKnowingTheRecommender(const std::string& sae_id);
 
   static std::string Genre(int genre);
   static std::string ItemId(int item) { return "item" + std::to_string(item); }
@@ -90,9 +104,7 @@ class Stack {
  private:
   void MakeWorld();
   void UploadCatalog();
-  void UploadRecommender();
-  void Record();
-  void Publish();
+  void PublishAs(const std::string& sae_id, const std::string& recommender_uid);
 
   std::mt19937_64 random_{11};
   PredictionHead head_;

@@ -10,6 +10,7 @@
 #include <thread>
 
 #include "absl/strings/str_cat.h"
+#include "common/base/names.h"
 #include "common/base/status.h"
 #include "services/probe/captures/capture_reader.h"
 
@@ -71,7 +72,12 @@ class CaptureStoreTest : public testing::Test {
                                                 int64_t first, int64_t rows,
                                                 absl::Span<const StoredCase> cases = {}) {
     const std::vector<float> values = Values(first, rows);
-    return captures_->Append(kName, producer, sequence, View(values), cases);
+    return captures_->Append(
+        kName, {producer, sequence, View(values), cases, Fingerprint(FloatsAsBytes(values))});
+  }
+
+  v1::Producer ProducerOf(const std::string& name) {
+    return *captures_->GetProducer(*captures_->Get(kName), name);
   }
 
   // The first value of each row from `start` on, in the order asked for.
@@ -108,10 +114,83 @@ TEST_F(CaptureStoreTest, StoresABatchOnceHoweverOftenItIsSent) {
   EXPECT_EQ(*Append("p", 2, 10, 5), CaptureStore::Appended::kDuplicate);
   const StoredCapture capture = *captures_->Get(kName);
   EXPECT_EQ(capture.message.row_count(), 15);
-  ASSERT_EQ(capture.message.producers_size(), 1);
-  EXPECT_EQ(capture.message.producers(0).last_sequence(), 2);
-  EXPECT_EQ(capture.message.producers(0).row_count(), 15);
+  EXPECT_EQ(capture.message.producers_size(), 0) << "each has a key of its own";
+  EXPECT_EQ(capture.message.producer_count(), 1);
+  EXPECT_EQ(ProducerOf("p").last_sequence(), 2);
+  EXPECT_EQ(ProducerOf("p").row_count(), 15);
   EXPECT_EQ(ReadAll(std::nullopt, 0, 15, 4).back(), 14);
+}
+
+TEST_F(CaptureStoreTest, OtherContentUnderAStoredSequenceIsRefused) {
+  Create();
+  ASSERT_TRUE(Append("p", 1, 0, 10).ok());
+  ASSERT_TRUE(Append("p", 2, 10, 10).ok());
+  Reopen();
+  const absl::Status reused = Append("p", 1, 20, 10).status();
+  EXPECT_EQ(reused.code(), absl::StatusCode::kAlreadyExists);
+  EXPECT_EQ(Reason(reused), "SEQUENCE_REUSED");
+  EXPECT_EQ(Metadata(reused),
+            (ErrorMetadata{
+                {"capture", kName}, {"last_sequence", "2"}, {"producer", "p"}, {"sequence", "1"}}));
+  EXPECT_EQ(Reason(Append("p", 2, 10, 9).status()), "SEQUENCE_REUSED") << "fewer rows of it";
+  EXPECT_EQ(*Append("p", 1, 0, 10), CaptureStore::Appended::kDuplicate);
+  EXPECT_EQ(*Append("q", 1, 20, 10), CaptureStore::Appended::kStored);
+  EXPECT_EQ(captures_->Get(kName)->message.row_count(), 30);
+}
+
+TEST_F(CaptureStoreTest, ManyProducersLeaveTheRecordSmall) {
+  Create();
+  const auto record_bytes = [&] { return captures_->Get(kName)->message.ByteSizeLong(); };
+  ASSERT_TRUE(Append("first", 1, 0, 1).ok());
+  const size_t before = record_bytes();
+  for (int i = 0; i < 300; ++i) ASSERT_TRUE(Append(absl::StrCat("pod-", i), 1, i, 1).ok());
+  EXPECT_LE(record_bytes(), before + 4);
+  const StoredCapture capture = *captures_->Get(kName);
+  EXPECT_EQ(capture.message.producer_count(), 301);
+  EXPECT_EQ(captures_->Producers(capture, 100)->size(), 100);
+  EXPECT_EQ(captures_->Producers(capture, 1000)->size(), 301);
+}
+
+TEST_F(CaptureStoreTest, ThereIsAMostOfProducers) {
+  StoredCapture full = NewCapture();
+  full.message.set_producer_count(kMaxProducers - 1);
+  WriteBatch batch = store_->db().NewBatch();
+  ASSERT_TRUE(captures_->Create(full, batch).ok());
+  ASSERT_TRUE(store_->db().Write(std::move(batch)).ok());
+  ASSERT_TRUE(Append("last", 1, 0, 1).ok());
+  EXPECT_EQ(Reason(Append("one more", 1, 0, 1).status()), "TOO_MANY_PRODUCERS");
+  EXPECT_TRUE(Append("last", 2, 1, 1).ok()) << "those that are known go on";
+}
+
+TEST_F(CaptureStoreTest, ReadsProducersOfAnOldRecord) {
+  StoredCapture old = NewCapture();
+  v1::Producer* producer = old.message.add_producers();
+  producer->set_producer("p");
+  producer->set_last_sequence(4);
+  producer->set_row_count(0);
+  WriteBatch batch = store_->db().NewBatch();
+  ASSERT_TRUE(captures_->Create(old, batch).ok());
+  ASSERT_TRUE(store_->db().Write(std::move(batch)).ok());
+  EXPECT_EQ(captures_->Producers(*captures_->Get(kName), 10)->at(0).last_sequence(), 4);
+  EXPECT_EQ(*Append("p", 4, 0, 10), CaptureStore::Appended::kDuplicate) << "taken at its word";
+  EXPECT_EQ(Reason(Append("p", 6, 0, 10).status()), "SEQUENCE_GAP");
+  EXPECT_EQ(*Append("q", 1, 0, 10), CaptureStore::Appended::kStored);
+  EXPECT_EQ(*Append("p", 5, 10, 10), CaptureStore::Appended::kStored);
+  const StoredCapture now = *captures_->Get(kName);
+  EXPECT_EQ(now.message.producers_size(), 0);
+  EXPECT_EQ(now.message.producer_count(), 2);
+  EXPECT_EQ(ProducerOf("p").last_sequence(), 5);
+}
+
+TEST_F(CaptureStoreTest, DeletesProducersWithTheCapture) {
+  Create();
+  ASSERT_TRUE(Append("p", 1, 0, 10).ok());
+  WriteBatch batch = store_->db().NewBatch();
+  captures_->Delete(*captures_->Get(kName), batch);
+  ASSERT_TRUE(store_->db().Write(std::move(batch)).ok());
+  for (const char* family : {kProducerFamily, kBatchFamily}) {
+    EXPECT_FALSE(store_->db().Scan(family, "")->Valid()) << family;
+  }
 }
 
 TEST_F(CaptureStoreTest, RefusesAGapAndKeepsWhatCameBefore) {
@@ -122,7 +201,7 @@ TEST_F(CaptureStoreTest, RefusesAGapAndKeepsWhatCameBefore) {
   EXPECT_EQ(Reason(gap), "SEQUENCE_GAP");
   EXPECT_EQ(Append("q", 2, 3, 3).status().code(), absl::StatusCode::kFailedPrecondition);
   EXPECT_EQ(captures_->Get(kName)->message.row_count(), 3);
-  EXPECT_EQ(captures_->Get(kName)->message.producers_size(), 1);
+  EXPECT_EQ(captures_->Get(kName)->message.producer_count(), 1);
   EXPECT_TRUE(Append("p", 2, 3, 3).ok());
 }
 
@@ -258,12 +337,12 @@ TEST_F(CaptureStoreTest, WhatWasAcknowledgedSurvivesAKill) {
 
   Reopen();
   const StoredCapture capture = *captures_->Get(kName);
-  const int64_t stored = capture.message.producers(0).last_sequence();
+  const int64_t stored = ProducerOf("p").last_sequence();
   EXPECT_GE(stored, last);
   ASSERT_EQ(capture.message.row_count(), stored * 10);
   const std::vector<int64_t> rows = ReadAll(std::nullopt, 0, stored * 10, 64);
   for (int64_t i = 0; i < stored * 10; ++i) ASSERT_EQ(rows[i], i);
-  EXPECT_EQ(*Append("p", stored, 0, 10), CaptureStore::Appended::kDuplicate);
+  EXPECT_EQ(*Append("p", stored, (stored - 1) * 10, 10), CaptureStore::Appended::kDuplicate);
   EXPECT_EQ(*Append("p", stored + 1, 0, 10), CaptureStore::Appended::kStored);
 }
 

@@ -15,6 +15,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "common/base/status.h"
+#include "services/probe/datasets/download.h"
 #include "tests/unit/probe/datasets/files.h"
 
 namespace recsae::probe {
@@ -174,6 +175,15 @@ TEST(DownloadTest, FailureLeavesNothing) {
     EXPECT_EQ(CountEntries(cache), 0);
     EXPECT_FALSE(std::filesystem::exists(cache + "/../evil"));
   }
+}
+
+TEST(DownloadTest, ArchiveUnpacksToSoMuchInAll) {
+  const std::string folder = NewFolder(), archive = folder + "/archive.zip";
+  WriteFile(archive, Zip({{"a", std::string(600, 'x')}, {"b", std::string(600, 'x')}}));
+  EXPECT_EQ(Unpack(archive, folder + "/whole", 1200, {}), absl::OkStatus());
+  const absl::Status status = Unpack(archive, folder + "/cut", 1199, {});
+  EXPECT_EQ(status.code(), absl::StatusCode::kResourceExhausted);
+  EXPECT_EQ(Reason(status), "ARCHIVE_TOO_LARGE");
 }
 
 TEST(DownloadTest, NobodyListeningIsAnAnswerNotAWait) {

@@ -6,9 +6,11 @@
 
 #include <algorithm>
 #include <string>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "common/base/status.h"
+#include "services/probe/datasets/build.h"
 #include "tests/unit/probe/datasets/files.h"
 
 namespace recsae::probe {

@@ -20,8 +20,8 @@ constexpr int kItems = 11;
 constexpr int kDim = 3;
 constexpr int kHistory = 5;
 
-Torchscript::Parts PartsOf(std::string module, std::vector<std::string> sites = {}) {
-  Torchscript::Parts parts;
+TorchscriptParts PartsOf(std::string module, std::vector<std::string> sites = {}) {
+  TorchscriptParts parts;
   parts.module = std::move(module);
   parts.item_vectors.assign(kItems * kDim, 1);
   parts.dim = kDim;

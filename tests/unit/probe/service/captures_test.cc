@@ -107,6 +107,66 @@ TEST_F(CapturesTest, ABrokenRecorderMaySendEverythingAgain) {
   EXPECT_EQ(StoredRows(), 10);
 }
 
+TEST_F(CapturesTest, AProducerThatStartsAgainWithOtherRowsIsRefused) {
+  MakeCatalog(kItems);
+  MakeRecommender(kDim);
+  MakeCapture(false);
+  ASSERT_TRUE(Record({Batch(1, 0, 3), Batch(2, 3, 2)}).ok());
+  const absl::Status reused = Record({Batch(1, 5, 3)}).status();
+  EXPECT_EQ(reused.code(), absl::StatusCode::kAlreadyExists);
+  EXPECT_EQ(Reason(reused), "SEQUENCE_REUSED");
+  EXPECT_EQ(StoredRows(), 5);
+  const v1::RecordActivationsResponse stored = *Record({Batch(1, 5, 3)}, "another");
+  EXPECT_EQ(stored.stored_row_count(), 3);
+  EXPECT_EQ(stored.capture().producer_count(), 2);
+  ASSERT_EQ(stored.capture().producers_size(), 1) << "who recorded";
+  EXPECT_EQ(stored.capture().producers(0).producer(), "another");
+
+  v1::GetCaptureRequest get;
+  get.set_name(kCapture);
+  v1::Capture capture;
+  ASSERT_TRUE(Run(&Stub::GetCapture, get, &capture).ok());
+  EXPECT_EQ(capture.producers_size(), 2);
+  v1::ListCapturesRequest list;
+  list.set_parent("recommenders/r");
+  v1::ListCapturesResponse listed;
+  ASSERT_TRUE(Run(&Stub::ListCaptures, list, &listed).ok());
+  EXPECT_EQ(listed.captures(0).producers_size(), 0);
+  EXPECT_EQ(listed.captures(0).producer_count(), 2);
+}
+
+TEST_F(CapturesTest, ManySmallRowsWithCasesArriveWhole) {
+  constexpr int kRows = 5000;  // of one value each: all of them would fit one message
+  MakeCatalog(kItems);
+  MakeRecommender(1);
+  MakeCapture(true);
+  v1::RecordActivationsRequest::Batch batch;
+  batch.set_sequence(1);
+  std::vector<float> values;
+  for (int i = 0; i < kRows; ++i) {
+    values.push_back(static_cast<float>(i));
+    batch.add_cases()->set_user_id(absl::StrCat("u", i));
+  }
+  *batch.mutable_activations() = Matrix(values, 1);
+  ASSERT_TRUE(Record({batch}).ok());
+  v1::ReadActivationsRequest request = ReadRequest(0, 0);
+  request.mutable_read_mask()->add_paths("activations");
+  request.mutable_read_mask()->add_paths("cases");
+  const auto messages = Receive<v1::ActivationBatch>(&Stub::ReadActivations, request);
+  ASSERT_TRUE(messages.ok()) << messages.status();
+  int next = 0;
+  for (const v1::ActivationBatch& message : *messages) {
+    EXPECT_EQ(message.start_row(), next);
+    const std::vector<float> floats = Floats(message.activations());
+    ASSERT_EQ(floats.size(), message.cases_size());
+    for (int i = 0; i < message.cases_size(); ++i, ++next) {
+      EXPECT_EQ(floats[i], static_cast<float>(next));
+      EXPECT_EQ(message.cases(i).user_id(), absl::StrCat("u", next));
+    }
+  }
+  EXPECT_EQ(next, kRows);
+}
+
 TEST_F(CapturesTest, BadBatchesAreRefusedAndWhatCameBeforeStays) {
   MakeCatalog(kItems);
   MakeRecommender(kDim);

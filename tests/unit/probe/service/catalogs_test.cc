@@ -1,3 +1,4 @@
+#include "services/probe/resources/resources.h"
 #include "tests/unit/probe/service/fixture.h"
 
 namespace recsae::probe {
@@ -47,6 +48,45 @@ class CatalogsTest : public ProbeServerTest {
     return ids;
   }
 };
+
+TEST_F(CatalogsTest, TextsThatWouldBreakListsAreRefused) {
+  ASSERT_TRUE(Create("c", "", std::string(256, 'x')).ok());
+  const absl::Status long_name = Create("d", "", std::string(257, 'x')).status();
+  EXPECT_EQ(long_name.code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_EQ(
+      Violations(long_name),
+      (std::vector<FieldViolation>{{"display_name", "must have at most 256 bytes, has 257"}}));
+  EXPECT_EQ(Reason(Upload({MakeItem("i", std::string(1 << 16, 'x'), "g")}).status()),
+            "ITEM_TOO_LARGE");
+  EXPECT_TRUE(Upload({MakeItem("i", std::string(60'000, 'x'), "g")}).ok());
+}
+
+// What was stored before there was a limit: two names that do not fit one message together.
+TEST_F(CatalogsTest, ListsGetOnWhateverIsStored) {
+  Stop();
+  {
+    const std::unique_ptr<Resources> resources = *Resources::Open(folder_ + "/probe");
+    WriteBatch batch = resources->store().db().NewBatch();
+    for (const char* id : {"a", "b", "c"}) {
+      StoredCatalog catalog;
+      catalog.message.set_name(absl::StrCat("catalogs/", id));
+      catalog.message.set_display_name(std::string(id[0] == 'c' ? 1 : 5 << 19, 'x'));
+      ASSERT_TRUE(resources->catalogs().Create(catalog, batch).ok());
+    }
+    ASSERT_TRUE(resources->store().db().Write(std::move(batch)).ok());
+  }
+  Start();
+  std::vector<int> pages;
+  v1::ListCatalogsRequest request;
+  do {
+    v1::ListCatalogsResponse response;
+    const absl::Status status = Run(&Stub::ListCatalogs, request, &response);
+    ASSERT_TRUE(status.ok()) << status;
+    pages.push_back(response.catalogs_size());
+    request.set_page_token(response.next_page_token());
+  } while (!request.page_token().empty());
+  EXPECT_EQ(pages, (std::vector<int>{1, 1, 1}));
+}
 
 TEST_F(CatalogsTest, CreateIsRefusedTwiceAndReplayedById) {
   const v1::Catalog first = *Create("c", "request-1", "Movies");
@@ -119,6 +159,21 @@ TEST_F(CatalogsTest, ItemsCanBePagedAndSearchedByWords) {
   request.set_query("art");
   ASSERT_TRUE(Run(&Stub::ListItems, request, &page).ok());
   EXPECT_EQ(page.items_size(), 0);
+}
+
+// A label says "childrens" and "oneill"; the same words find the items, and so do the parts.
+TEST_F(CatalogsTest, ItemsAreFoundByTheWordsThatLabelsSay) {
+  ASSERT_TRUE(Create("c").ok());
+  ASSERT_TRUE(Upload({MakeItem("0", "Children's O'Neill", "Horror")}).ok());
+  v1::ListItemsRequest request;
+  request.set_parent("catalogs/c");
+  for (const char* found :
+       {"childrens", "children's", "children", "CHILDREN'S", "oneill", "o'neill", "neill o"}) {
+    request.set_query(found);
+    v1::ListItemsResponse page;
+    ASSERT_TRUE(Run(&Stub::ListItems, request, &page).ok());
+    EXPECT_EQ(page.items_size(), 1) << found;
+  }
 }
 
 TEST_F(CatalogsTest, PageSizesAndTokensAreChecked) {

@@ -51,6 +51,7 @@ class ProbeServerTest : public testing::Test {
     context.data_dir = folder_ + "/probe";
     context.jobs = runner_.get();
     context.metrics = &metrics_;
+    context.memory = &memory();
     ASSERT_TRUE(module_->Open(context).ok());
     jobs_service_ = MakeJobsService(*runner_);
 
@@ -68,12 +69,14 @@ class ProbeServerTest : public testing::Test {
     ASSERT_TRUE(runner_->Start().ok());
   }
 
+  virtual MemoryBudget& memory() { return MemoryBudget::Unlimited(); }
+
   void Stop() {
     if (server_ == nullptr) return;
     EXPECT_TRUE(runner_->Stop(absl::InfiniteDuration()).ok());
     server_->Shutdown();
     server_.reset();
-    module_->Stop();
+    EXPECT_TRUE(module_->Stop(absl::InfiniteFuture()).ok());
     jobs_service_.reset();
     runner_.reset();
     module_.reset();

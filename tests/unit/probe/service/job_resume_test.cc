@@ -4,6 +4,7 @@
 #include "services/probe/datasets/dataset_source.h"
 #include "services/probe/jobs/jobs.h"
 #include "services/probe/models/hosted_models.h"
+#include "services/probe/recommenders/model/recommender.h"
 #include "services/probe/resources/resources.h"
 #include "tests/unit/probe/service/fixture.h"
 
@@ -20,7 +21,7 @@ class JobResumeTest : public testing::Test {
     std::filesystem::remove_all(folder_);
     std::filesystem::create_directories(folder_);
     resources_ = *Resources::Open(folder_ + "/probe");
-    models_ = std::make_unique<HostedModels>(resources_->recommenders());
+    models_ = std::make_unique<HostedModels>(resources_->recommenders(), memory_);
     JobRunnerOptions options;
     options.service = "probe";
     runner_ = *JobRunner::Open(folder_ + "/jobs", options);
@@ -39,7 +40,7 @@ class JobResumeTest : public testing::Test {
   // runner's record of it.
   void Register(const char* kind, Handler handler) {
     runner_->Register(kind, [this, handler](JobContext& job) {
-      const JobEnvironment environment{*resources_, datasets_, *models_};
+      const JobEnvironment environment{*resources_, datasets_, *models_, memory_};
       const auto first = handler(environment, job);
       EXPECT_TRUE(first.ok()) << first.status();
       auto second = handler(environment, job);
@@ -49,10 +50,10 @@ class JobResumeTest : public testing::Test {
   }
 
   jobs::v1::Job RunJob(const char* kind, const std::string& target,
-                       const google::protobuf::Message& request) {
+                       const google::protobuf::Message& request, const JobCheck& check = nullptr) {
     google::protobuf::Any spec;
     spec.PackFrom(request);
-    jobs::v1::Job job = *runner_->Submit(kind, target, spec, "");
+    jobs::v1::Job job = *runner_->Submit(kind, {target}, spec, "", check);
     uint64_t revision = 0;
     while (job.state() < jobs::v1::Job::STATE_SUCCEEDED) {
       revision = *runner_->Watch(job.name(), revision, absl::Seconds(1), &job);
@@ -68,12 +69,13 @@ class JobResumeTest : public testing::Test {
 
   std::string folder_;
   std::unique_ptr<Resources> resources_;
-  DatasetSource datasets_{LocateOptions()};
+  MemoryBudget& memory_ = MemoryBudget::Unlimited();
+  DatasetSource datasets_{LocateOptions(), memory_};
   std::unique_ptr<HostedModels> models_;
   std::unique_ptr<JobRunner> runner_;
 };
 
-TEST_F(JobResumeTest, AJobFindsWhatItHasPublished) {
+v1::TrainRecommenderRequest TrainRequest() {
   v1::TrainRecommenderRequest train;
   train.set_recommender_id("h");
   train.set_kind(v1::Recommender::KIND_BPRMF);
@@ -83,6 +85,26 @@ TEST_F(JobResumeTest, AJobFindsWhatItHasPublished) {
   train.mutable_dataset()->mutable_planted()->set_interactions_per_user(12);
   train.mutable_hyper_parameters()->set_embedding_dim(8);
   train.mutable_hyper_parameters()->set_epoch_count(1);
+  return train;
+}
+
+// Those of the server that accepted it, as TrainRecommender stores them.
+TEST_F(JobResumeTest, AJobKeepsTheHyperParametersItWasStartedWith) {
+  const v1::TrainRecommenderRequest request = TrainRequest();
+  const double today = DefaultOptions(RecommenderKind::kBprmf).learning_rate;
+  const jobs::v1::Job job = RunJob(kTrainJob, "recommenders/h", request, [&](auto& resolved) {
+    v1::TrainRecommenderRequest then = request;
+    then.mutable_hyper_parameters()->set_learning_rate(today / 2);
+    resolved.PackFrom(then);
+    return absl::OkStatus();
+  });
+  v1::Recommender made;
+  ASSERT_TRUE(job.result().UnpackTo(&made)) << job.DebugString();
+  EXPECT_EQ(made.hyper_parameters().learning_rate(), today / 2);
+}
+
+TEST_F(JobResumeTest, AJobFindsWhatItHasPublished) {
+  const v1::TrainRecommenderRequest train = TrainRequest();
   EXPECT_EQ(RunJob(kTrainJob, "recommenders/h", train).state(), jobs::v1::Job::STATE_SUCCEEDED);
   EXPECT_EQ(Count(kItemFamily), 100);
   EXPECT_EQ(Count(kHeadFamily), 100);

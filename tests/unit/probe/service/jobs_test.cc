@@ -2,6 +2,7 @@
 #include <cmath>
 #include <set>
 
+#include "services/probe/models/hyper_parameters.h"
 #include "tests/unit/probe/service/fixture.h"
 
 namespace recsae::probe {
@@ -110,6 +111,45 @@ class HostedTest : public ProbeServerTest {
     }
   }
 };
+
+// What a job goes by is in it from the start.
+TEST_F(HostedTest, AJobTellsTheDefaultsThatItGoesBy) {
+  v1::TrainRecommenderRequest request = TrainRequest(v1::Recommender::KIND_BPRMF, 1);
+  jobs::v1::Job job;
+  ASSERT_TRUE(Run(&Stub::TrainRecommender, request, &job).ok());
+  v1::TrainRecommenderRequest spec;
+  v1::TrainRecommenderRequest resolved;
+  ASSERT_TRUE(job.spec().UnpackTo(&spec));
+  ASSERT_TRUE(job.resolved_spec().UnpackTo(&resolved));
+  EXPECT_FALSE(spec.hyper_parameters().has_learning_rate());
+  job = Watch(job.name());
+  v1::Recommender made;
+  ASSERT_TRUE(job.result().UnpackTo(&made)) << job.DebugString();
+  EXPECT_EQ(resolved.hyper_parameters().SerializeAsString(),
+            made.hyper_parameters().SerializeAsString());
+
+  const v1::CaptureActivationsRequest capture = CaptureRequest("c", v1::SPLIT_TEST);
+  ASSERT_TRUE(Run(&Stub::CaptureActivations, capture, &job).ok());
+  v1::CaptureActivationsRequest filled_in;
+  ASSERT_TRUE(job.resolved_spec().UnpackTo(&filled_in));
+  EXPECT_EQ(filled_in.ranked_item_count(), 10);
+  EXPECT_EQ(Watch(job.name()).state(), jobs::v1::Job::STATE_SUCCEEDED);
+}
+
+// Filled in, a kind's options mean the same as before.
+TEST(HyperParametersTest, EveryKindsDefaultsSurviveBeingWrittenOut) {
+  for (const v1::Recommender::Kind kind :
+       {v1::Recommender::KIND_BPRMF, v1::Recommender::KIND_SASREC, v1::Recommender::KIND_LIGHTGCN,
+        v1::Recommender::KIND_TIMIREC, v1::Recommender::KIND_ECF,
+        v1::Recommender::KIND_DISTILLEMB}) {
+    const auto options = ToOptions(kind, {});
+    ASSERT_TRUE(options.ok()) << options.status();
+    const v1::HyperParameters written = ToMessage(*options);
+    const auto again = ToOptions(kind, written);
+    ASSERT_TRUE(again.ok()) << again.status();
+    EXPECT_EQ(ToMessage(*again).SerializeAsString(), written.SerializeAsString()) << kind;
+  }
+}
 
 TEST_F(HostedTest, TrainsBprmfCapturesAndReadsBack) {
   const v1::Recommender recommender = Train(v1::Recommender::KIND_BPRMF);

@@ -1,0 +1,121 @@
+#include "clients/cli/flags/command.h"
+
+#include <CLI/CLI.hpp>
+#include <cstdint>
+#include <optional>
+#include <utility>
+
+namespace recsae::cli {
+
+Check::Check(const std::function<std::string(const std::string& value)>& error)
+    : validator_(std::make_shared<CLI::Validator>(
+          // CLI11 lets validators change the value.
+          [error](std::string& value) { return error(value); }, "")) {}
+
+Check::Check(std::shared_ptr<const CLI::Validator> validator) : validator_(std::move(validator)) {}
+
+Check Check::Positive() { return Check(std::make_shared<CLI::Validator>(CLI::PositiveNumber)); }
+
+Check Check::NonNegative() {
+  return Check(std::make_shared<CLI::Validator>(CLI::NonNegativeNumber));
+}
+
+Check Check::Range(int lowest, int highest) {
+  return Check(std::make_shared<CLI::Range>(lowest, highest));
+}
+
+Check Check::OneOf(const std::vector<std::string>& names) {
+  return Check(std::make_shared<CLI::IsMember>(names));
+}
+
+Check Check::ExistingFile() { return Check(std::make_shared<CLI::Validator>(CLI::ExistingFile)); }
+
+Check Check::ExistingDirectory() {
+  return Check(std::make_shared<CLI::Validator>(CLI::ExistingDirectory));
+}
+
+Flag Flag::Required() {
+  option_->required();
+  return *this;
+}
+
+Flag Flag::Type(const std::string& name) {
+  option_->type_name(name);
+  return *this;
+}
+
+Flag Flag::Group(const std::string& title) {
+  option_->group(title);
+  return *this;
+}
+
+Flag Flag::ShowDefault() {
+  option_->capture_default_str();
+  return *this;
+}
+
+Flag Flag::From(const std::string& environment_variable) {
+  option_->envname(environment_variable);
+  return *this;
+}
+
+Flag Flag::Must(const Check& check) {
+  option_->check(*check.validator_);
+  return *this;
+}
+
+Flag Flag::Excludes(const Flag& other) {
+  option_->excludes(other.option_);
+  return *this;
+}
+
+Flag Flag::SeparatedBy(char delimiter) {
+  option_->delimiter(delimiter);
+  return *this;
+}
+
+Flag Flag::OneArgumentEach() {
+  option_->allow_extra_args(false);
+  return *this;
+}
+
+template <typename T>
+Flag Command::Add(const std::string& name, T& value, const std::string& what) {
+  return Flag(app_->add_option(name, value, what));
+}
+
+#define RECSAE_FLAG_OF(type) \
+  template Flag Command::Add(const std::string& name, type& value, const std::string& what)
+RECSAE_FLAG_OF(std::string);
+RECSAE_FLAG_OF(int);
+RECSAE_FLAG_OF(int64_t);
+RECSAE_FLAG_OF(uint64_t);
+RECSAE_FLAG_OF(double);
+RECSAE_FLAG_OF(std::optional<int>);
+RECSAE_FLAG_OF(std::optional<int64_t>);
+RECSAE_FLAG_OF(std::optional<uint64_t>);
+RECSAE_FLAG_OF(std::optional<double>);
+RECSAE_FLAG_OF(std::vector<std::string>);
+RECSAE_FLAG_OF(std::vector<int>);
+RECSAE_FLAG_OF(std::vector<int64_t>);
+RECSAE_FLAG_OF(std::vector<uint64_t>);
+RECSAE_FLAG_OF(std::vector<double>);
+#undef RECSAE_FLAG_OF
+
+Flag Command::AddSwitch(const std::string& name, bool& value, const std::string& what) {
+  return Flag(app_->add_flag(name, value, what));
+}
+
+Flag Command::Find(const std::string& name) { return Flag(app_->get_option(name)); }
+
+std::vector<GivenFlag> Command::Given() const {
+  std::vector<GivenFlag> given;
+  for (const CLI::Option* option : std::as_const(*app_).get_options()) {
+    if (option->count() == 0) continue;
+    const std::vector<std::string>& names = option->get_lnames();
+    given.push_back({names.empty() ? "" : names[0], option->results()});
+  }
+  return given;
+}
+
+}  // namespace recsae::cli

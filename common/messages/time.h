@@ -1,0 +1,29 @@
+// Points in time as messages hold them.
+#ifndef RECSAE_COMMON_MESSAGES_TIME_H_
+#define RECSAE_COMMON_MESSAGES_TIME_H_
+
+#include <google/protobuf/timestamp.pb.h>
+
+#include <cstdint>
+
+#include "absl/time/clock.h"
+#include "absl/time/time.h"
+
+namespace recsae {
+
+// To the nanosecond; a time before 1970 has nanoseconds of at least 0, too.
+inline google::protobuf::Timestamp ToTimestamp(absl::Time time) {
+  constexpr int64_t kNanos = 1'000'000'000;
+  const int64_t nanos = absl::ToUnixNanos(time);
+  const int64_t seconds = nanos / kNanos - (nanos % kNanos < 0 ? 1 : 0);
+  google::protobuf::Timestamp timestamp;
+  timestamp.set_seconds(seconds);
+  timestamp.set_nanos(static_cast<int32_t>(nanos - seconds * kNanos));
+  return timestamp;
+}
+
+inline google::protobuf::Timestamp TimestampNow() { return ToTimestamp(absl::Now()); }
+
+}  // namespace recsae
+
+#endif  // RECSAE_COMMON_MESSAGES_TIME_H_

@@ -1,0 +1,37 @@
+#include "services/explainer/jobs/estimate.h"
+
+#include "common/budget/bytes.h"
+#include "common/sae/codes.h"
+#include "services/explainer/labeling/case_table.h"
+
+namespace recsae::explainer {
+namespace {
+
+// Lists that grow by doubling, and the allocator's own.
+constexpr int64_t kGrowth = 2;
+// Items of a case's history and ranked items: what recorders usually keep.
+constexpr int64_t kItemsOfCase = 64;
+// What is found out about a latent: descriptions with their terms, evidence, statistics.
+constexpr int64_t kLatent = 16 * kKib;
+// An item's words and attributes as features.
+constexpr int64_t kItem = kKib;
+
+// Of one row: its active latents, each known by row and by latent.
+int64_t CodeBytes(const sae::SaeModel& model) {
+  return Product({model.k(), 2 * sizeof(sae::LatentActivation), kGrowth});
+}
+
+}  // namespace
+
+int64_t BuildConceptsBytes(const sae::SaeModel& model, int64_t rows, int64_t items) {
+  const int64_t row = Sum({sizeof(Case), kItemsOfCase * sizeof(int32_t), CodeBytes(model)});
+  return Sum({Product({rows, row}), Product({model.latents(), kLatent}), Product({items, kItem})});
+}
+
+int64_t EvaluationBytes(const sae::SaeModel& model, int64_t rows, int64_t items) {
+  const int64_t row = Sum({Product({model.dim(), sizeof(float), kGrowth}), CodeBytes(model),
+                           kItemsOfCase * sizeof(int32_t)});
+  return Sum({Product({rows, row}), Product({model.latents(), 64}), Product({items, kItem})});
+}
+
+}  // namespace recsae::explainer

@@ -1,0 +1,21 @@
+// How much memory the explainer's jobs take.
+#ifndef RECSAE_SERVICES_EXPLAINER_JOBS_ESTIMATE_H_
+#define RECSAE_SERVICES_EXPLAINER_JOBS_ESTIMATE_H_
+
+#include <cstdint>
+
+#include "common/sae/model.h"
+
+namespace recsae::explainer {
+
+// About the bytes that building concepts from so many rows holds at most, beside the SAE and the
+// recommender: the cases with what they activate, and what is found out about each latent.
+// Saturates.
+int64_t BuildConceptsBytes(const sae::SaeModel& model, int64_t rows, int64_t items);
+
+// The same for an evaluation: the rows, their codes and the attributes of what was recommended.
+int64_t EvaluationBytes(const sae::SaeModel& model, int64_t rows, int64_t items);
+
+}  // namespace recsae::explainer
+
+#endif  // RECSAE_SERVICES_EXPLAINER_JOBS_ESTIMATE_H_
