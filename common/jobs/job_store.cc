@@ -70,10 +70,9 @@ absl::StatusOr<CheckpointHead> ReadHead(const Database& database, uint64_t seque
   const auto bytes = database.Get(kCheckpoints, HeadKey(sequence));
   if (absl::IsNotFound(bytes.status())) return CheckpointHead{};
   RECSAE_RETURN_IF_ERROR(bytes.status());
-  CheckpointHead head;
-  RECSAE_ASSIGN_OR_RETURN(head.generation, StoredNumber(*bytes));
-  RECSAE_ASSIGN_OR_RETURN(head.size, StoredNumber(*bytes, sizeof(uint64_t)));
-  return head;
+  if (bytes->size() != kCheckpointHeadBytes) return Corrupt("the head of a checkpoint");
+  return CheckpointHead{ReadBigEndian64(*bytes),
+                        ReadBigEndian64(absl::string_view(*bytes).substr(8))};
 }
 
 }  // namespace
@@ -110,7 +109,8 @@ absl::StatusOr<uint64_t> JobStore::NextSequence() const {
   const auto next = database_->Get(kDefaultFamily, kNextKey);
   if (absl::IsNotFound(next.status())) return 1;
   RECSAE_RETURN_IF_ERROR(next.status());
-  return StoredNumber(*next);
+  if (next->size() != sizeof(uint64_t)) return Corrupt("the number of the next job");
+  return ReadBigEndian64(*next);
 }
 
 void JobStore::Add(WriteBatch& batch, const JobRecord& record) const {

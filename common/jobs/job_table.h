@@ -32,8 +32,8 @@ class JobTable {
 
   absl::Status Load();
 
-  // Stores `job` (kind, spec, targets) as a new PENDING one, committed with itself as the response.
-  // See JobRunner::Submit.
+  // Commits `job` (kind, spec, targets) as a new PENDING one, which is the response as well. See
+  // JobRunner::Submit.
   absl::StatusOr<JobRecord> Add(jobs::v1::Job job, Transaction& transaction);
 
   // Applies a change that is stored, synced, and only then seen by anyone; returns the record. If

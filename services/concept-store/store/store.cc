@@ -93,8 +93,8 @@ absl::Status Store::LoadLog() {
   RECSAE_RETURN_IF_ERROR(last->status());
   const auto first = database_->Scan(kChangeFamily, "");
   if (first->Valid()) {
-    RECSAE_ASSIGN_OR_RETURN(const uint64_t oldest, StoredNumber(first->key()));
-    floor_ = static_cast<int64_t>(oldest) - 1;
+    RECSAE_ASSIGN_OR_RETURN(const uint64_t revision, StoredNumber(first->key()));
+    floor_ = static_cast<int64_t>(revision) - 1;
   }
   RECSAE_RETURN_IF_ERROR(first->status());
   RECSAE_ASSIGN_OR_RETURN(epochs_, Epochs::Begin(*database_, revision()));

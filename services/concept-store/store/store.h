@@ -130,8 +130,6 @@ class Store {
   absl::StatusOr<int64_t> ReadChanges(int64_t after, absl::string_view sae_id, size_t max_bytes,
                                       std::vector<v1::ConceptChange>* changes) const;
 
-  // Tells this store from every other: see Database::store_id.
-  const std::string& store_id() const { return database_->store_id(); }
   // Of the last acknowledged change; 0 in a new store.
   int64_t revision() const { return revision_.load(std::memory_order_acquire); }
   // Changes after it are in the log.

@@ -22,9 +22,10 @@ namespace {
 class ConceptStoreSubject : public Subject {
  public:
   absl::Status Open(const std::string& directory, const Environment& environment) override {
-    RECSAE_ASSIGN_OR_RETURN(store_, Store::Open(directory, {.environment = environment,
-                                                            // So that compaction meets the cuts.
-                                                            .kept_changes = 100}));
+    StoreOptions options;
+    options.environment = environment;
+    options.kept_changes = 100;  // so that compaction meets the cuts
+    RECSAE_ASSIGN_OR_RETURN(store_, Store::Open(directory, options));
     return absl::OkStatus();
   }
   void Close() override { store_.reset(); }
@@ -147,11 +148,11 @@ class ConceptStoreSubject : public Subject {
     const auto read = store_->ReadChanges(revision, "", size_t{1} << 30, &changes);
     if (!read.ok()) return read.status().ToString();
     for (const auto& change : changes) {
-      if (change.revision() != ++revision) return "a revision";
+      if (change.revision() != ++revision) return absl::StrCat("revision ", revision);
       if (change.has_sae()) continue;
       logged[change.latent_concept().latent()] = change.latent_concept().SerializeAsString();
     }
-    if (revision != store_->revision()) return "a revision";
+    if (revision != store_->revision()) return "the end of the log";
     for (const auto& [latent, state] : logged) {
       const auto stored = store_->GetConcept(absl::StrCat("saes/a/concepts/", latent));
       const auto first = store_->GetConcept(absl::StrCat("saes/a/concepts/", latent / 8 * 8));

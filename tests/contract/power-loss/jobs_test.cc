@@ -44,6 +44,7 @@ class JobsSubject : public Subject {
     options.environment = environment;
     options.workers = 2;
     options.max_crashes = 1 << 20;
+    options.store_retry = absl::Milliseconds(5);
     RECSAE_ASSIGN_OR_RETURN(runner_, JobRunner::Open(directory, options));
     runner_->Register(kind_, [this](JobContext& context) { return Run(context); });
     return runner_->Start();
@@ -98,9 +99,9 @@ class JobsSubject : public Subject {
     }
     while (checkpoints_ && step < 3) {
       RECSAE_RETURN_IF_ERROR(context.Interrupted());
-      RECSAE_RETURN_IF_ERROR(context.SaveCheckpoint(absl::StrCat(++step)));
+      const absl::Status saved = context.SaveCheckpoint(absl::StrCat(++step));
       const std::lock_guard<std::mutex> lock(mutex_);
-      if (counts_ && counts_()) checkpoint_[context.name()] = step;
+      if (saved.ok() && counts_ && counts_()) checkpoint_[context.name()] = step;
     }
     return context.spec();
   }

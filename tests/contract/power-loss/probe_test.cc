@@ -25,7 +25,8 @@ constexpr char kCatalog[] = "catalogs/c";
 class ProbeSubject : public Subject {
  public:
   absl::Status Open(const std::string& directory, const Environment& environment) override {
-    RECSAE_ASSIGN_OR_RETURN(resources_, Resources::Open(directory, MemoryBudget::Unlimited(), environment));
+    RECSAE_ASSIGN_OR_RETURN(resources_,
+                            Resources::Open(directory, MemoryBudget::Unlimited(), environment));
     return absl::OkStatus();
   }
   void Close() override { resources_.reset(); }
