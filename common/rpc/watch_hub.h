@@ -79,6 +79,18 @@ class WatchHub {
 
   // The sources have more. Returns at once.
   void Notify() { Wake(/*drain=*/false); }
+  // The same, and waits until all that there is was handed to the callers' connections, so that who
+  // changed something is not told before those who watch; not for long, as some may not read.
+  void Flush() {
+    const auto end = std::chrono::steady_clock::now() + kFlushPatience;
+    std::vector<std::shared_ptr<Watcher>> watchers;
+    {
+      const std::lock_guard<std::mutex> lock(mutex_);
+      watchers.assign(watchers_.begin(), watchers_.end());
+    }
+    for (const auto& watcher : watchers) watcher->Pump();
+    for (const auto& watcher : watchers) watcher->WaitUntilIdle(end);
+  }
   // Ends all watches, and those that still come. Returns at once.
   void Drain() { Wake(/*drain=*/true); }
 
@@ -88,6 +100,8 @@ class WatchHub {
   static constexpr size_t kWatchBufferBytes = size_t{64} << 10;
   // From the drain until watches whose callers do not read are cancelled.
   static constexpr std::chrono::milliseconds kDrainGrace{500};
+
+  static constexpr std::chrono::milliseconds kFlushPatience{100};
 
   static absl::Status Draining() {
     return Error(absl::StatusCode::kUnavailable, "SERVER_DRAINING",
@@ -154,6 +168,12 @@ class WatchHub<Change>::Watcher : public WatchHub<Change>::Reactor {
     Pump();
   }
 
+  // Waits until nothing is left to send.
+  void WaitUntilIdle(std::chrono::steady_clock::time_point end) {
+    std::unique_lock<std::mutex> lock(mutex_);
+    idle_.wait_until(lock, end, [this] { return !busy_ || done_; });
+  }
+
   // Frees the watch of a write that its caller does not take.
   void Cancel() {
     const std::lock_guard<std::mutex> lock(mutex_);
@@ -176,6 +196,7 @@ class WatchHub<Change>::Watcher : public WatchHub<Change>::Reactor {
       const std::lock_guard<std::mutex> lock(mutex_);
       done_ = true;
     }
+    idle_.notify_all();
     hub_.Remove(this);
   }
 
@@ -195,6 +216,7 @@ class WatchHub<Change>::Watcher : public WatchHub<Change>::Reactor {
         // Asked under the lock: who changes what is watched pumps afterwards.
         if (end.ok() && next_ == changes_.size() && !source_->HasMore()) {
           busy_ = false;
+          idle_.notify_all();
           return;
         }
       }
@@ -216,6 +238,7 @@ class WatchHub<Change>::Watcher : public WatchHub<Change>::Reactor {
   size_t next_ = 0;  // first of them that was not sent
 
   std::mutex mutex_;
+  std::condition_variable idle_;
   bool busy_ = false;
   bool done_ = false;
   absl::Status end_;

@@ -98,7 +98,11 @@ class ConceptStoreService::Rpc final
 
   grpc::Status DeleteSae(ServerContext* context, const v1::DeleteSaeRequest* request,
                          Empty* /*response*/) override {
-    return Guard(context, [&] { return store_.DeleteSae(*request); });
+    return Guard(context, [&]() -> absl::Status {
+      RECSAE_RETURN_IF_ERROR(store_.DeleteSae(*request));
+      watches_.Flush();  // nobody shall explain with it any more
+      return absl::OkStatus();
+    });
   }
 
   grpc::Status ReadSaeWeights(ServerContext* context, const v1::ReadSaeWeightsRequest* request,

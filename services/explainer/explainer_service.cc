@@ -3,6 +3,10 @@
 
 #include <google/protobuf/any.pb.h>
 
+#include <optional>
+#include <string>
+
+#include "absl/functional/function_ref.h"
 #include "common/base/status.h"
 #include "common/rpc/guard.h"
 #include "services/explainer/calls/explain_call.h"
@@ -21,6 +25,19 @@ absl::Status Submit(JobRunner& jobs, const char* kind, const Request& request,
   RECSAE_ASSIGN_OR_RETURN(*response,
                           jobs.Submit(kind, {request.sae()}, spec, request.request_id(), check));
   return absl::OkStatus();
+}
+
+// Runs a call again where the SAE that it was about was deleted or became another one meanwhile.
+absl::Status WithSaeOfNow(const Backend& backend, const std::string& sae,
+                          absl::FunctionRef<absl::Status()> call) {
+  constexpr int kAttempts = 3;
+  absl::Status status;
+  for (int attempt = 0; attempt < kAttempts; ++attempt) {
+    const std::optional<std::string> version = backend.concepts.SaeVersion(sae);
+    status = call();
+    if (!version.has_value() || backend.concepts.SaeVersion(sae) == version) break;
+  }
+  return status;
 }
 
 }  // namespace
@@ -62,7 +79,10 @@ grpc::Status ExplainerService::Explain(grpc::ServerContext* context,
                                        const v1::ExplainRequest* request,
                                        v1::ExplainResponse* response) {
   return Guard(context, [&]() -> absl::Status {
-    RECSAE_RETURN_IF_ERROR(explainer::Explain(backend_, Caller(context), *request, response));
+    RECSAE_RETURN_IF_ERROR(WithSaeOfNow(backend_, request->sae(), [&] {
+      response->Clear();
+      return explainer::Explain(backend_, Caller(context), *request, response);
+    }));
     explained_activations_.Increment(response->explanations_size());
     return absl::OkStatus();
   });
@@ -71,7 +91,10 @@ grpc::Status ExplainerService::Explain(grpc::ServerContext* context,
 grpc::Status ExplainerService::Steer(grpc::ServerContext* context, const v1::SteerRequest* request,
                                      v1::SteerResponse* response) {
   return Guard(context, [&]() -> absl::Status {
-    return explainer::Steer(backend_, Caller(context), *request, response);
+    return WithSaeOfNow(backend_, request->sae(), [&] {
+      response->Clear();
+      return explainer::Steer(backend_, Caller(context), *request, response);
+    });
   });
 }
 

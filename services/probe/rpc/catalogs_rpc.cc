@@ -53,7 +53,10 @@ grpc::Status ProbeService::UploadItems(Context* context,
     RECSAE_RETURN_IF_ERROR(ReadHeader(*reader, &message));
     const std::string name = message.header().catalog();
     // Watches hear of the upload once it has ended, however it did.
-    const absl::Cleanup changed = [&] { resources_.store().changes().Add({name}); };
+    const absl::Cleanup changed = [&] {
+      resources_.store().changes().Add({name});
+      watches_.Flush();
+    };
     RECSAE_RETURN_IF_ERROR(ReadParts(context, *reader, &message, [&]() -> absl::Status {
       RECSAE_ASSIGN_OR_RETURN(const CatalogStore::Uploaded uploaded,
                               resources_.catalogs().Upload(name, message.batch().items()));

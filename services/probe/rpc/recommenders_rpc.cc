@@ -152,10 +152,12 @@ grpc::Status ProbeService::DeleteRecommender(Context* context,
                                              const v1::DeleteRecommenderRequest* request,
                                              google::protobuf::Empty* response) {
   return Guard(context, [&]() -> absl::Status {
-    return resources_.store().Mutate(
+    RECSAE_RETURN_IF_ERROR(resources_.store().Mutate(
         "DeleteRecommender", request->request_id(), *request, response, [&](WriteBatch& batch) {
           return resources_.DeleteRecommender(request->name(), request->force(), batch);
-        });
+        }));
+    watches_.Flush();  // nobody shall explain it any more
+    return absl::OkStatus();
   });
 }
 

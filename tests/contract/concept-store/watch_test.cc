@@ -213,6 +213,23 @@ TEST_P(WatchTest, DrainEndsWatchesWithUnavailable) {
   Write(1);
 }
 
+TEST_P(WatchTest, ADeletionIsOnItsWayToEachWatcherThatReadsAndWaitsForNoOther) {
+  for (int i = 0; i < 10; ++i) Write(16, "saes/a", 60000);
+  grpc::ClientContext idle_context;
+  const auto idle = server_.stub().WatchConcepts(&idle_context, {});
+  v1::ConceptChange change;
+  ASSERT_TRUE(idle->Read(&change));  // and no more, of some megabytes
+  Watcher reads(server_, "", server_.store().revision(), server_.store().revision() + 17);
+  v1::DeleteSaeRequest remove;
+  remove.set_name("saes/a");
+  ASSERT_TRUE(Call(server_, &Stub::DeleteSae, remove).ok());
+  EXPECT_EQ(reads.Wait().size(), 17U);
+  idle_context.TryCancel();
+  while (idle->Read(&change)) {
+  }
+  idle->Finish();
+}
+
 TEST_P(WatchTest, DrainDoesNotWaitForACallerThatDoesNotRead) {
   for (int i = 0; i < 10; ++i) Write(16, "saes/a", 60000);
   grpc::ClientContext context;
