@@ -57,9 +57,12 @@ absl::Status Database::Impl::CheckRoom(size_t bytes, bool makes_room) const {
 absl::Status Database::Impl::Prepare() {
   if (keeper->log_failed) {
     const absl::MutexLock lock(&resume_mutex);
+    // Those that an earlier attempt has sealed, and could not write either, count as well.
     uint64_t entries = 0;
+    uint64_t sealed = 0;
     db->GetAggregatedIntProperty(rocksdb::DB::Properties::kNumEntriesActiveMemTable, &entries);
-    if (entries == 0) {
+    db->GetAggregatedIntProperty(rocksdb::DB::Properties::kNumEntriesImmMemTables, &sealed);
+    if (entries + sealed == 0) {
       return Error(absl::StatusCode::kInternal, "STORE_ERROR",
                    absl::StrCat("the log of ", path, " could not be written: restart the server"),
                    {{"path", path}});
