@@ -49,9 +49,9 @@ function(recsae_test name)
   target_include_directories(${name} PRIVATE ${PROJECT_SOURCE_DIR})
   target_compile_options(${name} PRIVATE ${RECSAE_WARNINGS})
   target_link_options(${name} PRIVATE ${RECSAE_LINK_OPTIONS})
-  # Threads: the precompiled header is made with them.
-  target_link_libraries(${name} PRIVATE ${ARG_DEPS} GTest::gmock GTest::gtest GTest::gtest_main
-    Threads::Threads)
+  target_link_libraries(${name} PRIVATE ${ARG_DEPS} GTest::gmock GTest::gtest GTest::gtest_main)
+  # As gRPC asks for it, with whose headers the precompiled one is made.
+  target_compile_options(${name} PRIVATE -pthread)
   recsae_use_precompiled(test ${name})
   gtest_discover_tests(${name} DISCOVERY_TIMEOUT 60
     PROPERTIES TIMEOUT ${ARG_TIMEOUT} LABELS "${ARG_LABELS}")

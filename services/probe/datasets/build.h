@@ -2,11 +2,13 @@
 #ifndef RECSAE_SERVICES_PROBE_DATASETS_BUILD_H_
 #define RECSAE_SERVICES_PROBE_DATASETS_BUILD_H_
 
+#include <functional>
 #include <limits>
 #include <string>
+#include <string_view>
+#include <unordered_map>
 #include <vector>
 
-#include "absl/container/flat_hash_map.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
@@ -16,6 +18,15 @@
 
 namespace recsae::probe {
 
+// Hashes texts of any type alike, so that a table of strings is searched by views. Tables here are
+// those of the standard library: absl's are not whole any more once an allocation has failed.
+struct TextHash {
+  using is_transparent = void;
+  size_t operator()(absl::string_view text) const {
+    return std::hash<std::string_view>()(std::string_view(text.data(), text.size()));
+  }
+};
+
 // External ids to dense indices in order of first appearance.
 class IdIndex {
  public:
@@ -24,7 +35,7 @@ class IdIndex {
   const std::vector<std::string>& ids() const { return ids_; }
 
  private:
-  absl::flat_hash_map<std::string, int32_t> index_;
+  std::unordered_map<std::string, int32_t, TextHash, std::equal_to<>> index_;
   std::vector<std::string> ids_;
 };
 

@@ -3,10 +3,10 @@
 #include <functional>
 #include <map>
 #include <string>
+#include <unordered_map>
 #include <utility>
 #include <vector>
 
-#include "absl/container/flat_hash_map.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "common/base/status.h"
@@ -58,7 +58,7 @@ absl::Status ReadCounts(const std::string& path, InteractionLog* log) {
   });
 }
 
-using TagNames = absl::flat_hash_map<std::string, std::string>;  // by id
+using TagNames = std::unordered_map<std::string, std::string, TextHash, std::equal_to<>>;  // by id
 
 absl::Status ReadTags(const std::string& path, Reading* reading, TagNames* names) {
   return ReadColumns(path, 2, reading, [&](const Views& fields) -> std::string {

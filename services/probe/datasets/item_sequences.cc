@@ -1,8 +1,8 @@
 // Reads item-sequence files: sequences.txt and items.tsv.
 #include <string>
+#include <unordered_set>
 #include <vector>
 
-#include "absl/container/flat_hash_set.h"
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
@@ -39,7 +39,7 @@ std::vector<std::string> Values(const std::string& field) {
 // later place of any item is a category.
 void AddBrandAndCategories(const std::vector<std::vector<std::string>>& values,
                            std::vector<Item>* items) {
-  absl::flat_hash_set<absl::string_view> categories;
+  std::unordered_set<std::string> categories;
   for (const auto& of_item : values) {
     for (size_t v = 1; v < of_item.size(); ++v) categories.insert(of_item[v]);
   }

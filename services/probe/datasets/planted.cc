@@ -3,9 +3,9 @@
 #include <array>
 #include <cmath>
 #include <string>
+#include <unordered_set>
 #include <vector>
 
-#include "absl/container/flat_hash_set.h"
 #include "absl/strings/str_cat.h"
 #include "common/base/random.h"
 #include "common/base/status.h"
@@ -24,6 +24,9 @@ constexpr std::array<absl::string_view, 40> kNoiseWords = {
 constexpr std::array<absl::string_view, 6> kColors = {"red",   "green", "blue",
                                                       "white", "black", "grey"};
 
+// Items made between two questions whether to go on.
+constexpr int kItemsPerQuestion = 1000;
+
 // A pronounceable word such as "Velora".
 std::string InventName(Random* random) {
   constexpr absl::string_view kConsonants = "bdfgklmnprstvz";
@@ -39,7 +42,7 @@ std::string InventName(Random* random) {
 }
 
 std::vector<std::string> InventNames(int count, Random* random) {
-  absl::flat_hash_set<std::string> used;
+  std::unordered_set<std::string> used;
   std::vector<std::string> names;
   while (static_cast<int>(names.size()) < count) {
     std::string name = InventName(random);
@@ -70,7 +73,7 @@ class ConceptItems {
   }
 
   // An item not in `seen`, or -1 if none came up.
-  int32_t Draw(const absl::flat_hash_set<int32_t>& seen, Random* random) const {
+  int32_t Draw(const std::unordered_set<int32_t>& seen, Random* random) const {
     constexpr int kTries = 64;
     for (int i = 0; i < kTries; ++i) {
       const double at = random->Uniform() * cumulative_.back();
@@ -92,7 +95,7 @@ std::vector<int32_t> DrawSequence(const PlantedOptions& options,
   const auto length = options.min_length + static_cast<int>(random->Below(spread));
   std::vector<int32_t> sequence;
   sequence.reserve(length);
-  absl::flat_hash_set<int32_t> seen;
+  std::unordered_set<int32_t> seen;
   size_t at = random->Below(concepts.size());
   while (static_cast<int>(sequence.size()) < length) {
     if (random->Uniform() >= options.stay) at = random->Below(concepts.size());
@@ -136,6 +139,7 @@ absl::StatusOr<Dataset> GeneratePlanted(const PlantedOptions& options, const Pro
   dataset.concept_names = InventNames(options.concepts, &random);
   std::vector<std::vector<int32_t>> members(options.concepts);
   for (int i = 0; i < options.items; ++i) {
+    if (proceed && i % kItemsPerQuestion == 0) RECSAE_RETURN_IF_ERROR(proceed(0));
     const int concept_number = i % options.concepts;
     dataset.items.push_back(MakeItem(i + 1, dataset.concept_names[concept_number], &random));
     dataset.item_concept.push_back(concept_number);

@@ -5,9 +5,10 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <string_view>
+#include <unordered_map>
 #include <vector>
 
-#include "absl/container/flat_hash_map.h"
 #include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -42,7 +43,8 @@ class ItemIndex {
 
  private:
   const std::vector<std::string> ids_;
-  absl::flat_hash_map<absl::string_view, int32_t> positions_;
+  // Not absl's table, which is not whole any more once an allocation has failed.
+  std::unordered_map<std::string_view, int32_t> positions_;
 };
 
 // Thread-safe. Names are "catalogs/{catalog}"; every call that takes one returns INVALID_ARGUMENT

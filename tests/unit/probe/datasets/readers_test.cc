@@ -291,5 +291,44 @@ TEST(RealDataTest, Ml100k) {
   EXPECT_EQ(dataset->test.size(), dataset->users.size());
 }
 
+TEST(Readers, EndSoonWhenTheyMayNotProceed) {
+  const std::string folder = NewFolder();
+  WriteFile(folder + "/items.csv", "item,title\na,A\n");
+  std::string lines = "user,item\n";
+  for (int i = 0; i < 200'000; ++i) absl::StrAppend(&lines, "u", i % 50'000, ",a\n");
+  WriteFile(folder + "/interactions.csv", lines);
+  int64_t last = 0;
+  int asked = 0;
+  const auto all = ReadDataset(folder, Format::kCsv, {}, [&](int64_t bytes) {
+    EXPECT_GE(bytes, last);
+    EXPECT_LE(bytes - last, 1 << 17) << "read without asking";
+    last = bytes;
+    ++asked;
+    return absl::OkStatus();
+  });
+  ASSERT_TRUE(all.ok()) << all.status();
+  EXPECT_GE(last, static_cast<int64_t>(lines.size()));
+  // Wherever it is told to end, in the files or after them: it asks no more.
+  for (const int end : {1, 5, asked - 3, asked - 1}) {
+    int left = end;
+    const auto broken_off = ReadDataset(folder, Format::kCsv, {}, [&](int64_t) {
+      EXPECT_GT(left, 0);
+      return --left > 0 ? absl::OkStatus() : absl::AbortedError("stop");
+    });
+    EXPECT_EQ(broken_off.status().code(), absl::StatusCode::kAborted) << end << " of " << asked;
+  }
+}
+
+TEST(Readers, ALineWithoutEndIsNotReadIntoMemory) {
+  const std::string folder = NewFolder();
+  WriteFile(folder + "/items.csv", "item,title\na,A\n");
+  WriteFile(folder + "/interactions.csv",
+            "user,item\n" + std::string(kMaxLineBytes + (1 << 20), 'x'));
+  const auto dataset = ReadDataset(folder, Format::kCsv);
+  EXPECT_EQ(Reason(dataset.status()), "DATASET_MALFORMED");
+  EXPECT_THAT(std::string(dataset.status().message()),
+              HasSubstr("interactions.csv:2: the line is"));
+}
+
 }  // namespace
 }  // namespace recsae::probe
