@@ -85,6 +85,7 @@ TEST_F(JobEndTest, NobodyIsToldOfAnEndThatIsNotStored) {
   disk_->Free();
   WaitFor(name, Job::STATE_SUCCEEDED);
   EXPECT_THAT(published_, ElementsAre(name));
+  ASSERT_TRUE(runner_->Stop(absl::Seconds(20)).ok());  // After it the log says no more.
   const auto lines = log.Take("the state of a job cannot be stored");
   ASSERT_FALSE(lines.empty());
   EXPECT_EQ(lines[0]["severity"], "ERROR");
