@@ -21,8 +21,6 @@ using jobs::v1::Job;
 using jobs::v1::ListJobsRequest;
 using jobs::v1::ListJobsResponse;
 
-// Keeps a page well below the largest message (4 MiB) whatever the specs hold.
-
 std::set<std::string> Targets(const Job& job) {
   std::set<std::string> targets(job.further_targets().begin(), job.further_targets().end());
   if (!job.target().empty()) targets.insert(job.target());

@@ -1,4 +1,4 @@
-// The end of a job on a disk that refuses writes, and what the log says of jobs.
+// The end of a job on a disk that is full, and what the log says of jobs.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <rocksdb/env.h>
@@ -11,7 +11,7 @@
 
 #include "absl/strings/str_split.h"
 #include "common/base/status.h"
-#include "tests/unit/common/jobs/failing_fs.h"
+#include "tests/unit/common/jobs/full_disk.h"
 #include "tests/unit/common/jobs/job_fixture.h"
 
 namespace recsae {
@@ -41,30 +41,30 @@ class CapturedLog {
 
 class JobEndTest : public JobFixture {
  protected:
-  JobEndTest() : JobFixture(/*open=*/false), env_(rocksdb::NewCompositeEnv(files_)) {
+  JobEndTest() : JobFixture(/*open=*/false), env_(rocksdb::NewCompositeEnv(disk_)) {
     options_.environment.env = env_.get();
     options_.store_retry = absl::Milliseconds(10);
     Open();
     Register();
   }
   ~JobEndTest() override {
-    files_->Fail(false);
+    disk_->Free();
     runner_.reset();
   }
 
-  // "publish" is done just when the disk begins to refuse.
+  // "publish" is done just when the disk gets full.
   void Register() {
     runner_->Register("publish", [this](JobContext& context) {
       published_.push_back(context.name());
-      files_->Fail(context.resumes() == 0);
+      if (context.resumes() == 0) disk_->Fill();
       return context.spec();
     });
   }
   void WaitUntilRefused() {
-    while (files_->refused() == 0) std::this_thread::yield();
+    while (disk_->refused() == 0) std::this_thread::yield();
   }
 
-  const std::shared_ptr<FailingFileSystem> files_ = std::make_shared<FailingFileSystem>();
+  const std::shared_ptr<FullDisk> disk_ = std::make_shared<FullDisk>();
   const std::unique_ptr<rocksdb::Env> env_;
   std::vector<std::string> published_;  // No lock: one worker.
 };
@@ -82,14 +82,15 @@ TEST_F(JobEndTest, NobodyIsToldOfAnEndThatIsNotStored) {
   EXPECT_FALSE(runner_->Submit("echo", {}, Any(), "").ok());
   EXPECT_FALSE(runner_->Cancel(name).ok());
 
-  files_->Fail(false);
+  disk_->Free();
   WaitFor(name, Job::STATE_SUCCEEDED);
   EXPECT_THAT(published_, ElementsAre(name));
+  ASSERT_TRUE(runner_->Stop(absl::Seconds(20)).ok());  // After it the log says no more.
   const auto lines = log.Take("the state of a job cannot be stored");
   ASSERT_FALSE(lines.empty());
   EXPECT_EQ(lines[0]["severity"], "ERROR");
   EXPECT_EQ(lines[0]["job"], name);
-  EXPECT_EQ(lines[0]["reason"], "STORE_ERROR");
+  EXPECT_EQ(lines[0]["reason"], "STORE_FULL");
   EXPECT_THAT(log.Take("job ended"), ::testing::SizeIs(1));
 
   // And it is what the disk holds.
@@ -105,7 +106,7 @@ TEST_F(JobEndTest, AnEndThatIsNeverStoredComesAgainAfterARestart) {
   Job job;
   EXPECT_EQ(Reason(runner_->Watch(name, 2, absl::ZeroDuration(), &job).status()),
             "SERVER_DRAINING");
-  files_->Fail(false);
+  disk_->Free();
   Open();
   Register();
   EXPECT_EQ(runner_->Get(name)->state(), Job::STATE_RUNNING);
@@ -117,11 +118,11 @@ TEST_F(JobEndTest, AnEndThatIsNeverStoredComesAgainAfterARestart) {
 
 TEST_F(JobEndTest, AJobBeginsWhenThatIsStored) {
   const std::string name = Submit("echo");
-  files_->Fail(true);
+  disk_->Fill();
   Start();
   WaitUntilRefused();
   EXPECT_EQ(runner_->Get(name)->state(), Job::STATE_PENDING);
-  files_->Fail(false);
+  disk_->Free();
   WaitFor(name, Job::STATE_SUCCEEDED);
 }
 
