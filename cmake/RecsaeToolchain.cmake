@@ -33,6 +33,11 @@ if(RECSAE_SANITIZE)
   list(APPEND RECSAE_LINK_OPTIONS -fsanitize=${RECSAE_SANITIZE})
 endif()
 
+# Coverage for libFuzzer in all that a fuzzer links; clang alone has it.
+if(RECSAE_FUZZ)
+  add_compile_options(-fsanitize=fuzzer-no-link)
+endif()
+
 set(RECSAE_WARNINGS -Wall -Wextra -Wpedantic -Wshadow -Wnon-virtual-dtor)
 if(CMAKE_CXX_COMPILER_ID STREQUAL GNU)
   # -Wrestrict sees an overlap in std::string's own code in GCC 12 (gcc.gnu.org/PR105651).

@@ -74,13 +74,29 @@ absl::StatusOr<int64_t> ParseNumericId(absl::string_view id, absl::string_view w
   return value;
 }
 
-uint64_t Fingerprint(absl::string_view bytes) {
-  uint64_t hash = 0xcbf29ce484222325;
+void Fingerprinter::Add(absl::string_view bytes) {
   for (const char c : bytes) {
-    hash ^= static_cast<unsigned char>(c);
-    hash *= 0x100000001b3;
+    value_ ^= static_cast<unsigned char>(c);
+    value_ *= 0x100000001b3;
   }
-  return hash;
+}
+
+void Fingerprinter::AddText(absl::string_view text) {
+  AddNumber(static_cast<int64_t>(text.size()));
+  Add(text);
+}
+
+void Fingerprinter::AddNumber(int64_t number) {
+  for (int shift = 0; shift < 64; shift += 8) {
+    const char byte = static_cast<char>(static_cast<uint64_t>(number) >> shift);
+    Add({&byte, 1});
+  }
+}
+
+uint64_t Fingerprint(absl::string_view bytes) {
+  Fingerprinter all;
+  all.Add(bytes);
+  return all.value();
 }
 
 }  // namespace recsae

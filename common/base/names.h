@@ -31,6 +31,19 @@ absl::StatusOr<int64_t> ParseNumericId(absl::string_view id, absl::string_view w
 // requests and filters apart, not against an adversary.
 uint64_t Fingerprint(absl::string_view bytes);
 
+// The same of bytes that come in pieces.
+class Fingerprinter {
+ public:
+  void Add(absl::string_view bytes);
+  // A text and its end: "ab", "c" is not "a", "bc".
+  void AddText(absl::string_view text);
+  void AddNumber(int64_t number);
+  uint64_t value() const { return value_; }
+
+ private:
+  uint64_t value_ = 0xcbf29ce484222325;
+};
+
 }  // namespace recsae
 
 #endif  // RECSAE_COMMON_BASE_NAMES_H_

@@ -23,7 +23,7 @@
 #include "common/jobs/job_table.h"
 #include "common/rpc/grpc_status.h"
 #include "common/rpc/log.h"
-#include "common/storage/request_log.h"
+#include "common/storage/mutation.h"
 #include "recsae/jobs/v1/jobs.pb.h"
 
 namespace recsae {
@@ -143,7 +143,8 @@ absl::StatusOr<std::unique_ptr<JobRunner>> JobRunner::Open(const std::string& di
                                                            const JobRunnerOptions& options) {
   auto impl = std::make_unique<Impl>();
   impl->options = options;
-  RECSAE_ASSIGN_OR_RETURN(impl->store, JobStore::Open(directory, options.service, options.env));
+  RECSAE_ASSIGN_OR_RETURN(impl->store,
+                          JobStore::Open(directory, options.service, options.environment));
   impl->table = std::make_unique<JobTable>(*impl->store, impl->options);
   RECSAE_RETURN_IF_ERROR(impl->table->Load());
   impl->requests = std::make_unique<RequestLog>(impl->store->database());
@@ -316,30 +317,30 @@ absl::StatusOr<Job> JobRunner::Submit(absl::string_view kind,
     submitted.set_target(targets[0]);
     submitted.mutable_further_targets()->Assign(targets.begin() + 1, targets.end());
   }
+  const std::string method = absl::StrCat("jobs ", kind);
   // The spec decides the targets.
-  RECSAE_ASSIGN_OR_RETURN(
-      const RequestTicket ticket,
-      impl_->requests->Begin(
-          absl::StrCat("jobs ", kind), request_id,
-          absl::StrCat(submitted.target(), "\n", spec.type_url(), "\n", spec.value())));
-  if (ticket.replay().has_value()) {
-    Job job;
-    if (job.ParseFromString(*ticket.replay())) return job;
-    return Error(absl::StatusCode::kDataLoss, "STORE_CORRUPT", "a stored response is damaged");
-  }
-  Any resolved;
-  if (check) RECSAE_RETURN_IF_ERROR(check(resolved));
-  if (!resolved.type_url().empty()) *submitted.mutable_resolved_spec() = std::move(resolved);
-  const std::lock_guard<std::mutex> lock(impl_->mutex);
-  if (impl_->stopping) {
-    return Error(absl::StatusCode::kUnavailable, "SERVER_DRAINING",
-                 "the server is stopping and takes no more jobs");
-  }
-  if (impl_->handlers.count(std::string(kind)) == 0) return KindUnknown(kind);
-  RECSAE_ASSIGN_OR_RETURN(const JobRecord record, impl_->table->Add(std::move(submitted), ticket));
-  impl_->queue.push_back(record.sequence);
-  impl_->work.notify_one();
-  return record.job;
+  const std::string content =
+      absl::StrCat(submitted.target(), "\n", spec.type_url(), "\n", spec.value());
+  Job job;
+  const auto submit = [&](Transaction& transaction) -> absl::Status {
+    Any resolved;
+    if (check) RECSAE_RETURN_IF_ERROR(check(resolved));
+    if (!resolved.type_url().empty()) *submitted.mutable_resolved_spec() = std::move(resolved);
+    const std::lock_guard<std::mutex> lock(impl_->mutex);
+    if (impl_->stopping) {
+      return Error(absl::StatusCode::kUnavailable, "SERVER_DRAINING",
+                   "the server is stopping and takes no more jobs");
+    }
+    if (impl_->handlers.count(std::string(kind)) == 0) return KindUnknown(kind);
+    RECSAE_ASSIGN_OR_RETURN(const JobRecord record,
+                            impl_->table->Add(std::move(submitted), transaction));
+    impl_->queue.push_back(record.sequence);
+    impl_->work.notify_one();
+    job = record.job;
+    return absl::OkStatus();
+  };
+  RECSAE_RETURN_IF_ERROR(Mutate(*impl_->requests, {method, request_id, content}, &job, submit));
+  return job;
 }
 
 absl::StatusOr<Job> JobRunner::Get(absl::string_view name) const {

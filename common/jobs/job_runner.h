@@ -13,14 +13,11 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
+#include "common/storage/environment.h"
 
 namespace google::protobuf {
 class Any;
 }  // namespace google::protobuf
-
-namespace rocksdb {
-class Env;
-}  // namespace rocksdb
 
 namespace recsae::jobs::v1 {
 class Job;
@@ -52,6 +49,7 @@ using JobListener = std::function<void(absl::string_view job, absl::Duration del
 struct JobRunnerOptions {
   // Owner of the directory, for example "trainer"; see DatabaseOptions::service.
   std::string service;
+  Environment environment = {};
   // Jobs that run at once.
   int workers = 1;
   // Least time between two revisions of a job that watchers see, and between two writes of its
@@ -72,8 +70,6 @@ struct JobRunnerOptions {
   // answer names the job.)
   int keep_ended = 1000;
   absl::Duration keep_ended_for = absl::Hours(24 * 30);
-  // See DatabaseOptions.
-  rocksdb::Env* env = nullptr;
 };
 
 // Thread-safe. One for each process, shared by all services in it. Lifecycle: Open, Register...,

@@ -84,12 +84,12 @@ bool IsFinal(Job::State state) {
 
 absl::StatusOr<std::unique_ptr<JobStore>> JobStore::Open(const std::string& directory,
                                                          const std::string& service,
-                                                         rocksdb::Env* env) {
+                                                         const Environment& environment) {
   DatabaseOptions options;
   options.service = service;
+  options.environment = environment;
   options.families = {{kJobs}, {kCheckpoints, /*incompressible=*/true}};
   options.block_cache_bytes = size_t{8} << 20;
-  options.env = env;
   RECSAE_ASSIGN_OR_RETURN(auto database, Database::Open(directory, options));
   return std::unique_ptr<JobStore>(new JobStore(std::move(database)));
 }

@@ -35,10 +35,9 @@ struct JobRecord {
 // Thread-safe for different jobs; one thread at a time for the same job.
 class JobStore {
  public:
-  // `env`: see DatabaseOptions.
   static absl::StatusOr<std::unique_ptr<JobStore>> Open(const std::string& directory,
                                                         const std::string& service,
-                                                        rocksdb::Env* env = nullptr);
+                                                        const Environment& environment);
 
   Database& database() { return *database_; }
 

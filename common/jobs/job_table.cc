@@ -78,7 +78,7 @@ absl::Status JobTable::CheckTargetsLocked(const Job& job) const {
                {{"limit", absl::StrCat(options_.max_unfinished)}});
 }
 
-absl::StatusOr<JobRecord> JobTable::Add(Job job, const RequestTicket& ticket) {
+absl::StatusOr<JobRecord> JobTable::Add(Job job, Transaction& transaction) {
   const std::lock_guard<std::mutex> lock(mutex_);
   RECSAE_RETURN_IF_ERROR(CheckTargetsLocked(job));
   auto entry = std::make_shared<Entry>();
@@ -90,10 +90,8 @@ absl::StatusOr<JobRecord> JobTable::Add(Job job, const RequestTicket& ticket) {
   record.job.set_state(Job::STATE_PENDING);
   *record.job.mutable_create_time() = TimestampNow();
 
-  WriteBatch batch = store_.database().NewBatch();
-  store_.Add(batch, record);
-  ticket.Record(batch, record.job.SerializeAsString());
-  RECSAE_RETURN_IF_ERROR(store_.database().Write(std::move(batch)));
+  store_.Add(transaction.batch(), record);
+  RECSAE_RETURN_IF_ERROR(transaction.Commit(record.job.SerializeAsString()));
   by_name_[record.job.name()] = record.sequence;
   entries_[record.sequence] = entry;
   return record;

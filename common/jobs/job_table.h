@@ -19,7 +19,7 @@
 #include "absl/time/time.h"
 #include "common/jobs/job_runner.h"
 #include "common/jobs/job_store.h"
-#include "common/storage/request_log.h"
+#include "common/storage/mutation.h"
 #include "recsae/jobs/v1/jobs.pb.h"
 
 namespace recsae {
@@ -32,9 +32,9 @@ class JobTable {
 
   absl::Status Load();
 
-  // Stores `job` (kind, spec, targets) as a new PENDING one, together with the ticket's response,
-  // which is the job. See JobRunner::Submit.
-  absl::StatusOr<JobRecord> Add(jobs::v1::Job job, const RequestTicket& ticket);
+  // Commits `job` (kind, spec, targets) as a new PENDING one, which is the response as well. See
+  // JobRunner::Submit.
+  absl::StatusOr<JobRecord> Add(jobs::v1::Job job, Transaction& transaction);
 
   // Applies a change that is stored, synced, and only then seen by anyone; returns the record. If
   // it cannot be stored, nothing has changed.

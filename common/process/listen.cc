@@ -5,7 +5,6 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <filesystem>
 #include <fstream>
 #include <system_error>
 
@@ -34,13 +33,6 @@ int TryBind(const addrinfo& info) {
   const int error = errno;
   close(fd);
   return -error;
-}
-
-absl::Status Unusable(const std::string& data_dir, absl::string_view why) {
-  return Error(absl::StatusCode::kFailedPrecondition, "DATA_DIR_UNUSABLE",
-               absl::StrCat("cannot use the data directory ", data_dir, ": ", why,
-                            "; choose another one with --data-dir"),
-               {{"directory", data_dir}});
 }
 
 }  // namespace
@@ -94,24 +86,6 @@ absl::Status WriteFileAtomically(const std::string& path, const std::string& tex
                  absl::StrCat("cannot write ", path, ": ", why), {{"file", path}});
   }
   return absl::OkStatus();
-}
-
-absl::Status ClaimDataDir(const std::string& data_dir, const std::string& program) {
-  std::error_code error;
-  std::filesystem::create_directories(data_dir, error);
-  if (error) return Unusable(data_dir, error.message());
-  const std::string marker = absl::StrCat(data_dir, "/OWNER");
-  if (std::ifstream in(marker); in.good()) {
-    std::string owner;
-    std::getline(in, owner);
-    if (owner == program) return absl::OkStatus();
-    return Error(absl::StatusCode::kFailedPrecondition, "STORE_OF_OTHER_SERVICE",
-                 absl::StrCat("the data directory ", data_dir, " belongs to '", owner,
-                              "', this is ", program, "; choose another one with --data-dir"),
-                 {{"directory", data_dir}, {"owner", owner}});
-  }
-  const absl::Status written = WriteFileAtomically(marker, program + "\n");
-  return written.ok() ? written : Unusable(data_dir, written.message());
 }
 
 }  // namespace recsae

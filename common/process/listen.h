@@ -18,11 +18,6 @@ absl::StatusOr<int> BindTcp(const std::string& address, absl::string_view flag);
 // the cause.
 absl::Status CheckAddressFree(const std::string& address, absl::string_view flag);
 
-// Makes the data directory, if needed, and marks it as that of `program`. FAILED_PRECONDITION:
-//   STORE_OF_OTHER_SERVICE  it is marked as another program's
-//   DATA_DIR_UNUSABLE       it cannot be made, read or written
-absl::Status ClaimDataDir(const std::string& data_dir, const std::string& program);
-
 // Writes `text` so that a reader sees all of it or no file. FAILED_PRECONDITION
 // (reason FILE_NOT_WRITABLE).
 absl::Status WriteFileAtomically(const std::string& path, const std::string& text);

@@ -40,6 +40,7 @@
 #include "common/rpc/log.h"
 #include "common/rpc/metrics.h"
 #include "common/rpc/service_names.h"
+#include "common/storage/marker.h"
 
 namespace recsae {
 namespace {
@@ -112,7 +113,7 @@ class Process {
 absl::Status Process::Open(const StopSignal& stop) {
   RECSAE_RETURN_IF_ERROR(CheckAddressFree(options_.listen, "listen"));
   RECSAE_RETURN_IF_ERROR(StartMetrics());
-  RECSAE_RETURN_IF_ERROR(ClaimDataDir(options_.data_dir, spec_.program));
+  RECSAE_RETURN_IF_ERROR(ClaimFolder(options_.data_dir, spec_.program));
   RECSAE_RETURN_IF_ERROR(OpenJobs());
   return OpenModules(stop);
 }
@@ -296,14 +297,9 @@ absl::Status Process::StopModules(absl::Time end) {
   return absl::OkStatus();
 }
 
-}  // namespace
-
-int RunServer(int argc, char** argv, ServerSpec spec) {
+// From the parsed flags to the exit status.
+int Live(ServerSpec spec, ServerOptions options) {
   const std::string program = spec.program;
-  ServerOptions options;
-  if (const int exit_status = ParseServerOptions(argc, argv, spec, &options); exit_status >= 0) {
-    return exit_status;
-  }
   const absl::Duration limit =
       absl::Seconds(options.lame_duck_seconds + options.drain_seconds) + kForceAfter + kForceAnyway;
   StopSignal stop(absl::ToChronoNanoseconds(limit));
@@ -324,6 +320,23 @@ int RunServer(int argc, char** argv, ServerSpec spec) {
   }
   stop.Wait();
   return process.Stop();
+}
+
+}  // namespace
+
+int RunServer(int argc, char** argv, ServerSpec spec) {
+  ServerOptions options;
+  if (const int exit_status = ParseServerOptions(argc, argv, spec, &options); exit_status >= 0) {
+    return exit_status;
+  }
+  const int status = Live(std::move(spec), std::move(options));
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+  // Nothing of ours is left. What remains are destructors of libraries, for which libtorch's pages
+  // in what it no longer had in memory: seconds on a busy machine, and after a stop that is
+  // bounded.
+  _exit(status);
+#endif
+  return status;
 }
 
 }  // namespace recsae

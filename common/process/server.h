@@ -29,9 +29,10 @@ struct ServerSpec {
   std::vector<std::unique_ptr<ServiceModule>> modules;
 };
 
-// Runs the server until SIGTERM, SIGINT or SIGHUP; returns the exit status of main(): 0 after a
-// clean stop (also of a server that was still starting), 1 if it could not start or had to cut
-// calls off by force, 2 for bad flags. Errors are one line on standard error.
+// Runs the server until SIGTERM, SIGINT or SIGHUP and ends the process: with status 0 after a clean
+// stop (also of a server that was still starting), 1 if it could not start or had to cut calls off
+// by force. Returns the exit status of main() after --help or --version (0) and bad flags (2).
+// Errors are one line on standard error.
 //
 // Values are taken from the command line, else from the environment (--log-level is
 // RECSAE_LOG_LEVEL; --data-dir alone has another name, RECSAE_STORE_DIR, because RECSAE_DATA_DIR is

@@ -6,6 +6,7 @@
 #include <exception>
 #include <new>
 
+#include "common/base/caller.h"
 #include "common/base/status.h"
 #include "common/budget/memory_budget.h"
 #include "common/rpc/grpc_status.h"
@@ -50,7 +51,10 @@ grpc::Status Guard(const grpc::ServerContextBase* context,
                    absl::FunctionRef<absl::Status()> handler) {
   absl::Status status = CheckAlive(context);
   if (!status.ok()) return ToGrpc(status);
-  status = Run(handler);
+  {
+    const CallerScope caller([context] { return CheckAlive(context); });
+    status = Run(handler);
+  }
   // Work that broke off because its caller is gone may report that in any way (a peer's error, a
   // stream that ended); the cause is what counts.
   if (!status.ok()) {

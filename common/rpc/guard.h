@@ -22,10 +22,11 @@ namespace recsae {
 // caller no longer waits. Long handlers call it between steps, at least every 50 ms.
 absl::Status CheckAlive(const grpc::ServerContextBase* context);
 
-// Runs `handler` unless the caller has already gone, and returns its status for the wire. An
+// Runs `handler` unless the caller has already gone, and returns its status for the wire. Meanwhile
+// CheckCaller (common/base/caller.h) tells all that runs below it what CheckAlive says. An
 // exception becomes INTERNAL (reason INTERNAL_ERROR), is logged, and tells the caller no detail; an
-// allocation that failed becomes RESOURCE_EXHAUSTED (OUT_OF_MEMORY).
-// Work that ended because the call was cancelled or its time was up reports just that.
+// allocation that failed becomes RESOURCE_EXHAUSTED (OUT_OF_MEMORY). Work that ended because the
+// call was cancelled or its time was up reports just that.
 grpc::Status Guard(const grpc::ServerContextBase* context,
                    absl::FunctionRef<absl::Status()> handler);
 

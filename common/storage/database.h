@@ -13,10 +13,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "absl/types/span.h"
-
-namespace rocksdb {
-class Env;
-}  // namespace rocksdb
+#include "common/storage/environment.h"
 
 namespace recsae {
 
@@ -28,8 +25,8 @@ struct FamilyOptions {
 };
 
 struct DatabaseOptions {
-  // Whose directory this is, for example "probe". Written to the STORE marker when the directory is
-  // made, compared when it is opened.
+  // Whose directory this is, for example "probe". Written to its marker (common/storage/marker.h)
+  // when the directory is made, compared when it is opened.
   std::string service;
   // Format of the keys and values. A directory of a newer format is refused; one of an older format
   // is opened and keeps its number (see Database::format).
@@ -39,11 +36,10 @@ struct DatabaseOptions {
   // Shared by all families of the database.
   size_t block_cache_bytes = size_t{64} << 20;
   size_t write_buffer_bytes = size_t{64} << 20;
-  // File system of the database (not of the marker), which must outlive it; null = the machine's.
-  // For tests that take the power away.
-  rocksdb::Env* env = nullptr;
+  Environment environment = {};
 };
 
+// The key "store" in it is the database's own: its marker.
 inline constexpr char kDefaultFamily[] = "default";
 // Where RequestLog keeps first responses.
 inline constexpr char kRequestFamily[] = "requests";
@@ -52,7 +48,7 @@ inline constexpr char kRequestFamily[] = "requests";
 enum class Durability {
   kSynced,
   // Part of a bulk load: survives a crash of the process, and a crash of the machine once a later
-  // synced write (or Sync) has returned. Never acknowledge one of these on its own.
+  // synced write has returned. Never acknowledge one of these on its own.
   kUnsynced,
 };
 
@@ -80,31 +76,18 @@ class WriteBatch {
   std::unique_ptr<Impl> impl_;
 };
 
-// The database as it was at one moment, for several reads that must agree. Release it soon.
-class Snapshot {
- public:
-  ~Snapshot();
-
- private:
-  friend class Database;
-  struct Impl;
-  explicit Snapshot(std::unique_ptr<Impl> impl);
-  std::unique_ptr<Impl> impl_;
-};
-
 struct ScanOptions {
   // Starts at the first key >= `from` (in reverse: the last key < `from`); empty = the prefix's
   // end.
   std::string from = {};
   // Largest key first.
   bool reverse = false;
-  // Reads as of this moment; null = as of the call. Must outlive the scan.
-  const Snapshot* snapshot = nullptr;
   // For long scans: read ahead, and leave the block cache to others.
   bool bulk = false;
 };
 
-// Keys of one family in order. Used by one thread; must not outlive the database.
+// Keys of one family in order, as they were when Scan was called. Used by one thread; must not
+// outlive the database.
 //
 //   for (auto scan = db.Scan("items", prefix); scan->Valid(); scan->Next()) { ... }
 //
@@ -126,24 +109,20 @@ class Scanner {
   std::unique_ptr<Impl> impl_;
 };
 
-// Sizes for metrics, in bytes but for the keys.
-struct DatabaseStats {
-  uint64_t live_bytes = 0;
-  uint64_t write_buffer_bytes = 0;
-  uint64_t block_cache_bytes = 0;
-  uint64_t pending_compaction_bytes = 0;
-  uint64_t estimated_keys = 0;
-};
-
 // Thread-safe. Codes of every call beside those named: DATA_LOSS (STORE_CORRUPT),
 // RESOURCE_EXHAUSTED (STORE_FULL: no space on the device), UNAVAILABLE (STORE_BUSY: try again),
-// INTERNAL (STORE_ERROR).
+// INTERNAL (STORE_ERROR). A few MiB of the device are left free, so that what only deletes still
+// works when nothing else does.
 class Database {
  public:
-  // Opens the directory at `path` and makes it if it is not there. FAILED_PRECONDITION:
-  //   STORE_OF_OTHER_SERVICE  the marker names another service, or there are files but no marker
+  // Opens the directory at `path` and makes it if it is not there. A marker that was lost is
+  // written anew from what the database says of itself. FAILED_PRECONDITION:
+  //   STORE_OF_OTHER_SERVICE  the marker names another service, or there are files of others
   //   STORE_FORMAT_TOO_NEW    written by a newer version
   //   STORE_LOCKED            another process (or Database) has it open
+  //   STORE_UNUSABLE          the directory cannot be made, read or written
+  // RESOURCE_EXHAUSTED (STORE_FULL), before anything is touched, if the disk has no room for what
+  // opening writes.
   static absl::StatusOr<std::unique_ptr<Database>> Open(const std::string& path,
                                                         const DatabaseOptions& options);
   ~Database();
@@ -151,12 +130,10 @@ class Database {
   Database& operator=(const Database&) = delete;
 
   // NOT_FOUND (reason KEY_NOT_FOUND) if there is no such key.
-  absl::StatusOr<std::string> Get(absl::string_view family, absl::string_view key,
-                                  const Snapshot* snapshot = nullptr) const;
+  absl::StatusOr<std::string> Get(absl::string_view family, absl::string_view key) const;
   // One entry for each key, in their order; nullopt where there is no such key.
   absl::StatusOr<std::vector<std::optional<std::string>>> MultiGet(
-      absl::string_view family, absl::Span<const std::string> keys,
-      const Snapshot* snapshot = nullptr) const;
+      absl::string_view family, absl::Span<const std::string> keys) const;
 
   absl::Status Put(absl::string_view family, absl::string_view key, absl::string_view value,
                    Durability durability = Durability::kSynced);
@@ -166,10 +143,7 @@ class Database {
 
   WriteBatch NewBatch() const;
   absl::Status Write(WriteBatch batch, Durability durability = Durability::kSynced);
-  // Makes every earlier unsynced write durable.
-  absl::Status Sync();
 
-  std::unique_ptr<Snapshot> GetSnapshot() const;
   // Keys that start with `prefix` (empty = all).
   std::unique_ptr<Scanner> Scan(absl::string_view family, absl::string_view prefix,
                                 const ScanOptions& options = {}) const;
@@ -177,7 +151,9 @@ class Database {
   // Format of the directory: that of the options, or an older one.
   int format() const;
   const std::string& path() const;
-  DatabaseStats Stats() const;
+  // 32 hexadecimal digits, drawn when the directory was made and kept in it: the same for as long
+  // as it is the same data. Another one after the directory was emptied.
+  const std::string& store_id() const;
 
  private:
   struct Impl;

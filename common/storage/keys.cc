@@ -1,5 +1,8 @@
 #include "common/storage/keys.h"
 
+#include "absl/strings/str_cat.h"
+#include "common/base/status.h"
+
 namespace recsae {
 namespace {
 
@@ -25,6 +28,14 @@ std::string BigEndian64(uint64_t value) { return BigEndian(value); }
 std::string BigEndian32(uint32_t value) { return BigEndian(value); }
 uint64_t ReadBigEndian64(absl::string_view bytes) { return ReadBigEndian<uint64_t>(bytes); }
 uint32_t ReadBigEndian32(absl::string_view bytes) { return ReadBigEndian<uint32_t>(bytes); }
+
+absl::StatusOr<uint64_t> StoredNumber(absl::string_view value, size_t offset) {
+  if (value.size() >= offset + sizeof(uint64_t)) return ReadBigEndian64(value.substr(offset));
+  return Error(absl::StatusCode::kDataLoss, "STORE_CORRUPT",
+               absl::StrCat("a stored value has ", value.size(), " bytes where at least ",
+                            offset + sizeof(uint64_t),
+                            " should be; restore the data directory from a backup"));
+}
 
 std::string KeyPrefix(std::initializer_list<absl::string_view> parts) {
   std::string key;

@@ -2,10 +2,12 @@
 #ifndef RECSAE_COMMON_STORAGE_KEYS_H_
 #define RECSAE_COMMON_STORAGE_KEYS_H_
 
+#include <cstddef>
 #include <cstdint>
 #include <initializer_list>
 #include <string>
 
+#include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 
 namespace recsae {
@@ -16,6 +18,9 @@ std::string BigEndian32(uint32_t value);
 // The first bytes of `bytes`, which must hold that many.
 uint64_t ReadBigEndian64(absl::string_view bytes);
 uint32_t ReadBigEndian32(absl::string_view bytes);
+
+// The 8 bytes at `offset` of a stored value. DATA_LOSS (STORE_CORRUPT) if it is shorter.
+absl::StatusOr<uint64_t> StoredNumber(absl::string_view value, size_t offset = 0);
 
 // "a", "b" -> "a\0b\0": a prefix of exactly the keys below (a, b), since names hold no zero byte.
 std::string KeyPrefix(std::initializer_list<absl::string_view> parts);

@@ -1,19 +1,19 @@
 #include "common/storage/marker.h"
 
-#include <fcntl.h>
+#include <rocksdb/env.h>
 #include <unistd.h>
 
-#include <cerrno>
 #include <filesystem>
-#include <fstream>
-#include <iterator>
+#include <memory>
 #include <nlohmann/json.hpp>
-#include <optional>
-#include <system_error>
+#include <random>
+#include <vector>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/strip.h"
 #include "common/base/status.h"
+#include "common/storage/rocksdb_status.h"
 
 namespace recsae {
 namespace {
@@ -21,111 +21,174 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr char kMarkerFile[] = "STORE";
+// Where earlier versions kept the program that a folder of databases belongs to: one line.
+constexpr char kOwnerFile[] = "OWNER";
+// What a folder of databases needs beside them: a marker.
+constexpr uint64_t kFolderBytes = 64 << 10;
 
-struct Marker {
-  std::string service;
-  int format = 0;
-};
+std::string InDirectory(const std::string& path, absl::string_view name) {
+  return (fs::path(path) / std::string(name)).string();
+}
 
 absl::Status Refused(absl::string_view reason, const std::string& path, absl::string_view message) {
   return Error(absl::StatusCode::kFailedPrecondition, reason,
                absl::StrCat("data directory ", path, " ", message), {{"path", path}});
 }
 
-absl::Status Unusable(const std::string& path, const std::error_code& error) {
-  return Refused("STORE_UNUSABLE", path, absl::StrCat("cannot be used: ", error.message()));
+// The faults of the file system that a person has to mend.
+absl::Status Checked(const rocksdb::Status& status, const std::string& path) {
+  if (status.ok()) return absl::OkStatus();
+  const absl::Status error = FromRocksDb(status, absl::StrCat("data directory ", path));
+  if (error.code() == absl::StatusCode::kResourceExhausted) return error;
+  return Refused("STORE_UNUSABLE", path, absl::StrCat("cannot be used: ", status.ToString()));
 }
 
-std::error_code LastError() { return std::error_code(errno, std::generic_category()); }
-
-absl::StatusOr<std::optional<Marker>> ReadMarker(const std::string& path) {
-  const fs::path file = fs::path(path) / kMarkerFile;
-  std::error_code error;
-  if (!fs::exists(file, error)) {
-    if (error) return Unusable(path, error);
-    return std::nullopt;
-  }
-  std::ifstream in(file, std::ios::binary);
-  const std::string text((std::istreambuf_iterator<char>(in)), std::istreambuf_iterator<char>());
-  const auto json = nlohmann::json::parse(text, nullptr, /*allow_exceptions=*/false);
-  if (!json.is_object() || !json.contains("service") || !json["service"].is_string() ||
-      !json.contains("format") || !json["format"].is_number_integer()) {
-    return Error(absl::StatusCode::kDataLoss, "STORE_CORRUPT",
-                 absl::StrCat("data directory ", path, ": its file ", kMarkerFile,
-                              " is damaged; expected {\"service\": ..., \"format\": ...}"),
-                 {{"path", path}});
-  }
-  return Marker{json["service"].get<std::string>(), json["format"].get<int>()};
+absl::Status OfOther(const std::string& path, absl::string_view owner, absl::string_view service) {
+  return Refused(
+      "STORE_OF_OTHER_SERVICE", path,
+      absl::StrCat("belongs to ", owner, ", not to ", service, ": give another directory"));
 }
 
-absl::Status SyncPath(const std::string& synced, int flags, const std::string& path) {
-  const int fd = open(synced.c_str(), flags | O_CLOEXEC);
-  if (fd < 0) return Unusable(path, LastError());
-  const bool failed = fsync(fd) != 0;
-  const std::error_code error = LastError();
-  close(fd);
-  return failed ? Unusable(path, error) : absl::OkStatus();
+absl::StatusOr<bool> Exists(rocksdb::Env& env, const std::string& path, const std::string& file) {
+  const rocksdb::Status status = env.FileExists(file);
+  if (status.IsNotFound()) return false;
+  RECSAE_RETURN_IF_ERROR(Checked(status, path));
+  return true;
 }
 
-// Whole or not at all: a temporary file, synced, renamed, and the directory synced.
-absl::Status WriteMarker(const std::string& path, const Marker& marker) {
-  const nlohmann::json json = {{"service", marker.service}, {"format", marker.format}};
-  const fs::path file = fs::path(path) / kMarkerFile;
-  const fs::path temporary = absl::StrCat(file.string(), ".", getpid());
-  {
-    std::ofstream out(temporary, std::ios::binary | std::ios::trunc);
-    out << json.dump() << "\n";
-    out.flush();
-    if (!out) return Unusable(path, LastError());
-  }
-  RECSAE_RETURN_IF_ERROR(SyncPath(temporary.string(), O_RDONLY, path));
-  std::error_code error;
-  fs::rename(temporary, file, error);
-  if (error) return Unusable(path, error);
-  return SyncPath(path, O_RDONLY | O_DIRECTORY, path);
+absl::Status SyncDirectory(rocksdb::Env& env, const std::string& path) {
+  std::unique_ptr<rocksdb::Directory> directory;
+  RECSAE_RETURN_IF_ERROR(Checked(env.NewDirectory(path, &directory), path));
+  return Checked(directory->Fsync(), path);
 }
 
-// Whether something lies there that this project did not write.
-absl::StatusOr<bool> HoldsForeignFiles(const std::string& path) {
-  std::error_code error;
-  for (fs::directory_iterator it(path, error), end; !error && it != end; it.increment(error)) {
-    const std::string name = it->path().filename().string();
-    // An interrupted WriteMarker, and what a freshly made volume holds.
-    if (!absl::StartsWith(name, absl::StrCat(kMarkerFile, ".")) && name != "lost+found") {
-      return true;
-    }
-  }
-  if (error) return Unusable(path, error);
-  return false;
+// The program that an earlier version noted; nothing if it noted none, or the note is lost.
+absl::StatusOr<std::optional<std::string>> ReadOwner(rocksdb::Env& env, const std::string& path) {
+  const std::string file = InDirectory(path, kOwnerFile);
+  RECSAE_ASSIGN_OR_RETURN(const bool exists, Exists(env, path, file));
+  if (!exists) return std::nullopt;
+  std::string owner;
+  RECSAE_RETURN_IF_ERROR(Checked(rocksdb::ReadFileToString(&env, file, &owner), path));
+  owner.resize(std::min(owner.find('\n'), owner.size()));
+  if (!absl::StartsWith(owner, "recsae-")) return std::nullopt;
+  return owner;
+}
+
+// Whose a folder of databases is, by all that lies in it.
+absl::StatusOr<std::optional<std::string>> OwnerOfFolder(rocksdb::Env& env,
+                                                         const std::string& path) {
+  RECSAE_ASSIGN_OR_RETURN(const MarkerFile file, ReadMarker(env, path));
+  if (file.marker.has_value()) return file.marker->service;
+  RECSAE_ASSIGN_OR_RETURN(std::optional<std::string> owner, ReadOwner(env, path));
+  if (owner.has_value()) return owner;
+  RECSAE_ASSIGN_OR_RETURN(const MarkerFile jobs, ReadMarker(env, InDirectory(path, "jobs")));
+  if (!jobs.marker.has_value()) return std::nullopt;
+  return absl::StrCat("recsae-", jobs.marker->service);
 }
 
 }  // namespace
 
-absl::StatusOr<int> ClaimDirectory(const std::string& path, absl::string_view service, int format) {
-  std::error_code error;
-  fs::create_directories(path, error);
-  if (error) return Unusable(path, error);
-  RECSAE_ASSIGN_OR_RETURN(const std::optional<Marker> marker, ReadMarker(path));
-  if (!marker.has_value()) {
-    RECSAE_ASSIGN_OR_RETURN(const bool foreign, HoldsForeignFiles(path));
-    if (foreign) {
-      return Refused("STORE_OF_OTHER_SERVICE", path,
-                     absl::StrCat("is not empty and has no ", kMarkerFile,
-                                  " file: give an empty or new directory"));
-    }
-    RECSAE_RETURN_IF_ERROR(WriteMarker(path, {std::string(service), format}));
-    return format;
+std::string EncodeMarker(const Marker& marker) {
+  nlohmann::json json = {{"service", marker.service}, {"format", marker.format}};
+  if (!marker.store_id.empty()) json["store_id"] = marker.store_id;
+  return json.dump() + "\n";
+}
+
+std::optional<Marker> DecodeMarker(absl::string_view bytes) {
+  const auto json = nlohmann::json::parse(bytes, nullptr, /*allow_exceptions=*/false);
+  if (!json.is_object() || !json.contains("service") || !json["service"].is_string() ||
+      !json.contains("format") || !json["format"].is_number_integer()) {
+    return std::nullopt;
   }
-  if (marker->service != service) {
-    return Refused("STORE_OF_OTHER_SERVICE", path,
-                   absl::StrCat("belongs to ", marker->service, ", not to ", service));
+  Marker marker = {json["service"].get<std::string>(), json["format"].get<int>(), ""};
+  if (json.contains("store_id") && json["store_id"].is_string()) {
+    marker.store_id = json["store_id"].get<std::string>();
   }
-  if (marker->format > format) {
+  return marker;
+}
+
+std::string NewStoreId() {
+  std::random_device random;
+  std::string id;
+  for (int i = 0; i < 4; ++i) absl::StrAppend(&id, absl::Hex(random(), absl::kZeroPad8));
+  return id;
+}
+
+absl::Status CheckMarker(const Marker& marker, const std::string& path, absl::string_view service,
+                         int format) {
+  if (marker.service != service) return OfOther(path, marker.service, service);
+  if (marker.format > format) {
     return Refused("STORE_FORMAT_TOO_NEW", path,
-                   absl::StrCat("has format ", marker->format, "; this version reads up to ",
-                                format, ": use a newer version"));
+                   absl::StrCat("has format ", marker.format, "; this version reads up to ", format,
+                                ": use a newer version"));
   }
-  return marker->format;
+  return absl::OkStatus();
+}
+
+absl::Status MakeDirectory(rocksdb::Env& env, const std::string& path) {
+  bool is_directory = false;
+  if (env.FileExists(path).ok() && env.IsDirectory(path, &is_directory).ok() && is_directory) {
+    return absl::OkStatus();
+  }
+  const std::string above = fs::path(path).parent_path().string();
+  if (!above.empty()) RECSAE_RETURN_IF_ERROR(MakeDirectory(env, above));
+  RECSAE_RETURN_IF_ERROR(Checked(env.CreateDirIfMissing(path), path));
+  return SyncDirectory(env, above.empty() ? "." : above);
+}
+
+absl::Status CheckFreeSpace(rocksdb::Env& env, const std::string& path, uint64_t bytes) {
+  uint64_t free = 0;
+  // Not every file system can tell.
+  if (!env.GetFreeSpace(path, &free).ok() || free >= bytes) return absl::OkStatus();
+  return Error(absl::StatusCode::kResourceExhausted, "STORE_FULL",
+               absl::StrCat("the disk of ", path, " is full: ", free, " bytes are free, ", bytes,
+                            " are needed to start; free some, or give another directory"),
+               {{"path", path}, {"free_bytes", absl::StrCat(free)}});
+}
+
+absl::StatusOr<MarkerFile> ReadMarker(rocksdb::Env& env, const std::string& path) {
+  const std::string file = InDirectory(path, kMarkerFile);
+  RECSAE_ASSIGN_OR_RETURN(const bool exists, Exists(env, path, file));
+  if (!exists) return MarkerFile{};
+  std::string text;
+  RECSAE_RETURN_IF_ERROR(Checked(rocksdb::ReadFileToString(&env, file, &text), path));
+  return MarkerFile{true, DecodeMarker(text)};
+}
+
+absl::Status WriteMarker(rocksdb::Env& env, const std::string& path, const Marker& marker) {
+  const std::string file = InDirectory(path, kMarkerFile);
+  const std::string temporary = absl::StrCat(file, ".", getpid());
+  RECSAE_RETURN_IF_ERROR(Checked(
+      rocksdb::WriteStringToFile(&env, EncodeMarker(marker), temporary, /*sync=*/true), path));
+  RECSAE_RETURN_IF_ERROR(Checked(env.RenameFile(temporary, file), path));
+  return SyncDirectory(env, path);
+}
+
+absl::StatusOr<bool> HoldsForeignFiles(rocksdb::Env& env, const std::string& path) {
+  std::vector<std::string> names;
+  RECSAE_RETURN_IF_ERROR(Checked(env.GetChildren(path, &names), path));
+  for (const std::string& name : names) {
+    // An interrupted WriteMarker, and what a freshly made volume holds.
+    if (!absl::StartsWith(name, absl::StrCat(kMarkerFile, ".")) && name != "lost+found" &&
+        name != "." && name != "..") {
+      return true;
+    }
+  }
+  return false;
+}
+
+absl::Status ClaimFolder(const std::string& path, const std::string& program, rocksdb::Env* env) {
+  if (env == nullptr) env = rocksdb::Env::Default();
+  RECSAE_RETURN_IF_ERROR(MakeDirectory(*env, path));
+  RECSAE_ASSIGN_OR_RETURN(const std::optional<std::string> owner, OwnerOfFolder(*env, path));
+  if (owner.has_value() && *owner != program) return OfOther(path, *owner, program);
+  RECSAE_ASSIGN_OR_RETURN(const MarkerFile file, ReadMarker(*env, path));
+  if (file.marker.has_value()) return absl::OkStatus();
+  RECSAE_RETURN_IF_ERROR(CheckFreeSpace(*env, path, kFolderBytes));
+  RECSAE_RETURN_IF_ERROR(WriteMarker(*env, path, {program, 1, NewStoreId()}));
+  // Nothing is lost if it stays.
+  env->DeleteFile(InDirectory(path, kOwnerFile)).PermitUncheckedError();
+  return absl::OkStatus();
 }
 
 }  // namespace recsae

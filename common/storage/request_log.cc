@@ -1,14 +1,16 @@
 #include "common/storage/request_log.h"
 
 #include <algorithm>
-#include <condition_variable>
 #include <cstdint>
-#include <mutex>
 #include <set>
 #include <utility>
+#include <vector>
 
+#include "absl/base/thread_annotations.h"
 #include "absl/strings/str_cat.h"
+#include "absl/synchronization/mutex.h"
 #include "absl/time/clock.h"
+#include "common/base/caller.h"
 #include "common/base/names.h"
 #include "common/base/status.h"
 #include "common/storage/keys.h"
@@ -17,8 +19,11 @@ namespace recsae {
 namespace {
 
 constexpr size_t kMaxRequestIdLength = 128;
-// Begins between two purges.
-constexpr uint64_t kPurgeEvery = 1024;
+// Records, and bytes of them, that a write looks at to find old ones: a few more than it adds.
+constexpr size_t kPurgeRecords = 8;
+constexpr size_t kPurgeBytes = 64 << 10;
+// How soon a wait notices that its caller has gone.
+constexpr absl::Duration kCallerCheck = absl::Milliseconds(20);
 
 // A record: seconds since the epoch, fingerprint of the request, response.
 constexpr size_t kHeaderBytes = 16;
@@ -37,31 +42,36 @@ absl::Status CheckRequestId(absl::string_view id) {
 struct RequestLog::Impl {
   Database& database;
   const absl::Duration keep;
-  std::mutex mutex;
-  std::condition_variable released;
-  std::set<std::string> active;
-  uint64_t begins = 0;
+  absl::Mutex mutex;
+  // Keys that a ticket holds.
+  std::set<std::string> active ABSL_GUARDED_BY(mutex);
+  // Up to where records were looked at for their age.
+  std::string purged_to ABSL_GUARDED_BY(mutex);
+
+  Impl(Database& db, absl::Duration how_long) : database(db), keep(how_long) {}
 
   bool Expired(absl::string_view record) const {
     return record.size() < kHeaderBytes ||
            absl::FromUnixSeconds(static_cast<int64_t>(ReadBigEndian64(record))) + keep <
                absl::Now();
   }
+  absl::Status Acquire(const std::string& key) ABSL_LOCKS_EXCLUDED(mutex);
+  // The next few records, as far as they are too old and free; the caller holds them from then on.
+  absl::StatusOr<std::vector<std::string>> AcquireOld() ABSL_LOCKS_EXCLUDED(mutex);
 };
 
 struct RequestTicket::Impl {
   RequestLog::Impl* log = nullptr;
   std::string key;  // empty: no request_id
+  std::vector<std::string> old_keys;
   uint64_t fingerprint = 0;
   std::optional<std::string> replay;
 
   ~Impl() {
     if (key.empty()) return;
-    {
-      const std::lock_guard<std::mutex> lock(log->mutex);
-      log->active.erase(key);
-    }
-    log->released.notify_all();
+    const absl::MutexLock lock(&log->mutex);
+    log->active.erase(key);
+    for (const std::string& old : old_keys) log->active.erase(old);
   }
 };
 
@@ -74,15 +84,49 @@ const std::optional<std::string>& RequestTicket::replay() const { return impl_->
 
 void RequestTicket::Record(WriteBatch& batch, absl::string_view response) const {
   if (impl_->key.empty()) return;
+  for (const std::string& old : impl_->old_keys) batch.Delete(kRequestFamily, old);
   const uint64_t now = static_cast<uint64_t>(absl::ToUnixSeconds(absl::Now()));
   batch.Put(kRequestFamily, impl_->key,
             absl::StrCat(BigEndian64(now), BigEndian64(impl_->fingerprint), response));
 }
 
 RequestLog::RequestLog(Database& database, absl::Duration keep)
-    : impl_(new Impl{
-          .database = database, .keep = keep, .mutex = {}, .released = {}, .active = {}}) {}
+    : database_(database), impl_(new Impl(database, keep)) {}
 RequestLog::~RequestLog() = default;
+
+absl::Status RequestLog::Impl::Acquire(const std::string& key) {
+  const auto is_free = [&]()
+                           ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex) { return active.count(key) == 0; };
+  const absl::MutexLock lock(&mutex);
+  while (!mutex.AwaitWithTimeout(absl::Condition(&is_free), kCallerCheck)) {
+    RECSAE_RETURN_IF_ERROR(CheckCaller());
+  }
+  active.insert(key);
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::vector<std::string>> RequestLog::Impl::AcquireOld() {
+  ScanOptions from;
+  {
+    const absl::MutexLock lock(&mutex);
+    from.from = purged_to;
+  }
+  std::vector<std::string> old;
+  size_t bytes = 0;
+  auto scan = database.Scan(kRequestFamily, "", from);
+  for (size_t i = 0; scan->Valid() && i < kPurgeRecords && bytes < kPurgeBytes; scan->Next(), ++i) {
+    bytes += scan->value().size();
+    if (Expired(scan->value())) old.emplace_back(scan->key());
+  }
+  RECSAE_RETURN_IF_ERROR(scan->status());
+  const absl::MutexLock lock(&mutex);
+  purged_to = scan->Valid() ? std::string(scan->key()) : "";
+  // What another request holds is its own to replace, or to delete.
+  const auto held = [&](const std::string& key)
+                        ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex) { return !active.insert(key).second; };
+  old.erase(std::remove_if(old.begin(), old.end(), held), old.end());
+  return old;
+}
 
 absl::StatusOr<RequestTicket> RequestLog::Begin(absl::string_view method,
                                                 absl::string_view request_id,
@@ -92,22 +136,17 @@ absl::StatusOr<RequestTicket> RequestLog::Begin(absl::string_view method,
   if (request_id.empty()) return RequestTicket(std::move(ticket));
 
   const std::string key = absl::StrCat(KeyPrefix({method}), request_id);
-  bool purge = false;
-  {
-    std::unique_lock<std::mutex> lock(impl_->mutex);
-    impl_->released.wait(lock, [&] { return impl_->active.count(key) == 0; });
-    impl_->active.insert(key);
-    purge = impl_->begins++ % kPurgeEvery == 0;
-  }
+  RECSAE_RETURN_IF_ERROR(impl_->Acquire(key));
   ticket->log = impl_.get();
   ticket->key = key;
   ticket->fingerprint = Fingerprint(request);
-  if (purge) RECSAE_RETURN_IF_ERROR(Purge());
 
-  const auto record = impl_->database.Get(kRequestFamily, key);
-  if (absl::IsNotFound(record.status())) return RequestTicket(std::move(ticket));
-  RECSAE_RETURN_IF_ERROR(record.status());
-  if (impl_->Expired(*record)) return RequestTicket(std::move(ticket));
+  const auto record = database_.Get(kRequestFamily, key);
+  if (!record.ok() && !absl::IsNotFound(record.status())) return record.status();
+  if (!record.ok() || impl_->Expired(*record)) {
+    RECSAE_ASSIGN_OR_RETURN(ticket->old_keys, impl_->AcquireOld());
+    return RequestTicket(std::move(ticket));
+  }
   if (ReadBigEndian64(absl::string_view(*record).substr(8)) != ticket->fingerprint) {
     return Error(absl::StatusCode::kInvalidArgument, "REQUEST_ID_REUSED",
                  absl::StrCat("request_id \"", request_id, "\" was used for a different ", method,
@@ -116,16 +155,6 @@ absl::StatusOr<RequestTicket> RequestLog::Begin(absl::string_view method,
   }
   ticket->replay = record->substr(kHeaderBytes);
   return RequestTicket(std::move(ticket));
-}
-
-absl::Status RequestLog::Purge() {
-  WriteBatch batch = impl_->database.NewBatch();
-  auto scan = impl_->database.Scan(kRequestFamily, "", {.bulk = true});
-  for (; scan->Valid(); scan->Next()) {
-    if (impl_->Expired(scan->value())) batch.Delete(kRequestFamily, scan->key());
-  }
-  RECSAE_RETURN_IF_ERROR(scan->status());
-  return impl_->database.Write(std::move(batch), Durability::kUnsynced);
 }
 
 }  // namespace recsae

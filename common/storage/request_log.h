@@ -23,7 +23,8 @@ class RequestTicket {
 
   // The serialized first response if this is a replay: return it and write nothing.
   const std::optional<std::string>& replay() const;
-  // Adds the response to the batch of the write. Does nothing without a request_id.
+  // Adds the response to the batch of the write, and takes a few records that are too old out of
+  // the log. Does nothing without a request_id.
   void Record(WriteBatch& batch, absl::string_view response) const;
 
  private:
@@ -33,15 +34,8 @@ class RequestTicket {
   std::unique_ptr<Impl> impl_;
 };
 
-// Thread-safe. One for each Database; its records lie in kRequestFamily.
-//
-//   RECSAE_ASSIGN_OR_RETURN(RequestTicket ticket,
-//                           log.Begin("UpdateConcept", request.request_id(), bytes));
-//   if (ticket.replay()) { response.ParseFromString(*ticket.replay()); return response; }
-//   WriteBatch batch = db.NewBatch();
-//   ...
-//   ticket.Record(batch, response.SerializeAsString());
-//   RECSAE_RETURN_IF_ERROR(db.Write(std::move(batch)));
+// Thread-safe. One for each Database; its records lie in kRequestFamily. Stores use it through
+// Mutate (common/storage/mutation.h).
 class RequestLog {
  public:
   // Records older than `keep` are forgotten.
@@ -51,18 +45,19 @@ class RequestLog {
   RequestLog& operator=(const RequestLog&) = delete;
 
   // `request` is the request's bytes, the same for the same request (for messages with maps:
-  // serialized deterministically). An empty request_id is always new. INVALID_ARGUMENT:
+  // serialized deterministically). An empty request_id is always new. Waits for another request of
+  // this id only as long as somebody waits for the answer (CheckCaller). INVALID_ARGUMENT:
   //   REQUEST_ID_INVALID  longer than 128 characters or not printable ASCII
   //   REQUEST_ID_REUSED   the id was used for another request of this method
   absl::StatusOr<RequestTicket> Begin(absl::string_view method, absl::string_view request_id,
                                       absl::string_view request);
 
-  // Deletes the records that are too old. Begin calls it from time to time.
-  absl::Status Purge();
+  Database& database() { return database_; }
 
  private:
   friend class RequestTicket;
   struct Impl;
+  Database& database_;
   std::unique_ptr<Impl> impl_;
 };
 

@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "absl/functional/function_ref.h"
 #include "absl/strings/str_cat.h"
 #include "common/base/status.h"
 #include "common/budget/memory_budget.h"
@@ -94,10 +95,14 @@ class TrainerService : public v1::Trainer::Service {
   // The configurations, filled in for the capture.
   absl::StatusOr<std::vector<v1::TrainingConfig>> CheckPeers(const grpc::ServerContext& context,
                                                              const TrainRequest& request) {
+    RECSAE_ASSIGN_OR_RETURN(const CaptureInfo capture, GetCapture(context, request.capture));
     RECSAE_ASSIGN_OR_RETURN(std::vector<v1::TrainingConfig> configs,
-                            CheckCaptures(context, request));
-    for (const TrainRequest::Variant& variant : request.variants) {
-      RECSAE_RETURN_IF_ERROR(CheckNameIsFree(context, variant.sae_id));
+                            CheckCaptures(context, request, capture));
+    for (size_t i = 0; i < configs.size(); ++i) {
+      RECSAE_RETURN_IF_ERROR(CheckNameIsFree(
+          context, request.variants[i].sae_id, [&](const concept_store::v1::Sae& made) {
+            return Differences(made, request.capture, capture.uid, configs[i]);
+          }));
     }
     return configs;
   }
@@ -111,13 +116,14 @@ class TrainerService : public v1::Trainer::Service {
     probe::v1::Capture capture;
     RECSAE_RETURN_IF_ERROR(
         probe_.peer().FromGrpc(probe_->GetCapture(peer_context.get(), get, &capture)));
-    return CaptureInfo{capture.row_count(), capture.dim(), capture.has_cases(), capture.site(),
-                       capture.recommender_uid()};
+    return CaptureInfo{capture.row_count(),       capture.dim(),
+                       capture.has_cases(),       capture.site(),
+                       capture.recommender_uid(), capture.uid()};
   }
 
   absl::StatusOr<std::vector<v1::TrainingConfig>> CheckCaptures(const grpc::ServerContext& context,
-                                                                const TrainRequest& request) {
-    RECSAE_ASSIGN_OR_RETURN(const CaptureInfo capture, GetCapture(context, request.capture));
+                                                                const TrainRequest& request,
+                                                                const CaptureInfo& capture) {
     if (capture.rows == 0) return CaptureEmpty(request.capture);
     BadRequest bad;
     std::vector<v1::TrainingConfig> configs = FillInAll(request, capture.dim, bad);
@@ -137,7 +143,10 @@ class TrainerService : public v1::Trainer::Service {
     return configs;
   }
 
-  absl::Status CheckNameIsFree(const grpc::ServerContext& context, const std::string& sae_id) {
+  // A name that is taken: by what the request makes, or by something else, and then how it differs.
+  absl::Status CheckNameIsFree(
+      const grpc::ServerContext& context, const std::string& sae_id,
+      absl::FunctionRef<std::string(const concept_store::v1::Sae&)> differences_of) {
     const auto peer_context = grpc::ClientContext::FromServerContext(context);
     SetDeadline(*peer_context, kPeerTimeout);
     concept_store::v1::GetSaeRequest get;
@@ -147,10 +156,14 @@ class TrainerService : public v1::Trainer::Service {
         store_.peer().FromGrpc(store_->GetSae(peer_context.get(), get, &sae));
     if (absl::IsNotFound(status)) return absl::OkStatus();
     RECSAE_RETURN_IF_ERROR(status);
+    const std::string differences = differences_of(sae);
+    ErrorMetadata metadata = {{"sae", get.name()}};
+    if (!differences.empty()) metadata.emplace_back("differences", differences);
     return Error(absl::StatusCode::kAlreadyExists, "SAE_EXISTS",
-                 absl::StrCat(get.name(), " is there already and never changes; choose another ",
-                              "sae_id or delete it"),
-                 {{"sae", get.name()}});
+                 absl::StrCat(get.name(), " is there already",
+                              differences.empty() ? "" : ", made otherwise: " + differences,
+                              ", and never changes; choose another sae_id or delete it"),
+                 metadata);
   }
 
   JobRunner& jobs_;

@@ -16,7 +16,7 @@ import urllib.request
 
 import numpy as np
 
-from harness import (BIN, Server, Suite, ex, grpc, jb, pb, recording, tensor, tr)
+from harness import (BIN, Server, Suite, ex, grpc, jb, pb, probe_pb2_grpc, recording, tensor, tr)
 
 DRAIN = 1
 FLAGS = ["--drain-seconds", str(DRAIN), "--lame-duck-seconds", "0"]
@@ -63,7 +63,7 @@ class BoundedStopTest(unittest.TestCase):
             parent="recommenders/r", capture_id="a", has_cases=True)).name
         values = np.random.default_rng(0).normal(size=(rows, DIM))
         probe.RecordActivations(recording(name, "p", (
-            {"sequence": 1 + first, "activations": tensor(values[first:first + 500]),
+            {"sequence": 1 + first // 500, "activations": tensor(values[first:first + 500]),
              "cases": [pb.Case(user_id=str(u)) for u in range(first, first + 500)]}
             for first in range(0, rows, 500))))
         return name
@@ -112,7 +112,7 @@ class BoundedStopTest(unittest.TestCase):
         self.assert_stops(explainer)
 
     def test_a_dripping_scrape(self):
-        server = Server("standalone", self.directory / "s", FLAGS).start()
+        server = Server("concept-store", self.directory / "s", FLAGS).start()
         host, port = server.metrics_address().split(":")
         with socket.create_connection((host, int(port))) as drip:
             drip.sendall(b"GET /metrics HTTP/1.1\r\nX: ")
@@ -136,13 +136,14 @@ class BoundedStopTest(unittest.TestCase):
     def test_a_data_set_that_is_being_made(self):
         for waiting in (True, False):  # whether its caller still does
             with self.subTest(waiting=waiting):
-                suite = Suite(self.directory / f"waiting-{waiting}", all_flags=FLAGS)
-                self.addCleanup(suite.stop)
-                asked = suite.probe.GetDataset.future(pb.GetDatasetRequest(dataset=LARGE),
-                                                      timeout=None if waiting else 0.5)
+                server = Server("probe", self.directory / f"waiting-{waiting}", FLAGS).start()
+                self.addCleanup(server.stop)
+                probe = probe_pb2_grpc.ProbeStub(server.channel)
+                asked = probe.GetDataset.future(pb.GetDatasetRequest(dataset=LARGE),
+                                                timeout=None if waiting else 0.5)
                 with self.assertRaises(grpc.FutureTimeoutError if waiting else grpc.RpcError):
                     asked.result(timeout=1)
-                self.assert_stops(suite.servers["probe"])
+                self.assert_stops(server)
 
     def test_sigterm_while_starting(self):
         for attempt in range(20):

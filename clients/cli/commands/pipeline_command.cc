@@ -118,7 +118,9 @@ absl::Status Run(Session& session, const PipelineFlags& flags) {
       " interactions to train on, ", FormatCount(dataset.dev_row_count()), " dev and ",
       FormatCount(dataset.test_row_count()), " test rows",
       dataset.location().empty() ? "" : absl::StrCat(" (", dataset.location(), ")")));
-  RECSAE_ASSIGN_OR_RETURN(const PipelinePlan plan, MakePlan(flags, dataset.name()));
+  RECSAE_ASSIGN_OR_RETURN(PipelinePlan plan, MakePlan(flags, dataset.name()));
+  // What was made of other data under these names is not taken for what this run makes.
+  plan.train_recommender.set_data_fingerprint(dataset.fingerprint());
   console.Say(absl::StrCat("making ", plan.recommender(), " and ", plan.sae(),
                            "; what an earlier run made under these names is used again"));
   const auto finished = RunPipeline(session, plan, flags.detach);

@@ -18,7 +18,6 @@ namespace recsae::cli {
 namespace {
 
 using concept_store::v1::ConceptStore;
-using google::protobuf::operator<;
 using explainer::v1::Explainer;
 using probe::v1::Probe;
 
@@ -43,10 +42,6 @@ class Pipeline {
   }
 
  private:
-  void RaiseNewest(const google::protobuf::Timestamp& time) {
-    if (newest_ < time) newest_ = time;
-  }
-
   void AddSeconds(const std::string& stage, double seconds) {
     for (auto& entry : result_.seconds) {
       if (entry.first == stage) {
@@ -61,21 +56,22 @@ class Pipeline {
     RECSAE_ASSIGN_OR_RETURN(const auto made,
                             MakeRecommender(session_, plan_.train_recommender, detach_));
     AddSeconds("train_recommender", made.seconds);
+    recommender_ = made.product;
     return absl::OkStatus();
   }
 
   absl::Status Capturing(const CaptureStep& step) {
-    RECSAE_ASSIGN_OR_RETURN(const auto made, MakeCapture(session_, step, detach_));
+    RECSAE_ASSIGN_OR_RETURN(const auto made, MakeCapture(session_, step, recommender_, detach_));
     AddSeconds("capture", made.seconds);
-    RaiseNewest(made.product.create_time());
-    if (step.request.capture_id() == kTrainCapture) trained_on_ = made.product.create_time();
+    absl::StrAppend(&inputs_, IdentityOf(made.product), "\n");
+    if (step.request.capture_id() == kTrainCapture) trained_on_ = made.product;
     return absl::OkStatus();
   }
 
   absl::Status TrainSae() {
     RECSAE_ASSIGN_OR_RETURN(auto made, MakeSae(session_, plan_.train_sae, trained_on_, detach_));
     AddSeconds("train_sae", made.seconds);
-    RaiseNewest(made.product.create_time());
+    absl::StrAppend(&inputs_, IdentityOf(made.product), "\n");
     result_.sae = std::move(made.product);
     return absl::OkStatus();
   }
@@ -86,7 +82,7 @@ class Pipeline {
                                                              jobs::v1::Job*),
                      const Request& request, Result& result) {
     RECSAE_ASSIGN_OR_RETURN(
-        auto made, RunOnSae<Result>(session_, title, kind, method, request, newest_, detach_));
+        auto made, RunOnSae<Result>(session_, title, kind, method, request, inputs_, detach_));
     AddSeconds(stage, made.seconds);
     result = std::move(made.product);
     return absl::OkStatus();
@@ -117,10 +113,10 @@ class Pipeline {
   const PipelinePlan& plan_;
   const bool detach_;
   PipelineResult result_;
-  // When the capture that the SAE is trained on was made.
-  google::protobuf::Timestamp trained_on_;
-  // When the newest of the captures and the SAE was made.
-  google::protobuf::Timestamp newest_;
+  probe::v1::Recommender recommender_;
+  probe::v1::Capture trained_on_;
+  // Identities of the captures and the SAE.
+  std::string inputs_;
 };
 
 }  // namespace

@@ -140,9 +140,12 @@ absl::StatusOr<PipelinePlan> MakePlan(const PipelineFlags& flags, const std::str
 }
 
 std::string StageRequestId(absl::string_view stage, const google::protobuf::Message& request,
-                           int attempt) {
-  return absl::StrCat("pipeline-", stage, "-",
-                      absl::Hex(Fingerprint(Bytes(request)), absl::kZeroPad16), "-", attempt);
+                           absl::string_view inputs, int attempt) {
+  Fingerprinter all;
+  all.AddText(Bytes(request));
+  all.AddText(inputs);
+  return absl::StrCat("pipeline-", stage, "-", absl::Hex(all.value(), absl::kZeroPad16), "-",
+                      attempt);
 }
 
 }  // namespace recsae::cli

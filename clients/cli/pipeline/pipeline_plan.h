@@ -65,9 +65,9 @@ inline constexpr char kContextCapture[] = "context";
 absl::StatusOr<PipelinePlan> MakePlan(const PipelineFlags& flags, const std::string& dataset);
 
 // Identifies attempt number `attempt` (1, 2, ...) of a stage that sends `request` (its request_id
-// unset), the same in every run.
+// unset) and works on what `inputs` identifies, the same in every run.
 std::string StageRequestId(absl::string_view stage, const google::protobuf::Message& request,
-                           int attempt);
+                           absl::string_view inputs, int attempt);
 
 }  // namespace recsae::cli
 

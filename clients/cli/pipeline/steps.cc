@@ -13,7 +13,6 @@ namespace {
 
 using concept_store::v1::ConceptStore;
 using concept_store::v1::Sae;
-using google::protobuf::operator<;
 using jobs::v1::Job;
 using probe::v1::Capture;
 using probe::v1::Probe;
@@ -25,6 +24,15 @@ absl::Status NameTaken(const std::string& name, const std::string& what) {
                absl::StrCat(name, " is there already, but it is ", what,
                             "; delete it, or choose another name"),
                {{"name", name}});
+}
+
+// How what is there under a name differs from what was asked for, as the server found; empty where
+// it does not.
+std::string Differences(const absl::Status& exists) {
+  for (const auto& [key, value] : Metadata(exists)) {
+    if (key == "differences") return value;
+  }
+  return "";
 }
 
 absl::StatusOr<Recommender> GetRecommender(Session& session, const std::string& name) {
@@ -49,6 +57,26 @@ bool SameTime(const google::protobuf::Timestamp& a, const google::protobuf::Time
   return a.seconds() == b.seconds() && a.nanos() == b.nanos();
 }
 
+std::string IdentityOf(const Recommender& recommender) {
+  return recommender.uid().empty() ? recommender.name() : recommender.uid();
+}
+
+// Those of an earlier version have no uid: they are told apart by when they were made.
+std::string IdentityOf(const Capture& capture) {
+  if (!capture.uid().empty()) return capture.uid();
+  return absl::StrCat(capture.name(), " ", capture.create_time().seconds(), ".",
+                      capture.create_time().nanos());
+}
+
+std::string IdentityOf(const Sae& sae) {
+  return absl::StrCat(sae.name(), " ", sae.weights_sha256(), " ", sae.create_time().seconds(), ".",
+                      sae.create_time().nanos());
+}
+
+bool IsOf(const Sae& sae, const Recommender& recommender) {
+  return sae.recommender_uid().empty() || sae.recommender_uid() == recommender.uid();
+}
+
 absl::StatusOr<Made<Recommender>> MakeRecommender(Session& session,
                                                   const probe::v1::TrainRecommenderRequest& request,
                                                   bool detach) {
@@ -61,7 +89,7 @@ absl::StatusOr<Made<Recommender>> MakeRecommender(Session& session,
   const auto job = RunStage(
       session,
       MakeStage(session, "training the recommender", "train-recommender", session.probe_jobs(),
-                session.probe(), &Probe::Stub::TrainRecommender, request, usable),
+                session.probe(), &Probe::Stub::TrainRecommender, request, "", usable),
       detach);
   if (!job.ok() && !FoundMade(job.status(), "RECOMMENDER_EXISTS")) return job.status();
   Made<Recommender> made;
@@ -71,19 +99,16 @@ absl::StatusOr<Made<Recommender>> MakeRecommender(Session& session,
     return made;
   }
   const Recommender& found = made.product;
-  if (found.kind() != request.kind() || found.dataset().name() != request.dataset().name() ||
-      found.hyper_parameters().seed() != request.hyper_parameters().seed()) {
-    return NameTaken(found.name(),
-                     absl::StrCat("a ", KindName(found.kind()), " on ", found.dataset().name(),
-                                  " with seed ", found.hyper_parameters().seed()));
-  }
+  const std::string differences = Differences(job.status());
+  if (!differences.empty()) return NameTaken(name, "made otherwise: " + differences);
   session.console().Say("using " + found.name() + ", which is there already");
   const auto seconds = found.metrics().find("train_seconds");
   if (seconds != found.metrics().end()) made.seconds = seconds->second;
   return made;
 }
 
-absl::StatusOr<Made<Capture>> MakeCapture(Session& session, const CaptureStep& step, bool detach) {
+absl::StatusOr<Made<Capture>> MakeCapture(Session& session, const CaptureStep& step,
+                                          const Recommender& recommender, bool detach) {
   const std::string name =
       absl::StrCat(step.request.parent(), "/captures/", step.request.capture_id());
   const auto usable = [&](const Job& job) {
@@ -91,11 +116,11 @@ absl::StatusOr<Made<Capture>> MakeCapture(Session& session, const CaptureStep& s
     const auto now = GetCapture(session, name);
     return made.ok() && now.ok() && SameTime(made->create_time(), now->create_time());
   };
-  const auto job =
-      RunStage(session,
-               MakeStage(session, step.title, "capture-activations", session.probe_jobs(),
-                         session.probe(), &Probe::Stub::CaptureActivations, step.request, usable),
-               detach);
+  const auto job = RunStage(
+      session,
+      MakeStage(session, step.title, "capture-activations", session.probe_jobs(), session.probe(),
+                &Probe::Stub::CaptureActivations, step.request, IdentityOf(recommender), usable),
+      detach);
   Made<Capture> made;
   if (job.ok()) {
     made.seconds = JobSeconds(*job);
@@ -120,37 +145,28 @@ absl::StatusOr<Sae> GetSae(Session& session, const std::string& name) {
 }
 
 absl::StatusOr<Made<Sae>> MakeSae(Session& session, const trainer::v1::TrainSaeRequest& request,
-                                  const google::protobuf::Timestamp& not_before, bool detach) {
+                                  const Capture& capture, bool detach) {
   const std::string name = absl::StrCat("saes/", request.sae_id());
   const auto usable = [&](const Job& job) {
     const auto made = UnpackResult<trainer::v1::TrainSaeResult>(job);
     const auto now = GetSae(session, name);
     return made.ok() && now.ok() && SameTime(made->sae().create_time(), now->create_time());
   };
-  const auto job =
-      RunStage(session,
-               MakeStage(session, "training the SAE", "train-sae", session.trainer_jobs(),
-                         session.trainer(), &Trainer::Stub::TrainSae, request, usable),
-               detach);
+  const auto job = RunStage(
+      session,
+      MakeStage(session, "training the SAE", "train-sae", session.trainer_jobs(), session.trainer(),
+                &Trainer::Stub::TrainSae, request, IdentityOf(capture), usable),
+      detach);
   if (!job.ok() && !FoundMade(job.status(), "SAE_EXISTS")) return job.status();
   Made<Sae> made;
   RECSAE_ASSIGN_OR_RETURN(made.product, GetSae(session, name));
-  const Sae& found = made.product;
-  if (found.create_time() < not_before) {
-    return NameTaken(name, "of activations that were replaced since");
-  }
   if (job.ok()) {
     made.seconds = JobSeconds(*job);
     return made;
   }
-  const auto& config = request.config();
-  if (found.capture() != request.capture() || (config.has_k() && config.k() != found.k()) ||
-      (config.has_latent_count() && config.latent_count() != found.latent_count()) ||
-      (config.has_architecture() && config.architecture() != found.architecture())) {
-    return NameTaken(found.name(),
-                     absl::StrCat(ArchitectureName(found.architecture()), " of ", found.capture(),
-                                  " with ", found.latent_count(), " latents and k ", found.k()));
-  }
+  const Sae& found = made.product;
+  const std::string differences = Differences(job.status());
+  if (!differences.empty()) return NameTaken(name, "made otherwise: " + differences);
   session.console().Say("using " + found.name() + ", which is there already");
   made.seconds = found.report().seconds();
   return made;

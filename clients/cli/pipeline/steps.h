@@ -39,18 +39,28 @@ bool FoundMade(const absl::Status& status, absl::string_view reason);
 
 bool SameTime(const google::protobuf::Timestamp& a, const google::protobuf::Timestamp& b);
 
-// A stage that sends `request` with `method`, plus its request_id.
+// What tells a thing from every other, also from one made anew under its name.
+std::string IdentityOf(const probe::v1::Recommender& recommender);
+std::string IdentityOf(const probe::v1::Capture& capture);
+std::string IdentityOf(const concept_store::v1::Sae& sae);
+
+// Whether the SAE was trained on the recommender that is there now, as far as it knows its own.
+bool IsOf(const concept_store::v1::Sae& sae, const probe::v1::Recommender& recommender);
+
+// A stage that sends `request` with `method`, plus its request_id. `inputs` is the identity of what
+// the request names: a job of an earlier run on others is not taken for this one's.
 template <typename Service, typename Stub, typename Request>
 Stage MakeStage(Session& session, const std::string& title, const std::string& kind,
                 PeerStub<jobs::v1::Jobs>& jobs, PeerStub<Service>& stub,
                 grpc::Status (Stub::*method)(grpc::ClientContext*, const Request&, jobs::v1::Job*),
-                const Request& request, std::function<bool(const jobs::v1::Job&)> usable) {
+                const Request& request, const std::string& inputs,
+                std::function<bool(const jobs::v1::Job&)> usable) {
   Stage stage;
   stage.title = title;
   stage.kind = kind;
   stage.jobs = &jobs;
-  stage.request_id = [kind, request](int attempt) {
-    return StageRequestId(kind, request, attempt);
+  stage.request_id = [kind, request, inputs](int attempt) {
+    return StageRequestId(kind, request, inputs, attempt);
   };
   stage.start = [&session, &stub, method, request](const std::string& request_id) {
     Request with_id = request;
@@ -66,28 +76,26 @@ Stage MakeStage(Session& session, const std::string& title, const std::string& k
 absl::StatusOr<Made<probe::v1::Recommender>> MakeRecommender(
     Session& session, const probe::v1::TrainRecommenderRequest& request, bool detach);
 absl::StatusOr<Made<probe::v1::Capture>> MakeCapture(Session& session, const CaptureStep& step,
+                                                     const probe::v1::Recommender& recommender,
                                                      bool detach);
-// NAME_TAKEN as well if it is older than `not_before`.
 absl::StatusOr<Made<concept_store::v1::Sae>> MakeSae(Session& session,
                                                      const trainer::v1::TrainSaeRequest& request,
-                                                     const google::protobuf::Timestamp& not_before,
+                                                     const probe::v1::Capture& capture,
                                                      bool detach);
 
 absl::StatusOr<concept_store::v1::Sae> GetSae(Session& session, const std::string& name);
 
-// A job of the explainer on an SAE and captures, of which the newest was made at `newest`: a job of
-// an earlier run is good if it began later.
+// A job of the explainer on an SAE and captures, whose identities are `inputs`.
 template <typename Result, typename Stub, typename Request>
 absl::StatusOr<Made<Result>> RunOnSae(
     Session& session, const std::string& title, const std::string& kind,
     grpc::Status (Stub::*method)(grpc::ClientContext*, const Request&, jobs::v1::Job*),
-    const Request& request, const google::protobuf::Timestamp& newest, bool detach) {
-  using google::protobuf::operator<;
-  const auto usable = [&](const jobs::v1::Job& job) { return newest < job.create_time(); };
+    const Request& request, const std::string& inputs, bool detach) {
+  const auto usable = [](const jobs::v1::Job&) { return true; };
   RECSAE_ASSIGN_OR_RETURN(const jobs::v1::Job job,
                           RunStage(session,
                                    MakeStage(session, title, kind, session.explainer_jobs(),
-                                             session.explainer(), method, request, usable),
+                                             session.explainer(), method, request, inputs, usable),
                                    detach));
   Made<Result> made;
   RECSAE_ASSIGN_OR_RETURN(made.product, UnpackResult<Result>(job));

@@ -27,8 +27,6 @@ using concept_store::v1::Concept;
 using concept_store::v1::ConceptStore;
 using concept_store::v1::Sae;
 using explainer::v1::Explainer;
-using google::protobuf::operator<;
-using google::protobuf::Timestamp;
 using jobs::v1::Job;
 using nlohmann::ordered_json;
 using probe::v1::Probe;
@@ -63,7 +61,7 @@ absl::Status Workbench::NeedCapture(const char* id) {
   RECSAE_RETURN_IF_ERROR(NeedRecommender());
   for (const CaptureStep& step : plan_.captures) {
     if (step.request.capture_id() != id) continue;
-    RECSAE_ASSIGN_OR_RETURN(auto made, MakeCapture(session_, step, flags_.detach));
+    RECSAE_ASSIGN_OR_RETURN(auto made, MakeCapture(session_, step, *recommender_, flags_.detach));
     captures_[id] = std::move(made.product);
   }
   return absl::OkStatus();
@@ -121,10 +119,10 @@ absl::StatusOr<Sae> Workbench::TrainedSae() {
   RECSAE_RETURN_IF_ERROR(NeedRecommender());
   // One that is there needs no training rows.
   auto found = GetSae(session_, plan_.sae());
-  if (found.ok() && recommender_->create_time() < found->create_time()) return found;
+  if (found.ok() && IsOf(*found, *recommender_)) return found;
   RECSAE_RETURN_IF_ERROR(NeedTrainingRows());
   RECSAE_ASSIGN_OR_RETURN(
-      auto made, MakeSae(session_, plan_.train_sae, recommender_->create_time(), flags_.detach));
+      auto made, MakeSae(session_, plan_.train_sae, captures_.at(kTrainCapture), flags_.detach));
   return std::move(made.product);
 }
 
@@ -134,7 +132,7 @@ absl::StatusOr<Sae> Workbench::RandomSae() {
   request.set_sae_id(absl::StrCat(request.sae_id(), kRandomSuffix));
   *request.mutable_config() = WithoutTraining(request.config());
   RECSAE_ASSIGN_OR_RETURN(auto made,
-                          MakeSae(session_, request, recommender_->create_time(), flags_.detach));
+                          MakeSae(session_, request, captures_.at(kTrainCapture), flags_.detach));
   return std::move(made.product);
 }
 
@@ -143,7 +141,7 @@ absl::StatusOr<Sae> Workbench::RawSae() {
   const std::string name =
       absl::StrCat("saes/", plan_.train_recommender.recommender_id(), kRawSuffix);
   const auto found = GetSae(session_, name);
-  if (found.ok() && recommender_->create_time() < found->create_time()) return found;
+  if (found.ok() && IsOf(*found, *recommender_)) return found;
   if (found.ok()) RECSAE_RETURN_IF_ERROR(DeleteSae(name));
   const probe::v1::Capture& capture = captures_.at(kTrainCapture);
   const sae::SaeWeights weights = RawDimensions(capture.dim());
@@ -154,6 +152,8 @@ absl::StatusOr<Sae> Workbench::RawSae() {
   DescribeWeights(weights, &sae);
   sae.set_name(name);
   sae.set_capture(capture.name());
+  sae.set_capture_uid(capture.uid());
+  sae.set_recommender_uid(recommender_->uid());
   sae.mutable_report()->set_row_count(metrics.rows);
   sae.mutable_report()->set_fvu(std::isfinite(metrics.fvu) ? metrics.fvu : 1.0);
   sae.mutable_report()->set_l0(metrics.l0);
@@ -173,7 +173,7 @@ absl::StatusOr<Sae> Workbench::SweptSae(const CellId& cell) {
     const std::string name = absl::StrCat("saes/", train.sae_id());
     if (other == cell) wanted = name;
     const auto found = GetSae(session_, name);
-    if (found.ok() && recommender_->create_time() < found->create_time()) {
+    if (found.ok() && IsOf(*found, *recommender_)) {
       if (other == cell) return found;
       continue;
     }
@@ -195,7 +195,8 @@ absl::StatusOr<Sae> Workbench::SweptSae(const CellId& cell) {
       RunStage(session_,
                MakeStage(session_, absl::StrCat("training ", request.variants_size(), " SAEs"),
                          "train-saes", session_.trainer_jobs(), session_.trainer(),
-                         &trainer::v1::Trainer::Stub::TrainSaes, request, usable),
+                         &trainer::v1::Trainer::Stub::TrainSaes, request,
+                         IdentityOf(captures_.at(kTrainCapture)), usable),
                flags_.detach)
           .status());
   return GetSae(session_, wanted);
@@ -212,14 +213,12 @@ absl::Status Workbench::BuildConcepts(const Sae& sae, explainer::v1::ConceptRepo
   RECSAE_RETURN_IF_ERROR(NeedAllCaptures());
   explainer::v1::BuildConceptsRequest request = plan_.build_concepts;
   request.set_sae(sae.name());
-  Timestamp newest = sae.create_time();
-  for (const auto& [id, capture] : captures_) {
-    if (id != kTrainCapture && newest < capture.create_time()) newest = capture.create_time();
-  }
+  std::string inputs = IdentityOf(sae);
+  for (const auto& [id, capture] : captures_) absl::StrAppend(&inputs, "\n", IdentityOf(capture));
   RECSAE_ASSIGN_OR_RETURN(auto made,
                           RunOnSae<explainer::v1::ConceptReport>(
                               session_, "building concepts", "build-concepts",
-                              &Explainer::Stub::BuildConcepts, request, newest, flags_.detach));
+                              &Explainer::Stub::BuildConcepts, request, inputs, flags_.detach));
   report = std::move(made.product);
   return absl::OkStatus();
 }
@@ -241,12 +240,12 @@ absl::StatusOr<ordered_json> Workbench::MeasureSae(const CellId& cell) {
   explainer::v1::EvaluateSaeRequest request = plan_.evaluate;
   request.set_sae(sae.name());
   // The similarities are those of the concepts just built.
-  const Timestamp newest = std::max(sae.create_time(), captures_.at(kTestCapture).create_time(),
-                                    [](const Timestamp& a, const Timestamp& b) { return a < b; });
+  const std::string inputs =
+      absl::StrCat(IdentityOf(sae), "\n", IdentityOf(captures_.at(kTestCapture)));
   RECSAE_ASSIGN_OR_RETURN(const auto evaluation,
                           RunOnSae<explainer::v1::Evaluation>(
                               session_, "evaluating", "evaluate-sae", &Explainer::Stub::EvaluateSae,
-                              request, newest, flags_.detach));
+                              request, inputs, flags_.detach));
   RECSAE_ASSIGN_OR_RETURN(const double variance, TestVariance());
   ordered_json json = SaeJson(sae, evaluation.product, report, variance);
   if (cell.method == kTrainedMethod) {

@@ -8,8 +8,8 @@
 
 namespace recsae::concept_store {
 
-Mutation::Mutation(WriteBatch batch, int64_t revision, absl::Time now)
-    : batch_(std::move(batch)), revision_(revision), now_(now) {}
+Mutation::Mutation(WriteBatch& batch, int64_t revision, absl::Time now)
+    : batch_(batch), revision_(revision), now_(now) {}
 
 void Mutation::Upsert(const std::string& sae_id, v1::Concept* latent_concept) {
   ++revision_;

@@ -25,8 +25,8 @@ class IndexEditor;
 // Used by one thread at a time, of all mutations of a store: revisions follow each other.
 class Mutation {
  public:
-  // `revision`: that of the last write.
-  Mutation(WriteBatch batch, int64_t revision, absl::Time now);
+  // Adds to `batch`, which must outlive it. `revision`: that of the last write.
+  Mutation(WriteBatch& batch, int64_t revision, absl::Time now);
 
   // Makes `latent_concept` the state of its latent under the next revision, and sets name, etag,
   // revision, update_time and, where it has none, create_time.
@@ -53,7 +53,7 @@ class Mutation {
   void Log(const std::string& sae_id, const v1::ConceptChange& change);
   void LogConcept(const std::string& sae_id, const v1::ConceptChange& change);
 
-  WriteBatch batch_;
+  WriteBatch& batch_;
   int64_t revision_;
   const absl::Time now_;
   std::vector<std::function<void(IndexEditor&)>> effects_;

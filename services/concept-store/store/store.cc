@@ -11,6 +11,7 @@
 #include "common/base/status.h"
 #include "common/budget/limits.h"
 #include "common/storage/keys.h"
+#include "common/storage/mutation.h"
 #include "recsae/concept_store/v1/concept_store.pb.h"
 #include "services/concept-store/store/layout.h"
 #include "services/concept-store/store/mutation.h"
@@ -30,10 +31,7 @@ std::string DeterministicBytes(const google::protobuf::MessageLite& message) {
 }
 
 Store::Store(std::unique_ptr<Database> database, const StoreOptions& options)
-    : database_(std::move(database)),
-      durability_(options.durability),
-      kept_changes_(options.kept_changes),
-      requests_(*database_) {}
+    : database_(std::move(database)), kept_changes_(options.kept_changes), requests_(*database_) {}
 
 Store::~Store() = default;
 
@@ -47,7 +45,7 @@ absl::StatusOr<std::unique_ptr<Store>> Store::Open(const std::string& path,
                                {kConceptFamily},
                                {kChangeFamily},
                                {kHistoryFamily}};
-  database_options.env = options.env;
+  database_options.environment = options.environment;
   RECSAE_ASSIGN_OR_RETURN(auto database, Database::Open(path, database_options));
   std::unique_ptr<Store> store(new Store(std::move(database), options));
   RECSAE_RETURN_IF_ERROR(store->LoadSaes());
@@ -61,7 +59,8 @@ absl::Status Store::LoadSaes() {
   auto scan = database_->Scan(kSaeFamily, "");
   for (; scan->Valid(); scan->Next()) {
     v1::Sae sae;
-    uploads.push_back(ReadBigEndian64(scan->value()));
+    RECSAE_ASSIGN_OR_RETURN(const uint64_t upload, StoredNumber(scan->value()));
+    uploads.push_back(upload);
     RECSAE_RETURN_IF_ERROR(ParseStored(scan->value().substr(8), scan->key(), &sae));
     IndexEditor(index_).AddSae(std::string(scan->key()), sae.latent_count());
   }
@@ -77,7 +76,7 @@ absl::Status Store::RemoveLeftovers(const std::vector<uint64_t>& uploads) {
     auto scan = ScanWeights("", UploadPrefix(upload));
     RECSAE_RETURN_IF_ERROR(scan->status());
     if (!scan->Valid()) return absl::OkStatus();
-    upload = ReadBigEndian64(scan->key());
+    RECSAE_ASSIGN_OR_RETURN(upload, StoredNumber(scan->key()));
     if (!std::binary_search(uploads.begin(), uploads.end(), upload)) {
       RECSAE_RETURN_IF_ERROR(DropUpload(upload));
     }
@@ -87,10 +86,16 @@ absl::Status Store::RemoveLeftovers(const std::vector<uint64_t>& uploads) {
 
 absl::Status Store::LoadLog() {
   const auto last = database_->Scan(kChangeFamily, "", {.reverse = true});
-  if (last->Valid()) revision_ = static_cast<int64_t>(ReadBigEndian64(last->key()));
+  if (last->Valid()) {
+    RECSAE_ASSIGN_OR_RETURN(const uint64_t revision, StoredNumber(last->key()));
+    revision_ = static_cast<int64_t>(revision);
+  }
   RECSAE_RETURN_IF_ERROR(last->status());
   const auto first = database_->Scan(kChangeFamily, "");
-  if (first->Valid()) floor_ = static_cast<int64_t>(ReadBigEndian64(first->key())) - 1;
+  if (first->Valid()) {
+    RECSAE_ASSIGN_OR_RETURN(const uint64_t revision, StoredNumber(first->key()));
+    floor_ = static_cast<int64_t>(revision) - 1;
+  }
   RECSAE_RETURN_IF_ERROR(first->status());
   RECSAE_ASSIGN_OR_RETURN(epochs_, Epochs::Begin(*database_, revision()));
   return absl::OkStatus();
@@ -110,31 +115,31 @@ absl::Status Store::LoadConcepts() {
 absl::Status Store::Mutate(absl::string_view method, const std::string& request_id,
                            const std::string& content, google::protobuf::MessageLite* response,
                            Body body) {
-  RECSAE_ASSIGN_OR_RETURN(const RequestTicket ticket, requests_.Begin(method, request_id, content));
-  if (ticket.replay().has_value()) return ParseStored(*ticket.replay(), method, response);
-  {
-    const std::lock_guard<std::mutex> lock(write_mutex_);
-    Mutation mutation(database_->NewBatch(), revision(), absl::Now());
-    // Before the body, which may remove an SAE with the history that this adds to.
-    RECSAE_ASSIGN_OR_RETURN(const int64_t floor, Compact(mutation.batch()));
-    RECSAE_RETURN_IF_ERROR(body(mutation));
-    if (static_cast<int64_t>(response->ByteSizeLong()) > kMaxContentBytes) {
-      return Error(
-          absl::StatusCode::kResourceExhausted, "RESPONSE_TOO_LARGE",
-          absl::StrCat("the answer to this ", method, " would be ", response->ByteSizeLong(),
-                       " bytes, above the limit of ", kMaxContentBytes, "; send less at a time"));
-    }
-    ticket.Record(mutation.batch(), response->SerializeAsString());
-    RECSAE_RETURN_IF_ERROR(database_->Write(std::move(mutation.batch()), durability_));
+  const auto change = [&](Transaction& transaction) -> absl::Status {
     {
-      IndexEditor index(index_);
-      mutation.ApplyTo(index);
+      const std::lock_guard<std::mutex> lock(write_mutex_);
+      Mutation mutation(transaction.batch(), revision(), absl::Now());
+      // Before the body, which may remove an SAE with the history that this adds to.
+      RECSAE_ASSIGN_OR_RETURN(const int64_t floor, Compact(mutation.batch()));
+      RECSAE_RETURN_IF_ERROR(body(mutation));
+      if (static_cast<int64_t>(response->ByteSizeLong()) > kMaxContentBytes) {
+        return Error(
+            absl::StatusCode::kResourceExhausted, "RESPONSE_TOO_LARGE",
+            absl::StrCat("the answer to this ", method, " would be ", response->ByteSizeLong(),
+                         " bytes, above the limit of ", kMaxContentBytes, "; send less at a time"));
+      }
+      RECSAE_RETURN_IF_ERROR(transaction.Commit(response->SerializeAsString()));
+      {
+        IndexEditor index(index_);
+        mutation.ApplyTo(index);
+      }
+      floor_.store(floor, std::memory_order_release);
+      revision_.store(mutation.revision(), std::memory_order_release);
     }
-    floor_.store(floor, std::memory_order_release);
-    revision_.store(mutation.revision(), std::memory_order_release);
-  }
-  on_write_();
-  return absl::OkStatus();
+    on_write_();
+    return absl::OkStatus();
+  };
+  return recsae::Mutate(requests_, {method, request_id, content}, response, change);
 }
 
 }  // namespace recsae::concept_store

@@ -17,6 +17,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "common/storage/database.h"
+#include "common/storage/environment.h"
 #include "common/storage/epochs.h"
 #include "common/storage/request_log.h"
 #include "services/concept-store/search/concept_index.h"
@@ -54,10 +55,8 @@ namespace recsae::concept_store {
 class Mutation;
 
 struct StoreOptions {
-  // Of every write that is acknowledged. Tests set kUnsynced to show what syncing is for.
-  Durability durability = Durability::kSynced;
-  // Where the files are; null = the machine's. For tests.
-  rocksdb::Env* env = nullptr;
+  // Where the files are, and whether writes are synced. For tests.
+  Environment environment = {};
   // Changes that the log keeps at least for those who come back.
   int64_t kept_changes = 10'000;
 };
@@ -185,7 +184,6 @@ class Store {
                                        const std::string& from = "") const;
 
   const std::unique_ptr<Database> database_;
-  const Durability durability_;
   const int64_t kept_changes_;
   RequestLog requests_;
   ConceptIndex index_;

@@ -31,7 +31,7 @@ absl::StatusOr<Store::SaeRecord> Store::ReadSae(const std::string& sae_id) const
   if (absl::IsNotFound(value.status())) return SaeNotFound(sae_id);
   RECSAE_RETURN_IF_ERROR(value.status());
   SaeRecord record;
-  record.upload = ReadBigEndian64(*value);
+  RECSAE_ASSIGN_OR_RETURN(record.upload, StoredNumber(*value));
   RECSAE_RETURN_IF_ERROR(
       ParseStored(absl::string_view(*value).substr(8), SaeName(sae_id), &record.sae));
   return record;

@@ -214,6 +214,7 @@ void CheckSae(const v1::Sae& sae, const std::string& field, BadRequest* bad) {
   }
   check.Capture("capture", sae.capture());
   check.Text("recommender_uid", sae.recommender_uid(), kMaxUidBytes);
+  check.Text("capture_uid", sae.capture_uid(), kMaxUidBytes);
   CheckReport(sae.report(), absl::StrCat(field, ".report"), bad);
   CheckSize(sae.ByteSizeLong(), field, bad);
 }

@@ -3,6 +3,9 @@
 
 #include <algorithm>
 
+#include "absl/strings/str_cat.h"
+#include "common/base/names.h"
+
 namespace recsae::probe {
 
 int32_t Target(const Dataset& dataset, const Case& c) {
@@ -35,6 +38,33 @@ std::vector<Case> WithHistory(absl::Span<const Case> cases) {
   std::copy_if(cases.begin(), cases.end(), std::back_inserter(kept),
                [](const Case& c) { return c.position > 0; });
   return kept;
+}
+
+std::string FingerprintOf(const Dataset& dataset) {
+  Fingerprinter all;
+  for (const Item& item : dataset.items) {
+    all.AddText(item.id);
+    all.AddText(item.title);
+    all.AddNumber(static_cast<int64_t>(item.attributes.size()));
+    for (const Attribute& attribute : item.attributes) {
+      all.AddText(attribute.key);
+      all.AddText(attribute.value);
+    }
+  }
+  for (size_t user = 0; user < dataset.users.size(); ++user) {
+    all.AddText(dataset.users[user]);
+    all.AddNumber(dataset.train_length[user]);
+    all.AddNumber(static_cast<int64_t>(dataset.sequences[user].size()));
+    for (const int32_t item : dataset.sequences[user]) all.AddNumber(item);
+  }
+  for (const auto* held_out : {&dataset.dev, &dataset.test}) {
+    all.AddNumber(static_cast<int64_t>(held_out->size()));
+    for (const Case& one : *held_out) {
+      all.AddNumber(one.user);
+      all.AddNumber(one.position);
+    }
+  }
+  return absl::StrCat(absl::Hex(all.value(), absl::kZeroPad16));
 }
 
 int64_t CountInteractions(const Dataset& dataset) {

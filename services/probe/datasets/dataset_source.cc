@@ -240,6 +240,7 @@ absl::StatusOr<DatasetSource::Cache::Loaded> DatasetSource::Read(
     RECSAE_RETURN_IF_ERROR(ReadFiles(ref, alive, permit, *loaded));
   }
   loaded->data.name = ref.name();
+  loaded->fingerprint = FingerprintOf(loaded->data);
   LogMalformed(*loaded);
   RECSAE_RETURN_IF_ERROR(permit.Resize(BytesOf(loaded->data)));
   return Cache::Loaded{std::move(permit), std::move(loaded)};

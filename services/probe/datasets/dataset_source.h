@@ -23,8 +23,9 @@ namespace recsae::probe {
 struct LoadedDataset {
   Dataset data;
   v1::DatasetFormat format = v1::DATASET_FORMAT_UNSPECIFIED;
-  std::string location;  // folder it was read from; empty for a generated one
-  std::string state;     // names, sizes and times of its files when it was read
+  std::string location;     // folder it was read from; empty for a generated one
+  std::string state;        // names, sizes and times of its files when it was read
+  std::string fingerprint;  // FingerprintOf(data)
 };
 
 // Adds the violations of the reference's documentation; `field` is its path in the request.

@@ -10,6 +10,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/synchronization/mutex.h"
 #include "absl/time/clock.h"
+#include "common/base/id.h"
 #include "common/base/random.h"
 #include "common/base/status.h"
 #include "common/budget/bytes.h"
@@ -89,6 +90,7 @@ class CaptureJob {
  private:
   absl::Status Open();
   absl::Status CheckSameData() const;
+  absl::Status DatasetChanged() const;
   std::vector<Case> SplitCases() const;
   std::vector<Row> SplitRows() const;
   absl::Status Write(absl::Span<const Row> rows, CaptureWriter& writer);
@@ -165,9 +167,15 @@ absl::Status CaptureJob::Open() {
   return CheckSameData();
 }
 
-// The indices of items and users must mean what they meant in training.
+// Rows of other data than a recommender was trained on say nothing of it, and where the indices of
+// items and users mean something else they are wrong. One of an earlier version does not know its
+// data's fingerprint: then the indices are compared.
 absl::Status CaptureJob::CheckSameData() const {
   const Dataset& dataset = loaded_->data;
+  const std::string& trained_on = recommender_.message.data_fingerprint();
+  if (!trained_on.empty()) {
+    return trained_on == loaded_->fingerprint ? absl::OkStatus() : DatasetChanged();
+  }
   RECSAE_ASSIGN_OR_RETURN(const StoredCatalog catalog,
                           resources_.catalogs().Get(recommender_.message.catalog()));
   RECSAE_ASSIGN_OR_RETURN(const std::shared_ptr<const ItemIndex> index,
@@ -186,7 +194,10 @@ absl::Status CaptureJob::CheckSameData() const {
       same = same && indices[i] == static_cast<int32_t>(at + i);
     }
   }
-  if (same) return absl::OkStatus();
+  return same ? absl::OkStatus() : DatasetChanged();
+}
+
+absl::Status CaptureJob::DatasetChanged() const {
   return Error(absl::StatusCode::kFailedPrecondition, "DATASET_CHANGED",
                absl::StrCat("data set \"", recommender_.message.dataset().name(),
                             "\" is no longer the one that ", recommender_.message.name(),
@@ -320,6 +331,7 @@ absl::StatusOr<v1::Capture> CaptureJob::Publish(CaptureWriter& writer) {
   capture.message.set_positions(positions_ == Positions::kAll ? v1::POSITIONS_ALL
                                                               : v1::POSITIONS_LAST);
   capture.message.set_has_cases(request_.with_cases());
+  capture.message.set_uid(NewId());
   capture.message.set_recommender_uid(recommender_.message.uid());
   *capture.message.mutable_create_time() = TimestampNow();
 

@@ -68,7 +68,16 @@ absl::StatusOr<v1::Recommender> TrainJob::Run() {
   job_.SetProgress("reading the data set", 0, options.max_epochs, "epochs");
   RECSAE_ASSIGN_OR_RETURN(dataset_,
                           datasets_.Load(request_.dataset(), [&] { return job_.Interrupted(); }));
+  if (!request_.data_fingerprint().empty() &&
+      request_.data_fingerprint() != dataset_->fingerprint) {
+    return Error(absl::StatusCode::kFailedPrecondition, "DATASET_CHANGED",
+                 absl::StrCat("data set \"", request_.dataset().name(), "\" has changed since ",
+                              request_.data_fingerprint(), ", it is ", dataset_->fingerprint,
+                              " now: ask for what is there"),
+                 {{"dataset", request_.dataset().name()}, {"fingerprint", dataset_->fingerprint}});
+  }
   *recommender_.mutable_dataset() = request_.dataset();
+  recommender_.set_data_fingerprint(dataset_->fingerprint);
   RECSAE_RETURN_IF_ERROR(HasCatalogOf(resources_, recommender_, dataset_->data).status());
   RECSAE_ASSIGN_OR_RETURN(
       const Permit permit,

@@ -1,5 +1,7 @@
 #include "services/probe/models/hyper_parameters.h"
 
+#include <google/protobuf/text_format.h>
+
 #include <algorithm>
 #include <iterator>
 #include <string>
@@ -116,6 +118,56 @@ v1::Recommender::Kind ToMessage(RecommenderKind kind) {
     if (row.hosted == kind) return row.message;
   }
   return v1::Recommender::KIND_UNSPECIFIED;
+}
+
+namespace {
+
+std::string TextOf(const google::protobuf::Message& message,
+                   const google::protobuf::FieldDescriptor& field) {
+  if (!field.has_presence() || message.GetReflection()->HasField(message, &field)) {
+    std::string text;
+    google::protobuf::TextFormat::PrintFieldValueToString(message, &field, -1, &text);
+    return text;
+  }
+  return "unset";
+}
+
+void AddDifferences(const std::string& path, const google::protobuf::Message& made,
+                    const google::protobuf::Message& asked, std::vector<std::string>* all) {
+  const google::protobuf::Descriptor& type = *made.GetDescriptor();
+  for (int i = 0; i < type.field_count(); ++i) {
+    const std::string is = TextOf(made, *type.field(i)), wanted = TextOf(asked, *type.field(i));
+    if (is == wanted) continue;
+    all->push_back(absl::StrCat(path, type.field(i)->name(), " is ", is, ", asked for ", wanted));
+  }
+}
+
+}  // namespace
+
+std::string Differences(const v1::Recommender& made, const v1::TrainRecommenderRequest& asked) {
+  std::vector<std::string> all;
+  if (made.kind() != asked.kind()) {
+    all.push_back(absl::StrCat("kind is ", v1::Recommender::Kind_Name(made.kind()), ", asked for ",
+                               v1::Recommender::Kind_Name(asked.kind())));
+    return absl::StrJoin(all, "; ");
+  }
+  AddDifferences("dataset.", made.dataset(), asked.dataset(), &all);
+  if (all.empty() && !made.data_fingerprint().empty() && !asked.data_fingerprint().empty() &&
+      made.data_fingerprint() != asked.data_fingerprint()) {
+    all.push_back(absl::StrCat("data set \"", asked.dataset().name(),
+                               "\" has changed since: it was trained on ", made.data_fingerprint(),
+                               ", now it is ", asked.data_fingerprint()));
+  }
+  const auto options = ToOptions(asked.kind(), asked.hyper_parameters());
+  if (options.ok()) {
+    v1::HyperParameters wanted = ToMessage(*options);
+    // ECF's is made of its clusters and members, whatever was asked for.
+    if (made.kind() == v1::Recommender::KIND_ECF) {
+      wanted.set_embedding_dim(made.hyper_parameters().embedding_dim());
+    }
+    AddDifferences("", made.hyper_parameters(), wanted, &all);
+  }
+  return absl::StrJoin(all, "; ");
 }
 
 }  // namespace recsae::probe

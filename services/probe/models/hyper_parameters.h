@@ -2,6 +2,8 @@
 #ifndef RECSAE_SERVICES_PROBE_MODELS_HYPER_PARAMETERS_H_
 #define RECSAE_SERVICES_PROBE_MODELS_HYPER_PARAMETERS_H_
 
+#include <string>
+
 #include "absl/status/statusor.h"
 #include "recsae/probe/v1/probe.pb.h"
 #include "services/probe/recommenders/model/recommender.h"
@@ -16,6 +18,11 @@ absl::StatusOr<RecommenderOptions> ToOptions(v1::Recommender::Kind kind,
 // Every field set that the kind reads.
 v1::HyperParameters ToMessage(const RecommenderOptions& options);
 v1::Recommender::Kind ToMessage(RecommenderKind kind);
+
+// How what is asked for differs from what made `made`: "epoch_count is 5, asked for 60; ...", empty
+// where it does not. The name is not compared, nor what was measured; data only where both know
+// their fingerprint.
+std::string Differences(const v1::Recommender& made, const v1::TrainRecommenderRequest& asked);
 
 }  // namespace recsae::probe
 

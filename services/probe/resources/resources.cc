@@ -6,6 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
 #include "absl/synchronization/mutex.h"
+#include "common/base/id.h"
 #include "common/base/status.h"
 
 namespace recsae::probe {
@@ -27,8 +28,9 @@ Resources::Resources(std::unique_ptr<Store> store, MemoryBudget& memory)
       captures_(*store_) {}
 
 absl::StatusOr<std::unique_ptr<Resources>> Resources::Open(const std::string& directory,
-                                                           MemoryBudget& memory) {
-  RECSAE_ASSIGN_OR_RETURN(std::unique_ptr<Store> store, Store::Open(directory));
+                                                           MemoryBudget& memory,
+                                                           const Environment& environment) {
+  RECSAE_ASSIGN_OR_RETURN(std::unique_ptr<Store> store, Store::Open(directory, environment));
   std::unique_ptr<Resources> resources(new Resources(std::move(store), memory));
   RECSAE_RETURN_IF_ERROR(resources->AssignUids());
   return resources;
@@ -83,6 +85,7 @@ absl::Status Resources::CreateCapture(absl::string_view recommender, v1::Capture
                                       WriteBatch& batch) {
   RECSAE_ASSIGN_OR_RETURN(const StoredRecommender parent, recommenders_.Get(recommender));
   capture.set_dim(parent.message.activation_dim());
+  capture.set_uid(NewId());
   capture.set_recommender_uid(parent.message.uid());
   StoredCapture stored;
   stored.message = capture;

@@ -9,6 +9,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "common/budget/memory_budget.h"
+#include "common/storage/environment.h"
 #include "services/probe/captures/capture_store.h"
 #include "services/probe/resources/catalog_store.h"
 #include "services/probe/resources/prediction_head.h"
@@ -23,7 +24,8 @@ class Resources {
  public:
   // What is kept in memory of them is kept within `memory`. Errors as Store::Open.
   static absl::StatusOr<std::unique_ptr<Resources>> Open(
-      const std::string& directory, MemoryBudget& memory = MemoryBudget::Unlimited());
+      const std::string& directory, MemoryBudget& memory = MemoryBudget::Unlimited(),
+      const Environment& environment = {});
 
   Store& store() { return *store_; }
   CatalogStore& catalogs() { return catalogs_; }

@@ -131,6 +131,7 @@ absl::Status ProbeService::Import::FindItems() {
     RECSAE_ASSIGN_OR_RETURN(
         loaded_, service_.datasets_.Load(header_.dataset(), [&] { return CheckAlive(context_); }));
     *recommender_.mutable_dataset() = header_.dataset();
+    recommender_.set_data_fingerprint(loaded_->fingerprint);
     recommender_.set_catalog(absl::StrCat("catalogs/", header_.recommender_id()));
     items_ = static_cast<int64_t>(loaded_->data.items.size());
     parts_.users = static_cast<int64_t>(loaded_->data.users.size());

@@ -51,6 +51,7 @@ grpc::Status ProbeService::GetDataset(Context* context, const v1::GetDatasetRequ
     response->set_train_interaction_count(train);
     response->set_dev_row_count(static_cast<int64_t>(dataset.dev.size()));
     response->set_test_row_count(static_cast<int64_t>(dataset.test.size()));
+    response->set_fingerprint(loaded->fingerprint);
     response->set_malformed_line_count(dataset.malformed_lines);
     for (const std::string& line : dataset.malformed) response->add_malformed(line);
     return absl::OkStatus();

@@ -53,6 +53,20 @@ absl::Status AddHeadRows(const v1::UploadPredictionHeadRequest::Batch& batch, in
   return writer.Add(ids, *vectors, biases);
 }
 
+// A name that is taken: by what the request makes, or by something else, and then how it differs.
+absl::Status CheckFree(Resources& resources, const std::string& name,
+                       const v1::TrainRecommenderRequest& request) {
+  const absl::Status free = resources.recommenders().CheckFree(name);
+  if (!absl::IsAlreadyExists(free)) return free;
+  RECSAE_ASSIGN_OR_RETURN(const StoredRecommender made, resources.recommenders().Get(name));
+  const std::string differences = Differences(made.message, request);
+  if (differences.empty()) return free;
+  return Error(absl::StatusCode::kAlreadyExists, "RECOMMENDER_EXISTS",
+               absl::StrCat(name, " exists already, made otherwise: ", differences,
+                            ". Choose another recommender_id or delete it"),
+               {{"recommender", name}, {"differences", differences}});
+}
+
 }  // namespace
 
 grpc::Status ProbeService::CreateRecommender(Context* context,
@@ -98,7 +112,7 @@ grpc::Status ProbeService::TrainRecommender(Context* context,
       v1::TrainRecommenderRequest filled_in = *request;
       filled_in.mutable_hyper_parameters()->MergeFrom(ToMessage(*options));
       resolved.PackFrom(filled_in);
-      return resources_.recommenders().CheckFree(name);
+      return CheckFree(resources_, name, *request);
     };
     RECSAE_ASSIGN_OR_RETURN(*response,
                             jobs_.Submit(kTrainJob, {name}, spec, request->request_id(), check));

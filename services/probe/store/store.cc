@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "common/base/status.h"
 #include "common/storage/keys.h"
+#include "common/storage/mutation.h"
 
 namespace recsae::probe {
 namespace {
@@ -25,9 +26,11 @@ std::string StagingKey(uint64_t uid) { return absl::StrCat(kStagingPrefix, BigEn
 
 Store::Store(std::unique_ptr<Database> db) : db_(std::move(db)), requests_(*db_) {}
 
-absl::StatusOr<std::unique_ptr<Store>> Store::Open(const std::string& directory) {
+absl::StatusOr<std::unique_ptr<Store>> Store::Open(const std::string& directory,
+                                                   const Environment& environment) {
   DatabaseOptions options;
   options.service = "probe";
+  options.environment = environment;
   for (const char* family :
        {kCatalogFamily, kRecommenderFamily, kCaptureFamily, kItemFamily, kItemIdFamily, kCaseFamily,
         kUserFamily, kProducerFamily, kBatchFamily}) {
@@ -46,7 +49,8 @@ absl::Status Store::Prepare() {
   uint64_t generation = 1;
   absl::StatusOr<std::string> last = db_->Get(kDefaultFamily, kGenerationKey);
   if (last.ok()) {
-    generation = ReadBigEndian64(*last) + 1;
+    RECSAE_ASSIGN_OR_RETURN(generation, StoredNumber(*last));
+    ++generation;
   } else if (!absl::IsNotFound(last.status())) {
     return last.status();
   }
@@ -56,7 +60,9 @@ absl::Status Store::Prepare() {
   batch.Put(kDefaultFamily, kGenerationKey, BigEndian64(generation));
   auto scan = db_->Scan(kDefaultFamily, kStagingPrefix);
   for (; scan->Valid(); scan->Next()) {
-    DeleteContents(ReadBigEndian64(scan->key().substr(sizeof(kStagingPrefix) - 1)), batch);
+    RECSAE_ASSIGN_OR_RETURN(const uint64_t uid,
+                            StoredNumber(scan->key(), sizeof(kStagingPrefix) - 1));
+    DeleteContents(uid, batch);
     batch.Delete(kDefaultFamily, scan->key());
   }
   RECSAE_RETURN_IF_ERROR(scan->status());
@@ -67,19 +73,17 @@ absl::Status Store::Mutate(absl::string_view method, const std::string& request_
                            const google::protobuf::MessageLite& request,
                            google::protobuf::MessageLite* response,
                            absl::FunctionRef<absl::Status(WriteBatch&)> change) {
-  RECSAE_ASSIGN_OR_RETURN(RequestTicket ticket,
-                          requests_.Begin(method, request_id, request.SerializeAsString()));
-  if (ticket.replay()) {
-    if (response->ParseFromString(*ticket.replay())) return absl::OkStatus();
-    return Error(absl::StatusCode::kDataLoss, "RECORD_CORRUPT",
-                 absl::StrCat("the stored response of ", method, " cannot be read"));
-  }
-  absl::MutexLock lock(&mutex_);
-  WriteBatch batch = db_->NewBatch();
-  touched_.clear();
-  RECSAE_RETURN_IF_ERROR(change(batch));
-  ticket.Record(batch, response->SerializeAsString());
-  return Commit(std::move(batch));
+  const std::string content = request.SerializeAsString();
+  return recsae::Mutate(requests_, {method, request_id, content}, response,
+                        [&](Transaction& transaction) -> absl::Status {
+                          absl::MutexLock lock(&mutex_);
+                          touched_.clear();
+                          RECSAE_RETURN_IF_ERROR(change(transaction.batch()));
+                          const std::vector<std::string> touched = std::exchange(touched_, {});
+                          RECSAE_RETURN_IF_ERROR(transaction.Commit(response->SerializeAsString()));
+                          changes_.Add(touched);
+                          return absl::OkStatus();
+                        });
 }
 
 absl::Status Store::Commit(WriteBatch batch) {

@@ -18,6 +18,7 @@
 #include "absl/strings/string_view.h"
 #include "absl/synchronization/mutex.h"
 #include "common/storage/database.h"
+#include "common/storage/environment.h"
 #include "common/storage/request_log.h"
 #include "services/probe/store/change_log.h"
 
@@ -48,7 +49,8 @@ class Store {
  public:
   // Opens or makes the directory; errors as Database::Open. Removes what staged writes of an
   // earlier process left behind.
-  static absl::StatusOr<std::unique_ptr<Store>> Open(const std::string& directory);
+  static absl::StatusOr<std::unique_ptr<Store>> Open(const std::string& directory,
+                                                     const Environment& environment = {});
   Store(const Store&) = delete;
   Store& operator=(const Store&) = delete;
 

@@ -151,8 +151,9 @@ class ProbeSource : public ActivationSource {
       const auto on_cancel = job.OnCancel([&context] { context.TryCancel(); });
       return probe_.peer().FromGrpc(probe_->GetCapture(&context, request, &response));
     }));
-    return CaptureInfo{response.row_count(), response.dim(), response.has_cases(), response.site(),
-                       response.recommender_uid()};
+    return CaptureInfo{response.row_count(),       response.dim(),
+                       response.has_cases(),       response.site(),
+                       response.recommender_uid(), response.uid()};
   }
 
   absl::StatusOr<RankingData> ReadRankingData(const std::string& capture, int64_t rows, int dim,

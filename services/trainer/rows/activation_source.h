@@ -27,6 +27,7 @@ struct CaptureInfo {
   bool has_cases = false;
   std::string site{};             // probe site; empty = the vector just before scoring
   std::string recommender_uid{};  // of the recommender that it records; empty = not known
+  std::string uid{};              // the capture's own; empty = not known
 };
 
 // What the ranking by a recommender's activations is measured on.

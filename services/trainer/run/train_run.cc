@@ -62,6 +62,7 @@ absl::Status TrainRun::Prepare() {
                             environment_.source->Describe(request_.capture, job_));
     site_ = capture.site;
     recommender_uid_ = capture.recommender_uid;
+    capture_uid_ = capture.uid;
   } else if (absl::IsNotFound(saved.status())) {
     RECSAE_RETURN_IF_ERROR(PinCaptures());
   } else {
@@ -96,6 +97,7 @@ absl::Status TrainRun::PinCaptures() {
   state_.dim = capture.dim;
   site_ = capture.site;
   recommender_uid_ = capture.recommender_uid;
+  capture_uid_ = capture.uid;
   state_.variants.resize(configs.size());
   for (size_t i = 0; i < configs.size(); ++i) {
     if (!configs[i].has_early_stop()) continue;
@@ -331,6 +333,7 @@ Sae TrainRun::Describe(size_t i, const sae::SaeModel& model,
   sae.set_capture(request_.capture);
   sae.set_probe_site(site_);
   sae.set_recommender_uid(recommender_uid_);
+  sae.set_capture_uid(capture_uid_);
   auto& report = *sae.mutable_report();
   report.set_row_count(state_.rows);
   report.set_epoch_count(ended ? variant.early_stop.epoch : config.epoch_count());

@@ -77,6 +77,7 @@ class TrainRun {
   Checkpoint state_;
   std::string site_;             // probe site that the capture records
   std::string recommender_uid_;  // of the recommender that it records
+  std::string capture_uid_;
   std::unique_ptr<TrainerGroup> group_;
   std::unique_ptr<EarlyStoppers> stoppers_;
   std::chrono::steady_clock::time_point training_since_;

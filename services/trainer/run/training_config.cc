@@ -310,4 +310,23 @@ std::map<std::string, std::string> AsText(const TrainingConfig& filled_in) {
   return text;
 }
 
+std::string Differences(const Sae& made, const std::string& capture, const std::string& capture_uid,
+                        const TrainingConfig& filled_in) {
+  std::vector<std::string> all;
+  if (made.capture() != capture) {
+    all.push_back(absl::StrCat("capture is ", made.capture(), ", asked for ", capture));
+  } else if (!made.capture_uid().empty() && !capture_uid.empty() &&
+             made.capture_uid() != capture_uid) {
+    all.push_back(absl::StrCat(capture, " was made anew since"));
+  }
+  std::map<std::string, std::string> asked = AsText(filled_in);
+  for (const char* aside : {"threads", "thread_count", "checkpoint_seconds"}) asked.erase(aside);
+  for (const auto& [name, value] : asked) {
+    const auto known = made.report().hyper_parameters().find(name);
+    if (known == made.report().hyper_parameters().end() || known->second == value) continue;
+    all.push_back(absl::StrCat(name, " is ", known->second, ", asked for ", value));
+  }
+  return absl::StrJoin(all, "; ");
+}
+
 }  // namespace recsae::trainer

@@ -13,6 +13,10 @@ namespace recsae {
 class BadRequest;
 }  // namespace recsae
 
+namespace recsae::concept_store::v1 {
+class Sae;
+}  // namespace recsae::concept_store::v1
+
 namespace recsae::trainer::v1 {
 class TrainingConfig;
 }  // namespace recsae::trainer::v1
@@ -34,6 +38,12 @@ sae::TrainConfig ToEngine(const v1::TrainingConfig& filled_in);
 
 // The filled-in configuration as text, for TrainingReport.hyper_parameters.
 std::map<std::string, std::string> AsText(const v1::TrainingConfig& filled_in);
+
+// How what is asked for differs from what made `made`: "k is 8, asked for 16; ...", empty where it
+// does not. What decides nothing of the result (threads, checkpoints) is not compared, nor what one
+// of an earlier version does not know of itself.
+std::string Differences(const concept_store::v1::Sae& made, const std::string& capture,
+                        const std::string& capture_uid, const v1::TrainingConfig& filled_in);
 
 }  // namespace recsae::trainer
 

@@ -164,7 +164,7 @@ TEST(ConceptStoreModule, OpensDrainsAndStops) {
     EXPECT_EQ(stream->Finish().error_code(), grpc::UNAVAILABLE);
     server->Shutdown();
     server->Wait();
-    module.Stop();
+    EXPECT_TRUE(module.Stop(absl::InfiniteFuture()).ok());
   }
   // A directory that is already open is one line of error.
   ConceptStoreModule one;

@@ -10,7 +10,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
-#include "common/process/server.h"
+#include "common/budget/limits.h"
 
 namespace recsae::concept_store {
 

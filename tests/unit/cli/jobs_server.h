@@ -3,6 +3,7 @@
 #define RECSAE_TESTS_UNIT_CLI_JOBS_SERVER_H_
 
 #include <google/protobuf/wrappers.pb.h>
+#include <grpcpp/impl/service_type.h>
 #include <grpcpp/server.h>
 #include <grpcpp/server_builder.h>
 #include <grpcpp/support/server_interceptor.h>

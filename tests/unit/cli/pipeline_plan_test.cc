@@ -133,14 +133,15 @@ TEST(PipelinePlanTest, OnlyWhatWasAskedForIsSet) {
   EXPECT_TRUE(Plan({}, "planted").train_recommender.dataset().has_planted());
 }
 
-TEST(StageRequestIdTest, IsOfTheRequestAndTheAttempt) {
+TEST(StageRequestIdTest, IsOfTheRequestItsInputsAndTheAttempt) {
   const PipelinePlan plan = Plan({});
-  const std::string id = StageRequestId("train-sae", plan.train_sae, 1);
-  EXPECT_EQ(StageRequestId("train-sae", Plan({}).train_sae, 1), id);
-  EXPECT_NE(StageRequestId("train-sae", plan.train_sae, 2), id);
+  const std::string id = StageRequestId("train-sae", plan.train_sae, "in", 1);
+  EXPECT_EQ(StageRequestId("train-sae", Plan({}).train_sae, "in", 1), id);
+  EXPECT_NE(StageRequestId("train-sae", plan.train_sae, "in", 2), id);
+  EXPECT_NE(StageRequestId("train-sae", plan.train_sae, "made anew", 1), id);
   PipelineFlags flags;
   flags.sae_flags.k = {9};
-  EXPECT_NE(StageRequestId("train-sae", Plan(flags).train_sae, 1), id);
+  EXPECT_NE(StageRequestId("train-sae", Plan(flags).train_sae, "in", 1), id);
   EXPECT_LE(id.size(), 128u);
 }
 

@@ -1,5 +1,6 @@
 #include "services/trainer/run/training_config.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <limits>
@@ -12,6 +13,10 @@
 
 namespace recsae::trainer {
 namespace {
+
+using ::testing::AllOf;
+using ::testing::HasSubstr;
+using ::testing::Not;
 
 using concept_store::v1::Sae;
 using v1::EarlyStop;
@@ -299,6 +304,37 @@ TEST(TrainingConfigTest, TextHoldsTheWholeRecipe) {
   EXPECT_EQ(text.at("sparsity_weight"), "adapted");
   EXPECT_EQ(text.at("resample_every_rows"), "1000000");
   EXPECT_FALSE(text.contains("aux_alpha"));
+}
+
+TEST(DifferencesTest, SameNameIsNotSameThing) {
+  constexpr char kCapture[] = "recommenders/r/captures/c";
+  BadRequest bad;
+  v1::TrainingConfig config;
+  const v1::TrainingConfig usual = FillIn(config, 64, "config", bad);
+  config.set_k(16);
+  config.set_learning_rate(0.5);
+  config.set_thread_count(1);
+  config.set_checkpoint_seconds(77);
+  const v1::TrainingConfig other = FillIn(config, 64, "config", bad);
+  ASSERT_TRUE(bad.ok()) << bad.ToStatus();
+  concept_store::v1::Sae made;
+  made.set_capture(kCapture);
+  made.set_capture_uid("first");
+  for (const auto& [name, value] : AsText(usual)) {
+    (*made.mutable_report()->mutable_hyper_parameters())[name] = value;
+  }
+  EXPECT_EQ(Differences(made, kCapture, "first", usual), "");
+  EXPECT_EQ(Differences(made, kCapture, "second", usual),
+            "recommenders/r/captures/c was made anew since");
+  EXPECT_EQ(Differences(made, "recommenders/r/captures/d", "first", usual),
+            "capture is recommenders/r/captures/c, asked for recommenders/r/captures/d");
+  EXPECT_THAT(Differences(made, kCapture, "first", other),
+              AllOf(HasSubstr("k is 8, asked for 16"), HasSubstr("learning_rate is "),
+                    Not(HasSubstr("thread")), Not(HasSubstr("checkpoint"))));
+  // One of an earlier version, which knows neither its capture's uid nor how it was trained.
+  made.clear_capture_uid();
+  made.mutable_report()->clear_hyper_parameters();
+  EXPECT_EQ(Differences(made, kCapture, "second", other), "");
 }
 
 }  // namespace

@@ -42,7 +42,7 @@ class CapturedLog {
 class JobEndTest : public JobFixture {
  protected:
   JobEndTest() : JobFixture(/*open=*/false), env_(rocksdb::NewCompositeEnv(files_)) {
-    options_.env = env_.get();
+    options_.environment.env = env_.get();
     options_.store_retry = absl::Milliseconds(10);
     Open();
     Register();

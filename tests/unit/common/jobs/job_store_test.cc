@@ -19,7 +19,7 @@ class JobStoreTest : public ::testing::Test {
       : path_(absl::StrCat(::testing::TempDir(), "job-store-", getpid(), "-",
                            ::testing::UnitTest::GetInstance()->current_test_info()->name())) {
     std::filesystem::remove_all(path_);
-    store_ = JobStore::Open(path_, "test").value();
+    store_ = JobStore::Open(path_, "test", {}).value();
   }
   ~JobStoreTest() override {
     store_.reset();

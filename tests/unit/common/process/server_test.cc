@@ -13,12 +13,15 @@
 #include <chrono>
 #include <filesystem>
 #include <fstream>
+#include <map>
 #include <nlohmann/json.hpp>
 #include <sstream>
 #include <thread>
 
+#include "absl/strings/str_cat.h"
 #include "common/base/status.h"
 #include "common/base/version.h"
+#include "common/budget/limits.h"
 #include "common/rpc/grpc_status.h"
 #include "grpc/health/v1/health.grpc.pb.h"
 #include "recsae/jobs/v1/jobs.grpc.pb.h"
@@ -168,13 +171,27 @@ TEST(ServerTest, FailedOpenIsOneLineAndStatusOne) {
 }
 
 TEST(ServerTest, DataDirOfAnotherServerIsRefused) {
-  const std::string dir = testing::NewTempDir();
-  std::ofstream(dir + "/OWNER") << "recsae-other\n";
-  testing::Child child(SAMPLE_SERVER,
-                       {"--listen=127.0.0.1:0", "--metrics-listen=", "--data-dir=" + dir});
-  EXPECT_EQ(child.Wait(), 1);
-  EXPECT_EQ(Lines(child.err()), 1);
-  EXPECT_THAT(child.err(), AllOf(HasSubstr(dir), HasSubstr("recsae-other")));
+  // As this version marks it, and as earlier ones did.
+  for (const auto& [file, text] : std::map<std::string, std::string>{
+           {"STORE", R"({"format": 1, "service": "recsae-other"})"}, {"OWNER", "recsae-other\n"}}) {
+    const std::string dir = testing::NewTempDir();
+    std::ofstream(absl::StrCat(dir, "/", file)) << text;
+    testing::Child child(SAMPLE_SERVER,
+                         {"--listen=127.0.0.1:0", "--metrics-listen=", "--data-dir=" + dir});
+    EXPECT_EQ(child.Wait(), 1);
+    EXPECT_EQ(Lines(child.err()), 1);
+    EXPECT_THAT(child.err(), AllOf(HasSubstr(dir), HasSubstr("recsae-other")));
+  }
+}
+
+TEST(ServerTest, AMarkerThatThePowerTookIsWrittenAnew) {
+  for (const char* file : {"STORE", "OWNER"}) {
+    const std::string dir = testing::NewTempDir();
+    std::ofstream(absl::StrCat(dir, "/", file)).close();
+    testing::Child child(SAMPLE_SERVER, {"--listen=127.0.0.1:0", "--metrics-listen=",
+                                         "--data-dir=" + dir, "--port-file=" + dir + "/port"});
+    EXPECT_GT(testing::WaitForPort(child, dir + "/port"), 0) << child.err();
+  }
 }
 
 TEST(ServerTest, FlagBeatsEnvironmentBeatsConfigBeatsDefault) {

@@ -12,6 +12,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "common/base/caller.h"
 #include "common/base/status.h"
 
 namespace recsae {
@@ -104,14 +105,56 @@ TEST_F(RequestLogTest, OldRecordsAreForgotten) {
   ASSERT_TRUE(Increment("r").ok());
   Reopen(-absl::Hours(1));  // Everything written up to an hour from now is too old.
   EXPECT_EQ(*Increment("r"), "II");
-  ASSERT_TRUE(log_->Purge().ok());
-  EXPECT_FALSE(database_->Scan(kRequestFamily, "")->Valid());
 }
 
-TEST_F(RequestLogTest, PurgeKeepsWhatIsNotOld) {
+TEST_F(RequestLogTest, OldRecordsLeaveTheLogAFewWithEachWrite) {
+  const auto records = [&] {
+    int count = 0;
+    for (auto scan = database_->Scan(kRequestFamily, ""); scan->Valid(); scan->Next()) ++count;
+    return count;
+  };
+  for (int i = 0; i < 100; ++i) ASSERT_TRUE(Increment(absl::StrCat("old", i)).ok());
+  Reopen();
+  ASSERT_TRUE(Increment("young").ok());
+  EXPECT_EQ(records(), 101);  // None was old.
+  Reopen(-absl::Hours(1));
+  ASSERT_TRUE(Increment("first").ok());
+  EXPECT_LT(records(), 101);
+  EXPECT_GT(records(), 80);  // A write is no place to clean up a thousand.
+  for (int i = 0; i < 30; ++i) ASSERT_TRUE(Increment(absl::StrCat("next", i)).ok());
+  EXPECT_LT(records(), 30);
+}
+
+TEST_F(RequestLogTest, LargeOldRecordsAreLookedAtOneByOne) {
+  for (const char* id : {"a", "b"}) {
+    const RequestTicket ticket = log_->Begin("Increment", id, "+1").value();
+    WriteBatch batch = database_->NewBatch();
+    ticket.Record(batch, std::string(1 << 20, 'x'));
+    ASSERT_TRUE(database_->Write(std::move(batch)).ok());
+  }
+  Reopen(-absl::Hours(1));
+  ASSERT_TRUE(Increment("new").ok());
+  EXPECT_FALSE(database_->Get(kRequestFamily, std::string("Increment\0a", 11)).ok());
+  EXPECT_TRUE(database_->Get(kRequestFamily, std::string("Increment\0b", 11)).ok());
+}
+
+TEST_F(RequestLogTest, AnOldRecordThatAnotherRequestHoldsIsLeftToIt) {
   ASSERT_TRUE(Increment("r").ok());
-  ASSERT_TRUE(log_->Purge().ok());
-  EXPECT_EQ(*Increment("r"), "I");
+  Reopen(-absl::Hours(1));
+  const RequestTicket again = log_->Begin("Increment", "r", "+1").value();
+  ASSERT_TRUE(Increment("other").ok());
+  EXPECT_TRUE(database_->Get(kRequestFamily, std::string("Increment\0r", 11)).ok());
+}
+
+TEST_F(RequestLogTest, ARetryWaitsOnlyAsLongAsItsCallerDoes) {
+  const RequestTicket first = log_->Begin("Increment", "r", "+1").value();
+  int asked = 0;
+  const CallerScope caller(
+      [&] { return ++asked < 3 ? absl::OkStatus() : absl::DeadlineExceededError("time is up"); });
+  EXPECT_EQ(Increment("r").status().code(), absl::StatusCode::kDeadlineExceeded);
+  EXPECT_EQ(asked, 3);
+  EXPECT_TRUE(Increment("other").ok());
+  EXPECT_EQ(asked, 3);  // Who need not wait is not asked.
 }
 
 TEST_F(RequestLogTest, ARetryWaitsForItsFirstAttempt) {

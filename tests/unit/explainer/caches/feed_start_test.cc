@@ -42,7 +42,7 @@ double SecondsUntilFilled(concept_store::StoreServer& server, const std::string&
   ConceptCache cache(peers, metrics);
   const auto start = std::chrono::steady_clock::now();
   cache.Start();
-  EXPECT_TRUE(cache.WaitUntilFilled(Caller(absl::InfiniteDuration())).ok());
+  EXPECT_TRUE(cache.WaitUntilFilled(Caller(absl::InfiniteDuration(), {})).ok());
   const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
   EXPECT_EQ(cache.Lookup("saes/a", kConcepts - 1)->description, description);
   return seconds.count();

@@ -109,7 +109,7 @@ class CallerTest : public ::testing::Test {
       return google::protobuf::Any();
     });
     ASSERT_TRUE((*runner)->Start().ok());
-    ASSERT_TRUE((*runner)->Submit("work", "", google::protobuf::Any(), "").ok());
+    ASSERT_TRUE((*runner)->Submit("work", {}, google::protobuf::Any(), "").ok());
     while (!done) std::this_thread::sleep_for(std::chrono::milliseconds(2));
   }
 

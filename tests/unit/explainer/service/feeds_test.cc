@@ -159,7 +159,7 @@ TEST_F(FeedsTest, ARecommenderMadeAnewUnderItsNameIsAnotherOne) {
   *steer.mutable_subject() = Request().subject();
   auto* edit = steer.add_edits();
   edit->set_latent(1);
-  edit->set_multiply(2);
+  edit->set_scale(2);
   v1::SteerResponse steered;
   v1::BuildConceptsRequest build;
   build.set_capture(Stack::kCapture);

@@ -63,6 +63,29 @@ TEST(PlantedTest, PopularityIsSkewed) {
   EXPECT_GT(first, 2 * last);
 }
 
+TEST(PlantedTest, EqualDataHasOneFingerprintAndOtherDataAnother) {
+  const auto dataset = GeneratePlanted({.users = 50});
+  const auto again = GeneratePlanted({.users = 50});
+  ASSERT_TRUE(dataset.ok() && again.ok());
+  const std::string fingerprint = FingerprintOf(*dataset);
+  EXPECT_EQ(fingerprint.size(), 16u);
+  EXPECT_EQ(FingerprintOf(*again), fingerprint);
+
+  std::set<std::string> all = {fingerprint};
+  const auto with = [&](auto change) {
+    Dataset changed = *dataset;
+    change(changed);
+    EXPECT_TRUE(all.insert(FingerprintOf(changed)).second);
+  };
+  with([](Dataset& d) { d.items[3].title += "x"; });
+  with([](Dataset& d) { d.items[3].attributes[0].value += "x"; });
+  with([](Dataset& d) { d.users[7] += "x"; });
+  with([](Dataset& d) { std::swap(d.sequences[7][0], d.sequences[7][1]); });
+  with([](Dataset& d) { --d.train_length[7]; });
+  with([](Dataset& d) { d.test.pop_back(); });
+  with([](Dataset& d) { std::swap(d.dev, d.test); });
+}
+
 TEST(PlantedTest, OptionsOutOfRangeAreNamed) {
   const std::pair<PlantedOptions, std::string> cases[] = {
       {{.users = 0}, "users"},

@@ -26,7 +26,7 @@ class Watch {
       : reader_(probe.WatchResources(&context_, request)) {}
   ~Watch() {
     context_.TryCancel();
-    if (reader_ != nullptr) End();
+    if (reader_ != nullptr) End().IgnoreError();
   }
 
   // "+catalogs/c", "-recommenders/r", "=" when it has caught up.
@@ -212,7 +212,9 @@ TEST_F(FeedTest, WhatHasNoUidGetsOneWhenItIsOpened) {
   for (int i = 0; i < 2; ++i) {  // once for good
     const auto resources = Resources::Open(directory);
     ASSERT_TRUE(resources.ok()) << resources.status();
-    if (i == 1) EXPECT_EQ(read(**resources), uids);
+    if (i == 1) {
+      EXPECT_EQ(read(**resources), uids);
+    }
     uids = read(**resources);
     EXPECT_FALSE(uids[0].empty());
     EXPECT_FALSE(uids[1].empty());

@@ -1,3 +1,5 @@
+#include <gmock/gmock.h>
+
 #include <algorithm>
 #include <cmath>
 #include <set>
@@ -7,6 +9,9 @@
 
 namespace recsae::probe {
 namespace {
+
+using ::testing::AllOf;
+using ::testing::HasSubstr;
 
 class HostedTest : public ProbeServerTest {
  protected:
@@ -36,6 +41,17 @@ class HostedTest : public ProbeServerTest {
     }
     EXPECT_TRUE(reader->Finish().ok());
     return job;
+  }
+
+  // What differs, as a second request for the same name is told; "nothing" where nothing does.
+  std::string DifferencesTo(const v1::TrainRecommenderRequest& request) {
+    jobs::v1::Job job;
+    const absl::Status status = Run(&Stub::TrainRecommender, request, &job);
+    EXPECT_EQ(Reason(status), "RECOMMENDER_EXISTS") << status;
+    for (const auto& [key, value] : Metadata(status)) {
+      if (key == "differences") return value;
+    }
+    return "nothing";
   }
 
   v1::Recommender Train(v1::Recommender::Kind kind) {
@@ -111,6 +127,47 @@ class HostedTest : public ProbeServerTest {
     }
   }
 };
+
+TEST_F(HostedTest, SameNameIsNotSameThing) {
+  for (const auto kind : {v1::Recommender::KIND_BPRMF, v1::Recommender::KIND_SASREC,
+                          v1::Recommender::KIND_ECF, v1::Recommender::KIND_LIGHTGCN}) {
+    const v1::Recommender made = Train(kind);
+    v1::TrainRecommenderRequest request = TrainRequest(kind, 2);
+    EXPECT_EQ(DifferencesTo(request), "nothing") << kind;
+    request.set_data_fingerprint(made.data_fingerprint());
+    EXPECT_EQ(DifferencesTo(request), "nothing") << kind;
+
+    request.mutable_hyper_parameters()->set_epoch_count(60);
+    request.mutable_hyper_parameters()->set_learning_rate(0.5);
+    EXPECT_THAT(DifferencesTo(request),
+                AllOf(HasSubstr("epoch_count is 2, asked for 60"), HasSubstr("learning_rate is "),
+                      HasSubstr(", asked for 0.5")));
+
+    request = TrainRequest(kind, 2);
+    request.set_data_fingerprint("0123456789abcdef");
+    EXPECT_THAT(DifferencesTo(request), HasSubstr("data set \"planted\" has changed since"));
+    request.mutable_dataset()->mutable_planted()->set_user_count(101);
+    EXPECT_THAT(DifferencesTo(request), HasSubstr("user_count: 101"));
+
+    v1::DeleteRecommenderRequest remove;
+    remove.set_name("recommenders/h");
+    google::protobuf::Empty nothing;
+    ASSERT_TRUE(Run(&Stub::DeleteRecommender, remove, &nothing).ok());
+    v1::DeleteCatalogRequest catalog;
+    catalog.set_name("catalogs/h");
+    ASSERT_TRUE(Run(&Stub::DeleteCatalog, catalog, &nothing).ok());
+  }
+}
+
+TEST_F(HostedTest, TrainingOnOtherDataThanIsMeantFails) {
+  v1::TrainRecommenderRequest request = TrainRequest(v1::Recommender::KIND_BPRMF, 2);
+  request.set_data_fingerprint("0123456789abcdef");
+  jobs::v1::Job job;
+  ASSERT_TRUE(Run(&Stub::TrainRecommender, request, &job).ok());
+  job = Watch(job.name());
+  EXPECT_EQ(job.state(), jobs::v1::Job::STATE_FAILED);
+  EXPECT_EQ(Reason(FromRpcStatus(job.error())), "DATASET_CHANGED");
+}
 
 // What a job goes by is in it from the start.
 TEST_F(HostedTest, AJobTellsTheDefaultsThatItGoesBy) {

@@ -1,0 +1,33 @@
+// Whether anybody still waits for what this thread does.
+#ifndef RECSAE_COMMON_BASE_CALLER_H_
+#define RECSAE_COMMON_BASE_CALLER_H_
+
+#include "absl/functional/function_ref.h"
+#include "absl/status/status.h"
+
+namespace recsae {
+
+// While it lives, CheckCaller asks `check` on this thread: OK, or an error once the caller no
+// longer waits (its call was cancelled, its deadline is over). Scopes nest; the innermost one
+// counts.
+class CallerScope {
+ public:
+  explicit CallerScope(absl::FunctionRef<absl::Status()> check);
+  ~CallerScope();
+  CallerScope(const CallerScope&) = delete;
+  CallerScope& operator=(const CallerScope&) = delete;
+
+ private:
+  friend absl::Status CheckCaller();
+
+  const absl::FunctionRef<absl::Status()> check_;
+  CallerScope* const outer_;
+};
+
+// OK as long as somebody waits, and outside of every call. For waits and loops far below the
+// handler of a call; ask at least every 50 ms.
+absl::Status CheckCaller();
+
+}  // namespace recsae
+
+#endif  // RECSAE_COMMON_BASE_CALLER_H_
