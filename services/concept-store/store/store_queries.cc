@@ -6,6 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "common/base/status.h"
 #include "common/base/words.h"
+#include "common/budget/limits.h"
 #include "common/budget/paging.h"
 #include "common/storage/keys.h"
 #include "recsae/concept_store/v1/concept_store.pb.h"
@@ -130,9 +131,11 @@ absl::StatusOr<v1::SearchConceptsResponse> Store::SearchConcepts(
   RECSAE_ASSIGN_OR_RETURN(std::vector<v1::Concept> concepts, ReadConcepts(*sae_id, latents));
 
   v1::SearchConceptsResponse response;
-  PageBytes room(kSearchLimits.max_size);
+  // There is no second page of a search: it may fill its message.
+  int64_t bytes = 0;
   for (size_t i = 0; i < hits.size(); ++i) {
-    if (!room.Takes(concepts[i].ByteSizeLong())) break;
+    bytes += static_cast<int64_t>(concepts[i].ByteSizeLong());
+    if (bytes > kMaxContentBytes - static_cast<int64_t>(kMaxRecordBytes)) break;
     if (concepts[i].name().empty()) continue;
     v1::SearchConceptsResponse::Match* match = response.add_matches();
     *match->mutable_latent_concept() = std::move(concepts[i]);

@@ -146,7 +146,8 @@ absl::StatusOr<CatalogStore::Uploaded> CatalogStore::Upload(absl::string_view na
   RECSAE_ASSIGN_OR_RETURN(const auto stored, store_.db().MultiGet(kItemIdFamily, keys));
 
   WriteBatch batch = store_.db().NewBatch();
-  std::unordered_map<std::string_view, int64_t> added;  // an id may repeat within the message
+  // An id may repeat within the message.
+  std::unordered_map<absl::string_view, int64_t, absl::Hash<absl::string_view>> added;
   const int64_t before = catalog.message.item_count();
   for (int i = 0; i < items.size(); ++i) {
     int64_t position = 0;

@@ -5,11 +5,11 @@
 #include <cstdint>
 #include <memory>
 #include <string>
-#include <string_view>
 #include <unordered_map>
 #include <vector>
 
 #include "absl/functional/function_ref.h"
+#include "absl/hash/hash.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
@@ -44,7 +44,7 @@ class ItemIndex {
  private:
   const std::vector<std::string> ids_;
   // Not absl's table, which is not whole any more once an allocation has failed.
-  std::unordered_map<std::string_view, int32_t> positions_;
+  std::unordered_map<absl::string_view, int32_t, absl::Hash<absl::string_view>> positions_;
 };
 
 // Thread-safe. Names are "catalogs/{catalog}"; every call that takes one returns INVALID_ARGUMENT
