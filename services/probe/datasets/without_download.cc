@@ -17,6 +17,8 @@ absl::Status Download(const std::string&, const std::string&, int, const Downloa
   return Unavailable();
 }
 
-absl::Status Unpack(const std::string&, const std::string&) { return Unavailable(); }
+absl::Status Unpack(const std::string&, const std::string&, int64_t, const DownloadCallback&) {
+  return Unavailable();
+}
 
 }  // namespace recsae::probe

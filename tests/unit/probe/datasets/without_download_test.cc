@@ -24,6 +24,7 @@ TEST(WithoutDownloadTest, APublishedDataSetThatIsNotThereIsNotFound) {
   LocateOptions options;
   options.cache_dir = testing::TempDir() + "/without-download";
   options.base_url = "http://localhost";
+  std::filesystem::remove_all(options.cache_dir);
   const absl::Status status = LocateDataset("ml-1m", options).status();
   EXPECT_EQ(Reason(status), "DATASET_NOT_FOUND") << status;
   EXPECT_THAT(std::string(status.message()), HasSubstr("built without downloads"));

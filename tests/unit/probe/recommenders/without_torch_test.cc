@@ -24,7 +24,7 @@ RecommenderOptions Short(RecommenderKind kind) {
 
 const Dataset& Planted() {
   static const Dataset dataset =
-      *GeneratePlanted({.users = 100, .items = 60, .concepts = 4, .max_length = 20});
+      *GeneratePlanted({.users = 100, .items = 120, .concepts = 4, .max_length = 30});
   return dataset;
 }
 
