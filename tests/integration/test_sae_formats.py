@@ -239,7 +239,7 @@ class SaeFormatsTest(SuiteTest):
             with self.subTest(file_format, architecture=architecture):
                 before = self.saes[architecture]
                 again = self.import_(self.export(before.name, file_format, f"{i}"), f"again-{i}")
-                for field in ("weights_sha256", "scale", "k", "architecture", "latents"):
+                for field in ("weights_sha256", "scale", "k", "architecture", "latent_count"):
                     self.assertEqual(getattr(again, field), getattr(before, field), field)
                 self.assertEqual(again.report.hyper_parameters["imported_from"], file_format)
         # By way of both libraries' files.
