@@ -77,7 +77,7 @@ ItemIndex::ItemIndex(std::vector<std::string> ids) : ids_(std::move(ids)) {
 }
 
 int32_t ItemIndex::Find(absl::string_view id) const {
-  const auto found = positions_.find(std::string_view(id.data(), id.size()));
+  const auto found = positions_.find(id);
   return found == positions_.end() ? -1 : found->second;
 }
 
