@@ -117,7 +117,8 @@ class ProbeSubject : public Subject {
 
   // The rows of a batch hold who sent them and which batch it is.
   static std::vector<float> Rows(const std::string& producer, int64_t sequence) {
-    return std::vector<float>(3 * kDim, static_cast<float>(producer[0] * 1'000'000 + sequence));
+    return std::vector<float>(3 * kDim,
+                              static_cast<float>((producer[0] - 'a') * 100'000 + sequence));
   }
 
   void Record(const std::string& producer, const std::function<bool()>& counts) {
