@@ -42,6 +42,8 @@ class LogKeeper : public rocksdb::EventListener {
   void OnMemTableSealed(const rocksdb::MemTableInfo& info) override;
 
   std::atomic<bool> log_failed = false;
+  // Whether another log was begun since, by an attempt to go on that failed later.
+  std::atomic<bool> log_switched = false;
   // Whether the default family's memory table holds something.
   std::atomic<bool> armed = false;
 };

@@ -24,7 +24,9 @@ constexpr uint64_t kAmpleBytes = uint64_t{512} << 20;
 
 void LogKeeper::OnBackgroundError(rocksdb::BackgroundErrorReason reason,
                                   rocksdb::Status* /*error*/) {
-  if (reason == rocksdb::BackgroundErrorReason::kWriteCallback) log_failed = true;
+  if (reason != rocksdb::BackgroundErrorReason::kWriteCallback) return;
+  log_switched = false;
+  log_failed = true;
 }
 
 void LogKeeper::OnErrorRecoveryBegin(rocksdb::BackgroundErrorReason reason,
@@ -33,6 +35,7 @@ void LogKeeper::OnErrorRecoveryBegin(rocksdb::BackgroundErrorReason reason,
 }
 
 void LogKeeper::OnMemTableSealed(const rocksdb::MemTableInfo& info) {
+  log_switched = true;
   if (info.cf_name == kDefaultFamily) armed = false;
 }
 
@@ -57,12 +60,9 @@ absl::Status Database::Impl::CheckRoom(size_t bytes, bool makes_room) const {
 absl::Status Database::Impl::Prepare() {
   if (keeper->log_failed) {
     const absl::MutexLock lock(&resume_mutex);
-    // Those that an earlier attempt has sealed, and could not write either, count as well.
     uint64_t entries = 0;
-    uint64_t sealed = 0;
     db->GetAggregatedIntProperty(rocksdb::DB::Properties::kNumEntriesActiveMemTable, &entries);
-    db->GetAggregatedIntProperty(rocksdb::DB::Properties::kNumEntriesImmMemTables, &sealed);
-    if (entries + sealed == 0) {
+    if (entries == 0 && !keeper->log_switched) {
       return Error(absl::StatusCode::kInternal, "STORE_ERROR",
                    absl::StrCat("the log of ", path, " could not be written: restart the server"),
                    {{"path", path}});

@@ -15,6 +15,7 @@
 #include "common/base/status.h"
 #include "common/jobs/job_runner.h"
 #include "common/jobs/job_store.h"
+#include "common/rpc/log.h"
 #include "recsae/jobs/v1/jobs.pb.h"
 #include "tests/contract/power-loss/power_loss.h"
 
@@ -45,6 +46,7 @@ class JobsSubject : public Subject {
     options.workers = 2;
     options.max_crashes = 1 << 20;
     options.store_retry = absl::Milliseconds(5);
+    SetLogLevel(Severity::kError);
     RECSAE_ASSIGN_OR_RETURN(runner_, JobRunner::Open(directory, options));
     runner_->Register(kind_, [this](JobContext& context) { return Run(context); });
     return runner_->Start();
@@ -60,7 +62,7 @@ class JobsSubject : public Subject {
     const auto job = runner_->Submit(kind_, {}, Pack(request_id), request_id);
     if (!job.ok() || !counts()) return;
     jobs_[request_id] = job->name();
-    if (random.Below(2) == 0) WaitForEnd(job->name(), counts);
+    if (random.Below(2) == 0) WaitForEnd(job->name(), counts, absl::Milliseconds(20));
   }
 
   std::string FindLost() override {
@@ -74,7 +76,8 @@ class JobsSubject : public Subject {
         return absl::StrCat("the end of ", name, ", which is now ", job->ShortDebugString());
       }
       // Taken up again, from the last checkpoint that was acknowledged.
-      const Job end = WaitForEnd(name, [] { return true; });
+      const Job end = WaitForEnd(
+          name, [] { return true; }, absl::Seconds(60));
       if (end.state() != Job::STATE_SUCCEEDED) return end.ShortDebugString();
       google::protobuf::StringValue result;
       if (!end.result().UnpackTo(&result) || result.value() != request_id)
@@ -106,11 +109,13 @@ class JobsSubject : public Subject {
     return context.spec();
   }
 
-  Job WaitForEnd(const std::string& name, const std::function<bool()>& counts) {
+  // The job at its end, or as it is when nothing happens any more.
+  Job WaitForEnd(const std::string& name, const std::function<bool()>& counts,
+                 absl::Duration patience) {
     uint64_t seen = 0;
     Job job;
     while (!IsFinal(job.state())) {
-      const auto revision = runner_->Watch(name, seen, absl::Seconds(60), &job);
+      const auto revision = runner_->Watch(name, seen, patience, &job);
       if (!revision.ok() || *revision == seen) return job;
       seen = *revision;
     }

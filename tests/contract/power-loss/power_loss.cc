@@ -112,15 +112,15 @@ void ExpectLossesWithoutSyncs(const MakeSubject& make) {
 void ExpectFaultsAreErrors(const MakeSubject& make) {
   Folder folder;
   int64_t faults = 0;
-  for (int seed = 0; seed < 12; ++seed) {
+  for (int seed = 0; seed < 6; ++seed) {
     Random random(static_cast<uint64_t>(seed));
     const auto files = std::make_shared<FaultyFileSystem>(seed);
     const std::unique_ptr<rocksdb::Env> env = rocksdb::NewCompositeEnv(files);
     const std::unique_ptr<Subject> subject = make();
     const std::string directory = folder.Next();
     ASSERT_TRUE(subject->Open(directory, {.env = env.get()}).ok());
-    for (int round = 0; round < 4; ++round) {
-      files->FailWith(0.02 * (1 + seed % 3), /*no_space=*/seed % 2 == 1);
+    for (int round = 0; round < 3; ++round) {
+      files->FailWith(0.02 * (1 + seed / 2), /*no_space=*/seed % 2 == 1);
       for (int i = 0; i < 8; ++i) subject->Work(random, [] { return true; });
       files->FailWith(0, false);
       subject->Close();

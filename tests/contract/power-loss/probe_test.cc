@@ -115,10 +115,9 @@ class ProbeSubject : public Subject {
         .ok();
   }
 
-  // The rows of a batch hold who sent them and which batch it is.
+  // The rows of a batch hold who sent them and which batch it is: numbers below 2^24.
   static std::vector<float> Rows(const std::string& producer, int64_t sequence) {
-    return std::vector<float>(3 * kDim,
-                              static_cast<float>((producer[0] - 'a') * 100'000 + sequence));
+    return std::vector<float>(3 * kDim, static_cast<float>(producer[0] * 10'000 + sequence));
   }
 
   void Record(const std::string& producer, const std::function<bool()>& counts) {
