@@ -106,6 +106,10 @@ class JobsSubject : public Subject {
       const std::lock_guard<std::mutex> lock(mutex_);
       if (saved.ok() && counts_ && counts_()) checkpoint_[context.name()] = step;
     }
+    // From here on the job's end is stored, which takes the checkpoint with it: a write of it that
+    // failed may yet be found on the disk, before a later one that says that the job still runs.
+    const std::lock_guard<std::mutex> lock(mutex_);
+    checkpoint_.erase(context.name());
     return context.spec();
   }
 
