@@ -36,6 +36,6 @@ fi
 mapfile -t files < <(printf '%s\n' "${files[@]}" | grep --invert-match '/recommenders/torch/' || true)
 if [[ -z ${files[*]} ]]; then exit 0; fi
 if [[ ! -f build/release/compile_commands.json ]]; then cmake --preset release >/dev/null; fi
-cmake --build build/release --target recsae_contract >/dev/null
+cmake --build build/release --target recsae_explainer_grpc recsae_health_grpc recsae_trainer_grpc >/dev/null
 printf '%s\0' "${files[@]}" | xargs --null --max-args=1 --max-procs="$(nproc)" \
   clang-tidy -p build/release --quiet
