@@ -24,6 +24,6 @@ scripts/install-dependencies.sh
 cmake --preset release -DRECSAE_TESTS=ON -DRECSAE_BENCHMARKS=ON
 cmake --build --preset release
 status=0
-ctest --preset release --parallel 2 --output-junit build/release/tests.xml "$@" || status=$?
+ctest --preset release --parallel 2 --output-junit "$PWD/build/release/tests.xml" "$@" || status=$?
 scripts/list-skipped.py build/release/tests.xml
 exit "$status"

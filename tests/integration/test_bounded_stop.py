@@ -40,6 +40,11 @@ class BoundedStopTest(unittest.TestCase):
         """The process is there and its connections are, but it does not answer."""
         server.process.send_signal(signal.SIGSTOP)
         self.addCleanup(server.process.send_signal, signal.SIGCONT)
+        # Each thread stops when it is its turn.
+        threads = pathlib.Path(f"/proc/{server.process.pid}/task")
+        while any(" (" in told and told.rpartition(")")[2].split()[0] != "T"
+                  for told in (stat.read_text() for stat in threads.glob("*/stat"))):
+            time.sleep(0.01)
 
     def assert_stops(self, server, status=0):
         """SIGTERM ends the server with this status within its drain and a second."""
