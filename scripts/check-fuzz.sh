@@ -3,6 +3,7 @@
 #
 #   scripts/check-fuzz.sh                 30 seconds each
 #   scripts/check-fuzz.sh 600 npy         ten minutes of one
+#   RECSAE_FUZZ_SEED=7 scripts/check-fuzz.sh   other inputs than those of every run
 #
 # A finding's input is left in build/fuzz/findings; put it into tests/fuzz/corpus/NAME with its fix:
 # every run begins with the inputs there.
@@ -20,7 +21,7 @@ run() {
   local name=$1 corpus=build/fuzz/corpus/$1 folder
   folder=$(mktemp --directory)
   mkdir --parents "$corpus" "tests/fuzz/corpus/$name"
-  if ! TMPDIR=$folder "build/fuzz/fuzz/${name}_fuzz" -max_total_time="$seconds" -max_len=65536 -timeout=10 \
+  if ! TMPDIR=$folder "build/fuzz/fuzz/${name}_fuzz" -seed="${RECSAE_FUZZ_SEED:-1}" -max_total_time="$seconds" -max_len=65536 -timeout=10 \
     -rss_limit_mb=2048 -print_final_stats=0 -verbosity=0 -artifact_prefix="build/fuzz/findings/$name-" \
     "$corpus" "tests/fuzz/corpus/$name" >"build/fuzz/findings/$name.log" 2>&1; then
     tail --lines 40 "build/fuzz/findings/$name.log"
