@@ -23,6 +23,8 @@ function(recsae_library name)
   set_target_properties(${name} PROPERTIES EXPORT_NAME ${short})
   target_include_directories(${name} ${scope}
     $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}> $<INSTALL_INTERFACE:${RECSAE_INSTALL_HEADERS}>)
+  # Told to who links it from elsewhere.
+  target_compile_features(${name} ${scope} cxx_std_20)
   target_link_libraries(${name} ${scope} ${ARG_DEPS})
 endfunction()
 

@@ -1,5 +1,7 @@
 #include "common/base/caller.h"
 
+#include <utility>
+
 namespace recsae {
 namespace {
 
@@ -7,8 +9,8 @@ thread_local CallerScope* innermost = nullptr;
 
 }  // namespace
 
-CallerScope::CallerScope(absl::FunctionRef<absl::Status()> check)
-    : check_(check), outer_(innermost) {
+CallerScope::CallerScope(std::function<absl::Status()> check)
+    : check_(std::move(check)), outer_(innermost) {
   innermost = this;
 }
 

@@ -2,7 +2,8 @@
 #ifndef RECSAE_COMMON_BASE_CALLER_H_
 #define RECSAE_COMMON_BASE_CALLER_H_
 
-#include "absl/functional/function_ref.h"
+#include <functional>
+
 #include "absl/status/status.h"
 
 namespace recsae {
@@ -12,7 +13,7 @@ namespace recsae {
 // counts.
 class CallerScope {
  public:
-  explicit CallerScope(absl::FunctionRef<absl::Status()> check);
+  explicit CallerScope(std::function<absl::Status()> check);
   ~CallerScope();
   CallerScope(const CallerScope&) = delete;
   CallerScope& operator=(const CallerScope&) = delete;
@@ -20,7 +21,7 @@ class CallerScope {
  private:
   friend absl::Status CheckCaller();
 
-  const absl::FunctionRef<absl::Status()> check_;
+  const std::function<absl::Status()> check_;
   CallerScope* const outer_;
 };
 

@@ -4,6 +4,7 @@
 
 #include <atomic>
 #include <cmath>
+#include <new>
 #include <nlohmann/json.hpp>
 
 #include "absl/time/clock.h"
@@ -16,13 +17,49 @@ constexpr const char* kNames[] = {"DEBUG", "INFO", "WARNING", "ERROR"};
 
 std::atomic<Severity> log_level{Severity::kInfo};
 
-// As a JSON string; bytes that are not UTF-8 are replaced.
-std::string Quote(absl::string_view text) {
-  return nlohmann::json(std::string(text))
-      .dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+// What `json` makes, or a word that needs no memory: who logs may be one above whom nobody catches,
+// and may be about to say that memory is short.
+template <typename Json>
+std::string WithoutThrowing(const Json& json) {
+  try {
+    return json();
+  } catch (const std::bad_alloc&) {
+    return "\"no memory\"";
+  }
 }
 
-void WriteAll(const std::string& line) {
+// As a JSON string; bytes that are not UTF-8 are replaced.
+std::string Quote(absl::string_view text) {
+  return WithoutThrowing([&] {
+    return nlohmann::json(std::string(text))
+        .dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+  });
+}
+
+std::string Quote(const absl::Status& status) {
+  return WithoutThrowing(
+      [&] { return Quote(status.ToString(absl::StatusToStringMode::kWithNoExtraData)); });
+}
+
+std::string Line(Severity severity, absl::string_view message,
+                 std::initializer_list<LogField> fields) {
+  std::string line = "{\"time\":\"";
+  line += absl::FormatTime("%Y-%m-%dT%H:%M:%E6SZ", absl::Now(), absl::UTCTimeZone());
+  line += "\",\"severity\":\"";
+  line += kNames[static_cast<int>(severity)];
+  line += "\",\"message\":";
+  line += Quote(message);
+  for (const LogField& field : fields) {
+    line += ',';
+    line += Quote(field.key());
+    line += ':';
+    line += field.json();
+  }
+  line += "}\n";
+  return line;
+}
+
+void WriteAll(absl::string_view line) {
   const char* data = line.data();
   size_t left = line.size();
   while (left > 0) {
@@ -40,30 +77,23 @@ LogField::LogField(absl::string_view key, absl::string_view value)
     : key_(key), json_(Quote(value)) {}
 
 LogField::LogField(absl::string_view key, const absl::Status& value)
-    : key_(key), json_(Quote(value.ToString(absl::StatusToStringMode::kWithNoExtraData))) {}
+    : key_(key), json_(Quote(value)) {}
 
 LogField::LogField(absl::string_view key, bool value)
     : key_(key), json_(value ? "true" : "false") {}
 
 LogField::LogField(absl::string_view key, double value)
-    : key_(key), json_(std::isfinite(value) ? nlohmann::json(value).dump() : "null") {}
+    : key_(key), json_(WithoutThrowing([&]() -> std::string {
+        return std::isfinite(value) ? nlohmann::json(value).dump() : "null";
+      })) {}
 
 void Log(Severity severity, absl::string_view message, std::initializer_list<LogField> fields) {
   if (severity < log_level.load(std::memory_order_relaxed)) return;
-  std::string line = "{\"time\":\"";
-  line += absl::FormatTime("%Y-%m-%dT%H:%M:%E6SZ", absl::Now(), absl::UTCTimeZone());
-  line += "\",\"severity\":\"";
-  line += kNames[static_cast<int>(severity)];
-  line += "\",\"message\":";
-  line += Quote(message);
-  for (const LogField& field : fields) {
-    line += ',';
-    line += Quote(field.key());
-    line += ':';
-    line += field.json();
+  try {
+    WriteAll(Line(severity, message, fields));
+  } catch (const std::bad_alloc&) {
+    WriteAll("{\"message\":\"a line was lost: no memory\"}\n");
   }
-  line += "}\n";
-  WriteAll(line);
 }
 
 void SetLogLevel(Severity severity) { log_level.store(severity, std::memory_order_relaxed); }

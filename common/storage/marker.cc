@@ -20,6 +20,8 @@ namespace {
 
 namespace fs = std::filesystem;
 
+// How a server's data directory is laid out.
+constexpr int kFolderFormat = 1;
 constexpr char kMarkerFile[] = "STORE";
 // Where earlier versions kept the program that a folder of databases belongs to: one line.
 constexpr char kOwnerFile[] = "OWNER";
@@ -168,9 +170,10 @@ absl::StatusOr<bool> HoldsForeignFiles(rocksdb::Env& env, const std::string& pat
   std::vector<std::string> names;
   RECSAE_RETURN_IF_ERROR(Checked(env.GetChildren(path, &names), path));
   for (const std::string& name : names) {
-    // An interrupted WriteMarker, and what a freshly made volume holds.
+    // An interrupted WriteMarker, what a first start that was cut off leaves of RocksDB's before
+    // there is a database, and what a freshly made volume holds.
     if (!absl::StartsWith(name, absl::StrCat(kMarkerFile, ".")) && name != "lost+found" &&
-        name != "." && name != "..") {
+        name != "LOCK" && !absl::StartsWith(name, "LOG") && name != "." && name != "..") {
       return true;
     }
   }
@@ -183,9 +186,9 @@ absl::Status ClaimFolder(const std::string& path, const std::string& program, ro
   RECSAE_ASSIGN_OR_RETURN(const std::optional<std::string> owner, OwnerOfFolder(*env, path));
   if (owner.has_value() && *owner != program) return OfOther(path, *owner, program);
   RECSAE_ASSIGN_OR_RETURN(const MarkerFile file, ReadMarker(*env, path));
-  if (file.marker.has_value()) return absl::OkStatus();
+  if (file.marker.has_value()) return CheckMarker(*file.marker, path, program, kFolderFormat);
   RECSAE_RETURN_IF_ERROR(CheckFreeSpace(*env, path, kFolderBytes));
-  RECSAE_RETURN_IF_ERROR(WriteMarker(*env, path, {program, 1, NewStoreId()}));
+  RECSAE_RETURN_IF_ERROR(WriteMarker(*env, path, {program, kFolderFormat, NewStoreId()}));
   // Nothing is lost if it stays.
   env->DeleteFile(InDirectory(path, kOwnerFile)).PermitUncheckedError();
   return absl::OkStatus();

@@ -1,5 +1,6 @@
 """Bad input: the right code and ErrorInfo, nothing lost, the server alive."""
 
+import json
 import pathlib
 import socket
 import subprocess
@@ -345,12 +346,16 @@ class WrongStartTest(unittest.TestCase):
     def test_directory_of_a_newer_format(self):
         with tempfile.TemporaryDirectory() as folder:
             Server("concept-store", folder + "/d").start().stop()
-            marker = next(pathlib.Path(folder).rglob("STORE"))
-            marker.write_text(marker.read_text().replace("1", "999", 1))
-            started = self.run_server("concept-store", "--data-dir", folder + "/d", "--listen",
-                                      "127.0.0.1:0", "--metrics-listen", "127.0.0.1:0")
-            self.assertEqual(started.returncode, 1)
-            self.assertIn("999", started.stderr)
+            markers = list(pathlib.Path(folder).rglob("STORE"))
+            self.assertGreaterEqual(len(markers), 2)  # the directory's and its database's
+            for marker in markers:
+                told = marker.read_text()
+                marker.write_text(json.dumps({**json.loads(told), "format": 999}))
+                started = self.run_server("concept-store", "--data-dir", folder + "/d", "--listen",
+                                          "127.0.0.1:0", "--metrics-listen", "127.0.0.1:0")
+                self.assertEqual(started.returncode, 1)
+                self.assertIn("999", started.stderr)
+                marker.write_text(told)
 
     def test_bad_flag_and_port_in_use(self):
         bad = self.run_server("probe", "--listen", "nonsense")

@@ -21,7 +21,7 @@ ITEMS = 60
 # recsae-standalone with an operator new that refuses (tests/support/refused_allocations.cc).
 REFUSING = pathlib.Path(os.environ["RECSAE_REFUSING_SERVER"])
 # One in so many allocations of at least so many bytes.
-ONE_IN, LEAST_BYTES = 50, 512
+ONE_IN, LEAST_BYTES = 400, 1024
 
 
 class MemoryBudgetTest(SuiteTest):
@@ -119,7 +119,7 @@ class RefusedAllocationsTest(unittest.TestCase):
         self.fail("no call of 200 worked")
 
     def job(self, suite, service, call, result_type):
-        for _ in range(50):
+        for _ in range(300):
             job = suite.finish(service, self.until_it_works(call))
             if job.state == jb.Job.STATE_SUCCEEDED:
                 result = result_type()
@@ -128,7 +128,7 @@ class RefusedAllocationsTest(unittest.TestCase):
             self.assertEqual(job.error.code, grpc.StatusCode.RESOURCE_EXHAUSTED.value[0],
                              job.error.message)
             self.failed_jobs += 1
-        self.fail("no job of 50 succeeded")
+        self.fail("no job of 300 succeeded")
 
     def run_all(self, suite):
         probe, name = suite.probe, "recommenders/r"
@@ -180,8 +180,8 @@ class RefusedAllocationsTest(unittest.TestCase):
                 for value, wanted in zip(got, expected):
                     self.assertEqual(value, wanted)
                 refused += server.log_text().count("allocation refused")
-        self.assertGreater(refused, 20)
-        self.assertGreater(self.failed_calls + self.failed_jobs, 3)
+        self.assertGreater(refused, 5)
+        self.assertGreater(self.failed_calls + self.failed_jobs, 5)
 
 
 if __name__ == "__main__":

@@ -5,9 +5,10 @@
 // from the seed) of those of at least `least_bytes` bytes that this program's own code asks for,
 // the containers that it uses among it. What RocksDB, gRPC, protobuf and libtorch ask for in their
 // shared libraries is never refused: they end the process then, and that is not what this is about.
-#include <dlfcn.h>
+#include <execinfo.h>
 #include <unistd.h>
 
+#include <array>
 #include <atomic>
 #include <csignal>
 #include <cstdint>
@@ -35,6 +36,8 @@ const bool installed = [] {
     return false;
   }
   seed = a, one_in = b, least_bytes = c;
+  std::array<void*, 1> frame;
+  backtrace(frame.data(), 1);  // its first call allocates
   std::signal(SIGUSR1, [](int) { armed = true; });
   return true;
 }();
@@ -47,10 +50,22 @@ uint64_t Mix(uint64_t x) {
   return x ^ (x >> 31);
 }
 
-bool Refused(std::size_t bytes, const void* caller) {
+// Whether this program's own code asks. Strings and containers of a shared library may be
+// instantiated here, too: it is who called them that counts.
+[[gnu::noinline]] bool IsOurs() {
+  constexpr int kSkipped = 3;  // this function, Refused, operator new
+  constexpr int kLooked = 5;
+  std::array<void*, kSkipped + kLooked> frames;
+  const int count = backtrace(frames.data(), static_cast<int>(frames.size()));
+  for (int i = kSkipped; i < count; ++i) {
+    if (frames[i] < &__executable_start || frames[i] >= &etext) return false;
+  }
+  return true;
+}
+
+[[gnu::noinline]] bool Refused(std::size_t bytes) {
   if (!armed || bytes < least_bytes) return false;
-  if (caller < &__executable_start || caller >= &etext) return false;
-  if (Mix(seed + asked++) % one_in != 0) return false;
+  if (Mix(Mix(seed) + asked++) % one_in != 0 || !IsOurs()) return false;
   constexpr char kLine[] = "{\"message\":\"allocation refused\"}\n";
   return write(STDERR_FILENO, kLine, sizeof(kLine) - 1) > 0;
 }
@@ -58,7 +73,7 @@ bool Refused(std::size_t bytes, const void* caller) {
 }  // namespace
 
 void* operator new(std::size_t bytes) {
-  if (!Refused(bytes, __builtin_return_address(0))) {
+  if (!Refused(bytes)) {
     if (void* memory = std::malloc(bytes == 0 ? 1 : bytes); memory != nullptr) return memory;
   }
   throw std::bad_alloc();

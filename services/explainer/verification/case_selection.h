@@ -37,8 +37,8 @@ struct CaseSelection {
 };
 
 // Draws the cases of latents; thread-safe. Users are divided by a hash: the cases of one half
-// describe (beyond the paper's N), those of the other half verify, so that neighbouring rows of one
-// history never stand on both sides of the larger protocol.
+// describe beyond the paper's N, those of the other half verify. The paper's N construction cases
+// are of any user: other rows of theirs may verify.
 class CaseSelector {
  public:
   // `cases` outlives the selector.

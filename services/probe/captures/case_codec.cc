@@ -1,6 +1,7 @@
 #include "services/probe/captures/case_codec.h"
 
 #include <bit>
+#include <limits>
 
 #include "absl/strings/str_cat.h"
 #include "common/base/status.h"
@@ -43,7 +44,12 @@ class Parser {
     return ok_ ? count : 0;
   }
 
-  int32_t Item() { return static_cast<int32_t>(Varint()); }
+  // `before` is added: of numbers stored as differences.
+  int32_t Item(int32_t before = 0) {
+    const uint64_t item = Varint();
+    if (item > static_cast<uint64_t>(std::numeric_limits<int32_t>::max() - before)) ok_ = false;
+    return ok_ ? before + static_cast<int32_t>(item) : 0;
+  }
 
   absl::string_view Bytes(size_t count) {
     if (count > bytes_.size()) ok_ = false;
@@ -108,7 +114,7 @@ absl::StatusOr<StoredCase> DecodeCase(absl::string_view bytes) {
   }
   stored.excluded.resize(parser.Count());
   int32_t before = 0;
-  for (int32_t& item : stored.excluded) item = before += parser.Item();
+  for (int32_t& item : stored.excluded) item = before = parser.Item(before);
   if (parser.at_end()) return stored;
   return Error(absl::StatusCode::kDataLoss, "CASE_CORRUPT",
                absl::StrCat("a stored case of ", bytes.size(), " bytes cannot be read"));

@@ -149,8 +149,10 @@ TEST_F(RequestLogTest, AnOldRecordThatAnotherRequestHoldsIsLeftToIt) {
 TEST_F(RequestLogTest, ARetryWaitsOnlyAsLongAsItsCallerDoes) {
   const RequestTicket first = log_->Begin("Increment", "r", "+1").value();
   int asked = 0;
-  const CallerScope caller(
-      [&] { return ++asked < 3 ? absl::OkStatus() : absl::DeadlineExceededError("time is up"); });
+  const auto alive = [&] {
+    return ++asked < 3 ? absl::OkStatus() : absl::DeadlineExceededError("time is up");
+  };
+  const CallerScope caller(alive);
   EXPECT_EQ(Increment("r").status().code(), absl::StatusCode::kDeadlineExceeded);
   EXPECT_EQ(asked, 3);
   EXPECT_TRUE(Increment("other").ok());

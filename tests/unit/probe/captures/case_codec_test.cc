@@ -38,5 +38,19 @@ TEST(CaseCodecTest, EveryTruncationIsDataLoss) {
   EXPECT_EQ(Reason(DecodeCase(bytes + "x").status()), "CASE_CORRUPT");
 }
 
+TEST(CaseCodecTest, ItemsBeyondTheLargestNumberAreDataLoss) {
+  const std::string most = "\xff\xff\xff\xff\x07";  // 2^31 - 1 as a varint
+  const std::string more = "\x80\x80\x80\x80\x08";  // 2^31
+  const auto decoded = [](const std::string& target, const std::string& excluded) {
+    return DecodeCase(std::string(1, '\0') + target + std::string(2, '\0') + excluded).status();
+  };
+  const std::string none(1, '\0');
+  EXPECT_TRUE(decoded(none, "\x01" + most).ok());
+  EXPECT_EQ(Reason(decoded(none, "\x01" + more)), "CASE_CORRUPT");
+  EXPECT_EQ(Reason(decoded(more, none)), "CASE_CORRUPT");
+  // Stored as differences, which add up to too much.
+  EXPECT_EQ(Reason(decoded(none, "\x02" + most + "\x01")), "CASE_CORRUPT");
+}
+
 }  // namespace
 }  // namespace recsae::probe
