@@ -18,7 +18,7 @@ namespace {
 
 // Databases of before they held a copy of their marker are of this format.
 constexpr int kFirstFormat = 1;
-// What opening writes beside the log that it moves into tables: a manifest and RocksDB's options.
+// What opening writes beside the logs that it moves into tables: a manifest and RocksDB's options.
 constexpr uint64_t kOpeningBytes = 1 << 20;
 
 rocksdb::Options DatabaseWideOptions(const DatabaseOptions& options, rocksdb::Env* env) {
@@ -103,6 +103,8 @@ class Opening {
   rocksdb::Env* env() const { return env_; }
   // Families of the database that is there; none if there is none yet.
   const std::vector<std::string>& present() const { return present_; }
+  // There is room to open it, but not for what its logs hold as tables.
+  bool tight() const { return tight_; }
 
   // Whether the directory is this service's, as far as can be said before it is open; a new one is
   // marked.
@@ -184,14 +186,16 @@ class Opening {
   }
 
   // RocksDB, as distributions build it, ends the process when the disk is full while it opens.
-  absl::Status CheckRoom() const {
+  absl::Status CheckRoom() {
     std::vector<rocksdb::Env::FileAttributes> files;
-    if (!env_->GetChildrenFileAttributes(path_, &files).ok()) return absl::OkStatus();
-    uint64_t bytes = kOpeningBytes;
-    for (const auto& file : files) {
-      if (absl::EndsWith(file.name, ".log")) bytes += file.size_bytes;
+    uint64_t logs = 0;
+    if (env_->GetChildrenFileAttributes(path_, &files).ok()) {
+      for (const auto& file : files) {
+        if (absl::EndsWith(file.name, ".log")) logs += file.size_bytes;
+      }
     }
-    return CheckFreeSpace(*env_, path_, bytes);
+    tight_ = !CheckFreeSpace(*env_, path_, kOpeningBytes + logs).ok();
+    return CheckFreeSpace(*env_, path_, kOpeningBytes);
   }
 
   const std::string& path_;
@@ -200,6 +204,7 @@ class Opening {
   std::vector<std::string> present_;
   MarkerFile file_;
   Marker made_;  // by Claim
+  bool tight_ = false;
 };
 
 }  // namespace
@@ -231,6 +236,8 @@ absl::StatusOr<std::unique_ptr<Database>> Database::Open(const std::string& path
   impl->env = opening.env();
   rocksdb::Options wide = DatabaseWideOptions(options, opening.env());
   wide.listeners.push_back(impl->keeper);
+  // What the logs hold stays in memory and in them, so that one can start and delete.
+  wide.avoid_flush_during_recovery = opening.tight();
   rocksdb::DB* db = nullptr;
   const rocksdb::Status status =
       rocksdb::DB::Open(wide, path, AllFamilies(options, opening.present(), impl->cache),
