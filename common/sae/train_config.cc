@@ -60,10 +60,13 @@ TrainConfig PaperConfig(int dim) {
   return config;
 }
 
+bool HasAuxLoss(const TrainConfig& config) {
+  return config.revival == Revival::kAuxLoss && config.aux_weight > 0.0;
+}
+
 int64_t MostLatentsPerRow(const TrainConfig& config) {
   const int64_t code = SelectsTopK(config.architecture) ? config.k : config.latents;
-  const bool aux = config.revival == Revival::kAuxLoss && config.aux_weight > 0.0;
-  const int64_t dead = aux ? std::min(config.aux_k, config.latents) : 0;
+  const int64_t dead = HasAuxLoss(config) ? std::min(config.aux_k, config.latents) : 0;
   return std::max(code + dead, static_cast<int64_t>(config.matryoshka_prefixes.size()) + 2);
 }
 

@@ -83,6 +83,9 @@ TrainConfig PaperConfig(int dim);
 // A step numbers the contributions of latents to its rows in 32 bits.
 inline constexpr int64_t kMaxContributions = (int64_t{1} << 31) - 1;
 
+// Whether training adds the auxiliary loss of dead latents.
+bool HasAuxLoss(const TrainConfig& config);
+
 // How many latents may contribute for one row at most: its code (of all latents, before a threshold
 // has made it sparse), and the dead ones of the auxiliary loss. At least the errors that a row has,
 // which are numbered likewise: one for each Matryoshka prefix, for all latents and for the dead.

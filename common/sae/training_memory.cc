@@ -31,10 +31,6 @@ double ParameterBytes(double latents, double dim) {
   return kFloat * (2 * latents * dim + 2 * latents);
 }
 
-bool HasAuxLoss(const TrainConfig& config) {
-  return config.revival == Revival::kAuxLoss && config.aux_weight > 0.0;
-}
-
 // Latents active in a row at the start of training, when the encoder is random and every second
 // pre-activation is above 0.
 double FirstActive(const TrainConfig& config) {

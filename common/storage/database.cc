@@ -1,6 +1,5 @@
 #include "common/storage/database.h"
 
-#include <rocksdb/cache.h>
 #include <rocksdb/db.h>
 #include <rocksdb/write_batch.h>
 
@@ -150,7 +149,8 @@ void WriteBatch::Put(absl::string_view family, absl::string_view key, absl::stri
 }
 
 void WriteBatch::Delete(absl::string_view family, absl::string_view key) {
-  impl_->deletes = true;
+  // Old records of requests leave with whatever write comes by.
+  if (family != kRequestFamily) impl_->deletes = true;
   const auto handle = impl_->families->Find(family);
   impl_->error.Update(handle.ok()
                           ? FromRocksDb(impl_->batch.Delete(*handle, ToSlice(key)), "delete")

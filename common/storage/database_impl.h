@@ -2,7 +2,6 @@
 #ifndef RECSAE_COMMON_STORAGE_DATABASE_IMPL_H_
 #define RECSAE_COMMON_STORAGE_DATABASE_IMPL_H_
 
-#include <rocksdb/cache.h>
 #include <rocksdb/db.h>
 #include <rocksdb/listener.h>
 
@@ -55,7 +54,6 @@ struct Database::Impl {
   bool sync = true;
   std::shared_ptr<LogKeeper> keeper = std::make_shared<LogKeeper>();
   absl::Mutex resume_mutex;
-  std::shared_ptr<rocksdb::Cache> cache;
   std::unique_ptr<rocksdb::DB> db;
   Families families;
 

@@ -1,7 +1,5 @@
 #include "common/storage/epochs.h"
 
-#include <utility>
-
 #include "absl/strings/str_cat.h"
 #include "common/base/id.h"
 #include "common/base/status.h"

@@ -3,6 +3,7 @@
 #include <rocksdb/env.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <memory>
 #include <nlohmann/json.hpp>
@@ -11,7 +12,6 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/strip.h"
 #include "common/base/status.h"
 #include "common/storage/rocksdb_status.h"
 
@@ -30,11 +30,6 @@ constexpr uint64_t kFolderBytes = 64 << 10;
 
 std::string InDirectory(const std::string& path, absl::string_view name) {
   return (fs::path(path) / std::string(name)).string();
-}
-
-absl::Status Refused(absl::string_view reason, const std::string& path, absl::string_view message) {
-  return Error(absl::StatusCode::kFailedPrecondition, reason,
-               absl::StrCat("data directory ", path, " ", message), {{"path", path}});
 }
 
 // The faults of the file system that a person has to mend.
@@ -114,6 +109,11 @@ std::string NewStoreId() {
   std::string id;
   for (int i = 0; i < 4; ++i) absl::StrAppend(&id, absl::Hex(random(), absl::kZeroPad8));
   return id;
+}
+
+absl::Status Refused(absl::string_view reason, const std::string& path, absl::string_view message) {
+  return Error(absl::StatusCode::kFailedPrecondition, reason,
+               absl::StrCat("data directory ", path, " ", message), {{"path", path}});
 }
 
 absl::Status CheckMarker(const Marker& marker, const std::string& path, absl::string_view service,

@@ -35,6 +35,9 @@ std::string EncodeMarker(const Marker& marker);
 std::optional<Marker> DecodeMarker(absl::string_view bytes);
 std::string NewStoreId();
 
+// FAILED_PRECONDITION, "data directory PATH MESSAGE".
+absl::Status Refused(absl::string_view reason, const std::string& path, absl::string_view message);
+
 // FAILED_PRECONDITION: STORE_OF_OTHER_SERVICE or STORE_FORMAT_TOO_NEW, as for Database::Open.
 absl::Status CheckMarker(const Marker& marker, const std::string& path, absl::string_view service,
                          int format);

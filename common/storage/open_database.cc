@@ -1,4 +1,5 @@
 // Opening a directory: whose it is, whether there is room, RocksDB's options.
+#include <rocksdb/cache.h>
 #include <rocksdb/env.h>
 #include <rocksdb/filter_policy.h>
 #include <rocksdb/table.h>
@@ -83,10 +84,8 @@ std::vector<rocksdb::ColumnFamilyDescriptor> AllFamilies(
 
 absl::Status OpenError(const rocksdb::Status& status, const std::string& path) {
   if (status.IsIOError() && absl::StrContains(status.ToString(), "lock ")) {
-    return Error(absl::StatusCode::kFailedPrecondition, "STORE_LOCKED",
-                 absl::StrCat("data directory ", path,
-                              " is in use by another process: stop it or give another directory"),
-                 {{"path", path}});
+    return Refused("STORE_LOCKED", path,
+                   "is in use by another process: stop it or give another directory");
   }
   return FromRocksDb(status, absl::StrCat("open data directory ", path));
 }
@@ -163,11 +162,8 @@ class Opening {
     if (file_.exists) return absl::OkStatus();
     RECSAE_ASSIGN_OR_RETURN(const bool foreign, HoldsForeignFiles(*env_, path_));
     if (!foreign) return absl::OkStatus();
-    return Error(
-        absl::StatusCode::kFailedPrecondition, "STORE_OF_OTHER_SERVICE",
-        absl::StrCat("data directory ", path_,
-                     " is not empty and has no STORE file: give an empty or new directory"),
-        {{"path", path_}});
+    return Refused("STORE_OF_OTHER_SERVICE", path_,
+                   "is not empty and has no STORE file: give an empty or new directory");
   }
 
   // No marker, but a database: it is opened, and asked, if its families are those of the service.
@@ -177,12 +173,10 @@ class Opening {
                                   [&](const std::string& name) { return Holds(wanted, name); }) &&
                       std::count(present_.begin(), present_.end(), kRequestFamily) == 1;
     if (ours) return absl::OkStatus();
-    return Error(
-        absl::StatusCode::kFailedPrecondition, "STORE_OF_OTHER_SERVICE",
-        absl::StrCat("data directory ", path_, " has no whole STORE file, and its database (",
-                     absl::StrJoin(present_, ", "), ") is not one of ", options_.service,
-                     ": give another directory"),
-        {{"path", path_}});
+    return Refused(
+        "STORE_OF_OTHER_SERVICE", path_,
+        absl::StrCat("has no whole STORE file, and its database (", absl::StrJoin(present_, ", "),
+                     ") is not one of ", options_.service, ": give another directory"));
   }
 
   // RocksDB, as distributions build it, ends the process when the disk is full while it opens.
@@ -232,16 +226,15 @@ absl::StatusOr<std::unique_ptr<Database>> Database::Open(const std::string& path
   auto impl = std::make_unique<Impl>();
   impl->path = path;
   impl->sync = options.environment.sync;
-  impl->cache = rocksdb::NewLRUCache(options.block_cache_bytes);
+  const auto cache = rocksdb::NewLRUCache(options.block_cache_bytes);
   impl->env = opening.env();
   rocksdb::Options wide = DatabaseWideOptions(options, opening.env());
   wide.listeners.push_back(impl->keeper);
   // What the logs hold stays in memory and in them, so that one can start and delete.
   wide.avoid_flush_during_recovery = opening.tight();
   rocksdb::DB* db = nullptr;
-  const rocksdb::Status status =
-      rocksdb::DB::Open(wide, path, AllFamilies(options, opening.present(), impl->cache),
-                        &impl->families.handles, &db);
+  const rocksdb::Status status = rocksdb::DB::Open(
+      wide, path, AllFamilies(options, opening.present(), cache), &impl->families.handles, &db);
   if (!status.ok()) return OpenError(status, path);
   impl->db.reset(db);
   std::unique_ptr<Database> database(new Database(std::move(impl)));

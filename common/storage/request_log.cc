@@ -58,6 +58,8 @@ struct RequestLog::Impl {
   absl::Status Acquire(const std::string& key) ABSL_LOCKS_EXCLUDED(mutex);
   // The next few records, as far as they are too old and free; the caller holds them from then on.
   absl::StatusOr<std::vector<std::string>> AcquireOld() ABSL_LOCKS_EXCLUDED(mutex);
+  // Gives back those of `held` that were written anew before the caller held them.
+  void ReleaseRenewed(std::vector<std::string>& held) ABSL_LOCKS_EXCLUDED(mutex);
 };
 
 struct RequestTicket::Impl {
@@ -128,6 +130,16 @@ absl::StatusOr<std::vector<std::string>> RequestLog::Impl::AcquireOld() {
   return old;
 }
 
+void RequestLog::Impl::ReleaseRenewed(std::vector<std::string>& held) {
+  const auto renewed = std::partition(held.begin(), held.end(), [&](const std::string& key) {
+    const auto record = database.Get(kRequestFamily, key);
+    return record.ok() && Expired(*record);
+  });
+  const absl::MutexLock lock(&mutex);
+  for (auto key = renewed; key != held.end(); ++key) active.erase(*key);
+  held.erase(renewed, held.end());
+}
+
 absl::StatusOr<RequestTicket> RequestLog::Begin(absl::string_view method,
                                                 absl::string_view request_id,
                                                 absl::string_view request) {
@@ -145,6 +157,7 @@ absl::StatusOr<RequestTicket> RequestLog::Begin(absl::string_view method,
   if (!record.ok() && !absl::IsNotFound(record.status())) return record.status();
   if (!record.ok() || impl_->Expired(*record)) {
     RECSAE_ASSIGN_OR_RETURN(ticket->old_keys, impl_->AcquireOld());
+    impl_->ReleaseRenewed(ticket->old_keys);
     return RequestTicket(std::move(ticket));
   }
   if (ReadBigEndian64(absl::string_view(*record).substr(8)) != ticket->fingerprint) {

@@ -1,8 +1,6 @@
 // What stands between a write and RocksDB: room on the disk, and a log that can be written.
 #include <rocksdb/env.h>
 
-#include <utility>
-
 #include "absl/strings/str_cat.h"
 #include "common/base/status.h"
 #include "common/storage/database_impl.h"

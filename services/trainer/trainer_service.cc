@@ -20,6 +20,7 @@
 #include "recsae/concept_store/v1/concept_store.grpc.pb.h"
 #include "recsae/probe/v1/probe.grpc.pb.h"
 #include "recsae/trainer/v1/trainer.grpc.pb.h"
+#include "services/trainer/peers/probe_source.h"
 #include "services/trainer/run/dev_set.h"
 #include "services/trainer/run/estimate.h"
 #include "services/trainer/run/train_job.h"
@@ -116,9 +117,7 @@ class TrainerService : public v1::Trainer::Service {
     probe::v1::Capture capture;
     RECSAE_RETURN_IF_ERROR(
         probe_.peer().FromGrpc(probe_->GetCapture(peer_context.get(), get, &capture)));
-    return CaptureInfo{capture.row_count(),       capture.dim(),
-                       capture.has_cases(),       capture.site(),
-                       capture.recommender_uid(), capture.uid()};
+    return ToCaptureInfo(capture);
   }
 
   absl::StatusOr<std::vector<v1::TrainingConfig>> CheckCaptures(const grpc::ServerContext& context,

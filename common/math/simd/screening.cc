@@ -14,8 +14,8 @@
 #include "hwy/highway.h"
 
 // What both sides of the dispatch pass to each other. (Seen by the code for each instruction set.)
-#ifndef RECSAE_COMMON_SAE_SCREENING_BLOCK
-#define RECSAE_COMMON_SAE_SCREENING_BLOCK
+#ifndef RECSAE_COMMON_MATH_SIMD_SCREENING_BLOCK
+#define RECSAE_COMMON_MATH_SIMD_SCREENING_BLOCK
 namespace recsae::math {
 
 constexpr int kScreenWidth = 48;  // latents of a panel: three vectors

@@ -11,8 +11,8 @@
 #include "common/math/simd/kernels.h"
 
 // Lists up to this length are cut by ranks. (Seen by the code for each instruction set.)
-#ifndef RECSAE_COMMON_SAE_TOP_K_MAX_RANKED
-#define RECSAE_COMMON_SAE_TOP_K_MAX_RANKED
+#ifndef RECSAE_COMMON_MATH_SIMD_TOP_K_MAX_RANKED
+#define RECSAE_COMMON_MATH_SIMD_TOP_K_MAX_RANKED
 namespace recsae::math {
 constexpr int kMaxRanked = 128;
 }  // namespace recsae::math

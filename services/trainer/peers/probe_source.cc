@@ -151,9 +151,7 @@ class ProbeSource : public ActivationSource {
       const auto on_cancel = job.OnCancel([&context] { context.TryCancel(); });
       return probe_.peer().FromGrpc(probe_->GetCapture(&context, request, &response));
     }));
-    return CaptureInfo{response.row_count(),       response.dim(),
-                       response.has_cases(),       response.site(),
-                       response.recommender_uid(), response.uid()};
+    return ToCaptureInfo(response);
   }
 
   absl::StatusOr<RankingData> ReadRankingData(const std::string& capture, int64_t rows, int dim,
@@ -234,6 +232,11 @@ class ProbeSource : public ActivationSource {
 };
 
 }  // namespace
+
+CaptureInfo ToCaptureInfo(const probe::v1::Capture& capture) {
+  return {capture.row_count(),       capture.dim(), capture.has_cases(), capture.site(),
+          capture.recommender_uid(), capture.uid()};
+}
 
 std::unique_ptr<ActivationSource> MakeProbeSource(std::shared_ptr<Peer> probe) {
   return std::make_unique<ProbeSource>(std::move(probe));

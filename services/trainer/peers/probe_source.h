@@ -4,6 +4,7 @@
 
 #include <memory>
 
+#include "recsae/probe/v1/probe.pb.h"
 #include "services/trainer/rows/activation_source.h"
 
 namespace recsae {
@@ -11,6 +12,9 @@ class Peer;
 }  // namespace recsae
 
 namespace recsae::trainer {
+
+// What training has to know of a capture.
+CaptureInfo ToCaptureInfo(const probe::v1::Capture& capture);
 
 // A probe that cannot be reached is tried again for about a minute; reading goes on at the row
 // where it broke off. Errors keep the probe's code and details; after the last attempt UNAVAILABLE

@@ -1,7 +1,7 @@
 #include "services/trainer/rows/row_stream.h"
 
 #include <algorithm>
-#include <new>
+#include <exception>
 #include <utility>
 
 #include "common/base/status.h"
@@ -38,17 +38,17 @@ void RowStream::Cancel() {
 
 void RowStream::ReadAhead() {
   absl::StatusOr<RowChunk> chunk;
-  bool out_of_memory = false;
+  std::exception_ptr failure;
   try {
     do {
       chunk = epochs_.Next(options_.batch_rows);
     } while (chunk.ok() && chunk->rows.rows > 0 && Push(*std::move(chunk)));
-  } catch (const std::bad_alloc&) {  // Nothing above this thread would take it.
-    out_of_memory = true;
+  } catch (...) {  // Nothing above this thread would take it.
+    failure = std::current_exception();
   }
   const std::lock_guard lock(mutex_);
   finished_ = true;
-  out_of_memory_ = out_of_memory;
+  failure_ = failure;
   end_ = chunk.status();
   changed_.notify_all();
 }
@@ -69,7 +69,7 @@ absl::StatusOr<RowChunk> RowStream::Take() {
   changed_.wait(lock, [this] { return cancelled_ || finished_ || !ahead_.empty(); });
   if (cancelled_) return ReadCancelled();
   if (ahead_.empty()) {
-    if (out_of_memory_) throw std::bad_alloc();
+    if (failure_) std::rethrow_exception(failure_);
     RECSAE_RETURN_IF_ERROR(end_);
     return RowChunk();
   }

@@ -6,6 +6,7 @@
 #include <condition_variable>
 #include <cstdint>
 #include <deque>
+#include <exception>
 #include <mutex>
 #include <thread>
 #include <vector>
@@ -28,7 +29,7 @@ class RowStream {
 
   // The next `count` >= 1 rows, or fewer (at last none) at the end of the last epoch; batches go on
   // across epochs. They stay valid until the next call, and are not copied where they lie together
-  // as they were read. Errors as EpochReader::Next; throws std::bad_alloc where memory was short.
+  // as they were read. Errors as EpochReader::Next; throws what reading ahead threw.
   absl::StatusOr<MatrixView> Next(int64_t count);
 
   // Makes Next return CANCELLED soon.
@@ -49,7 +50,7 @@ class RowStream {
   bool cancelled_ = false;
   bool finished_ = false;  // the thread adds nothing more; why is in end_
   absl::Status end_;
-  bool out_of_memory_ = false;
+  std::exception_ptr failure_;  // what reading threw
 
   RowChunk current_;           // used up to used_
   int64_t used_ = 0;           // rows

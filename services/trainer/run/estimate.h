@@ -14,6 +14,10 @@ inline constexpr char kLowerTraining[] =
     "config.latent_count, config.expansion_factor or config.batch_rows (or train fewer SAEs at "
     "once)";
 
+// Rows that the initial weights and the data's scale are taken from; held twice while they are
+// read.
+inline constexpr int64_t kSampleRows = 16'384;
+
 // About the bytes that a job holds at most beside the rows that it keeps in memory: its trainers,
 // one beside the other, the rows that each early stop is judged by, and what is sampled and read
 // ahead. The configurations are filled in; activations have `dim` values. Saturates.

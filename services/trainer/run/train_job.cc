@@ -12,6 +12,7 @@
 #include "common/base/status.h"
 #include "common/jobs/job_runner.h"
 #include "recsae/trainer/v1/trainer.pb.h"
+#include "services/trainer/run/estimate.h"
 #include "services/trainer/run/train_request.h"
 #include "services/trainer/run/train_run.h"
 
@@ -23,9 +24,8 @@ using google::protobuf::Any;
 
 absl::Status OutOfMemory(const JobContext& job) {
   return Error(absl::StatusCode::kResourceExhausted, "OUT_OF_MEMORY",
-               absl::StrCat(job.name(),
-                            ": the memory for training is not to be had; lower config.latents or "
-                            "config.batch_rows, train fewer SAEs at once, or run fewer jobs"));
+               absl::StrCat(job.name(), ": the memory for training is not to be had; lower ",
+                            kLowerTraining, ", or run fewer jobs"));
 }
 
 absl::StatusOr<std::vector<Sae>> Run(const TrainJobEnvironment& environment, JobContext& job,

@@ -48,10 +48,9 @@ struct TrainJobEnvironment {
 //   INVALID_ARGUMENT     INVALID_REQUEST, RECOMMENDER_MISMATCH, DIMENSION_MISMATCH: a configuration
 //                        does not fit the capture
 //   ALREADY_EXISTS       SAE_EXISTS
-//   RESOURCE_EXHAUSTED   MEMORY_BUDGET
+//   RESOURCE_EXHAUSTED   MEMORY_BUDGET, OUT_OF_MEMORY
 //   UNAVAILABLE          PEER_UNAVAILABLE   after some time of retries
 //   INTERNAL             TRAINING_DIVERGED  a loss is no longer finite
-//   RESOURCE_EXHAUSTED   OUT_OF_MEMORY
 absl::StatusOr<google::protobuf::Any> RunTrainJob(const TrainJobEnvironment& environment,
                                                   JobContext& job);
 

@@ -8,7 +8,6 @@
 #include "common/base/version.h"
 #include "common/jobs/job_runner.h"
 #include "common/messages/sae_messages.h"
-#include "common/process/server.h"
 #include "common/sae/trainer.h"
 #include "services/trainer/rows/activation_source.h"
 #include "services/trainer/rows/row_cache.h"
@@ -24,9 +23,6 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 using concept_store::v1::Sae;
-
-// Rows that the initial weights and the data's scale are taken from.
-constexpr int64_t kSampleRows = 16'384;
 
 double SecondsSince(Clock::time_point start) {
   return std::chrono::duration<double>(Clock::now() - start).count();
@@ -58,11 +54,7 @@ absl::Status TrainRun::Prepare() {
   const absl::StatusOr<std::string> saved = job_.LoadCheckpoint();
   if (saved.ok()) {
     RECSAE_ASSIGN_OR_RETURN(state_, DecodeCheckpoint(*saved));
-    RECSAE_ASSIGN_OR_RETURN(const CaptureInfo capture,
-                            environment_.source->Describe(request_.capture, job_));
-    site_ = capture.site;
-    recommender_uid_ = capture.recommender_uid;
-    capture_uid_ = capture.uid;
+    RECSAE_ASSIGN_OR_RETURN(capture_, environment_.source->Describe(request_.capture, job_));
   } else if (absl::IsNotFound(saved.status())) {
     RECSAE_RETURN_IF_ERROR(PinCaptures());
   } else {
@@ -90,21 +82,17 @@ absl::Status TrainRun::PinCaptures() {
   CheckNames(request_, bad);
   const std::vector<v1::TrainingConfig> configs = FillInAll(request_, kUnknownDim, bad);
   RECSAE_RETURN_IF_ERROR(bad.ToStatus());
-  RECSAE_ASSIGN_OR_RETURN(const CaptureInfo capture,
-                          environment_.source->Describe(request_.capture, job_));
-  if (capture.rows == 0) return CaptureEmpty(request_.capture);
-  state_.rows = capture.rows;
-  state_.dim = capture.dim;
-  site_ = capture.site;
-  recommender_uid_ = capture.recommender_uid;
-  capture_uid_ = capture.uid;
+  RECSAE_ASSIGN_OR_RETURN(capture_, environment_.source->Describe(request_.capture, job_));
+  if (capture_.rows == 0) return CaptureEmpty(request_.capture);
+  state_.rows = capture_.rows;
+  state_.dim = capture_.dim;
   state_.variants.resize(configs.size());
   for (size_t i = 0; i < configs.size(); ++i) {
     if (!configs[i].has_early_stop()) continue;
     const v1::EarlyStop& early_stop = configs[i].early_stop();
     RECSAE_ASSIGN_OR_RETURN(const CaptureInfo dev,
                             environment_.source->Describe(early_stop.capture(), job_));
-    RECSAE_RETURN_IF_ERROR(CheckDevCapture(early_stop, dev, capture));
+    RECSAE_RETURN_IF_ERROR(CheckDevCapture(early_stop, dev, capture_));
     state_.variants[i].early_stop.rows = std::min(dev.rows, early_stop.max_rows());
   }
   return job_.SaveCheckpoint(Encode(state_));
@@ -331,9 +319,9 @@ Sae TrainRun::Describe(size_t i, const sae::SaeModel& model,
   sae.set_name(NameOf(i));
   DescribeWeights(model.weights(), &sae);
   sae.set_capture(request_.capture);
-  sae.set_probe_site(site_);
-  sae.set_recommender_uid(recommender_uid_);
-  sae.set_capture_uid(capture_uid_);
+  sae.set_probe_site(capture_.site);
+  sae.set_recommender_uid(capture_.recommender_uid);
+  sae.set_capture_uid(capture_.uid);
   auto& report = *sae.mutable_report();
   report.set_row_count(state_.rows);
   report.set_epoch_count(ended ? variant.early_stop.epoch : config.epoch_count());

@@ -17,6 +17,7 @@
 #include "common/sae/metrics.h"
 #include "common/sae/model.h"
 #include "recsae/concept_store/v1/concept_store.pb.h"
+#include "services/trainer/rows/activation_source.h"
 #include "services/trainer/rows/row_stream.h"
 #include "services/trainer/run/checkpoint.h"
 #include "services/trainer/run/early_stop.h"
@@ -75,9 +76,8 @@ class TrainRun {
   const TrainRequest& request_;
   std::vector<v1::TrainingConfig> configs_;  // filled in, one for each variant
   Checkpoint state_;
-  std::string site_;             // probe site that the capture records
-  std::string recommender_uid_;  // of the recommender that it records
-  std::string capture_uid_;
+  // As the probe describes it now; rows that a job pinned when it started are those of state_.
+  CaptureInfo capture_;
   std::unique_ptr<TrainerGroup> group_;
   std::unique_ptr<EarlyStoppers> stoppers_;
   std::chrono::steady_clock::time_point training_since_;

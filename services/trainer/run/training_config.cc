@@ -319,9 +319,7 @@ std::string Differences(const Sae& made, const std::string& capture, const std::
              made.capture_uid() != capture_uid) {
     all.push_back(absl::StrCat(capture, " was made anew since"));
   }
-  std::map<std::string, std::string> asked = AsText(filled_in);
-  for (const char* aside : {"threads", "thread_count", "checkpoint_seconds"}) asked.erase(aside);
-  for (const auto& [name, value] : asked) {
+  for (const auto& [name, value] : AsText(filled_in)) {
     const auto known = made.report().hyper_parameters().find(name);
     if (known == made.report().hyper_parameters().end() || known->second == value) continue;
     all.push_back(absl::StrCat(name, " is ", known->second, ", asked for ", value));

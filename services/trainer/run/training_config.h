@@ -36,7 +36,8 @@ v1::TrainingConfig FillIn(const v1::TrainingConfig& config, int dim, const std::
 // The engine's view of a filled-in configuration.
 sae::TrainConfig ToEngine(const v1::TrainingConfig& filled_in);
 
-// The filled-in configuration as text, for TrainingReport.hyper_parameters.
+// The filled-in configuration as text, for TrainingReport.hyper_parameters; without what decides
+// nothing of the result.
 std::map<std::string, std::string> AsText(const v1::TrainingConfig& filled_in);
 
 // How what is asked for differs from what made `made`: "k is 8, asked for 16; ...", empty where it

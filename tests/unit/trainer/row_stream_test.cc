@@ -3,6 +3,8 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <memory>
+#include <stdexcept>
 #include <thread>
 #include <vector>
 
@@ -106,6 +108,26 @@ TEST(RowStreamTest, MissingRowsAreAnError) {
   const absl::Status status = stream.Next(64).status();
   EXPECT_EQ(status.code(), absl::StatusCode::kDataLoss);
   EXPECT_EQ(Reason(status), "CAPTURE_TOO_SHORT");
+}
+
+// A source whose rows cannot be read for a reason that is no status.
+class ThrowingSource : public MemorySource {
+ public:
+  using MemorySource::MemorySource;
+
+  std::unique_ptr<ActivationReader> Read(const std::string&, int, const ReadOrder&) override {
+    class Thrower : public ActivationReader {
+      absl::StatusOr<RowChunk> Next(int64_t) override { throw std::length_error("too long"); }
+      void Cancel() override {}
+    };
+    return std::make_unique<Thrower>();
+  }
+};
+
+TEST(RowStreamTest, WhatTheReadingThreadThrowsReachesWhoTakes) {
+  ThrowingSource source(kCapture, 2, std::vector<float>{0, 0}, 1);
+  RowStream stream(source, Options(1, 1));
+  EXPECT_THROW(stream.Next(1).IgnoreError(), std::length_error);
 }
 
 TEST(RowStreamTest, CancelWakesWhoWaits) {
