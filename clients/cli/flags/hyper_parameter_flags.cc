@@ -160,9 +160,7 @@ void AddSaeFlags(Command& command, const std::string& prefix, Values values, Sae
 }
 
 probe::v1::Recommender::Kind ParseKind(const std::string& kind) {
-  probe::v1::Recommender::Kind parsed = probe::v1::Recommender::KIND_UNSPECIFIED;
-  probe::v1::Recommender::Kind_Parse(absl::StrCat("KIND_", absl::AsciiStrToUpper(kind)), &parsed);
-  return parsed;
+  return ParseEnum(kind, "KIND_", probe::v1::Recommender::Kind_Parse);
 }
 
 HyperParameters MakeHyperParameters(const RecommenderFlags& flags, uint64_t seed) {
@@ -174,8 +172,9 @@ HyperParameters MakeHyperParameters(const RecommenderFlags& flags, uint64_t seed
   if (flags.layers) out.set_layer_count(*flags.layers);
   if (flags.heads) out.set_head_count(*flags.heads);
   if (flags.dropout) out.set_dropout(*flags.dropout);
-  if (flags.loss == "bpr") out.set_loss(HyperParameters::LOSS_BPR);
-  if (flags.loss == "softmax") out.set_loss(HyperParameters::LOSS_SOFTMAX);
+  if (!flags.loss.empty()) {
+    out.set_loss(ParseEnum(flags.loss, "LOSS_", HyperParameters::Loss_Parse));
+  }
   if (flags.epochs) out.set_epoch_count(*flags.epochs);
   if (flags.patience) out.set_patience(*flags.patience);
   if (flags.batch_size) out.set_batch_size(*flags.batch_size);

@@ -21,11 +21,6 @@ using jobs::v1::Job;
 constexpr absl::Duration kReconnectFor = absl::Minutes(1);
 constexpr absl::Duration kReconnectEvery = absl::Seconds(1);
 
-bool Finished(const Job& job) {
-  return job.state() == Job::STATE_SUCCEEDED || job.state() == Job::STATE_FAILED ||
-         job.state() == Job::STATE_CANCELLED;
-}
-
 double Now() { return absl::ToDoubleSeconds(absl::Now() - absl::UnixEpoch()); }
 
 // The open stream, so that Ctrl-C can end it from another thread. Thread-safe.

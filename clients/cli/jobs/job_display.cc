@@ -38,12 +38,12 @@ constexpr Shown kShown[] = {{"dev_ndcg@10", "dev NDCG@10", false},
                             {"loss", "loss", false}};
 constexpr size_t kShownAtMost = 2;
 
+}  // namespace
+
 bool Finished(const Job& job) {
   return job.state() == Job::STATE_SUCCEEDED || job.state() == Job::STATE_FAILED ||
          job.state() == Job::STATE_CANCELLED;
 }
-
-}  // namespace
 
 double JobSeconds(const Job& job) {
   if (!job.has_start_time()) return 0;

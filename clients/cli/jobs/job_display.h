@@ -15,6 +15,9 @@ namespace recsae::cli {
 
 class Console;
 
+// Whether the job succeeded, failed or was cancelled.
+bool Finished(const jobs::v1::Job& job);
+
 // Seconds that the job ran, so far or in all; 0 if it has not started.
 double JobSeconds(const jobs::v1::Job& job);
 
