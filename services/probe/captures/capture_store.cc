@@ -83,6 +83,11 @@ absl::Status TooManyProducers(const v1::Capture& capture) {
                {{"capture", capture.name()}});
 }
 
+// A record of before producers had keys of their own lists them all and does not count them.
+void CountProducers(v1::Capture& capture) {
+  if (capture.producers_size() > 0) capture.set_producer_count(capture.producers_size());
+}
+
 absl::Status SequenceGap(const v1::Capture& capture, const v1::Producer& producer,
                          int64_t sequence) {
   return Error(
@@ -100,15 +105,25 @@ absl::Status SequenceGap(const v1::Capture& capture, const v1::Producer& produce
 CaptureStore::CaptureStore(Store& store)
     : store_(store), table_(store.db(), kCaptureFamily, "capture", "CAPTURE_NOT_FOUND") {}
 
+absl::string_view RecommenderOf(absl::string_view capture) {
+  return capture.substr(0, capture.find("/captures/"));
+}
+
 absl::StatusOr<StoredCapture> CaptureStore::Get(absl::string_view name) const {
   RECSAE_ASSIGN_OR_RETURN(const std::string key, KeyOf(name));
-  return table_.Get(key, name);
+  RECSAE_ASSIGN_OR_RETURN(StoredCapture capture, table_.Get(key, name));
+  CountProducers(capture.message);
+  return capture;
 }
 
 absl::StatusOr<std::vector<StoredCapture>> CaptureStore::List(absl::string_view recommender_id,
                                                               const Page& page,
                                                               std::string* next) const {
-  return table_.List(recommender_id.empty() ? "" : KeyPrefix({recommender_id}), page, next);
+  RECSAE_ASSIGN_OR_RETURN(
+      std::vector<StoredCapture> captures,
+      table_.List(recommender_id.empty() ? "" : KeyPrefix({recommender_id}), page, next));
+  for (StoredCapture& capture : captures) CountProducers(capture.message);
+  return captures;
 }
 
 absl::StatusOr<std::vector<StoredCapture>> CaptureStore::AllOf(
@@ -174,7 +189,7 @@ void CaptureStore::MoveProducers(StoredCapture& capture, WriteBatch& batch) {
     batch.Put(kProducerFamily, ProducerKey(capture.uid, producer.producer()),
               EncodeProducer(producer));
   }
-  message.set_producer_count(message.producers_size());
+  CountProducers(message);
   message.clear_producers();
 }
 
@@ -203,7 +218,7 @@ absl::Status CaptureStore::AssignRecommenderUids(const std::map<std::string, std
   RECSAE_ASSIGN_OR_RETURN(std::vector<StoredCapture> captures, table_.All(""));
   for (StoredCapture& capture : captures) {
     const std::string& name = capture.message.name();
-    const auto uid = uids.find(name.substr(0, name.find("/captures/")));
+    const auto uid = uids.find(std::string(RecommenderOf(name)));
     if (!capture.message.recommender_uid().empty() || uid == uids.end()) continue;
     capture.message.set_recommender_uid(uid->second);
     table_.Put(*KeyOf(name), capture, batch);

@@ -32,6 +32,9 @@ using StoredCapture = Stored<v1::Capture>;
 inline constexpr int64_t kMaxProducers = 100'000;
 inline constexpr int kListedProducers = 100;
 
+// Of a capture's name, its recommender's.
+absl::string_view RecommenderOf(absl::string_view capture);
+
 // Thread-safe. Names are "recommenders/{recommender}/captures/{capture}"; every call that takes one
 // returns INVALID_ARGUMENT (RESOURCE_NAME_INVALID) or NOT_FOUND (CAPTURE_NOT_FOUND) for a bad one.
 class CaptureStore {

@@ -64,8 +64,8 @@ std::vector<Case> TrainCases(const Dataset& dataset, int min_history);
 // The cases with at least one item of history (sequence models skip the others).
 std::vector<Case> WithHistory(absl::Span<const Case> cases);
 
-// Of everything above but the name and what was malformed: equal for equal data, on every machine.
-// 16 hex digits.
+// Of everything above but the name, the planted concepts and what was malformed: equal for equal
+// data, on every machine. 16 hex digits.
 std::string FingerprintOf(const Dataset& dataset);
 
 // Number of interactions: training, dev and test together.

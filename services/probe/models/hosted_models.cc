@@ -43,7 +43,7 @@ absl::StatusOr<HostedModels::Models::Loaded> HostedModels::Load(
       Permit permit,
       memory_.Take(SaturatingProduct(stored, kLoadingCopies),
                    absl::StrCat("the model of ", recommender.message.name()), "its size"));
-  RECSAE_ASSIGN_OR_RETURN(std::string bytes, recommenders_.Model(recommender));
+  RECSAE_ASSIGN_OR_RETURN(std::string bytes, recommenders_.Model(recommender, stored));
   RECSAE_ASSIGN_OR_RETURN(std::unique_ptr<Recommender> loaded, LoadRecommender(bytes));
   RECSAE_RETURN_IF_ERROR(permit.Resize(static_cast<int64_t>(bytes.size())));
   return Models::Loaded{std::move(permit), std::move(loaded)};

@@ -10,7 +10,8 @@
 
 namespace recsae::probe {
 
-// An untrained recommender; Train before anything else. Errors: CheckOptions, CheckTrainable.
+// An untrained recommender; Train before anything else. Errors: CheckOptions,
+// CheckTrainable (of ECF, which can be made where it cannot be trained, only its Train).
 absl::StatusOr<std::unique_ptr<Recommender>> NewRecommender(const RecommenderOptions& options);
 
 // From Save()'s bytes. DATA_LOSS (RECOMMENDER_CORRUPT) if they are not what Save wrote,

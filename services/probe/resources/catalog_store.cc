@@ -39,19 +39,19 @@ absl::StatusOr<std::string> KeyOf(absl::string_view name) {
 absl::Status CheckItems(const Items& items) {
   for (int i = 0; i < items.size(); ++i) {
     const size_t size = items[i].id().size();
-    if (size >= 1 && size <= kMaxItemIdBytes) {
-      const size_t whole = items[i].ByteSizeLong();
-      if (whole <= kMaxItemBytes) continue;
-      return Error(absl::StatusCode::kInvalidArgument, "ITEM_TOO_LARGE",
-                   absl::StrCat("batch.items[", i, "] (\"", items[i].id(), "\") has ", whole,
-                                " bytes with its title and attributes; at most ", kMaxItemBytes,
-                                " are taken"),
-                   {{"field", absl::StrCat("batch.items[", i, "]")}});
+    if (size < 1 || size > kMaxItemIdBytes) {
+      return Error(absl::StatusCode::kInvalidArgument, "ITEM_ID_INVALID",
+                   absl::StrCat("batch.items[", i, "].id must have 1 to ", kMaxItemIdBytes,
+                                " bytes, has ", size),
+                   {{"field", absl::StrCat("batch.items[", i, "].id")}});
     }
-    return Error(absl::StatusCode::kInvalidArgument, "ITEM_ID_INVALID",
-                 absl::StrCat("batch.items[", i, "].id must have 1 to ", kMaxItemIdBytes,
-                              " bytes, has ", size),
-                 {{"field", absl::StrCat("batch.items[", i, "].id")}});
+    const size_t whole = items[i].ByteSizeLong();
+    if (whole <= kMaxItemBytes) continue;
+    return Error(
+        absl::StatusCode::kInvalidArgument, "ITEM_TOO_LARGE",
+        absl::StrCat("batch.items[", i, "] (\"", items[i].id(), "\") has ", whole,
+                     " bytes with its title and attributes; at most ", kMaxItemBytes, " are taken"),
+        {{"field", absl::StrCat("batch.items[", i, "]")}});
   }
   return absl::OkStatus();
 }

@@ -61,16 +61,6 @@ absl::Status HeadWriter::CheckComplete() const {
                {{"item", index_->ids()[missing]}});
 }
 
-absl::StatusOr<int64_t> CountHeadItems(const Database& db, uint64_t uid) {
-  const std::string prefix = BigEndian64(uid);
-  ScanOptions options;
-  options.reverse = true;
-  auto scan = db.Scan(kHeadFamily, prefix, options);
-  RECSAE_RETURN_IF_ERROR(scan->status());
-  if (!scan->Valid()) return 0;
-  return int64_t{ReadBigEndian32(scan->key().substr(prefix.size()))} + 1;
-}
-
 absl::StatusOr<std::shared_ptr<const PredictionHead>> LoadHead(const Database& db, uint64_t uid,
                                                                int dim, int64_t items) {
   const std::string prefix = BigEndian64(uid);

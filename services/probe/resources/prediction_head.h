@@ -49,9 +49,6 @@ class HeadWriter {
   int64_t added_ = 0;
 };
 
-// Items of the head stored under `uid`; 0 if it is gone.
-absl::StatusOr<int64_t> CountHeadItems(const Database& db, uint64_t uid);
-
 // The head of `items` items stored under `uid`. DATA_LOSS (HEAD_CORRUPT), or NOT_FOUND
 // (RECOMMENDER_NOT_FOUND) if it is gone.
 absl::StatusOr<std::shared_ptr<const PredictionHead>> LoadHead(const Database& db, uint64_t uid,

@@ -103,7 +103,8 @@ absl::StatusOr<std::shared_ptr<const PredictionHead>> RecommenderStore::Head(
   }
   return heads_.Get(recommender.head_uid, alive, [&]() -> absl::StatusOr<Heads::Loaded> {
     const int dim = recommender.message.activation_dim();
-    RECSAE_ASSIGN_OR_RETURN(const int64_t items, CountHeadItems(store_.db(), recommender.head_uid));
+    RECSAE_ASSIGN_OR_RETURN(const int64_t items,
+                            CountNumbered(store_.db(), kHeadFamily, recommender.head_uid));
     RECSAE_ASSIGN_OR_RETURN(
         Permit permit,
         memory_.Take(Product({items, int64_t{dim} + 1, sizeof(float)}),
@@ -134,18 +135,14 @@ absl::Status RecommenderStore::PutModel(Database& db, uint64_t uid, absl::string
 }
 
 absl::StatusOr<int64_t> RecommenderStore::ModelBytes(const StoredRecommender& recommender) const {
-  ScanOptions options;
-  options.reverse = true;
-  const std::string prefix = BigEndian64(recommender.uid);
-  auto scan = store_.db().Scan(kModelFamily, prefix, options);
-  RECSAE_RETURN_IF_ERROR(scan->status());
-  if (!scan->Valid()) return table_.NotFound(recommender.message.name());  // deleted meanwhile
-  const int64_t last = ReadBigEndian32(scan->key().substr(prefix.size()));
-  return SaturatingProduct(last + 1, kModelPartBytes);
+  RECSAE_ASSIGN_OR_RETURN(const int64_t parts,
+                          CountNumbered(store_.db(), kModelFamily, recommender.uid));
+  if (parts == 0) return table_.NotFound(recommender.message.name());  // deleted meanwhile
+  return SaturatingProduct(parts, kModelPartBytes);
 }
 
-absl::StatusOr<std::string> RecommenderStore::Model(const StoredRecommender& recommender) const {
-  RECSAE_ASSIGN_OR_RETURN(const int64_t most, ModelBytes(recommender));
+absl::StatusOr<std::string> RecommenderStore::Model(const StoredRecommender& recommender,
+                                                    int64_t most) const {
   std::string model;
   model.reserve(static_cast<size_t>(most));
   auto scan = store_.db().Scan(kModelFamily, BigEndian64(recommender.uid));

@@ -56,9 +56,10 @@ class RecommenderStore {
   // Stores what a hosted recommender is made of under the uid of a staged write, unsynced.
   static absl::Status PutModel(Database& db, uint64_t uid, absl::string_view model,
                                absl::Span<const std::string> user_ids);
-  absl::StatusOr<std::string> Model(const StoredRecommender& recommender) const;
   // No model has more bytes than this says.
   absl::StatusOr<int64_t> ModelBytes(const StoredRecommender& recommender) const;
+  // `most`: its ModelBytes.
+  absl::StatusOr<std::string> Model(const StoredRecommender& recommender, int64_t most) const;
   // Indices of users in the training data, -1 for unknown ones.
   absl::StatusOr<std::vector<int32_t>> UserIndices(const StoredRecommender& recommender,
                                                    absl::Span<const std::string> user_ids) const;

@@ -39,8 +39,6 @@ absl::Status TooLarge(int cases) {
 // As it is shown without its producers.
 v1::Capture Listed(const StoredCapture& capture) {
   v1::Capture message = capture.message;
-  // A record of before producers had keys of their own.
-  if (message.producers_size() > 0) message.set_producer_count(message.producers_size());
   message.clear_producers();
   return message;
 }
@@ -208,7 +206,8 @@ grpc::Status ProbeService::BatchGetCases(Context* context, const v1::BatchGetCas
     const int64_t dim = now.message.dim();
     if (count * dim * 4 > kMaxContentBytes) return TooLarge(count);
     RECSAE_ASSIGN_OR_RETURN(const std::vector<float> activations, captures.ReadRows(now, rows));
-    RECSAE_ASSIGN_OR_RETURN(const CaseReader reader, CaseReader::Open(resources_, now));
+    RECSAE_ASSIGN_OR_RETURN(const CaseReader reader,
+                            CaseReader::Open(resources_, now, [&] { return CheckAlive(context); }));
     RECSAE_ASSIGN_OR_RETURN(std::vector<v1::Case> cases, reader.Read(rows, activations.data(), [&] {
       return CheckAlive(context);
     }));

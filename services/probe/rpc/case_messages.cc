@@ -111,18 +111,17 @@ absl::StatusOr<std::vector<StoredCase>> ToStoredCases(
   return stored;
 }
 
-absl::StatusOr<CaseReader> CaseReader::Open(Resources& resources, const StoredCapture& capture) {
+absl::StatusOr<CaseReader> CaseReader::Open(Resources& resources, const StoredCapture& capture,
+                                            Alive alive) {
   CaseReader reader(resources, capture);
   if (!capture.message.has_cases()) return reader;
-  const std::string& name = capture.message.name();
-  RECSAE_ASSIGN_OR_RETURN(
-      const StoredRecommender recommender,
-      resources.recommenders().Get(absl::string_view(name).substr(0, name.find("/captures/"))));
+  RECSAE_ASSIGN_OR_RETURN(const StoredRecommender recommender,
+                          resources.recommenders().Get(RecommenderOf(capture.message.name())));
   RECSAE_ASSIGN_OR_RETURN(const StoredCatalog catalog,
                           resources.catalogs().Get(recommender.message.catalog()));
-  RECSAE_ASSIGN_OR_RETURN(reader.index_, resources.catalogs().Index(catalog));
+  RECSAE_ASSIGN_OR_RETURN(reader.index_, resources.catalogs().Index(catalog, alive));
   if (recommender.head_uid != 0) {
-    RECSAE_ASSIGN_OR_RETURN(reader.head_, resources.recommenders().Head(recommender));
+    RECSAE_ASSIGN_OR_RETURN(reader.head_, resources.recommenders().Head(recommender, alive));
   }
   return reader;
 }

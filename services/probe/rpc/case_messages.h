@@ -26,7 +26,8 @@ absl::StatusOr<std::vector<StoredCase>> ToStoredCases(
 class CaseReader {
  public:
   // NOT_FOUND if the capture's recommender is gone.
-  static absl::StatusOr<CaseReader> Open(Resources& resources, const StoredCapture& capture);
+  static absl::StatusOr<CaseReader> Open(Resources& resources, const StoredCapture& capture,
+                                         Alive alive);
 
   // The cases of these rows, in their order; without context if the capture has none. Those without
   // ranked items get them where the recommender has a prediction head; `activations`

@@ -52,14 +52,17 @@ grpc::Status ProbeService::UploadItems(Context* context,
     v1::UploadItemsRequest message;
     RECSAE_RETURN_IF_ERROR(ReadHeader(*reader, &message));
     const std::string name = message.header().catalog();
-    // Watches hear of the upload once it has ended, however it did.
+    bool stored = false;
+    // Watches hear of what was stored once the upload has ended, however it did.
     const absl::Cleanup changed = [&] {
+      if (!stored) return;
       resources_.store().changes().Add({name});
       watches_.Flush();
     };
     RECSAE_RETURN_IF_ERROR(ReadParts(context, *reader, &message, [&]() -> absl::Status {
       RECSAE_ASSIGN_OR_RETURN(const CatalogStore::Uploaded uploaded,
                               resources_.catalogs().Upload(name, message.batch().items()));
+      stored = true;
       response->set_added_item_count(response->added_item_count() + uploaded.added);
       response->set_replaced_item_count(response->replaced_item_count() + uploaded.replaced);
       return absl::OkStatus();

@@ -18,6 +18,7 @@
 #include "services/probe/datasets/dataset_source.h"
 #include "services/probe/models/staged_recommender.h"
 #include "services/probe/recommenders/model/evaluation.h"
+#include "services/probe/recommenders/model/recommender.h"
 #include "services/probe/recommenders/torch/torch_kinds.h"
 #include "services/probe/rpc/probe_service.h"
 
@@ -27,7 +28,6 @@ namespace {
 using Header = v1::ImportRecommenderRequest::Header;
 
 constexpr int kDefaultHistory = 50;
-constexpr int kMaxHistory = 512;
 constexpr int kMaxProbeSites = 64;
 constexpr size_t kMaxModuleBytes = size_t{1} << 30;
 // A module or vector as it was sent, as it is taken apart, as it is used and as it is stored.
@@ -61,9 +61,9 @@ absl::Status CheckHeader(const Header& header) {
   } else {
     bad.Add("header.catalog", ParseName(header.catalog(), "catalogs/{catalog}").status());
   }
-  if (header.history_length() < 0 || header.history_length() > kMaxHistory) {
+  if (header.history_length() < 0 || header.history_length() > kMaxLength) {
     bad.Add("header.history_length",
-            absl::StrCat("must be 0 to ", kMaxHistory, ", is ", header.history_length()));
+            absl::StrCat("must be 0 to ", kMaxLength, ", is ", header.history_length()));
   }
   CheckSites(header, bad);
   return bad.ToStatus();

@@ -37,10 +37,6 @@ uint64_t FingerprintOf(const MatrixView& rows,
   return Fingerprint(parts);
 }
 
-absl::string_view RecommenderOf(absl::string_view capture) {
-  return capture.substr(0, capture.find("/captures/"));
-}
-
 }  // namespace
 
 // One RecordActivations stream.
@@ -228,7 +224,8 @@ absl::Status ProbeService::ActivationStream::Open(const v1::ReadActivationsReque
   if (request.has_shuffle()) shuffle = {request.shuffle().seed(), request.shuffle().epoch()};
   cases_ = cases_ && capture_.message.has_cases();
   if (cases_) {
-    RECSAE_ASSIGN_OR_RETURN(case_reader_, CaseReader::Open(service_.resources_, capture_));
+    RECSAE_ASSIGN_OR_RETURN(case_reader_, CaseReader::Open(service_.resources_, capture_,
+                                                           [&] { return CheckAlive(context_); }));
   }
   reader_ = std::make_unique<CaptureReader>(service_.resources_.captures(), capture_, limit,
                                             shuffle, request.start_row(), activations_);

@@ -116,4 +116,14 @@ Staging::~Staging() {
 
 void Staging::Keep(WriteBatch& batch) const { batch.Delete(kDefaultFamily, StagingKey(uid_)); }
 
+absl::StatusOr<int64_t> CountNumbered(const Database& db, absl::string_view family, uint64_t uid) {
+  const std::string prefix = BigEndian64(uid);
+  ScanOptions options;
+  options.reverse = true;
+  auto scan = db.Scan(family, prefix, options);
+  RECSAE_RETURN_IF_ERROR(scan->status());
+  if (!scan->Valid()) return 0;
+  return int64_t{ReadBigEndian32(scan->key().substr(prefix.size()))} + 1;
+}
+
 }  // namespace recsae::probe

@@ -93,6 +93,10 @@ class Store {
   std::atomic<uint64_t> next_uid_ = 0;
 };
 
+// How many things a family with keys [uid, number from 0 (4 bytes)] holds of `uid`: its largest
+// number + 1, 0 for none.
+absl::StatusOr<int64_t> CountNumbered(const Database& db, absl::string_view family, uint64_t uid);
+
 // Contents written bit by bit under a fresh uid before the resource that they belong to appears.
 // Deleted again unless they were kept; by the next Store::Open if the process ends before.
 //

@@ -8,7 +8,7 @@
 namespace recsae::probe {
 namespace {
 
-// The kind's name in the contract if it needs libtorch, else null.
+// The kind's name, as people write it, if it needs libtorch, else null.
 const char* NameIfLacking(RecommenderKind kind) {
   switch (kind) {
     case RecommenderKind::kSasrec:

@@ -10,9 +10,9 @@ namespace {
 
 constexpr int64_t kFloat = sizeof(float);
 // Gradients of all items that a step sums apart, so that the sum does not depend on the threads
-// (torch_ops.cc, dense_adam.cc).
+// (op_parts.h and user_item_loss.cc make 8), twice.
 constexpr int64_t kGradientParts = 16;
-// Rows of scores that one part holds at a time (torch_ops.cc).
+// Rows of scores that one part holds at a time (torch_ops.cc, user_item_loss.cc).
 constexpr int64_t kScoreRows = 128;
 // Weights, gradient, two moments, best epoch's weights, item vectors, what Save makes of them.
 constexpr int64_t kCopies = 8;

@@ -122,6 +122,25 @@ TEST_F(FeedTest, TellsWhatThereIsAndThenWhatChanges) {
                                   "-recommenders/r", "="));
 }
 
+TEST_F(FeedTest, UploadsThatStoreNothingAreNoChange) {
+  MakeCatalog(1);
+  Watch watch(*probe_, {});
+  while (watch.Next() != "=") {
+  }
+  v1::UploadItemsRequest items;
+  items.mutable_batch()->add_items()->set_id("i0");
+  v1::UploadItemsRequest header;
+  v1::UploadItemsResponse uploaded;
+  for (const char* name : {"c", "catalogs/not there", "catalogs/unknown", "recommenders/r"}) {
+    header.mutable_header()->set_catalog(name);
+    EXPECT_FALSE(Send(&Stub::UploadItems, std::vector{header, items}, &uploaded).ok()) << name;
+  }
+  header.mutable_header()->set_catalog("catalogs/c");
+  ASSERT_TRUE(Send(&Stub::UploadItems, std::vector{header}, &uploaded).ok());
+  MakeRecommender(2);
+  EXPECT_EQ(watch.Next(), "+recommenders/r");
+}
+
 TEST_F(FeedTest, AProbeThatWasStartedAgainIsAnotherFeed) {
   MakeCatalog(1);
   ResourceChange caught_up;
