@@ -15,12 +15,18 @@
 namespace recsae {
 namespace {
 
+// Up to so many keys of a prefix are deleted one by one. A range costs later reads, and where a
+// compaction is left with nothing but ranges and then cannot write its file, an assertion ends the
+// process in RocksDB as distributions build it.
+constexpr int kSingleDeletions = 256;
+
 rocksdb::Slice ToSlice(absl::string_view text) { return {text.data(), text.size()}; }
 absl::string_view FromSlice(const rocksdb::Slice& slice) { return {slice.data(), slice.size()}; }
 
 }  // namespace
 
 struct WriteBatch::Impl {
+  const Database* database;
   const Families* families;
   rocksdb::WriteBatch batch;
   absl::Status error;  // the first one; Write returns it
@@ -88,17 +94,15 @@ absl::Status Database::Delete(absl::string_view family, absl::string_view key,
 
 WriteBatch Database::NewBatch() const {
   return WriteBatch(std::make_unique<WriteBatch::Impl>(
-      WriteBatch::Impl{&impl_->families, rocksdb::WriteBatch(), absl::OkStatus(), false}));
+      WriteBatch::Impl{this, &impl_->families, rocksdb::WriteBatch(), absl::OkStatus(), false}));
 }
 
 absl::Status Database::Write(WriteBatch batch, Durability durability) {
   RECSAE_RETURN_IF_ERROR(batch.impl_->error);
   RECSAE_RETURN_IF_ERROR(impl_->CheckRoom(batch.size(), batch.impl_->deletes));
-  RECSAE_RETURN_IF_ERROR(impl_->Prepare());
   rocksdb::WriteOptions write;
   write.sync = durability == Durability::kSynced && impl_->sync;
-  return FromRocksDb(impl_->db->Write(write, &batch.impl_->batch),
-                     absl::StrCat("write to ", impl_->path));
+  return impl_->Written(impl_->db->Write(write, &batch.impl_->batch));
 }
 
 std::unique_ptr<Scanner> Database::Scan(absl::string_view family, absl::string_view prefix,
@@ -159,16 +163,26 @@ void WriteBatch::Delete(absl::string_view family, absl::string_view key) {
 
 void WriteBatch::DeletePrefix(absl::string_view family, absl::string_view prefix) {
   impl_->deletes = true;
-  const auto handle = impl_->families->Find(family);
   const std::string end = PrefixEnd(prefix);
-  if (handle.ok() && end.empty()) {
+  if (end.empty()) {
     impl_->error.Update(Error(absl::StatusCode::kInternal, "STORE_ERROR",
                               "a prefix to delete must not be empty or all 0xFF"));
     return;
   }
-  impl_->error.Update(
-      handle.ok() ? FromRocksDb(impl_->batch.DeleteRange(*handle, ToSlice(prefix), end), "delete")
-                  : handle.status());
+  int keys = 0;
+  auto scan = impl_->database->Scan(family, prefix);
+  for (; scan->Valid() && keys <= kSingleDeletions; scan->Next()) ++keys;
+  impl_->error.Update(scan->status());
+  if (keys > kSingleDeletions) {
+    const auto handle = impl_->families->Find(family);
+    impl_->error.Update(
+        FromRocksDb(impl_->batch.DeleteRange(*handle, ToSlice(prefix), end), "delete"));
+    return;
+  }
+  for (scan = impl_->database->Scan(family, prefix); scan->Valid(); scan->Next()) {
+    Delete(family, scan->key());
+  }
+  impl_->error.Update(scan->status());
 }
 
 size_t WriteBatch::size() const { return impl_->batch.GetDataSize(); }

@@ -64,7 +64,8 @@ class WriteBatch {
 
   void Put(absl::string_view family, absl::string_view key, absl::string_view value);
   void Delete(absl::string_view family, absl::string_view key);
-  // Every key that starts with `prefix` (not empty).
+  // Every key that starts with `prefix` (not empty) and is stored now. Nobody else may write such
+  // keys until the batch is written.
   void DeletePrefix(absl::string_view family, absl::string_view prefix);
   // Bytes collected so far.
   size_t size() const;
@@ -112,7 +113,9 @@ class Scanner {
 // Thread-safe. Codes of every call beside those named: DATA_LOSS (STORE_CORRUPT),
 // RESOURCE_EXHAUSTED (STORE_FULL: no space on the device), UNAVAILABLE (STORE_BUSY: try again),
 // INTERNAL (STORE_ERROR). A few MiB of the device are left free, so that what only deletes still
-// works when nothing else does.
+// works when nothing else does. Once the device has refused a write all the same, all further
+// writes are refused until the directory is opened again, and reads go on; the refused one may be
+// there then, as a whole.
 class Database {
  public:
   // Opens the directory at `path` and makes it if it is not there. A marker that was lost is

@@ -12,7 +12,6 @@
 
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
-#include "absl/synchronization/mutex.h"
 #include "common/storage/database.h"
 #include "common/storage/marker.h"
 
@@ -29,22 +28,18 @@ class Families {
 
 inline constexpr char kMarkerKey[] = "store";
 
-// Keeps RocksDB from going on by itself after a write to its log has failed. It does so in the
-// background once there is space, and then writes behind the failure, which an assertion forbids
-// in RocksDB as distributions build it, unless a memory table that is not empty made it begin
-// another log. So one is never empty, and Database decides when to go on.
-class LogKeeper : public rocksdb::EventListener {
+// Keeps RocksDB from going on by itself after a write has failed, and knows of it. RocksDB 7.8 may
+// wait without end while it goes on: a flush that was asked for, and not begun or not ended because
+// of the error, is never begun again. And where one of its flushes fails then, the next start finds
+// of a batch what went to the families that were not flushed. A start has neither fault.
+class FailureKeeper : public rocksdb::EventListener {
  public:
   void OnBackgroundError(rocksdb::BackgroundErrorReason reason, rocksdb::Status* error) override;
   void OnErrorRecoveryBegin(rocksdb::BackgroundErrorReason reason, rocksdb::Status error,
                             bool* auto_recovery) override;
-  void OnMemTableSealed(const rocksdb::MemTableInfo& info) override;
 
-  std::atomic<bool> log_failed = false;
-  // Whether another log was begun since, by an attempt to go on that failed later.
-  std::atomic<bool> log_switched = false;
-  // Whether the default family's memory table holds something.
-  std::atomic<bool> armed = false;
+  // RocksDB takes no more writes.
+  std::atomic<bool> failed = false;
 };
 
 struct Database::Impl {
@@ -52,16 +47,15 @@ struct Database::Impl {
   rocksdb::Env* env = nullptr;
   Marker marker;
   bool sync = true;
-  std::shared_ptr<LogKeeper> keeper = std::make_shared<LogKeeper>();
-  absl::Mutex resume_mutex;
+  std::shared_ptr<FailureKeeper> keeper = std::make_shared<FailureKeeper>();
   std::unique_ptr<rocksdb::DB> db;
   Families families;
 
   ~Impl();
   // RESOURCE_EXHAUSTED (STORE_FULL) while there is room for what makes room alone.
   absl::Status CheckRoom(size_t bytes, bool makes_room) const;
-  // Before each write: see LogKeeper.
-  absl::Status Prepare();
+  // What a write came to.
+  absl::Status Written(const rocksdb::Status& status) const;
 };
 
 }  // namespace recsae

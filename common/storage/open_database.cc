@@ -35,8 +35,6 @@ rocksdb::Options DatabaseWideOptions(const DatabaseOptions& options, rocksdb::En
   rocks.max_log_file_size = size_t{4} << 20;
   // A log that takes 18 MB before a byte is in it leaves small volumes no room.
   rocks.allow_fallocate = false;
-  // What is not in the log (see LogKeeper) is no loss.
-  rocks.avoid_flush_during_shutdown = true;
   rocks.env = env;
   return rocks;
 }

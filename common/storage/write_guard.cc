@@ -1,4 +1,4 @@
-// What stands between a write and RocksDB: room on the disk, and a log that can be written.
+// What stands between a write and RocksDB: room on the disk, and what an error means.
 #include <rocksdb/env.h>
 
 #include "absl/strings/str_cat.h"
@@ -20,21 +20,15 @@ constexpr uint64_t kAmpleBytes = uint64_t{512} << 20;
 
 }  // namespace
 
-void LogKeeper::OnBackgroundError(rocksdb::BackgroundErrorReason reason,
-                                  rocksdb::Status* /*error*/) {
-  if (reason != rocksdb::BackgroundErrorReason::kWriteCallback) return;
-  log_switched = false;
-  log_failed = true;
+void FailureKeeper::OnBackgroundError(rocksdb::BackgroundErrorReason /*reason*/,
+                                      rocksdb::Status* error) {
+  // Compactions that find no room are tried again.
+  if (error->severity() >= rocksdb::Status::Severity::kHardError) failed = true;
 }
 
-void LogKeeper::OnErrorRecoveryBegin(rocksdb::BackgroundErrorReason reason,
-                                     rocksdb::Status /*error*/, bool* auto_recovery) {
-  if (reason == rocksdb::BackgroundErrorReason::kWriteCallback) *auto_recovery = false;
-}
-
-void LogKeeper::OnMemTableSealed(const rocksdb::MemTableInfo& info) {
-  log_switched = true;
-  if (info.cf_name == kDefaultFamily) armed = false;
+void FailureKeeper::OnErrorRecoveryBegin(rocksdb::BackgroundErrorReason /*reason*/,
+                                         rocksdb::Status /*error*/, bool* auto_recovery) {
+  *auto_recovery = false;
 }
 
 absl::Status Database::Impl::CheckRoom(size_t bytes, bool makes_room) const {
@@ -55,28 +49,13 @@ absl::Status Database::Impl::CheckRoom(size_t bytes, bool makes_room) const {
                {{"path", path}, {"free_bytes", absl::StrCat(free)}});
 }
 
-absl::Status Database::Impl::Prepare() {
-  if (keeper->log_failed) {
-    const absl::MutexLock lock(&resume_mutex);
-    uint64_t entries = 0;
-    db->GetAggregatedIntProperty(rocksdb::DB::Properties::kNumEntriesActiveMemTable, &entries);
-    if (entries == 0 && !keeper->log_switched) {
-      return Error(absl::StatusCode::kInternal, "STORE_ERROR",
-                   absl::StrCat("the log of ", path, " could not be written: restart the server"),
-                   {{"path", path}});
-    }
-    if (keeper->log_failed) {
-      RECSAE_RETURN_IF_ERROR(FromRocksDb(db->Resume(), absl::StrCat("write to ", path)));
-      keeper->log_failed = false;
-    }
-  }
-  if (keeper->armed.exchange(true)) return absl::OkStatus();
-  rocksdb::WriteOptions unlogged;
-  unlogged.disableWAL = true;
-  const rocksdb::Status status =
-      db->Put(unlogged, *families.Find(kDefaultFamily), kMarkerKey, EncodeMarker(marker));
-  if (!status.ok()) keeper->armed = false;
-  return FromRocksDb(status, absl::StrCat("write to ", path));
+absl::Status Database::Impl::Written(const rocksdb::Status& status) const {
+  if (status.ok()) return absl::OkStatus();
+  const std::string what = absl::StrCat("write to ", path);
+  if (!keeper->failed) return FromRocksDb(status, what);
+  return FromRocksDb(status, absl::StrCat(what,
+                                          " (nothing more is written to it until the server "
+                                          "is started again)"));
 }
 
 }  // namespace recsae

@@ -21,6 +21,8 @@ constexpr int kCiCuts = 150;
 // Cuts in a row on one directory: it grows, and opening takes longer.
 constexpr int kCutsOfADirectory = 25;
 constexpr int kOperationsBeforeCut = 120;
+// After a write that fails none succeeds until the store is opened again.
+constexpr int kFaultyRounds = 20;
 
 // In memory where that is possible: what a sync costs is not of interest.
 std::string NewDirectory() {
@@ -119,8 +121,8 @@ void ExpectFaultsAreErrors(const MakeSubject& make) {
     const std::unique_ptr<Subject> subject = make();
     const std::string directory = folder.Next();
     ASSERT_TRUE(subject->Open(directory, {.env = env.get()}).ok());
-    for (int round = 0; round < 3; ++round) {
-      files->FailWith(0.02 * (1 + seed / 2), /*no_space=*/seed % 2 == 1);
+    for (int round = 0; round < kFaultyRounds; ++round) {
+      files->FailWith(0.005 * (1 + seed), /*no_space=*/seed % 2 == 1);
       for (int i = 0; i < 8; ++i) subject->Work(random, [] { return true; });
       files->FailWith(0, false);
       subject->Close();
