@@ -18,10 +18,35 @@ namespace {
 // Up to so many keys of a prefix are deleted one by one. A range costs later reads, and where a
 // compaction is left with nothing but ranges and then cannot write its file, an assertion ends the
 // process in RocksDB as distributions build it.
-constexpr int kSingleDeletions = 256;
+constexpr size_t kSingleDeletions = 256;
 
 rocksdb::Slice ToSlice(absl::string_view text) { return {text.data(), text.size()}; }
 absl::string_view FromSlice(const rocksdb::Slice& slice) { return {slice.data(), slice.size()}; }
+
+// Keys that a batch puts into a family, of those with a prefix.
+class PutKeys : public rocksdb::WriteBatch::Handler {
+ public:
+  PutKeys(uint32_t family, absl::string_view prefix) : family_(family), prefix_(prefix) {}
+
+  rocksdb::Status PutCF(uint32_t family, const rocksdb::Slice& key,
+                        const rocksdb::Slice& /*value*/) override {
+    if (family == family_ && key.starts_with(ToSlice(prefix_))) keys.push_back(key.ToString());
+    return rocksdb::Status::OK();
+  }
+  rocksdb::Status DeleteCF(uint32_t /*family*/, const rocksdb::Slice& /*key*/) override {
+    return rocksdb::Status::OK();
+  }
+  rocksdb::Status DeleteRangeCF(uint32_t /*family*/, const rocksdb::Slice& /*begin*/,
+                                const rocksdb::Slice& /*end*/) override {
+    return rocksdb::Status::OK();
+  }
+
+  std::vector<std::string> keys;
+
+ private:
+  const uint32_t family_;
+  const absl::string_view prefix_;
+};
 
 }  // namespace
 
@@ -169,20 +194,22 @@ void WriteBatch::DeletePrefix(absl::string_view family, absl::string_view prefix
                               "a prefix to delete must not be empty or all 0xFF"));
     return;
   }
-  int keys = 0;
+  const auto handle = impl_->families->Find(family);
+  impl_->error.Update(handle.status());
+  if (!handle.ok()) return;
+  PutKeys doomed((*handle)->GetID(), prefix);
+  impl_->error.Update(FromRocksDb(impl_->batch.Iterate(&doomed), "delete"));
   auto scan = impl_->database->Scan(family, prefix);
-  for (; scan->Valid() && keys <= kSingleDeletions; scan->Next()) ++keys;
+  for (; scan->Valid() && doomed.keys.size() <= kSingleDeletions; scan->Next()) {
+    doomed.keys.emplace_back(scan->key());
+  }
   impl_->error.Update(scan->status());
-  if (keys > kSingleDeletions) {
-    const auto handle = impl_->families->Find(family);
+  if (doomed.keys.size() > kSingleDeletions) {
     impl_->error.Update(
         FromRocksDb(impl_->batch.DeleteRange(*handle, ToSlice(prefix), end), "delete"));
     return;
   }
-  for (scan = impl_->database->Scan(family, prefix); scan->Valid(); scan->Next()) {
-    Delete(family, scan->key());
-  }
-  impl_->error.Update(scan->status());
+  for (const std::string& key : doomed.keys) Delete(family, key);
 }
 
 size_t WriteBatch::size() const { return impl_->batch.GetDataSize(); }

@@ -64,8 +64,8 @@ class WriteBatch {
 
   void Put(absl::string_view family, absl::string_view key, absl::string_view value);
   void Delete(absl::string_view family, absl::string_view key);
-  // Every key that starts with `prefix` (not empty) and is stored now. Nobody else may write such
-  // keys until the batch is written.
+  // Every key that starts with `prefix` (not empty) and is stored now or in this batch. Nobody else
+  // may write such keys until the batch is written.
   void DeletePrefix(absl::string_view family, absl::string_view prefix);
   // Bytes collected so far.
   size_t size() const;

@@ -105,6 +105,25 @@ TEST_F(DatabaseTest, ABatchTakesEffectAsOne) {
   EXPECT_EQ(*db->Get("rows", "r"), "1");
 }
 
+TEST_F(DatabaseTest, APrefixIsDeletedWithWhatTheBatchPutThereBefore) {
+  auto db = Open();
+  // Few keys are deleted one by one, many as a range.
+  for (const int stored : {0, 3, 1000}) {
+    WriteBatch fill = db->NewBatch();
+    for (int i = 0; i < stored; ++i) fill.Put("items", absl::StrCat("p/", i), "old");
+    ASSERT_TRUE(db->Write(std::move(fill)).ok());
+    WriteBatch batch = db->NewBatch();
+    batch.Put("items", "p/before", "1");
+    batch.Put("items", "p", "kept");
+    batch.Put("rows", "p/other family", "kept");
+    batch.DeletePrefix("items", "p/");
+    batch.Put("items", "p/after", "2");
+    ASSERT_TRUE(db->Write(std::move(batch)).ok());
+    EXPECT_THAT(Keys(db->Scan("items", "")), ElementsAre("p", "p/after")) << stored;
+    EXPECT_EQ(*db->Get("rows", "p/other family"), "kept");
+  }
+}
+
 TEST_F(DatabaseTest, ABatchWithAFaultWritesNothing) {
   auto db = Open();
   WriteBatch batch = db->NewBatch();
