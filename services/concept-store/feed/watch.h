@@ -5,36 +5,36 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <string>
 #include <vector>
 
-#include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "common/rpc/log_watch.h"
 #include "common/rpc/watch_hub.h"
 #include "recsae/concept_store/v1/concept_store.pb.h"
 #include "services/concept-store/store/store.h"
 
 namespace recsae::concept_store {
 
-// See WatchSource. `store` must outlive it.
-class ConceptWatch final : public WatchSource<v1::ConceptChange> {
+// See LogWatch. `store` must outlive it.
+class ConceptWatch final : public LogWatch<v1::ConceptChange> {
  public:
   // Errors as Store::BeginWatch.
   static absl::StatusOr<std::unique_ptr<WatchSource<v1::ConceptChange>>> Begin(
       const Store& store, const v1::WatchConceptsRequest& request);
 
-  absl::Status Read(size_t max_bytes, std::vector<v1::ConceptChange>* changes) override;
-  bool HasMore() const override;
-
  private:
-  ConceptWatch(const Store& store, WatchStart start);
-  absl::Status ReadNext(size_t max_bytes, std::vector<v1::ConceptChange>* changes);
+  ConceptWatch(const Store& store, const WatchStart& start);
+  std::string Epoch() const override { return store_.epoch(); }
+  int64_t LastRevision() const override { return store_.revision(); }
+  absl::StatusOr<bool> ReadSnapshot(size_t max_bytes,
+                                    std::vector<v1::ConceptChange>* changes) override;
+  absl::StatusOr<int64_t> ReadLog(int64_t since, size_t max_bytes,
+                                  std::vector<v1::ConceptChange>* changes) override;
 
   const Store& store_;
-  const WatchStart start_;
+  const std::string sae_id_;
   SnapshotCursor snapshot_;
-  int64_t read_;          // how far the log was read
-  int64_t caught_up_at_;  // the revision that CAUGHT_UP waits for
-  bool caught_up_ = false;
 };
 
 }  // namespace recsae::concept_store

@@ -17,18 +17,12 @@ constexpr size_t kNames = 64;
 
 }  // namespace
 
-ResourceWatch::ResourceWatch(Resources& resources, Snapshot snapshot, int64_t revision)
-    : resources_(resources),
-      snapshot_(snapshot),
-      read_(revision),
-      caught_up_at_(resources.store().changes().revision()) {}
-
 absl::StatusOr<std::unique_ptr<WatchSource<ResourceChange>>> ResourceWatch::Begin(
     Resources& resources, const v1::WatchResourcesRequest& request) {
   const ChangeLog& log = resources.store().changes();
   if (!request.has_since_revision()) {
     return std::unique_ptr<WatchSource<ResourceChange>>(
-        new ResourceWatch(resources, Snapshot::kCatalogs, log.revision()));
+        new ResourceWatch(resources, /*snapshot=*/true, log.revision()));
   }
   if (request.since_revision() < 0) {
     BadRequest bad;
@@ -37,22 +31,15 @@ absl::StatusOr<std::unique_ptr<WatchSource<ResourceChange>>> ResourceWatch::Begi
   }
   RECSAE_RETURN_IF_ERROR(log.Check(request.epoch(), request.since_revision()));
   return std::unique_ptr<WatchSource<ResourceChange>>(
-      new ResourceWatch(resources, Snapshot::kDone, request.since_revision()));
+      new ResourceWatch(resources, /*snapshot=*/false, request.since_revision()));
 }
 
-bool ResourceWatch::HasMore() const {
-  return snapshot_ != Snapshot::kDone || !caught_up_ ||
-         read_ < resources_.store().changes().revision();
-}
+std::string ResourceWatch::Epoch() const { return resources_.store().changes().epoch(); }
 
-absl::Status ResourceWatch::Read(size_t max_bytes, std::vector<ResourceChange>* changes) {
-  RECSAE_RETURN_IF_ERROR(snapshot_ == Snapshot::kDone ? ReadLog(max_bytes, changes)
-                                                      : ReadSnapshot(changes));
-  for (ResourceChange& change : *changes) change.set_epoch(resources_.store().changes().epoch());
-  return absl::OkStatus();
-}
+int64_t ResourceWatch::LastRevision() const { return resources_.store().changes().revision(); }
 
-absl::Status ResourceWatch::ReadSnapshot(std::vector<ResourceChange>* changes) {
+absl::StatusOr<bool> ResourceWatch::ReadSnapshot(size_t /*max_bytes*/,
+                                                 std::vector<ResourceChange>* changes) {
   Page page;
   page.size = kPage;
   page.position = std::exchange(position_, "");
@@ -60,25 +47,23 @@ absl::Status ResourceWatch::ReadSnapshot(std::vector<ResourceChange>* changes) {
     changes->emplace_back().set_type(ResourceChange::TYPE_UPSERTED);
     return &changes->back();
   };
-  if (snapshot_ == Snapshot::kCatalogs) {
+  if (!recommenders_) {
     RECSAE_ASSIGN_OR_RETURN(auto found, resources_.catalogs().List(page, &position_));
     for (StoredCatalog& catalog : found) add()->mutable_catalog()->Swap(&catalog.message);
-  } else {
-    RECSAE_ASSIGN_OR_RETURN(auto found, resources_.recommenders().List(page, &position_));
-    for (StoredRecommender& recommender : found) {
-      add()->mutable_recommender()->Swap(&recommender.message);
-    }
+    recommenders_ = position_.empty();
+    return false;
   }
-  if (!position_.empty()) return absl::OkStatus();
-  snapshot_ = snapshot_ == Snapshot::kCatalogs ? Snapshot::kRecommenders : Snapshot::kDone;
-  // What changed while it was read comes before CAUGHT_UP.
-  caught_up_at_ = resources_.store().changes().revision();
-  return absl::OkStatus();
+  RECSAE_ASSIGN_OR_RETURN(auto found, resources_.recommenders().List(page, &position_));
+  for (StoredRecommender& recommender : found) {
+    add()->mutable_recommender()->Swap(&recommender.message);
+  }
+  return position_.empty();
 }
 
-absl::Status ResourceWatch::ReadLog(size_t max_bytes, std::vector<ResourceChange>* changes) {
+absl::StatusOr<int64_t> ResourceWatch::ReadLog(int64_t since, size_t max_bytes,
+                                               std::vector<ResourceChange>* changes) {
   std::vector<std::pair<int64_t, std::string>> changed;
-  RECSAE_RETURN_IF_ERROR(resources_.store().changes().Read(read_, kNames, &changed));
+  RECSAE_RETURN_IF_ERROR(resources_.store().changes().Read(since, kNames, &changed));
   size_t bytes = 0;
   for (const auto& [revision, name] : changed) {
     if (bytes > max_bytes) break;
@@ -86,13 +71,9 @@ absl::Status ResourceWatch::ReadLog(size_t max_bytes, std::vector<ResourceChange
     change.set_revision(revision);
     RECSAE_RETURN_IF_ERROR(Describe(name, &change));
     bytes += change.ByteSizeLong();
-    read_ = revision;
+    since = revision;
   }
-  if (caught_up_ || read_ < caught_up_at_) return absl::OkStatus();
-  caught_up_ = true;
-  changes->emplace_back().set_type(ResourceChange::TYPE_CAUGHT_UP);
-  changes->back().set_revision(read_);
-  return absl::OkStatus();
+  return since;
 }
 
 absl::Status ResourceWatch::Describe(const std::string& name, ResourceChange* change) const {
