@@ -55,8 +55,11 @@ function(recsae_test name)
   # As gRPC asks for it, with whose headers the precompiled one is made.
   target_compile_options(${name} PRIVATE -pthread)
   recsae_use_precompiled(test ${name})
+  # Of its own for each build tree: two of them may run on one machine.
+  set(scratch ${CMAKE_BINARY_DIR}/tests/scratch)
+  file(MAKE_DIRECTORY ${scratch})
   gtest_discover_tests(${name} DISCOVERY_TIMEOUT 60
-    PROPERTIES TIMEOUT ${ARG_TIMEOUT} LABELS "${ARG_LABELS}")
+    PROPERTIES TIMEOUT ${ARG_TIMEOUT} LABELS "${ARG_LABELS}" ENVIRONMENT TEST_TMPDIR=${scratch})
 endfunction()
 
 if(RECSAE_TESTS)
