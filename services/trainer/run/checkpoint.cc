@@ -10,8 +10,9 @@
 namespace recsae::trainer {
 namespace {
 
-// "RTCP" and the version of the layout.
-constexpr uint64_t kMagic = 0x0000'0002'5043'5452;
+// "RTCP" and the version of the layout. The one before ends without the uids of captures.
+constexpr uint64_t kMagic = 0x0000'0003'5043'5452;
+constexpr uint64_t kMagicWithoutUids = 0x0000'0002'5043'5452;
 
 // Room for all the numbers of a variant, or before the first.
 constexpr size_t kSmallBytes = 256;
@@ -89,6 +90,17 @@ void VisitVariant(Archive& archive, Variant& variant) {
   archive(variant.early_stop.ended);
 }
 
+bool ReadUids(Reader& reader, Checkpoint& checkpoint) {
+  uint32_t captures = 0;
+  reader(captures);
+  for (uint32_t i = 0; reader.good && i < captures; ++i) {
+    std::string name;
+    reader(name);
+    reader(checkpoint.capture_uids[name]);
+  }
+  return reader.good;
+}
+
 }  // namespace
 
 std::string Encode(const Checkpoint& checkpoint, const std::vector<const sae::Trainer*>& trainers) {
@@ -101,6 +113,7 @@ std::string Encode(const Checkpoint& checkpoint, const std::vector<const sae::Tr
         trainer(i) ? static_cast<size_t>(trainer(i)->StateBytes()) : variant.trainer_state.size();
   }
   Writer writer;
+  for (const auto& [name, uid] : checkpoint.capture_uids) large += name.size() + uid.size() + 16;
   writer.out.reserve(large + kSmallBytes * (checkpoint.variants.size() + 1));
   const auto variants = static_cast<uint32_t>(checkpoint.variants.size());
   VisitHeader(writer, checkpoint, kMagic, variants);
@@ -112,6 +125,11 @@ std::string Encode(const Checkpoint& checkpoint, const std::vector<const sae::Tr
     }
     VisitVariant(writer, checkpoint.variants[i]);
   }
+  writer(static_cast<uint32_t>(checkpoint.capture_uids.size()));
+  for (const auto& [name, uid] : checkpoint.capture_uids) {
+    writer(name);
+    writer(uid);
+  }
   return std::move(writer.out);
 }
 
@@ -121,14 +139,15 @@ absl::StatusOr<Checkpoint> DecodeCheckpoint(absl::string_view bytes) {
   uint64_t magic = 0;
   uint32_t variants = 0;
   VisitHeader(reader, checkpoint, magic, variants);
-  bool good = reader.good && magic == kMagic && checkpoint.rows >= 1 && checkpoint.dim >= 1 &&
-              checkpoint.position >= 0;
+  bool good = reader.good && (magic == kMagic || magic == kMagicWithoutUids) &&
+              checkpoint.rows >= 1 && checkpoint.dim >= 1 && checkpoint.position >= 0;
   for (uint32_t i = 0; good && i < variants; ++i) {
     Checkpoint::Variant& variant = checkpoint.variants.emplace_back();
     reader(variant.trainer_state);
     VisitVariant(reader, variant);
     good = reader.good;
   }
+  if (good && magic == kMagic) good = ReadUids(reader, checkpoint);
   if (good && reader.in.empty()) return checkpoint;
   return Error(absl::StatusCode::kDataLoss, "CHECKPOINT_DAMAGED",
                absl::StrCat("the checkpoint of ", bytes.size(),

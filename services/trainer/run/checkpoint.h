@@ -3,6 +3,7 @@
 #define RECSAE_SERVICES_TRAINER_RUN_CHECKPOINT_H_
 
 #include <cstdint>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -44,6 +45,9 @@ struct Checkpoint {
   int64_t position = 0;  // rows trained on, counted over the epochs; 0 = no trainers yet
   bool trained = false;  // nothing is left but to evaluate and publish
   std::vector<Variant> variants;
+  // Uids of the captures that the job reads, by name: one recorded anew under its name is another.
+  // Empty where an older server began the job.
+  std::map<std::string, std::string> capture_uids;
   friend bool operator==(const Checkpoint&, const Checkpoint&) = default;
 };
 

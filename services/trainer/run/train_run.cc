@@ -54,7 +54,7 @@ absl::Status TrainRun::Prepare() {
   const absl::StatusOr<std::string> saved = job_.LoadCheckpoint();
   if (saved.ok()) {
     RECSAE_ASSIGN_OR_RETURN(state_, DecodeCheckpoint(*saved));
-    RECSAE_ASSIGN_OR_RETURN(capture_, environment_.source->Describe(request_.capture, job_));
+    RECSAE_RETURN_IF_ERROR(CheckCaptures());
   } else if (absl::IsNotFound(saved.status())) {
     RECSAE_RETURN_IF_ERROR(PinCaptures());
   } else {
@@ -86,6 +86,7 @@ absl::Status TrainRun::PinCaptures() {
   if (capture_.rows == 0) return CaptureEmpty(request_.capture);
   state_.rows = capture_.rows;
   state_.dim = capture_.dim;
+  state_.capture_uids[request_.capture] = capture_.uid;
   state_.variants.resize(configs.size());
   for (size_t i = 0; i < configs.size(); ++i) {
     if (!configs[i].has_early_stop()) continue;
@@ -93,9 +94,27 @@ absl::Status TrainRun::PinCaptures() {
     RECSAE_ASSIGN_OR_RETURN(const CaptureInfo dev,
                             environment_.source->Describe(early_stop.capture(), job_));
     RECSAE_RETURN_IF_ERROR(CheckDevCapture(early_stop, dev, capture_));
+    state_.capture_uids[early_stop.capture()] = dev.uid;
     state_.variants[i].early_stop.rows = std::min(dev.rows, early_stop.max_rows());
   }
   return job_.SaveCheckpoint(Encode(state_));
+}
+
+absl::Status TrainRun::CheckCaptures() {
+  RECSAE_ASSIGN_OR_RETURN(capture_, environment_.source->Describe(request_.capture, job_));
+  for (const auto& [name, uid] : state_.capture_uids) {
+    CaptureInfo now = capture_;
+    if (name != request_.capture) {
+      RECSAE_ASSIGN_OR_RETURN(now, environment_.source->Describe(name, job_));
+    }
+    if (now.uid.empty() || uid.empty() || now.uid == uid) continue;
+    return Error(absl::StatusCode::kFailedPrecondition, "CAPTURE_CHANGED",
+                 absl::StrCat(name,
+                              " was recorded anew since this training began on what it held "
+                              "then; start the training again"),
+                 {{"capture", name}});
+  }
+  return absl::OkStatus();
 }
 
 void TrainRun::ShowProgress(absl::string_view stage, int64_t done) {

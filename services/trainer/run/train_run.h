@@ -39,6 +39,8 @@ class TrainRun {
  private:
   absl::Status Prepare();
   absl::Status PinCaptures();
+  // FAILED_PRECONDITION (CAPTURE_CHANGED) if one is not the one that the job began with.
+  absl::Status CheckCaptures();
   absl::Status TakeMemory();
   absl::Status LoadRows();
   absl::Status CreateTrainers();

@@ -21,6 +21,7 @@ Checkpoint Sample() {
   checkpoint.nonce = 99;
   checkpoint.position = 77;
   checkpoint.trained = true;
+  checkpoint.capture_uids = {{"recommenders/r/captures/train", "uid"}, {"x", ""}};
   checkpoint.variants.resize(2);
   Checkpoint::Variant& variant = checkpoint.variants[0];
   variant.trainer_state = std::string("state\0bytes", 11);
@@ -38,6 +39,17 @@ TEST(CheckpointTest, RoundTrip) {
     ASSERT_TRUE(back.ok()) << back.status();
     EXPECT_EQ(*back, checkpoint);
   }
+}
+
+TEST(CheckpointTest, ThoseOfBeforeCapturesHadUidsAreRead) {
+  Checkpoint checkpoint = Sample();
+  checkpoint.capture_uids.clear();
+  std::string bytes = Encode(checkpoint);
+  bytes[4] = 2;                    // the version
+  bytes.resize(bytes.size() - 4);  // the number of uids
+  const absl::StatusOr<Checkpoint> back = DecodeCheckpoint(bytes);
+  ASSERT_TRUE(back.ok()) << back.status();
+  EXPECT_EQ(*back, checkpoint);
 }
 
 // A trainer's state stands where its bytes would, and the whole is written without growing.

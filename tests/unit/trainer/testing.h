@@ -58,6 +58,8 @@ class MemorySource : public ActivationSource {
     const std::lock_guard lock(mutex_);
     return row_limits_;
   }
+  // The capture is another one under its name.
+  void RecordAnew() { uid_ = "another"; }
   // More rows, as a recorder would add while a job runs.
   void Append(const std::vector<float>& rows) {
     const std::lock_guard lock(mutex_);
@@ -65,7 +67,7 @@ class MemorySource : public ActivationSource {
   }
 
   absl::StatusOr<CaptureInfo> Describe(const std::string& capture, const JobContext&) override {
-    if (capture == capture_) return CaptureInfo{rows(), dim_, false, "", "uid of r"};
+    if (capture == capture_) return CaptureInfo{rows(), dim_, false, "", "uid of r", uid_};
     const auto other = others_.find(capture);
     if (other == others_.end()) {
       return Error(absl::StatusCode::kNotFound, "CAPTURE_NOT_FOUND", capture + " is not there");
@@ -163,6 +165,7 @@ class MemorySource : public ActivationSource {
   };
 
   const std::string capture_;
+  std::string uid_ = "first";
   const int dim_;
   std::vector<float> rows_;
   const int64_t rows_per_message_;

@@ -188,6 +188,23 @@ TEST_F(TrainJobTest, RowsArePinnedWhenTheJobStarts) {
   for (int64_t limit : source_.row_limits()) EXPECT_EQ(limit, kRows);
 }
 
+TEST_F(TrainJobTest, ACaptureRecordedAnewUnderItsNameIsNotTheOneTheJobBeganWith) {
+  source_.StallAfter(kRows + 1000);
+  StartRunner();
+  const std::string name = Submit(Request());
+  while (trained_rows_ < 500) std::this_thread::yield();
+  ASSERT_TRUE(runner_->Stop(absl::InfiniteDuration()).ok());
+  runner_.reset();
+  source_.RecordAnew();
+  source_.StallAfter(-1);
+  StartRunner();
+  const Job job = WaitUntilFinal(name);
+  EXPECT_EQ(job.state(), Job::STATE_FAILED);
+  EXPECT_EQ(job.error().code(), static_cast<int>(absl::StatusCode::kFailedPrecondition));
+  EXPECT_THAT(job.error().message(), testing::HasSubstr("recorded anew"));
+  EXPECT_TRUE(publisher_.published().empty());
+}
+
 TEST_F(TrainJobTest, RowsInMemoryGiveTheSameWeights) {
   ASSERT_EQ(RunToEnd(Request()).state(), Job::STATE_SUCCEEDED);
   runner_.reset();
