@@ -117,9 +117,12 @@ absl::StatusOr<JobRecord> JobTable::Change(uint64_t sequence,
   change(changed);
   Job& job = changed.job;
   if (job.state() == Job::STATE_RUNNING && !job.has_start_time()) {
-    *job.mutable_start_time() = TimestampNow();
+    *job.mutable_start_time() = NotBefore(job.create_time(), TimestampNow());
   }
-  if (IsFinal(job.state()) && !job.has_end_time()) *job.mutable_end_time() = TimestampNow();
+  if (IsFinal(job.state()) && !job.has_end_time()) {
+    *job.mutable_end_time() =
+        NotBefore(job.has_start_time() ? job.start_time() : job.create_time(), TimestampNow());
+  }
   RECSAE_RETURN_IF_ERROR(store_.Save(changed, Durability::kSynced));
   entry.record = std::move(changed);
   entry.persisted = Clock::now();

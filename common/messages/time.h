@@ -24,6 +24,14 @@ inline google::protobuf::Timestamp ToTimestamp(absl::Time time) {
 
 inline google::protobuf::Timestamp TimestampNow() { return ToTimestamp(absl::Now()); }
 
+// The time of something that came after `earlier`, where the clock may have been set back since.
+inline google::protobuf::Timestamp NotBefore(const google::protobuf::Timestamp& earlier,
+                                             const google::protobuf::Timestamp& time) {
+  const bool later = time.seconds() != earlier.seconds() ? time.seconds() > earlier.seconds()
+                                                         : time.nanos() >= earlier.nanos();
+  return later ? time : earlier;
+}
+
 }  // namespace recsae
 
 #endif  // RECSAE_COMMON_MESSAGES_TIME_H_
