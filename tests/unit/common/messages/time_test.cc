@@ -17,7 +17,7 @@ TEST(TimeTest, SecondsAndNanosecondsAddUp) {
   EXPECT_EQ(before.nanos(), 999'999'999);
 }
 
-TEST(Time, NothingEndsBeforeItBegan) {
+TEST(TimeTest, NothingEndsBeforeItBegan) {
   for (const int64_t nanos : {-1'500'000'000LL, -1LL, 0LL, 1LL, 2'000'000'000LL}) {
     const absl::Time began = absl::FromUnixSeconds(1'700'000'000);
     const auto end = NotBefore(ToTimestamp(began), ToTimestamp(began + absl::Nanoseconds(nanos)));
