@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Runs clang-tidy over the project's sources; needs a configured build/release with its generated code.
+# Runs clang-tidy over the project's sources, as the preset thread-safety builds them: with clang and
+# without GCC's precompiled headers, which it cannot read.
 #
 #   scripts/check-tidy.sh                            everything (an hour on two cores)
 #   scripts/check-tidy.sh common/sae/*.cc            some files
@@ -35,7 +36,7 @@ else
 fi
 mapfile -t files < <(printf '%s\n' "${files[@]}" | grep --invert-match '/recommenders/torch/' || true)
 if [[ -z ${files[*]} ]]; then exit 0; fi
-if [[ ! -f build/release/compile_commands.json ]]; then cmake --preset release >/dev/null; fi
-cmake --build build/release --target recsae_explainer_grpc recsae_health_grpc recsae_trainer_grpc >/dev/null
+cmake --preset thread-safety >/dev/null
+cmake --build build/thread-safety --target recsae_generated >/dev/null
 printf '%s\0' "${files[@]}" | xargs --null --max-args=1 --max-procs="$(nproc)" \
-  clang-tidy -p build/release --quiet
+  clang-tidy -p build/thread-safety --quiet

@@ -17,9 +17,9 @@ inline constexpr int kMaxMessageBytes = 4 * 1024 * 1024;
 inline constexpr int64_t kMaxContentBytes = kMaxMessageBytes - 64 * 1024;
 // A message of a stream whose sender may choose: large enough to cost little each, small enough
 // that many callers can be served at once.
-inline constexpr int64_t kStreamMessageBytes = 1024 * 1024;
+inline constexpr int64_t kStreamMessageBytes = int64_t{1} << 20;
 // A page of a List call ends before it exceeds this, unless it holds a single entry.
-inline constexpr int64_t kPageBytes = 2 * 1024 * 1024;
+inline constexpr int64_t kPageBytes = int64_t{2} << 20;
 
 // Names that people read: of a catalogue, say.
 inline constexpr size_t kMaxDisplayNameBytes = 256;

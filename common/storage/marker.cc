@@ -35,7 +35,7 @@ std::string InDirectory(const std::string& path, absl::string_view name) {
 // The faults of the file system that a person has to mend.
 absl::Status Checked(const rocksdb::Status& status, const std::string& path) {
   if (status.ok()) return absl::OkStatus();
-  const absl::Status error = FromRocksDb(status, absl::StrCat("data directory ", path));
+  absl::Status error = FromRocksDb(status, absl::StrCat("data directory ", path));
   if (error.code() == absl::StatusCode::kResourceExhausted) return error;
   return Refused("STORE_UNUSABLE", path, absl::StrCat("cannot be used: ", status.ToString()));
 }
