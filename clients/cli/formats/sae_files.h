@@ -17,6 +17,7 @@
 
 namespace recsae::cli {
 
+// NOLINTNEXTLINE(bugprone-exception-escape): moving a JSON value throws nothing.
 struct SaeFiles {
   nlohmann::ordered_json config;  // cfg.json, an object
   safetensors::File weights;
