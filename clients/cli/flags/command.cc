@@ -84,7 +84,7 @@ Flag Command::Add(const std::string& name, T& value, const std::string& what) {
   return Flag(app_->add_option(name, value, what));
 }
 
-#define RECSAE_FLAG_OF(type) \
+// NOLINTNEXTLINE(bugprone-macro-parentheses): a type takes none.
   template Flag Command::Add(const std::string& name, type& value, const std::string& what)
 RECSAE_FLAG_OF(std::string);
 RECSAE_FLAG_OF(int);

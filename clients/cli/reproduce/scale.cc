@@ -29,9 +29,9 @@ std::vector<double> RoundTicks(double low, double high, int count) {
   }
   const double step = RoundStep((high - low) / std::max(1, count - 1));
   const double first = std::floor(low / step + kSlack);
-  const double last = std::ceil(high / step - kSlack);
+  const auto intervals = static_cast<int>(std::ceil(high / step - kSlack) - first);
   std::vector<double> ticks;
-  for (double i = first; i <= last; ++i) ticks.push_back(i * step);
+  for (int i = 0; i <= intervals; ++i) ticks.push_back((first + i) * step);
   return ticks;
 }
 
