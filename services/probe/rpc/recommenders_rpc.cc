@@ -53,6 +53,14 @@ absl::Status AddHeadRows(const v1::UploadPredictionHeadRequest::Batch& batch, in
   return writer.Add(ids, *vectors, biases);
 }
 
+// The field of TrainRecommenderRequest that an error of ToOptions is about.
+std::string FieldOf(const absl::Status& error) {
+  for (const auto& [key, value] : Metadata(error)) {
+    if (key == "name") return absl::StrCat("hyper_parameters.", value);
+  }
+  return "kind";
+}
+
 // A name that is taken: by what the request makes, or by something else, and then how it differs.
 absl::Status CheckFree(Resources& resources, const std::string& name,
                        const v1::TrainRecommenderRequest& request) {
@@ -102,7 +110,7 @@ grpc::Status ProbeService::TrainRecommender(Context* context,
     bad.Add("recommender_id", ValidateId(request->recommender_id(), "recommender_id"));
     CheckRef(request->dataset(), "dataset", bad);
     const auto options = ToOptions(request->kind(), request->hyper_parameters());
-    bad.Add("hyper_parameters", options.status());
+    bad.Add(FieldOf(options.status()), options.status());
     RECSAE_RETURN_IF_ERROR(bad.ToStatus());
     RECSAE_RETURN_IF_ERROR(CheckTrainable(options->kind));
     google::protobuf::Any spec;
