@@ -11,6 +11,8 @@
 #include "common/base/id.h"
 #include "common/base/names.h"
 #include "common/base/status.h"
+#include "common/budget/bytes.h"
+#include "common/budget/memory_budget.h"
 #include "common/budget/paging.h"
 #include "common/jobs/job_runner.h"
 #include "common/messages/tensor.h"
@@ -186,10 +188,19 @@ grpc::Status ProbeService::UploadPredictionHead(
                    {{"catalog", recommender.message.catalog()}});
     }
     const int dim = recommender.message.activation_dim();
+    const int64_t seen = HeadWriter::Bytes(*index);
+    RECSAE_ASSIGN_OR_RETURN(
+        Permit permit,
+        memory_.Take(seen,
+                     absl::StrCat("uploading the prediction head of ", recommender.message.name()),
+                     "the rows of one message"));
     RECSAE_ASSIGN_OR_RETURN(const std::unique_ptr<HeadWriter> head,
                             HeadWriter::Begin(resources_.store(), index, dim));
-    RECSAE_RETURN_IF_ERROR(ReadParts(context, *reader, &message,
-                                     [&] { return AddHeadRows(message.batch(), dim, *head); }));
+    const auto add = [&]() -> absl::Status {
+      RECSAE_RETURN_IF_ERROR(permit.Resize(SaturatingSum(seen, BytesToStore(message))));
+      return AddHeadRows(message.batch(), dim, *head);
+    };
+    RECSAE_RETURN_IF_ERROR(ReadParts(context, *reader, &message, add));
     RECSAE_ASSIGN_OR_RETURN(*response, resources_.SetHead(recommender, *head));
     return absl::OkStatus();
   });

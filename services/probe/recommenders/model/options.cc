@@ -35,9 +35,10 @@ absl::Status CheckTransformer(const RecommenderOptions& o) {
   RECSAE_RETURN_IF_ERROR(CheckRange("head_count", o.heads, 1, o.dim));
   RECSAE_RETURN_IF_ERROR(CheckRange("dropout", o.dropout, 0.0, 0.99));
   if (o.dim % o.heads == 0) return absl::OkStatus();
-  return Error(absl::StatusCode::kInvalidArgument, "HYPER_PARAMETER_OUT_OF_RANGE",
-               absl::StrCat("head_count is ", o.heads, "; it must divide embedding_dim (", o.dim, ")"),
-               {{"name", "head_count"}, {"value", absl::StrCat(o.heads)}});
+  return Error(
+      absl::StatusCode::kInvalidArgument, "HYPER_PARAMETER_OUT_OF_RANGE",
+      absl::StrCat("head_count is ", o.heads, "; it must divide embedding_dim (", o.dim, ")"),
+      {{"name", "head_count"}, {"value", absl::StrCat(o.heads)}});
 }
 
 absl::Status CheckBpr(const RecommenderOptions& o) {
