@@ -37,6 +37,7 @@
 #include "common/process/options.h"
 #include "common/process/signals.h"
 #include "common/rpc/grpc_metrics.h"
+#include "common/rpc/guard.h"
 #include "common/rpc/log.h"
 #include "common/rpc/metrics.h"
 #include "common/rpc/service_names.h"
@@ -271,7 +272,10 @@ absl::Status Process::StopGrpc(absl::Time drained, absl::Time end) {
   std::promise<void> done;
   std::future<void> ended = done.get_future();
   std::thread([this, drained, done = std::move(done)]() mutable {
-    server_->Shutdown(absl::ToChronoTime(drained));
+    Contain("closing the server", [&] {
+      server_->Shutdown(absl::ToChronoTime(drained));
+      return absl::OkStatus();
+    }).IgnoreError();
     done.set_value();
   }).swap(shutdown_);
   while (ended.wait_for(std::chrono::milliseconds(20)) != std::future_status::ready) {
