@@ -4,7 +4,7 @@
 #include <httplib.h>
 #include <netinet/in.h>
 #include <poll.h>
-#include <prometheus/registry.h>
+#include <prometheus/metric_family.h>
 #include <prometheus/text_serializer.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -187,8 +187,7 @@ int BoundPort(int fd) {
 class MetricsEndpoint::Server : public httplib::Server {
  public:
   // `listener` is listened on already, and closed in the end.
-  Server(int listener, std::shared_ptr<prometheus::Registry> registry)
-      : listener_(listener), registry_(std::move(registry)) {
+  Server(int listener, const MetricsRegistry& metrics) : listener_(listener), metrics_(metrics) {
     new_task_queue = [this] { return new Workers([this] { LeaveOldest(); }); };
     set_pre_routing_handler([this](const httplib::Request& request, httplib::Response& response) {
       Answer(request, response);
@@ -282,13 +281,13 @@ class MetricsEndpoint::Server : public httplib::Server {
       response.set_content("only GET /metrics\n", "text/plain");
     } else {
       response.status = 200;
-      response.set_content(prometheus::TextSerializer().Serialize(registry_->Collect()),
+      response.set_content(prometheus::TextSerializer().Serialize(metrics_.Collect()),
                            "text/plain; version=0.0.4; charset=utf-8");
     }
   }
 
   const int listener_;
-  const std::shared_ptr<prometheus::Registry> registry_;
+  const MetricsRegistry& metrics_;
   std::mutex mutex_;
   std::condition_variable closed_;
   bool closing_ = false;
@@ -307,8 +306,8 @@ absl::StatusOr<std::unique_ptr<MetricsEndpoint>> MetricsEndpoint::Start(
                               "; choose another address with --metrics-listen"),
                  {{"address", address}});
   }
-  return std::unique_ptr<MetricsEndpoint>(new MetricsEndpoint(
-      BoundPort(listener), std::make_unique<Server>(listener, registry.registry())));
+  return std::unique_ptr<MetricsEndpoint>(
+      new MetricsEndpoint(BoundPort(listener), std::make_unique<Server>(listener, registry)));
 }
 
 MetricsEndpoint::MetricsEndpoint(int port, std::unique_ptr<Server> server)
