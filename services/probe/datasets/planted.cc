@@ -158,6 +158,7 @@ absl::StatusOr<Dataset> GeneratePlanted(const PlantedOptions& options, const Pro
     members[concept_number].push_back(i);
   }
   std::vector<ConceptItems> concepts;
+  concepts.reserve(members.size());
   for (auto& items : members) concepts.emplace_back(std::move(items), options.popularity_skew);
   dataset.users.reserve(options.users);
   dataset.sequences.reserve(options.users);
