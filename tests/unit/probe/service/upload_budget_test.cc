@@ -57,9 +57,8 @@ TEST_F(UploadBudgetTest, APredictionHead) {
   for (int i = 0; i < kItems; ++i) batch.add_item_ids(absl::StrCat("i", i));
   *batch.mutable_vectors() = Matrix(std::vector<float>(kItems * kDim, 1), kDim);
   v1::Recommender recommender;
-  ExpectRefusedThenDone(
-      [&] { return Send(&Stub::UploadPredictionHead, messages, &recommender); },
-      "uploading the prediction head of recommenders/r would take");
+  ExpectRefusedThenDone([&] { return Send(&Stub::UploadPredictionHead, messages, &recommender); },
+                        "uploading the prediction head of recommenders/r would take");
   EXPECT_TRUE(recommender.has_prediction_head());
 }
 
