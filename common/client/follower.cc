@@ -4,12 +4,12 @@
 
 #include <algorithm>
 #include <chrono>
-#include <exception>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "common/base/status.h"
+#include "common/rpc/guard.h"
 #include "common/rpc/log.h"
 
 namespace recsae {
@@ -21,7 +21,10 @@ constexpr std::chrono::milliseconds kPoll(20);
 }  // namespace
 
 Follower::Follower(std::string what, Feed feed, FollowerOptions options)
-    : what_(std::move(what)), feed_(std::move(feed)), options_(options) {}
+    : what_(std::move(what)),
+      work_(absl::StrCat("following the ", what_)),
+      feed_(std::move(feed)),
+      options_(options) {}
 
 Follower::~Follower() { Stop(); }
 
@@ -83,23 +86,21 @@ absl::Status Follower::RunStream() {
   {
     const std::lock_guard<std::mutex> lock(mutex_);
     if (stopping_) return absl::OkStatus();
-    context_ = &context;
     received_ = false;
     if (resume_) since = cursor_;
+    context_ = &context;
   }
   Stream stream(*this, context, std::move(since));
-  absl::Status status;
-  try {
-    status = feed_(stream);
-  } catch (const std::exception& error) {
-    // The state may have missed a change: take all of it again.
-    const std::lock_guard<std::mutex> lock(mutex_);
-    resume_ = false;
-    status = Error(absl::StatusCode::kInternal, "FEED_FAILED",
-                   absl::StrCat("following the ", what_, " failed: ", error.what()));
-  }
+  bool returned = false;
+  const absl::Status status = Contain(work_, [&] {
+    absl::Status end = feed_(stream);
+    returned = true;
+    return end;
+  });
   const std::lock_guard<std::mutex> lock(mutex_);
   context_ = nullptr;
+  // Where it threw the state may have missed a change: take all of it again.
+  if (!returned) resume_ = false;
   if (!status.ok()) return status;
   return Error(absl::StatusCode::kUnavailable, "FEED_ENDED",
                absl::StrCat("the server ended its feed of ", what_));
@@ -110,7 +111,7 @@ void Follower::Run() {
   std::unique_lock<std::mutex> lock(mutex_);
   while (!stopping_) {
     lock.unlock();
-    const absl::Status status = RunStream();
+    const absl::Status status = Contain(work_, [this] { return RunStream(); });
     lock.lock();
     if (stopping_) return;
     if (received_) wait = options_.first_wait;

@@ -93,6 +93,7 @@ class Follower {
   void Advance(FeedCursor cursor);
 
   const std::string what_;
+  const std::string work_;  // the same in other words: following it
   const Feed feed_;
   const FollowerOptions options_;
   mutable std::mutex mutex_;

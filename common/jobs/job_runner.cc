@@ -353,6 +353,16 @@ absl::StatusOr<jobs::v1::ListJobsResponse> JobRunner::List(
   return impl_->table->List(request);
 }
 
+std::map<std::string, UnfinishedJobs> JobRunner::Unfinished() const {
+  std::map<std::string, UnfinishedJobs> counts;
+  {
+    const std::lock_guard<std::mutex> lock(impl_->mutex);
+    for (const auto& [kind, handler] : impl_->handlers) counts[kind];
+  }
+  impl_->table->CountUnfinished(counts);
+  return counts;
+}
+
 absl::StatusOr<uint64_t> JobRunner::Watch(absl::string_view name, uint64_t seen,
                                           absl::Duration timeout, Job* job) const {
   return impl_->table->Watch(name, seen, timeout, job);

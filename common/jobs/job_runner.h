@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -72,6 +73,12 @@ struct JobRunnerOptions {
   absl::Duration keep_ended_for = absl::Hours(24 * 30);
 };
 
+// Jobs of one kind that have not ended.
+struct UnfinishedJobs {
+  int64_t pending = 0;
+  int64_t running = 0;
+};
+
 // Thread-safe. One for each process, shared by all services in it. Lifecycle: Open, Register...,
 // Start, Stop.
 class JobRunner {
@@ -118,6 +125,9 @@ class JobRunner {
   absl::StatusOr<jobs::v1::Job> Get(absl::string_view name) const;
   // Newest first. INVALID_ARGUMENT as ReadPage.
   absl::StatusOr<jobs::v1::ListJobsResponse> List(const jobs::v1::ListJobsRequest& request) const;
+
+  // Of each registered kind, also where there are none.
+  std::map<std::string, UnfinishedJobs> Unfinished() const;
 
   // Waits until the job's revision is no longer `seen`, or until `timeout` has passed. Returns the
   // current revision and, if that is not `seen`, the job in `*job`. Revisions start at 1, so 0 asks

@@ -218,6 +218,17 @@ std::vector<JobRecord> JobTable::All() const {
   return records;
 }
 
+void JobTable::CountUnfinished(std::map<std::string, UnfinishedJobs>& counts) const {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  for (const auto& [sequence, entry] : entries_) {
+    const Job& job = entry->record.job;
+    const auto count = counts.find(job.kind());
+    if (count == counts.end()) continue;
+    if (job.state() == Job::STATE_PENDING) ++count->second.pending;
+    if (job.state() == Job::STATE_RUNNING) ++count->second.running;
+  }
+}
+
 std::string JobTable::NameOf(uint64_t sequence) const {
   const std::lock_guard<std::mutex> lock(mutex_);
   const auto it = entries_.find(sequence);

@@ -49,6 +49,8 @@ class JobTable {
   // See JobRunner.
   absl::StatusOr<JobRecord> Find(absl::string_view name) const;
   std::vector<JobRecord> All() const;
+  // Adds the jobs of the kinds in `counts`.
+  void CountUnfinished(std::map<std::string, UnfinishedJobs>& counts) const;
   // Empty if there is no such job.
   std::string NameOf(uint64_t sequence) const;
   absl::StatusOr<jobs::v1::ListJobsResponse> List(const jobs::v1::ListJobsRequest& request) const;

@@ -4,7 +4,7 @@
 #include <httplib.h>
 #include <netinet/in.h>
 #include <poll.h>
-#include <prometheus/registry.h>
+#include <prometheus/metric_family.h>
 #include <prometheus/text_serializer.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -15,8 +15,6 @@
 #include <cerrno>
 #include <chrono>
 #include <condition_variable>
-#include <deque>
-#include <exception>
 #include <functional>
 #include <list>
 #include <mutex>
@@ -25,10 +23,12 @@
 #include <utility>
 #include <vector>
 
+#include "absl/cleanup/cleanup.h"
+#include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "common/base/status.h"
 #include "common/process/listen.h"
-#include "common/rpc/log.h"
+#include "common/rpc/guard.h"
 #include "common/rpc/metrics.h"
 
 namespace recsae {
@@ -118,9 +118,17 @@ class RequestStream : public httplib::Stream {
 class Workers : public httplib::TaskQueue {
  public:
   explicit Workers(std::function<void()> make_room) : make_room_(std::move(make_room)) {
-    for (int i = 0; i < kWorkers; ++i) threads_.emplace_back([this] { Run(); });
+    try {
+      tasks_.reserve(kWorkers);
+      threads_.reserve(kWorkers);
+      for (int i = 0; i < kWorkers; ++i) threads_.emplace_back([this] { Run(); });
+    } catch (...) {  // A std::thread that nobody joins would end the process.
+      Workers::shutdown();
+      throw;
+    }
   }
 
+  // Allocates nothing: what it threw would leave the workers unjoined.
   void enqueue(std::function<void()> task) override {
     std::unique_lock<std::mutex> lock(mutex_);
     while (!freed_.wait_for(lock, kMakeRoomAgain, [this] { return free_ > 0; })) make_room_();
@@ -145,7 +153,7 @@ class Workers : public httplib::TaskQueue {
       added_.wait(lock, [this] { return ended_ || !tasks_.empty(); });
       if (tasks_.empty()) return;
       const std::function<void()> task = std::move(tasks_.front());
-      tasks_.pop_front();
+      tasks_.erase(tasks_.begin());
       lock.unlock();
       task();
       lock.lock();
@@ -157,7 +165,7 @@ class Workers : public httplib::TaskQueue {
   const std::function<void()> make_room_;
   std::mutex mutex_;
   std::condition_variable added_, freed_;
-  std::deque<std::function<void()>> tasks_;
+  std::vector<std::function<void()>> tasks_;  // at most one for each worker, oldest first
   int free_ = kWorkers;
   bool ended_ = false;
   std::vector<std::thread> threads_;
@@ -179,8 +187,7 @@ int BoundPort(int fd) {
 class MetricsEndpoint::Server : public httplib::Server {
  public:
   // `listener` is listened on already, and closed in the end.
-  Server(int listener, std::shared_ptr<prometheus::Registry> registry)
-      : listener_(listener), registry_(std::move(registry)) {
+  Server(int listener, const MetricsRegistry& metrics) : listener_(listener), metrics_(metrics) {
     new_task_queue = [this] { return new Workers([this] { LeaveOldest(); }); };
     set_pre_routing_handler([this](const httplib::Request& request, httplib::Response& response) {
       Answer(request, response);
@@ -217,7 +224,11 @@ class MetricsEndpoint::Server : public httplib::Server {
       lock.unlock();
       // httplib closes what it listens on, and gives up at most errors of accept().
       svr_sock_ = fcntl(listener_, F_DUPFD_CLOEXEC, 0);
-      if (svr_sock_ != INVALID_SOCKET) listen_after_bind();
+      const absl::Status served = Contain("serving metrics", [this] {
+        if (svr_sock_ != INVALID_SOCKET) listen_after_bind();
+        return absl::OkStatus();
+      });
+      if (!served.ok()) close(svr_sock_.exchange(INVALID_SOCKET));
       lock.lock();
       closed_.wait_for(lock, kAcceptAgain, [this] { return closing_; });
     }
@@ -225,28 +236,33 @@ class MetricsEndpoint::Server : public httplib::Server {
 
   // Runs on a worker. One request for each connection.
   bool process_and_close_socket(socket_t socket) override {
+    bool done = false;
+    Contain("a scrape", [&] {
+      done = Serve(socket);
+      return absl::OkStatus();
+    }).IgnoreError();
+    ::shutdown(socket, SHUT_WR);
+    close(socket);
+    return done;
+  }
+
+  bool Serve(socket_t socket) {
     std::list<Connection>::iterator connection;
     {
       const std::lock_guard<std::mutex> lock(mutex_);
       connection = connections_.insert(connections_.end(), {socket});
       if (closing_) ::shutdown(socket, SHUT_RDWR);
     }
-    bool done = false;
-    try {
-      RequestStream stream(socket, Clock::now() + kRequestTime);
-      bool closed = false;
-      done = process_request(stream, /*close_connection=*/true, closed, [&](httplib::Request&) {
-        const std::lock_guard<std::mutex> lock(mutex_);
-        connection->asked = true;
-      });
-    } catch (const std::exception& error) {  // none may leave the thread
-      Log(Severity::kError, "a scrape failed", {{"exception", error.what()}});
-    }
-    const std::lock_guard<std::mutex> lock(mutex_);
-    connections_.erase(connection);
-    ::shutdown(socket, SHUT_WR);
-    close(socket);
-    return done;
+    const absl::Cleanup left = [this, connection] {
+      const std::lock_guard<std::mutex> lock(mutex_);
+      connections_.erase(connection);
+    };
+    RequestStream stream(socket, Clock::now() + kRequestTime);
+    bool closed = false;
+    return process_request(stream, /*close_connection=*/true, closed, [&](httplib::Request&) {
+      const std::lock_guard<std::mutex> lock(mutex_);
+      connection->asked = true;
+    });
   }
 
   void LeaveOldest() {
@@ -265,13 +281,13 @@ class MetricsEndpoint::Server : public httplib::Server {
       response.set_content("only GET /metrics\n", "text/plain");
     } else {
       response.status = 200;
-      response.set_content(prometheus::TextSerializer().Serialize(registry_->Collect()),
+      response.set_content(prometheus::TextSerializer().Serialize(metrics_.Collect()),
                            "text/plain; version=0.0.4; charset=utf-8");
     }
   }
 
   const int listener_;
-  const std::shared_ptr<prometheus::Registry> registry_;
+  const MetricsRegistry& metrics_;
   std::mutex mutex_;
   std::condition_variable closed_;
   bool closing_ = false;
@@ -290,8 +306,8 @@ absl::StatusOr<std::unique_ptr<MetricsEndpoint>> MetricsEndpoint::Start(
                               "; choose another address with --metrics-listen"),
                  {{"address", address}});
   }
-  return std::unique_ptr<MetricsEndpoint>(new MetricsEndpoint(
-      BoundPort(listener), std::make_unique<Server>(listener, registry.registry())));
+  return std::unique_ptr<MetricsEndpoint>(
+      new MetricsEndpoint(BoundPort(listener), std::make_unique<Server>(listener, registry)));
 }
 
 MetricsEndpoint::MetricsEndpoint(int port, std::unique_ptr<Server> server)

@@ -35,8 +35,10 @@
 #include "common/process/listen.h"
 #include "common/process/metrics_endpoint.h"
 #include "common/process/options.h"
+#include "common/process/process_metrics.h"
 #include "common/process/signals.h"
 #include "common/rpc/grpc_metrics.h"
+#include "common/rpc/guard.h"
 #include "common/rpc/log.h"
 #include "common/rpc/metrics.h"
 #include "common/rpc/service_names.h"
@@ -44,6 +46,8 @@
 
 namespace recsae {
 namespace {
+
+constexpr char kJobsFolder[] = "jobs";
 
 // How long calls, jobs and modules that were told to end may still take before the process ends
 // anyway, and how much later it does so where even that is not noticed.
@@ -123,6 +127,11 @@ absl::Status Process::StartMetrics() {
       .GetGauge("recsae_build_info", "1; the version is in the label.",
                 {{"version", std::string(Version())}, {"program", spec_.program}})
       .Set(1);
+  AddMemoryMetrics(metrics_, memory_);
+  std::vector<std::string> stores;
+  for (const auto& module : spec_.modules) stores.emplace_back(module->name());
+  if (UsesJobs(spec_)) stores.emplace_back(kJobsFolder);
+  AddStoreMetrics(metrics_, options_.data_dir, stores);
   if (options_.metrics_listen == kOff) return absl::OkStatus();
   RECSAE_ASSIGN_OR_RETURN(metrics_endpoint_,
                           MetricsEndpoint::Start(options_.metrics_listen, metrics_));
@@ -134,8 +143,9 @@ absl::Status Process::OpenJobs() {
   JobRunnerOptions job_options;
   job_options.service = std::string(absl::StripPrefix(spec_.program, "recsae-"));
   job_options.workers = static_cast<int>(options_.job_workers);
-  RECSAE_ASSIGN_OR_RETURN(jobs_,
-                          JobRunner::Open(absl::StrCat(options_.data_dir, "/jobs"), job_options));
+  RECSAE_ASSIGN_OR_RETURN(
+      jobs_, JobRunner::Open(absl::StrCat(options_.data_dir, "/", kJobsFolder), job_options));
+  AddJobMetrics(metrics_, *jobs_);
   jobs_service_ = MakeJobsService(*jobs_);
   return absl::OkStatus();
 }
@@ -271,7 +281,10 @@ absl::Status Process::StopGrpc(absl::Time drained, absl::Time end) {
   std::promise<void> done;
   std::future<void> ended = done.get_future();
   std::thread([this, drained, done = std::move(done)]() mutable {
-    server_->Shutdown(absl::ToChronoTime(drained));
+    Contain("closing the server", [&] {
+      server_->Shutdown(absl::ToChronoTime(drained));
+      return absl::OkStatus();
+    }).IgnoreError();
     done.set_value();
   }).swap(shutdown_);
   while (ended.wait_for(std::chrono::milliseconds(20)) != std::future_status::ready) {

@@ -13,8 +13,10 @@
 #include <utility>
 #include <vector>
 
+#include "absl/functional/function_ref.h"
 #include "common/base/status.h"
 #include "common/rpc/grpc_status.h"
+#include "common/rpc/guard.h"
 #include "common/rpc/log.h"
 #include "common/rpc/metrics.h"
 #include "common/rpc/service_names.h"
@@ -138,7 +140,7 @@ class CallMeter : public grpc::experimental::Interceptor {
 
   // A call that ended without a status was cut off.
   ~CallMeter() override {
-    if (!handled_) Handled(grpc::StatusCode::CANCELLED);
+    if (!handled_) Measure([] { return grpc::Status::CANCELLED; });
     --*active_;
   }
 
@@ -151,14 +153,22 @@ class CallMeter : public grpc::experimental::Interceptor {
       metrics_.sent.Increment();
     }
     if (methods->QueryInterceptionHookPoint(InterceptionHookPoints::PRE_SEND_STATUS)) {
-      const grpc::Status status = methods->GetSendStatus();
-      Handled(status.error_code());
-      if (IsFault(status.error_code())) LogFault(status);
+      Measure([methods] { return methods->GetSendStatus(); });
     }
     methods->Proceed();
   }
 
  private:
+  // A count may be lost for want of memory; the call goes on.
+  void Measure(absl::FunctionRef<grpc::Status()> end) {
+    Contain("measuring a call", [&] {
+      const grpc::Status status = end();
+      Handled(status.error_code());
+      if (IsFault(status.error_code())) LogFault(status);
+      return absl::OkStatus();
+    }).IgnoreError();
+  }
+
   void LogFault(const grpc::Status& status) const {
     Log(Severity::kError, "call failed",
         {{"method", call_->method()},

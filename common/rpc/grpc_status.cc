@@ -4,6 +4,7 @@
 #include <google/rpc/error_details.pb.h>
 #include <google/rpc/status.pb.h>
 
+#include <new>
 #include <string>
 #include <vector>
 
@@ -97,8 +98,9 @@ absl::Status FromRpcStatus(const google::rpc::Status& rpc) {
   return status;
 }
 
-grpc::Status ToGrpc(const absl::Status& status) {
-  if (status.ok()) return grpc::Status::OK;
+namespace {
+
+grpc::Status WithDetails(const absl::Status& status) {
   google::rpc::Status rpc = ToRpcStatus(status);
   rpc.set_message(ShortenedUtf8(rpc.message(), kMaxMessageBytes));
   std::string details;
@@ -108,6 +110,17 @@ grpc::Status ToGrpc(const absl::Status& status) {
     details = rpc.SerializeAsString();
   }
   return grpc::Status(static_cast<grpc::StatusCode>(status.code()), rpc.message(), details);
+}
+
+}  // namespace
+
+grpc::Status ToGrpc(const absl::Status& status) {
+  if (status.ok()) return grpc::Status::OK;
+  try {
+    return WithDetails(status);
+  } catch (const std::bad_alloc&) {  // The code alone, so that the call ends.
+    return grpc::Status(static_cast<grpc::StatusCode>(status.code()), "");
+  }
 }
 
 absl::Status FromGrpc(const grpc::Status& status) {

@@ -6,6 +6,7 @@
 #include <exception>
 #include <new>
 
+#include "absl/strings/str_cat.h"
 #include "common/base/caller.h"
 #include "common/base/status.h"
 #include "common/budget/memory_budget.h"
@@ -15,26 +16,36 @@
 namespace recsae {
 namespace {
 
-absl::Status Failed(absl::string_view what) {
-  Log(Severity::kError, "handler failed", {{"exception", what}});
+constexpr char kThisCall[] = "this call";
+
+absl::Status Failed(absl::string_view what, absl::string_view exception) {
+  Log(Severity::kError, "handler failed", {{"work", what}, {"exception", exception}});
   return Error(absl::StatusCode::kInternal, "INTERNAL_ERROR",
-               "the server failed while it handled this call; its log says more");
+               absl::StrCat("the server failed in ", what, "; its log says more"));
 }
 
-absl::Status Run(absl::FunctionRef<absl::Status()> handler) {
+absl::Status Run(absl::string_view what, absl::FunctionRef<absl::Status()> work) {
   try {
-    return handler();
+    return work();
   } catch (const std::bad_alloc&) {
-    Log(Severity::kError, "out of memory", {});
-    return AllocationFailed("this call");
+    Log(Severity::kError, "out of memory", {{"work", what}});
+    return AllocationFailed(what);
   } catch (const std::exception& error) {
-    return Failed(error.what());
+    return Failed(what, error.what());
   } catch (...) {
-    return Failed("of an unknown type");
+    return Failed(what, "of an unknown type");
   }
 }
 
 }  // namespace
+
+absl::Status Contain(absl::string_view what, absl::FunctionRef<absl::Status()> work) noexcept {
+  try {
+    return Run(what, work);
+  } catch (...) {  // No room even to say so: a status without a message needs none.
+    return absl::Status(absl::StatusCode::kResourceExhausted, "");
+  }
+}
 
 absl::Status CheckAlive(const grpc::ServerContextBase* context) {
   if (context->deadline() <= std::chrono::system_clock::now()) {
@@ -53,7 +64,7 @@ grpc::Status Guard(const grpc::ServerContextBase* context,
   if (!status.ok()) return ToGrpc(status);
   {
     const CallerScope caller([context] { return CheckAlive(context); });
-    status = Run(handler);
+    status = Contain(kThisCall, handler);
   }
   // Work that broke off because its caller is gone may report that in any way (a peer's error, a
   // stream that ended); the cause is what counts.

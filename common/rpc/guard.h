@@ -11,6 +11,7 @@
 
 #include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
+#include "absl/strings/string_view.h"
 
 namespace grpc {
 class ServerContextBase;
@@ -29,6 +30,12 @@ absl::Status CheckAlive(const grpc::ServerContextBase* context);
 // call was cancelled or its time was up reports just that.
 grpc::Status Guard(const grpc::ServerContextBase* context,
                    absl::FunctionRef<absl::Status()> handler);
+
+// The same for what runs in a thread or a callback of our own: nobody above would take an
+// exception, which would end the process, or leave a call open for ever. `what` names the work
+// ("serving watches") in the log and in the status that an exception becomes. Whoever loops waits a
+// little and goes on.
+absl::Status Contain(absl::string_view what, absl::FunctionRef<absl::Status()> work) noexcept;
 
 }  // namespace recsae
 

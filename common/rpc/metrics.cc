@@ -3,7 +3,10 @@
 #include <prometheus/counter.h>
 #include <prometheus/gauge.h>
 #include <prometheus/histogram.h>
+#include <prometheus/metric_family.h>
 #include <prometheus/registry.h>
+
+#include <utility>
 
 namespace recsae {
 
@@ -37,6 +40,19 @@ Histogram MetricsRegistry::GetHistogram(const std::string& name, const std::stri
                         .Help(help)
                         .Register(*registry_)
                         .Add(labels, buckets));
+}
+
+void MetricsRegistry::OnCollect(std::function<void()> refresh) {
+  const std::lock_guard<std::mutex> lock(refresh_mutex_);
+  refresh_.push_back(std::move(refresh));
+}
+
+std::vector<prometheus::MetricFamily> MetricsRegistry::Collect() const {
+  {
+    const std::lock_guard<std::mutex> lock(refresh_mutex_);
+    for (const std::function<void()>& refresh : refresh_) refresh();
+  }
+  return registry_->Collect();
 }
 
 std::vector<double> DurationBuckets() {

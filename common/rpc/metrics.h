@@ -3,8 +3,10 @@
 #ifndef RECSAE_COMMON_RPC_METRICS_H_
 #define RECSAE_COMMON_RPC_METRICS_H_
 
+#include <functional>
 #include <map>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <vector>
 
@@ -13,6 +15,7 @@ class Counter;
 class Gauge;
 class Histogram;
 class Registry;
+struct MetricFamily;
 }  // namespace prometheus
 
 namespace recsae {
@@ -63,11 +66,20 @@ class MetricsRegistry {
   Histogram GetHistogram(const std::string& name, const std::string& help,
                          const std::vector<double>& buckets, const Labels& labels = {});
 
-  // For whoever serves it.
+  // For values that are had when they are asked for: `refresh` sets its gauges before each Collect,
+  // in the thread that collects. It is quick, may ask for metrics but calls neither OnCollect nor
+  // Collect, and what it uses lives as long as anyone collects.
+  void OnCollect(std::function<void()> refresh);
+  // All metrics, refreshed: for whoever serves them.
+  std::vector<prometheus::MetricFamily> Collect() const;
+
+  // The metrics as they were last set.
   std::shared_ptr<prometheus::Registry> registry() const { return registry_; }
 
  private:
   std::shared_ptr<prometheus::Registry> registry_;
+  mutable std::mutex refresh_mutex_;  // held while they run
+  std::vector<std::function<void()>> refresh_;
 };
 
 // Upper bounds from 100 µs to 60 s, for durations in seconds.

@@ -6,9 +6,12 @@
 #include <grpcpp/server_context.h>
 #include <grpcpp/support/sync_stream.h>
 
+#include <cstdint>
+
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
 #include "common/base/status.h"
+#include "common/budget/bytes.h"
 #include "common/rpc/guard.h"
 
 namespace recsae {
@@ -42,6 +45,13 @@ absl::Status ReadParts(const grpc::ServerContextBase* context, grpc::ServerReade
     RECSAE_RETURN_IF_ERROR(use());
   }
   return CheckAlive(context);
+}
+
+// About the bytes that one message of an upload holds while it is stored: as it came, as it is
+// taken apart, and as the records that are written.
+template <typename Request>
+int64_t BytesToStore(const Request& message) {
+  return SaturatingProduct(static_cast<int64_t>(message.SpaceUsedLong()), 3);
 }
 
 }  // namespace recsae

@@ -18,6 +18,7 @@
 #include <utility>
 #include <vector>
 
+#include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "common/base/status.h"
@@ -72,7 +73,7 @@ class WatchHub {
       draining = draining_;
       on_count_(static_cast<int64_t>(watchers_.size()));
     }
-    if (draining) watcher->End(Draining());
+    if (draining) watcher->End(Ended(Draining));
     watcher->Pump();
     return watcher.get();
   }
@@ -102,10 +103,17 @@ class WatchHub {
   static constexpr std::chrono::milliseconds kDrainGrace{500};
 
   static constexpr std::chrono::milliseconds kFlushPatience{100};
+  // From a round that failed for want of memory until the next.
+  static constexpr std::chrono::milliseconds kServeAgain{50};
 
   static absl::Status Draining() {
     return Error(absl::StatusCode::kUnavailable, "SERVER_DRAINING",
                  "the server is stopping; watch again from the last revision received");
+  }
+
+  // The status that `why` makes, or that there was no memory for it.
+  static absl::Status Ended(absl::FunctionRef<absl::Status()> why) {
+    return Contain("ending a watch", why);
   }
 
   void Wake(bool drain) {
@@ -118,6 +126,7 @@ class WatchHub {
   }
 
   void Run();
+  void Serve(bool draining, bool late);
 
   void Remove(Watcher* watcher) {
     std::shared_ptr<Watcher> last;  // destroyed after the lock is released
@@ -181,14 +190,16 @@ class WatchHub<Change>::Watcher : public WatchHub<Change>::Reactor {
   }
 
   void OnWriteDone(bool ok) override {
-    if (!ok) SetEnd(absl::CancelledError("the caller is gone"));
+    if (!ok) SetEnd(Ended([] { return absl::CancelledError("the caller is gone"); }));
     Step();
   }
 
   // Also called when the caller's deadline passes, which is then what it is told.
   void OnCancel() override {
-    absl::Status why = CheckAlive(context_);
-    End(why.ok() ? absl::CancelledError("the call was cancelled") : std::move(why));
+    End(Ended([this] {
+      absl::Status why = CheckAlive(context_);
+      return why.ok() ? absl::CancelledError("the call was cancelled") : why;
+    }));
   }
 
   void OnDone() override {
@@ -225,7 +236,8 @@ class WatchHub<Change>::Watcher : public WatchHub<Change>::Reactor {
       if (next_ < changes_.size()) return this->StartWrite(&changes_[next_++]);
       changes_.clear();
       next_ = 0;
-      const absl::Status read = source_->Read(kWatchBufferBytes, &changes_);
+      const absl::Status read = Contain(
+          "reading for a watch", [this] { return source_->Read(kWatchBufferBytes, &changes_); });
       if (!read.ok()) SetEnd(read);
     }
   }
@@ -263,14 +275,29 @@ void WatchHub<Change>::Run() {
     }
     notified_ = false;
     // Watches are driven without the lock, so that they can end meanwhile.
-    const std::vector<std::shared_ptr<Watcher>> watchers(watchers_.begin(), watchers_.end());
     lock.unlock();
-    for (const auto& watcher : watchers) {
-      if (draining) watcher->End(Draining());
-      if (late) watcher->Cancel();
-      if (!draining) watcher->Pump();
-    }
+    const absl::Status served = Contain("serving watches", [&] {
+      Serve(draining, late);
+      return absl::OkStatus();
+    });
     lock.lock();
+    if (served.ok()) continue;
+    notified_ = true;
+    changed_.wait_for(lock, kServeAgain, [this] { return stopping_; });
+  }
+}
+
+template <typename Change>
+void WatchHub<Change>::Serve(bool draining, bool late) {
+  std::vector<std::shared_ptr<Watcher>> watchers;
+  {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    watchers.assign(watchers_.begin(), watchers_.end());
+  }
+  for (const auto& watcher : watchers) {
+    if (draining) watcher->End(Ended(Draining));
+    if (late) watcher->Cancel();
+    if (!draining) watcher->Pump();
   }
 }
 

@@ -4,7 +4,10 @@
 
 #include <utility>
 
+#include "absl/strings/str_cat.h"
 #include "common/base/status.h"
+#include "common/budget/bytes.h"
+#include "common/budget/memory_budget.h"
 #include "common/rpc/guard.h"
 #include "common/rpc/metrics.h"
 #include "common/rpc/request_stream.h"
@@ -57,8 +60,8 @@ struct Gauges {
 class ConceptStoreService::Rpc final
     : public v1::ConceptStore::WithCallbackMethod_WatchConcepts<v1::ConceptStore::Service> {
  public:
-  Rpc(Store& store, MetricsRegistry& metrics)
-      : store_(store), gauges_(metrics), watches_([this](int64_t watchers) {
+  Rpc(Store& store, MetricsRegistry& metrics, MemoryBudget& memory)
+      : store_(store), memory_(memory), gauges_(metrics), watches_([this](int64_t watchers) {
           gauges_.watchers.Set(static_cast<double>(watchers));
         }) {
     gauges_.Show(store_);
@@ -80,8 +83,16 @@ class ConceptStoreService::Rpc final
       v1::PublishSaeRequest message;
       RECSAE_RETURN_IF_ERROR(ReadHeader(*reader, &message));
       RECSAE_ASSIGN_OR_RETURN(const auto upload, store_.BeginPublish(message.header()));
-      RECSAE_RETURN_IF_ERROR(
-          ReadParts(context, *reader, &message, [&] { return upload->Add(message.weights()); }));
+      RECSAE_ASSIGN_OR_RETURN(
+          Permit permit,
+          memory_.Take(0, absl::StrCat("publishing saes/", message.header().sae_id()),
+                       "the rows of one message, send each array from its first row to its last"));
+      const auto stage = [&]() -> absl::Status {
+        RECSAE_RETURN_IF_ERROR(
+            permit.Resize(SaturatingSum(upload->bytes(), BytesToStore(message))));
+        return upload->Add(message.weights());
+      };
+      RECSAE_RETURN_IF_ERROR(ReadParts(context, *reader, &message, stage));
       return Answer(upload->Finish(), response);
     });
   }
@@ -169,12 +180,14 @@ class ConceptStoreService::Rpc final
 
  private:
   Store& store_;
+  MemoryBudget& memory_;
   const Gauges gauges_;
   WatchHub<v1::ConceptChange> watches_;
 };
 
-ConceptStoreService::ConceptStoreService(Store& store, MetricsRegistry& metrics)
-    : rpc_(std::make_unique<Rpc>(store, metrics)) {}
+ConceptStoreService::ConceptStoreService(Store& store, MetricsRegistry& metrics,
+                                         MemoryBudget& memory)
+    : rpc_(std::make_unique<Rpc>(store, metrics, memory)) {}
 
 ConceptStoreService::~ConceptStoreService() = default;
 

@@ -9,6 +9,7 @@ class Service;
 }  // namespace grpc
 
 namespace recsae {
+class MemoryBudget;
 class MetricsRegistry;
 }  // namespace recsae
 
@@ -19,8 +20,8 @@ class Store;
 // Thread-safe. Destroy it after the server that serves it has shut down.
 class ConceptStoreService {
  public:
-  // `store` and `metrics` must outlive the service, which takes the store's write callback.
-  ConceptStoreService(Store& store, MetricsRegistry& metrics);
+  // All three must outlive the service, which takes the store's write callback.
+  ConceptStoreService(Store& store, MetricsRegistry& metrics, MemoryBudget& memory);
   ~ConceptStoreService();
 
   grpc::Service* grpc_service();

@@ -4,6 +4,7 @@ import contextlib
 import json
 import os
 import pathlib
+import re
 import shutil
 import signal
 import subprocess
@@ -232,8 +233,10 @@ class SuiteTest(unittest.TestCase):
 
     def assert_error(self, code, reason, call, *args, mentions=(), **kwargs):
         """The call fails with this code and ErrorInfo reason; returns the error for more checks."""
+        requests = list(args[0]) if hasattr(args[0], "__next__") else [args[0]]
+        sent = iter(requests) if hasattr(args[0], "__next__") else args[0]
         with self.assertRaises(grpc.RpcError) as caught:
-            result = call(*args, timeout=30, **kwargs)
+            result = call(sent, *args[1:], timeout=30, **kwargs)
             if hasattr(result, "__next__"):
                 list(result)
         error = caught.exception
@@ -244,9 +247,31 @@ class SuiteTest(unittest.TestCase):
         self.assertEqual(info.reason, reason, error.details())
         for text in mentions:
             self.assertIn(text, error.details())
+        for field in named_fields(error):
+            self.assertTrue(has_field(requests[0].DESCRIPTOR, field),
+                            f"{type(requests[0]).__name__} has no {field}: {error.details()}")
         for server in set(self.suite.servers.values()):
             self.assertTrue(server.alive(), "the server died")
         return error
+
+
+def named_fields(error):
+    """The paths in the request that an error says to be at fault."""
+    found = details(error)
+    fields = [v.field for v in found["google.rpc.BadRequest"].field_violations] \
+        if "google.rpc.BadRequest" in found else []
+    if "field" in found["google.rpc.ErrorInfo"].metadata:
+        fields.append(found["google.rpc.ErrorInfo"].metadata["field"])
+    return fields
+
+
+def has_field(message, path):
+    """Whether messages of this type have such a path: "variants[1].config.k"."""
+    for name in re.sub(r"\[\d+\]", "", path).split("."):
+        if message is None or name not in message.fields_by_name:
+            return False
+        message = message.fields_by_name[name].message_type
+    return True
 
 
 def details(error):

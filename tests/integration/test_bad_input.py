@@ -10,8 +10,8 @@ import unittest
 import grpc
 import numpy as np
 
-from harness import (BIN, Server, SuiteTest, cs, details, ex, head_stream, item_stream, jb, pb,
-                     recording, tensor, tensor_pb2, tr)
+from harness import (BIN, Server, SuiteTest, cs, details, ex, head_stream, item_stream, jb, named_fields,
+                     pb, recording, tensor, tensor_pb2, tr)
 
 DIM = 8
 ITEMS = 12
@@ -174,6 +174,46 @@ class BadInputTest(SuiteTest):
                                config=tr.TrainingConfig(k=-1, epoch_count=0, learning_rate=-1)))
         fields = {v.field for v in details(error)["google.rpc.BadRequest"].field_violations}
         self.assertGreaterEqual(len(fields), 5, fields)
+
+    def test_impossible_recommenders_name_the_field(self):
+        ecf, timirec, sasrec = (pb.Recommender.KIND_ECF, pb.Recommender.KIND_TIMIREC,
+                                pb.Recommender.KIND_SASREC)
+        for kind, field, values in [
+                (sasrec, "history_length", {"history_length": 0}),
+                (sasrec, "layer_count", {"layer_count": 17}),
+                (sasrec, "head_count", {"head_count": 0}),
+                (sasrec, "head_count", {"head_count": 3, "embedding_dim": 16}),
+                (sasrec, "epoch_count", {"epoch_count": 0}),
+                (timirec, "interest_count", {"interest_count": 65}),
+                (timirec, "pretrain_epoch_count", {"pretrain_epoch_count": 0}),
+                (ecf, "cluster_count", {"cluster_count": 0}),
+                (ecf, "cluster_count", {"cluster_count": 4096, "member_count": 2}),
+                (ecf, "member_count", {"member_count": 17}),
+                (ecf, "loss", {"loss": pb.HyperParameters.LOSS_SOFTMAX})]:
+            with self.subTest(field=field, values=values):
+                error = self.assert_error(
+                    BAD, "HYPER_PARAMETER_OUT_OF_RANGE", self.suite.probe.TrainRecommender,
+                    pb.TrainRecommenderRequest(recommender_id="x", kind=kind,
+                                               dataset=pb.DatasetRef(name="planted"),
+                                               hyper_parameters=pb.HyperParameters(**values)),
+                    mentions=[f"{field} is "])
+                self.assertEqual(named_fields(error), [f"hyper_parameters.{field}"])
+        error = self.assert_error(
+            BAD, "RECOMMENDER_KIND_INVALID", self.suite.probe.TrainRecommender,
+            pb.TrainRecommenderRequest(recommender_id="x", kind=pb.Recommender.KIND_EXTERNAL,
+                                       dataset=pb.DatasetRef(name="planted")))
+        self.assertEqual(named_fields(error), ["kind"])
+
+    def test_impossible_generated_data_names_the_field(self):
+        for field, values in [
+                ("interactions_per_user", {"interactions_per_user": 101}),
+                ("interactions_per_user", {"interactions_per_user": 2}),
+                ("items_per_concept", {"items_per_concept": 1})]:
+            with self.subTest(field=field, values=values):
+                self.assert_error(
+                    BAD, "PLANTED_OPTIONS_INVALID", self.suite.probe.GetDataset,
+                    pb.GetDatasetRequest(dataset=pb.DatasetRef(
+                        name="planted", planted=pb.PlantedOptions(**values))), mentions=[field])
 
     def test_empty_capture(self):
         self.assert_error(grpc.StatusCode.FAILED_PRECONDITION, "CAPTURE_EMPTY",

@@ -2,6 +2,7 @@
 
 import json
 import pathlib
+import re
 import shutil
 import subprocess
 import tempfile
@@ -232,6 +233,48 @@ class LifeTest(unittest.TestCase):
         self.assertNotIn("no.such.Service", text)
         self.assertIn("grpc_server_handling_seconds_bucket", text)
         self.assertNotIn("catalogs/none", text)
+        page = (pathlib.Path(__file__).parents[2] / "docs" / "metrics.md").read_text()
+        self.assertEqual(set(re.findall(r"^# TYPE (\w+)", text, re.MULTILINE)),
+                         set(re.findall(r"`((?:recsae|grpc_server)_\w+)`", page)))
+
+    def test_metrics_of_memory_jobs_and_disk(self):
+        suite = self.start("suite", all_flags=("--memory-limit", "1GiB", "--job-workers", "1"))
+
+        def scrape(name):
+            address = suite.servers["probe"].metrics_address()
+            with urllib.request.urlopen(f"http://{address}/metrics") as page:
+                lines = page.read().decode().splitlines()
+            return {line.rsplit(" ", 1)[0]: float(line.rsplit(" ", 1)[1]) for line in lines
+                    if line.startswith(name)}
+
+        self.assertEqual(scrape("recsae_memory_limit_bytes"), {"recsae_memory_limit_bytes": 1 << 30})
+        self.assertEqual(scrape("recsae_memory_taken_bytes"), {"recsae_memory_taken_bytes": 0})
+        idle = scrape("recsae_jobs")
+        self.assertIn('recsae_jobs{kind="train-recommender",state="running"}', idle)
+        self.assertEqual(set(idle.values()), {0})
+        before = scrape("recsae_store_bytes")
+        self.assertEqual(set(before), {f'recsae_store_bytes{{store="{store}"}}' for store in
+                                       ("probe", "trainer", "concept-store", "explainer", "jobs")})
+
+        jobs = [suite.probe.TrainRecommender(pb.TrainRecommenderRequest(
+            recommender_id=name, kind=pb.Recommender.KIND_BPRMF, dataset=PLANTED,
+            hyper_parameters=pb.HyperParameters(epoch_count=100_000, patience=100_000)))
+            for name in ("a", "b", "c")]
+        train = 'recsae_jobs{kind="train-recommender",state="%s"}'
+        busy = None
+        while busy is None or busy[train % "running"] != 1:
+            busy = scrape("recsae_jobs")
+        self.assertEqual(busy[train % "pending"], 2)
+        while scrape("recsae_memory_taken_bytes")["recsae_memory_taken_bytes"] == 0:
+            pass
+        for job in reversed(jobs):
+            suite.jobs["probe"].CancelJob(jb.CancelJobRequest(name=job.name))
+            suite.finish("probe", job)
+        self.assertEqual(set(scrape("recsae_jobs").values()), {0})
+        after = scrape("recsae_store_bytes")
+        jobs = 'recsae_store_bytes{store="jobs"}'
+        self.assertGreater(before[jobs], 0)
+        self.assertGreater(after[jobs], before[jobs])
 
     def test_sigterm_drains_an_open_watch_and_exits_0(self):
         suite = self.start("suite", separate=True)

@@ -89,6 +89,12 @@ absl::Status SaeUpload::Add(const v1::SaeWeights& chunk) {
   return store_.StageWeights(WeightKey(number_, *array, start), chunk.values().data());
 }
 
+int64_t SaeUpload::bytes() const {
+  int64_t bytes = 0;
+  for (const auto& [array, coverage] : coverage_) bytes += coverage.bytes();
+  return bytes;
+}
+
 absl::Status SaeUpload::CheckComplete() const {
   for (const WeightArray array : WeightArraysOf(header_->sae())) {
     const WeightShape shape = ShapeOf(array, header_->sae());

@@ -36,6 +36,9 @@ class SaeUpload {
   // WEIGHTS_OUT_OF_RANGE (rows beyond the array), WEIGHTS_OVERLAP (a row came twice).
   absl::Status Add(const v1::SaeWeights& chunk);
 
+  // About so many that it holds of what was staged; the rows themselves are in the store.
+  int64_t bytes() const;
+
   // Publishes, durable on return. INVALID_ARGUMENT (WEIGHTS_INCOMPLETE) if rows are missing,
   // ALREADY_EXISTS (SAE_EXISTS), and as RequestLog::Begin.
   absl::StatusOr<v1::Sae> Finish();

@@ -81,6 +81,11 @@ bool RowCoverage::IsComplete(int64_t rows) const {
   return ranges_.size() == 1 && ranges_.begin()->first == 0 && ranges_.begin()->second == rows;
 }
 
+int64_t RowCoverage::bytes() const {
+  constexpr int64_t kRangeBytes = 64;  // a node of the map, as allocated
+  return static_cast<int64_t>(ranges_.size()) * kRangeBytes;
+}
+
 int64_t RowCoverage::FirstMissing() const {
   return ranges_.empty() || ranges_.begin()->first > 0 ? 0 : ranges_.begin()->second;
 }

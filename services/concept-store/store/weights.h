@@ -51,6 +51,8 @@ class RowCoverage {
   bool IsComplete(int64_t rows) const;
   // The first row that is not there.
   int64_t FirstMissing() const;
+  // About so many that it holds: more the less the rows come in their order.
+  int64_t bytes() const;
 
  private:
   std::map<int64_t, int64_t> ranges_;  // start to end (exclusive), disjoint and not touching

@@ -32,8 +32,7 @@ absl::Status CheckRequest(const v1::BuildConceptsRequest& request) {
   BadRequest bad;
   CheckName("sae", request.sae(), "saes/{sae}", bad);
   CheckName("capture", request.capture(), kCapturePattern, bad);
-  CheckRange("evidence_captures.size()", request.evidence_captures_size(), 0, kMaxEvidenceCaptures,
-             bad);
+  CheckRange("evidence_captures", request.evidence_captures_size(), 0, kMaxEvidenceCaptures, bad);
   for (int i = 0; i < std::min(request.evidence_captures_size(), kMaxEvidenceCaptures); ++i) {
     CheckName(absl::StrCat("evidence_captures[", i, "]"), request.evidence_captures(i),
               kCapturePattern, bad);

@@ -111,22 +111,34 @@ std::vector<int32_t> DrawSequence(const PlantedOptions& options,
 }
 
 absl::Status CheckPlanted(const PlantedOptions& o) {
+  // Named by the field of the contract's PlantedOptions that an option comes from, if there is one.
   const auto require = [](bool holds, absl::string_view name, absl::string_view rule) {
     if (holds) return absl::OkStatus();
     return Error(absl::StatusCode::kInvalidArgument, "PLANTED_OPTIONS_INVALID",
                  absl::StrCat("generated data: ", name, " must be ", rule),
                  {{"name", std::string(name)}});
   };
-  RECSAE_RETURN_IF_ERROR(require(o.users >= 1 && o.users <= 1000000, "users", "1 to 1000000"));
-  RECSAE_RETURN_IF_ERROR(require(o.concepts >= 1 && o.concepts <= 1000, "concepts", "1 to 1000"));
-  RECSAE_RETURN_IF_ERROR(require(o.items >= 2 * o.concepts && o.items <= 1000000, "items",
-                                 "at least 2 for each concept and at most 1000000"));
-  RECSAE_RETURN_IF_ERROR(require(o.min_length >= 3, "min_length", "at least 3"));
+  RECSAE_RETURN_IF_ERROR(require(o.users >= 1 && o.users <= 1000000, "user_count",
+                                 absl::StrCat("1 to 1000000, is ", o.users)));
+  RECSAE_RETURN_IF_ERROR(require(o.concepts >= 1 && o.concepts <= 1000, "concept_count",
+                                 absl::StrCat("1 to 1000, is ", o.concepts)));
+  RECSAE_RETURN_IF_ERROR(
+      require(o.items >= 2 * o.concepts && o.items <= 1000000, "items_per_concept",
+              absl::StrCat("at least 2, and the items at most 1000000 in all; they are ", o.items,
+                           " for ", o.concepts, " concepts")));
+  const std::string lengths =
+      absl::StrCat("; the users would have ", o.min_length, " to ", o.max_length);
+  RECSAE_RETURN_IF_ERROR(require(o.min_length >= 3 && o.max_length >= o.min_length,
+                                 "interactions_per_user",
+                                 absl::StrCat("so many that each user has at least 3", lengths)));
   // A quarter leaves every user something to draw, however skewed the popularity.
-  RECSAE_RETURN_IF_ERROR(require(o.max_length >= o.min_length && o.max_length <= o.items / 4,
-                                 "max_length", "from min_length to a quarter of the items"));
-  RECSAE_RETURN_IF_ERROR(require(o.stay >= 0 && o.stay <= 1, "stay", "0 to 1"));
-  return require(o.popularity_skew >= 0 && o.popularity_skew <= 2, "popularity_skew", "0 to 2");
+  RECSAE_RETURN_IF_ERROR(
+      require(o.max_length <= o.items / 4, "interactions_per_user",
+              absl::StrCat("at most a quarter of the ", o.items, " items", lengths)));
+  RECSAE_RETURN_IF_ERROR(
+      require(o.stay >= 0 && o.stay <= 1, "stay", absl::StrCat("0 to 1, is ", o.stay)));
+  return require(o.popularity_skew >= 0 && o.popularity_skew <= 2, "popularity_skew",
+                 absl::StrCat("0 to 2, is ", o.popularity_skew));
 }
 
 }  // namespace
@@ -146,6 +158,7 @@ absl::StatusOr<Dataset> GeneratePlanted(const PlantedOptions& options, const Pro
     members[concept_number].push_back(i);
   }
   std::vector<ConceptItems> concepts;
+  concepts.reserve(members.size());
   for (auto& items : members) concepts.emplace_back(std::move(items), options.popularity_skew);
   dataset.users.reserve(options.users);
   dataset.sequences.reserve(options.users);

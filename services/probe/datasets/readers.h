@@ -81,7 +81,8 @@ struct PlantedOptions {
 // Items belong to exactly one concept each, whose invented name is a word of the title and the
 // attribute concept=<name>; titles also carry noise words. Users' sequences stay in a concept, then
 // switch. Leave-one-out. Same options, same data set.
-// INVALID_ARGUMENT (PLANTED_OPTIONS_INVALID) names the option that is out of range.
+// INVALID_ARGUMENT (PLANTED_OPTIONS_INVALID) names the option that is out of range, as the contract
+// calls it.
 // What `proceed` returns, which is asked every few milliseconds.
 absl::StatusOr<Dataset> GeneratePlanted(const PlantedOptions& options, const Proceed& proceed = {});
 

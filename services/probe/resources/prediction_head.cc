@@ -1,5 +1,6 @@
 #include "services/probe/resources/prediction_head.h"
 
+#include <climits>
 #include <cstring>
 #include <utility>
 
@@ -20,6 +21,10 @@ absl::StatusOr<std::unique_ptr<HeadWriter>> HeadWriter::Begin(
   std::unique_ptr<HeadWriter> writer(new HeadWriter(store, std::move(index), dim));
   RECSAE_ASSIGN_OR_RETURN(writer->staging_, Staging::Begin(store));
   return writer;
+}
+
+int64_t HeadWriter::Bytes(const ItemIndex& index) {
+  return static_cast<int64_t>(index.size()) / CHAR_BIT + 1;
 }
 
 absl::Status HeadWriter::Add(absl::Span<const std::string> item_ids, const MatrixView& vectors,

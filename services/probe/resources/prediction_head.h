@@ -26,6 +26,9 @@ class HeadWriter {
                                                            std::shared_ptr<const ItemIndex> index,
                                                            int dim);
 
+  // That a writer holds besides the index: which items came.
+  static int64_t Bytes(const ItemIndex& index);
+
   // Rows of `vectors` [item_ids, dim] and `biases` [item_ids] (or empty: 0) for these items.
   //   NOT_FOUND         ITEM_NOT_FOUND       an id is not in the catalogue
   //   INVALID_ARGUMENT  HEAD_ITEM_REPEATED   an item came before

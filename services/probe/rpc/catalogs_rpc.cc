@@ -10,6 +10,7 @@
 #include "common/base/names.h"
 #include "common/base/status.h"
 #include "common/budget/limits.h"
+#include "common/budget/memory_budget.h"
 #include "common/budget/paging.h"
 #include "common/messages/time.h"
 #include "common/rpc/guard.h"
@@ -52,6 +53,9 @@ grpc::Status ProbeService::UploadItems(Context* context,
     v1::UploadItemsRequest message;
     RECSAE_RETURN_IF_ERROR(ReadHeader(*reader, &message));
     const std::string name = message.header().catalog();
+    RECSAE_ASSIGN_OR_RETURN(
+        Permit permit,
+        memory_.Take(0, absl::StrCat("uploading items to ", name), "the items of one message"));
     bool stored = false;
     // Watches hear of what was stored once the upload has ended, however it did.
     const absl::Cleanup changed = [&] {
@@ -59,14 +63,16 @@ grpc::Status ProbeService::UploadItems(Context* context,
       resources_.store().changes().Add({name});
       watches_.Flush();
     };
-    RECSAE_RETURN_IF_ERROR(ReadParts(context, *reader, &message, [&]() -> absl::Status {
+    const auto store = [&]() -> absl::Status {
+      RECSAE_RETURN_IF_ERROR(permit.Resize(BytesToStore(message)));
       RECSAE_ASSIGN_OR_RETURN(const CatalogStore::Uploaded uploaded,
                               resources_.catalogs().Upload(name, message.batch().items()));
       stored = true;
       response->set_added_item_count(response->added_item_count() + uploaded.added);
       response->set_replaced_item_count(response->replaced_item_count() + uploaded.replaced);
       return absl::OkStatus();
-    }));
+    };
+    RECSAE_RETURN_IF_ERROR(ReadParts(context, *reader, &message, store));
     RECSAE_ASSIGN_OR_RETURN(StoredCatalog catalog, resources_.catalogs().Get(name));
     *response->mutable_catalog() = std::move(catalog.message);
     return absl::OkStatus();

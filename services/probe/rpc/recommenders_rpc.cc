@@ -11,6 +11,8 @@
 #include "common/base/id.h"
 #include "common/base/names.h"
 #include "common/base/status.h"
+#include "common/budget/bytes.h"
+#include "common/budget/memory_budget.h"
 #include "common/budget/paging.h"
 #include "common/jobs/job_runner.h"
 #include "common/messages/tensor.h"
@@ -51,6 +53,14 @@ absl::Status AddHeadRows(const v1::UploadPredictionHeadRequest::Batch& batch, in
   RECSAE_RETURN_IF_ERROR(bad.ToStatus());
   const std::vector<std::string> ids(batch.item_ids().begin(), batch.item_ids().end());
   return writer.Add(ids, *vectors, biases);
+}
+
+// The field of TrainRecommenderRequest that an error of ToOptions is about.
+std::string FieldOf(const absl::Status& error) {
+  for (const auto& [key, value] : Metadata(error)) {
+    if (key == "name") return absl::StrCat("hyper_parameters.", value);
+  }
+  return "kind";
 }
 
 // A name that is taken: by what the request makes, or by something else, and then how it differs.
@@ -102,7 +112,7 @@ grpc::Status ProbeService::TrainRecommender(Context* context,
     bad.Add("recommender_id", ValidateId(request->recommender_id(), "recommender_id"));
     CheckRef(request->dataset(), "dataset", bad);
     const auto options = ToOptions(request->kind(), request->hyper_parameters());
-    bad.Add("hyper_parameters", options.status());
+    bad.Add(FieldOf(options.status()), options.status());
     RECSAE_RETURN_IF_ERROR(bad.ToStatus());
     RECSAE_RETURN_IF_ERROR(CheckTrainable(options->kind));
     google::protobuf::Any spec;
@@ -178,10 +188,19 @@ grpc::Status ProbeService::UploadPredictionHead(
                    {{"catalog", recommender.message.catalog()}});
     }
     const int dim = recommender.message.activation_dim();
+    const int64_t seen = HeadWriter::Bytes(*index);
+    RECSAE_ASSIGN_OR_RETURN(
+        Permit permit,
+        memory_.Take(seen,
+                     absl::StrCat("uploading the prediction head of ", recommender.message.name()),
+                     "the rows of one message"));
     RECSAE_ASSIGN_OR_RETURN(const std::unique_ptr<HeadWriter> head,
                             HeadWriter::Begin(resources_.store(), index, dim));
-    RECSAE_RETURN_IF_ERROR(ReadParts(context, *reader, &message,
-                                     [&] { return AddHeadRows(message.batch(), dim, *head); }));
+    const auto add = [&]() -> absl::Status {
+      RECSAE_RETURN_IF_ERROR(permit.Resize(SaturatingSum(seen, BytesToStore(message))));
+      return AddHeadRows(message.batch(), dim, *head);
+    };
+    RECSAE_RETURN_IF_ERROR(ReadParts(context, *reader, &message, add));
     RECSAE_ASSIGN_OR_RETURN(*response, resources_.SetHead(recommender, *head));
     return absl::OkStatus();
   });

@@ -10,6 +10,7 @@
 #include "common/base/names.h"
 #include "common/base/status.h"
 #include "common/budget/limits.h"
+#include "common/budget/memory_budget.h"
 #include "common/messages/tensor.h"
 #include "common/rpc/guard.h"
 #include "common/rpc/request_stream.h"
@@ -152,8 +153,14 @@ grpc::Status ProbeService::RecordActivations(
     RECSAE_RETURN_IF_ERROR(ReadHeader(*reader, &message));
     Recording recording(*this, context);
     RECSAE_RETURN_IF_ERROR(recording.Begin(message.header()));
-    RECSAE_RETURN_IF_ERROR(ReadParts(context, *reader, &message,
-                                     [&] { return recording.Record(message.batch(), *response); }));
+    RECSAE_ASSIGN_OR_RETURN(
+        Permit permit, memory_.Take(0, absl::StrCat("recording to ", message.header().capture()),
+                                    "the rows of one message"));
+    const auto record = [&]() -> absl::Status {
+      RECSAE_RETURN_IF_ERROR(permit.Resize(BytesToStore(message)));
+      return recording.Record(message.batch(), *response);
+    };
+    RECSAE_RETURN_IF_ERROR(ReadParts(context, *reader, &message, record));
     return recording.Describe(response->mutable_capture());
   });
 }

@@ -72,6 +72,18 @@ TEST_F(ServiceTest, MetricsFollowTheStore) {
   EXPECT_EQ(gauges.at("recsae_concept_store_watchers"), 0);
 }
 
+TEST_F(ServiceTest, APublicationFitsTheMemoryOrIsRefused) {
+  MemoryBudget& memory = server_.memory();
+  {
+    const auto others = *memory.Take(memory.limit() - 100, "other work", "it");
+    const absl::Status refused = PublishSample();
+    EXPECT_EQ(Reason(refused), "MEMORY_BUDGET") << refused;
+    EXPECT_THAT(std::string(refused.message()), testing::HasSubstr("saes/a"));
+  }
+  EXPECT_TRUE(PublishSample().ok());
+  EXPECT_EQ(memory.taken(), 0);
+}
+
 TEST_F(ServiceTest, ACancelledPublicationLeavesNothing) {
   const auto weights = SampleWeights(SampleSae(), 5);
   {

@@ -35,7 +35,7 @@ void StoreServer::Start() {
     std::abort();
   }
   store_ = *std::move(store);
-  service_ = std::make_unique<ConceptStoreService>(*store_, metrics_);
+  service_ = std::make_unique<ConceptStoreService>(*store_, metrics_, memory_);
   grpc::ServerBuilder builder;
   int port = 0;
   if (transport_ == Transport::kTcp) {

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "common/budget/memory_budget.h"
 #include "common/rpc/grpc_status.h"
 #include "common/rpc/metrics.h"
 #include "recsae/concept_store/v1/concept_store.grpc.pb.h"
@@ -33,6 +34,7 @@ class StoreServer {
   ConceptStoreService& service() { return *service_; }
   grpc::Server& server() { return *server_; }
   const MetricsRegistry& metrics() const { return metrics_; }
+  MemoryBudget& memory() { return memory_; }
 
   // Stops the server and opens everything anew from the directory.
   void Reopen();
@@ -44,6 +46,7 @@ class StoreServer {
   const std::string directory_;
   const Transport transport_;
   MetricsRegistry metrics_;
+  MemoryBudget memory_{int64_t{64} << 20};
   std::unique_ptr<Store> store_;
   std::unique_ptr<ConceptStoreService> service_;
   std::unique_ptr<grpc::Server> server_;

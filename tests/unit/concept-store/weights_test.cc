@@ -61,6 +61,15 @@ TEST(RowCoverage, KnowsWhatIsMissing) {
   EXPECT_FALSE(coverage.IsComplete(5));
 }
 
+TEST(RowCoverage, HoldsMoreTheMoreIsScattered) {
+  RowCoverage together, scattered;
+  for (int64_t row = 0; row < 100; ++row) {
+    ASSERT_TRUE(together.Add(row, 1));
+    ASSERT_TRUE(scattered.Add(2 * row, 1));
+  }
+  EXPECT_EQ(scattered.bytes(), 100 * together.bytes());
+}
+
 TEST(RowCoverage, TakesEachRowOnce) {
   RowCoverage coverage;
   ASSERT_TRUE(coverage.Add(4, 4));

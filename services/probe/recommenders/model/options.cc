@@ -10,6 +10,8 @@ namespace {
 
 constexpr int kMaxDim = 4096;
 
+// Errors name options as the contract does, by the field of HyperParameters: that is what callers
+// can change.
 template <typename T>
 absl::Status CheckRange(absl::string_view name, T value, T low, T high) {
   if (value >= low && value <= high) return absl::OkStatus();
@@ -18,15 +20,25 @@ absl::Status CheckRange(absl::string_view name, T value, T low, T high) {
                {{"name", std::string(name)}, {"value", absl::StrCat(value)}});
 }
 
+absl::Status CheckEmbeddingDim(const RecommenderOptions& o) {
+  const int dim = o.clusters * o.members;
+  if (dim <= kMaxDim) return absl::OkStatus();
+  return Error(absl::StatusCode::kInvalidArgument, "HYPER_PARAMETER_OUT_OF_RANGE",
+               absl::StrCat("cluster_count is ", o.clusters, " and member_count ", o.members,
+                            "; their product, ", dim, ", must be at most ", kMaxDim),
+               {{"name", "cluster_count"}, {"value", absl::StrCat(o.clusters)}});
+}
+
 absl::Status CheckTransformer(const RecommenderOptions& o) {
-  RECSAE_RETURN_IF_ERROR(CheckRange("history", o.history, 1, kMaxLength));
-  RECSAE_RETURN_IF_ERROR(CheckRange("layers", o.layers, 1, 16));
-  RECSAE_RETURN_IF_ERROR(CheckRange("heads", o.heads, 1, o.dim));
+  RECSAE_RETURN_IF_ERROR(CheckRange("history_length", o.history, 1, kMaxLength));
+  RECSAE_RETURN_IF_ERROR(CheckRange("layer_count", o.layers, 1, 16));
+  RECSAE_RETURN_IF_ERROR(CheckRange("head_count", o.heads, 1, o.dim));
   RECSAE_RETURN_IF_ERROR(CheckRange("dropout", o.dropout, 0.0, 0.99));
   if (o.dim % o.heads == 0) return absl::OkStatus();
-  return Error(absl::StatusCode::kInvalidArgument, "HYPER_PARAMETER_OUT_OF_RANGE",
-               absl::StrCat("heads is ", o.heads, "; it must divide embedding_dim (", o.dim, ")"),
-               {{"name", "heads"}, {"value", absl::StrCat(o.heads)}});
+  return Error(
+      absl::StatusCode::kInvalidArgument, "HYPER_PARAMETER_OUT_OF_RANGE",
+      absl::StrCat("head_count is ", o.heads, "; it must divide embedding_dim (", o.dim, ")"),
+      {{"name", "head_count"}, {"value", absl::StrCat(o.heads)}});
 }
 
 absl::Status CheckBpr(const RecommenderOptions& o) {
@@ -40,25 +52,24 @@ absl::Status CheckKind(const RecommenderOptions& o) {
     case RecommenderKind::kBprmf:
       return absl::OkStatus();
     case RecommenderKind::kLightgcn:
-      return CheckRange("layers", o.layers, 0, 16);
+      return CheckRange("layer_count", o.layers, 0, 16);
     case RecommenderKind::kSasrec:
       return CheckTransformer(o);
     case RecommenderKind::kTimirec:
-      RECSAE_RETURN_IF_ERROR(CheckRange("interests", o.interests, 1, 64));
+      RECSAE_RETURN_IF_ERROR(CheckRange("interest_count", o.interests, 1, 64));
       RECSAE_RETURN_IF_ERROR(CheckRange("attention_dim", o.attention_dim, 1, 1024));
       RECSAE_RETURN_IF_ERROR(CheckRange("temperature", o.temperature, 1e-3, 1e3));
-      RECSAE_RETURN_IF_ERROR(CheckRange("pretrain_epochs", o.pretrain_epochs, 1, 100000));
+      RECSAE_RETURN_IF_ERROR(CheckRange("pretrain_epoch_count", o.pretrain_epochs, 1, 100000));
       return CheckTransformer(o);
     case RecommenderKind::kEcf:
-      RECSAE_RETURN_IF_ERROR(CheckRange("clusters", o.clusters, 1, kMaxDim));
-      RECSAE_RETURN_IF_ERROR(CheckRange("members", o.members, 1, 16));
-      RECSAE_RETURN_IF_ERROR(
-          CheckRange("clusters times members", o.clusters * o.members, 1, kMaxDim));
+      RECSAE_RETURN_IF_ERROR(CheckRange("cluster_count", o.clusters, 1, kMaxDim));
+      RECSAE_RETURN_IF_ERROR(CheckRange("member_count", o.members, 1, 16));
+      RECSAE_RETURN_IF_ERROR(CheckEmbeddingDim(o));
       return CheckBpr(o);
     case RecommenderKind::kDistillemb:
       return CheckBpr(o);
     case RecommenderKind::kTorchscript:
-      return CheckRange("history", o.history, 1, kMaxLength);
+      return CheckRange("history_length", o.history, 1, kMaxLength);
   }
   return absl::OkStatus();
 }
@@ -129,7 +140,7 @@ absl::Status CheckOptions(const RecommenderOptions& o) {
   RECSAE_RETURN_IF_ERROR(CheckRange("embedding_dim", o.dim, 1, kMaxDim));
   RECSAE_RETURN_IF_ERROR(CheckRange("learning_rate", o.learning_rate, 1e-9, 10.0));
   RECSAE_RETURN_IF_ERROR(CheckRange("l2", o.l2, 0.0, 10.0));
-  RECSAE_RETURN_IF_ERROR(CheckRange("epochs", o.max_epochs, 1, 100000));
+  RECSAE_RETURN_IF_ERROR(CheckRange("epoch_count", o.max_epochs, 1, 100000));
   RECSAE_RETURN_IF_ERROR(CheckRange("patience", o.patience, 1, 100000));
   RECSAE_RETURN_IF_ERROR(CheckRange("batch_size", o.batch_size, 0, 1 << 20));
   RECSAE_RETURN_IF_ERROR(CheckRange("threads", o.threads, 0, 1024));

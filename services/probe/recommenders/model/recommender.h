@@ -75,7 +75,8 @@ RecommenderOptions DefaultOptions(RecommenderKind kind, Loss loss);
 // data, few for large.
 int BatchSize(const RecommenderOptions& options, int64_t rows);
 
-// INVALID_ARGUMENT (HYPER_PARAMETER_OUT_OF_RANGE) naming the option, its value and the range.
+// INVALID_ARGUMENT (HYPER_PARAMETER_OUT_OF_RANGE) naming the option, as the contract calls it, its
+// value and the range.
 absl::Status CheckOptions(const RecommenderOptions& options);
 
 // Told after each epoch, and within long ones (then epoch_done is false and dev_ndcg the last).

@@ -492,6 +492,24 @@ TEST_F(JobRunnerTest, NamesAreChecked) {
   }
 }
 
+TEST_F(JobRunnerTest, UnfinishedJobsAreCountedByKind) {
+  runner_.reset();
+  options_.workers = 1;
+  Open();
+  Start();
+  const std::string first = Submit("wait"), second = Submit("wait"), third = Submit("echo");
+  WaitFor(first, Job::STATE_RUNNING);
+  auto counts = runner_->Unfinished();
+  EXPECT_EQ(counts.at("wait").running, 1);
+  EXPECT_EQ(counts.at("wait").pending, 1);
+  EXPECT_EQ(counts.at("echo").pending, 1);
+  for (const std::string& job : {first, second}) ASSERT_TRUE(runner_->Cancel(job).ok());
+  WaitFor(third, Job::STATE_SUCCEEDED);
+  counts = runner_->Unfinished();
+  EXPECT_EQ(counts.at("wait").running + counts.at("wait").pending, 0);
+  EXPECT_EQ(counts.at("echo").running + counts.at("echo").pending, 0);
+}
+
 // A process that dies in the middle of a job. `die` is called by its handler.
 class JobCrashTest : public JobFixture {
  protected:

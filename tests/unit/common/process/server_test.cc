@@ -208,6 +208,19 @@ TEST(ServerTest, FlagBeatsEnvironmentBeatsConfigBeatsDefault) {
       HasSubstr(name + "40"));
 }
 
+TEST(ServerTest, MetricsTellTheMemoryAndTheSizeOfTheStores) {
+  const Server server({"--memory-limit=3MiB"});
+  const std::string metrics = server.Metrics();
+  EXPECT_THAT(metrics, HasSubstr("\nrecsae_memory_limit_bytes 3145728\n"));
+  EXPECT_THAT(metrics, HasSubstr("\nrecsae_memory_taken_bytes 0\n"));
+  EXPECT_THAT(metrics, HasSubstr("\nrecsae_store_bytes{store=\"sample\"} 0\n"));
+  EXPECT_THAT(metrics, Not(HasSubstr("recsae_jobs")));  // it has none
+  std::filesystem::create_directories(server.dir() + "/data/sample/deeper");
+  std::ofstream(server.dir() + "/data/sample/one") << std::string(1000, 'x');
+  std::ofstream(server.dir() + "/data/sample/deeper/two") << std::string(234, 'x');
+  EXPECT_THAT(server.Metrics(), HasSubstr("\nrecsae_store_bytes{store=\"sample\"} 1234\n"));
+}
+
 TEST(ServerTest, HealthIsServingForTheServerAndEachService) {
   const Server server;
   HealthCheckResponse response;

@@ -88,11 +88,12 @@ TEST(PlantedTest, EqualDataHasOneFingerprintAndOtherDataAnother) {
 
 TEST(PlantedTest, OptionsOutOfRangeAreNamed) {
   const std::pair<PlantedOptions, std::string> cases[] = {
-      {{.users = 0}, "users"},
-      {{.concepts = 0}, "concepts"},
-      {{.items = 20}, "items"},
-      {{.min_length = 2}, "min_length"},
-      {{.max_length = 10}, "max_length"},
+      {{.users = 0}, "user_count"},
+      {{.concepts = 0}, "concept_count"},
+      {{.items = 20}, "items_per_concept"},
+      {{.min_length = 2}, "interactions_per_user"},
+      {{.max_length = 10}, "interactions_per_user"},
+      {{.max_length = 200}, "interactions_per_user"},
       {{.stay = 1.5}, "stay"},
       {{.popularity_skew = -1}, "popularity_skew"}};
   for (const auto& [options, name] : cases) {

@@ -266,11 +266,11 @@ TEST(OptionsTest, OutOfRangeIsNamed) {
   add("embedding_dim", [](auto* o) { o->dim = 0; });
   add("learning_rate", [](auto* o) { o->learning_rate = std::nan(""); });
   add("l2", [](auto* o) { o->l2 = -1; });
-  add("history", [](auto* o) { o->history = 0; });
-  add("layers", [](auto* o) { o->layers = 0; });
-  add("heads", [](auto* o) { o->heads = 3; });
+  add("history_length", [](auto* o) { o->history = 0; });
+  add("layer_count", [](auto* o) { o->layers = 0; });
+  add("head_count", [](auto* o) { o->heads = 3; });
   add("dropout", [](auto* o) { o->dropout = 1; });
-  add("epochs", [](auto* o) { o->max_epochs = 0; });
+  add("epoch_count", [](auto* o) { o->max_epochs = 0; });
   add("patience", [](auto* o) { o->patience = 0; });
   add("batch_size", [](auto* o) { o->batch_size = -1; });
   for (const auto& [options, name] : cases) {
