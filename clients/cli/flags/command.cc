@@ -84,8 +84,10 @@ Flag Command::Add(const std::string& name, T& value, const std::string& what) {
   return Flag(app_->add_option(name, value, what));
 }
 
-// NOLINTNEXTLINE(bugprone-macro-parentheses): a type takes none.
+// NOLINTBEGIN(bugprone-macro-parentheses): a type takes none.
+#define RECSAE_FLAG_OF(type) \
   template Flag Command::Add(const std::string& name, type& value, const std::string& what)
+// NOLINTEND(bugprone-macro-parentheses)
 RECSAE_FLAG_OF(std::string);
 RECSAE_FLAG_OF(int);
 RECSAE_FLAG_OF(int64_t);
