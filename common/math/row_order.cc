@@ -23,7 +23,7 @@ Random Stream(const Shuffle& shuffle, uint64_t stream) {
 
 int BlockRows(int dim) {
   int rows = 1;
-  while (rows < 1024 && rows * 2 * int64_t{dim} * 4 <= kBlockBytes) rows *= 2;
+  while (rows < 1024 && int64_t{rows} * 2 * dim * 4 <= kBlockBytes) rows *= 2;
   return rows;
 }
 

@@ -219,7 +219,7 @@ void Screening::Pack(const float* encoder, const float* bias, int first, int las
       std::fill(q.begin(), q.end(), int8_t{0});
     }
     for (int quad = 0; quad < quads; ++quad) {
-      std::memcpy(to + (quad * width_ + lane) * kQuad, &q[static_cast<size_t>(quad * kQuad)],
+      std::memcpy(to + int64_t{quad * width_ + lane} * kQuad, &q[static_cast<size_t>(quad) * kQuad],
                   kQuad);
     }
     offsets_[at] = -128 * latent.sum;

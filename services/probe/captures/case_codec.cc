@@ -82,7 +82,7 @@ std::string EncodeCase(const StoredCase& stored) {
                 6 * stored.ranked.size());
   AddVarint(stored.user_id.size(), &bytes);
   bytes += stored.user_id;
-  AddVarint(static_cast<uint64_t>(stored.target + 1), &bytes);
+  AddVarint(static_cast<uint64_t>(int64_t{stored.target} + 1), &bytes);
   AddVarint(stored.history.size(), &bytes);
   for (const int32_t item : stored.history) AddVarint(item, &bytes);
   AddVarint(stored.ranked.size(), &bytes);
