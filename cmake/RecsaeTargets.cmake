@@ -59,7 +59,7 @@ function(recsae_test name)
   set(scratch ${CMAKE_BINARY_DIR}/tests/scratch)
   file(MAKE_DIRECTORY ${scratch})
   gtest_discover_tests(${name} DISCOVERY_TIMEOUT 60
-    PROPERTIES TIMEOUT ${ARG_TIMEOUT} LABELS "${ARG_LABELS}" ENVIRONMENT TEST_TMPDIR=${scratch})
+    PROPERTIES TIMEOUT ${ARG_TIMEOUT} ENVIRONMENT TEST_TMPDIR=${scratch} LABELS "${ARG_LABELS}")
 endfunction()
 
 if(RECSAE_TESTS)

@@ -22,6 +22,7 @@
 #include "common/jobs/job_store.h"
 #include "common/jobs/job_table.h"
 #include "common/rpc/grpc_status.h"
+#include "common/rpc/guard.h"
 #include "common/rpc/log.h"
 #include "common/storage/mutation.h"
 #include "recsae/jobs/v1/jobs.pb.h"
@@ -128,6 +129,9 @@ struct JobRunner::Impl {
   // no longer there.
   absl::StatusOr<JobRecord> ChangeUntilStored(std::unique_lock<std::mutex>& lock, uint64_t sequence,
                                               const std::function<void(JobRecord&)>& change);
+  // Makes a started job known as running; null if the process stops before there is memory for it.
+  std::shared_ptr<JobContext::Impl> Begin(std::unique_lock<std::mutex>& lock, uint64_t sequence,
+                                          JobRecord record);
   // The state after the handler has returned.
   static void Settle(JobRecord& record, const JobContext::Impl& context,
                      const absl::StatusOr<Any>& result);
@@ -219,17 +223,18 @@ absl::StatusOr<JobRecord> JobRunner::Impl::ChangeUntilStored(
   absl::Duration wait = options.store_retry;
   while (true) {
     absl::StatusOr<JobRecord> stored;
-    try {
+    const absl::Status contained = Contain("storing the state of a job", [&] {
       stored = table->Change(sequence, change);
-    } catch (const std::bad_alloc&) {  // Nothing above this thread would take it.
-      stored = AllocationFailed("storing the state of a job");
-    }
+      if (stored.ok() || absl::IsNotFound(stored.status())) return absl::OkStatus();
+      Log(Severity::kError, "the state of a job cannot be stored",
+          {{"job", table->NameOf(sequence)},
+           {"reason", Reason(stored.status())},
+           {"error", stored.status()},
+           {"again_in_seconds", stopping ? 0.0 : absl::ToDoubleSeconds(wait)}});
+      return absl::OkStatus();
+    });
+    if (!contained.ok()) stored = contained;
     if (stored.ok() || absl::IsNotFound(stored.status())) return stored;
-    Log(Severity::kError, "the state of a job cannot be stored",
-        {{"job", table->NameOf(sequence)},
-         {"reason", Reason(stored.status())},
-         {"error", stored.status()},
-         {"again_in_seconds", stopping ? 0.0 : absl::ToDoubleSeconds(wait)}});
     stop.wait_for(lock, absl::ToChronoNanoseconds(wait), [this] { return stopping; });
     if (stopping) return stored;
     wait = std::min(wait * 2, kLongestStoreRetry);
@@ -242,14 +247,17 @@ void JobRunner::Impl::RunOne(std::unique_lock<std::mutex>& lock, uint64_t sequen
   });
   // The process stops, or the job was cancelled while its start could not be stored.
   if (!started.ok() || IsFinal(started->job.state())) return;
-  LogStart(started->job);
-  const JobHandler handler = handlers.at(started->job.kind());
-  const auto impl = std::make_shared<JobContext::Impl>(*store, *table, *std::move(started));
-  running[sequence] = impl;
+  const std::shared_ptr<JobContext::Impl> impl = Begin(lock, sequence, *std::move(started));
+  if (impl == nullptr) return;
 
   lock.unlock();
-  JobContext context(impl);
-  const absl::StatusOr<Any> result = CallHandler(handler, context);
+  absl::StatusOr<Any> result;
+  const absl::Status contained = Contain("a job", [&] {
+    JobContext context(impl);
+    result = CallHandler(handlers.at(impl->record.job.kind()), context);
+    return absl::OkStatus();
+  });
+  if (!contained.ok()) result = contained;
   lock.lock();
 
   // Before it is stored nobody is told that the job has ended. If the process stops before that,
@@ -257,13 +265,33 @@ void JobRunner::Impl::RunOne(std::unique_lock<std::mutex>& lock, uint64_t sequen
   const absl::StatusOr<JobRecord> ended =
       ChangeUntilStored(lock, sequence, [&](JobRecord& record) { Settle(record, *impl, result); });
   running.erase(sequence);
-  if (ended.ok() && IsFinal(ended->job.state())) {
-    LogEnd(ended->job);
-    table->Retire();
-  } else {
-    Log(Severity::kInfo, "job paused", {{"job", impl->record.job.name()}});
-  }
+  Contain("ending a job", [&] {
+    if (ended.ok() && IsFinal(ended->job.state())) {
+      LogEnd(ended->job);
+      table->Retire();
+    } else {
+      Log(Severity::kInfo, "job paused", {{"job", impl->record.job.name()}});
+    }
+    return absl::OkStatus();
+  }).IgnoreError();
   idle.notify_all();
+}
+
+std::shared_ptr<JobContext::Impl> JobRunner::Impl::Begin(std::unique_lock<std::mutex>& lock,
+                                                         uint64_t sequence, JobRecord record) {
+  std::shared_ptr<JobContext::Impl> impl;
+  while (!stopping) {
+    const absl::Status begun = Contain("starting a job", [&] {
+      LogStart(record.job);
+      impl = std::make_shared<JobContext::Impl>(*store, *table, record);
+      running[sequence] = impl;
+      return absl::OkStatus();
+    });
+    if (begun.ok()) return impl;
+    stop.wait_for(lock, absl::ToChronoNanoseconds(options.store_retry),
+                  [this] { return stopping; });
+  }
+  return nullptr;  // It is RUNNING, and starts again with the server.
 }
 
 void JobRunner::Impl::Settle(JobRecord& record, const JobContext::Impl& context,

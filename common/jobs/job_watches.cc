@@ -3,6 +3,7 @@
 #include <grpcpp/server_context.h>
 
 #include <algorithm>
+#include <chrono>
 #include <cstdint>
 #include <tuple>
 #include <utility>
@@ -17,6 +18,12 @@
 #include "recsae/jobs/v1/jobs.pb.h"
 
 namespace recsae {
+namespace {
+
+// From a round that failed for want of memory until the next.
+constexpr std::chrono::milliseconds kServeAgain{50};
+
+}  // namespace
 
 using jobs::v1::Job;
 
@@ -170,6 +177,7 @@ void JobWatches::Note(absl::string_view job, absl::Duration delay) {
 // The watches of the jobs that are due.
 std::vector<std::shared_ptr<JobWatches::Watcher>> JobWatches::TakeDue(Clock::time_point now) {
   std::vector<std::shared_ptr<Watcher>> due;
+  due.reserve(2 * watchers_.size());  // at most all, and each by its name: no note is lost below
   for (auto it = due_.begin(); it != due_.end();) {
     if (it->second > now) {
       ++it;
@@ -197,7 +205,12 @@ void JobWatches::Run() {
       noted_.wait_until(lock, when);
       continue;
     }
-    std::vector<std::shared_ptr<Watcher>> due = TakeDue(Clock::now());
+    std::vector<std::shared_ptr<Watcher>> due;
+    const absl::Status taken = Contain("serving watches of jobs", [&] {
+      due = TakeDue(Clock::now());
+      return absl::OkStatus();
+    });
+    if (!taken.ok()) noted_.wait_for(lock, kServeAgain);
     // Without the lock, so that watches can end and jobs change meanwhile.
     lock.unlock();
     for (const auto& watcher : due) watcher->Pump();
