@@ -88,7 +88,7 @@ absl::Status StagedRecommender::StageContents(const Recommender& model) {
   RECSAE_ASSIGN_OR_RETURN(model_, Staging::Begin(store));
   RECSAE_RETURN_IF_ERROR(
       RecommenderStore::PutModel(store.db(), model_->uid(), model.Save(), users));
-  return StageHead(model, std::move(ids));
+  return StageHead(model, ids);
 }
 
 absl::Status StagedRecommender::StageCatalog() {
@@ -107,7 +107,8 @@ absl::Status StagedRecommender::StageCatalog() {
   return absl::OkStatus();
 }
 
-absl::Status StagedRecommender::StageHead(const Recommender& model, std::vector<std::string> ids) {
+absl::Status StagedRecommender::StageHead(const Recommender& model,
+                                          const std::vector<std::string>& ids) {
   RECSAE_ASSIGN_OR_RETURN(
       head_,
       HeadWriter::Begin(resources_.store(), std::make_shared<const ItemIndex>(ids), model.dim()));

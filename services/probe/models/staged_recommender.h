@@ -45,7 +45,7 @@ class StagedRecommender {
   StagedRecommender(Resources& resources, const Dataset* dataset, About about);
   absl::Status StageContents(const Recommender& model);
   absl::Status StageCatalog();
-  absl::Status StageHead(const Recommender& model, std::vector<std::string> ids);
+  absl::Status StageHead(const Recommender& model, const std::vector<std::string>& ids);
   absl::Status AddCatalog(WriteBatch& batch);
 
   Resources& resources_;
