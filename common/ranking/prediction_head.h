@@ -16,7 +16,7 @@ struct PredictionHead {
   std::vector<float> vectors;  // [items, dim]
   std::vector<float> biases;   // [items], or empty for none
 
-  int items() const { return dim == 0 ? 0 : static_cast<int>(vectors.size()) / dim; }
+  int items() const { return dim == 0 ? 0 : static_cast<int>(vectors.size() / dim); }
   absl::Span<const float> Vector(int item) const {
     return absl::MakeConstSpan(vectors).subspan(static_cast<size_t>(item) * dim, dim);
   }

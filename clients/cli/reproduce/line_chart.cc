@@ -96,6 +96,7 @@ double XOf(const LineChart& chart, const Axes& axes, double value) {
 std::string TickLabel(double value, const std::vector<double>& ticks, const Format& format) {
   if (!format.percent) return FormatValue(value, {TickDecimals(ticks), false});
   std::vector<double> percents;
+  percents.reserve(ticks.size());
   for (const double tick : ticks) percents.push_back(tick * 100);
   return absl::StrCat(FormatFixed(value * 100, TickDecimals(percents)), " %");
 }

@@ -127,6 +127,7 @@ absl::StatusOr<v1::SearchConceptsResponse> Store::SearchConcepts(
   const std::vector<SearchHit> hits =
       index_.Search(*sae_id, words, static_cast<size_t>(std::min(wanted, kSearchLimits.max_size)));
   std::vector<int32_t> latents;
+  latents.reserve(hits.size());
   for (const SearchHit& hit : hits) latents.push_back(hit.latent);
   RECSAE_ASSIGN_OR_RETURN(std::vector<v1::Concept> concepts, ReadConcepts(*sae_id, latents));
 

@@ -36,7 +36,8 @@ absl::Status FillRankedItems(const PredictionHead& head, const MatrixView& activ
                              absl::Span<StoredCase> cases) {
   const int64_t items = head.items();
   const int64_t dim = head.dim;
-  const int64_t block = std::max<int64_t>(1, std::min<int64_t>(256, kScores / items));
+  const int64_t block =
+      std::max<int64_t>(1, std::min<int64_t>(256, kScores / std::max<int64_t>(1, items)));
   std::vector<int64_t> wanted;
   for (int64_t i = 0; i < activations.rows; ++i) {
     if (cases[i].ranked.empty()) wanted.push_back(i);

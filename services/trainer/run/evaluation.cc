@@ -23,6 +23,7 @@ absl::StatusOr<std::vector<sae::ReconstructionMetrics>> Evaluate(
   options.position = 0;
   options.batch_rows = kBatchRows;
   std::vector<sae::MetricsAccumulator> accumulators;
+  accumulators.reserve(models.size());
   for (const sae::SaeModel& model : models) accumulators.emplace_back(model.dim(), model.latents());
   math::WorkerPool pool(static_cast<int>(std::min(models.size(), static_cast<size_t>(threads))));
   RowStream rows(source, options);
@@ -41,6 +42,7 @@ absl::StatusOr<std::vector<sae::ReconstructionMetrics>> Evaluate(
     progress(done);
   }
   std::vector<sae::ReconstructionMetrics> metrics;
+  metrics.reserve(accumulators.size());
   for (const sae::MetricsAccumulator& accumulator : accumulators) {
     metrics.push_back(accumulator.Result());
   }

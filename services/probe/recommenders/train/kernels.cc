@@ -124,6 +124,7 @@ void FillDropoutMask(uint64_t seed, uint32_t drop, float scale, int64_t n, float
   }
 }
 
+// NOLINTBEGIN(bugprone-implicit-widening-of-multiplication-result): a history has few rows.
 RECSAE_MULTIVERSION
 void AttendForward(const float* q, const float* k, const float* v, int stride, int first,
                    int length, int dim, float* weights, float* out, int out_stride) {
@@ -171,5 +172,6 @@ void AttendBackward(const float* q, const float* k, const float* v, int stride, 
     }
   }
 }
+// NOLINTEND(bugprone-implicit-widening-of-multiplication-result)
 
 }  // namespace recsae::probe
