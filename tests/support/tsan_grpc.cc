@@ -2,7 +2,9 @@
 // gave gRPC a batch or a message is known to the thread that gets its end or reads the message. A
 // program that is linked with this file calls these functions in place of gRPC's, and so do the
 // libraries that it loads. What else gRPC synchronises it does under absl::Mutex (tsan_absl.cc), or
-// is suppressed below.
+// is suppressed below. What goes through a socket is not known to come after what was done before
+// it was sent: a test that looks at what its own server did takes a lock that the server's call
+// held.
 
 #include <grpc/byte_buffer.h>
 #include <grpc/byte_buffer_reader.h>
@@ -15,7 +17,8 @@
 
 // What a program starts with, beside what TSAN_OPTIONS says. Libraries that are not instrumented
 // and synchronise by atomics; of what they do, these leave out what ThreadSanitizer sees of it all
-// the same: calls of memcpy, free and the like, and inline functions of theirs.
+// the same: calls of memcpy, free and the like, and inline functions of theirs. RocksDB's waits are
+// pthread's, which ThreadSanitizer must see: of it, races with a frame of its own are left out.
 extern "C" const char* __tsan_default_suppressions();
 
 const char* __tsan_default_suppressions() {
