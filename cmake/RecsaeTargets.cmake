@@ -36,7 +36,7 @@ function(recsae_binary name)
   target_include_directories(${name} PRIVATE ${PROJECT_SOURCE_DIR})
   target_compile_options(${name} PRIVATE ${RECSAE_WARNINGS})
   target_link_options(${name} PRIVATE ${RECSAE_LINK_OPTIONS})
-  target_link_libraries(${name} PRIVATE ${ARG_DEPS})
+  target_link_libraries(${name} PRIVATE ${ARG_DEPS} ${RECSAE_SANITIZER_SUPPORT})
 endfunction()
 
 # recsae_test(NAME SOURCES a_test.cc ... DEPS lib ... [LABELS label ...] [TIMEOUT seconds])
@@ -51,7 +51,8 @@ function(recsae_test name)
   target_include_directories(${name} PRIVATE ${PROJECT_SOURCE_DIR})
   target_compile_options(${name} PRIVATE ${RECSAE_WARNINGS})
   target_link_options(${name} PRIVATE ${RECSAE_LINK_OPTIONS})
-  target_link_libraries(${name} PRIVATE ${ARG_DEPS} GTest::gmock GTest::gtest GTest::gtest_main)
+  target_link_libraries(${name} PRIVATE ${ARG_DEPS} ${RECSAE_SANITIZER_SUPPORT}
+    GTest::gmock GTest::gtest GTest::gtest_main)
   # As gRPC asks for it, with whose headers the precompiled one is made.
   target_compile_options(${name} PRIVATE -pthread)
   recsae_use_precompiled(test ${name})
@@ -64,4 +65,16 @@ endfunction()
 
 if(RECSAE_TESTS)
   include(GoogleTest)
+endif()
+
+# What ThreadSanitizer has to be told of packages that are not instrumented; in every program.
+set(RECSAE_SANITIZER_SUPPORT)
+if(RECSAE_SANITIZE MATCHES thread)
+  set(RECSAE_SANITIZER_SUPPORT recsae_tsan)
+  add_library(recsae_tsan OBJECT
+    ${PROJECT_SOURCE_DIR}/tests/support/tsan_absl.cc ${PROJECT_SOURCE_DIR}/tests/support/tsan_grpc.cc)
+  target_include_directories(recsae_tsan PRIVATE ${PROJECT_SOURCE_DIR})
+  # Its own accesses are no business of the program's.
+  target_compile_options(recsae_tsan PRIVATE ${RECSAE_WARNINGS} -fno-sanitize=thread)
+  target_link_libraries(recsae_tsan PUBLIC gRPC::grpc++ absl::synchronization absl::time ${CMAKE_DL_LIBS})
 endif()

@@ -3,22 +3,22 @@
 #ifndef RECSAE_COMMON_BUDGET_CACHE_H_
 #define RECSAE_COMMON_BUDGET_CACHE_H_
 
-#include <chrono>
-#include <condition_variable>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <list>
 #include <map>
 #include <memory>
-#include <mutex>
 #include <set>
 #include <utility>
 #include <vector>
 
+#include "absl/base/thread_annotations.h"
 #include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/synchronization/mutex.h"
+#include "absl/time/time.h"
 #include "common/base/status.h"
 #include "common/budget/memory_budget.h"
 
@@ -58,24 +58,25 @@ class WeighedCache final : public MemoryBudget::Holder {
   // others wait for it, as long as `alive` (asked every few milliseconds) is OK, and load
   // themselves should it fail.
   absl::StatusOr<Value> Get(const Key& key, absl::FunctionRef<absl::Status()> alive, Loader load) {
-    std::unique_lock<std::mutex> lock(mutex_);
-    while (true) {
-      if (const auto found = index_.find(key); found != index_.end()) {
-        entries_.splice(entries_.begin(), entries_, found->second);
-        return found->second->value;
+    {
+      const absl::MutexLock lock(&mutex_);
+      while (true) {
+        if (const auto found = index_.find(key); found != index_.end()) {
+          entries_.splice(entries_.begin(), entries_, found->second);
+          return found->second->value;
+        }
+        if (loading_.insert(key).second) break;
+        loaded_.WaitWithTimeout(&mutex_, absl::Milliseconds(20));
+        RECSAE_RETURN_IF_ERROR(alive());
       }
-      if (loading_.insert(key).second) break;
-      loaded_.wait_for(lock, std::chrono::milliseconds(20));
-      RECSAE_RETURN_IF_ERROR(alive());
     }
-    lock.unlock();
     const Loading loading(*this, key);
     RECSAE_ASSIGN_OR_RETURN(Loaded loaded, load());
     return Insert(key, std::move(loaded));
   }
 
   std::vector<std::pair<Key, Value>> Entries() const {
-    const std::lock_guard<std::mutex> lock(mutex_);
+    const absl::MutexLock lock(&mutex_);
     std::vector<std::pair<Key, Value>> entries;
     for (const Entry& entry : entries_) entries.emplace_back(entry.key, entry.value);
     return entries;
@@ -84,19 +85,19 @@ class WeighedCache final : public MemoryBudget::Holder {
   // Forgets `key` if it still has this value.
   void Drop(const Key& key, const Value& value) {
     std::list<Entry> dropped;  // ends without the lock
-    const std::lock_guard<std::mutex> lock(mutex_);
+    const absl::MutexLock lock(&mutex_);
     const auto found = index_.find(key);
     if (found != index_.end() && found->second->value == value) Remove(found->second, dropped);
   }
 
   int64_t bytes() const {
-    const std::lock_guard<std::mutex> lock(mutex_);
+    const absl::MutexLock lock(&mutex_);
     return bytes_;
   }
 
   void GiveUp(int64_t bytes) override {
     std::list<Entry> dropped;
-    const std::lock_guard<std::mutex> lock(mutex_);
+    const absl::MutexLock lock(&mutex_);
     for (auto entry = entries_.end(); bytes > 0 && entry != entries_.begin();) {
       --entry;
       if (entry->value.use_count() > 1) continue;  // would free nothing
@@ -118,9 +119,9 @@ class WeighedCache final : public MemoryBudget::Holder {
    public:
     Loading(WeighedCache& cache, const Key& key) : cache_(cache), key_(key) {}
     ~Loading() {
-      const std::lock_guard<std::mutex> lock(cache_.mutex_);
+      const absl::MutexLock lock(&cache_.mutex_);
       cache_.loading_.erase(key_);
-      cache_.loaded_.notify_all();
+      cache_.loaded_.SignalAll();
     }
     Loading(const Loading&) = delete;
     Loading& operator=(const Loading&) = delete;
@@ -130,8 +131,8 @@ class WeighedCache final : public MemoryBudget::Holder {
     const Key& key_;
   };
 
-  // Under the lock. Returns what follows the entry.
-  Iterator Remove(Iterator entry, std::list<Entry>& dropped) {
+  // Returns what follows the entry.
+  Iterator Remove(Iterator entry, std::list<Entry>& dropped) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
     const Iterator next = std::next(entry);
     bytes_ -= entry->bytes;
     index_.erase(entry->key);
@@ -146,7 +147,7 @@ class WeighedCache final : public MemoryBudget::Holder {
     const auto held = std::make_shared<Loaded>(std::move(loaded));
     Value value(held, held->value.get());
     std::list<Entry> dropped;
-    const std::lock_guard<std::mutex> lock(mutex_);
+    const absl::MutexLock lock(&mutex_);
     entries_.push_front({key, value, bytes});
     index_[key] = entries_.begin();
     bytes_ += bytes;
@@ -155,19 +156,19 @@ class WeighedCache final : public MemoryBudget::Holder {
     return value;
   }
 
-  void Observe() const {
+  void Observe() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
     if (observer_) observer_(entries_.size(), bytes_);
   }
 
   MemoryBudget& budget_;
   const int64_t capacity_;
   const Observer observer_;
-  mutable std::mutex mutex_;
-  std::condition_variable loaded_;
-  std::list<Entry> entries_;  // most recently used first
-  std::map<Key, Iterator> index_;
-  std::set<Key> loading_;
-  int64_t bytes_ = 0;
+  mutable absl::Mutex mutex_;
+  absl::CondVar loaded_;
+  std::list<Entry> entries_ ABSL_GUARDED_BY(mutex_);  // most recently used first
+  std::map<Key, Iterator> index_ ABSL_GUARDED_BY(mutex_);
+  std::set<Key> loading_ ABSL_GUARDED_BY(mutex_);
+  int64_t bytes_ ABSL_GUARDED_BY(mutex_) = 0;
 };
 
 }  // namespace recsae

@@ -49,7 +49,7 @@ MemoryBudget& MemoryBudget::Unlimited() {
 }
 
 int64_t MemoryBudget::taken() const {
-  const std::lock_guard<std::mutex> lock(mutex_);
+  const absl::MutexLock lock(&mutex_);
   return taken_;
 }
 
@@ -72,7 +72,7 @@ absl::Status MemoryBudget::Grow(int64_t bytes, int64_t whole, absl::string_view 
   int64_t free = 0;
   if (TryTake(bytes, &free)) return absl::OkStatus();
   if (whole <= limit_) {  // else it is in vain to take from others
-    const std::lock_guard<std::mutex> lock(holders_mutex_);
+    const absl::MutexLock lock(&holders_mutex_);
     for (Holder* holder : holders_) {
       holder->GiveUp(bytes - free);
       if (TryTake(bytes, &free)) return absl::OkStatus();
@@ -82,7 +82,7 @@ absl::Status MemoryBudget::Grow(int64_t bytes, int64_t whole, absl::string_view 
 }
 
 bool MemoryBudget::TryTake(int64_t bytes, int64_t* free) {
-  const std::lock_guard<std::mutex> lock(mutex_);
+  const absl::MutexLock lock(&mutex_);
   *free = limit_ - taken_;
   if (bytes > *free) return false;
   taken_ += bytes;
@@ -90,7 +90,7 @@ bool MemoryBudget::TryTake(int64_t bytes, int64_t* free) {
 }
 
 void MemoryBudget::Return(int64_t bytes) {
-  const std::lock_guard<std::mutex> lock(mutex_);
+  const absl::MutexLock lock(&mutex_);
   taken_ -= bytes;
 }
 
@@ -109,12 +109,12 @@ absl::Status MemoryBudget::Refusal(int64_t bytes, int64_t free, absl::string_vie
 }
 
 void MemoryBudget::AddHolder(Holder* holder) {
-  const std::lock_guard<std::mutex> lock(holders_mutex_);
+  const absl::MutexLock lock(&holders_mutex_);
   holders_.push_back(holder);
 }
 
 void MemoryBudget::RemoveHolder(Holder* holder) {
-  const std::lock_guard<std::mutex> lock(holders_mutex_);
+  const absl::MutexLock lock(&holders_mutex_);
   std::erase(holders_, holder);
 }
 

@@ -11,14 +11,15 @@
 #define RECSAE_COMMON_BUDGET_MEMORY_BUDGET_H_
 
 #include <cstdint>
-#include <mutex>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "absl/base/thread_annotations.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "absl/synchronization/mutex.h"
 
 namespace recsae {
 
@@ -101,11 +102,11 @@ class MemoryBudget {
                        absl::string_view lower) const;
 
   const int64_t limit_;
-  mutable std::mutex mutex_;
-  int64_t taken_ = 0;
+  mutable absl::Mutex mutex_;
+  int64_t taken_ ABSL_GUARDED_BY(mutex_) = 0;
   // Held while holders are asked. Never taken while mutex_ is held.
-  std::mutex holders_mutex_;
-  std::vector<Holder*> holders_;
+  absl::Mutex holders_mutex_ ABSL_ACQUIRED_BEFORE(mutex_);
+  std::vector<Holder*> holders_ ABSL_GUARDED_BY(holders_mutex_);
 };
 
 }  // namespace recsae

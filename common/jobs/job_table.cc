@@ -42,7 +42,7 @@ JobTable::JobTable(JobStore& store, const JobRunnerOptions& options)
 
 absl::Status JobTable::Load() {
   RECSAE_ASSIGN_OR_RETURN(std::vector<JobRecord> records, store_.LoadAll());
-  const std::lock_guard<std::mutex> lock(mutex_);
+  const absl::MutexLock lock(&mutex_);
   for (JobRecord& record : records) {
     auto entry = std::make_shared<Entry>();
     by_name_[record.job.name()] = record.sequence;
@@ -77,7 +77,7 @@ absl::Status JobTable::CheckTargetsLocked(const Job& job) const {
 }
 
 absl::StatusOr<JobRecord> JobTable::Add(Job job, Transaction& transaction) {
-  const std::lock_guard<std::mutex> lock(mutex_);
+  const absl::MutexLock lock(&mutex_);
   RECSAE_RETURN_IF_ERROR(CheckTargetsLocked(job));
   auto entry = std::make_shared<Entry>();
   JobRecord& record = entry->record;
@@ -96,7 +96,7 @@ absl::StatusOr<JobRecord> JobTable::Add(Job job, Transaction& transaction) {
 }
 
 void JobTable::TellLocked(absl::string_view name, Clock::duration delay) {
-  changed_.notify_all();
+  changed_.SignalAll();
   if (listener_) listener_(name, absl::FromChrono(delay));
 }
 
@@ -109,7 +109,7 @@ void JobTable::PublishLocked(Entry& entry) {
 
 absl::StatusOr<JobRecord> JobTable::Change(uint64_t sequence,
                                            const std::function<void(JobRecord&)>& change) {
-  const std::lock_guard<std::mutex> lock(mutex_);
+  const absl::MutexLock lock(&mutex_);
   const auto it = entries_.find(sequence);
   if (it == entries_.end()) return NotFound(absl::StrCat("job ", sequence));
   Entry& entry = *it->second;
@@ -131,7 +131,7 @@ absl::StatusOr<JobRecord> JobTable::Change(uint64_t sequence,
 }
 
 void JobTable::Touch(uint64_t sequence, const std::function<void(JobRecord&)>& change) {
-  const std::lock_guard<std::mutex> lock(mutex_);
+  const absl::MutexLock lock(&mutex_);
   const auto it = entries_.find(sequence);
   if (it == entries_.end()) return;
   Entry& entry = *it->second;
@@ -175,7 +175,7 @@ std::vector<uint64_t> JobTable::RetiredLocked() const {
 }
 
 void JobTable::Retire() {
-  const std::lock_guard<std::mutex> lock(mutex_);
+  const absl::MutexLock lock(&mutex_);
   const std::vector<uint64_t> retired = RetiredLocked();
   if (retired.empty()) return;
   const absl::Status deleted = store_.Delete(retired, Durability::kUnsynced);
@@ -205,13 +205,13 @@ absl::StatusOr<std::shared_ptr<JobTable::Entry>> JobTable::FindLocked(
 }
 
 absl::StatusOr<JobRecord> JobTable::Find(absl::string_view name) const {
-  const std::lock_guard<std::mutex> lock(mutex_);
+  const absl::MutexLock lock(&mutex_);
   RECSAE_ASSIGN_OR_RETURN(const auto entry, FindLocked(name));
   return entry->record;
 }
 
 std::vector<JobRecord> JobTable::All() const {
-  const std::lock_guard<std::mutex> lock(mutex_);
+  const absl::MutexLock lock(&mutex_);
   std::vector<JobRecord> records;
   records.reserve(entries_.size());
   for (const auto& [sequence, entry] : entries_) records.push_back(entry->record);
@@ -219,7 +219,7 @@ std::vector<JobRecord> JobTable::All() const {
 }
 
 void JobTable::CountUnfinished(std::map<std::string, UnfinishedJobs>& counts) const {
-  const std::lock_guard<std::mutex> lock(mutex_);
+  const absl::MutexLock lock(&mutex_);
   for (const auto& [sequence, entry] : entries_) {
     const Job& job = entry->record.job;
     const auto count = counts.find(job.kind());
@@ -230,7 +230,7 @@ void JobTable::CountUnfinished(std::map<std::string, UnfinishedJobs>& counts) co
 }
 
 std::string JobTable::NameOf(uint64_t sequence) const {
-  const std::lock_guard<std::mutex> lock(mutex_);
+  const absl::MutexLock lock(&mutex_);
   const auto it = entries_.find(sequence);
   return it == entries_.end() ? "" : it->second->record.job.name();
 }
@@ -239,7 +239,7 @@ absl::StatusOr<ListJobsResponse> JobTable::List(const ListJobsRequest& request) 
   const std::string filter = absl::StrCat("jobs ", request.state(), " ", request.kind());
   RECSAE_ASSIGN_OR_RETURN(const Page page,
                           ReadPage(request.page_size(), request.page_token(), filter));
-  const std::lock_guard<std::mutex> lock(mutex_);
+  const absl::MutexLock lock(&mutex_);
   auto it = entries_.rbegin();
   if (!page.position.empty()) {
     uint64_t last = 0;
@@ -269,7 +269,7 @@ absl::StatusOr<ListJobsResponse> JobTable::List(const ListJobsRequest& request) 
 absl::StatusOr<uint64_t> JobTable::Watch(absl::string_view name, uint64_t seen,
                                          absl::Duration timeout, Job* job) {
   const Clock::time_point deadline = Clock::now() + absl::ToChronoNanoseconds(timeout);
-  std::unique_lock<std::mutex> lock(mutex_);
+  const absl::MutexLock lock(&mutex_);
   RECSAE_ASSIGN_OR_RETURN(const std::shared_ptr<Entry> entry, FindLocked(name));
   while (true) {
     if (entry->deleted) return NotFound(name);
@@ -288,12 +288,13 @@ absl::StatusOr<uint64_t> JobTable::Watch(absl::string_view name, uint64_t seen,
                    absl::StrCat("the server is stopping; ", name, " goes on when it is back"));
     }
     if (now >= deadline) return entry->revision;
-    changed_.wait_until(lock, entry->unpublished ? std::min(deadline, due) : deadline);
+    const Clock::time_point end = entry->unpublished ? std::min(deadline, due) : deadline;
+    changed_.WaitWithTimeout(&mutex_, absl::FromChrono(end - now));
   }
 }
 
 absl::Status JobTable::Delete(absl::string_view name) {
-  const std::lock_guard<std::mutex> lock(mutex_);
+  const absl::MutexLock lock(&mutex_);
   RECSAE_ASSIGN_OR_RETURN(const std::shared_ptr<Entry> entry, FindLocked(name));
   if (!IsFinal(entry->record.job.state())) {
     return Error(absl::StatusCode::kFailedPrecondition, "JOB_NOT_FINISHED",
@@ -307,12 +308,12 @@ absl::Status JobTable::Delete(absl::string_view name) {
 }
 
 void JobTable::SetListener(JobListener listener) {
-  const std::lock_guard<std::mutex> lock(mutex_);
+  const absl::MutexLock lock(&mutex_);
   listener_ = std::move(listener);
 }
 
 void JobTable::EndWatches() {
-  const std::lock_guard<std::mutex> lock(mutex_);
+  const absl::MutexLock lock(&mutex_);
   watches_ended_ = true;
   TellLocked("", Clock::duration::zero());
 }

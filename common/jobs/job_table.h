@@ -4,18 +4,18 @@
 #define RECSAE_COMMON_JOBS_JOB_TABLE_H_
 
 #include <chrono>
-#include <condition_variable>
 #include <cstdint>
 #include <functional>
 #include <map>
 #include <memory>
-#include <mutex>
 #include <string>
 #include <vector>
 
+#include "absl/base/thread_annotations.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
 #include "common/jobs/job_runner.h"
 #include "common/jobs/job_store.h"
@@ -74,27 +74,30 @@ class JobTable {
     Clock::time_point persisted;
   };
 
-  absl::StatusOr<std::shared_ptr<Entry>> FindLocked(absl::string_view name) const;
-  absl::Status CheckTargetsLocked(const jobs::v1::Job& job) const;
+  absl::StatusOr<std::shared_ptr<Entry>> FindLocked(absl::string_view name) const
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  absl::Status CheckTargetsLocked(const jobs::v1::Job& job) const
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // Wakes who waits for the job (empty: for any), in Watch and through the listener.
-  void TellLocked(absl::string_view name, Clock::duration delay);
-  void PublishLocked(Entry& entry);
-  void PersistLocked(Entry& entry);
-  std::vector<uint64_t> RetiredLocked() const;
-  void ForgetLocked(uint64_t sequence);
+  void TellLocked(absl::string_view name, Clock::duration delay)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void PublishLocked(Entry& entry) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void PersistLocked(Entry& entry) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  std::vector<uint64_t> RetiredLocked() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void ForgetLocked(uint64_t sequence) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   JobStore& store_;
   const JobRunnerOptions& options_;
   const Clock::duration publish_interval_;
   const Clock::duration persist_interval_;
 
-  mutable std::mutex mutex_;
-  std::condition_variable changed_;
-  JobListener listener_;
-  std::map<uint64_t, std::shared_ptr<Entry>> entries_;
-  std::map<std::string, uint64_t, std::less<>> by_name_;
-  bool watches_ended_ = false;
-  bool progress_stored_ = true;
+  mutable absl::Mutex mutex_;
+  absl::CondVar changed_;
+  JobListener listener_ ABSL_GUARDED_BY(mutex_);
+  std::map<uint64_t, std::shared_ptr<Entry>> entries_ ABSL_GUARDED_BY(mutex_);
+  std::map<std::string, uint64_t, std::less<>> by_name_ ABSL_GUARDED_BY(mutex_);
+  bool watches_ended_ ABSL_GUARDED_BY(mutex_) = false;
+  bool progress_stored_ ABSL_GUARDED_BY(mutex_) = true;
 };
 
 }  // namespace recsae

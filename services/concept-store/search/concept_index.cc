@@ -26,12 +26,17 @@ ConceptSummary Summarize(const v1::Concept& latent_concept) {
 }
 
 void IndexEditor::AddSae(const std::string& sae_id, int32_t latents) {
+  index_.mutex_.AssertHeld();
   index_.saes_[sae_id].latents = latents;
 }
 
-void IndexEditor::RemoveSae(const std::string& sae_id) { index_.saes_.erase(sae_id); }
+void IndexEditor::RemoveSae(const std::string& sae_id) {
+  index_.mutex_.AssertHeld();
+  index_.saes_.erase(sae_id);
+}
 
 void IndexEditor::Put(const std::string& sae_id, const ConceptSummary& summary) {
+  index_.mutex_.AssertHeld();
   const auto sae = index_.saes_.find(sae_id);
   if (sae == index_.saes_.end()) return;
   sae->second.directory.Put(summary.latent, summary.entry);
@@ -39,6 +44,7 @@ void IndexEditor::Put(const std::string& sae_id, const ConceptSummary& summary) 
 }
 
 void IndexEditor::Remove(const std::string& sae_id, int32_t latent) {
+  index_.mutex_.AssertHeld();
   const auto sae = index_.saes_.find(sae_id);
   if (sae == index_.saes_.end()) return;
   sae->second.directory.Remove(latent);
@@ -46,14 +52,14 @@ void IndexEditor::Remove(const std::string& sae_id, int32_t latent) {
 }
 
 std::optional<int32_t> ConceptIndex::Latents(const std::string& sae_id) const {
-  const std::shared_lock lock(mutex_);
+  const absl::ReaderMutexLock lock(&mutex_);
   const auto sae = saes_.find(sae_id);
   if (sae == saes_.end()) return std::nullopt;
   return sae->second.latents;
 }
 
 std::vector<int32_t> ConceptIndex::ConceptsOf(const std::string& sae_id) const {
-  const std::shared_lock lock(mutex_);
+  const absl::ReaderMutexLock lock(&mutex_);
   std::vector<int32_t> latents;
   const auto sae = saes_.find(sae_id);
   if (sae == saes_.end()) return latents;
@@ -63,7 +69,7 @@ std::vector<int32_t> ConceptIndex::ConceptsOf(const std::string& sae_id) const {
 
 absl::StatusOr<DirectoryPage> ConceptIndex::List(const std::string& sae_id,
                                                  const DirectoryQuery& query) const {
-  const std::shared_lock lock(mutex_);
+  const absl::ReaderMutexLock lock(&mutex_);
   const auto sae = saes_.find(sae_id);
   if (sae == saes_.end()) return DirectoryPage();
   return sae->second.directory.List(query);
@@ -72,19 +78,19 @@ absl::StatusOr<DirectoryPage> ConceptIndex::List(const std::string& sae_id,
 std::vector<SearchHit> ConceptIndex::Search(const std::string& sae_id,
                                             const std::vector<std::string>& words,
                                             size_t max_results) const {
-  const std::shared_lock lock(mutex_);
+  const absl::ReaderMutexLock lock(&mutex_);
   const auto sae = saes_.find(sae_id);
   if (sae == saes_.end()) return {};
   return sae->second.search.Find(words, max_results);
 }
 
 int64_t ConceptIndex::saes() const {
-  const std::shared_lock lock(mutex_);
+  const absl::ReaderMutexLock lock(&mutex_);
   return static_cast<int64_t>(saes_.size());
 }
 
 int64_t ConceptIndex::concepts() const {
-  const std::shared_lock lock(mutex_);
+  const absl::ReaderMutexLock lock(&mutex_);
   int64_t concepts = 0;
   for (const auto& [id, sae] : saes_) {
     concepts += static_cast<int64_t>(sae.directory.entries().size());

@@ -6,14 +6,14 @@
 #include <cstddef>
 #include <cstdint>
 #include <map>
-#include <mutex>
 #include <optional>
-#include <shared_mutex>
 #include <string>
 #include <vector>
 
+#include "absl/base/thread_annotations.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "absl/synchronization/mutex.h"
 #include "services/concept-store/search/directory.h"
 #include "services/concept-store/search/search_index.h"
 
@@ -55,14 +55,20 @@ class ConceptIndex {
     SearchIndex search;
   };
 
-  mutable std::shared_mutex mutex_;
-  std::map<std::string, SaeState> saes_;
+  mutable absl::Mutex mutex_;
+  std::map<std::string, SaeState> saes_ ABSL_GUARDED_BY(mutex_);
 };
 
 // Changes an index; readers see all changes of one editor or none. Keep it for a moment only.
-class IndexEditor {
+class ABSL_SCOPED_LOCKABLE IndexEditor {
  public:
-  explicit IndexEditor(ConceptIndex& index) : index_(index), lock_(index.mutex_) {}
+  explicit IndexEditor(ConceptIndex& index) ABSL_EXCLUSIVE_LOCK_FUNCTION(index.mutex_)
+      : index_(index) {
+    index_.mutex_.Lock();
+  }
+  ~IndexEditor() ABSL_UNLOCK_FUNCTION() { index_.mutex_.Unlock(); }
+  IndexEditor(const IndexEditor&) = delete;
+  IndexEditor& operator=(const IndexEditor&) = delete;
 
   void AddSae(const std::string& sae_id, int32_t latents);
   void RemoveSae(const std::string& sae_id);
@@ -72,7 +78,6 @@ class IndexEditor {
 
  private:
   ConceptIndex& index_;
-  const std::unique_lock<std::shared_mutex> lock_;
 };
 
 }  // namespace recsae::concept_store

@@ -41,7 +41,7 @@ ConceptCache::ConceptCache(Peers& peers, MetricsRegistry& metrics)
 std::vector<std::shared_ptr<const CachedConcept>> ConceptCache::Lookup(
     const std::string& sae, absl::Span<const sae::LatentActivation> latents) const {
   std::vector<std::shared_ptr<const CachedConcept>> found(latents.size());
-  const std::lock_guard<std::mutex> lock(mutex_);
+  const absl::MutexLock lock(&mutex_);
   const auto concepts = state_.concepts.find(sae);
   if (concepts == state_.concepts.end()) return found;
   for (size_t i = 0; i < latents.size(); ++i) {
@@ -57,7 +57,7 @@ std::shared_ptr<const CachedConcept> ConceptCache::Lookup(const std::string& sae
 }
 
 std::optional<std::string> ConceptCache::SaeVersion(const std::string& sae) const {
-  const std::lock_guard<std::mutex> lock(mutex_);
+  const absl::MutexLock lock(&mutex_);
   const auto found = state_.saes.find(sae);
   if (found == state_.saes.end()) return std::nullopt;
   return found->second;
@@ -88,7 +88,7 @@ absl::Status ConceptCache::Follow(Follower::Stream& stream) {
       continue;
     }
     {
-      const std::lock_guard<std::mutex> lock(mutex_);
+      const absl::MutexLock lock(&mutex_);
       if (snapshot.has_value()) {
         state_ = *std::exchange(snapshot, std::nullopt);
       } else {

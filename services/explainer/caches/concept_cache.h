@@ -6,12 +6,13 @@
 #include <cstdint>
 #include <map>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <string>
 #include <vector>
 
+#include "absl/base/thread_annotations.h"
 #include "absl/status/status.h"
+#include "absl/synchronization/mutex.h"
 #include "absl/types/span.h"
 #include "common/client/follower.h"
 #include "common/rpc/metrics.h"
@@ -78,8 +79,8 @@ class ConceptCache {
 
   Peers& peers_;
   const Gauge size_;
-  mutable std::mutex mutex_;
-  State state_;
+  mutable absl::Mutex mutex_;
+  State state_ ABSL_GUARDED_BY(mutex_);
   Follower follower_;  // last: it uses the others
 };
 

@@ -21,7 +21,7 @@ ResourceFeed::ResourceFeed(Peers& peers)
       }) {}
 
 std::optional<std::string> ResourceFeed::Version(const std::string& recommender) const {
-  const std::lock_guard<std::mutex> lock(mutex_);
+  const absl::MutexLock lock(&mutex_);
   const auto found = state_.recommenders.find(recommender);
   if (found == state_.recommenders.end() || !found->second.has_prediction_head()) {
     return std::nullopt;
@@ -49,7 +49,7 @@ absl::Status ResourceFeed::Follow(Follower::Stream& stream) {
       continue;
     }
     {
-      const std::lock_guard<std::mutex> lock(mutex_);
+      const absl::MutexLock lock(&mutex_);
       if (snapshot.has_value()) {
         state_ = *std::exchange(snapshot, std::nullopt);
       } else {

@@ -3,11 +3,12 @@
 #define RECSAE_SERVICES_EXPLAINER_CACHES_RESOURCE_FEED_H_
 
 #include <map>
-#include <mutex>
 #include <optional>
 #include <string>
 
+#include "absl/base/thread_annotations.h"
 #include "absl/status/status.h"
+#include "absl/synchronization/mutex.h"
 #include "common/client/follower.h"
 #include "services/explainer/peers/peers.h"
 
@@ -43,8 +44,8 @@ class ResourceFeed {
   absl::Status Follow(Follower::Stream& stream);
 
   Peers& peers_;
-  mutable std::mutex mutex_;
-  State state_;
+  mutable absl::Mutex mutex_;
+  State state_ ABSL_GUARDED_BY(mutex_);
   Follower follower_;  // last: it uses the others
 };
 

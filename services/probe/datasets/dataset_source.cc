@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <array>
-#include <chrono>
 #include <cmath>
 #include <filesystem>
 #include <set>
@@ -158,18 +157,18 @@ class DatasetSource::Slot {
   explicit Slot(DatasetSource& source) : source_(source) {}
   ~Slot() {
     if (!held_) return;
-    const std::lock_guard<std::mutex> lock(source_.mutex_);
+    const absl::MutexLock lock(&source_.mutex_);
     --source_.reading_;
-    source_.slot_free_.notify_one();
+    source_.slot_free_.Signal();
   }
   Slot(const Slot&) = delete;
   Slot& operator=(const Slot&) = delete;
 
   absl::Status Wait(absl::FunctionRef<absl::Status()> alive) {
-    std::unique_lock<std::mutex> lock(source_.mutex_);
+    const absl::MutexLock lock(&source_.mutex_);
     while (source_.reading_ >= kReadAtOnce) {
       RECSAE_RETURN_IF_ERROR(alive());
-      source_.slot_free_.wait_for(lock, std::chrono::milliseconds(20));
+      source_.slot_free_.WaitWithTimeout(&source_.mutex_, absl::Milliseconds(20));
     }
     ++source_.reading_;
     held_ = true;

@@ -2,15 +2,15 @@
 #ifndef RECSAE_SERVICES_PROBE_DATASETS_DATASET_SOURCE_H_
 #define RECSAE_SERVICES_PROBE_DATASETS_DATASET_SOURCE_H_
 
-#include <condition_variable>
 #include <memory>
-#include <mutex>
 #include <string>
 #include <utility>
 
+#include "absl/base/thread_annotations.h"
 #include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/synchronization/mutex.h"
 #include "common/base/status.h"
 #include "common/budget/cache.h"
 #include "common/budget/memory_budget.h"
@@ -59,9 +59,9 @@ class DatasetSource {
   const LocateOptions options_;
   MemoryBudget& memory_;
   Cache cache_;
-  std::mutex mutex_;
-  std::condition_variable slot_free_;
-  int reading_ = 0;  // data sets being read or made
+  absl::Mutex mutex_;
+  absl::CondVar slot_free_;
+  int reading_ ABSL_GUARDED_BY(mutex_) = 0;  // data sets being read or made
 };
 
 }  // namespace recsae::probe

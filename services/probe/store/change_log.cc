@@ -10,27 +10,27 @@ namespace recsae::probe {
 ChangeLog::ChangeLog(size_t kept) : kept_(kept), epoch_(NewId()) {}
 
 int64_t ChangeLog::revision() const {
-  const std::lock_guard<std::mutex> lock(mutex_);
+  const absl::MutexLock lock(&mutex_);
   return floor_ + static_cast<int64_t>(names_.size());
 }
 
 void ChangeLog::Add(absl::Span<const std::string> names) {
   if (names.empty()) return;
   {
-    const std::lock_guard<std::mutex> lock(mutex_);
+    const absl::MutexLock lock(&mutex_);
     names_.insert(names_.end(), names.begin(), names.end());
     while (names_.size() > kept_) {
       names_.pop_front();
       ++floor_;
     }
   }
-  const std::lock_guard<std::mutex> lock(callback_mutex_);
+  const absl::MutexLock lock(&callback_mutex_);
   callback_();
 }
 
 absl::Status ChangeLog::Read(int64_t after, size_t max,
                              std::vector<std::pair<int64_t, std::string>>* changes) const {
-  const std::lock_guard<std::mutex> lock(mutex_);
+  const absl::MutexLock lock(&mutex_);
   if (after < floor_) return RevisionCompacted(after, floor_);
   const auto from = static_cast<size_t>(after - floor_);
   for (size_t i = from; i < std::min(names_.size(), from + max); ++i) {
@@ -41,7 +41,7 @@ absl::Status ChangeLog::Read(int64_t after, size_t max,
 
 absl::Status ChangeLog::Check(absl::string_view epoch, int64_t revision) const {
   if (!epoch.empty() && epoch != epoch_) return StoreChanged(epoch);
-  const std::lock_guard<std::mutex> lock(mutex_);
+  const absl::MutexLock lock(&mutex_);
   const int64_t last = floor_ + static_cast<int64_t>(names_.size());
   if (revision > last) return RevisionUnknown(revision, last);
   if (revision < floor_) return RevisionCompacted(revision, floor_);
@@ -49,7 +49,7 @@ absl::Status ChangeLog::Check(absl::string_view epoch, int64_t revision) const {
 }
 
 void ChangeLog::SetCallback(std::function<void()> callback) {
-  const std::lock_guard<std::mutex> lock(callback_mutex_);
+  const absl::MutexLock lock(&callback_mutex_);
   callback_ = std::move(callback);
 }
 

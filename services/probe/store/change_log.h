@@ -6,13 +6,14 @@
 #include <cstdint>
 #include <deque>
 #include <functional>
-#include <mutex>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "absl/base/thread_annotations.h"
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
+#include "absl/synchronization/mutex.h"
 #include "absl/types/span.h"
 
 namespace recsae::probe {
@@ -43,11 +44,11 @@ class ChangeLog {
  private:
   const size_t kept_;
   const std::string epoch_;
-  mutable std::mutex mutex_;
-  int64_t floor_ = 0;  // revision before the first of names_
-  std::deque<std::string> names_;
-  std::mutex callback_mutex_;  // held while the callback runs
-  std::function<void()> callback_ = [] {};
+  mutable absl::Mutex mutex_;
+  int64_t floor_ ABSL_GUARDED_BY(mutex_) = 0;  // revision before the first of names_
+  std::deque<std::string> names_ ABSL_GUARDED_BY(mutex_);
+  absl::Mutex callback_mutex_;  // held while the callback runs
+  std::function<void()> callback_ ABSL_GUARDED_BY(callback_mutex_) = [] {};
 };
 
 }  // namespace recsae::probe

@@ -12,6 +12,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/base/thread_annotations.h"
 #include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -59,7 +60,7 @@ class Store {
 
   // Held exclusively while resources are made, changed or deleted; shared by appends to existing
   // captures.
-  absl::Mutex& mutex() { return mutex_; }
+  absl::Mutex& mutex() ABSL_LOCK_RETURNED(mutex_) { return mutex_; }
 
   uint64_t NewUid() { return next_uid_++; }
 
@@ -67,9 +68,12 @@ class Store {
   ChangeLog& changes() { return changes_; }
   // Notes that the batch which is being filled changes a catalogue or recommender. Under the
   // exclusive lock.
-  void Touch(const std::string& name) { touched_.push_back(name); }
+  void Touch(const std::string& name) {
+    mutex_.AssertHeld();
+    touched_.push_back(name);
+  }
   // Writes a batch, synced, and then logs what it touched. Under the exclusive lock.
-  absl::Status Commit(WriteBatch batch);
+  absl::Status Commit(WriteBatch batch) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   // Runs `change` under the exclusive lock and writes its batch, synced, together with `response`
   // for replays of `request_id`; on a replay only fills `response`. `method` is the RPC's name.
@@ -89,7 +93,7 @@ class Store {
   RequestLog requests_;
   absl::Mutex mutex_;
   ChangeLog changes_;
-  std::vector<std::string> touched_;  // by the batch that is being filled
+  std::vector<std::string> touched_ ABSL_GUARDED_BY(mutex_);  // by the batch that is being filled
   std::atomic<uint64_t> next_uid_ = 0;
 };
 

@@ -4,13 +4,14 @@
 #include <grpcpp/support/sync_stream.h>
 
 #include <algorithm>
-#include <mutex>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "absl/base/thread_annotations.h"
 #include "absl/functional/function_ref.h"
 #include "absl/strings/str_cat.h"
+#include "absl/synchronization/mutex.h"
 #include "common/base/status.h"
 #include "common/client/idle_limit.h"
 #include "common/client/peer.h"
@@ -60,7 +61,7 @@ class ProbeReader : public ActivationReader {
   }
 
   void Cancel() override {
-    const std::lock_guard lock(mutex_);
+    const absl::MutexLock lock(&mutex_);
     cancelled_ = true;
     if (call_ != nullptr) call_->context.TryCancel();
   }
@@ -73,13 +74,13 @@ class ProbeReader : public ActivationReader {
   };
 
   bool IsCancelled() {
-    const std::lock_guard lock(mutex_);
+    const absl::MutexLock lock(&mutex_);
     return cancelled_;
   }
 
   absl::Status Open() {
     {
-      const std::lock_guard lock(mutex_);
+      const absl::MutexLock lock(&mutex_);
       if (cancelled_) return ReadCancelled();
       call_ = std::make_unique<Call>();
     }
@@ -91,7 +92,7 @@ class ProbeReader : public ActivationReader {
   // Ends the call and gives its status.
   absl::Status Finish() {
     const absl::Status status = probe_.peer().FromGrpc(call_->reader->Finish());
-    const std::lock_guard lock(mutex_);
+    const absl::MutexLock lock(&mutex_);
     call_.reset();
     return status;
   }
@@ -132,8 +133,8 @@ class ProbeReader : public ActivationReader {
   probe::v1::ActivationBatch batch_;
   BufferPool<std::string> buffers_;
   bool ended_ = false;
-  std::mutex mutex_;
-  bool cancelled_ = false;
+  absl::Mutex mutex_;
+  bool cancelled_ ABSL_GUARDED_BY(mutex_) = false;
   std::unique_ptr<Call> call_;  // replaced under the mutex, for Cancel
 };
 

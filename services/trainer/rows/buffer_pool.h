@@ -4,9 +4,11 @@
 #define RECSAE_SERVICES_TRAINER_ROWS_BUFFER_POOL_H_
 
 #include <memory>
-#include <mutex>
 #include <utility>
 #include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/synchronization/mutex.h"
 
 namespace recsae::trainer {
 
@@ -18,7 +20,7 @@ class BufferPool {
   std::shared_ptr<Buffer> Get() {
     std::unique_ptr<Buffer> buffer;
     {
-      const std::lock_guard lock(state_->mutex);
+      const absl::MutexLock lock(&state_->mutex);
       if (!state_->free.empty()) {
         buffer = std::move(state_->free.back());
         state_->free.pop_back();
@@ -26,15 +28,15 @@ class BufferPool {
     }
     if (buffer == nullptr) buffer = std::make_unique<Buffer>();
     return {buffer.release(), [state = state_](Buffer* done) {
-              const std::lock_guard lock(state->mutex);
+              const absl::MutexLock lock(&state->mutex);
               state->free.emplace_back(done);
             }};
   }
 
  private:
   struct State {
-    std::mutex mutex;
-    std::vector<std::unique_ptr<Buffer>> free;
+    absl::Mutex mutex;
+    std::vector<std::unique_ptr<Buffer>> free ABSL_GUARDED_BY(mutex);
   };
   const std::shared_ptr<State> state_ = std::make_shared<State>();
 };

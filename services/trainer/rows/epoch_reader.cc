@@ -23,7 +23,7 @@ absl::StatusOr<RowChunk> EpochReader::Next(int64_t wanted) {
 }
 
 absl::StatusOr<ActivationReader*> EpochReader::Open() {
-  const std::lock_guard lock(mutex_);
+  const absl::MutexLock lock(&mutex_);
   if (cancelled_) return ReadCancelled();
   if (reader_ == nullptr) {
     ReadOrder order;
@@ -44,13 +44,13 @@ absl::Status EpochReader::EndEpoch() {
   }
   row_ = 0;
   ++epoch_;
-  const std::lock_guard lock(mutex_);
+  const absl::MutexLock lock(&mutex_);
   reader_ = nullptr;
   return absl::OkStatus();
 }
 
 void EpochReader::Cancel() {
-  const std::lock_guard lock(mutex_);
+  const absl::MutexLock lock(&mutex_);
   cancelled_ = true;
   if (reader_ != nullptr) reader_->Cancel();
 }

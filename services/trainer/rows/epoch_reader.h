@@ -4,11 +4,12 @@
 
 #include <cstdint>
 #include <memory>
-#include <mutex>
 #include <string>
 
+#include "absl/base/thread_annotations.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/synchronization/mutex.h"
 #include "services/trainer/rows/activation_source.h"
 
 namespace recsae::trainer {
@@ -47,8 +48,8 @@ class EpochReader {
   int64_t epoch_;
   int64_t row_;  // of the epoch, the next one
 
-  std::mutex mutex_;
-  bool cancelled_ = false;
+  absl::Mutex mutex_;
+  bool cancelled_ ABSL_GUARDED_BY(mutex_) = false;
   std::unique_ptr<ActivationReader> reader_;  // of the epoch; replaced under the mutex, for Cancel
 };
 

@@ -6,6 +6,7 @@
 #include <atomic>
 #include <limits>
 #include <memory>
+#include <mutex>
 #include <numeric>
 #include <string>
 #include <thread>
@@ -213,6 +214,7 @@ TEST(ProbeSourceTest, ReadsPredictionHeadAndHeldOutItems) {
 class ScriptedStore : public concept_store::v1::ConceptStore::Service {
  public:
   std::atomic<int> failures_left = 0;  // calls that break off in mid-stream
+  std::mutex mutex;                    // of what follows; held by a call
   concept_store::v1::PublishSaeRequest::Header header;
   std::vector<float> arrays[6];  // by SaeWeights::Array
   size_t largest_message = 0;
@@ -220,6 +222,7 @@ class ScriptedStore : public concept_store::v1::ConceptStore::Service {
   grpc::Status PublishSae(grpc::ServerContext*,
                           grpc::ServerReader<concept_store::v1::PublishSaeRequest>* reader,
                           concept_store::v1::Sae* response) override {
+    const std::lock_guard lock(mutex);
     for (std::vector<float>& array : arrays) array.clear();
     concept_store::v1::PublishSaeRequest message;
     while (reader->Read(&message)) {
@@ -266,6 +269,7 @@ TEST(StorePublisherTest, SendsEveryWeightInMessagesOfModestSize) {
     EXPECT_EQ(published->weights_sha256(), "set by the store");
   });
   using W = concept_store::v1::SaeWeights;
+  const std::lock_guard lock(store.mutex);
   EXPECT_EQ(store.arrays[W::ARRAY_W_ENC], weights.encoder);
   EXPECT_EQ(store.arrays[W::ARRAY_B_ENC], weights.encoder_bias);
   EXPECT_EQ(store.arrays[W::ARRAY_W_DEC], weights.decoder);
@@ -289,6 +293,7 @@ TEST(StorePublisherTest, StartsAgainAfterABreakAndSendsZerosForNoBias) {
     EXPECT_TRUE(status.ok()) << status;
   });
   EXPECT_EQ(store.failures_left, 0);
+  const std::lock_guard lock(store.mutex);
   EXPECT_EQ(store.arrays[concept_store::v1::SaeWeights::ARRAY_W_ENC], weights.encoder);
   EXPECT_EQ(store.arrays[concept_store::v1::SaeWeights::ARRAY_B_ENC], std::vector<float>(30));
 }

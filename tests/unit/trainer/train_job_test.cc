@@ -1,6 +1,7 @@
 // The job under a real JobRunner, on real training, with capture and store in memory.
 #include "services/trainer/run/train_job.h"
 
+#include <gmock/gmock.h>
 #include <google/protobuf/any.pb.h>
 #include <gtest/gtest.h>
 
