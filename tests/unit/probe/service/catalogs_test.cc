@@ -67,6 +67,7 @@ TEST_F(CatalogsTest, ListsGetOnWhateverIsStored) {
   {
     const std::unique_ptr<Resources> resources = *Resources::Open(folder_ + "/probe");
     WriteBatch batch = resources->store().db().NewBatch();
+    const absl::MutexLock lock(&resources->store().mutex());
     for (const char* id : {"a", "b", "c"}) {
       StoredCatalog catalog;
       catalog.message.set_name(absl::StrCat("catalogs/", id));
