@@ -127,7 +127,7 @@ bool CellStore::Finished(const CellId& cell) const {
   return found != nullptr && !found->contains("refused");
 }
 
-absl::Status CellStore::Write(const CellId& cell, double seconds, ordered_json measured) {
+absl::Status CellStore::Write(const CellId& cell, double seconds, const ordered_json& measured) {
   ordered_json json = {{"dataset", cell.dataset},
                        {"recommender", cell.recommender},
                        {"method", cell.method},

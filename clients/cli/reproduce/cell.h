@@ -65,7 +65,7 @@ class CellStore {
   bool Finished(const CellId& cell) const;
 
   // `measured`: an object. The cell appears as a whole or not at all. INTERNAL (FILE_NOT_WRITABLE).
-  absl::Status Write(const CellId& cell, double seconds, nlohmann::ordered_json measured);
+  absl::Status Write(const CellId& cell, double seconds, const nlohmann::ordered_json& measured);
 
   // By key.
   const std::vector<nlohmann::ordered_json>& cells() const { return cells_; }

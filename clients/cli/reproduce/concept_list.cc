@@ -85,6 +85,7 @@ std::vector<CloudWord> CloudWords(const std::vector<ConceptEntry>& concepts, siz
     }
   }
   std::vector<CloudWord> heaviest;
+  heaviest.reserve(words.size());
   for (auto& [lower, word] : words) heaviest.push_back(std::move(word));
   std::stable_sort(heaviest.begin(), heaviest.end(),
                    [](const CloudWord& a, const CloudWord& b) { return a.weight > b.weight; });

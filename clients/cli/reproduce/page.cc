@@ -263,6 +263,7 @@ Section ConceptSection(const std::vector<ConceptList>& lists, const Cells& cells
 std::vector<Section> Sections(const Cells& cells, const std::vector<ResultTable>& tables,
                               const std::string& settings) {
   std::vector<Section> sections;
+  sections.reserve(tables.size());
   for (const ResultTable& table : tables) {
     sections.push_back(TableSection(table, cells, settings));
   }

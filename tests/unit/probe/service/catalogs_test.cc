@@ -66,7 +66,6 @@ TEST_F(CatalogsTest, ListsGetOnWhateverIsStored) {
   Stop();
   {
     const std::unique_ptr<Resources> resources = *Resources::Open(folder_ + "/probe");
-    const absl::MutexLock lock(&resources->store().mutex());
     WriteBatch batch = resources->store().db().NewBatch();
     const absl::MutexLock lock(&resources->store().mutex());
     for (const char* id : {"a", "b", "c"}) {
