@@ -7,8 +7,9 @@
 set -euo pipefail
 cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.."
 
-tsan=(tsan_test math_test budget_test storage_test jobs_test rpc_test client_test process_test trainer_test
-  concept_store_contract_test)
+# Not what scans a store while others write to it: a scan reads RocksDB's memory, which packaged
+# RocksDB hands over in a way that ThreadSanitizer does not see.
+tsan=(tsan_test math_test budget_test storage_test jobs_test rpc_test client_test process_test trainer_test)
 asan=(base_test files_test messages_test math_test sae_test recsae_ranking_test storage_test
   concept_store_test probe_captures_test recsae_probe_datasets_test explainer_verification_test
   explainer_evaluation_test explainer_labeling_test)
