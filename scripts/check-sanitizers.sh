@@ -1,15 +1,17 @@
 #!/usr/bin/env bash
 # Builds unit tests with sanitizers and runs them, without libtorch, whose binaries know none.
 #
-#   scripts/check-sanitizers.sh           both
-#   scripts/check-sanitizers.sh tsan      data races: what has threads
-#   scripts/check-sanitizers.sh asan      memory and undefined behaviour: the rest
+#   scripts/check-sanitizers.sh                 asan and tsan
+#   scripts/check-sanitizers.sh asan            memory and undefined behaviour
+#   scripts/check-sanitizers.sh tsan            data races: what has threads and no server
+#   scripts/check-sanitizers.sh tsan_servers    data races: servers, their jobs and their clients
 set -euo pipefail
 cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.."
 
-# Not what scans a store while others write to it: a scan reads RocksDB's memory, which packaged
-# RocksDB hands over in a way that ThreadSanitizer does not see.
-tsan=(tsan_test math_test budget_test storage_test jobs_test rpc_test client_test process_test trainer_test)
+tsan=(tsan_test math_test budget_test storage_test)
+# By hand: what ThreadSanitizer says of these may be of gRPC, which ends a call in ways that it does
+# not see, or of RocksDB's memory under a scan. A report without either is a finding.
+tsan_servers=(jobs_test rpc_test client_test process_test trainer_test concept_store_contract_test)
 asan=(base_test files_test messages_test math_test sae_test recsae_ranking_test storage_test
   concept_store_test probe_captures_test recsae_probe_datasets_test explainer_verification_test
   explainer_evaluation_test explainer_labeling_test)
@@ -25,7 +27,7 @@ check() {
 }
 
 if (( $# == 0 )); then set -- asan tsan; fi
-for preset in "$@"; do
-  declare -n targets=$preset
-  check "$preset" "${targets[@]}"
+for list in "$@"; do
+  declare -n targets=$list
+  check "${list%_servers}" "${targets[@]}"
 done
