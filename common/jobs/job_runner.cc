@@ -250,11 +250,12 @@ void JobRunner::Impl::RunOne(std::unique_lock<std::mutex>& lock, uint64_t sequen
   const std::shared_ptr<JobContext::Impl> impl = Begin(lock, sequence, *std::move(started));
   if (impl == nullptr) return;
 
+  const JobHandler& handler = handlers.at(impl->record.job.kind());
   lock.unlock();
   absl::StatusOr<Any> result;
   const absl::Status contained = Contain("a job", [&] {
     JobContext context(impl);
-    result = CallHandler(handlers.at(impl->record.job.kind()), context);
+    result = CallHandler(handler, context);
     return absl::OkStatus();
   });
   if (!contained.ok()) result = contained;

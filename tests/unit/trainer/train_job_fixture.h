@@ -117,6 +117,20 @@ class TrainJobTest : public ::testing::Test {
     return WaitUntilFinal(Submit(request));
   }
 
+  // Stops a job in its first epoch, lets `change` happen to the capture, and goes on.
+  Job RunWithAChange(const std::function<void()>& change) {
+    source_.StallAfter(kRows + 1000);
+    StartRunner();
+    const std::string name = Submit(Request());
+    while (trained_rows_ < 500) std::this_thread::yield();
+    EXPECT_TRUE(runner_->Stop(absl::InfiniteDuration()).ok());
+    runner_.reset();
+    change();
+    source_.StallAfter(-1);
+    StartRunner();
+    return WaitUntilFinal(name);
+  }
+
   // Trains until so many rows were trained on, stops, and goes on as a restarted process would.
   template <typename Message>
   Job RunWithAStop(const Message& request, int64_t rows) {

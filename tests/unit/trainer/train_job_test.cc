@@ -174,32 +174,14 @@ TEST_F(TrainJobTest, AResumedJobKeepsTheConfigurationItWasStartedWith) {
 
 // Rows that a recorder adds while the job is stopped take no part.
 TEST_F(TrainJobTest, RowsArePinnedWhenTheJobStarts) {
-  source_.StallAfter(kRows + 1000);
-  StartRunner();
-  const std::string name = Submit(Request());
-  while (trained_rows_ < 500) std::this_thread::yield();
-  ASSERT_TRUE(runner_->Stop(absl::InfiniteDuration()).ok());
-  runner_.reset();
-  source_.Append(std::vector<float>(100 * kDim, 3.0f));
-  source_.StallAfter(-1);
-  StartRunner();
-  const Job job = WaitUntilFinal(name);
+  const Job job = RunWithAChange([this] { source_.Append(std::vector<float>(100 * kDim, 3.0f)); });
   ASSERT_EQ(job.state(), Job::STATE_SUCCEEDED) << job.error().message();
   EXPECT_EQ(publisher_.published()[0].sae.report().row_count(), kRows);
   for (int64_t limit : source_.row_limits()) EXPECT_EQ(limit, kRows);
 }
 
 TEST_F(TrainJobTest, ACaptureRecordedAnewUnderItsNameIsNotTheOneTheJobBeganWith) {
-  source_.StallAfter(kRows + 1000);
-  StartRunner();
-  const std::string name = Submit(Request());
-  while (trained_rows_ < 500) std::this_thread::yield();
-  ASSERT_TRUE(runner_->Stop(absl::InfiniteDuration()).ok());
-  runner_.reset();
-  source_.RecordAnew();
-  source_.StallAfter(-1);
-  StartRunner();
-  const Job job = WaitUntilFinal(name);
+  const Job job = RunWithAChange([this] { source_.RecordAnew(); });
   EXPECT_EQ(job.state(), Job::STATE_FAILED);
   EXPECT_EQ(job.error().code(), static_cast<int>(absl::StatusCode::kFailedPrecondition));
   EXPECT_THAT(job.error().message(), testing::HasSubstr("recorded anew"));
