@@ -358,8 +358,8 @@ absl::StatusOr<std::vector<int64_t>> CaptureStore::LastRows(
   return rows;
 }
 
-absl::StatusOr<std::unique_ptr<CaptureWriter>> CaptureWriter::Begin(Store& store, int dim) {
-  std::unique_ptr<CaptureWriter> writer(new CaptureWriter(store, dim));
+absl::StatusOr<std::unique_ptr<CaptureWriter>> CaptureWriter::Begin(Store& store) {
+  std::unique_ptr<CaptureWriter> writer(new CaptureWriter(store));
   RECSAE_ASSIGN_OR_RETURN(writer->staging_, Staging::Begin(store));
   return writer;
 }

@@ -114,7 +114,7 @@ class CaptureStore {
 // A capture that a job fills before it appears. Used by one thread.
 class CaptureWriter {
  public:
-  static absl::StatusOr<std::unique_ptr<CaptureWriter>> Begin(Store& store, int dim);
+  static absl::StatusOr<std::unique_ptr<CaptureWriter>> Begin(Store& store);
 
   // Adds rows [n, dim] and their cases (n or none). Fastest with whole blocks (see BlockRows).
   absl::Status Add(const MatrixView& rows, absl::Span<const StoredCase> cases);
@@ -126,10 +126,9 @@ class CaptureWriter {
   void Done() { staging_->Done(); }
 
  private:
-  CaptureWriter(Store& store, int dim) : store_(store), dim_(dim) {}
+  explicit CaptureWriter(Store& store) : store_(store) {}
 
   Store& store_;
-  const int dim_;
   std::unique_ptr<Staging> staging_;
   int64_t rows_ = 0;
 };

@@ -138,7 +138,7 @@ absl::StatusOr<v1::Capture> CaptureJob::Run() {
                    absl::StrCat("capturing ", job_.target()), "the size of the data set"));
   const std::vector<Row> rows = Draw(SplitRows(), request_.max_rows(), request_.seed());
   RECSAE_ASSIGN_OR_RETURN(const std::unique_ptr<CaptureWriter> writer,
-                          CaptureWriter::Begin(resources_.store(), site_.dim));
+                          CaptureWriter::Begin(resources_.store()));
   const auto total = static_cast<int64_t>(rows.size());
   const absl::Time start = absl::Now();
   while (writer->rows() < total) {

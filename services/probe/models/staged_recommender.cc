@@ -110,8 +110,7 @@ absl::Status StagedRecommender::StageCatalog() {
 absl::Status StagedRecommender::StageHead(const Recommender& model,
                                           const std::vector<std::string>& ids) {
   RECSAE_ASSIGN_OR_RETURN(
-      head_,
-      HeadWriter::Begin(resources_.store(), std::make_shared<const ItemIndex>(ids), model.dim()));
+      head_, HeadWriter::Begin(resources_.store(), std::make_shared<const ItemIndex>(ids)));
   const auto all = absl::MakeConstSpan(ids);
   for (size_t at = 0; at < all.size(); at += kItemsPerWrite) {
     const absl::Span<const std::string> part = all.subspan(at, kItemsPerWrite);

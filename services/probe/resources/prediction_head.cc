@@ -13,12 +13,12 @@ namespace recsae::probe {
 
 // Stored: for each item its vector, and its bias behind it unless that is 0.
 
-HeadWriter::HeadWriter(Store& store, std::shared_ptr<const ItemIndex> index, int dim)
-    : store_(store), index_(std::move(index)), dim_(dim), seen_(index_->size()) {}
+HeadWriter::HeadWriter(Store& store, std::shared_ptr<const ItemIndex> index)
+    : store_(store), index_(std::move(index)), seen_(index_->size()) {}
 
 absl::StatusOr<std::unique_ptr<HeadWriter>> HeadWriter::Begin(
-    Store& store, std::shared_ptr<const ItemIndex> index, int dim) {
-  std::unique_ptr<HeadWriter> writer(new HeadWriter(store, std::move(index), dim));
+    Store& store, std::shared_ptr<const ItemIndex> index) {
+  std::unique_ptr<HeadWriter> writer(new HeadWriter(store, std::move(index)));
   RECSAE_ASSIGN_OR_RETURN(writer->staging_, Staging::Begin(store));
   return writer;
 }

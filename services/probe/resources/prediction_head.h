@@ -23,8 +23,7 @@ class ItemIndex;
 class HeadWriter {
  public:
   static absl::StatusOr<std::unique_ptr<HeadWriter>> Begin(Store& store,
-                                                           std::shared_ptr<const ItemIndex> index,
-                                                           int dim);
+                                                           std::shared_ptr<const ItemIndex> index);
 
   // That a writer holds besides the index: which items came.
   static int64_t Bytes(const ItemIndex& index);
@@ -42,11 +41,10 @@ class HeadWriter {
   void Done() { staging_->Done(); }
 
  private:
-  HeadWriter(Store& store, std::shared_ptr<const ItemIndex> index, int dim);
+  HeadWriter(Store& store, std::shared_ptr<const ItemIndex> index);
 
   Store& store_;
   const std::shared_ptr<const ItemIndex> index_;
-  const int dim_;
   std::unique_ptr<Staging> staging_;
   std::vector<bool> seen_;  // [item]
   int64_t added_ = 0;

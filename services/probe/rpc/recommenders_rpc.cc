@@ -195,7 +195,7 @@ grpc::Status ProbeService::UploadPredictionHead(
                      absl::StrCat("uploading the prediction head of ", recommender.message.name()),
                      "the rows of one message"));
     RECSAE_ASSIGN_OR_RETURN(const std::unique_ptr<HeadWriter> head,
-                            HeadWriter::Begin(resources_.store(), index, dim));
+                            HeadWriter::Begin(resources_.store(), index));
     const auto add = [&]() -> absl::Status {
       RECSAE_RETURN_IF_ERROR(permit.Resize(SaturatingSum(seen, BytesToStore(message))));
       return AddHeadRows(message.batch(), dim, *head);

@@ -350,14 +350,14 @@ TEST_F(CaptureStoreTest, AWriterThatWasNotFinishedLeavesNothing) {
   const std::vector<float> values = Values(0, 1000);
   uint64_t uid = 0;
   {
-    std::unique_ptr<CaptureWriter> writer = *CaptureWriter::Begin(*store_, kDim);
+    std::unique_ptr<CaptureWriter> writer = *CaptureWriter::Begin(*store_);
     ASSERT_TRUE(writer->Add(View(values), {}).ok());
     uid = writer->staging().uid();
     EXPECT_EQ(Reason(captures_->Get(kName).status()), "CAPTURE_NOT_FOUND");
   }
   EXPECT_FALSE(store_->db().Scan(kActivationFamily, "")->Valid());
   // Not destroyed before the store is opened again, as after a kill.
-  std::unique_ptr<CaptureWriter> killed = *CaptureWriter::Begin(*store_, kDim);
+  std::unique_ptr<CaptureWriter> killed = *CaptureWriter::Begin(*store_);
   ASSERT_TRUE(killed->Add(View(values), {}).ok());
   EXPECT_NE(killed->staging().uid(), uid);
   EXPECT_TRUE(store_->db().Scan(kActivationFamily, "")->Valid());
@@ -368,7 +368,7 @@ TEST_F(CaptureStoreTest, AWriterThatWasNotFinishedLeavesNothing) {
 
 TEST_F(CaptureStoreTest, AFinishedWriterMakesTheCaptureWhichTakesNoBatches) {
   const std::vector<float> values = Values(0, 1000);
-  std::unique_ptr<CaptureWriter> writer = *CaptureWriter::Begin(*store_, kDim);
+  std::unique_ptr<CaptureWriter> writer = *CaptureWriter::Begin(*store_);
   ASSERT_TRUE(writer->Add(View(values), {}).ok());
   StoredCapture capture = NewCapture(writer->rows());
   capture.uid = writer->staging().uid();
