@@ -1,6 +1,5 @@
 // The job "build-concepts".
 #include <algorithm>
-#include <map>
 #include <string>
 #include <utility>
 #include <vector>
@@ -21,69 +20,20 @@
 namespace recsae::explainer {
 namespace {
 
-constexpr char kCapturePattern[] = "recommenders/{recommender}/captures/{capture}";
 constexpr int kDefaultPaperCases = 5;
 constexpr int kMaxPaperCases = 50;
 constexpr int kDefaultExtendedCases = 50;
 constexpr int kMaxExtendedCases = 1000;
-constexpr int kMaxEvidenceCaptures = 16;
 
 absl::Status CheckRequest(const v1::BuildConceptsRequest& request) {
   BadRequest bad;
   CheckName("sae", request.sae(), "saes/{sae}", bad);
   CheckName("capture", request.capture(), kCapturePattern, bad);
-  CheckRange("evidence_captures", request.evidence_captures_size(), 0, kMaxEvidenceCaptures, bad);
-  for (int i = 0; i < std::min(request.evidence_captures_size(), kMaxEvidenceCaptures); ++i) {
-    CheckName(absl::StrCat("evidence_captures[", i, "]"), request.evidence_captures(i),
-              kCapturePattern, bad);
-  }
+  CheckEvidenceCaptures(request.evidence_captures(), bad);
   CheckRange("paper_case_count", request.paper_case_count(), 0, kMaxPaperCases, bad);
   CheckRange("extended_case_count", request.extended_case_count(), 0, kMaxExtendedCases, bad);
   return bad.ToStatus();
 }
-
-// A capture to read and how many rows it had when it was looked at.
-struct Source {
-  std::string capture;
-  int64_t rows = 0;
-};
-
-// `capture` first, then the evidence captures, none twice.
-absl::StatusOr<std::vector<Source>> FindSources(Backend& backend, const Caller& caller,
-                                                const v1::BuildConceptsRequest& request,
-                                                const LoadedSae& sae) {
-  std::vector<std::string> names = {request.capture()};
-  for (const std::string& name : request.evidence_captures()) {
-    if (std::find(names.begin(), names.end(), name) == names.end()) names.push_back(name);
-  }
-  std::vector<Source> sources;
-  for (const std::string& name : names) {
-    RECSAE_RETURN_IF_ERROR(CheckSameRecommender(sae, name));
-    RECSAE_ASSIGN_OR_RETURN(const probe::v1::Capture capture,
-                            GetCaptureWithCases(backend.peers, name, sae, caller));
-    sources.push_back({name, capture.row_count()});
-  }
-  return sources;
-}
-
-// Numbers for users, in the order in which they come.
-class UserNumbers {
- public:
-  // That of a user, across captures; without an id nothing tells a row's user from any other, and
-  // it counts as a user of its own.
-  int32_t Number(const std::string& id) {
-    if (id.empty()) ++nameless_;
-    const int32_t number = id.empty() ? next_ : numbers_.emplace(id, next_).first->second;
-    if (number == next_) ++next_;
-    return number;
-  }
-  int64_t nameless() const { return nameless_; }
-
- private:
-  std::map<std::string, int32_t> numbers_;
-  int32_t next_ = 0;
-  int64_t nameless_ = 0;
-};
 
 // The rows of all sources, and how many of them do not say whose they are.
 struct Cases {
@@ -111,12 +61,9 @@ absl::StatusOr<Cases> ReadCases(Backend& backend, const Caller& caller, JobConte
       RECSAE_ASSIGN_OR_RETURN(const sae::SparseCodes codes,
                               sae.model.EncodeBatch(activations.data, activations.rows, alive));
       for (int i = 0; i < cases.size(); ++i, ++row) {
-        Case added;
+        Case added = MakeCase(recommender, cases[i], users);
         added.capture = static_cast<int32_t>(s);
         added.row = row;
-        added.user = users.Number(cases[i].user_id());
-        added.ranked = KnownRankedItems(recommender, cases[i]);
-        added.history = KnownItems(recommender.item_of_id, cases[i].history_item_ids());
         table.Add(std::move(added), codes.Row(i));
       }
       return absl::OkStatus();
@@ -189,7 +136,8 @@ absl::Status CheckBuildConcepts(Backend& backend, const Caller& caller,
   RECSAE_RETURN_IF_ERROR(CheckRequest(request));
   RECSAE_ASSIGN_OR_RETURN(const std::shared_ptr<const LoadedSae> sae,
                           backend.saes.Get(request.sae(), caller));
-  return FindSources(backend, caller, request, *sae).status();
+  return FindSources(backend, caller, request.capture(), request.evidence_captures(), *sae)
+      .status();
 }
 
 absl::StatusOr<google::protobuf::Any> RunBuildConcepts(Backend& backend, JobContext& job) {
@@ -201,8 +149,9 @@ absl::StatusOr<google::protobuf::Any> RunBuildConcepts(Backend& backend, JobCont
   request = FilledIn(std::move(request));
   RECSAE_ASSIGN_OR_RETURN(const std::shared_ptr<const LoadedSae> sae,
                           backend.saes.Get(request.sae(), caller));
-  RECSAE_ASSIGN_OR_RETURN(const std::vector<Source> sources,
-                          FindSources(backend, caller, request, *sae));
+  RECSAE_ASSIGN_OR_RETURN(
+      const std::vector<Source> sources,
+      FindSources(backend, caller, request.capture(), request.evidence_captures(), *sae));
   RECSAE_ASSIGN_OR_RETURN(const std::string recommender_name,
                           RecommenderOfCapture(request.capture()));
   RECSAE_ASSIGN_OR_RETURN(const std::shared_ptr<const LoadedRecommender> recommender,

@@ -1,8 +1,12 @@
 #include "services/explainer/jobs/estimate.h"
 
+#include <algorithm>
+
 #include "common/budget/bytes.h"
 #include "common/sae/codes.h"
+#include "services/explainer/evidence/compare.h"
 #include "services/explainer/labeling/case_table.h"
+#include "services/explainer/labeling/item_sets.h"
 
 namespace recsae::explainer {
 namespace {
@@ -32,6 +36,20 @@ int64_t EvaluationBytes(const sae::SaeModel& model, int64_t rows, int64_t items)
   const int64_t row = Sum({Product({model.dim(), sizeof(float), kGrowth}), CodeBytes(model),
                            kItemsOfCase * sizeof(int32_t)});
   return Sum({Product({rows, row}), Product({model.latents(), 64}), Product({items, kItem})});
+}
+
+int64_t ComparisonBytes(const sae::SaeModel& model, int64_t items) {
+  int64_t rows = 0;
+  for (const int64_t most : kSampledRows) rows += most;
+  const int64_t active = std::max({int64_t{model.k()}, int64_t{model.dim()}});
+  const int64_t row = Sum({sizeof(Case), kItemsOfCase * sizeof(int32_t),
+                           Product({model.dim(), sizeof(float), kGrowth}),
+                           Product({active, sizeof(sae::LatentActivation), kGrowth})});
+  const ItemSetOptions sets;
+  const int64_t latents = std::max<int64_t>(model.latents(), kLargestControl);
+  return Sum({Product({rows, row}), Product({latents, sets.max_sets, sizeof(float)}),
+              Product({latents, latents, sizeof(double), kGrowth}),
+              Product({sets.max_holdings, 2 * sizeof(int32_t)}), Product({items, kItem})});
 }
 
 }  // namespace recsae::explainer

@@ -16,6 +16,11 @@ int64_t BuildConceptsBytes(const sae::SaeModel& model, int64_t rows, int64_t ite
 // The same for an evaluation: the rows, their codes and the attributes of what was recommended.
 int64_t EvaluationBytes(const sae::SaeModel& model, int64_t rows, int64_t items);
 
+// The same for comparing an SAE with untrained dictionaries: the sampled rows and their codes by
+// the widest dictionary, what each latent has to do with each set of items, and the sets
+// themselves.
+int64_t ComparisonBytes(const sae::SaeModel& model, int64_t items);
+
 }  // namespace recsae::explainer
 
 #endif  // RECSAE_SERVICES_EXPLAINER_JOBS_ESTIMATE_H_

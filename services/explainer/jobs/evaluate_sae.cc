@@ -17,13 +17,13 @@
 #include "services/explainer/evaluation/reconstruction.h"
 #include "services/explainer/evaluation/similarity.h"
 #include "services/explainer/jobs/case_reader.h"
+#include "services/explainer/jobs/comparison.h"
 #include "services/explainer/jobs/concept_jobs.h"
 #include "services/explainer/jobs/estimate.h"
 
 namespace recsae::explainer {
 namespace {
 
-constexpr char kCapturePattern[] = "recommenders/{recommender}/captures/{capture}";
 constexpr double kSimilarityConfidence = 0.8;
 constexpr int64_t kMinPositives = 20;
 constexpr int kPageSize = 200;
@@ -32,6 +32,7 @@ absl::Status CheckRequest(const v1::EvaluateSaeRequest& request) {
   BadRequest bad;
   CheckName("sae", request.sae(), "saes/{sae}", bad);
   CheckName("capture", request.capture(), kCapturePattern, bad);
+  CheckEvidenceCaptures(request.evidence_captures(), bad);
   return bad.ToStatus();
 }
 
@@ -40,6 +41,8 @@ struct Inputs {
   std::shared_ptr<const LoadedSae> sae;
   std::shared_ptr<const LoadedRecommender> recommender;
   int64_t rows = 0;
+  // What the dictionaries are compared on; the capture first.
+  std::vector<Source> sources;
 };
 
 absl::StatusOr<Inputs> FindInputs(Backend& backend, const Caller& caller,
@@ -60,6 +63,8 @@ absl::StatusOr<Inputs> FindInputs(Backend& backend, const Caller& caller,
         {{"capture", capture.name()}});
   }
   inputs.rows = capture.row_count();
+  RECSAE_ASSIGN_OR_RETURN(inputs.sources, FindSources(backend, caller, request.capture(),
+                                                      request.evidence_captures(), *inputs.sae));
   RECSAE_ASSIGN_OR_RETURN(const std::string recommender, RecommenderOfCapture(request.capture()));
   RECSAE_ASSIGN_OR_RETURN(inputs.recommender,
                           backend.recommenders.GetWithHead(recommender, caller));
@@ -302,6 +307,11 @@ absl::StatusOr<google::protobuf::Any> RunEvaluateSae(Backend& backend, JobContex
   evaluation.mutable_similarity()->set_concept_count(similarity.concepts);
   for (const AttributeAuc& score : scores) {
     WriteAttribute(sums.attributes(), score, evaluation.add_attributes());
+  }
+  RECSAE_RETURN_IF_ERROR(WriteComparison(backend, caller, job, request, inputs.sources, *inputs.sae,
+                                         *inputs.recommender, evaluation));
+  if (evaluation.dictionaries_size() > 0) {
+    job.SetMetric("described_r2@3", evaluation.dictionaries(0).shown().at_3());
   }
   job.SetMetric("fvu", evaluation.fvu());
   job.SetMetric("l0", evaluation.l0());

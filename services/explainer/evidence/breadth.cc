@@ -1,0 +1,207 @@
+#include "services/explainer/evidence/breadth.h"
+
+#include <Eigen/Cholesky>
+#include <Eigen/Core>
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <utility>
+
+#include "common/base/status.h"
+
+namespace recsae::explainer {
+namespace {
+
+constexpr size_t kProbed = 5;
+constexpr std::array<size_t, 3> kProbes = {1, 2, 5};
+constexpr int64_t kRowsBetweenChecks = 256;
+
+// What probes of one attribute need: its share and the codes of the latents that go best with it,
+// row by row.
+struct Table {
+  std::vector<double> share;
+  std::vector<bool> first_has;                     // whether the first recommended item has it
+  std::vector<std::array<double, kProbed>> codes;  // of latents, best first
+};
+
+double Pearson(const Table& table, size_t latent) {
+  const auto n = static_cast<double>(table.share.size());
+  double y = 0, z = 0, yy = 0, zz = 0, yz = 0;
+  for (size_t i = 0; i < table.share.size(); ++i) {
+    const double a = table.share[i];
+    const double b = table.codes[i][latent];
+    y += a, z += b, yy += a * a, zz += b * b, yz += a * b;
+  }
+  const double variance = (n * yy - y * y) * (n * zz - z * z);
+  return variance <= 0 ? 0 : (n * yz - y * z) / std::sqrt(variance);
+}
+
+// R2 on `measure` of a least-squares fit of the share to the first `latents` codes on `fit`.
+double ProbeR2(const Table& fit, const Table& measure, size_t latents) {
+  const auto size = static_cast<Eigen::Index>(latents) + 1;
+  Eigen::MatrixXd gram = Eigen::MatrixXd::Zero(size, size);
+  Eigen::VectorXd cross = Eigen::VectorXd::Zero(size);
+  Eigen::VectorXd row(size);
+  const auto load = [&](const Table& table, size_t i) {
+    row[0] = 1;
+    for (Eigen::Index j = 1; j < size; ++j) row[j] = table.codes[i][static_cast<size_t>(j) - 1];
+  };
+  for (size_t i = 0; i < fit.share.size(); ++i) {
+    load(fit, i);
+    gram += row * row.transpose();
+    cross += row * fit.share[i];
+  }
+  gram.diagonal().array() += 1e-9 * std::max(gram.trace(), 1e-9);
+  const Eigen::VectorXd weights = gram.ldlt().solve(cross);
+  double mean = 0;
+  for (const double share : measure.share)
+    mean += share / static_cast<double>(measure.share.size());
+  double missing = 0;
+  double all = 0;
+  for (size_t i = 0; i < measure.share.size(); ++i) {
+    load(measure, i);
+    missing += std::pow(measure.share[i] - weights.dot(row), 2);
+    all += std::pow(measure.share[i] - mean, 2);
+  }
+  return all > 0 ? 1 - missing / all : 0;
+}
+
+// Of "the first recommended item has it", told by sign * code >= threshold.
+struct Detection {
+  int64_t hits = 0, told = 0, have = 0;
+  double Precision() const {
+    return told == 0 ? 0 : static_cast<double>(hits) / static_cast<double>(told);
+  }
+  double F1() const {
+    return told + have == 0 ? 0
+                            : 2.0 * static_cast<double>(hits) / static_cast<double>(told + have);
+  }
+};
+
+// The threshold of best F1.
+double BestThreshold(const Table& table, double sign) {
+  std::vector<std::pair<double, bool>> rows;
+  Detection all;
+  for (size_t i = 0; i < table.share.size(); ++i) {
+    rows.emplace_back(sign * table.codes[i][0], table.first_has[i]);
+    all.have += table.first_has[i] ? 1 : 0;
+  }
+  std::sort(rows.begin(), rows.end(), std::greater<>());
+  double best = 0;
+  double threshold = rows.empty() ? 0 : rows.front().first;
+  for (size_t i = 0; i < rows.size(); ++i) {
+    ++all.told;
+    all.hits += rows[i].second ? 1 : 0;
+    const bool last_of_tie = i + 1 == rows.size() || rows[i + 1].first < rows[i].first;
+    if (last_of_tie && all.F1() > best) {
+      best = all.F1();
+      threshold = rows[i].first;
+    }
+  }
+  return threshold;
+}
+
+Detection Detect(const Table& table, double sign, double threshold) {
+  Detection detection;
+  for (size_t i = 0; i < table.share.size(); ++i) {
+    const bool told = sign * table.codes[i][0] >= threshold;
+    detection.told += told ? 1 : 0;
+    detection.have += table.first_has[i] ? 1 : 0;
+    detection.hits += told && table.first_has[i] ? 1 : 0;
+  }
+  return detection;
+}
+
+// The latents that go best with a set, best first.
+std::array<int32_t, kProbed> BestLatents(const Association& association, int32_t set,
+                                         bool is_signed) {
+  std::array<std::pair<double, int32_t>, kProbed> best;
+  best.fill({-1.0, -1});
+  for (int latent = 0; latent < association.latents; ++latent) {
+    const double r = association.Correlation(latent, set);
+    const std::pair<double, int32_t> found(is_signed ? std::abs(r) : r, latent);
+    if (found.first <= best.back().first) continue;
+    best.back() = found;
+    for (size_t i = kProbed - 1; i > 0 && best[i].first > best[i - 1].first; --i) {
+      std::swap(best[i], best[i - 1]);
+    }
+  }
+  std::array<int32_t, kProbed> latents;
+  for (size_t i = 0; i < kProbed; ++i) latents[i] = best[i].second;
+  return latents;
+}
+
+// Tables of all attributes over the rows of one role, filled in one pass.
+absl::StatusOr<std::vector<Table>> Tables(const CodedSample& coded, Role role, int latents,
+                                          const ItemSets& sets, std::span<const int32_t> attributes,
+                                          std::span<const std::array<int32_t, kProbed>> best,
+                                          Alive alive) {
+  const SampledRows& rows = coded.rows(role);
+  std::vector<Table> tables(attributes.size());
+  SetShares shares(sets);
+  std::vector<float> code(static_cast<size_t>(latents) + 1);  // the last: of no latent
+  for (int64_t row = 0; row < rows.rows(); ++row) {
+    if (row % kRowsBetweenChecks == 0) RECSAE_RETURN_IF_ERROR(alive());
+    const Case& from = rows.cases[static_cast<size_t>(row)];
+    shares.Of(from);
+    const std::span<const int32_t> of_first = sets.Of(from.ranked[0]);
+    for (const auto& [latent, value] : coded.of(role).Row(row))
+      code[static_cast<size_t>(latent)] = value;
+    for (size_t a = 0; a < attributes.size(); ++a) {
+      tables[a].share.push_back(shares.share(attributes[a]));
+      tables[a].first_has.push_back(
+          std::binary_search(of_first.begin(), of_first.end(), attributes[a]));
+      std::array<double, kProbed> codes;
+      for (size_t j = 0; j < kProbed; ++j) {
+        codes[j] = code[best[a][j] < 0 ? code.size() - 1 : static_cast<size_t>(best[a][j])];
+      }
+      tables[a].codes.push_back(codes);
+    }
+    for (const auto& [latent, value] : coded.of(role).Row(row))
+      code[static_cast<size_t>(latent)] = 0;
+  }
+  return tables;
+}
+
+}  // namespace
+
+absl::StatusOr<std::vector<AttributeScore>> ScoreAttributes(const CodedSample& coded,
+                                                            const Association& association,
+                                                            bool is_signed, const ItemSets& sets,
+                                                            std::span<const int32_t> attributes,
+                                                            Alive alive) {
+  std::vector<std::array<int32_t, kProbed>> best;
+  for (const int32_t attribute : attributes) {
+    best.push_back(BestLatents(association, attribute, is_signed));
+  }
+  std::array<std::vector<Table>, kRoles> tables;
+  for (const Role role : {Role::kDescribe, Role::kThreshold, Role::kMeasure}) {
+    RECSAE_ASSIGN_OR_RETURN(
+        tables[static_cast<size_t>(role)],
+        Tables(coded, role, association.latents, sets, attributes, best, alive));
+  }
+  std::vector<AttributeScore> scores;
+  for (size_t a = 0; a < attributes.size(); ++a) {
+    RECSAE_RETURN_IF_ERROR(alive());
+    const Table& fit = tables[static_cast<size_t>(Role::kDescribe)][a];
+    const Table& measure = tables[static_cast<size_t>(Role::kMeasure)][a];
+    AttributeScore& score = scores.emplace_back();
+    score.set = attributes[a];
+    score.latent = best[a][0];
+    if (score.latent < 0 || measure.share.empty()) continue;
+    const double sign = association.Correlation(score.latent, score.set) < 0 ? -1 : 1;
+    score.correlation = sign * Pearson(measure, 0);
+    const double threshold = BestThreshold(tables[static_cast<size_t>(Role::kThreshold)][a], sign);
+    const Detection detection = Detect(measure, sign, threshold);
+    score.f1 = detection.F1();
+    score.precision = detection.Precision();
+    score.prevalence =
+        static_cast<double>(detection.have) / static_cast<double>(measure.share.size());
+    for (size_t p = 0; p < kProbes.size(); ++p) {
+      score.probe_r2[p] = ProbeR2(fit, measure, kProbes[p]);
+    }
+  }
+  return scores;
+}
+
+}  // namespace recsae::explainer

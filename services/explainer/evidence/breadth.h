@@ -1,0 +1,45 @@
+// How well single latents, and few together, tell attributes of what is recommended: chosen on some
+// users, measured on others.
+#ifndef SERVICES_EXPLAINER_EVIDENCE_BREADTH_H_
+#define SERVICES_EXPLAINER_EVIDENCE_BREADTH_H_
+
+#include <array>
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "services/explainer/evidence/described.h"
+
+namespace recsae::explainer {
+
+// See AttributeFit in explainer.proto.
+struct AttributeScore {
+  int32_t set = 0;  // of ItemSets::Attributes
+  int32_t latent = -1;
+  double correlation = 0;
+  double prevalence = 0;
+  double f1 = 0;
+  double precision = 0;
+  std::array<double, 3> probe_r2 = {};  // with 1, 2 and 5 latents
+};
+
+// Rows of all roles and their codes.
+struct CodedSample {
+  const Sample* sample = nullptr;
+  std::array<sae::SparseCodes, kRoles> codes;
+
+  const SampledRows& rows(Role role) const { return sample->Of(role); }
+  const sae::SparseCodes& of(Role role) const { return codes[static_cast<size_t>(role)]; }
+};
+
+// One for each of `attributes`. `association`: of the users who describe.
+absl::StatusOr<std::vector<AttributeScore>> ScoreAttributes(const CodedSample& coded,
+                                                            const Association& association,
+                                                            bool is_signed, const ItemSets& sets,
+                                                            std::span<const int32_t> attributes,
+                                                            Alive alive);
+
+}  // namespace recsae::explainer
+
+#endif  // SERVICES_EXPLAINER_EVIDENCE_BREADTH_H_

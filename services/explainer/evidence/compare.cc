@@ -1,0 +1,309 @@
+#include "services/explainer/evidence/compare.h"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <cstddef>
+#include <memory>
+#include <tuple>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "common/base/random.h"
+#include "common/base/status.h"
+
+namespace recsae::explainer {
+namespace {
+
+constexpr double kBetter = 1.05;
+// With fewer activations per latent, latents are what single users are.
+constexpr int64_t kFewDistinctPerLatent = 16;
+constexpr uint64_t kItemsStream = 31;
+// Sizes of untrained dictionaries beside the SAE's own: few broad directions can tell more.
+struct Size {
+  int latents;
+  int k;
+};
+constexpr std::array<Size, 3> kControlSizes = {{{32, 2}, {64, 4}, {256, 8}}};
+
+class Comparer {
+ public:
+  Comparer(const Sample& sample, const ItemSets& sets, const PredictionHead& head,
+           const CompareOptions& options, Alive alive)
+      : sample_(sample), sets_(sets), head_(head), options_(options), alive_(alive) {
+    Random random(options.seed, kItemsStream);
+    for (int i = 0; i < std::min(options.random_items, head.items()); ++i) {
+      items_.push_back(static_cast<int32_t>(random.Below(static_cast<uint64_t>(head.items()))));
+    }
+    ChooseAttributes();
+  }
+
+  const std::vector<int32_t>& attributes() const { return attributes_; }
+
+  absl::StatusOr<DictionaryScore> Score(const Dictionary& dictionary) const {
+    CodedSample coded{&sample_, {}};
+    for (const Role role : {Role::kDescribe, Role::kThreshold, Role::kMeasure}) {
+      const SampledRows& rows = sample_.Of(role);
+      RECSAE_ASSIGN_OR_RETURN(coded.codes[static_cast<size_t>(role)],
+                              dictionary.Encode(rows.activations.data(), rows.rows(), alive_));
+    }
+    RECSAE_ASSIGN_OR_RETURN(const Association association,
+                            Associate(coded.rows(Role::kDescribe), coded.of(Role::kDescribe),
+                                      dictionary.latents(), sets_, alive_));
+    const std::vector<SetDescription> descriptions = Describe(association, dictionary.is_signed());
+
+    DictionaryScore score;
+    score.kind = dictionary.kind();
+    score.latents = dictionary.latents();
+    score.k = dictionary.k();
+    RECSAE_ASSIGN_OR_RETURN(
+        score.described, MeasureDescribed(coded.rows(Role::kMeasure), coded.of(Role::kMeasure),
+                                          dictionary, descriptions, sets_, head_, items_, alive_));
+    score.fvu = Fvu(coded, dictionary);
+    score.described_latents = static_cast<int>(
+        std::count_if(descriptions.begin(), descriptions.end(),
+                      [](const SetDescription& description) { return description.set >= 0; }));
+    RECSAE_ASSIGN_OR_RETURN(
+        score.attributes,
+        ScoreAttributes(coded, association, dictionary.is_signed(), sets_, attributes_, alive_));
+    for (const AttributeScore& attribute : score.attributes) {
+      score.breadth += attribute.correlation / static_cast<double>(attributes_.size());
+    }
+    return score;
+  }
+
+ private:
+  // Attributes that at least so many rows of those who are measured have, and some have not.
+  void ChooseAttributes() {
+    const SampledRows& rows = sample_.Of(Role::kMeasure);
+    std::vector<int64_t> counts(static_cast<size_t>(sets_.size()));
+    SetShares shares(sets_);
+    for (const Case& from : rows.cases) {
+      shares.Of(from);
+      for (const int32_t set : shares.touched()) ++counts[static_cast<size_t>(set)];
+    }
+    for (const int32_t attribute : sets_.Attributes()) {
+      if (counts[static_cast<size_t>(attribute)] >= options_.min_attribute_rows) {
+        attributes_.push_back(attribute);
+      }
+    }
+    // The most frequent, so that cost and table stay bounded.
+    if (attributes_.size() > kMostAttributes) {
+      std::stable_sort(attributes_.begin(), attributes_.end(), [&](int32_t a, int32_t b) {
+        return counts[static_cast<size_t>(a)] > counts[static_cast<size_t>(b)];
+      });
+      attributes_.resize(kMostAttributes);
+      std::sort(attributes_.begin(), attributes_.end());
+    }
+  }
+
+  double Fvu(const CodedSample& coded, const Dictionary& dictionary) const {
+    const SampledRows& rows = coded.rows(Role::kMeasure);
+    const auto dim = static_cast<size_t>(dictionary.dim());
+    std::vector<double> sum(dim);
+    std::vector<double> squares(dim);
+    double missing = 0;
+    std::vector<float> rebuilt(dim);
+    for (int64_t row = 0; row < rows.rows(); ++row) {
+      std::copy(dictionary.offset().begin(), dictionary.offset().end(), rebuilt.begin());
+      for (const auto& [latent, value] : coded.of(Role::kMeasure).Row(row)) {
+        const float* direction = dictionary.decoder().data() + static_cast<size_t>(latent) * dim;
+        for (size_t i = 0; i < dim; ++i) rebuilt[i] += value * direction[i];
+      }
+      for (size_t i = 0; i < dim; ++i) {
+        const double x = rows.activations[static_cast<size_t>(row) * dim + i];
+        sum[i] += x;
+        squares[i] += x * x;
+        missing += (x - rebuilt[i]) * (x - rebuilt[i]);
+      }
+    }
+    double variance = 0;
+    for (size_t i = 0; i < dim; ++i) {
+      variance += squares[i] - sum[i] * sum[i] / static_cast<double>(rows.rows());
+    }
+    return variance > 0 ? missing / variance : 0;
+  }
+
+  static constexpr size_t kMostAttributes = 200;
+
+  const Sample& sample_;
+  const ItemSets& sets_;
+  const PredictionHead& head_;
+  const CompareOptions& options_;
+  Alive alive_;
+  std::vector<int32_t> items_;
+  std::vector<int32_t> attributes_;
+};
+
+bool Better(const DictionaryScore& a, const DictionaryScore& b) {
+  return a.described.shown[1] > b.described.shown[1];
+}
+
+// The best of some sizes: each control at its strongest.
+template <typename Make>
+absl::StatusOr<DictionaryScore> BestOf(const Comparer& comparer, const std::vector<Size>& sizes,
+                                       Make make) {
+  DictionaryScore best;
+  double breadth = -1;
+  bool first = true;
+  for (const Size& size : sizes) {
+    RECSAE_ASSIGN_OR_RETURN(const std::unique_ptr<Dictionary> dictionary, make(size));
+    RECSAE_ASSIGN_OR_RETURN(DictionaryScore score, comparer.Score(*dictionary));
+    breadth = std::max(breadth, score.breadth);
+    if (first || Better(score, best)) best = std::move(score);
+    first = false;
+  }
+  // The breadth of whichever size has most of it: no control is weaker than it can be.
+  best.breadth = breadth;
+  return best;
+}
+
+std::string WhyMissing(const Sample& sample, const ItemSets& sets) {
+  for (const Role role : {Role::kDescribe, Role::kThreshold, Role::kMeasure}) {
+    if (sample.Of(role).rows() >= kFewestSampledRows) continue;
+    return absl::StrFormat(
+        "there are too few rows with ranked items to divide their users into those who describe, "
+        "set "
+        "thresholds and are measured (%d, %d and %d rows; each needs %d): give evidence captures "
+        "with more users",
+        sample.Of(Role::kDescribe).rows(), sample.Of(Role::kThreshold).rows(),
+        sample.Of(Role::kMeasure).rows(), kFewestSampledRows);
+  }
+  if (sets.Attributes().empty()) {
+    return "no attribute of the catalogue is shared by at least 5 items, so that nothing can be "
+           "said "
+           "of what an SAE tells: upload items with attributes";
+  }
+  return "";
+}
+
+std::string KindName(DictionaryKind kind) {
+  switch (kind) {
+    case DictionaryKind::kTrained:
+      return "the SAE";
+    case DictionaryKind::kRaw:
+      return "the raw dimensions";
+    case DictionaryKind::kComponents:
+      return "the principal components";
+    case DictionaryKind::kRandom:
+      return "random directions";
+    case DictionaryKind::kExemplars:
+      return "exemplars";
+  }
+  return "";
+}
+
+std::string ReasonAgainst(const DictionaryScore& trained, DictionaryKind control,
+                          Verdict::Measure measure, int64_t distinct) {
+  if (distinct < kFewDistinctPerLatent * trained.latents) {
+    return absl::StrFormat(
+        "there are only %d distinct activations for %d latents: train with fewer latents, or on "
+        "more "
+        "users",
+        distinct, trained.latents);
+  }
+  if (measure == Verdict::Measure::kBreadth) {
+    return absl::StrCat("single attributes are told as well by ", KindName(control),
+                        ": the SAE's latents mix them; try fewer latents, or a smaller k");
+  }
+  if (control == DictionaryKind::kComponents) {
+    return "few broad directions, such as popular and old, tell as much of the scores: Matryoshka "
+           "prefixes from 8 up give the SAE latents as broad";
+  }
+  return absl::StrCat("a list's scores are spread over as many latents as those of ",
+                      KindName(control), ": try Matryoshka prefixes, or a smaller k");
+}
+
+}  // namespace
+
+std::vector<Verdict> Judge(const std::vector<DictionaryScore>& dictionaries, int64_t distinct) {
+  std::vector<Verdict> verdicts;
+  const DictionaryScore& trained = dictionaries.front();
+  Verdict least;
+  least.against_control = false;
+  least.trained = trained.described.shown[1];
+  least.reference = kLeastDescribed;
+  least.beaten = least.trained >= kLeastDescribed;
+  if (!least.beaten) {
+    least.reason =
+        "hardly anything in these scores follows from what the catalogue says of items: an "
+        "untrained "
+        "recommender, interactions without a pattern, or attributes that have nothing to do with "
+        "it";
+  }
+  verdicts.push_back(least);
+  for (size_t i = 1; i < dictionaries.size(); ++i) {
+    const DictionaryScore& control = dictionaries[i];
+    const std::array<std::pair<double, double>, 3> values = {
+        {{trained.described.shown[1], control.described.shown[1]},
+         {trained.described.random[1], control.described.random[1]},
+         {trained.breadth, control.breadth}}};
+    for (size_t m = 0; m < values.size(); ++m) {
+      Verdict verdict;
+      verdict.control = control.kind;
+      verdict.measure = static_cast<Verdict::Measure>(m);
+      std::tie(verdict.trained, verdict.reference) = values[m];
+      verdict.beaten = verdict.trained > 0 && verdict.trained > kBetter * verdict.reference;
+      if (!verdict.beaten) {
+        verdict.reason = ReasonAgainst(trained, control.kind, verdict.measure, distinct);
+      }
+      verdicts.push_back(std::move(verdict));
+    }
+  }
+  return verdicts;
+}
+
+absl::StatusOr<Comparison> CompareDictionaries(const Sample& sample, const ItemSets& sets,
+                                               const PredictionHead& head,
+                                               const sae::SaeModel& model,
+                                               const CompareOptions& options, Alive alive) {
+  Comparison comparison;
+  comparison.sets = sets.size();
+  comparison.missing = WhyMissing(sample, sets);
+  if (!comparison.missing.empty()) return comparison;
+  const Comparer comparer(sample, sets, head, options, alive);
+  comparison.attributes = static_cast<int>(comparer.attributes().size());
+  const auto add = [&](absl::StatusOr<DictionaryScore> score) -> absl::Status {
+    RECSAE_RETURN_IF_ERROR(score.status());
+    comparison.dictionaries.push_back(*std::move(score));
+    return absl::OkStatus();
+  };
+  RECSAE_RETURN_IF_ERROR(add(comparer.Score(*TrainedDictionary(model))));
+
+  const std::span<const float> rows = sample.Of(Role::kDescribe).activations;
+  const int dim = sample.dim();
+  RECSAE_RETURN_IF_ERROR(add(comparer.Score(*RawDictionary(rows, dim))));
+  if (dim <= kLargestComponents) {
+    RECSAE_RETURN_IF_ERROR(add(comparer.Score(*ComponentsDictionary(rows, dim))));
+  }
+  std::vector<Size> sizes(kControlSizes.begin(), kControlSizes.end());
+  const int latents = std::min(model.latents(), kLargestControl);
+  const int k = std::min(model.k(), latents);
+  if (std::none_of(sizes.begin(), sizes.end(),
+                   [&](const Size& size) { return size.latents == latents && size.k == k; })) {
+    sizes.push_back({latents, k});
+  }
+  RECSAE_RETURN_IF_ERROR(add(BestOf(comparer, sizes, [&](const Size& size) {
+    return RandomDictionary(rows, dim, size.latents, size.k, options.seed, alive);
+  })));
+  RECSAE_RETURN_IF_ERROR(add(BestOf(comparer, sizes, [&](const Size& size) {
+    return ExemplarDictionary(rows, dim, size.latents, size.k, options.seed, alive);
+  })));
+  comparison.verdicts = Judge(comparison.dictionaries, sample.distinct());
+  return comparison;
+}
+
+std::vector<double> PopularityOf(const Sample& sample, int items) {
+  std::vector<double> popularity(static_cast<size_t>(items));
+  bool known = false;
+  for (const Role role : {Role::kDescribe, Role::kThreshold, Role::kMeasure}) {
+    for (const Case& from : sample.Of(role).cases) {
+      for (const int32_t item : from.history) ++popularity[static_cast<size_t>(item)];
+      known = known || !from.history.empty();
+    }
+  }
+  return known ? popularity : std::vector<double>();
+}
+
+}  // namespace recsae::explainer

@@ -1,0 +1,290 @@
+#include "services/explainer/evidence/described.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <numeric>
+
+#include "common/base/status.h"
+#include "common/math/gemm.h"
+
+namespace recsae::explainer {
+namespace {
+
+using math::Transpose;
+
+constexpr int64_t kRowsBetweenChecks = 64;
+constexpr int32_t kFewestRows = 20;
+constexpr std::array<int, 3> kGroups = {1, 3, 5};
+constexpr size_t kAll = 3;  // place in DescribedR2
+
+// Vectors of some items, [items, dim].
+std::vector<float> VectorsOf(const PredictionHead& head, std::span<const int32_t> items) {
+  std::vector<float> vectors;
+  vectors.reserve(items.size() * static_cast<size_t>(head.dim));
+  for (const int32_t item : items) {
+    const absl::Span<const float> vector = head.Vector(item);
+    vectors.insert(vectors.end(), vector.begin(), vector.end());
+  }
+  return vectors;
+}
+
+// What one unit of each latent adds to the score of each item, [latents, items], and the sum of its
+// amounts over them.
+struct Effects {
+  size_t items = 0;
+  std::vector<float> of;
+  std::vector<float> weight;
+};
+
+Effects EffectsOn(const Dictionary& dictionary, std::span<const float> vectors) {
+  Effects effects;
+  effects.items = vectors.size() / static_cast<size_t>(dictionary.dim());
+  const auto latents = static_cast<size_t>(dictionary.latents());
+  effects.of.resize(latents * effects.items);
+  math::Sgemm(Transpose::kNo, Transpose::kYes, dictionary.latents(),
+              static_cast<int64_t>(effects.items), dictionary.dim(), dictionary.decoder().data(),
+              vectors.data(), 0.0f, effects.of.data());
+  effects.weight.resize(latents);
+  for (size_t latent = 0; latent < latents; ++latent) {
+    for (size_t i = 0; i < effects.items; ++i) {
+      effects.weight[latent] += std::abs(effects.of[latent * effects.items + i]);
+    }
+  }
+  return effects;
+}
+
+// One row, all centred: codes as they are and as the descriptions predict them.
+struct CentredRow {
+  std::vector<float> x;          // [dim]
+  std::vector<float> codes;      // [latents]
+  std::vector<float> predicted;  // [latents]
+};
+
+// Sums of (s - s^)^2 by how many latents tell, and of s^2.
+struct Errors {
+  std::array<double, 4> missing = {};
+  double all = 0;
+
+  DescribedR2 Result() const {
+    DescribedR2 result = {};
+    for (size_t i = 0; i < result.size(); ++i) result[i] = all > 0 ? 1 - missing[i] / all : 0;
+    return result;
+  }
+};
+
+void AddErrors(const CentredRow& row, std::span<const float> vectors, const Effects& effects,
+               Errors& errors) {
+  const size_t dim = row.x.size();
+  std::vector<double> left(effects.items);  // s - s^
+  for (size_t i = 0; i < effects.items; ++i) {
+    left[i] = std::inner_product(row.x.begin(), row.x.end(),
+                                 vectors.begin() + static_cast<std::ptrdiff_t>(i * dim), 0.0);
+    errors.all += left[i] * left[i];
+  }
+  const auto squares = [&] {
+    return std::inner_product(left.begin(), left.end(), left.begin(), 0.0);
+  };
+  const auto tell = [&](size_t latent) {
+    const float* effect = effects.of.data() + latent * effects.items;
+    for (size_t i = 0; i < effects.items; ++i) left[i] -= double{row.predicted[latent]} * effect[i];
+  };
+
+  std::vector<size_t> order(row.codes.size());
+  std::iota(order.begin(), order.end(), size_t{0});
+  const auto first = std::min<size_t>(order.size(), kGroups.back());
+  std::vector<float> weights(order.size());
+  for (const size_t latent : order) {
+    weights[latent] = std::abs(row.codes[latent]) * effects.weight[latent];
+  }
+  std::partial_sort(order.begin(), order.begin() + static_cast<std::ptrdiff_t>(first), order.end(),
+                    [&](size_t a, size_t b) {
+                      return weights[a] != weights[b] ? weights[a] > weights[b] : a < b;
+                    });
+  size_t told = 0;
+  for (size_t g = 0; g < kGroups.size(); ++g) {
+    while (told < std::min<size_t>(first, static_cast<size_t>(kGroups[g]))) tell(order[told++]);
+    errors.missing[g] += squares();
+  }
+  for (; told < order.size(); ++told) tell(order[told]);
+  errors.missing[kAll] += squares();
+}
+
+std::vector<float> MeanRow(std::span<const float> rows, size_t width) {
+  std::vector<double> sums(width);
+  for (size_t i = 0; i < rows.size(); ++i) sums[i % width] += rows[i];
+  std::vector<float> mean;
+  for (const double sum : sums) {
+    mean.push_back(
+        static_cast<float>(sum / std::max<double>(1, static_cast<double>(rows.size() / width))));
+  }
+  return mean;
+}
+
+std::vector<float> MeanCode(const sae::SparseCodes& codes, int latents) {
+  std::vector<double> sums(static_cast<size_t>(latents));
+  for (int64_t row = 0; row < codes.rows(); ++row) {
+    for (const auto& [latent, value] : codes.Row(row)) sums[static_cast<size_t>(latent)] += value;
+  }
+  std::vector<float> mean;
+  for (const double sum : sums) {
+    mean.push_back(
+        static_cast<float>(sum / std::max<double>(1, static_cast<double>(codes.rows()))));
+  }
+  return mean;
+}
+
+}  // namespace
+
+void SetShares::Of(const Case& from) {
+  for (const int32_t set : touched_) shares_[static_cast<size_t>(set)] = 0;
+  touched_.clear();
+  const float part = 1.0f / static_cast<float>(std::max<size_t>(from.ranked.size(), 1));
+  for (const int32_t item : from.ranked) {
+    for (const int32_t set : sets_.Of(item)) {
+      float& share = shares_[static_cast<size_t>(set)];
+      if (share == 0) touched_.push_back(set);
+      share += part;
+    }
+  }
+}
+
+double Association::Correlation(int latent, int32_t set) const {
+  const auto l = static_cast<size_t>(latent);
+  const auto s = static_cast<size_t>(set);
+  const auto n = static_cast<double>(rows);
+  const double covariance =
+      n * products[l * static_cast<size_t>(sets) + s] - latent_sum[l] * set_sum[s];
+  const double a = n * latent_squares[l] - latent_sum[l] * latent_sum[l];
+  const double b = n * set_squares[s] - set_sum[s] * set_sum[s];
+  // What rounding leaves of a constant is no variance.
+  if (a <= 1e-9 * n * latent_squares[l] || b <= 1e-9 * n * set_squares[s]) return 0;
+  return covariance / std::sqrt(a * b);
+}
+
+double Association::Slope(int latent, int32_t set) const {
+  const auto l = static_cast<size_t>(latent);
+  const auto s = static_cast<size_t>(set);
+  const auto n = static_cast<double>(rows);
+  const double variance = n * set_squares[s] - set_sum[s] * set_sum[s];
+  if (variance <= 0) return 0;
+  return (n * products[l * static_cast<size_t>(sets) + s] - latent_sum[l] * set_sum[s]) / variance;
+}
+
+std::vector<double> EffectiveItems(const SampledRows& rows, const ItemSets& sets) {
+  std::vector<double> counts(static_cast<size_t>(sets.items()));
+  for (const Case& from : rows.cases) {
+    for (const int32_t item : from.ranked) ++counts[static_cast<size_t>(item)];
+  }
+  std::vector<double> sum(static_cast<size_t>(sets.size()));
+  std::vector<double> squares(sum.size());
+  for (int item = 0; item < sets.items(); ++item) {
+    const double count = counts[static_cast<size_t>(item)];
+    for (const int32_t set : sets.Of(item)) {
+      sum[static_cast<size_t>(set)] += count;
+      squares[static_cast<size_t>(set)] += count * count;
+    }
+  }
+  for (size_t set = 0; set < sum.size(); ++set) {
+    sum[set] = squares[set] > 0 ? sum[set] * sum[set] / squares[set] : 0;
+  }
+  return sum;
+}
+
+absl::StatusOr<Association> Associate(const SampledRows& rows, const sae::SparseCodes& codes,
+                                      int latents, const ItemSets& sets, Alive alive) {
+  Association sums;
+  sums.rows = rows.rows();
+  sums.sets = sets.size();
+  sums.latents = latents;
+  const auto set_count = static_cast<size_t>(sets.size());
+  sums.set_sum.resize(set_count);
+  sums.set_squares.resize(set_count);
+  sums.set_rows.resize(set_count);
+  sums.set_items = EffectiveItems(rows, sets);
+  sums.latent_sum.resize(static_cast<size_t>(latents));
+  sums.latent_squares.resize(static_cast<size_t>(latents));
+  sums.products.resize(static_cast<size_t>(latents) * set_count);
+  SetShares shares(sets);
+  for (int64_t row = 0; row < rows.rows(); ++row) {
+    if (row % kRowsBetweenChecks == 0) RECSAE_RETURN_IF_ERROR(alive());
+    shares.Of(rows.cases[static_cast<size_t>(row)]);
+    for (const int32_t set : shares.touched()) {
+      const double share = shares.share(set);
+      sums.set_sum[static_cast<size_t>(set)] += share;
+      sums.set_squares[static_cast<size_t>(set)] += share * share;
+      ++sums.set_rows[static_cast<size_t>(set)];
+    }
+    for (const auto& [latent, value] : codes.Row(row)) {
+      const auto l = static_cast<size_t>(latent);
+      sums.latent_sum[l] += value;
+      sums.latent_squares[l] += double{value} * value;
+      float* products = sums.products.data() + l * set_count;
+      for (const int32_t set : shares.touched()) products[set] += value * shares.share(set);
+    }
+  }
+  return sums;
+}
+
+std::vector<SetDescription> Describe(const Association& association, bool is_signed) {
+  std::vector<SetDescription> descriptions(static_cast<size_t>(association.latents));
+  const auto n = static_cast<double>(std::max<int64_t>(association.rows, 1));
+  for (int latent = 0; latent < association.latents; ++latent) {
+    SetDescription& best = descriptions[static_cast<size_t>(latent)];
+    for (int32_t set = 0; set < association.sets; ++set) {
+      if (association.set_rows[static_cast<size_t>(set)] < kFewestRows ||
+          association.set_items[static_cast<size_t>(set)] < kFewestItems) {
+        continue;
+      }
+      const double r = association.Correlation(latent, set);
+      if ((is_signed ? std::abs(r) : r) > std::abs(best.correlation)) best = {set, r};
+    }
+    best.intercept = association.latent_sum[static_cast<size_t>(latent)] / n;
+    if (best.set < 0) continue;
+    best.slope = association.Slope(latent, best.set);
+    best.intercept -= best.slope * association.set_sum[static_cast<size_t>(best.set)] / n;
+  }
+  return descriptions;
+}
+
+absl::StatusOr<DescribedScores> MeasureDescribed(const SampledRows& rows,
+                                                 const sae::SparseCodes& codes,
+                                                 const Dictionary& dictionary,
+                                                 std::span<const SetDescription> descriptions,
+                                                 const ItemSets& sets, const PredictionHead& head,
+                                                 std::span<const int32_t> items, Alive alive) {
+  const auto dim = static_cast<size_t>(dictionary.dim());
+  const auto latents = static_cast<size_t>(dictionary.latents());
+  const std::vector<float> mean_x = MeanRow(rows.activations, dim);
+  const std::vector<float> mean_code = MeanCode(codes, dictionary.latents());
+  const std::vector<float> fixed_vectors = VectorsOf(head, items);
+  const Effects fixed = EffectsOn(dictionary, fixed_vectors);
+  Errors shown;
+  Errors random;
+  SetShares shares(sets);
+  CentredRow row{std::vector<float>(dim), std::vector<float>(latents), std::vector<float>(latents)};
+  for (int64_t i = 0; i < rows.rows(); ++i) {
+    RECSAE_RETURN_IF_ERROR(alive());
+    const Case& from = rows.cases[static_cast<size_t>(i)];
+    shares.Of(from);
+    for (size_t d = 0; d < dim; ++d) {
+      row.x[d] = rows.activations[static_cast<size_t>(i) * dim + d] - mean_x[d];
+    }
+    for (size_t l = 0; l < latents; ++l) {
+      const SetDescription& description = descriptions[l];
+      double predicted = description.intercept;
+      if (description.set >= 0) predicted += description.slope * shares.share(description.set);
+      if (!dictionary.is_signed()) predicted = std::max(predicted, 0.0);
+      row.codes[l] = -mean_code[l];
+      row.predicted[l] = static_cast<float>(predicted) - mean_code[l];
+    }
+    for (const auto& [latent, value] : codes.Row(i))
+      row.codes[static_cast<size_t>(latent)] += value;
+    const std::vector<float> vectors = VectorsOf(head, from.ranked);
+    AddErrors(row, vectors, EffectsOn(dictionary, vectors), shown);
+    AddErrors(row, fixed_vectors, fixed, random);
+  }
+  return DescribedScores{shown.Result(), random.Result()};
+}
+
+}  // namespace recsae::explainer

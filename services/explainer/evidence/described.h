@@ -1,0 +1,94 @@
+// Which set of items tells best what each latent of a dictionary fires for, and what that tells of
+// the scores of users who had no part in the choice.
+#ifndef SERVICES_EXPLAINER_EVIDENCE_DESCRIBED_H_
+#define SERVICES_EXPLAINER_EVIDENCE_DESCRIBED_H_
+
+#include <array>
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "common/ranking/prediction_head.h"
+#include "services/explainer/evidence/dictionary.h"
+#include "services/explainer/evidence/sample.h"
+#include "services/explainer/labeling/item_sets.h"
+
+namespace recsae::explainer {
+
+// Share of a case's recommended items that each set holds; 0 for sets that are not touched().
+class SetShares {
+ public:
+  explicit SetShares(const ItemSets& sets)
+      : sets_(sets), shares_(static_cast<size_t>(sets.size())) {}
+
+  void Of(const Case& from);
+  float share(int32_t set) const { return shares_[static_cast<size_t>(set)]; }
+  std::span<const int32_t> touched() const { return touched_; }
+
+ private:
+  const ItemSets& sets_;
+  std::vector<float> shares_;
+  std::vector<int32_t> touched_;
+};
+
+// What is predicted of a latent: intercept + slope * share of `set`, not below 0 unless the
+// dictionary is signed. set < 0: nothing tells it, and its mean is predicted.
+struct SetDescription {
+  int32_t set = -1;
+  double correlation = 0;  // on the users who describe
+  double slope = 0;
+  double intercept = 0;
+};
+
+// Pearson correlations of all sets' shares with all latents' codes, and what they are made of.
+struct Association {
+  int64_t rows = 0;
+  int sets = 0;
+  int latents = 0;
+  std::vector<double> set_sum, set_squares;        // [sets]
+  std::vector<int32_t> set_rows;                   // rows with a share above 0
+  std::vector<double> set_items;                   // see EffectiveItems
+  std::vector<double> latent_sum, latent_squares;  // [latents]
+  std::vector<float> products;                     // [latents, sets]
+
+  // 0 where one of the two does not vary.
+  double Correlation(int latent, int32_t set) const;
+  double Slope(int latent, int32_t set) const;
+};
+
+// How many items each set consists of in the recommendations of these rows, weighed by how often
+// they are there (inverse Simpson index). What is recommended is a function of the activation, so
+// that any latent tells well which items it recommends: a set that is one or two items in practice
+// describes nothing, even of an untrained recommender.
+std::vector<double> EffectiveItems(const SampledRows& rows, const ItemSets& sets);
+
+// Over all rows, whose codes these are.
+absl::StatusOr<Association> Associate(const SampledRows& rows, const sae::SparseCodes& codes,
+                                      int latents, const ItemSets& sets, Alive alive);
+
+// For each latent the set that goes best with it, among those that at least 20 rows have to do with
+// and that are at least kFewestItems effective items: the highest correlation, of a signed
+// dictionary the highest amount.
+std::vector<SetDescription> Describe(const Association& association, bool is_signed);
+
+inline constexpr double kFewestItems = 8;
+
+// Described R2@1, @3, @5 and of all latents (see DescribedR2 in explainer.proto).
+using DescribedR2 = std::array<double, 4>;
+struct DescribedScores {
+  DescribedR2 shown = {};   // for the recommended items
+  DescribedR2 random = {};  // for `items`
+};
+
+// On rows of users who had no part in `descriptions`. `items`: a random sample of the catalogue.
+absl::StatusOr<DescribedScores> MeasureDescribed(const SampledRows& rows,
+                                                 const sae::SparseCodes& codes,
+                                                 const Dictionary& dictionary,
+                                                 std::span<const SetDescription> descriptions,
+                                                 const ItemSets& sets, const PredictionHead& head,
+                                                 std::span<const int32_t> items, Alive alive);
+
+}  // namespace recsae::explainer
+
+#endif  // SERVICES_EXPLAINER_EVIDENCE_DESCRIBED_H_

@@ -1,0 +1,44 @@
+#include "services/explainer/evidence/sample.h"
+
+#include <algorithm>
+#include <cstddef>
+#include <utility>
+
+#include "absl/hash/hash.h"
+
+namespace recsae::explainer {
+namespace {
+
+constexpr uint64_t kRoleStream = 11;
+constexpr uint64_t kSampleStream = 12;
+
+}  // namespace
+
+Role RoleOf(uint64_t seed, int32_t user) {
+  const uint64_t fifth = Random::Mix(seed, kRoleStream, static_cast<uint64_t>(user)) % 5;
+  if (fifth < 2) return Role::kDescribe;
+  return fifth == 2 ? Role::kThreshold : Role::kMeasure;
+}
+
+Sample::Sample(int dim, const std::array<int64_t, kRoles>& most, uint64_t seed)
+    : dim_(dim), most_(most), seed_(seed), random_(seed, kSampleStream) {}
+
+void Sample::Add(std::span<const float> x, Case added) {
+  if (added.ranked.empty()) return;
+  distinct_.insert(absl::HashOf(absl::Span<const float>(x.data(), x.size())));
+  const auto role = static_cast<size_t>(RoleOf(seed_, added.user));
+  users_[role].insert(added.user);
+  SampledRows& rows = rows_[role];
+  const int64_t seen = seen_[role]++;
+  if (seen < most_[role]) {
+    rows.activations.insert(rows.activations.end(), x.begin(), x.end());
+    rows.cases.push_back(std::move(added));
+    return;
+  }
+  const auto place = static_cast<int64_t>(random_.Below(static_cast<uint64_t>(seen) + 1));
+  if (place >= most_[role]) return;
+  std::copy(x.begin(), x.end(), rows.activations.begin() + place * dim_);
+  rows.cases[static_cast<size_t>(place)] = std::move(added);
+}
+
+}  // namespace recsae::explainer

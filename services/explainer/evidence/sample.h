@@ -1,0 +1,68 @@
+// The rows that dictionaries are described and compared on: activations of recommendations with
+// their context, of users who each have one role.
+#ifndef SERVICES_EXPLAINER_EVIDENCE_SAMPLE_H_
+#define SERVICES_EXPLAINER_EVIDENCE_SAMPLE_H_
+
+#include <array>
+#include <cstdint>
+#include <span>
+#include <unordered_set>
+#include <vector>
+
+#include "common/base/random.h"
+#include "services/explainer/labeling/case_table.h"
+
+namespace recsae::explainer {
+
+// What a user is for. Nobody is for two things.
+enum class Role : uint8_t {
+  kDescribe = 0,   // descriptions are chosen and fitted on them
+  kThreshold = 1,  // thresholds are set on them
+  kMeasure = 2,    // all that is reported is of them
+};
+inline constexpr int kRoles = 3;
+
+// Two fifths, one fifth, two fifths of all users, by a hash of seed and number.
+Role RoleOf(uint64_t seed, int32_t user);
+
+// Rows of one role.
+struct SampledRows {
+  std::vector<float> activations;  // [rows, dim]
+  std::vector<Case> cases;
+
+  int64_t rows() const { return static_cast<int64_t>(cases.size()); }
+};
+
+// Keeps a random sample of bounded size for each role (reservoir sampling: every row of a role has
+// the same chance). Not thread-safe.
+class Sample {
+ public:
+  // `most`: rows to keep, by role.
+  Sample(int dim, const std::array<int64_t, kRoles>& most, uint64_t seed);
+
+  // `x` [dim]. A case without ranked items tells nothing and is left out.
+  void Add(std::span<const float> x, Case added);
+
+  int dim() const { return dim_; }
+  const SampledRows& Of(Role role) const { return rows_[static_cast<size_t>(role)]; }
+  // Users of that role among all rows added.
+  int32_t Users(Role role) const {
+    return static_cast<int32_t>(users_[static_cast<size_t>(role)].size());
+  }
+  // Activations that differ from each other among all rows added.
+  int64_t distinct() const { return static_cast<int64_t>(distinct_.size()); }
+
+ private:
+  int dim_;
+  std::array<int64_t, kRoles> most_;
+  uint64_t seed_;
+  Random random_;
+  std::array<SampledRows, kRoles> rows_;
+  std::array<int64_t, kRoles> seen_ = {};
+  std::array<std::unordered_set<int32_t>, kRoles> users_;
+  std::unordered_set<uint64_t> distinct_;  // hashes
+};
+
+}  // namespace recsae::explainer
+
+#endif  // SERVICES_EXPLAINER_EVIDENCE_SAMPLE_H_

@@ -1,0 +1,165 @@
+#include "services/explainer/jobs/comparison.h"
+
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "common/base/status.h"
+#include "recsae/explainer/v1/explainer.pb.h"
+#include "services/explainer/backend/capture_reader.h"
+#include "services/explainer/evidence/compare.h"
+#include "services/explainer/jobs/estimate.h"
+
+namespace recsae::explainer {
+namespace {
+
+v1::DictionaryScore::Kind KindOf(DictionaryKind kind) {
+  switch (kind) {
+    case DictionaryKind::kTrained:
+      return v1::DictionaryScore::KIND_TRAINED;
+    case DictionaryKind::kRaw:
+      return v1::DictionaryScore::KIND_RAW;
+    case DictionaryKind::kComponents:
+      return v1::DictionaryScore::KIND_COMPONENTS;
+    case DictionaryKind::kRandom:
+      return v1::DictionaryScore::KIND_RANDOM;
+    case DictionaryKind::kExemplars:
+      return v1::DictionaryScore::KIND_EXEMPLARS;
+  }
+  return v1::DictionaryScore::KIND_UNSPECIFIED;
+}
+
+const char* NameOf(Verdict::Measure measure) {
+  switch (measure) {
+    case Verdict::Measure::kShown:
+      return "described_r2@3";
+    case Verdict::Measure::kRandomItems:
+      return "described_r2@3, random items";
+    case Verdict::Measure::kBreadth:
+      return "breadth";
+  }
+  return "";
+}
+
+void Write(const DescribedR2& r2, v1::DescribedR2* out) {
+  out->set_at_1(r2[0]);
+  out->set_at_3(r2[1]);
+  out->set_at_5(r2[2]);
+  out->set_all(r2[3]);
+}
+
+void Write(const AttributeScore& score, const ItemSets& sets, v1::AttributeFit* out) {
+  const auto& [value, key] = sets.at(score.set).terms.front();
+  out->set_key(key);
+  out->set_value(value);
+  out->set_latent(score.latent);
+  out->set_correlation(score.correlation);
+  out->set_prevalence(score.prevalence);
+  out->set_f1(score.f1);
+  out->set_precision(score.precision);
+  out->set_probe_r2_1(score.probe_r2[0]);
+  out->set_probe_r2_2(score.probe_r2[1]);
+  out->set_probe_r2_5(score.probe_r2[2]);
+}
+
+void Write(const DictionaryScore& score, const ItemSets& sets, v1::DictionaryScore* out) {
+  out->set_kind(KindOf(score.kind));
+  out->set_latent_count(score.latents);
+  out->set_k(score.k);
+  Write(score.described.shown, out->mutable_shown());
+  Write(score.described.random, out->mutable_random_items());
+  out->set_breadth(score.breadth);
+  out->set_fvu(score.fvu);
+  out->set_described_count(score.described_latents);
+  if (score.kind != DictionaryKind::kTrained && score.kind != DictionaryKind::kRaw) return;
+  for (const AttributeScore& attribute : score.attributes) {
+    Write(attribute, sets, out->add_attributes());
+  }
+}
+
+void Write(const Verdict& verdict, v1::Verdict* out) {
+  if (verdict.against_control) out->set_control(KindOf(verdict.control));
+  out->set_measure(NameOf(verdict.measure));
+  out->set_trained(verdict.trained);
+  out->set_reference(verdict.reference);
+  out->set_beaten(verdict.beaten);
+  out->set_reason(verdict.reason);
+}
+
+void Write(const Comparison& comparison, const Sample& sample, const ItemSets& sets,
+           v1::Evaluation& evaluation) {
+  v1::Comparison* out = evaluation.mutable_comparison();
+  out->set_describing_user_count(sample.Users(Role::kDescribe));
+  out->set_threshold_user_count(sample.Users(Role::kThreshold));
+  out->set_measured_user_count(sample.Users(Role::kMeasure));
+  out->set_describing_row_count(sample.Of(Role::kDescribe).rows());
+  out->set_measured_row_count(sample.Of(Role::kMeasure).rows());
+  out->set_distinct_activation_count(sample.distinct());
+  out->set_set_count(comparison.sets);
+  out->set_attribute_count(comparison.attributes);
+  out->set_missing(comparison.missing);
+  for (const DictionaryScore& score : comparison.dictionaries) {
+    Write(score, sets, evaluation.add_dictionaries());
+  }
+  for (const Verdict& verdict : comparison.verdicts) Write(verdict, evaluation.add_verdicts());
+}
+
+absl::Status ReadSample(Backend& backend, const Caller& caller, JobContext& job,
+                        const std::vector<Source>& sources, const LoadedRecommender& recommender,
+                        Sample& sample) {
+  UserNumbers users;
+  for (const Source& source : sources) {
+    int64_t row = 0;
+    const auto add =
+        [&](const MatrixView& activations,
+            const google::protobuf::RepeatedPtrField<probe::v1::Case>& cases) -> absl::Status {
+      job.SetProgress(absl::StrCat("reading ", source.capture), row, source.rows, "rows");
+      for (int i = 0; i < cases.size(); ++i, ++row) {
+        const absl::Span<const float> x = activations.row(i);
+        sample.Add({x.data(), x.size()}, MakeCase(recommender, cases[i], users));
+      }
+      return job.Interrupted();
+    };
+    RECSAE_RETURN_IF_ERROR(
+        ReadCapture(backend.peers, source.capture, source.rows, sample.dim(), caller, add));
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+absl::Status WriteComparison(Backend& backend, const Caller& caller, JobContext& job,
+                             const v1::EvaluateSaeRequest& request,
+                             const std::vector<Source>& sources, const LoadedSae& sae,
+                             const LoadedRecommender& recommender, v1::Evaluation& evaluation) {
+  if (!sae.probe_site.empty()) {
+    evaluation.mutable_comparison()->set_missing(
+        "at an inner probe site a score is no sum over latents, of which descriptions could tell a "
+        "part");
+    return absl::OkStatus();
+  }
+  RECSAE_ASSIGN_OR_RETURN(
+      const Permit permit,
+      backend.memory.Take(
+          ComparisonBytes(sae.model, static_cast<int64_t>(recommender.texts.size())),
+          absl::StrCat("comparing the dictionary of ", request.sae()),
+          "the SAE's latents or the catalogue"));
+  Sample sample(sae.model.dim(), kSampledRows, request.seed());
+  RECSAE_RETURN_IF_ERROR(ReadSample(backend, caller, job, sources, recommender, sample));
+  const auto alive = [&job] {
+    job.SetProgress("comparing with untrained dictionaries", 0, 0, "");
+    return job.Interrupted();
+  };
+  const std::vector<double> popularity =
+      PopularityOf(sample, static_cast<int>(recommender.texts.size()));
+  RECSAE_ASSIGN_OR_RETURN(const ItemSets sets,
+                          ItemSets::Create(recommender.texts, popularity, ItemSetOptions(), alive));
+  CompareOptions options;
+  options.seed = request.seed();
+  RECSAE_ASSIGN_OR_RETURN(
+      const Comparison comparison,
+      CompareDictionaries(sample, sets, *recommender.head, sae.model, options, alive));
+  Write(comparison, sample, sets, evaluation);
+  return absl::OkStatus();
+}
+
+}  // namespace recsae::explainer

@@ -1,0 +1,56 @@
+#include "services/explainer/evidence/breadth.h"
+
+#include <gtest/gtest.h>
+
+#include "tests/unit/explainer/evidence/planted.h"
+
+namespace recsae::explainer {
+namespace {
+
+std::vector<AttributeScore> Score(const Sample& sample, const Dictionary& dictionary,
+                                  const ItemSets& sets) {
+  CodedSample coded{&sample, {}};
+  for (const Role role : {Role::kDescribe, Role::kThreshold, Role::kMeasure}) {
+    const SampledRows& rows = sample.Of(role);
+    coded.codes[static_cast<size_t>(role)] =
+        *dictionary.Encode(rows.activations.data(), rows.rows(), Always);
+  }
+  const Association association = *Associate(coded.rows(Role::kDescribe), coded.of(Role::kDescribe),
+                                             dictionary.latents(), sets, Always);
+  return *ScoreAttributes(coded, association, dictionary.is_signed(), sets, sets.Attributes(),
+                          Always);
+}
+
+TEST(BreadthTest, FindsTheLatentOfEachPlantedKind) {
+  const PredictionHead head = PlantedHead(true, 1);
+  const Sample sample = PlantedSample(head, 900, 1);
+  const ItemSets sets = PlantedSets();
+  const sae::SaeModel model = AxesModel();
+  const std::vector<AttributeScore> scores = Score(sample, *TrainedDictionary(model), sets);
+  ASSERT_EQ(scores.size(), size_t{kKinds});
+  for (const AttributeScore& score : scores) {
+    EXPECT_EQ("kind" + std::to_string(score.latent), sets.at(score.set).name);
+    EXPECT_GT(score.correlation, 0.7);
+    EXPECT_GT(score.f1, 0.6);
+    EXPECT_GT(score.precision, 0.5);
+    EXPECT_NEAR(score.prevalence, 1.0 / kKinds, 0.08);
+    EXPECT_GT(score.probe_r2[0], 0.5);
+    EXPECT_GE(score.probe_r2[2], score.probe_r2[0] - 0.02);
+  }
+}
+
+TEST(BreadthTest, ChanceTellsNothingOnOtherUsers) {
+  const PredictionHead head = PlantedHead(false, 3);
+  const Sample sample = PlantedSample(head, 900, 3);
+  const ItemSets sets = PlantedSets();
+  const auto dictionary =
+      *RandomDictionary(sample.Of(Role::kDescribe).activations, kPlantedDim, 200, 2, 3, Always);
+  double mean = 0;
+  for (const AttributeScore& score : Score(sample, *dictionary, sets)) {
+    mean += score.correlation / kKinds;
+  }
+  EXPECT_LT(mean, 0.25);
+}
+
+}  // namespace
+}  // namespace recsae::explainer
