@@ -41,7 +41,7 @@ TEST(BreadthTest, FindsTheLatentOfEachPlantedKind) {
 
 TEST(BreadthTest, ChanceTellsNothingOnOtherUsers) {
   const PredictionHead head = PlantedHead(false, 3);
-  const Sample sample = PlantedSample(head, 900, 3);
+  const Sample sample = PlantedSample(head, 1500, 3, false);
   const ItemSets sets = PlantedSets();
   const auto dictionary =
       *RandomDictionary(sample.Of(Role::kDescribe).activations, kPlantedDim, 200, 2, 3, Always);

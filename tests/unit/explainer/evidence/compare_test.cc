@@ -30,7 +30,7 @@ TEST(CompareTest, ADictionaryOfThePlantedKindsBeatsRandomOnes) {
 // The same users and SAE, but items whose vectors have nothing to do with their kinds.
 TEST(CompareTest, WhereAttributesMeanNothingNothingIsDescribed) {
   const PredictionHead head = PlantedHead(false, 2);
-  const Comparison comparison = Compare(PlantedSample(head, 900, 2), head, PlantedSets());
+  const Comparison comparison = Compare(PlantedSample(head, 1500, 2, false), head, PlantedSets());
   EXPECT_LT(comparison.dictionaries[0].described.shown[1], 0.06);
   EXPECT_LT(comparison.dictionaries[0].described.random[1], 0.06);
   EXPECT_FALSE(comparison.verdicts[0].against_control);

@@ -17,7 +17,7 @@
 namespace recsae::explainer {
 
 inline constexpr int kKinds = 6;
-inline constexpr int kItemsOfKind = 30;
+inline constexpr int kItemsOfKind = 100;
 inline constexpr int kPlantedDim = 16;
 
 inline absl::Status Always() { return absl::OkStatus(); }
@@ -46,14 +46,17 @@ inline PredictionHead PlantedHead(bool planted, uint64_t seed) {
   return head;
 }
 
-// Users who like one or two kinds, and what is recommended to them.
-inline Sample PlantedSample(const PredictionHead& head, int users, uint64_t seed) {
+// Users who like one or two kinds where `planted`, else anything; and what is recommended to them.
+inline Sample PlantedSample(const PredictionHead& head, int users, uint64_t seed,
+                            bool planted = true) {
   Random random(seed, 2);
   Sample sample(kPlantedDim, {20'000, 5'000, 4'000}, seed);
   for (int user = 0; user < users; ++user) {
     std::vector<float> x;
-    for (int d = 0; d < kPlantedDim; ++d) x.push_back(static_cast<float>(0.1 * random.Normal()));
-    for (int likes = 0; likes < 2; ++likes) {
+    for (int d = 0; d < kPlantedDim; ++d) {
+      x.push_back(static_cast<float>((planted ? 0.1 : 1.0) * random.Normal()));
+    }
+    for (int likes = 0; likes < (planted ? 2 : 0); ++likes) {
       x[random.Below(kKinds)] += static_cast<float>(0.5 + random.Uniform());
     }
     std::vector<double> scores;

@@ -19,7 +19,7 @@ std::vector<ItemText> Films() {
   std::vector<ItemText> items;
   for (int i = 0; i < 120; ++i) {
     ItemText item;
-    item.title = i % 10 == 0 ? "Return of the Mummy" : "Film " + std::to_string(i);
+    item.title = i % 10 == 0 ? "The Mummy" : "Film " + std::to_string(i);
     item.attributes.emplace_back("genre", genres[static_cast<size_t>(i) % 3]);
     if (i % 6 == 0) item.attributes.emplace_back("genre", "War");
     item.attributes.emplace_back("decade", std::to_string(1950 + 10 * (i % 4)) + "s");
