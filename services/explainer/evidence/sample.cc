@@ -9,16 +9,9 @@
 namespace recsae::explainer {
 namespace {
 
-constexpr uint64_t kRoleStream = 11;
 constexpr uint64_t kSampleStream = 12;
 
 }  // namespace
-
-Role RoleOf(uint64_t seed, int32_t user) {
-  const uint64_t fifth = Random::Mix(seed, kRoleStream, static_cast<uint64_t>(user)) % 5;
-  if (fifth < 2) return Role::kDescribe;
-  return fifth == 2 ? Role::kThreshold : Role::kMeasure;
-}
 
 Sample::Sample(int dim, const std::array<int64_t, kRoles>& most, uint64_t seed)
     : dim_(dim), most_(most), seed_(seed), random_(seed, kSampleStream) {}

@@ -11,19 +11,9 @@
 
 #include "common/base/random.h"
 #include "services/explainer/labeling/case_table.h"
+#include "services/explainer/labeling/roles.h"
 
 namespace recsae::explainer {
-
-// What a user is for. Nobody is for two things.
-enum class Role : uint8_t {
-  kDescribe = 0,   // descriptions are chosen and fitted on them
-  kThreshold = 1,  // thresholds are set on them
-  kMeasure = 2,    // all that is reported is of them
-};
-inline constexpr int kRoles = 3;
-
-// Two fifths, one fifth, two fifths of all users, by a hash of seed and number.
-Role RoleOf(uint64_t seed, int32_t user);
 
 // Rows of one role.
 struct SampledRows {

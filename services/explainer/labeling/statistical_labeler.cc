@@ -122,6 +122,7 @@ std::vector<DescriptionTerm> StatisticalLabeler::ChooseTerms(
   for (const auto& [feature, draws_with] : counts.weighted) {
     const DescriptionTerm term = Weigh(feature, draws_with, counts.draws);
     if (term.z < options_.min_z || SpeaksOfOneItem(feature, draws_with, counts)) continue;
+    if (!options_.single_items && features_.feature(feature).items < 2) continue;
     const auto support = std::count_if(cases.begin(), cases.end(), [&](const auto& item) {
       return ShareOf(*item.profile, term.feature) > 0;
     });
@@ -138,11 +139,10 @@ std::vector<DescriptionTerm> StatisticalLabeler::ChooseTerms(
   return chosen;
 }
 
-void StatisticalLabeler::SetThreshold(std::span<const ConstructionCase> cases, const Counts& counts,
-                                      std::span<const Profile* const> others,
-                                      Description& description) const {
-  // A construction case helped to weigh the terms, so it is scored with its own share taken out.
-  std::vector<double> positives;
+std::vector<double> StatisticalLabeler::OwnScores(std::span<const ConstructionCase> cases,
+                                                  const Counts& counts,
+                                                  const Description& description) const {
+  std::vector<double> scores;
   for (const ConstructionCase& item : cases) {
     const double draws = cases.size() > 1 ? options_.draws_per_case * Weight(item) : 0;
     double score = 0;
@@ -151,16 +151,9 @@ void StatisticalLabeler::SetThreshold(std::span<const ConstructionCase> cases, c
       const double with = ShareOf(counts.weighted, term.feature) - share * draws;
       score += share * std::max(Weigh(term.feature, with, counts.draws - draws).log_odds, 0.0);
     }
-    positives.push_back(score);
+    scores.push_back(score);
   }
-  std::vector<double> negatives;
-  negatives.reserve(others.size());
-  for (const Profile* profile : others) negatives.push_back(Score(description, *profile));
-  description.threshold = BestCut(positives, negatives);
-  double sum = 0;
-  for (const double score : positives) sum += score;
-  description.positive_score =
-      std::max(sum / static_cast<double>(positives.size()), description.threshold + 1e-6);
+  return scores;
 }
 
 std::string StatisticalLabeler::Text(std::span<const DescriptionTerm> terms) const {
@@ -182,14 +175,27 @@ std::string StatisticalLabeler::Text(std::span<const DescriptionTerm> terms) con
 }
 
 Description StatisticalLabeler::Describe(std::span<const ConstructionCase> cases,
-                                         std::span<const Profile* const> others) const {
+                                         std::span<const Profile* const> others,
+                                         std::span<const Profile* const> active) const {
   Description description;
   if (cases.empty()) return description;
   const Counts counts = Count(cases);
   description.terms = ChooseTerms(cases, counts);
   if (description.terms.empty()) return description;
   description.text = Text(description.terms);
-  SetThreshold(cases, counts, others, description);
+  const auto scores = [&](std::span<const Profile* const> profiles) {
+    std::vector<double> of;
+    of.reserve(profiles.size());
+    for (const Profile* profile : profiles) of.push_back(Score(description, *profile));
+    return of;
+  };
+  const std::vector<double> positives =
+      active.empty() ? OwnScores(cases, counts, description) : scores(active);
+  description.threshold = BestCut(positives, scores(others));
+  double sum = 0;
+  for (const double score : positives) sum += score;
+  description.positive_score =
+      std::max(sum / static_cast<double>(positives.size()), description.threshold + 1e-6);
   return description;
 }
 

@@ -15,6 +15,8 @@ namespace recsae::explainer {
 
 struct LabelerOptions {
   int max_terms = 30;
+  // Whether a term may be true of a single item, as titles are.
+  bool single_items = true;
   // Terms below this z-score are left out: rare noise.
   double min_z = 1.5;
   // How many independent draws of an item a case counts as: its items are alike.
@@ -63,10 +65,12 @@ class StatisticalLabeler {
   StatisticalLabeler(const ItemFeatures& features, std::vector<double> background,
                      const LabelerOptions& options);
 
-  // `others`: profiles of cases that do not activate the latent; with the construction cases they
-  // set the threshold. Uses nothing else, so that verification cases stay unseen.
+  // `others`: profiles of cases that do not activate the latent. They set the threshold, with
+  // `active`, profiles of cases that do; where there are none of these, with the construction
+  // cases. Uses nothing else, so that verification cases stay unseen.
   Description Describe(std::span<const ConstructionCase> cases,
-                       std::span<const Profile* const> others) const;
+                       std::span<const Profile* const> others,
+                       std::span<const Profile* const> active = {}) const;
 
   double Score(const Description& description, const Profile& profile) const;
 
@@ -81,8 +85,9 @@ class StatisticalLabeler {
                                            const Counts& counts) const;
   bool SpeaksOfOneItem(int32_t feature, double draws_with, const Counts& counts) const;
   bool Redundant(int32_t feature, std::span<const DescriptionTerm> chosen) const;
-  void SetThreshold(std::span<const ConstructionCase> cases, const Counts& counts,
-                    std::span<const Profile* const> others, Description& description) const;
+  // What the construction cases score, each with its own share in the terms taken out.
+  std::vector<double> OwnScores(std::span<const ConstructionCase> cases, const Counts& counts,
+                                const Description& description) const;
   std::string Text(std::span<const DescriptionTerm> terms) const;
 
   const ItemFeatures& features_;

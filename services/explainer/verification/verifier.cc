@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "common/base/status.h"
+#include "services/explainer/labeling/roles.h"
 #include "services/explainer/verification/statistics.h"
 
 namespace recsae::explainer {
@@ -115,8 +116,10 @@ class Verifier {
   absl::StatusOr<std::vector<LatentResult>> Run(const VerifierProgress& progress) {
     // Describing and judging take about as long as each other: half the progress each.
     const int latents = cases_.latents();
-    RECSAE_ASSIGN_OR_RETURN(std::vector<double> background, Background(progress));
-    labeler_.emplace(features_, std::move(background), options_.labeler);
+    RECSAE_ASSIGN_OR_RETURN(std::vector<double> background, Background(Items::kAll, progress));
+    paper_labeler_.emplace(features_, std::move(background), options_.labeler);
+    RECSAE_ASSIGN_OR_RETURN(background, Background(Items::kDescribing, progress));
+    labeler_.emplace(features_, std::move(background), options_.extended_labeler);
     for (int latent = 0; latent < latents; ++latent) {
       Describe(latent);
       if (latent % kProgressEvery == 0) {
@@ -139,6 +142,9 @@ class Verifier {
   }
 
  private:
+  // Which items of a case speak.
+  enum class Items { kAll, kDescribing, kTesting };
+
   // A latent and what two descriptions are worth on its cases, standardized: its own and the one
   // that was dealt to it.
   struct Judged {
@@ -148,11 +154,12 @@ class Verifier {
   };
 
   // The mean share of each feature over all cases.
-  absl::StatusOr<std::vector<double>> Background(const VerifierProgress& progress) const {
+  absl::StatusOr<std::vector<double>> Background(Items items,
+                                                 const VerifierProgress& progress) const {
     std::vector<double> background(static_cast<size_t>(features_.size()));
     for (int i = 0; i < cases_.size(); ++i) {
       if (i % kCasesBetweenChecks == 0) RECSAE_RETURN_IF_ERROR(progress(0, cases_.latents()));
-      for (const auto& [feature, share] : ProfileOf(i)) {
+      for (const auto& [feature, share] : ProfileOf(i, items)) {
         background[static_cast<size_t>(feature)] += share;
       }
     }
@@ -160,8 +167,18 @@ class Verifier {
     return background;
   }
 
-  Profile ProfileOf(int32_t index) const {
-    return MakeProfile(cases_.at(index), features_, options_.profile);
+  Profile ProfileOf(int32_t index, Items items) const {
+    return MakeProfile(cases_.at(index), features_, options_.profile, [&](int32_t item) {
+      return items == Items::kAll ||
+             DescribesItem(options_.selection.seed, item) == (items == Items::kDescribing);
+    });
+  }
+
+  std::vector<Profile> ProfilesOf(const std::vector<int32_t>& indices, Items items) const {
+    std::vector<Profile> profiles;
+    profiles.reserve(indices.size());
+    for (const int32_t index : indices) profiles.push_back(ProfileOf(index, items));
+    return profiles;
   }
 
   void Describe(int latent) {
@@ -176,34 +193,39 @@ class Verifier {
     result.outcome = LatentResult::Outcome::kTooRare;
     selection = selector_.Select(latent);
     if (selection.construction.empty()) return;
-    result.description = DescribeFrom(latent, selection.construction);
+    result.description = DescribeFrom(latent, *labeler_, selection.construction, Items::kDescribing,
+                                      selection.threshold_positives, Items::kTesting);
     if (result.description.terms.empty()) return;
-    result.paper_description = DescribeFrom(latent, selection.paper_construction);
+    result.paper_description = DescribeFrom(latent, *paper_labeler_, selection.paper_construction,
+                                            Items::kAll, {}, Items::kAll);
     result.outcome = LatentResult::Outcome::kDescribed;
     described_.push_back(latent);
     descriptions_.push_back(result.description);
     paper_descriptions_.push_back(result.paper_description);
   }
 
-  Description DescribeFrom(int latent, const std::vector<int32_t>& construction) const {
-    const std::vector<int32_t> background = selector_.Background(latent, options_.threshold_cases);
-    std::vector<Profile> profiles;
-    profiles.reserve(construction.size() + background.size());
-    for (const int32_t index : construction) profiles.push_back(ProfileOf(index));
-    for (const int32_t index : background) profiles.push_back(ProfileOf(index));
-
-    std::vector<ConstructionCase> describing;
-    std::vector<const Profile*> others;
+  // By the items `describing` of the construction cases; the threshold by the items `testing` of
+  // cases that do not activate the latent and of `active`, which do.
+  Description DescribeFrom(int latent, const StatisticalLabeler& labeler,
+                           const std::vector<int32_t>& construction, Items describing,
+                           const std::vector<int32_t>& active, Items testing) const {
+    const std::vector<Profile> profiles = ProfilesOf(construction, describing);
+    const std::vector<Profile> others =
+        ProfilesOf(selector_.Background(latent, options_.threshold_cases), testing);
+    const std::vector<Profile> activated = ProfilesOf(active, testing);
+    std::vector<ConstructionCase> cases;
     const FiringStatistics& statistics = results_[static_cast<size_t>(latent)].statistics;
     for (size_t i = 0; i < profiles.size(); ++i) {
-      if (i < construction.size()) {
-        const float activation = cases_.Activation(construction[i], latent);
-        describing.push_back({&profiles[i], IntensityLevel(activation, statistics)});
-      } else {
-        others.push_back(&profiles[i]);
-      }
+      const float activation = cases_.Activation(construction[i], latent);
+      cases.push_back({&profiles[i], IntensityLevel(activation, statistics)});
     }
-    return labeler_->Describe(describing, others);
+    return labeler.Describe(cases, PointersTo(others), PointersTo(activated));
+  }
+
+  static std::vector<const Profile*> PointersTo(const std::vector<Profile>& profiles) {
+    std::vector<const Profile*> pointers;
+    for (const Profile& profile : profiles) pointers.push_back(&profile);
+    return pointers;
   }
 
   // Gives every described latent the description of another one, the next along a fixed
@@ -234,15 +256,15 @@ class Verifier {
   // `positives` and `negatives`.
   absl::StatusOr<std::vector<Tally>> Ask(const Judges& judges, size_t own,
                                          const std::vector<int32_t>& activated,
-                                         const std::vector<int32_t>& others, const Alive& alive,
-                                         std::vector<double>& positives,
+                                         const std::vector<int32_t>& others, Items items,
+                                         const Alive& alive, std::vector<double>& positives,
                                          std::vector<double>& negatives) const {
     std::vector<Tally> tallies(judges.size());
     size_t answers = 0;
     for (const bool active : {true, false}) {
       for (const int32_t index : active ? activated : others) {
         (active ? positives : negatives)
-            .push_back(judges.Answer(ProfileOf(index), active, own, tallies));
+            .push_back(judges.Answer(ProfileOf(index, items), active, own, tallies));
         answers += judges.size();
         if (answers < kAnswersBetweenChecks) continue;
         answers = 0;
@@ -262,7 +284,7 @@ class Verifier {
     std::vector<double> negatives;
     RECSAE_ASSIGN_OR_RETURN(std::vector<Tally> tallies,
                             Ask(paper, own, selection.paper_positives, selection.paper_negatives,
-                                alive, positives, negatives));
+                                Items::kAll, alive, positives, negatives));
     result.paper = tallies[own];
     result.paper_control = tallies[dealt_[own]];
 
@@ -270,7 +292,7 @@ class Verifier {
     negatives.clear();
     RECSAE_ASSIGN_OR_RETURN(
         tallies, Ask(extended, own, selection.extended_positives, selection.extended_negatives,
-                     alive, positives, negatives));
+                     Items::kTesting, alive, positives, negatives));
     result.extended = tallies[own];
     result.extended_control = tallies[dealt_[own]];
     result.hard_negatives = selection.hard_negatives;
@@ -323,9 +345,10 @@ class Verifier {
   const ItemFeatures& features_;
   const VerifierOptions& options_;
   CaseSelector selector_;
-  std::optional<StatisticalLabeler> labeler_;  // set by Run
-  std::vector<LatentResult> results_;          // by latent
-  std::vector<CaseSelection> selections_;      // by latent
+  std::optional<StatisticalLabeler> paper_labeler_;  // set by Run, as is
+  std::optional<StatisticalLabeler> labeler_;        // of the larger protocol
+  std::vector<LatentResult> results_;                // by latent
+  std::vector<CaseSelection> selections_;            // by latent
   std::vector<int> described_;             // latents with a description, and below, in this order,
   std::vector<Description> descriptions_;  // what they are
   std::vector<Description> paper_descriptions_;  // by the paper's construction cases alone

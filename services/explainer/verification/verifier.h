@@ -1,5 +1,9 @@
 // Describes and verifies all latents of an SAE: the RecSAE paper's section 3.3, and beside it the
-// larger protocol with intervals, a shuffled control and a false-discovery rate.
+// larger protocol with intervals, a shuffled control and a false-discovery rate. In that one users
+// are divided into those who describe, set thresholds and measure, and items into those that speak
+// in the construction cases and those that speak in the others: what an activation recommends is a
+// function of the activation, so that any latent, also of an untrained recommender, tells well
+// which items it recommends.
 #ifndef SERVICES_EXPLAINER_VERIFICATION_VERIFIER_H_
 #define SERVICES_EXPLAINER_VERIFICATION_VERIFIER_H_
 
@@ -17,7 +21,10 @@ namespace recsae::explainer {
 
 struct VerifierOptions {
   SelectionOptions selection;
+  // Of the paper's protocol.
   LabelerOptions labeler;
+  // A description that a person reads, and that items it has not seen can test.
+  LabelerOptions extended_labeler = {.max_terms = 3, .single_items = false};
   ProfileOptions profile;
   // Cases that set a description's threshold, beside its construction cases.
   int threshold_cases = 500;

@@ -12,15 +12,15 @@ namespace {
 
 constexpr int kLatents = 6;
 
-// 3,000 cases of 150 users in two captures; each case activates two of the latents.
-CaseTable RandomCases() {
+// 3,000 cases of so many users in two captures; each case activates two of the latents.
+CaseTable RandomCases(unsigned seed = 5, int users = 600) {
   CaseTable cases(kLatents);
-  std::mt19937 random(5);
+  std::mt19937 random(seed);
   for (int i = 0; i < 3000; ++i) {
     Case made;
     made.capture = i < 600 ? 0 : 1;
     made.row = i;
-    made.user = static_cast<int32_t>(random() % 150);
+    made.user = static_cast<int32_t>(random() % static_cast<unsigned>(users));
     made.ranked = {static_cast<int32_t>(random() % 40)};
     const auto first = static_cast<int32_t>(random() % kLatents);
     const auto second = static_cast<int32_t>((first + 1) % kLatents);
@@ -68,21 +68,43 @@ TEST_F(CaseSelectionTest, ThePaperTakesTheMostActivatedCasesOfItsCapture) {
   }
 }
 
-TEST_F(CaseSelectionTest, WhatDescribesDoesNotVerify) {
+// Over random tables, for every latent: a user describes, sets thresholds or measures, and has one
+// case of the latent at most.
+TEST(CaseSelectionPropertyTest, UsersOfTheThreeRolesAreDisjoint) {
+  for (uint64_t seed = 0; seed < 20; ++seed) {
+    const CaseTable cases =
+        RandomCases(static_cast<unsigned>(seed), 20 + 40 * static_cast<int>(seed));
+    SelectionOptions options;
+    options.seed = seed;
+    const CaseSelector selector(cases, options);
+    for (int latent = 0; latent < kLatents; ++latent) {
+      const CaseSelection selection = selector.Select(latent);
+      std::vector<int32_t> threshold = selection.threshold_positives;
+      const std::vector<int32_t> background = selector.Background(latent, 100);
+      std::vector<int32_t> measuring = selection.extended_positives;
+      measuring.insert(measuring.end(), selection.extended_negatives.begin(),
+                       selection.extended_negatives.end());
+      EXPECT_EQ(Users(cases, selection.construction).size(), selection.construction.size());
+      EXPECT_EQ(Users(cases, threshold).size(), threshold.size());
+      EXPECT_EQ(Users(cases, background).size(), background.size());
+      EXPECT_EQ(Users(cases, measuring).size(), measuring.size());
+      threshold.insert(threshold.end(), background.begin(), background.end());
+      const std::set<int32_t> describing = Users(cases, selection.construction);
+      EXPECT_FALSE(Overlap(describing, Users(cases, threshold)));
+      EXPECT_FALSE(Overlap(describing, Users(cases, measuring)));
+      EXPECT_FALSE(Overlap(Users(cases, threshold), Users(cases, measuring)));
+    }
+  }
+}
+
+TEST_F(CaseSelectionTest, ThePapersCasesAreOnOneSide) {
   for (int latent = 0; latent < kLatents; ++latent) {
     const CaseSelection selection = selector_.Select(latent);
-    const std::set<int32_t> construction(selection.construction.begin(),
-                                         selection.construction.end());
-    EXPECT_EQ(construction.size(), selection.construction.size());
-    for (const auto* list : {&selection.paper_positives, &selection.paper_negatives,
-                             &selection.extended_positives, &selection.extended_negatives}) {
+    const std::set<int32_t> construction(selection.paper_construction.begin(),
+                                         selection.paper_construction.end());
+    for (const auto* list : {&selection.paper_positives, &selection.paper_negatives}) {
       EXPECT_FALSE(Overlap(construction, std::set<int32_t>(list->begin(), list->end())));
     }
-    const std::vector<int32_t> more(selection.construction.begin() + 5,
-                                    selection.construction.end());
-    EXPECT_EQ(more.size(), 45u);
-    EXPECT_FALSE(Overlap(Users(cases_, more), Users(cases_, selection.paper_positives)));
-    EXPECT_FALSE(Overlap(Users(cases_, more), Users(cases_, selection.extended_positives)));
   }
 }
 

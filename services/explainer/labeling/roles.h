@@ -1,0 +1,36 @@
+// Who describes and who measures: users and items that have one part each, so that nothing is
+// confirmed by what it was made from.
+#ifndef SERVICES_EXPLAINER_LABELING_ROLES_H_
+#define SERVICES_EXPLAINER_LABELING_ROLES_H_
+
+#include <cstdint>
+
+#include "common/base/random.h"
+
+namespace recsae::explainer {
+
+// What a user is for. Nobody is for two things.
+enum class Role : uint8_t {
+  kDescribe = 0,   // descriptions are chosen and fitted on them
+  kThreshold = 1,  // thresholds are set on them
+  kMeasure = 2,    // all that is reported is of them
+};
+inline constexpr int kRoles = 3;
+
+// Two fifths, one fifth, two fifths of all users, by a hash of seed and number.
+inline Role RoleOf(uint64_t seed, int32_t user) {
+  constexpr uint64_t kStream = 11;
+  const uint64_t fifth = Random::Mix(seed, kStream, static_cast<uint64_t>(user)) % 5;
+  if (fifth < 2) return Role::kDescribe;
+  return fifth == 2 ? Role::kThreshold : Role::kMeasure;
+}
+
+// Half of the items speak where a latent is described, the other half where that is tested.
+inline bool DescribesItem(uint64_t seed, int32_t item) {
+  constexpr uint64_t kStream = 13;
+  return Random::Mix(seed, kStream, static_cast<uint64_t>(item)) % 2 == 0;
+}
+
+}  // namespace recsae::explainer
+
+#endif  // SERVICES_EXPLAINER_LABELING_ROLES_H_
