@@ -1,13 +1,14 @@
 #include "services/explainer/evidence/breadth.h"
 
-#include <Eigen/Cholesky>
-#include <Eigen/Core>
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
+#include <functional>
+#include <numeric>
 #include <utility>
 
 #include "common/base/status.h"
+#include "common/math/linear.h"
 
 namespace recsae::explainer {
 namespace {
@@ -38,29 +39,34 @@ double Pearson(const Table& table, size_t latent) {
 
 // R2 on `measure` of a least-squares fit of the share to the first `latents` codes on `fit`.
 double ProbeR2(const Table& fit, const Table& measure, size_t latents) {
-  const auto size = static_cast<Eigen::Index>(latents) + 1;
-  Eigen::MatrixXd gram = Eigen::MatrixXd::Zero(size, size);
-  Eigen::VectorXd cross = Eigen::VectorXd::Zero(size);
-  Eigen::VectorXd row(size);
+  const size_t size = latents + 1;
+  std::vector<double> gram(size * size);
+  std::vector<double> cross(size);
+  std::vector<double> row(size, 1.0);  // a constant, then the codes
   const auto load = [&](const Table& table, size_t i) {
-    row[0] = 1;
-    for (Eigen::Index j = 1; j < size; ++j) row[j] = table.codes[i][static_cast<size_t>(j) - 1];
+    std::copy_n(table.codes[i].begin(), latents, row.begin() + 1);
   };
+  double trace = 0;
   for (size_t i = 0; i < fit.share.size(); ++i) {
     load(fit, i);
-    gram += row * row.transpose();
-    cross += row * fit.share[i];
+    for (size_t a = 0; a < size; ++a) {
+      for (size_t b = 0; b < size; ++b) gram[a * size + b] += row[a] * row[b];
+      cross[a] += row[a] * fit.share[i];
+      trace += row[a] * row[a];
+    }
   }
-  gram.diagonal().array() += 1e-9 * std::max(gram.trace(), 1e-9);
-  const Eigen::VectorXd weights = gram.ldlt().solve(cross);
+  for (size_t a = 0; a < size; ++a) gram[a * size + a] += 1e-9 * std::max(trace, 1e-9);
+  const std::vector<double> weights = math::SolveSymmetric(gram, cross, static_cast<int>(size), 1);
   double mean = 0;
-  for (const double share : measure.share)
+  for (const double share : measure.share) {
     mean += share / static_cast<double>(measure.share.size());
+  }
   double missing = 0;
   double all = 0;
   for (size_t i = 0; i < measure.share.size(); ++i) {
     load(measure, i);
-    missing += std::pow(measure.share[i] - weights.dot(row), 2);
+    const double told = std::inner_product(row.begin(), row.end(), weights.begin(), 0.0);
+    missing += std::pow(measure.share[i] - told, 2);
     all += std::pow(measure.share[i] - mean, 2);
   }
   return all > 0 ? 1 - missing / all : 0;

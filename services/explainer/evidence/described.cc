@@ -110,15 +110,18 @@ void AddErrors(const CentredRow& row, std::span<const float> vectors, const Effe
   errors.missing[kAll] += squares();
 }
 
-std::vector<float> MeanRow(std::span<const float> rows, size_t width) {
+std::vector<float> Divided(const std::vector<double>& sums, int64_t count) {
+  std::vector<float> divided;
+  divided.reserve(sums.size());
+  const double n = std::max(static_cast<double>(count), 1.0);
+  for (const double sum : sums) divided.push_back(static_cast<float>(sum / n));
+  return divided;
+}
+
+std::vector<float> MeanRow(const SampledRows& rows, size_t width) {
   std::vector<double> sums(width);
-  for (size_t i = 0; i < rows.size(); ++i) sums[i % width] += rows[i];
-  std::vector<float> mean;
-  for (const double sum : sums) {
-    mean.push_back(
-        static_cast<float>(sum / std::max<double>(1, static_cast<double>(rows.size() / width))));
-  }
-  return mean;
+  for (size_t i = 0; i < rows.activations.size(); ++i) sums[i % width] += rows.activations[i];
+  return Divided(sums, rows.rows());
 }
 
 std::vector<float> MeanCode(const sae::SparseCodes& codes, int latents) {
@@ -126,12 +129,7 @@ std::vector<float> MeanCode(const sae::SparseCodes& codes, int latents) {
   for (int64_t row = 0; row < codes.rows(); ++row) {
     for (const auto& [latent, value] : codes.Row(row)) sums[static_cast<size_t>(latent)] += value;
   }
-  std::vector<float> mean;
-  for (const double sum : sums) {
-    mean.push_back(
-        static_cast<float>(sum / std::max<double>(1, static_cast<double>(codes.rows()))));
-  }
-  return mean;
+  return Divided(sums, codes.rows());
 }
 
 }  // namespace
@@ -255,7 +253,7 @@ absl::StatusOr<DescribedScores> MeasureDescribed(const SampledRows& rows,
                                                  std::span<const int32_t> items, Alive alive) {
   const auto dim = static_cast<size_t>(dictionary.dim());
   const auto latents = static_cast<size_t>(dictionary.latents());
-  const std::vector<float> mean_x = MeanRow(rows.activations, dim);
+  const std::vector<float> mean_x = MeanRow(rows, dim);
   const std::vector<float> mean_code = MeanCode(codes, dictionary.latents());
   const std::vector<float> fixed_vectors = VectorsOf(head, items);
   const Effects fixed = EffectsOn(dictionary, fixed_vectors);

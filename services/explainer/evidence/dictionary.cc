@@ -1,8 +1,5 @@
 #include "services/explainer/evidence/dictionary.h"
 
-#include <Eigen/Cholesky>
-#include <Eigen/Core>
-#include <Eigen/Eigenvalues>
 #include <algorithm>
 #include <cmath>
 #include <utility>
@@ -10,12 +7,12 @@
 #include "common/base/random.h"
 #include "common/base/status.h"
 #include "common/math/gemm.h"
+#include "common/math/linear.h"
 
 namespace recsae::explainer {
 namespace {
 
 using math::Transpose;
-using Matrix = Eigen::Matrix<double, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
 
 constexpr int64_t kBlockRows = 512;
 // Least squares over latents that hardly fire must stay solvable.
@@ -28,6 +25,7 @@ std::vector<float> MeanOf(std::span<const float> rows, int dim) {
   for (size_t i = 0; i < rows.size(); ++i) sums[i % sums.size()] += rows[i];
   const double n = std::max(1.0, static_cast<double>(rows.size()) / dim);
   std::vector<float> mean;
+  mean.reserve(sums.size());
   for (const double sum : sums) mean.push_back(static_cast<float>(sum / n));
   return mean;
 }
@@ -129,37 +127,51 @@ class Untrained : public Dictionary {
   absl::Status Fit(std::span<const float> rows, Alive alive) {
     const int64_t n = static_cast<int64_t>(rows.size()) / dim();
     RECSAE_ASSIGN_OR_RETURN(const sae::SparseCodes codes, Encode(rows.data(), n, alive));
-    Matrix gram = Matrix::Zero(latents(), latents());
-    Matrix cross = Matrix::Zero(latents(), dim());
-    Eigen::VectorXd sums = Eigen::VectorXd::Zero(latents());
+    const auto width = static_cast<size_t>(dim());
+    const auto count = static_cast<size_t>(latents());
+    std::vector<double> gram(count * count);
+    std::vector<double> cross(count * width);
+    std::vector<double> sums(count);
     for (int64_t row = 0; row < n; ++row) {
-      const std::span<const sae::LatentActivation> code = codes.Row(row);
-      for (const sae::LatentActivation& a : code) {
-        sums[a.latent] += a.value;
-        for (const sae::LatentActivation& b : code)
-          gram(a.latent, b.latent) += double{a.value} * b.value;
-        for (int i = 0; i < dim(); ++i) {
-          cross(a.latent, i) += double{a.value} * (rows[static_cast<size_t>(row * dim() + i)] -
-                                                   mean_of_fit_[static_cast<size_t>(i)]);
+      const float* x = rows.data() + static_cast<size_t>(row) * width;
+      for (const sae::LatentActivation& a : codes.Row(row)) {
+        const auto at = static_cast<size_t>(a.latent);
+        sums[at] += a.value;
+        for (const sae::LatentActivation& b : codes.Row(row)) {
+          gram[at * count + static_cast<size_t>(b.latent)] += double{a.value} * b.value;
+        }
+        for (size_t i = 0; i < width; ++i) {
+          cross[at * width + i] += double{a.value} * (x[i] - mean_of_fit_[i]);
         }
       }
     }
     RECSAE_RETURN_IF_ERROR(alive());
-    gram -= sums * sums.transpose() / static_cast<double>(n);
-    gram.diagonal().array() += kRidge * gram.diagonal().mean() + 1e-12;
-    const Matrix decoder = Eigen::LLT<Eigen::MatrixXd>(gram).solve(cross);
-    const Eigen::VectorXd shift = decoder.transpose() * sums / static_cast<double>(n);
-    for (int64_t i = 0; i < decoder.size(); ++i) {
-      decoder_[static_cast<size_t>(i)] = static_cast<float>(decoder.data()[i]);
-    }
-    for (int i = 0; i < dim(); ++i) {
-      offset_[static_cast<size_t>(i)] =
-          static_cast<float>(mean_of_fit_[static_cast<size_t>(i)] - shift[i]);
+    Centre(sums, static_cast<double>(n), gram);
+    const std::vector<double> decoder = math::SolveSymmetric(gram, cross, latents(), dim());
+    decoder_.assign(decoder.begin(), decoder.end());
+    for (size_t i = 0; i < width; ++i) {
+      double shift = 0;
+      for (size_t latent = 0; latent < count; ++latent) {
+        shift += decoder[latent * width + i] * sums[latent] / static_cast<double>(n);
+      }
+      offset_[i] = static_cast<float>(mean_of_fit_[i] - shift);
     }
     return absl::OkStatus();
   }
 
  private:
+  // From products of codes to those of codes less their means, with a ridge.
+  static void Centre(const std::vector<double>& sums, double n, std::vector<double>& gram) {
+    const size_t count = sums.size();
+    double trace = 0;
+    for (size_t a = 0; a < count; ++a) {
+      for (size_t b = 0; b < count; ++b) gram[a * count + b] -= sums[a] * sums[b] / n;
+      trace += gram[a * count + a];
+    }
+    const double ridge = kRidge * trace / static_cast<double>(count) + 1e-12;
+    for (size_t a = 0; a < count; ++a) gram[a * count + a] += ridge;
+  }
+
   std::vector<sae::LatentActivation> Largest(const float* products) const {
     std::vector<sae::LatentActivation> all;
     for (int latent = 0; latent < latents(); ++latent) {
@@ -217,16 +229,9 @@ std::unique_ptr<Dictionary> ComponentsDictionary(std::span<const float> rows, in
   std::vector<float> covariance(static_cast<size_t>(dim) * static_cast<size_t>(dim));
   math::Sgemm(Transpose::kYes, Transpose::kNo, dim, dim, n, centred.data(), centred.data(), 0.0f,
               covariance.data());
-  const Eigen::Map<const Eigen::MatrixXf> symmetric(covariance.data(), dim, dim);
-  const Eigen::SelfAdjointEigenSolver<Eigen::MatrixXd> solver(symmetric.cast<double>());
-  // Columns by rising eigenvalue; a latent is a row, the largest first.
-  std::vector<float> basis;
-  basis.reserve(covariance.size());
-  for (int c = dim - 1; c >= 0; --c) {
-    for (int i = 0; i < dim; ++i) {
-      basis.push_back(static_cast<float>(solver.eigenvectors()(i, c)));
-    }
-  }
+  const std::vector<double> symmetric(covariance.begin(), covariance.end());
+  const std::vector<double> components = math::Eigenvectors(symmetric, dim);
+  std::vector<float> basis(components.begin(), components.end());
   return std::make_unique<Dense>(DictionaryKind::kComponents, dim, std::move(basis),
                                  std::move(mean));
 }

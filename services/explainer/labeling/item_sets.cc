@@ -69,6 +69,7 @@ std::vector<const std::pair<const std::string, Holders>*> Ordered(
   }
   std::sort(found.begin(), found.end());
   std::vector<const std::pair<const std::string, Holders>*> ordered;
+  ordered.reserve(found.size());
   for (const auto& [order, value] : found) ordered.push_back(value);
   return ordered;
 }
@@ -229,6 +230,7 @@ void Prune(std::vector<Single>& singles, size_t items, const ItemSetOptions& opt
   const auto kept = static_cast<size_t>(most);
   if (singles.size() <= kept) return;
   std::vector<size_t> sizes;
+  sizes.reserve(singles.size());
   for (const Single& single : singles) sizes.push_back(single.items.size());
   std::nth_element(sizes.begin(), sizes.begin() + most, sizes.end(), std::greater<>());
   const size_t bound = sizes[kept];

@@ -224,6 +224,7 @@ class Verifier {
 
   static std::vector<const Profile*> PointersTo(const std::vector<Profile>& profiles) {
     std::vector<const Profile*> pointers;
+    pointers.reserve(profiles.size());
     for (const Profile& profile : profiles) pointers.push_back(&profile);
     return pointers;
   }
