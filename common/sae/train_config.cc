@@ -46,6 +46,15 @@ TrainConfig DefaultConfig(int dim) {
   return config;
 }
 
+std::vector<int> DefaultPrefixes(int latents) {
+  constexpr int kFewest = 4;
+  std::vector<int> prefixes;
+  for (const int part : {64, 16, 4}) {
+    if (latents / part >= kFewest) prefixes.push_back(latents / part);
+  }
+  return prefixes;
+}
+
 TrainConfig PaperConfig(int dim) {
   TrainConfig config = DefaultConfig(dim);
   config.architecture = Architecture::kTopKSigned;

@@ -73,8 +73,13 @@ struct TrainConfig {
   friend bool operator==(const TrainConfig&, const TrainConfig&) = default;
 };
 
-// The default recipe: F = 16 d.
+// What a recipe begins with: TopK with F = 16 d. (The trainer's default recipe is in
+// services/trainer/run/training_config.cc.)
 TrainConfig DefaultConfig(int dim);
+
+// The default Matryoshka prefixes of F latents, broad first and specific after: F / 64, F / 16 and
+// F / 4, those of at least 4. Rising, none twice.
+std::vector<int> DefaultPrefixes(int latents);
 
 // The equations and hyper-parameters of the RecSAE paper: F = 16 d, k = 8, no ReLU, no
 // normalisation, learning rate 1e-4 throughout, no clipping, 16 rows a step.

@@ -87,15 +87,8 @@ absl::Status Build(Session& session, const BuildFlags& flags) {
   explainer::v1::BuildConceptsRequest request;
   request.set_sae(sae.name());
   RECSAE_ASSIGN_OR_RETURN(*request.mutable_capture(), ChooseCapture(session, sae, flags.capture));
-  for (const std::string& name : flags.evidence) {
-    RECSAE_ASSIGN_OR_RETURN(*request.add_evidence_captures(), ChooseCapture(session, sae, name));
-  }
-  if (flags.evidence.empty()) {
-    RECSAE_ASSIGN_OR_RETURN(const auto captures, CapturesWithCases(session, sae));
-    for (const probe::v1::Capture& capture : captures) {
-      if (capture.name() != request.capture()) request.add_evidence_captures(capture.name());
-    }
-  }
+  RECSAE_RETURN_IF_ERROR(AddEvidence(session, sae, flags.evidence, request.capture(),
+                                     *request.mutable_evidence_captures()));
   request.set_paper_case_count(flags.paper_cases);
   request.set_extended_case_count(flags.extended_cases);
   request.set_seed(flags.seed);

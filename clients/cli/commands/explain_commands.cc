@@ -8,6 +8,7 @@
 #include "clients/cli/flags/command_line.h"
 #include "clients/cli/flags/job_flags.h"
 #include "clients/cli/flags/subject.h"
+#include "clients/cli/render/comparison.h"
 #include "clients/cli/render/explanation.h"
 #include "clients/cli/render/result_text.h"
 #include "clients/cli/session/defaults.h"
@@ -28,6 +29,9 @@ constexpr int kShownAttributes = 15;
 struct EvaluateFlags {
   std::string sae;
   std::string capture;
+  std::vector<std::string> evidence;
+  uint64_t seed = 0;
+  bool auc = false;
   JobFlags job;
   std::string request_id;
 };
@@ -49,25 +53,38 @@ struct SteerFlags {
   std::vector<std::string> exclude;
 };
 
+void PrintEvaluation(Console& console, const explainer::v1::Evaluation& evaluation, bool auc) {
+  if (evaluation.row_count() == 0) {
+    console.Say("no case has a held-out item, so no ranking could be judged");
+  }
+  console.Print(RankingTable(evaluation));
+  console.Print("\n");
+  console.Print(EvaluationDetails(evaluation));
+  console.Print("\n");
+  PrintComparison(console, evaluation);
+  if (const Table fits = AttributeFitTable(evaluation, kShownAttributes); !fits.empty()) {
+    console.Print("\n");
+    console.Print(fits);
+  }
+  if (!auc || evaluation.attributes().empty()) return;
+  console.Print("\nChosen and reported on the same rows, ties half won:\n");
+  console.Print(AttributeTable(evaluation, kShownAttributes));
+}
+
 absl::Status Evaluate(Session& session, const EvaluateFlags& flags) {
   RECSAE_ASSIGN_OR_RETURN(const auto sae, ChooseSae(session, flags.sae));
   explainer::v1::EvaluateSaeRequest request;
   request.set_sae(sae.name());
   RECSAE_ASSIGN_OR_RETURN(*request.mutable_capture(), ChooseCapture(session, sae, flags.capture));
+  RECSAE_RETURN_IF_ERROR(AddEvidence(session, sae, flags.evidence, request.capture(),
+                                     *request.mutable_evidence_captures()));
+  request.set_seed(flags.seed);
   request.set_request_id(flags.request_id.empty() ? NewRequestId() : flags.request_id);
   return FinishJob<explainer::v1::Evaluation>(
       session, session.explainer_jobs(),
       session.Call(session.explainer(), &Explainer::Stub::EvaluateSae, request),
       "evaluating the SAE", flags.job, [&](const explainer::v1::Evaluation& evaluation) {
-        if (evaluation.row_count() == 0) {
-          session.console().Say("no case has a held-out item, so no ranking could be judged");
-        }
-        session.console().Print(RankingTable(evaluation));
-        session.console().Print("\n");
-        session.console().Print(EvaluationDetails(evaluation));
-        if (evaluation.attributes().empty()) return absl::OkStatus();
-        session.console().Print("\n");
-        session.console().Print(AttributeTable(evaluation, kShownAttributes));
+        PrintEvaluation(session.console(), evaluation, flags.auc);
         return absl::OkStatus();
       });
 }
@@ -164,6 +181,14 @@ void AddEvaluate(CommandLine& line) {
         command.Add("--sae", flags.sae, "SAE [default: the only one]");
         command.Add("--capture", flags.capture,
                     "Cases with held-out items [default: the test capture]");
+        command.Add("--evidence", flags.evidence,
+                    "Captures on which dictionaries are compared as well; may be repeated "
+                    "[default: all with cases]");
+        command.Add("--seed", flags.seed,
+                    "Of users' roles and of the untrained dictionaries [default: 0]");
+        command.AddSwitch(
+            "--auc", flags.auc,
+            "Print the ROC AUC of single latents, too, chosen and reported on the same rows");
         AddRequestId(command, flags.request_id);
         AddJobFlags(command, flags.job);
       },

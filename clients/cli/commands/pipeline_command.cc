@@ -11,6 +11,7 @@
 #include "clients/cli/flags/command_line.h"
 #include "clients/cli/pipeline/pipeline.h"
 #include "clients/cli/pipeline/showcase.h"
+#include "clients/cli/render/comparison.h"
 #include "clients/cli/render/render.h"
 #include "clients/cli/render/report.h"
 #include "clients/cli/render/result_text.h"
@@ -82,6 +83,9 @@ Table TimeTable(const PipelineResult& result) {
 
 void PrintReport(Console& console, const PipelineResult& result) {
   console.Print("\n");
+  console.Heading("How much of what is personal in the scores the SAE's descriptions tell");
+  PrintComparison(console, result.evaluation);
+  console.Print("\n");
   console.Heading("What the SAE keeps of the recommendations");
   console.Print(RankingTable(result.evaluation));
   console.Print("\n");
@@ -98,10 +102,11 @@ void PrintReport(Console& console, const PipelineResult& result) {
     console.Print("\n");
     console.Heading("Planted concepts found again");
     console.Print(PlantedTable(result.planted));
-  } else if (!result.evaluation.attributes().empty()) {
+  } else if (const Table fits = AttributeFitTable(result.evaluation, kShownAttributes);
+             !fits.empty()) {
     console.Print("\n");
-    console.Heading("Attributes that a single latent tells best");
-    console.Print(AttributeTable(result.evaluation, kShownAttributes));
+    console.Heading("Attributes that a single latent tells best, on other users than chose it");
+    console.Print(fits);
   }
   console.Print("\n");
   console.Heading("Time");

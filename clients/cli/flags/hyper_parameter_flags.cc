@@ -111,14 +111,17 @@ void AddSaeFlags(Command& command, const std::string& prefix, Values values, Sae
              "Recipe: good practice, or as the RecSAE paper")
       .ShowDefault();
   add_list("architecture", flags.architecture, "NAME",
-           "topk, topk-signed, batch-topk, jump-relu, relu or pursuit [default: pursuit; paper: "
-           "topk-signed]")
+           "topk, topk-signed, batch-topk, jump-relu, relu or pursuit [default: batch-topk; "
+           "paper: topk-signed]")
       .Must(Check::OneOf(ArchitectureNames()));
-  add("expansion", flags.expansion, "N", "Latents per activation dimension [default: 16]");
+  add("expansion", flags.expansion, "N",
+      "Latents per activation dimension [default: 8; paper: 16]");
   add_list("latents", flags.latents, "N", "Latents [default: expansion x dimension]");
   add_list("k", flags.k, "N", "Latents active at a time, or on average [default: 8]");
   add("matryoshka", flags.matryoshka, "N,N,...",
-      "Prefixes of the latents that must reconstruct by themselves [default: none]")
+      "Prefixes of the latents that must reconstruct by themselves; the number of latents alone = "
+      "none "
+      "[default: batch-topk: 1/64, 1/16 and 1/4 of the latents; others: none]")
       .SeparatedBy(',')
       .OneArgumentEach();
   add(prefix + "epochs", flags.epochs, "N", "Passes over the capture [default: 24; paper: 50]");

@@ -136,6 +136,8 @@ absl::StatusOr<PipelinePlan> MakePlan(const PipelineFlags& flags, const std::str
 
   plan.evaluate.set_sae(plan.sae());
   plan.evaluate.set_capture(plan.capture(kTestCapture));
+  *plan.evaluate.mutable_evidence_captures() = plan.build_concepts.evidence_captures();
+  plan.evaluate.set_seed(plan.build_concepts.seed());
   return plan;
 }
 

@@ -5,6 +5,7 @@
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
+#include "clients/cli/render/comparison.h"
 
 namespace recsae::cli {
 namespace {
@@ -56,6 +57,7 @@ ordered_json ReportJson(const PipelineResult& result) {
                  {"dead_fraction", training.dead_fraction()},
                  {"rows", training.row_count()},
                  {"epochs", training.epoch_count()}};
+  AddComparison(result.evaluation, json);
   json["concepts"] = {{"total", concepts.concept_count()},
                       {"confidence_eq_1", concepts.paper().confidence_100_count()},
                       {"confidence_ge_0.9", concepts.paper().confidence_90_count()},

@@ -80,6 +80,20 @@ absl::StatusOr<std::vector<Capture>> CapturesWithCases(Session& session, const S
   return captures;
 }
 
+absl::Status AddEvidence(Session& session, const concept_store::v1::Sae& sae,
+                         const std::vector<std::string>& names, const std::string& capture,
+                         google::protobuf::RepeatedPtrField<std::string>& evidence) {
+  for (const std::string& name : names) {
+    RECSAE_ASSIGN_OR_RETURN(*evidence.Add(), ChooseCapture(session, sae, name));
+  }
+  if (!names.empty()) return absl::OkStatus();
+  RECSAE_ASSIGN_OR_RETURN(const auto captures, CapturesWithCases(session, sae));
+  for (const probe::v1::Capture& other : captures) {
+    if (other.name() != capture) *evidence.Add() = other.name();
+  }
+  return absl::OkStatus();
+}
+
 absl::StatusOr<std::string> ChooseCapture(Session& session, const Sae& sae,
                                           const std::string& name) {
   if (!name.empty()) return CaptureName(name, RecommenderOf(sae.capture()));

@@ -2,6 +2,8 @@
 #ifndef RECSAE_CLIENTS_CLI_SESSION_DEFAULTS_H_
 #define RECSAE_CLIENTS_CLI_SESSION_DEFAULTS_H_
 
+#include <google/protobuf/repeated_field.h>
+
 #include <string>
 #include <vector>
 
@@ -24,6 +26,12 @@ absl::StatusOr<std::string> ChooseConcept(Session& session, const std::string& t
 // the others in the server's order.
 absl::StatusOr<std::vector<probe::v1::Capture>> CapturesWithCases(
     Session& session, const concept_store::v1::Sae& sae);
+
+// Adds the captures that are named (as for ChooseCapture), or all with cases where none is, but for
+// `capture`.
+absl::Status AddEvidence(Session& session, const concept_store::v1::Sae& sae,
+                         const std::vector<std::string>& names, const std::string& capture,
+                         google::protobuf::RepeatedPtrField<std::string>& evidence);
 
 // The capture of that name, or the first of CapturesWithCases if `name` is empty. A short name
 // without a recommender ("test") is one of the SAE's recommender.

@@ -25,7 +25,8 @@ constexpr int kMaxLatents = 1 << 20;
 constexpr int kMaxBatchRows = 1 << 16;
 constexpr int kMaxEpochs = 100'000;
 constexpr int kMaxThreads = 256;
-constexpr int kDefaultExpansion = 16;
+constexpr int kDefaultExpansion = 8;
+constexpr int kPaperExpansion = 16;
 constexpr int kDefaultEpochs = 24;
 constexpr int kPaperEpochs = 50;
 constexpr double kDefaultCheckpointSeconds = 10.0;
@@ -103,7 +104,8 @@ void FillInChoices(TrainingConfig& out) {
     out.set_preset(TrainingConfig::PRESET_DEFAULT);
   }
   if (out.architecture() == Sae::ARCHITECTURE_UNSPECIFIED) {
-    out.set_architecture(IsPaper(out) ? Sae::ARCHITECTURE_TOPK_SIGNED : Sae::ARCHITECTURE_PURSUIT);
+    out.set_architecture(IsPaper(out) ? Sae::ARCHITECTURE_TOPK_SIGNED
+                                      : Sae::ARCHITECTURE_BATCH_TOPK);
   }
   if (out.revival() == TrainingConfig::REVIVAL_UNSPECIFIED) {
     out.set_revival(TrainingConfig::REVIVAL_AUXILIARY_LOSS);
@@ -119,7 +121,9 @@ void FillInEarlyStop(EarlyStop& out) {
 
 void FillInValues(TrainingConfig& out) {
   const sae::TrainConfig preset = IsPaper(out) ? sae::PaperConfig(1) : sae::DefaultConfig(1);
-  if (!out.has_expansion_factor()) out.set_expansion_factor(kDefaultExpansion);
+  if (!out.has_expansion_factor()) {
+    out.set_expansion_factor(IsPaper(out) ? kPaperExpansion : kDefaultExpansion);
+  }
   if (!out.has_k()) out.set_k(preset.k);
   if (!out.has_dead_after_rows()) out.set_dead_after_rows(preset.dead_after_rows);
   if (!out.has_learning_rate()) out.set_learning_rate(preset.learning_rate);
@@ -191,6 +195,17 @@ void FillInLatents(TrainingConfig& out, int dim, Checker& check) {
   out.set_latent_count(static_cast<int>(std::min<int64_t>(latents, kMaxLatents)));
 }
 
+// Broad first and specific after, where the recipe is the default one.
+void FillInPrefixes(TrainingConfig& out) {
+  if (IsPaper(out) || out.architecture() != Sae::ARCHITECTURE_BATCH_TOPK ||
+      out.matryoshka_prefixes_size() > 0 || !out.has_latent_count()) {
+    return;
+  }
+  for (const int prefix : sae::DefaultPrefixes(out.latent_count())) {
+    out.add_matryoshka_prefixes(prefix);
+  }
+}
+
 // What must not be more than there are latents; any number as long as that is not known.
 void CheckAgainstLatents(const TrainingConfig& config, Checker& check) {
   if (config.has_latent_count() && config.latent_count() >= 1 &&
@@ -238,6 +253,7 @@ TrainingConfig FillIn(const TrainingConfig& config, int dim, const std::string& 
     out.set_thread_count(static_cast<int>(std::max(1u, std::thread::hardware_concurrency())));
   }
   if (dim != kUnknownDim) FillInLatents(out, dim, check);
+  FillInPrefixes(out);
   CheckAgainstLatents(out, check);
   return out;
 }

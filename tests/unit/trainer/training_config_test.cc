@@ -38,8 +38,8 @@ std::string Violations(const TrainingConfig& config, int dim) {
 TEST(TrainingConfigTest, DefaultsAsDocumented) {
   const TrainingConfig filled = Filled({}, 64);
   EXPECT_EQ(filled.preset(), TrainingConfig::PRESET_DEFAULT);
-  EXPECT_EQ(filled.latent_count(), 1024);
-  EXPECT_EQ(filled.expansion_factor(), 16);
+  EXPECT_EQ(filled.latent_count(), 512);
+  EXPECT_EQ(filled.expansion_factor(), 8);
   EXPECT_EQ(filled.k(), 8);
   EXPECT_EQ(filled.k_aux(), 32);
   EXPECT_EQ(filled.aux_alpha(), 1.0 / 32.0);
@@ -50,12 +50,36 @@ TEST(TrainingConfigTest, DefaultsAsDocumented) {
   EXPECT_EQ(filled.epoch_count(), 24);
   EXPECT_EQ(filled.gradient_clip(), 1.0);
   EXPECT_EQ(filled.checkpoint_seconds(), 10.0);
-  EXPECT_EQ(filled.architecture(), Sae::ARCHITECTURE_PURSUIT);
-  EXPECT_EQ(filled.matryoshka_prefixes_size(), 0);
+  EXPECT_EQ(filled.architecture(), Sae::ARCHITECTURE_BATCH_TOPK);
+  EXPECT_EQ(ToEngine(filled).matryoshka_prefixes, (std::vector<int>{8, 32, 128}));
   EXPECT_EQ(filled.revival(), TrainingConfig::REVIVAL_AUXILIARY_LOSS);
   EXPECT_EQ(filled.decay(), TrainingConfig::DECAY_LINEAR);
   EXPECT_FALSE(filled.has_early_stop());
   EXPECT_GE(filled.thread_count(), 1);
+}
+
+TEST(TrainingConfigTest, ThePrefixesOfTheDefaultRecipeFollowItsLatents) {
+  const auto prefixes = [](int latents, auto change) {
+    TrainingConfig config;
+    config.set_latent_count(latents);
+    change(config);
+    return ToEngine(Filled(config, 64)).matryoshka_prefixes;
+  };
+  const auto as_it_is = [](TrainingConfig&) {};
+  EXPECT_EQ(prefixes(1024, as_it_is), (std::vector<int>{16, 64, 256}));
+  EXPECT_EQ(prefixes(100, as_it_is), (std::vector<int>{6, 25}));
+  EXPECT_EQ(prefixes(12, as_it_is), (std::vector<int>{}));
+  // Who asks for others, or another architecture or preset, has what was asked for.
+  EXPECT_EQ(prefixes(512, [](TrainingConfig& c) { c.add_matryoshka_prefixes(512); }),
+            (std::vector<int>{512}));
+  EXPECT_EQ(prefixes(512, [](TrainingConfig& c) { c.set_architecture(Sae::ARCHITECTURE_PURSUIT); }),
+            (std::vector<int>{}));
+  EXPECT_EQ(prefixes(512,
+                     [](TrainingConfig& c) {
+                       c.set_preset(TrainingConfig::PRESET_PAPER);
+                       c.set_architecture(Sae::ARCHITECTURE_BATCH_TOPK);
+                     }),
+            (std::vector<int>{}));
 }
 
 TEST(TrainingConfigTest, PaperPresetAsDocumented) {

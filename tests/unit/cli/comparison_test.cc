@@ -1,0 +1,107 @@
+#include "clients/cli/render/comparison.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <nlohmann/json.hpp>
+
+namespace recsae::cli {
+namespace {
+
+using explainer::v1::DictionaryScore;
+using explainer::v1::Evaluation;
+using testing::ElementsAre;
+using testing::HasSubstr;
+
+void AddDictionary(Evaluation& evaluation, DictionaryScore::Kind kind, double described) {
+  DictionaryScore* score = evaluation.add_dictionaries();
+  score->set_kind(kind);
+  score->set_latent_count(512);
+  score->set_k(8);
+  score->mutable_shown()->set_at_3(described);
+  score->set_breadth(described + 0.1);
+  auto* fit = score->add_attributes();
+  fit->set_key("genre");
+  fit->set_value("Horror");
+  fit->set_latent(7);
+  fit->set_correlation(described);
+}
+
+void AddVerdict(Evaluation& evaluation, DictionaryScore::Kind control, double trained,
+                double reference, bool beaten, const std::string& reason) {
+  auto* verdict = evaluation.add_verdicts();
+  verdict->set_control(control);
+  verdict->set_measure("described_r2@3");
+  verdict->set_trained(trained);
+  verdict->set_reference(reference);
+  verdict->set_beaten(beaten);
+  verdict->set_reason(reason);
+}
+
+Evaluation Beaten() {
+  Evaluation evaluation;
+  evaluation.mutable_comparison()->set_distinct_activation_count(6032);
+  AddDictionary(evaluation, DictionaryScore::KIND_TRAINED, .5);
+  AddDictionary(evaluation, DictionaryScore::KIND_RAW, .1);
+  AddDictionary(evaluation, DictionaryScore::KIND_COMPONENTS, .4);
+  AddVerdict(evaluation, DictionaryScore::KIND_UNSPECIFIED, .5, .1, true, "");
+  AddVerdict(evaluation, DictionaryScore::KIND_RAW, .5, .1, true, "");
+  AddVerdict(evaluation, DictionaryScore::KIND_COMPONENTS, .5, .4, true, "");
+  return evaluation;
+}
+
+TEST(ComparisonTest, WhereEveryControlIsBeatenTheClosestIsNamed) {
+  EXPECT_THAT(VerdictLines(Beaten()),
+              ElementsAre("✓ the SAE beats every control; the closest: described_r2@3 0.500 "
+                          "against 0.400 of components"));
+}
+
+TEST(ComparisonTest, EachControlThatIsNotBeatenIsNamedWithTheReason) {
+  Evaluation evaluation = Beaten();
+  AddVerdict(evaluation, DictionaryScore::KIND_EXEMPLARS, .5, .6, false, "too few latents");
+  EXPECT_THAT(VerdictLines(evaluation),
+              ElementsAre("✗ described_r2@3 0.500 against 0.600 of exemplars: too few latents"));
+}
+
+TEST(ComparisonTest, AMissingComparisonSaysWhy) {
+  Evaluation evaluation;
+  evaluation.mutable_comparison()->set_missing("no attributes");
+  EXPECT_THAT(VerdictLines(evaluation), ElementsAre(HasSubstr("no attributes")));
+  EXPECT_TRUE(DictionaryTable(evaluation).empty());
+  EXPECT_TRUE(AttributeFitTable(evaluation, 5).empty());
+  nlohmann::ordered_json json;
+  AddComparison(evaluation, json);
+  EXPECT_EQ(json.dump(), R"({"comparison":{"missing":"no attributes"}})");
+}
+
+TEST(ComparisonTest, AServerThatDoesNotCompareAddsNothing) {
+  nlohmann::ordered_json json = nlohmann::ordered_json::object();
+  AddComparison(Evaluation(), json);
+  EXPECT_EQ(json.dump(), "{}");
+  EXPECT_TRUE(VerdictLines(Evaluation()).empty());
+}
+
+TEST(ComparisonTest, TheReportHasAFigureForEachDictionary) {
+  nlohmann::ordered_json json;
+  AddComparison(Beaten(), json);
+  EXPECT_EQ(json["described_r2"]["trained"]["3"], .5);
+  EXPECT_EQ(json["described_r2"]["pca"]["3"], .4);
+  EXPECT_EQ(json["described_r2_random_items"]["raw"]["1"], 0);
+  EXPECT_EQ(json["breadth"]["raw"], .2);
+  EXPECT_EQ(json["verdicts"].size(), 3u);
+  EXPECT_EQ(json["verdicts"][0]["control"], "least");
+  EXPECT_EQ(json["verdicts"][2]["control"], "pca");
+  EXPECT_EQ(json["comparison"]["distinct_activations"], 6032);
+}
+
+TEST(ComparisonTest, TablesHaveAColumnForEachDictionaryAndRawsBesideTheSae) {
+  const std::string dictionaries = DictionaryTable(Beaten()).Render(0, false);
+  EXPECT_THAT(dictionaries, HasSubstr("SAE 512/8"));
+  EXPECT_THAT(dictionaries, HasSubstr("components 512/8"));
+  const std::string fits = AttributeFitTable(Beaten(), 5).Render(0, false);
+  EXPECT_THAT(fits, HasSubstr("genre Horror"));
+  EXPECT_THAT(fits, HasSubstr("0.100"));
+}
+
+}  // namespace
+}  // namespace recsae::cli
