@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <set>
 
+#include "clients/cli/render/comparison.h"
 #include "clients/cli/render/render.h"
 
 namespace recsae::cli {
@@ -91,6 +92,7 @@ ordered_json SaeJson(const concept_store::v1::Sae& sae, const explainer::v1::Eva
                       {"control", CountsJson(concepts.paper_control())},
                       {"verified", concepts.verified_count()},
                       {"verified_control", concepts.verified_control_count()}};
+  AddComparison(evaluation, json);
   const auto& similarity = evaluation.similarity();
   json["similarity"] = {{"concepts", similarity.concept_count()}};
   // Without concepts there is nothing to compare.

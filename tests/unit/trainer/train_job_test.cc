@@ -37,7 +37,7 @@ TEST_F(TrainJobTest, TrainsReportsAndPublishes) {
   EXPECT_EQ(sae.activation_dim(), kDim);
   EXPECT_EQ(sae.latent_count(), 32);
   EXPECT_EQ(sae.k(), 3);
-  EXPECT_EQ(sae.architecture(), concept_store::v1::Sae::ARCHITECTURE_PURSUIT);
+  EXPECT_EQ(sae.architecture(), concept_store::v1::Sae::ARCHITECTURE_BATCH_TOPK);
   EXPECT_EQ(sae.capture(), kCapture);
   EXPECT_EQ(sae.recommender_uid(), "uid of r");
   EXPECT_EQ(sae.report().row_count(), kRows);
