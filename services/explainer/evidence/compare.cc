@@ -240,6 +240,8 @@ std::vector<Verdict> Judge(const std::vector<DictionaryScore>& dictionaries, int
          {trained.described.random[1], control.described.random[1]},
          {trained.breadth, control.breadth}}};
     for (size_t m = 0; m < values.size(); ++m) {
+      const bool is_breadth = static_cast<Verdict::Measure>(m) == Verdict::Measure::kBreadth;
+      if (is_breadth && trained.attributes.empty()) continue;  // no attribute to be broad in
       Verdict verdict;
       verdict.control = control.kind;
       verdict.measure = static_cast<Verdict::Measure>(m);

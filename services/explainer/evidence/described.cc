@@ -110,6 +110,16 @@ void AddErrors(const CentredRow& row, std::span<const float> vectors, const Effe
   errors.missing[kAll] += squares();
 }
 
+// Every n-th row, so as to keep the products within kMostProducts.
+int64_t StepOver(const SampledRows& rows, const Dictionary& dictionary, size_t items) {
+  constexpr double kMostProducts = 1e11;
+  constexpr double kShown = 10;
+  const double row = static_cast<double>(dictionary.latents()) *
+                     (kShown * dictionary.dim() + static_cast<double>(items));
+  const double all = row * static_cast<double>(rows.rows());
+  return std::max<int64_t>(1, static_cast<int64_t>(std::ceil(all / kMostProducts)));
+}
+
 std::vector<float> Divided(const std::vector<double>& sums, int64_t count) {
   std::vector<float> divided;
   divided.reserve(sums.size());
@@ -261,7 +271,8 @@ absl::StatusOr<DescribedScores> MeasureDescribed(const SampledRows& rows,
   Errors random;
   SetShares shares(sets);
   CentredRow row{std::vector<float>(dim), std::vector<float>(latents), std::vector<float>(latents)};
-  for (int64_t i = 0; i < rows.rows(); ++i) {
+  const int64_t step = StepOver(rows, dictionary, items.size());
+  for (int64_t i = 0; i < rows.rows(); i += step) {
     RECSAE_RETURN_IF_ERROR(alive());
     const Case& from = rows.cases[static_cast<size_t>(i)];
     shares.Of(from);

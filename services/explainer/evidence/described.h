@@ -81,7 +81,8 @@ struct DescribedScores {
   DescribedR2 random = {};  // for `items`
 };
 
-// On rows of users who had no part in `descriptions`. `items`: a random sample of the catalogue.
+// On rows of users who had no part in `descriptions`; of large dictionaries on every n-th row,
+// so that it takes some 10^11 operations at most. `items`: a random sample of the catalogue.
 absl::StatusOr<DescribedScores> MeasureDescribed(const SampledRows& rows,
                                                  const sae::SparseCodes& codes,
                                                  const Dictionary& dictionary,

@@ -63,7 +63,7 @@ std::unique_ptr<Dictionary> ComponentsDictionary(std::span<const float> rows, in
 
 // Random directions of unit length, or the directions of random rows; the k largest products above
 // 0 of a row less the mean are its code, and the decoder is fitted to the codes of the rows by
-// least squares (with a little ridge). At most dim-independent `latents` of 2,048.
+// least squares (with a little ridge), which takes some latents^3 operations.
 absl::StatusOr<std::unique_ptr<Dictionary>> RandomDictionary(std::span<const float> rows, int dim,
                                                              int latents, int k, uint64_t seed,
                                                              Alive alive);

@@ -18,7 +18,9 @@ Sample::Sample(int dim, const std::array<int64_t, kRoles>& most, uint64_t seed)
 
 void Sample::Add(std::span<const float> x, Case added) {
   if (added.ranked.empty()) return;
-  distinct_.insert(absl::HashOf(absl::Span<const float>(x.data(), x.size())));
+  if (distinct_.size() < kMostDistinct) {
+    distinct_.insert(absl::HashOf(absl::Span<const float>(x.data(), x.size())));
+  }
   const auto role = static_cast<size_t>(RoleOf(seed_, added.user));
   users_[role].insert(added.user);
   SampledRows& rows = rows_[role];

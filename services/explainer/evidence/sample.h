@@ -23,6 +23,8 @@ struct SampledRows {
   int64_t rows() const { return static_cast<int64_t>(cases.size()); }
 };
 
+inline constexpr size_t kMostDistinct = size_t{1} << 20;
+
 // Keeps a random sample of bounded size for each role (reservoir sampling: every row of a role has
 // the same chance). Not thread-safe.
 class Sample {
@@ -39,7 +41,7 @@ class Sample {
   int32_t Users(Role role) const {
     return static_cast<int32_t>(users_[static_cast<size_t>(role)].size());
   }
-  // Activations that differ from each other among all rows added.
+  // Activations that differ from each other among all rows added, counted up to kMostDistinct.
   int64_t distinct() const { return static_cast<int64_t>(distinct_.size()); }
 
  private:

@@ -66,6 +66,7 @@ DictionaryScore ScoreOf(DictionaryKind kind, double described, double breadth) {
   score.described.shown = {described, described, described, described};
   score.described.random = score.described.shown;
   score.breadth = breadth;
+  score.attributes.resize(1);
   return score;
 }
 
@@ -87,6 +88,15 @@ TEST(CompareTest, TheVerdictNamesEachControlThatIsNotBeaten) {
   EXPECT_TRUE(few[1].beaten);
   EXPECT_FALSE(few[3].beaten);
   EXPECT_NE(few[3].reason.find("900 distinct activations for 100 latents"), std::string::npos);
+}
+
+TEST(CompareTest, WithoutAttributesThereIsNoVerdictOnBreadth) {
+  DictionaryScore trained = ScoreOf(DictionaryKind::kTrained, .5, 0);
+  trained.attributes.clear();
+  for (const Verdict& verdict : Judge({trained, ScoreOf(DictionaryKind::kRaw, .2, 0)}, 100'000)) {
+    EXPECT_NE(verdict.measure, Verdict::Measure::kBreadth);
+    EXPECT_TRUE(verdict.beaten);
+  }
 }
 
 TEST(CompareTest, PopularityCountsHistories) {
