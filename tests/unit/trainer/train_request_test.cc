@@ -60,7 +60,7 @@ TEST(TrainRequestTest, VariantsAreFilledInInTheirOrder) {
   ASSERT_EQ(configs.size(), 3U);
   for (int i = 0; i < 3; ++i) {
     EXPECT_EQ(configs[i].k(), i + 1);
-    EXPECT_EQ(configs[i].latent_count(), 1024);
+    EXPECT_EQ(configs[i].latent_count(), 512);
   }
 }
 

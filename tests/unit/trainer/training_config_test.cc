@@ -169,8 +169,8 @@ TEST(TrainingConfigTest, DefaultsOfEachChoiceAsDocumented) {
 
   config.Clear();
   config.set_architecture(Sae::ARCHITECTURE_BATCH_TOPK);
-  for (const int prefix : {64, 256, 1024}) config.add_matryoshka_prefixes(prefix);
-  EXPECT_EQ(ToEngine(Filled(config, 64)).matryoshka_prefixes, (std::vector<int>{64, 256, 1024}));
+  for (const int prefix : {64, 256, 512}) config.add_matryoshka_prefixes(prefix);
+  EXPECT_EQ(ToEngine(Filled(config, 64)).matryoshka_prefixes, (std::vector<int>{64, 256, 512}));
 }
 
 TEST(TrainingConfigTest, RefusesWhatDoesNotFitTheArchitecture) {
@@ -208,7 +208,7 @@ TEST(TrainingConfigTest, MatryoshkaPrefixesRiseUpToTheNumberOfLatents) {
     for (const int prefix : prefixes) config.add_matryoshka_prefixes(prefix);
     return Violations(config, dim);
   };
-  EXPECT_EQ(violations({16, 1024}, 64), "");
+  EXPECT_EQ(violations({16, 512}, 64), "");
   EXPECT_EQ(violations({16, 1025}, kUnknownDim), "");  // depends on the dimension
   for (const std::vector<int>& bad :
        {std::vector<int>{0}, {8, 8}, {8, 4}, {16, 1025}, std::vector<int>(17, 1)}) {
@@ -267,6 +267,7 @@ TEST(TrainingConfigTest, BatchTooLargeForItsLatents) {
   TrainingConfig config;
   config.set_latent_count(1 << 20);
   config.set_batch_rows(1 << 16);
+  config.set_architecture(Sae::ARCHITECTURE_TOPK);
   EXPECT_EQ(Violations(config, 64), "");
   config.set_architecture(Sae::ARCHITECTURE_RELU);
   EXPECT_NE(Violations(config, 64).find("config.batch_rows: is 65536; expected at most 2047"),
@@ -294,16 +295,16 @@ TEST(TrainingConfigTest, UnknownChoicesAndTooManyLatents) {
 TEST(TrainingConfigTest, TextHoldsTheWholeRecipe) {
   auto text = AsText(Filled({}, 64));
   EXPECT_EQ(text.at("preset"), "default");
-  EXPECT_EQ(text.at("latents"), "1024");
+  EXPECT_EQ(text.at("latents"), "512");
   EXPECT_EQ(text.at("k"), "8");
   EXPECT_EQ(text.at("learning_rate"), "0.001");
   EXPECT_EQ(text.at("seed"), "0");
-  EXPECT_EQ(text.at("architecture"), "pursuit");
+  EXPECT_EQ(text.at("architecture"), "batch-topk");
+  EXPECT_EQ(text.at("matryoshka_prefixes"), "8,32,128");
   EXPECT_EQ(text.at("revival"), "auxiliary-loss");
   EXPECT_EQ(text.at("aux_alpha"), "0.03125");
   EXPECT_EQ(text.at("decay"), "linear");
-  for (const char* absent :
-       {"matryoshka_prefixes", "sparsity_weight", "bandwidth", "resample_every_rows"}) {
+  for (const char* absent : {"sparsity_weight", "bandwidth", "resample_every_rows"}) {
     EXPECT_FALSE(text.contains(absent)) << absent;
   }
 
