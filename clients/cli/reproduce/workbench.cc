@@ -209,16 +209,20 @@ absl::StatusOr<Sae> Workbench::SaeOf(const CellId& cell) {
   return SweptSae(cell);
 }
 
+std::string Workbench::InputsOf(const Sae& sae) const {
+  std::string inputs = IdentityOf(sae);
+  for (const auto& [id, capture] : captures_) absl::StrAppend(&inputs, "\n", IdentityOf(capture));
+  return inputs;
+}
+
 absl::Status Workbench::BuildConcepts(const Sae& sae, explainer::v1::ConceptReport& report) {
   RECSAE_RETURN_IF_ERROR(NeedAllCaptures());
   explainer::v1::BuildConceptsRequest request = plan_.build_concepts;
   request.set_sae(sae.name());
-  std::string inputs = IdentityOf(sae);
-  for (const auto& [id, capture] : captures_) absl::StrAppend(&inputs, "\n", IdentityOf(capture));
-  RECSAE_ASSIGN_OR_RETURN(auto made,
-                          RunOnSae<explainer::v1::ConceptReport>(
-                              session_, "building concepts", "build-concepts",
-                              &Explainer::Stub::BuildConcepts, request, inputs, flags_.detach));
+  RECSAE_ASSIGN_OR_RETURN(
+      auto made, RunOnSae<explainer::v1::ConceptReport>(
+                     session_, "building concepts", "build-concepts",
+                     &Explainer::Stub::BuildConcepts, request, InputsOf(sae), flags_.detach));
   report = std::move(made.product);
   return absl::OkStatus();
 }
@@ -239,13 +243,12 @@ absl::StatusOr<ordered_json> Workbench::MeasureSae(const CellId& cell) {
   RECSAE_RETURN_IF_ERROR(BuildConcepts(sae, report));
   explainer::v1::EvaluateSaeRequest request = plan_.evaluate;
   request.set_sae(sae.name());
-  // The similarities are those of the concepts just built.
-  const std::string inputs =
-      absl::StrCat(IdentityOf(sae), "\n", IdentityOf(captures_.at(kTestCapture)));
+  // The similarities are those of the concepts just built; the comparison reads the evidence
+  // captures too, so one that was made anew asks for a new evaluation.
   RECSAE_ASSIGN_OR_RETURN(const auto evaluation,
                           RunOnSae<explainer::v1::Evaluation>(
                               session_, "evaluating", "evaluate-sae", &Explainer::Stub::EvaluateSae,
-                              request, inputs, flags_.detach));
+                              request, InputsOf(sae), flags_.detach));
   RECSAE_ASSIGN_OR_RETURN(const double variance, TestVariance());
   ordered_json json = SaeJson(sae, evaluation.product, report, variance);
   if (cell.method == kTrainedMethod) {

@@ -43,6 +43,8 @@ class Workbench {
   absl::Status NeedRecommender();
   absl::Status NeedCapture(const char* id);
   absl::Status NeedAllCaptures();
+  // What the explainer's results are functions of: the SAE and the captures it draws from.
+  std::string InputsOf(const concept_store::v1::Sae& sae) const;
   // What the SAE's training reads.
   absl::Status NeedTrainingRows();
   absl::Status NeedItems();
