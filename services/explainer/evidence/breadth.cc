@@ -25,16 +25,21 @@ struct Table {
   std::vector<std::array<double, kProbed>> codes;  // of latents, best first
 };
 
-double Pearson(const Table& table, size_t latent) {
-  const auto n = static_cast<double>(table.share.size());
-  double y = 0, z = 0, yy = 0, zz = 0, yz = 0;
+// Of the share with the best latent.
+double Correlation(const Table& table) {
+  MomentSums share;
+  MomentSums code;
+  double products = 0;
   for (size_t i = 0; i < table.share.size(); ++i) {
-    const double a = table.share[i];
-    const double b = table.codes[i][latent];
-    y += a, z += b, yy += a * a, zz += b * b, yz += a * b;
+    const double y = table.share[i];
+    const double z = table.codes[i][0];
+    share.sum += y;
+    share.squares += y * y;
+    code.sum += z;
+    code.squares += z * z;
+    products += y * z;
   }
-  const double variance = (n * yy - y * y) * (n * zz - z * z);
-  return variance <= 0 ? 0 : (n * yz - y * z) / std::sqrt(variance);
+  return Pearson(static_cast<double>(table.share.size()), share, code, products);
 }
 
 // R2 on `measure` of a least-squares fit of the share to the first `latents` codes on `fit`.
@@ -171,11 +176,11 @@ absl::StatusOr<std::vector<Table>> Tables(const CodedSample& coded, Role role, i
 
 }  // namespace
 
-absl::StatusOr<std::vector<AttributeScore>> ScoreAttributes(const CodedSample& coded,
-                                                            const Association& association,
-                                                            bool is_signed, const ItemSets& sets,
-                                                            std::span<const int32_t> attributes,
-                                                            Alive alive) {
+absl::StatusOr<std::vector<AttributeFit>> FitAttributes(const CodedSample& coded,
+                                                        const Association& association,
+                                                        bool is_signed, const ItemSets& sets,
+                                                        std::span<const int32_t> attributes,
+                                                        Alive alive) {
   std::vector<std::array<int32_t, kProbed>> best;
   for (const int32_t attribute : attributes) {
     best.push_back(BestLatents(association, attribute, is_signed));
@@ -186,17 +191,17 @@ absl::StatusOr<std::vector<AttributeScore>> ScoreAttributes(const CodedSample& c
         tables[static_cast<size_t>(role)],
         Tables(coded, role, association.latents, sets, attributes, best, alive));
   }
-  std::vector<AttributeScore> scores;
+  std::vector<AttributeFit> scores;
   for (size_t a = 0; a < attributes.size(); ++a) {
     RECSAE_RETURN_IF_ERROR(alive());
     const Table& fit = tables[static_cast<size_t>(Role::kDescribe)][a];
     const Table& measure = tables[static_cast<size_t>(Role::kMeasure)][a];
-    AttributeScore& score = scores.emplace_back();
+    AttributeFit& score = scores.emplace_back();
     score.set = attributes[a];
     score.latent = best[a][0];
     if (score.latent < 0 || measure.share.empty()) continue;
     const double sign = association.Correlation(score.latent, score.set) < 0 ? -1 : 1;
-    score.correlation = sign * Pearson(measure, 0);
+    score.correlation = sign * Correlation(measure);
     const double threshold = BestThreshold(tables[static_cast<size_t>(Role::kThreshold)][a], sign);
     const Detection detection = Detect(measure, sign, threshold);
     score.f1 = detection.F1();

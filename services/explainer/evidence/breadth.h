@@ -14,7 +14,7 @@
 namespace recsae::explainer {
 
 // See AttributeFit in explainer.proto.
-struct AttributeScore {
+struct AttributeFit {
   int32_t set = 0;  // of ItemSets::Attributes
   int32_t latent = -1;
   double correlation = 0;
@@ -34,11 +34,11 @@ struct CodedSample {
 };
 
 // One for each of `attributes`. `association`: of the users who describe.
-absl::StatusOr<std::vector<AttributeScore>> ScoreAttributes(const CodedSample& coded,
-                                                            const Association& association,
-                                                            bool is_signed, const ItemSets& sets,
-                                                            std::span<const int32_t> attributes,
-                                                            Alive alive);
+absl::StatusOr<std::vector<AttributeFit>> FitAttributes(const CodedSample& coded,
+                                                        const Association& association,
+                                                        bool is_signed, const ItemSets& sets,
+                                                        std::span<const int32_t> attributes,
+                                                        Alive alive);
 
 }  // namespace recsae::explainer
 

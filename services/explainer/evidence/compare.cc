@@ -12,6 +12,8 @@
 #include "absl/strings/str_format.h"
 #include "common/base/random.h"
 #include "common/base/status.h"
+#include "common/math/simd/kernels.h"
+#include "common/sae/metrics.h"
 
 namespace recsae::explainer {
 namespace {
@@ -66,8 +68,8 @@ class Comparer {
                       [](const SetDescription& description) { return description.set >= 0; }));
     RECSAE_ASSIGN_OR_RETURN(
         score.attributes,
-        ScoreAttributes(coded, association, dictionary.is_signed(), sets_, attributes_, alive_));
-    for (const AttributeScore& attribute : score.attributes) {
+        FitAttributes(coded, association, dictionary.is_signed(), sets_, attributes_, alive_));
+    for (const AttributeFit& attribute : score.attributes) {
       score.breadth += attribute.correlation / static_cast<double>(attributes_.size());
     }
     return score;
@@ -101,28 +103,19 @@ class Comparer {
   double Fvu(const CodedSample& coded, const Dictionary& dictionary) const {
     const SampledRows& rows = coded.rows(Role::kMeasure);
     const auto dim = static_cast<size_t>(dictionary.dim());
-    std::vector<double> sum(dim);
-    std::vector<double> squares(dim);
-    double missing = 0;
+    sae::MetricsAccumulator metrics(dictionary.dim(), dictionary.latents());
     std::vector<float> rebuilt(dim);
     for (int64_t row = 0; row < rows.rows(); ++row) {
+      const std::span<const sae::LatentActivation> code = coded.of(Role::kMeasure).Row(row);
       std::copy(dictionary.offset().begin(), dictionary.offset().end(), rebuilt.begin());
-      for (const auto& [latent, value] : coded.of(Role::kMeasure).Row(row)) {
+      for (const auto& [latent, value] : code) {
         const float* direction = dictionary.decoder().data() + static_cast<size_t>(latent) * dim;
-        for (size_t i = 0; i < dim; ++i) rebuilt[i] += value * direction[i];
+        math::AddScaled(value, direction, dictionary.dim(), rebuilt.data());
       }
-      for (size_t i = 0; i < dim; ++i) {
-        const double x = rows.activations[static_cast<size_t>(row) * dim + i];
-        sum[i] += x;
-        squares[i] += x * x;
-        missing += (x - rebuilt[i]) * (x - rebuilt[i]);
-      }
+      metrics.AddRow(rows.activations.data() + static_cast<size_t>(row) * dim, rebuilt.data(),
+                     code);
     }
-    double variance = 0;
-    for (size_t i = 0; i < dim; ++i) {
-      variance += squares[i] - sum[i] * sum[i] / static_cast<double>(rows.rows());
-    }
-    return variance > 0 ? missing / variance : 0;
+    return metrics.Result().fvu;
   }
 
   static constexpr size_t kMostAttributes = 200;

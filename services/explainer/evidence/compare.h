@@ -30,7 +30,7 @@ struct DictionaryScore {
   double breadth = 0;
   double fvu = 0;
   int described_latents = 0;
-  std::vector<AttributeScore> attributes;
+  std::vector<AttributeFit> attributes;
 };
 
 // Whether the trained dictionary does better than a control by more than 5 %; and, with no control,

@@ -120,26 +120,16 @@ int64_t StepOver(const SampledRows& rows, const Dictionary& dictionary, size_t i
   return std::max<int64_t>(1, static_cast<int64_t>(std::ceil(all / kMostProducts)));
 }
 
-std::vector<float> Divided(const std::vector<double>& sums, int64_t count) {
-  std::vector<float> divided;
-  divided.reserve(sums.size());
-  const double n = std::max(static_cast<double>(count), 1.0);
-  for (const double sum : sums) divided.push_back(static_cast<float>(sum / n));
-  return divided;
-}
-
-std::vector<float> MeanRow(const SampledRows& rows, size_t width) {
-  std::vector<double> sums(width);
-  for (size_t i = 0; i < rows.activations.size(); ++i) sums[i % width] += rows.activations[i];
-  return Divided(sums, rows.rows());
-}
-
 std::vector<float> MeanCode(const sae::SparseCodes& codes, int latents) {
   std::vector<double> sums(static_cast<size_t>(latents));
   for (int64_t row = 0; row < codes.rows(); ++row) {
     for (const auto& [latent, value] : codes.Row(row)) sums[static_cast<size_t>(latent)] += value;
   }
-  return Divided(sums, codes.rows());
+  std::vector<float> mean;
+  mean.reserve(sums.size());
+  const double n = std::max(static_cast<double>(codes.rows()), 1.0);
+  for (const double sum : sums) mean.push_back(static_cast<float>(sum / n));
+  return mean;
 }
 
 }  // namespace
@@ -157,17 +147,19 @@ void SetShares::Of(const Case& from) {
   }
 }
 
+double Pearson(double n, const MomentSums& y, const MomentSums& z, double products) {
+  const double a = n * y.squares - y.sum * y.sum;
+  const double b = n * z.squares - z.sum * z.sum;
+  // What rounding leaves of a constant is no variance.
+  if (a <= 1e-9 * n * y.squares || b <= 1e-9 * n * z.squares) return 0;
+  return (n * products - y.sum * z.sum) / std::sqrt(a * b);
+}
+
 double Association::Correlation(int latent, int32_t set) const {
   const auto l = static_cast<size_t>(latent);
   const auto s = static_cast<size_t>(set);
-  const auto n = static_cast<double>(rows);
-  const double covariance =
-      n * products[l * static_cast<size_t>(sets) + s] - latent_sum[l] * set_sum[s];
-  const double a = n * latent_squares[l] - latent_sum[l] * latent_sum[l];
-  const double b = n * set_squares[s] - set_sum[s] * set_sum[s];
-  // What rounding leaves of a constant is no variance.
-  if (a <= 1e-9 * n * latent_squares[l] || b <= 1e-9 * n * set_squares[s]) return 0;
-  return covariance / std::sqrt(a * b);
+  return Pearson(static_cast<double>(rows), {latent_sum[l], latent_squares[l]},
+                 {set_sum[s], set_squares[s]}, products[l * static_cast<size_t>(sets) + s]);
 }
 
 double Association::Slope(int latent, int32_t set) const {
@@ -263,7 +255,7 @@ absl::StatusOr<DescribedScores> MeasureDescribed(const SampledRows& rows,
                                                  std::span<const int32_t> items, Alive alive) {
   const auto dim = static_cast<size_t>(dictionary.dim());
   const auto latents = static_cast<size_t>(dictionary.latents());
-  const std::vector<float> mean_x = MeanRow(rows, dim);
+  const std::vector<float> mean_x = MeanOf(rows.activations, dictionary.dim());
   const std::vector<float> mean_code = MeanCode(codes, dictionary.latents());
   const std::vector<float> fixed_vectors = VectorsOf(head, items);
   const Effects fixed = EffectsOn(dictionary, fixed_vectors);

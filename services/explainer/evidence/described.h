@@ -41,6 +41,16 @@ struct SetDescription {
   double intercept = 0;
 };
 
+// Of a variable over some rows.
+struct MomentSums {
+  double sum = 0;
+  double squares = 0;
+};
+
+// Pearson correlation of two variables over n rows, from their sums and that of their products; 0
+// where one of the two does not vary.
+double Pearson(double n, const MomentSums& y, const MomentSums& z, double products);
+
 // Pearson correlations of all sets' shares with all latents' codes, and what they are made of.
 struct Association {
   int64_t rows = 0;
@@ -52,7 +62,6 @@ struct Association {
   std::vector<double> latent_sum, latent_squares;  // [latents]
   std::vector<float> products;                     // [latents, sets]
 
-  // 0 where one of the two does not vary.
   double Correlation(int latent, int32_t set) const;
   double Slope(int latent, int32_t set) const;
 };

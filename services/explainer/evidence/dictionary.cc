@@ -1,13 +1,14 @@
 #include "services/explainer/evidence/dictionary.h"
 
 #include <algorithm>
-#include <cmath>
 #include <utility>
 
 #include "common/base/random.h"
 #include "common/base/status.h"
 #include "common/math/gemm.h"
 #include "common/math/linear.h"
+#include "common/math/simd/kernels.h"
+#include "common/sae/metrics.h"
 
 namespace recsae::explainer {
 namespace {
@@ -20,26 +21,10 @@ constexpr double kRidge = 1e-3;
 constexpr uint64_t kRandomStream = 21;
 constexpr uint64_t kExemplarStream = 22;
 
-std::vector<float> MeanOf(std::span<const float> rows, int dim) {
-  std::vector<double> sums(static_cast<size_t>(dim));
-  for (size_t i = 0; i < rows.size(); ++i) sums[i % sums.size()] += rows[i];
-  const double n = std::max(1.0, static_cast<double>(rows.size()) / dim);
-  std::vector<float> mean;
-  mean.reserve(sums.size());
-  for (const double sum : sums) mean.push_back(static_cast<float>(sum / n));
-  return mean;
-}
-
-// directions · (x − mean) for rows of x, [n, latents].
-std::vector<float> Products(const float* rows, int64_t n, int dim, std::span<const float> mean,
-                            std::span<const float> directions) {
-  const int64_t latents = static_cast<int64_t>(directions.size()) / dim;
-  std::vector<float> centred(rows, rows + n * dim);
+std::vector<float> Centred(std::span<const float> rows, std::span<const float> mean) {
+  std::vector<float> centred(rows.begin(), rows.end());
   for (size_t i = 0; i < centred.size(); ++i) centred[i] -= mean[i % mean.size()];
-  std::vector<float> products(static_cast<size_t>(n * latents));
-  math::Sgemm(Transpose::kNo, Transpose::kYes, n, latents, dim, centred.data(), directions.data(),
-              0.0f, products.data());
-  return products;
+  return centred;
 }
 
 class Trained : public Dictionary {
@@ -81,8 +66,11 @@ class Dense : public Dictionary {
     for (int64_t begin = 0; begin < n; begin += kBlockRows) {
       RECSAE_RETURN_IF_ERROR(alive());
       const int64_t count = std::min(kBlockRows, n - begin);
-      const std::vector<float> products =
-          Products(rows + begin * dim(), count, dim(), offset_, decoder_);
+      const std::vector<float> centred =
+          Centred({rows + begin * dim(), static_cast<size_t>(count * dim())}, offset_);
+      std::vector<float> products(static_cast<size_t>(count * latents()));
+      math::Sgemm(Transpose::kNo, Transpose::kYes, count, latents(), dim(), centred.data(),
+                  decoder_.data(), 0.0f, products.data());
       for (int64_t row = 0; row < count; ++row) {
         for (int latent = 0; latent < latents(); ++latent) {
           code[static_cast<size_t>(latent)] = {
@@ -95,38 +83,25 @@ class Dense : public Dictionary {
   }
 };
 
-// The k largest products with directions that nobody trained.
+// A TopK SAE whose encoder nobody trained: `encoder` has the directions, and as its bias the mean.
 class Untrained : public Dictionary {
  public:
-  Untrained(DictionaryKind kind, int dim, int k, std::vector<float> directions,
-            std::vector<float> mean)
-      : Dictionary(kind, dim, k, false), directions_(std::move(directions)) {
-    decoder_ = directions_;
-    offset_ = std::move(mean);
+  Untrained(DictionaryKind kind, sae::SaeModel encoder)
+      : Dictionary(kind, encoder.dim(), encoder.k(), false), encoder_(std::move(encoder)) {
+    decoder_ = encoder_.weights().decoder;
+    offset_ = encoder_.weights().pre_bias;
   }
 
   absl::StatusOr<sae::SparseCodes> Encode(const float* rows, int64_t n,
                                           Alive alive) const override {
-    sae::SparseCodes codes;
-    codes.Reserve(n, n * k());
-    for (int64_t begin = 0; begin < n; begin += kBlockRows) {
-      RECSAE_RETURN_IF_ERROR(alive());
-      const int64_t count = std::min(kBlockRows, n - begin);
-      const std::vector<float> products =
-          Products(rows + begin * dim(), count, dim(), mean_of_fit_, directions_);
-      for (int64_t row = 0; row < count; ++row) {
-        codes.Append(Largest(products.data() + row * latents()));
-      }
-    }
-    return codes;
+    return encoder_.EncodeBatch(rows, n, alive);
   }
-
-  void SetMean(std::vector<float> mean) { mean_of_fit_ = std::move(mean); }
 
   // Least squares of rows less their mean on their codes less theirs.
   absl::Status Fit(std::span<const float> rows, Alive alive) {
     const int64_t n = static_cast<int64_t>(rows.size()) / dim();
     RECSAE_ASSIGN_OR_RETURN(const sae::SparseCodes codes, Encode(rows.data(), n, alive));
+    const std::vector<float>& mean = encoder_.weights().pre_bias;
     const auto width = static_cast<size_t>(dim());
     const auto count = static_cast<size_t>(latents());
     std::vector<double> gram(count * count);
@@ -141,7 +116,7 @@ class Untrained : public Dictionary {
           gram[at * count + static_cast<size_t>(b.latent)] += double{a.value} * b.value;
         }
         for (size_t i = 0; i < width; ++i) {
-          cross[at * width + i] += double{a.value} * (x[i] - mean_of_fit_[i]);
+          cross[at * width + i] += double{a.value} * (x[i] - mean[i]);
         }
       }
     }
@@ -154,7 +129,7 @@ class Untrained : public Dictionary {
       for (size_t latent = 0; latent < count; ++latent) {
         shift += decoder[latent * width + i] * sums[latent] / static_cast<double>(n);
       }
-      offset_[i] = static_cast<float>(mean_of_fit_[i] - shift);
+      offset_[i] = static_cast<float>(mean[i] - shift);
     }
     return absl::OkStatus();
   }
@@ -172,43 +147,36 @@ class Untrained : public Dictionary {
     for (size_t a = 0; a < count; ++a) gram[a * count + a] += ridge;
   }
 
-  std::vector<sae::LatentActivation> Largest(const float* products) const {
-    std::vector<sae::LatentActivation> all;
-    for (int latent = 0; latent < latents(); ++latent) {
-      if (products[latent] > 0) all.push_back({latent, products[latent]});
-    }
-    const auto kept = std::min<std::ptrdiff_t>(k(), std::ssize(all));
-    std::partial_sort(all.begin(), all.begin() + kept, all.end(), [](const auto& a, const auto& b) {
-      return a.value != b.value ? a.value > b.value : a.latent < b.latent;
-    });
-    all.resize(static_cast<size_t>(kept));
-    return all;
-  }
-
-  std::vector<float> directions_;   // [latents, dim]
-  std::vector<float> mean_of_fit_;  // [dim]
+  sae::SaeModel encoder_;
 };
-
-void Normalise(std::span<float> direction) {
-  double squared = 0;
-  for (const float value : direction) squared += double{value} * value;
-  const auto scale = static_cast<float>(1 / std::max(std::sqrt(squared), 1e-12));
-  for (float& value : direction) value *= scale;
-}
 
 absl::StatusOr<std::unique_ptr<Dictionary>> Fitted(DictionaryKind kind, std::span<const float> rows,
                                                    int dim, int k, std::vector<float> directions,
                                                    std::vector<float> mean, Alive alive) {
-  for (size_t begin = 0; begin < directions.size(); begin += static_cast<size_t>(dim)) {
-    Normalise(std::span<float>(directions).subspan(begin, static_cast<size_t>(dim)));
-  }
-  auto dictionary = std::make_unique<Untrained>(kind, dim, k, std::move(directions), mean);
-  dictionary->SetMean(std::move(mean));
+  sae::SaeWeights weights;
+  weights.dim = dim;
+  weights.latents = static_cast<int>(directions.size()) / dim;
+  weights.k = k;
+  math::NormaliseRows(directions.data(), weights.latents, dim);
+  weights.encoder = std::move(directions);
+  weights.decoder = weights.encoder;
+  weights.pre_bias = std::move(mean);
+  RECSAE_ASSIGN_OR_RETURN(sae::SaeModel encoder, sae::SaeModel::Create(std::move(weights)));
+  auto dictionary = std::make_unique<Untrained>(kind, std::move(encoder));
   RECSAE_RETURN_IF_ERROR(dictionary->Fit(rows, alive));
   return dictionary;
 }
 
 }  // namespace
+
+std::vector<float> MeanOf(std::span<const float> rows, int dim) {
+  sae::VarianceAccumulator rows_seen(dim);
+  for (size_t begin = 0; begin < rows.size(); begin += static_cast<size_t>(dim)) {
+    rows_seen.Add(rows.data() + begin);
+  }
+  const std::vector<double> mean = rows_seen.Mean();
+  return {mean.begin(), mean.end()};
+}
 
 std::unique_ptr<Dictionary> TrainedDictionary(const sae::SaeModel& model) {
   return std::make_unique<Trained>(model);
@@ -224,8 +192,7 @@ std::unique_ptr<Dictionary> RawDictionary(std::span<const float> rows, int dim) 
 std::unique_ptr<Dictionary> ComponentsDictionary(std::span<const float> rows, int dim) {
   std::vector<float> mean = MeanOf(rows, dim);
   const int64_t n = static_cast<int64_t>(rows.size()) / dim;
-  std::vector<float> centred(rows.begin(), rows.end());
-  for (size_t i = 0; i < centred.size(); ++i) centred[i] -= mean[i % mean.size()];
+  const std::vector<float> centred = Centred(rows, mean);
   std::vector<float> covariance(static_cast<size_t>(dim) * static_cast<size_t>(dim));
   math::Sgemm(Transpose::kYes, Transpose::kNo, dim, dim, n, centred.data(), centred.data(), 0.0f,
               covariance.data());

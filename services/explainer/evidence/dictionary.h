@@ -61,6 +61,9 @@ std::unique_ptr<Dictionary> RawDictionary(std::span<const float> rows, int dim);
 // Their principal components, all dim of them.
 std::unique_ptr<Dictionary> ComponentsDictionary(std::span<const float> rows, int dim);
 
+// The mean of rows [n, dim].
+std::vector<float> MeanOf(std::span<const float> rows, int dim);
+
 // Random directions of unit length, or the directions of random rows; the k largest products above
 // 0 of a row less the mean are its code, and the decoder is fitted to the codes of the rows by
 // least squares (with a little ridge), which takes some latents^3 operations.

@@ -7,7 +7,6 @@
 #include "recsae/explainer/v1/explainer.pb.h"
 #include "services/explainer/backend/capture_reader.h"
 #include "services/explainer/evidence/compare.h"
-#include "services/explainer/jobs/estimate.h"
 
 namespace recsae::explainer {
 namespace {
@@ -47,7 +46,7 @@ void Write(const DescribedR2& r2, v1::DescribedR2* out) {
   out->set_all(r2[3]);
 }
 
-void Write(const AttributeScore& score, const ItemSets& sets, v1::AttributeFit* out) {
+void Write(const AttributeFit& score, const ItemSets& sets, v1::AttributeFit* out) {
   const auto& [value, key] = sets.at(score.set).terms.front();
   out->set_key(key);
   out->set_value(value);
@@ -71,7 +70,7 @@ void Write(const DictionaryScore& score, const ItemSets& sets, v1::DictionarySco
   out->set_fvu(score.fvu);
   out->set_described_count(score.described_latents);
   if (score.kind != DictionaryKind::kTrained && score.kind != DictionaryKind::kRaw) return;
-  for (const AttributeScore& attribute : score.attributes) {
+  for (const AttributeFit& attribute : score.attributes) {
     Write(attribute, sets, out->add_attributes());
   }
 }
@@ -103,48 +102,31 @@ void Write(const Comparison& comparison, const Sample& sample, const ItemSets& s
   for (const Verdict& verdict : comparison.verdicts) Write(verdict, evaluation.add_verdicts());
 }
 
-absl::Status ReadSample(Backend& backend, const Caller& caller, JobContext& job,
-                        const std::vector<Source>& sources, const LoadedRecommender& recommender,
-                        Sample& sample) {
-  UserNumbers users;
-  for (const Source& source : sources) {
-    int64_t row = 0;
-    const auto add =
-        [&](const MatrixView& activations,
-            const google::protobuf::RepeatedPtrField<probe::v1::Case>& cases) -> absl::Status {
-      job.SetProgress(absl::StrCat("reading ", source.capture), row, source.rows, "rows");
-      for (int i = 0; i < cases.size(); ++i, ++row) {
-        const absl::Span<const float> x = activations.row(i);
-        sample.Add({x.data(), x.size()}, MakeCase(recommender, cases[i], users));
-      }
-      return job.Interrupted();
-    };
-    RECSAE_RETURN_IF_ERROR(
-        ReadCapture(backend.peers, source.capture, source.rows, sample.dim(), caller, add));
-  }
-  return absl::OkStatus();
-}
-
 }  // namespace
 
-absl::Status WriteComparison(Backend& backend, const Caller& caller, JobContext& job,
-                             const v1::EvaluateSaeRequest& request,
-                             const std::vector<Source>& sources, const LoadedSae& sae,
-                             const LoadedRecommender& recommender, v1::Evaluation& evaluation) {
-  if (!sae.probe_site.empty()) {
-    evaluation.mutable_comparison()->set_missing(
-        "at an inner probe site a score is no sum over latents, of which descriptions could tell a "
-        "part");
-    return absl::OkStatus();
-  }
-  RECSAE_ASSIGN_OR_RETURN(
-      const Permit permit,
-      backend.memory.Take(
-          ComparisonBytes(sae.model, static_cast<int64_t>(recommender.texts.size())),
-          absl::StrCat("comparing the dictionary of ", request.sae()),
-          "the SAE's latents or the catalogue"));
-  Sample sample(sae.model.dim(), kSampledRows, request.seed());
-  RECSAE_RETURN_IF_ERROR(ReadSample(backend, caller, job, sources, recommender, sample));
+ComparisonRows::ComparisonRows(const LoadedRecommender& recommender, int dim, uint64_t seed)
+    : recommender_(recommender), sample_(dim, kSampledRows, seed) {}
+
+void ComparisonRows::Add(absl::Span<const float> x, const probe::v1::Case& captured) {
+  sample_.Add({x.data(), x.size()}, MakeCase(recommender_, captured, users_));
+}
+
+absl::Status ComparisonRows::Read(Backend& backend, const Caller& caller, JobContext& job,
+                                  const Source& source) {
+  int64_t row = 0;
+  const auto add =
+      [&](const MatrixView& activations,
+          const google::protobuf::RepeatedPtrField<probe::v1::Case>& cases) -> absl::Status {
+    job.SetProgress(absl::StrCat("reading ", source.capture), row, source.rows, "rows");
+    for (int i = 0; i < cases.size(); ++i, ++row) Add(activations.row(i), cases[i]);
+    return job.Interrupted();
+  };
+  return ReadCapture(backend.peers, source.capture, source.rows, sample_.dim(), caller, add);
+}
+
+absl::Status WriteComparison(JobContext& job, uint64_t seed, const Sample& sample,
+                             const LoadedSae& sae, const LoadedRecommender& recommender,
+                             v1::Evaluation& evaluation) {
   const auto alive = [&job] {
     job.SetProgress("comparing with untrained dictionaries", 0, 0, "");
     return job.Interrupted();
@@ -154,7 +136,7 @@ absl::Status WriteComparison(Backend& backend, const Caller& caller, JobContext&
   RECSAE_ASSIGN_OR_RETURN(const ItemSets sets,
                           ItemSets::Create(recommender.texts, popularity, ItemSetOptions(), alive));
   CompareOptions options;
-  options.seed = request.seed();
+  options.seed = seed;
   RECSAE_ASSIGN_OR_RETURN(
       const Comparison comparison,
       CompareDictionaries(sample, sets, *recommender.head, sae.model, options, alive));

@@ -1,6 +1,7 @@
 // The job "evaluate-sae".
 #include <algorithm>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <utility>
@@ -195,8 +196,10 @@ class RowSums {
   AttributeTable table_;
 };
 
+// `compared`: null, or what gets the rows as well.
 absl::Status ReadRows(Backend& backend, const Caller& caller, JobContext& job,
-                      const std::string& capture, const Inputs& inputs, RowSums& sums) {
+                      const std::string& capture, const Inputs& inputs, RowSums& sums,
+                      ComparisonRows* compared) {
   int64_t done = 0;
   const auto add =
       [&](const MatrixView& activations,
@@ -212,11 +215,38 @@ absl::Status ReadRows(Backend& backend, const Caller& caller, JobContext& job,
       RECSAE_RETURN_IF_ERROR(job.Interrupted());  // one row of a million items takes a while
       const std::optional<InnerRow> led_to = inner.Row(i);
       sums.Add(activations.row(i), codes.Row(i), cases[i], led_to ? &*led_to : nullptr);
+      if (compared != nullptr) compared->Add(activations.row(i), cases[i]);
       ++done;
     }
     return absl::OkStatus();
   };
   return ReadCapture(backend.peers, capture, inputs.rows, inputs.sae->model.dim(), caller, add);
+}
+
+constexpr char kNoSum[] =
+    "at an inner probe site a score is no sum over latents, of which descriptions could tell a "
+    "part";
+
+// The rows that dictionaries are compared on, and the memory for the comparison.
+struct Compared {
+  Permit permit;
+  ComparisonRows rows;
+};
+
+// Null at an inner probe site (kNoSum).
+absl::StatusOr<std::unique_ptr<Compared>> MakeCompared(Backend& backend,
+                                                       const v1::EvaluateSaeRequest& request,
+                                                       const Inputs& inputs) {
+  if (!inputs.sae->probe_site.empty()) return nullptr;
+  const sae::SaeModel& model = inputs.sae->model;
+  RECSAE_ASSIGN_OR_RETURN(
+      Permit permit,
+      backend.memory.Take(
+          ComparisonBytes(model, static_cast<int64_t>(inputs.recommender->texts.size())),
+          absl::StrCat("comparing the dictionary of ", request.sae()),
+          "the SAE's latents or the catalogue"));
+  return std::make_unique<Compared>(Compared{
+      std::move(permit), ComparisonRows(*inputs.recommender, model.dim(), request.seed())});
 }
 
 // The latents whose concepts have the confidence that the paper measures similarity at.
@@ -280,8 +310,11 @@ absl::StatusOr<google::protobuf::Any> RunEvaluateSae(Backend& backend, JobContex
       const Permit permit,
       backend.memory.Take(EvaluationBytes(inputs.sae->model, inputs.rows, items),
                           absl::StrCat("evaluating ", request.sae()), "the rows of capture"));
+  RECSAE_ASSIGN_OR_RETURN(const std::unique_ptr<Compared> compared,
+                          MakeCompared(backend, request, inputs));
   RowSums sums(inputs);
-  RECSAE_RETURN_IF_ERROR(ReadRows(backend, caller, job, request.capture(), inputs, sums));
+  RECSAE_RETURN_IF_ERROR(ReadRows(backend, caller, job, request.capture(), inputs, sums,
+                                  compared == nullptr ? nullptr : &compared->rows));
   job.SetProgress("scoring attributes", inputs.rows, inputs.rows, "rows");
   RECSAE_ASSIGN_OR_RETURN(
       const std::vector<AttributeAuc> scores,
@@ -308,8 +341,16 @@ absl::StatusOr<google::protobuf::Any> RunEvaluateSae(Backend& backend, JobContex
   for (const AttributeAuc& score : scores) {
     WriteAttribute(sums.attributes(), score, evaluation.add_attributes());
   }
-  RECSAE_RETURN_IF_ERROR(WriteComparison(backend, caller, job, request, inputs.sources, *inputs.sae,
-                                         *inputs.recommender, evaluation));
+  if (compared == nullptr) {
+    evaluation.mutable_comparison()->set_missing(kNoSum);
+  } else {
+    // The evaluated capture, which comes first, is there already.
+    for (size_t i = 1; i < inputs.sources.size(); ++i) {
+      RECSAE_RETURN_IF_ERROR(compared->rows.Read(backend, caller, job, inputs.sources[i]));
+    }
+    RECSAE_RETURN_IF_ERROR(WriteComparison(job, request.seed(), compared->rows.sample(),
+                                           *inputs.sae, *inputs.recommender, evaluation));
+  }
   if (evaluation.dictionaries_size() > 0) {
     job.SetMetric("described_r2@3", evaluation.dictionaries(0).shown().at_3());
   }

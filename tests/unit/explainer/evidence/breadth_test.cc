@@ -7,8 +7,8 @@
 namespace recsae::explainer {
 namespace {
 
-std::vector<AttributeScore> Score(const Sample& sample, const Dictionary& dictionary,
-                                  const ItemSets& sets) {
+std::vector<AttributeFit> Score(const Sample& sample, const Dictionary& dictionary,
+                                const ItemSets& sets) {
   CodedSample coded{&sample, {}};
   for (const Role role : {Role::kDescribe, Role::kThreshold, Role::kMeasure}) {
     const SampledRows& rows = sample.Of(role);
@@ -17,8 +17,8 @@ std::vector<AttributeScore> Score(const Sample& sample, const Dictionary& dictio
   }
   const Association association = *Associate(coded.rows(Role::kDescribe), coded.of(Role::kDescribe),
                                              dictionary.latents(), sets, Always);
-  return *ScoreAttributes(coded, association, dictionary.is_signed(), sets, sets.Attributes(),
-                          Always);
+  return *FitAttributes(coded, association, dictionary.is_signed(), sets, sets.Attributes(),
+                        Always);
 }
 
 TEST(BreadthTest, FindsTheLatentOfEachPlantedKind) {
@@ -26,9 +26,9 @@ TEST(BreadthTest, FindsTheLatentOfEachPlantedKind) {
   const Sample sample = PlantedSample(head, 900, 1);
   const ItemSets sets = PlantedSets();
   const sae::SaeModel model = AxesModel();
-  const std::vector<AttributeScore> scores = Score(sample, *TrainedDictionary(model), sets);
+  const std::vector<AttributeFit> scores = Score(sample, *TrainedDictionary(model), sets);
   ASSERT_EQ(scores.size(), size_t{kKinds});
-  for (const AttributeScore& score : scores) {
+  for (const AttributeFit& score : scores) {
     EXPECT_EQ("kind" + std::to_string(score.latent), sets.at(score.set).name);
     EXPECT_GT(score.correlation, 0.7);
     EXPECT_GT(score.f1, 0.6);
@@ -46,7 +46,7 @@ TEST(BreadthTest, ChanceTellsNothingOnOtherUsers) {
   const auto dictionary =
       *RandomDictionary(sample.Of(Role::kDescribe).activations, kPlantedDim, 200, 2, 3, Always);
   double mean = 0;
-  for (const AttributeScore& score : Score(sample, *dictionary, sets)) {
+  for (const AttributeFit& score : Score(sample, *dictionary, sets)) {
     mean += score.correlation / kKinds;
   }
   EXPECT_LT(mean, 0.25);
