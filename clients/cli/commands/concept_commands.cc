@@ -10,6 +10,7 @@
 #include "absl/strings/str_join.h"
 #include "clients/cli/flags/command_line.h"
 #include "clients/cli/flags/job_flags.h"
+#include "clients/cli/render/concepts.h"
 #include "clients/cli/render/render.h"
 #include "clients/cli/render/result_text.h"
 #include "clients/cli/session/defaults.h"
@@ -31,7 +32,6 @@ struct BuildFlags {
   std::string capture;
   std::vector<std::string> evidence;
   int paper_cases = 0;
-  int extended_cases = 0;
   uint64_t seed = 0;
   JobFlags job;
   std::string request_id;
@@ -39,10 +39,11 @@ struct BuildFlags {
 
 struct ListFlags {
   std::string sae;
-  std::string order = "confidence";
-  double min_confidence = 0;
+  std::string order = "correlation";
+  double min_correlation = 0;
   double min_paper_confidence = 0;
   bool verified = false;
+  bool latents = false;
   int limit = 50;
 };
 
@@ -90,16 +91,19 @@ absl::Status Build(Session& session, const BuildFlags& flags) {
   RECSAE_RETURN_IF_ERROR(AddEvidence(session, sae, flags.evidence, request.capture(),
                                      *request.mutable_evidence_captures()));
   request.set_paper_case_count(flags.paper_cases);
-  request.set_extended_case_count(flags.extended_cases);
   request.set_seed(flags.seed);
   request.set_request_id(flags.request_id.empty() ? NewRequestId() : flags.request_id);
   return FinishJob<explainer::v1::ConceptReport>(
       session, session.explainer_jobs(),
       session.Call(session.explainer(), &explainer::v1::Explainer::Stub::BuildConcepts, request),
       "building concepts", flags.job, [&](const explainer::v1::ConceptReport& report) {
-        session.console().Print(ConfidenceTable(report));
-        session.console().Print("\n");
+        if (const Table tests = TestTable(report); !tests.empty()) {
+          session.console().Print(tests);
+          session.console().Print("\n");
+        }
         session.console().Print(ConceptCounts(report));
+        session.console().Print("\n");
+        session.console().Print(PaperTable(report));
         return absl::OkStatus();
       });
 }
@@ -109,12 +113,13 @@ absl::Status List(Session& session, const ListFlags& flags) {
   RECSAE_ASSIGN_OR_RETURN(const auto sae, ChooseSae(session, flags.sae));
   ListConceptsRequest request;
   request.set_parent(sae.name());
-  if (flags.order == "confidence") request.set_order(ListConceptsRequest::ORDER_CONFIDENCE);
+  if (flags.order == "correlation") request.set_order(ListConceptsRequest::ORDER_CORRELATION);
   if (flags.order == "paper") request.set_order(ListConceptsRequest::ORDER_PAPER_CONFIDENCE);
   if (flags.order == "active") request.set_order(ListConceptsRequest::ORDER_ACTIVE_ROWS);
-  request.set_min_confidence(flags.min_confidence);
+  request.set_min_correlation(flags.min_correlation);
   request.set_min_paper_confidence(flags.min_paper_confidence);
   request.set_verified_only(flags.verified);
+  request.set_groups_only(!flags.latents);
   RECSAE_ASSIGN_OR_RETURN(
       const auto all,
       session.List(session.concept_store(), &ConceptStore::Stub::ListConcepts, request,
@@ -237,19 +242,25 @@ absl::Status Watch(Session& session, const WatchFlags& flags) {
 
 void AddReading(CommandLine& line, Command& group) {
   line.Add<ListFlags>(
-      group, "list", "List concepts, the surest first",
+      group, "list", "List concepts, the surest first: of latents that say the same, one",
       "  recsae concepts list --verified --limit 20\n"
+      "  recsae concepts list --latents --limit 0\n"
       "  recsae concepts list --order paper --min-paper-confidence 0.8 --limit 0",
       [](Command& command, ListFlags& flags) {
         AddSae(command, flags.sae);
-        command.Add("--order", flags.order, "By confidence, the paper's, how often active")
-            .Must(Check::OneOf({"confidence", "paper", "active", "latent"}))
+        command
+            .Add("--order", flags.order,
+                 "By the correlation that the description reaches on held-out users, the paper's "
+                 "confidence, how often active")
+            .Must(Check::OneOf({"correlation", "paper", "active", "latent"}))
             .ShowDefault();
-        command.Add("--min-confidence", flags.min_confidence, "Only from this one on");
+        command.Add("--min-correlation", flags.min_correlation, "Only from this one on");
         command.Add("--min-paper-confidence", flags.min_paper_confidence,
                     "Only from this one on, by the paper's protocol");
         command.AddSwitch("--verified", flags.verified,
-                          "Only those that beat the shuffled control");
+                          "Only those that passed every test");
+        command.AddSwitch("--latents", flags.latents,
+                          "All latents, those too that say the same as another");
         command.Add("--limit", flags.limit, "At most so many; 0 = all [default: 50]")
             .Must(Check::NonNegative());
       },
@@ -311,7 +322,7 @@ void AddConceptCommands(CommandLine& line) {
                                 "  recsae concepts search horror\n"
                                 "  recsae concepts get 17");
   line.Add<BuildFlags>(
-      group, "build", "Describe every latent and verify the descriptions",
+      group, "build", "Describe every latent and test the descriptions on other users",
       "  recsae concepts build --sae movies\n"
       "  recsae concepts build --sae movies --capture test --evidence dev --evidence context",
       [](Command& command, BuildFlags& flags) {
@@ -319,11 +330,9 @@ void AddConceptCommands(CommandLine& line) {
         command.Add("--capture", flags.capture,
                     "Cases of the paper's protocol [default: the test capture]");
         command.Add("--evidence", flags.evidence,
-                    "Captures that the larger protocol draws from as well; may be repeated "
+                    "Captures that descriptions are made of and tested on as well; may be repeated "
                     "[default: all with cases]");
         command.Add("--paper-cases", flags.paper_cases, "N of the paper [default: 5]");
-        command.Add("--cases", flags.extended_cases,
-                    "Activated cases in the larger protocol [default: 50]");
         command.Add("--seed", flags.seed, "[default: 0]");
         AddRequestId(command, flags.request_id);
         AddJobFlags(command, flags.job);

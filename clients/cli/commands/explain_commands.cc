@@ -42,6 +42,7 @@ struct ExplainFlags {
   std::vector<std::string> items;
   std::vector<std::string> exclude;
   int concepts = 3;
+  bool latents = false;
 };
 
 struct SteerFlags {
@@ -97,8 +98,8 @@ void PrintExplanation(Console& console, const ChosenSubject& chosen,
     console.PrintLine("recently: " + titles);
   }
   console.Print(absl::StrCat("\n", FormatPercent(1 - explanation.relative_error()),
-                             " of the activation is in these latents:\n"));
-  console.Print(ActiveLatents(explanation));
+                             " of the activation is in these concepts:\n"));
+  console.Print(flags.latents ? ActiveLatents(explanation) : ActiveGroups(explanation));
   std::set<std::string> left_out(recent.begin(), recent.end());
   for (const std::string& id : flags.items) left_out.erase(id);
   const Table items = ExplainedItems(explanation, left_out, flags.concepts);
@@ -209,6 +210,8 @@ void AddExplain(CommandLine& line) {
             .SeparatedBy(',')
             .Type("ID,...");
         AddExclude(command, flags.exclude);
+        command.AddSwitch("--latents", flags.latents,
+                          "Show active latents one by one, not those that say the same as one");
         command.Add("--concepts", flags.concepts, "Contributions shown for an item [default: 3]")
             .Must(Check::NonNegative());
       },

@@ -12,6 +12,7 @@
 #include "clients/cli/pipeline/pipeline.h"
 #include "clients/cli/pipeline/showcase.h"
 #include "clients/cli/render/comparison.h"
+#include "clients/cli/render/concepts.h"
 #include "clients/cli/render/render.h"
 #include "clients/cli/render/report.h"
 #include "clients/cli/render/result_text.h"
@@ -95,9 +96,13 @@ void PrintReport(Console& console, const PipelineResult& result) {
   console.Print(SaeLine(result.sae));
   console.Print("\n");
   console.Heading("Its concepts");
-  console.Print(ConfidenceTable(result.concepts));
-  console.Print("\n");
+  if (const Table tests = TestTable(result.concepts); !tests.empty()) {
+    console.Print(tests);
+    console.Print("\n");
+  }
   console.Print(ConceptCounts(result.concepts));
+  console.Print("\n");
+  console.Print(PaperTable(result.concepts));
   if (!result.planted.empty()) {
     console.Print("\n");
     console.Heading("Planted concepts found again");

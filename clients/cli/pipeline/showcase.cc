@@ -34,7 +34,6 @@ constexpr int kSteering[] = {4, 8, 16};
 // New items that make a change visible.
 constexpr int kVisible = 3;
 constexpr int kCandidates = 1000;
-constexpr double kSure = 0.8;
 
 // Words of a description, to tell whether two mean the same. What follows a semicolon are examples.
 std::set<std::string> Words(absl::string_view description) {
@@ -85,7 +84,7 @@ absl::StatusOr<Explanation> ExplainCase(Session& session, const std::string& sae
 absl::StatusOr<std::vector<Concept>> Candidates(Session& session, const std::string& sae) {
   concept_store::v1::ListConceptsRequest request;
   request.set_parent(sae);
-  request.set_order(concept_store::v1::ListConceptsRequest::ORDER_CONFIDENCE);
+  request.set_order(concept_store::v1::ListConceptsRequest::ORDER_CORRELATION);
   RECSAE_ASSIGN_OR_RETURN(
       auto all, session.List(session.concept_store(), &ConceptStore::Stub::ListConcepts, request,
                              &concept_store::v1::ListConceptsResponse::concepts_size, kCandidates));
@@ -150,12 +149,12 @@ std::vector<Concept> ChooseSteering(const std::vector<Concept>& concepts,
   }
   const auto allowed = [&](const Concept& value, bool verified, bool other_meaning) {
     return active.count(value.latent()) == 0 && !value.description().empty() &&
-           (!verified || value.extended_score().verified()) &&
+           (!verified || value.tests().verified()) &&
            (!other_meaning || !Overlap(Words(value.description()), meanings));
   };
   std::vector<Concept> good;
   for (const Concept& value : concepts) {
-    if (allowed(value, true, true) && value.extended_score().confidence() >= kSure) {
+    if (allowed(value, true, true)) {
       good.push_back(value);
     }
   }

@@ -18,8 +18,8 @@ namespace recsae::cli {
 std::vector<int64_t> SpreadRows(int64_t rows, int count);
 
 // Concepts to steer a user towards, the best first, at most `count`: not active in the user's
-// explanation, of another meaning than those that are, verified, sure (confidence >= 0.8), ordered
-// by how much the activation varies, since that is the unit of steering. Where there is none, the
+// explanation, of another meaning than those that are, verified, ordered by how
+// much the activation varies, since that is the unit of steering. Where there is none, the
 // first (surest) of `concepts` that fulfils as many of the conditions as can be, the first
 // conditions before the last.
 std::vector<concept_store::v1::Concept> ChooseSteering(

@@ -6,12 +6,13 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
-#include "clients/cli/render/render.h"
+#include "clients/cli/render/concepts.h"
 #include "clients/cli/text/text.h"
 
 namespace recsae::cli {
 namespace {
 
+using explainer::v1::ActiveGroup;
 using explainer::v1::ActiveLatent;
 using explainer::v1::ExplainedItem;
 using explainer::v1::Explanation;
@@ -22,12 +23,12 @@ constexpr int kLabelWidth = 60;
 
 Color SignColor(double value) { return value < 0 ? Color::kRed : Color::kGreen; }
 
-// Indices of the item's largest contributions by size, at most `count`.
+// Indices of the groups that contribute most to the item, by size, at most `count`.
 std::vector<int> Largest(const ExplainedItem& item, int count) {
-  std::vector<int> order(item.contributions_size());
+  std::vector<int> order(item.group_contributions_size());
   std::iota(order.begin(), order.end(), 0);
   std::stable_sort(order.begin(), order.end(), [&](int a, int b) {
-    return std::abs(item.contributions(a)) > std::abs(item.contributions(b));
+    return std::abs(item.group_contributions(a)) > std::abs(item.group_contributions(b));
   });
   order.resize(std::min<size_t>(order.size(), std::max(0, count)));
   return order;
@@ -52,6 +53,12 @@ Cell CameFrom(int rank, int other_rank) {
           up ? Color::kGreen : Color::kRed};
 }
 
+Cell LevelCell(int level) {
+  constexpr double kLevels = 10;
+  if (level == 0) return "";
+  return {absl::StrCat(Bar(level / kLevels, 5), PadLeft(absl::StrCat(level), 3)), Color::kCyan};
+}
+
 }  // namespace
 
 std::string LatentLabel(int latent, const std::string& description) {
@@ -63,18 +70,31 @@ Table ActiveLatents(const Explanation& explanation) {
   Table table({{"LATENT", true},
                {"ACTIVATION", true},
                {"LEVEL"},
-               {"CONFIDENCE", true},
+               {"CORRELATION", true},
                {"CONCEPT", false, true}});
-  constexpr int kLevels = 10;
   for (const ActiveLatent& latent : explanation.latents()) {
     table.Add({absl::StrCat("#", latent.latent()),
                FormatNumber(latent.activation()),
-               {latent.level() == 0 ? ""
-                                    : absl::StrCat(Bar(latent.level() / double{kLevels}, 5),
-                                                   PadLeft(absl::StrCat(latent.level()), 3)),
-                Color::kCyan},
-               ConfidenceCell(latent.confidence(), latent.verified()),
+               LevelCell(latent.level()),
+               CorrelationCell(latent.correlation(), latent.verified()),
                latent.description()});
+  }
+  return table;
+}
+
+Table ActiveGroups(const Explanation& explanation) {
+  Table table({{"CONCEPT", false, true}, {"CORRELATION", true}, {"LEVEL"}, {"LATENTS"}});
+  for (const ActiveGroup& group : explanation.groups()) {
+    std::vector<std::string> numbers;
+    int level = 0;
+    for (const int place : group.latents()) {
+      if (place < 0 || place >= explanation.latents_size()) continue;
+      numbers.push_back(absl::StrCat("#", explanation.latents(place).latent()));
+      level = std::max(level, explanation.latents(place).level());
+    }
+    table.Add({group.description(), CorrelationCell(group.correlation(), group.verified()),
+               LevelCell(level),
+               {absl::StrJoin(numbers, " "), Color::kDim}});
   }
   return table;
 }
@@ -85,7 +105,7 @@ Table ExplainedItems(const Explanation& explanation, const std::set<std::string>
                {"ITEM", false, true},
                {"SCORE", true},
                {"OF WHICH", true},
-               {"CONFIDENCE", true},
+               {"CORRELATION", true},
                {"FROM", false, true}});
   for (const ExplainedItem& item : explanation.items()) {
     if (left_out.count(item.item_id()) > 0) continue;
@@ -99,13 +119,13 @@ Table ExplainedItems(const Explanation& explanation, const std::set<std::string>
       start = {"", "", ""};
     };
     for (const int i : Largest(item, concepts)) {
-      if (i >= explanation.latents_size()) continue;
-      const ActiveLatent& latent = explanation.latents(i);
-      const double part = item.contributions(i);
+      if (i >= explanation.groups_size()) continue;
+      const ActiveGroup& group = explanation.groups(i);
+      const double part = item.group_contributions(i);
       rest -= part;
       add({{FormatSigned(part, 2), SignColor(part)},
-           ConfidenceCell(latent.confidence(), latent.verified()),
-           LatentLabel(latent.latent(), latent.description())});
+           CorrelationCell(group.correlation(), group.verified()),
+           LatentLabel(group.lead_latent(), group.description())});
     }
     add({FormatSigned(rest, 2), "", {"everything else (bias, residual)", Color::kDim}});
   }

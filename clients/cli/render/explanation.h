@@ -18,6 +18,10 @@ class Console;
 std::string LatentLabel(int latent, const std::string& description);
 
 // Active latents: number, strength as a bar of its level, confidence, meaning.
+// What an activation is about: its active latents by what they mean.
+Table ActiveGroups(const explainer::v1::Explanation& explanation);
+
+// The latents one by one.
 Table ActiveLatents(const explainer::v1::Explanation& explanation);
 
 // Each item but those of `left_out`, with the `concepts` contributions that move its score most and

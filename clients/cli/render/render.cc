@@ -47,24 +47,6 @@ std::string Metrics(const Map& metrics) {
   return absl::StrJoin(parts, ", ");
 }
 
-std::string Score(double confidence, double precision, double recall, int positives,
-                  int negatives) {
-  return absl::StrCat(FormatFixed(confidence, 2), " (precision ", FormatFixed(precision, 2),
-                      ", recall ", FormatFixed(recall, 2), "; ", positives, " + ", negatives,
-                      " cases)");
-}
-
-std::string Terms(const concept_store::v1::Concept& value) {
-  constexpr int kShown = 12;
-  std::vector<std::string> parts;
-  for (const concept_store::v1::Term& term : value.terms()) {
-    if (parts.size() == kShown) break;
-    parts.push_back(
-        absl::StrCat(term.text(), " (", term.kind(), ", z ", FormatFixed(term.weight(), 1), ")"));
-  }
-  return absl::StrJoin(parts, ", ");
-}
-
 std::string ProbeSites(const probe::v1::Recommender& recommender) {
   return absl::StrJoin(recommender.probe_sites(), ", ",
                        [](std::string* out, const probe::v1::ProbeSite& site) {
@@ -206,51 +188,6 @@ Table SaeDetails(const concept_store::v1::Sae& sae) {
        {"created", FormatTime(sae.create_time())}});
 }
 
-Table ConceptDetails(const concept_store::v1::Concept& value) {
-  const concept_store::v1::PaperScore& paper = value.paper_score();
-  const concept_store::v1::ExtendedScore& extended = value.extended_score();
-  const concept_store::v1::LatentStatistics& statistics = value.statistics();
-  std::vector<std::string> evidence;
-  for (const concept_store::v1::Evidence& entry : value.evidence()) {
-    evidence.push_back(absl::StrCat(ShortName(entry.capture()), " row ", entry.row(), " (level ",
-                                    entry.level(), ", item ", entry.recommended_item_id(), ")"));
-  }
-  return Details(
-      {{"concept", value.name()},
-       {"description", value.description()},
-       {"source", Lower(concept_store::v1::Concept::Source_Name(value.source()), "SOURCE_")},
-       {"terms", Terms(value)},
-       {"paper confidence", value.has_paper_score()
-                                ? Score(paper.confidence(), paper.precision(), paper.recall(),
-                                        paper.positive_count(), paper.negative_count())
-                                : ""},
-       {"confidence", value.has_extended_score()
-                          ? Score(extended.confidence(), extended.precision(), extended.recall(),
-                                  extended.positive_count(), extended.negative_count())
-                          : ""},
-       {"95 % interval", value.has_extended_score()
-                             ? absl::StrCat(FormatFixed(extended.confidence_low(), 2), " to ",
-                                            FormatFixed(extended.confidence_high(), 2), ", AUC ",
-                                            FormatFixed(extended.auc(), 3))
-                             : ""},
-       {"control", value.has_extended_score()
-                       ? absl::StrCat(FormatFixed(extended.control_confidence(), 2), " (q ",
-                                      FormatNumber(extended.q_value()), ", ",
-                                      extended.verified() ? "verified" : "not verified", ")")
-                       : ""},
-       {"fires on", value.has_statistics()
-                        ? absl::StrCat(FormatCount(statistics.active_row_count()), " of ",
-                                       Plural(statistics.row_count(), "row"), ", mean ",
-                                       FormatNumber(statistics.mean()), ", deviation ",
-                                       FormatNumber(statistics.standard_deviation()), ", max ",
-                                       FormatNumber(statistics.max()))
-                        : ""},
-       {"strongest cases", absl::StrJoin(evidence, ", ")},
-       {"revision", FormatCount(value.revision())},
-       {"etag", value.etag()},
-       {"changed", FormatTime(value.update_time())}});
-}
-
 Table JobDetails(const jobs::v1::Job& job) {
   const jobs::v1::Progress& progress = job.progress();
   std::string done;
@@ -273,31 +210,6 @@ Table JobDetails(const jobs::v1::Job& job) {
        {"started", FormatTime(job.start_time())},
        {"ended", FormatTime(job.end_time())},
        {"ran", job.has_start_time() ? FormatDuration(JobSeconds(job)) : ""}});
-}
-
-Cell ConfidenceCell(double confidence, bool verified) {
-  if (confidence == 0 && !verified) return "";
-  return {absl::StrCat(FormatFixed(confidence, 2), verified ? " ✓" : "  "),
-          verified ? Color::kGreen : Color::kPlain};
-}
-
-Table NewConceptTable() {
-  return Table({{"LATENT", true},
-                {"CONFIDENCE", true},
-                {"PAPER", true},
-                {"FIRES ON", true},
-                {"DESCRIPTION", false, true}});
-}
-
-void AddConcept(const concept_store::v1::Concept& value, Table& table) {
-  const concept_store::v1::LatentStatistics& statistics = value.statistics();
-  const double rows = static_cast<double>(statistics.row_count());
-  table.Add(
-      {absl::StrCat("#", value.latent()),
-       ConfidenceCell(value.extended_score().confidence(), value.extended_score().verified()),
-       value.has_paper_score() ? FormatFixed(value.paper_score().confidence(), 2) : "",
-       rows > 0 ? FormatPercent(static_cast<double>(statistics.active_row_count()) / rows, 2) : "",
-       value.description()});
 }
 
 }  // namespace recsae::cli

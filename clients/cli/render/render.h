@@ -33,15 +33,7 @@ Table CatalogDetails(const probe::v1::Catalog& catalog);
 Table RecommenderDetails(const probe::v1::Recommender& recommender);
 Table CaptureDetails(const probe::v1::Capture& capture);
 Table SaeDetails(const concept_store::v1::Sae& sae);
-Table ConceptDetails(const concept_store::v1::Concept& value);
 Table JobDetails(const jobs::v1::Job& job);
-
-// "0.92 ✓" for a verified concept, "0.92" for another, "" for one without a score.
-Cell ConfidenceCell(double confidence, bool verified);
-
-// Lists of concepts: latent, confidences, how often it fires, description.
-Table NewConceptTable();
-void AddConcept(const concept_store::v1::Concept& value, Table& table);
 
 }  // namespace recsae::cli
 

@@ -6,6 +6,7 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "clients/cli/render/comparison.h"
+#include "clients/cli/render/concepts.h"
 
 namespace recsae::cli {
 namespace {
@@ -62,8 +63,10 @@ ordered_json ReportJson(const PipelineResult& result) {
                       {"confidence_eq_1", concepts.paper().confidence_100_count()},
                       {"confidence_ge_0.9", concepts.paper().confidence_90_count()},
                       {"confidence_ge_0.8", concepts.paper().confidence_80_count()},
-                      {"verified", concepts.verified_count()},
-                      {"control_ge_0.8", concepts.paper_control().confidence_80_count()}};
+                      {"control_ge_0.8", concepts.paper_control().confidence_80_count()},
+                      {"groups", concepts.group_count()},
+                      {"verified_groups", concepts.verified_group_count()}};
+  AddTests(concepts, json["concepts"]);
   json["similarity"] = {{"intra", similarity.intra()},
                         {"inter", similarity.inter()},
                         {"count", similarity.concept_count()}};

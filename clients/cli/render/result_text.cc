@@ -13,46 +13,8 @@
 namespace recsae::cli {
 
 using explainer::v1::AttributeScore;
-using explainer::v1::ConceptReport;
-using explainer::v1::ConfidenceCounts;
 using explainer::v1::Evaluation;
 using explainer::v1::RankingMetrics;
-
-Table ConfidenceTable(const ConceptReport& report) {
-  Table table(
-      {{"CONCEPTS BY CONFIDENCE"}, {"= 1", true}, {">= .9", true}, {">= .8", true}, {"ALL", true}});
-  const auto add = [&](const char* name, const ConfidenceCounts& counts, Color color) {
-    table.Add({{name, color},
-               {FormatCount(counts.confidence_100_count()), color},
-               {FormatCount(counts.confidence_90_count()), color},
-               {FormatCount(counts.confidence_80_count()), color},
-               {FormatCount(counts.total_count()), color}});
-  };
-  add("the paper's protocol", report.paper(), Color::kPlain);
-  add("  descriptions shuffled", report.paper_control(), Color::kDim);
-  add("more cases", report.extended(), Color::kPlain);
-  add("  descriptions shuffled", report.extended_control(), Color::kDim);
-  return table;
-}
-
-std::string RowsLookedAt(const ConceptReport& report) {
-  std::string text = FormatCount(report.row_count());
-  if (report.row_without_user_count() > 0) {
-    absl::StrAppend(&text, " (", FormatCount(report.row_without_user_count()),
-                    " without a user, each taken as a user of its own)");
-  }
-  return text;
-}
-
-Table ConceptCounts(const ConceptReport& report) {
-  return Details({{"described", Plural(report.concept_count(), "latent")},
-                  {"too rare", FormatCount(report.too_rare_count())},
-                  {"never active", FormatCount(report.dead_count())},
-                  {"verified", absl::StrCat(FormatCount(report.verified_count()), " (",
-                                            FormatCount(report.verified_control_count()),
-                                            " of the shuffled descriptions pass the same test)")},
-                  {"rows looked at", RowsLookedAt(report)}});
-}
 
 Table RankingTable(const Evaluation& evaluation) {
   Table table(

@@ -8,12 +8,6 @@
 
 namespace recsae::cli {
 
-// Concepts by confidence: both protocols, each beside its shuffled control.
-Table ConfidenceTable(const explainer::v1::ConceptReport& report);
-
-// The counts around it: described, too rare, dead, verified.
-Table ConceptCounts(const explainer::v1::ConceptReport& report);
-
 // HR and NDCG of the recommender, of the reconstruction, and the share that is kept.
 Table RankingTable(const explainer::v1::Evaluation& evaluation);
 

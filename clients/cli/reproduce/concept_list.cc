@@ -22,7 +22,7 @@ ConceptEntry EntryOf(const ordered_json& json) {
   entry.latent = json.at("latent");
   entry.description = json.at("description");
   if (json.contains("paper_confidence")) entry.paper_confidence = json["paper_confidence"];
-  entry.confidence = json.at("confidence");
+  entry.correlation = json.at("correlation");
   entry.verified = json.at("verified");
   entry.rows = json.at("rows");
   for (const ordered_json& term : json.at("terms")) {

@@ -28,9 +28,10 @@ struct ConceptTerm {
 struct ConceptEntry {
   int latent = 0;
   std::string description;
-  // By the paper's protocol, where the latent fires often enough, and by the larger one.
+  // By the paper's protocol, where the latent fires often enough.
   std::optional<double> paper_confidence;
-  double confidence = 0;
+  // Of the predictive test; 0 where it was not made.
+  double correlation = 0;
   bool verified = false;
   int64_t rows = 0;
   std::vector<ConceptTerm> terms;

@@ -4,6 +4,7 @@
 #include <set>
 
 #include "clients/cli/render/comparison.h"
+#include "clients/cli/render/concepts.h"
 #include "clients/cli/render/render.h"
 
 namespace recsae::cli {
@@ -30,10 +31,10 @@ ordered_json CountsJson(const explainer::v1::ConfidenceCounts& counts) {
           {"all", counts.total_count()}};
 }
 
-// Surest by the paper's protocol, then by the larger one, then those that fire most.
+// Surest by the paper's protocol, then by held-out correlation, then those that fire most.
 bool Before(const Concept& a, const Concept& b) {
   const auto key = [](const Concept& value) {
-    return std::tuple(-value.paper_score().confidence(), -value.extended_score().confidence(),
+    return std::tuple(-value.paper_score().confidence(), -value.tests().predictive().correlation(),
                       -value.statistics().active_row_count(), value.latent());
   };
   return key(a) < key(b);
@@ -89,9 +90,8 @@ ordered_json SaeJson(const concept_store::v1::Sae& sae, const explainer::v1::Eva
                       {"too_rare", concepts.too_rare_count()},
                       {"dead", concepts.dead_count()},
                       {"paper", CountsJson(concepts.paper())},
-                      {"control", CountsJson(concepts.paper_control())},
-                      {"verified", concepts.verified_count()},
-                      {"verified_control", concepts.verified_control_count()}};
+                      {"control", CountsJson(concepts.paper_control())}};
+  AddTests(concepts, json["concepts"]);
   AddComparison(evaluation, json);
   const auto& similarity = evaluation.similarity();
   json["similarity"] = {{"concepts", similarity.concept_count()}};
@@ -121,8 +121,8 @@ ordered_json ExamplesJson(const std::vector<Concept>& concepts, const Items& ite
   for (const Concept* value : ordered) {
     ordered_json json = {{"latent", value->latent()},
                          {"description", value->description()},
-                         {"confidence", value->extended_score().confidence()},
-                         {"verified", value->extended_score().verified()},
+                         {"correlation", value->tests().predictive().correlation()},
+                         {"verified", value->tests().verified()},
                          {"rows", value->statistics().active_row_count()}};
     if (value->has_paper_score()) json["paper_confidence"] = value->paper_score().confidence();
     json["terms"] = ordered_json::array();

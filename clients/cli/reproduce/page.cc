@@ -216,8 +216,8 @@ std::string ConceptCard(const ConceptList& list, const ConceptEntry& entry) {
       "<li data-of=\"", EscapeHtml(list.title), "\" data-rows=\"", entry.rows, "\" data-latent=\"",
       entry.latent, "\" data-name=\"", EscapeHtml(entry.description), "\"><p class=\"what\">",
       EscapeHtml(entry.description), "</p><p class=\"meta\"><span>latent #", entry.latent,
-      "</span><span>", EscapeHtml(list.title), "</span><span>confidence ",
-      FormatFixed(entry.confidence, 2), "</span>");
+      "</span><span>", EscapeHtml(list.title), "</span><span>correlation ",
+      FormatFixed(entry.correlation, 2), "</span>");
   if (entry.paper_confidence) {
     absl::StrAppend(&html, "<span>paper's protocol ", FormatFixed(*entry.paper_confidence, 1),
                     "</span>");

@@ -151,7 +151,7 @@ absl::StatusOr<SteeredConcept> PickConcept(Session& session, const std::string& 
       session.Call(session.concept_store(), &concept_store::v1::ConceptStore::Stub::SearchConcepts,
                    request));
   for (const auto& match : found.matches()) {
-    if (!match.latent_concept().extended_score().verified()) continue;
+    if (!match.latent_concept().tests().verified()) continue;
     target->latent = match.latent_concept().latent();
     target->description = match.latent_concept().description();
     break;

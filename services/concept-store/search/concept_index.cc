@@ -1,5 +1,6 @@
 #include "services/concept-store/search/concept_index.h"
 
+#include <algorithm>
 #include <cmath>
 
 #include "recsae/concept_store/v1/concept_store.pb.h"
@@ -9,9 +10,11 @@ namespace recsae::concept_store {
 ConceptSummary Summarize(const v1::Concept& latent_concept) {
   ConceptSummary summary;
   summary.latent = latent_concept.latent();
-  summary.entry.confidence = latent_concept.extended_score().confidence();
+  summary.entry.correlation = latent_concept.tests().predictive().correlation();
   summary.entry.paper_confidence = latent_concept.paper_score().confidence();
-  summary.entry.verified = latent_concept.extended_score().verified();
+  summary.entry.verified = latent_concept.tests().verified();
+  summary.entry.leads = !latent_concept.has_group() ||
+                        latent_concept.group().lead_latent() == latent_concept.latent();
   summary.entry.active_rows = latent_concept.statistics().active_row_count();
   summary.document.description = latent_concept.description();
   for (const v1::Term& term : latent_concept.terms()) {
@@ -19,9 +22,10 @@ ConceptSummary Summarize(const v1::Concept& latent_concept) {
   }
   // Of concepts that say the same, the one is meant that can be trusted and that fires: a latent
   // seen a handful of times has little to steer with.
-  summary.document.weight = (0.5 + latent_concept.extended_score().confidence_low()) *
-                            std::log2(2.0 + static_cast<double>(summary.entry.active_rows));
-  summary.document.confidence = summary.entry.confidence;
+  const double trust = std::max(latent_concept.tests().predictive().correlation_low(), 0.0);
+  summary.document.weight =
+      (0.5 + trust) * std::log2(2.0 + static_cast<double>(summary.entry.active_rows));
+  summary.document.correlation = summary.entry.correlation;
   return summary;
 }
 

@@ -26,8 +26,8 @@ double Key(const DirectoryEntry& entry, ConceptOrder order) {
   switch (order) {
     case ConceptOrder::kLatent:
       return 0;
-    case ConceptOrder::kConfidence:
-      return entry.confidence;
+    case ConceptOrder::kCorrelation:
+      return entry.correlation;
     case ConceptOrder::kPaperConfidence:
       return entry.paper_confidence;
     case ConceptOrder::kActiveRows:
@@ -37,9 +37,9 @@ double Key(const DirectoryEntry& entry, ConceptOrder order) {
 }
 
 bool Passes(const DirectoryEntry& entry, const DirectoryQuery& query) {
-  return entry.confidence >= query.min_confidence &&
+  return (query.min_correlation == 0 || entry.correlation >= query.min_correlation) &&
          entry.paper_confidence >= query.min_paper_confidence &&
-         (entry.verified || !query.verified_only);
+         (entry.verified || !query.verified_only) && (entry.leads || !query.groups_only);
 }
 
 // The key's bits, so that it comes back exactly.

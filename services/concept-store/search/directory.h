@@ -14,25 +14,27 @@
 namespace recsae::concept_store {
 
 struct DirectoryEntry {
-  double confidence = 0;  // of the extended score
+  double correlation = 0;  // of the predictive test
   double paper_confidence = 0;
   bool verified = false;
+  bool leads = true;  // its group is listed by it
   int64_t active_rows = 0;
 };
 
 // Numbered as recsae.concept_store.v1.ListConceptsRequest.Order.
 enum class ConceptOrder : int {
   kLatent = 0,
-  kConfidence = 1,
+  kCorrelation = 1,
   kPaperConfidence = 2,
   kActiveRows = 3
 };
 
 struct DirectoryQuery {
   ConceptOrder order = ConceptOrder::kLatent;
-  double min_confidence = 0;
+  double min_correlation = 0;
   double min_paper_confidence = 0;
   bool verified_only = false;
+  bool groups_only = false;
   // Where the page before ended, as DirectoryPage::positions gives it; empty = at the beginning.
   std::string position = {};
   size_t size = 0;

@@ -40,7 +40,7 @@ void SearchIndex::Put(int32_t latent, const SearchDocument& document) {
   Remove(latent);
   Entry entry;
   entry.weight = document.weight;
-  entry.confidence = document.confidence;
+  entry.correlation = document.correlation;
   const std::vector<std::string> description = Words(document.description);
   entry.description = absl::StrJoin(description, " ");
   for (size_t i = 0; i < description.size(); ++i) {
@@ -107,7 +107,7 @@ std::vector<SearchHit> SearchIndex::Find(const std::vector<std::string>& words,
 
   struct Candidate {
     SearchHit hit;
-    double confidence;
+    double correlation;
   };
   const std::string query = absl::StrJoin(words, " ");
   std::vector<Candidate> candidates;
@@ -119,13 +119,13 @@ std::vector<SearchHit> SearchIndex::Find(const std::vector<std::string>& words,
       const auto rank = static_cast<size_t>(term - entry.terms.begin());
       factor *= 1 + (kWholeTerm - 1) * Discount(rank, 1);
     }
-    candidates.push_back({{latent, factor * score}, entry.confidence});
+    candidates.push_back({{latent, factor * score}, entry.correlation});
   }
   const size_t size = std::min(max_results, candidates.size());
   std::partial_sort(candidates.begin(), candidates.begin() + static_cast<std::ptrdiff_t>(size),
                     candidates.end(), [](const Candidate& a, const Candidate& b) {
                       if (a.hit.score != b.hit.score) return a.hit.score > b.hit.score;
-                      if (a.confidence != b.confidence) return a.confidence > b.confidence;
+                      if (a.correlation != b.correlation) return a.correlation > b.correlation;
                       return a.hit.latent < b.hit.latent;
                     });
   std::vector<SearchHit> hits;

@@ -17,7 +17,7 @@ struct SearchDocument {
   // Strongest first.
   std::vector<std::string> terms;
   // Decides between equal scores.
-  double confidence = 0;
+  double correlation = 0;
   // Multiplies the score: how much the concept is worth to somebody who searches, > 0.
   double weight = 1;
 };
@@ -40,7 +40,7 @@ class SearchIndex {
   void Remove(int32_t latent);
 
   // The concepts in which some word begins with each of `words` (common/base/words.h; not
-  // empty), best first; equal scores by confidence, highest first, then by latent.
+  // empty), best first; equal scores by correlation, highest first, then by latent.
   std::vector<SearchHit> Find(const std::vector<std::string>& words, size_t max_results) const;
 
  private:
@@ -49,7 +49,7 @@ class SearchIndex {
     std::string description;
     std::vector<std::string> terms;
     double weight = 1;
-    double confidence = 0;
+    double correlation = 0;
     // Occurrences of each word, weighted by place.
     std::map<std::string, double> frequencies;
     int64_t length = 0;  // words

@@ -65,7 +65,7 @@ absl::StatusOr<v1::ListConceptsResponse> Store::ListConcepts(
   BadRequest bad;
   const absl::StatusOr<std::string> sae_id = ParseSaeName(request.parent());
   bad.Add("parent", sae_id.status());
-  CheckShare("min_confidence", request.min_confidence(), &bad);
+  CheckShare("min_correlation", request.min_correlation(), &bad);
   CheckShare("min_paper_confidence", request.min_paper_confidence(), &bad);
   if (!v1::ListConceptsRequest::Order_IsValid(request.order())) {
     bad.Add("order", absl::StrCat("is no known order: ", static_cast<int>(request.order())));
@@ -82,9 +82,10 @@ absl::StatusOr<v1::ListConceptsResponse> Store::ListConcepts(
 
   DirectoryQuery query;
   query.order = static_cast<ConceptOrder>(request.order());
-  query.min_confidence = request.min_confidence();
+  query.min_correlation = request.min_correlation();
   query.min_paper_confidence = request.min_paper_confidence();
   query.verified_only = request.verified_only();
+  query.groups_only = request.groups_only();
   query.position = page->position;
   query.size = static_cast<size_t>(page->size);
   RECSAE_ASSIGN_OR_RETURN(const DirectoryPage found, index_.List(*sae_id, query));

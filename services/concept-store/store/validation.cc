@@ -2,7 +2,9 @@
 
 #include <algorithm>
 #include <cmath>
+#include <initializer_list>
 #include <iterator>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "common/base/names.h"
@@ -93,20 +95,67 @@ void CheckPaperScore(const v1::PaperScore& score, const std::string& field, BadR
   check.Text("description", score.description(), kMaxDescriptionBytes);
 }
 
-void CheckExtendedScore(const v1::ExtendedScore& score, const std::string& field, BadRequest* bad) {
+// A correlation or cosine, with room for rounding; NaN is none.
+void CheckCorrelations(Checker& check,
+                       std::initializer_list<std::pair<absl::string_view, double>> values) {
+  for (const auto& [name, value] : values) {
+    if (!(value >= -1.0001 && value <= 1.0001)) {
+      check.Add(name, absl::StrCat("must be -1 to 1, is ", value));
+    }
+  }
+}
+
+void CheckPredictive(const v1::PredictiveTest& test, const std::string& field, BadRequest* bad) {
   Checker check(bad, field);
-  check.Share("confidence", score.confidence());
-  check.Share("confidence_low", score.confidence_low());
-  check.Share("confidence_high", score.confidence_high());
-  check.Share("precision", score.precision());
-  check.Share("recall", score.recall());
-  check.Count("positive_count", score.positive_count());
-  check.Count("negative_count", score.negative_count());
-  check.Count("hard_negative_count", score.hard_negative_count());
-  check.Share("auc", score.auc());
-  check.Share("control_confidence", score.control_confidence());
-  check.Share("p_value", score.p_value());
-  check.Share("q_value", score.q_value());
+  CheckCorrelations(check, {{"correlation", test.correlation()},
+                            {"correlation_low", test.correlation_low()},
+                            {"correlation_high", test.correlation_high()},
+                            {"null_correlation", test.null_correlation()}});
+  check.Share("average_precision", test.average_precision());
+  check.Share("prevalence", test.prevalence());
+  check.Share("p_value", test.p_value());
+  check.Share("q_value", test.q_value());
+  check.Count("user_count", test.user_count());
+  check.Count("row_count", test.row_count());
+}
+
+void CheckCausal(const v1::CausalTest& test, const std::string& field, BadRequest* bad) {
+  Checker check(bad, field);
+  check.Share("share", test.share());
+  check.Share("raised_share", test.raised_share());
+  check.Share("control_share", test.control_share());
+  check.Finite("effect_low", test.effect_low());
+  check.Share("removed_share", test.removed_share());
+  check.Share("firing_share", test.firing_share());
+  check.Share("removed_control_share", test.removed_control_share());
+  check.Finite("removal_low", test.removal_low());
+  check.Share("pair_share", test.pair_share());
+  check.Count("user_count", test.user_count());
+  check.Count("pair_count", test.pair_count());
+}
+
+void CheckTests(const v1::ConceptTests& tests, const std::string& field, BadRequest* bad) {
+  CheckPredictive(tests.predictive(), absl::StrCat(field, ".predictive"), bad);
+  Checker specific(bad, absl::StrCat(field, ".specific"));
+  CheckCorrelations(specific, {{"correlation", tests.specific().correlation()},
+                               {"nearest_correlation", tests.specific().nearest_correlation()}});
+  specific.Finite("difference_low", tests.specific().difference_low());
+  specific.Count("neighbour_count", tests.specific().neighbour_count());
+  CheckCausal(tests.causal(), absl::StrCat(field, ".causal"), bad);
+  const std::string stable = absl::StrCat(field, ".stable");
+  Checker(bad, stable).AtMost("matches", tests.stable().matches_size(), kMaxMatches);
+  for (int i = 0; i < std::min(tests.stable().matches_size(), kMaxMatches); ++i) {
+    Checker check(bad, absl::StrCat(stable, ".matches[", i, "]"));
+    check.Text("sae", tests.stable().matches(i).sae(), kMaxRecordBytes);
+    CheckCorrelations(check, {{"cosine", tests.stable().matches(i).cosine()}});
+  }
+}
+
+void CheckGroup(const v1::Concept& latent_concept, const std::string& field, BadRequest* bad) {
+  if (!latent_concept.has_group()) return;
+  Checker check(bad, absl::StrCat(field, ".group"));
+  check.InRange("lead_latent", latent_concept.group().lead_latent(), 0, kMaxLatents - 1);
+  check.InRange("size", latent_concept.group().size(), 1, kMaxLatents);
 }
 
 void CheckStatistics(const v1::LatentStatistics& statistics, const std::string& field,
@@ -170,10 +219,15 @@ constexpr UpdatableField kUpdatableFields[] = {
        to->clear_paper_score();
        if (from.has_paper_score()) *to->mutable_paper_score() = from.paper_score();
      }},
-    {"extended_score",
+    {"tests",
      [](const v1::Concept& from, v1::Concept* to) {
-       to->clear_extended_score();
-       if (from.has_extended_score()) *to->mutable_extended_score() = from.extended_score();
+       to->clear_tests();
+       if (from.has_tests()) *to->mutable_tests() = from.tests();
+     }},
+    {"group",
+     [](const v1::Concept& from, v1::Concept* to) {
+       to->clear_group();
+       if (from.has_group()) *to->mutable_group() = from.group();
      }},
     {"statistics",
      [](const v1::Concept& from, v1::Concept* to) {
@@ -228,7 +282,8 @@ void CheckConcept(const v1::Concept& latent_concept, const std::string& field, B
   }
   CheckTerms(latent_concept, field, bad);
   CheckPaperScore(latent_concept.paper_score(), absl::StrCat(field, ".paper_score"), bad);
-  CheckExtendedScore(latent_concept.extended_score(), absl::StrCat(field, ".extended_score"), bad);
+  CheckTests(latent_concept.tests(), absl::StrCat(field, ".tests"), bad);
+  CheckGroup(latent_concept, field, bad);
   CheckStatistics(latent_concept.statistics(), absl::StrCat(field, ".statistics"), bad);
   CheckEvidence(latent_concept, field, bad);
   CheckSize(latent_concept.ByteSizeLong(), field, bad);
@@ -259,7 +314,7 @@ void ApplyUpdate(const v1::UpdateConceptRequest& request, v1::Concept* latent_co
 }
 
 void RefreshMeasurements(const v1::Concept& measured, v1::Concept* latent_concept) {
-  for (const char* path : {"paper_score", "extended_score", "statistics", "evidence"}) {
+  for (const char* path : {"paper_score", "tests", "group", "statistics", "evidence"}) {
     FindField(path)->copy(measured, latent_concept);
   }
 }

@@ -26,6 +26,7 @@ inline constexpr size_t kMaxUidBytes = 128;
 inline constexpr int kMaxTerms = 64;
 inline constexpr size_t kMaxTermBytes = 256;
 inline constexpr int kMaxEvidence = 10;
+inline constexpr int kMaxMatches = 4;
 inline constexpr int kMaxLevels = 9;  // thresholds between the 10 intensity levels
 // A whole concept, and an SAE without its weights: pages of them stay below the message limit.
 inline constexpr size_t kMaxRecordBytes = size_t{64} << 10;

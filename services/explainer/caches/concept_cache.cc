@@ -19,8 +19,10 @@ constexpr absl::Duration kLongestRevisionWait = absl::Seconds(5);
 CachedConcept CachedConcept::From(const concept_store::v1::Concept& latent_concept) {
   CachedConcept cached;
   cached.description = latent_concept.description();
-  cached.confidence = latent_concept.extended_score().confidence();
-  cached.verified = latent_concept.extended_score().verified();
+  cached.correlation = latent_concept.tests().predictive().correlation();
+  cached.verified = latent_concept.tests().verified();
+  cached.group = latent_concept.has_group() ? latent_concept.group().lead_latent()
+                                            : latent_concept.latent();
   const auto& statistics = latent_concept.statistics();
   cached.statistics.standard_deviation = statistics.standard_deviation();
   cached.statistics.level_thresholds.assign(statistics.level_thresholds().begin(),

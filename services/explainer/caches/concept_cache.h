@@ -19,16 +19,18 @@
 #include "common/sae/codes.h"
 #include "services/explainer/peers/caller.h"
 #include "services/explainer/peers/peers.h"
-#include "services/explainer/verification/verifier.h"
+#include "services/explainer/verification/firing.h"
 
 namespace recsae::explainer {
 
 // The part of a concept that explaining and steering need.
 struct CachedConcept {
   std::string description;
-  // By the larger protocol.
-  double confidence = 0;
+  // Of the predictive test; 0 where it was not made.
+  double correlation = 0;
   bool verified = false;
+  // The lead latent of its group; its own where it says none.
+  int32_t group = 0;
   // standard_deviation and level_thresholds alone.
   FiringStatistics statistics;
 

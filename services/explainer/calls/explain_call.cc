@@ -1,6 +1,8 @@
 // Explain.
 #include "services/explainer/calls/explain_call.h"
 
+#include <map>
+#include <memory>
 #include <string>
 #include <utility>
 #include <vector>
@@ -12,7 +14,7 @@
 #include "services/explainer/attribution/attribution.h"
 #include "services/explainer/backend/request_checks.h"
 #include "services/explainer/backend/subject.h"
-#include "services/explainer/verification/verifier.h"
+#include "services/explainer/verification/firing.h"
 
 namespace recsae::explainer {
 namespace {
@@ -42,6 +44,31 @@ absl::StatusOr<std::vector<int32_t>> RequestedItems(const v1::ExplainRequest& re
                    {request.item_ids().data(), static_cast<size_t>(request.item_ids_size())});
 }
 
+// Latents that say the same, as one: each group where its strongest latent stands.
+void WriteGroups(const Backend& backend, const std::string& sae,
+                 absl::Span<const sae::LatentActivation> latents,
+                 absl::Span<const std::shared_ptr<const CachedConcept>> concepts,
+                 v1::Explanation* out) {
+  std::map<int32_t, v1::ActiveGroup*> groups;
+  for (size_t i = 0; i < latents.size(); ++i) {
+    const int32_t lead = concepts[i] == nullptr ? latents[i].latent : concepts[i]->group;
+    v1::ActiveGroup*& group = groups[lead];
+    if (group == nullptr) {
+      group = out->add_groups();
+      group->set_lead_latent(lead);
+      // A lead that has no concept any more leaves the word to who is there.
+      std::shared_ptr<const CachedConcept> of_lead = backend.concepts.Lookup(sae, lead);
+      if (of_lead == nullptr) of_lead = concepts[i];
+      if (of_lead != nullptr) {
+        group->set_description(of_lead->description);
+        group->set_correlation(of_lead->correlation);
+        group->set_verified(of_lead->verified);
+      }
+    }
+    group->add_latents(static_cast<int32_t>(i));
+  }
+}
+
 void WriteLatents(const Backend& backend, const ResolvedSubject& subject,
                   const ActivationExplanation& explanation, v1::Explanation* out) {
   const auto concepts = backend.concepts.Lookup(subject.sae->name, explanation.latents);
@@ -53,18 +80,27 @@ void WriteLatents(const Backend& backend, const ResolvedSubject& subject,
     if (concepts[i] == nullptr) continue;
     latent->set_level(IntensityLevel(active.value, concepts[i]->statistics));
     latent->set_description(concepts[i]->description);
-    latent->set_confidence(concepts[i]->confidence);
+    latent->set_correlation(concepts[i]->correlation);
     latent->set_verified(concepts[i]->verified);
   }
+  WriteGroups(backend, subject.sae->name, explanation.latents, concepts, out);
 }
 
 void WriteItem(const LoadedRecommender& recommender, const ItemAttribution& item,
-               v1::ExplainedItem* out) {
+               const v1::Explanation& explanation, v1::ExplainedItem* out) {
   out->set_item_id(recommender.item_ids[item.item]);
   out->set_title(recommender.texts[item.item].title);
   out->set_rank(item.rank);
   out->set_score(item.score);
   out->mutable_contributions()->Assign(item.contributions.begin(), item.contributions.end());
+  for (const v1::ActiveGroup& group : explanation.groups()) {
+    if (item.contributions.empty()) break;
+    double sum = 0;
+    for (const int32_t place : group.latents()) {
+      sum += item.contributions[static_cast<size_t>(place)];
+    }
+    out->add_group_contributions(sum);
+  }
   out->set_bias(item.bias);
   out->set_residual(item.residual);
 }
@@ -104,7 +140,7 @@ absl::Status Explain(Backend& backend, const Caller& caller, const v1::ExplainRe
     out->set_relative_error(explanation.relative_error);
     WriteLatents(backend, subject, explanation, out);
     for (const ItemAttribution& item : explanation.items) {
-      WriteItem(*subject.recommender, item, out->add_items());
+      WriteItem(*subject.recommender, item, *out, out->add_items());
     }
     bytes += out->ByteSizeLong() + 8;
     if (bytes > kMaxMessageBytes) {

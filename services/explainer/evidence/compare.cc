@@ -52,8 +52,12 @@ class Comparer {
     }
     RECSAE_ASSIGN_OR_RETURN(const Association association,
                             Associate(coded.rows(Role::kDescribe), coded.of(Role::kDescribe),
-                                      dictionary.latents(), sets_, alive_));
-    const std::vector<SetDescription> descriptions = Describe(association, dictionary.is_signed());
+                                      dictionary.latents(), sets_,
+                                      {Speaking::Items::kDescribing, sample_.seed()}, alive_));
+    RECSAE_ASSIGN_OR_RETURN(
+        const std::vector<SetDescription> descriptions,
+        DescribeLatents(association, coded.rows(Role::kDescribe), coded.of(Role::kDescribe), sets_,
+                        dictionary.is_signed(), alive_));
 
     DictionaryScore score;
     score.kind = dictionary.kind();

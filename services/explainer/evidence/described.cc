@@ -15,6 +15,8 @@ using math::Transpose;
 
 constexpr int64_t kRowsBetweenChecks = 64;
 constexpr int32_t kFewestRows = 20;
+// Of what the best set reaches: enough for one of fewer terms.
+constexpr double kNearlyAsGood = 0.95;
 constexpr std::array<int, 3> kGroups = {1, 3, 5};
 constexpr size_t kAll = 3;  // place in DescribedR2
 
@@ -134,17 +136,21 @@ std::vector<float> MeanCode(const sae::SparseCodes& codes, int latents) {
 
 }  // namespace
 
-void SetShares::Of(const Case& from) {
+bool SetShares::Of(const Case& from) {
   for (const int32_t set : touched_) shares_[static_cast<size_t>(set)] = 0;
   touched_.clear();
-  const float part = 1.0f / static_cast<float>(std::max<size_t>(from.ranked.size(), 1));
+  const auto count = std::count_if(from.ranked.begin(), from.ranked.end(), speaking_);
+  if (count == 0) return false;
+  const float part = 1.0f / static_cast<float>(count);
   for (const int32_t item : from.ranked) {
+    if (!speaking_(item)) continue;
     for (const int32_t set : sets_.Of(item)) {
       float& share = shares_[static_cast<size_t>(set)];
       if (share == 0) touched_.push_back(set);
       share += part;
     }
   }
+  return true;
 }
 
 double Pearson(double n, const MomentSums& y, const MomentSums& z, double products) {
@@ -160,15 +166,6 @@ double Association::Correlation(int latent, int32_t set) const {
   const auto s = static_cast<size_t>(set);
   return Pearson(static_cast<double>(rows), {latent_sum[l], latent_squares[l]},
                  {set_sum[s], set_squares[s]}, products[l * static_cast<size_t>(sets) + s]);
-}
-
-double Association::Slope(int latent, int32_t set) const {
-  const auto l = static_cast<size_t>(latent);
-  const auto s = static_cast<size_t>(set);
-  const auto n = static_cast<double>(rows);
-  const double variance = n * set_squares[s] - set_sum[s] * set_sum[s];
-  if (variance <= 0) return 0;
-  return (n * products[l * static_cast<size_t>(sets) + s] - latent_sum[l] * set_sum[s]) / variance;
 }
 
 std::vector<double> EffectiveItems(const SampledRows& rows, const ItemSets& sets) {
@@ -192,9 +189,9 @@ std::vector<double> EffectiveItems(const SampledRows& rows, const ItemSets& sets
 }
 
 absl::StatusOr<Association> Associate(const SampledRows& rows, const sae::SparseCodes& codes,
-                                      int latents, const ItemSets& sets, Alive alive) {
+                                      int latents, const ItemSets& sets, const Speaking& speaking,
+                                      Alive alive) {
   Association sums;
-  sums.rows = rows.rows();
   sums.sets = sets.size();
   sums.latents = latents;
   const auto set_count = static_cast<size_t>(sets.size());
@@ -205,10 +202,11 @@ absl::StatusOr<Association> Associate(const SampledRows& rows, const sae::Sparse
   sums.latent_sum.resize(static_cast<size_t>(latents));
   sums.latent_squares.resize(static_cast<size_t>(latents));
   sums.products.resize(static_cast<size_t>(latents) * set_count);
-  SetShares shares(sets);
+  SetShares shares(sets, speaking);
   for (int64_t row = 0; row < rows.rows(); ++row) {
     if (row % kRowsBetweenChecks == 0) RECSAE_RETURN_IF_ERROR(alive());
-    shares.Of(rows.cases[static_cast<size_t>(row)]);
+    if (!shares.Of(rows.cases[static_cast<size_t>(row)])) continue;
+    ++sums.rows;
     for (const int32_t set : shares.touched()) {
       const double share = shares.share(set);
       sums.set_sum[static_cast<size_t>(set)] += share;
@@ -226,24 +224,82 @@ absl::StatusOr<Association> Associate(const SampledRows& rows, const sae::Sparse
   return sums;
 }
 
-std::vector<SetDescription> Describe(const Association& association, bool is_signed) {
-  std::vector<SetDescription> descriptions(static_cast<size_t>(association.latents));
-  const auto n = static_cast<double>(std::max<int64_t>(association.rows, 1));
-  for (int latent = 0; latent < association.latents; ++latent) {
-    SetDescription& best = descriptions[static_cast<size_t>(latent)];
-    for (int32_t set = 0; set < association.sets; ++set) {
-      if (association.set_rows[static_cast<size_t>(set)] < kFewestRows ||
-          association.set_items[static_cast<size_t>(set)] < kFewestItems) {
-        continue;
-      }
-      const double r = association.Correlation(latent, set);
-      if ((is_signed ? std::abs(r) : r) > std::abs(best.correlation)) best = {set, r};
+std::vector<SetDescription> Describe(const Association& association, const ItemSets& sets,
+                                     bool is_signed) {
+  std::vector<int32_t> usable;
+  for (int32_t set = 0; set < association.sets; ++set) {
+    if (association.set_rows[static_cast<size_t>(set)] >= kFewestRows &&
+        association.set_items[static_cast<size_t>(set)] >= kFewestItems) {
+      usable.push_back(set);
     }
-    best.intercept = association.latent_sum[static_cast<size_t>(latent)] / n;
-    if (best.set < 0) continue;
-    best.slope = association.Slope(latent, best.set);
-    best.intercept -= best.slope * association.set_sum[static_cast<size_t>(best.set)] / n;
   }
+  std::vector<SetDescription> descriptions(static_cast<size_t>(association.latents));
+  std::vector<double> worth(usable.size());
+  for (int latent = 0; latent < association.latents; ++latent) {
+    double most = 0;
+    for (size_t i = 0; i < usable.size(); ++i) {
+      const double r = association.Correlation(latent, usable[i]);
+      worth[i] = is_signed ? std::abs(r) : r;
+      most = std::max(most, worth[i]);
+    }
+    if (most <= 0) continue;
+    // The shortest of those that are nearly as good.
+    const auto key = [&](size_t i) {
+      return std::pair(sets.at(usable[i]).terms.size(), -worth[i]);
+    };
+    size_t best = usable.size();
+    for (size_t i = 0; i < usable.size(); ++i) {
+      if (worth[i] < kNearlyAsGood * most) continue;
+      if (best == usable.size() || key(i) < key(best)) best = i;
+    }
+    SetDescription& description = descriptions[static_cast<size_t>(latent)];
+    description.set = usable[best];
+    description.correlation = association.Correlation(latent, usable[best]);
+  }
+  return descriptions;
+}
+
+absl::Status FitLines(const SampledRows& rows, const sae::SparseCodes& codes, const ItemSets& sets,
+                      std::vector<SetDescription>& descriptions, Alive alive) {
+  std::vector<MomentSums> of_set(static_cast<size_t>(sets.size()));
+  std::vector<double> latent_sum(descriptions.size());
+  std::vector<double> products(descriptions.size());
+  SetShares shares(sets);
+  for (int64_t row = 0; row < rows.rows(); ++row) {
+    if (row % kRowsBetweenChecks == 0) RECSAE_RETURN_IF_ERROR(alive());
+    shares.Of(rows.cases[static_cast<size_t>(row)]);
+    for (const int32_t set : shares.touched()) {
+      const double share = shares.share(set);
+      of_set[static_cast<size_t>(set)].sum += share;
+      of_set[static_cast<size_t>(set)].squares += share * share;
+    }
+    for (const auto& [latent, value] : codes.Row(row)) {
+      const auto l = static_cast<size_t>(latent);
+      latent_sum[l] += value;
+      if (descriptions[l].set >= 0) products[l] += value * shares.share(descriptions[l].set);
+    }
+  }
+  const auto n = static_cast<double>(std::max<int64_t>(rows.rows(), 1));
+  for (size_t l = 0; l < descriptions.size(); ++l) {
+    SetDescription& line = descriptions[l];
+    line.intercept = latent_sum[l] / n;
+    if (line.set < 0) continue;
+    const MomentSums& share = of_set[static_cast<size_t>(line.set)];
+    const double variance = n * share.squares - share.sum * share.sum;
+    if (variance <= 0) continue;
+    line.slope = (n * products[l] - latent_sum[l] * share.sum) / variance;
+    line.intercept -= line.slope * share.sum / n;
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::vector<SetDescription>> DescribeLatents(const Association& association,
+                                                            const SampledRows& rows,
+                                                            const sae::SparseCodes& codes,
+                                                            const ItemSets& sets, bool is_signed,
+                                                            Alive alive) {
+  std::vector<SetDescription> descriptions = Describe(association, sets, is_signed);
+  RECSAE_RETURN_IF_ERROR(FitLines(rows, codes, sets, descriptions, alive));
   return descriptions;
 }
 

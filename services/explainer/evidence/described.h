@@ -16,18 +16,21 @@
 
 namespace recsae::explainer {
 
-// Share of a case's recommended items that each set holds; 0 for sets that are not touched().
+// Share that each set holds of those recommended items of a case that speak; 0 for sets that are not
+// touched().
 class SetShares {
  public:
-  explicit SetShares(const ItemSets& sets)
-      : sets_(sets), shares_(static_cast<size_t>(sets.size())) {}
+  explicit SetShares(const ItemSets& sets, const Speaking& speaking = {})
+      : sets_(sets), speaking_(speaking), shares_(static_cast<size_t>(sets.size())) {}
 
-  void Of(const Case& from);
+  // Whether any item speaks.
+  bool Of(const Case& from);
   float share(int32_t set) const { return shares_[static_cast<size_t>(set)]; }
   std::span<const int32_t> touched() const { return touched_; }
 
  private:
   const ItemSets& sets_;
+  Speaking speaking_;
   std::vector<float> shares_;
   std::vector<int32_t> touched_;
 };
@@ -36,7 +39,7 @@ class SetShares {
 // dictionary is signed. set < 0: nothing tells it, and its mean is predicted.
 struct SetDescription {
   int32_t set = -1;
-  double correlation = 0;  // on the users who describe
+  double correlation = 0;  // on the users who describe, by the items that describe
   double slope = 0;
   double intercept = 0;
 };
@@ -63,7 +66,6 @@ struct Association {
   std::vector<float> products;                     // [latents, sets]
 
   double Correlation(int latent, int32_t set) const;
-  double Slope(int latent, int32_t set) const;
 };
 
 // How many items each set consists of in the recommendations of these rows, weighed by how often
@@ -72,16 +74,31 @@ struct Association {
 // describes nothing, even of an untrained recommender.
 std::vector<double> EffectiveItems(const SampledRows& rows, const ItemSets& sets);
 
-// Over all rows, whose codes these are.
+// Over all rows in which an item speaks; `codes` are those of all rows.
 absl::StatusOr<Association> Associate(const SampledRows& rows, const sae::SparseCodes& codes,
-                                      int latents, const ItemSets& sets, Alive alive);
+                                      int latents, const ItemSets& sets, const Speaking& speaking,
+                                      Alive alive);
 
 // For each latent the set that goes best with it, among those that at least 20 rows have to do with
 // and that are at least kFewestItems effective items: the highest correlation, of a signed
-// dictionary the highest amount.
-std::vector<SetDescription> Describe(const Association& association, bool is_signed);
+// dictionary the highest amount; but a set of fewer terms that comes within 5 % of it. The lines
+// are still to be fitted.
+std::vector<SetDescription> Describe(const Association& association, const ItemSets& sets,
+                                     bool is_signed);
 
 inline constexpr double kFewestItems = 8;
+
+// Slopes and intercepts, by least squares over all rows and all recommended items.
+absl::Status FitLines(const SampledRows& rows, const sae::SparseCodes& codes, const ItemSets& sets,
+                      std::vector<SetDescription>& descriptions, Alive alive);
+
+// The rows of `sample`'s users who describe decide; items that test have no say in which set is
+// chosen. `codes`: of those rows.
+absl::StatusOr<std::vector<SetDescription>> DescribeLatents(const Association& association,
+                                                            const SampledRows& rows,
+                                                            const sae::SparseCodes& codes,
+                                                            const ItemSets& sets, bool is_signed,
+                                                            Alive alive);
 
 // Described R2@1, @3, @5 and of all latents (see DescribedR2 in explainer.proto).
 using DescribedR2 = std::array<double, 4>;

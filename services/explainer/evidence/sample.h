@@ -36,6 +36,8 @@ class Sample {
   void Add(std::span<const float> x, Case added);
 
   int dim() const { return dim_; }
+  // Of the division of users and items.
+  uint64_t seed() const { return seed_; }
   const SampledRows& Of(Role role) const { return rows_[static_cast<size_t>(role)]; }
   // Users of that role among all rows added.
   int32_t Users(Role role) const {

@@ -1,5 +1,10 @@
 // The job "build-concepts".
 #include <algorithm>
+#include <array>
+#include <cstddef>
+#include <map>
+#include <memory>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -12,18 +17,20 @@
 #include "services/explainer/backend/capture_reader.h"
 #include "services/explainer/backend/request_checks.h"
 #include "services/explainer/backend/subject.h"
+#include "services/explainer/evidence/compare.h"
 #include "services/explainer/jobs/case_reader.h"
 #include "services/explainer/jobs/concept_jobs.h"
+#include "services/explainer/jobs/concept_rows.h"
 #include "services/explainer/jobs/concept_writer.h"
 #include "services/explainer/jobs/estimate.h"
+#include "services/explainer/jobs/kind_of.h"
 
 namespace recsae::explainer {
 namespace {
 
 constexpr int kDefaultPaperCases = 5;
 constexpr int kMaxPaperCases = 50;
-constexpr int kDefaultExtendedCases = 50;
-constexpr int kMaxExtendedCases = 1000;
+constexpr size_t kEvidence = 10;
 
 absl::Status CheckRequest(const v1::BuildConceptsRequest& request) {
   BadRequest bad;
@@ -31,57 +38,16 @@ absl::Status CheckRequest(const v1::BuildConceptsRequest& request) {
   CheckName("capture", request.capture(), kCapturePattern, bad);
   CheckEvidenceCaptures(request.evidence_captures(), bad);
   CheckRange("paper_case_count", request.paper_case_count(), 0, kMaxPaperCases, bad);
-  CheckRange("extended_case_count", request.extended_case_count(), 0, kMaxExtendedCases, bad);
   return bad.ToStatus();
 }
 
-// The rows of all sources, and how many of them do not say whose they are.
-struct Cases {
-  CaseTable table;
-  int64_t without_user = 0;
-};
-
-// Reads and encodes all rows of the sources.
-absl::StatusOr<Cases> ReadCases(Backend& backend, const Caller& caller, JobContext& job,
-                                const std::vector<Source>& sources, const LoadedSae& sae,
-                                const LoadedRecommender& recommender) {
-  const int latents = sae.model.latents();
-  const auto alive = [&job] { return job.Interrupted(); };
-  Cases read{CaseTable(latents)};
-  CaseTable& table = read.table;
-  UserNumbers users;
-  for (size_t s = 0; s < sources.size(); ++s) {
-    const Source& source = sources[s];
-    int64_t row = 0;
-    const auto add =
-        [&](const MatrixView& activations,
-            const google::protobuf::RepeatedPtrField<probe::v1::Case>& cases) -> absl::Status {
-      job.SetProgress(absl::StrCat("reading ", source.capture, ": row ", row, " of ", source.rows),
-                      0, latents, "latents");
-      RECSAE_ASSIGN_OR_RETURN(const sae::SparseCodes codes,
-                              sae.model.EncodeBatch(activations.data, activations.rows, alive));
-      for (int i = 0; i < cases.size(); ++i, ++row) {
-        Case added = MakeCase(recommender, cases[i], users);
-        added.capture = static_cast<int32_t>(s);
-        added.row = row;
-        table.Add(std::move(added), codes.Row(i));
-      }
-      return absl::OkStatus();
-    };
-    RECSAE_RETURN_IF_ERROR(
-        ReadCapture(backend.peers, source.capture, source.rows, sae.model.dim(), caller, add));
-  }
-  read.without_user = users.nameless();
-  RECSAE_RETURN_IF_ERROR(table.Finish(alive));
-  return read;
-}
-
-VerifierOptions Options(const v1::BuildConceptsRequest& request) {
-  VerifierOptions options;
-  options.selection.paper_cases = request.paper_case_count();
-  options.selection.extended_cases = request.extended_case_count();
-  options.selection.seed = request.seed();
-  return options;
+// With its prediction head where scores follow from the activation by one.
+absl::StatusOr<std::shared_ptr<const LoadedRecommender>> FindRecommender(
+    Backend& backend, const Caller& caller, const std::string& name, const LoadedSae& sae) {
+  RECSAE_ASSIGN_OR_RETURN(std::shared_ptr<const LoadedRecommender> recommender,
+                          backend.recommenders.Get(name, caller));
+  if (!sae.probe_site.empty() || !recommender->resource.has_prediction_head()) return recommender;
+  return backend.recommenders.GetWithHead(name, caller);
 }
 
 void CountConfidence(const Tally& tally, v1::ConfidenceCounts* counts) {
@@ -93,29 +59,142 @@ void CountConfidence(const Tally& tally, v1::ConfidenceCounts* counts) {
   counts->set_confidence_100_count(counts->confidence_100_count() + (confidence == 1));
 }
 
-v1::ConceptReport Report(const std::string& sae, const std::vector<LatentResult>& results) {
-  v1::ConceptReport report;
-  report.set_sae(sae);
-  for (const LatentResult& result : results) {
-    switch (result.outcome) {
-      case LatentResult::Outcome::kDead:
-        report.set_dead_count(report.dead_count() + 1);
-        continue;
-      case LatentResult::Outcome::kTooRare:
-        report.set_too_rare_count(report.too_rare_count() + 1);
-        continue;
-      case LatentResult::Outcome::kDescribed:
-        report.set_concept_count(report.concept_count() + 1);
-        break;
-    }
-    CountConfidence(result.paper, report.mutable_paper());
-    CountConfidence(result.paper_control, report.mutable_paper_control());
-    CountConfidence(result.extended, report.mutable_extended());
-    CountConfidence(result.extended_control, report.mutable_extended_control());
-    report.set_verified_count(report.verified_count() + result.verified);
-    report.set_verified_control_count(report.verified_control_count() + result.verified_control);
+// What building works on.
+struct Inputs {
+  const ConceptRows& rows;
+  const LoadedSae& sae;
+  const LoadedRecommender& recommender;
+  const ItemFeatures& features;
+  PaperOptions paper;
+};
+
+// By the paper's protocol, and how each latent fires.
+absl::StatusOr<std::vector<LatentResult>> Describe(const Inputs& inputs, JobContext& job) {
+  const CaseTable& cases = inputs.rows.table;
+  RECSAE_ASSIGN_OR_RETURN(
+      std::vector<PaperResult> papers,
+      RunPaperProtocol(cases, inputs.features, inputs.paper, [&job](int done, int total) {
+        job.SetProgress("describing by the paper's protocol", done, total, "latents");
+        return job.Interrupted();
+      }));
+  std::vector<LatentResult> results(papers.size());
+  for (size_t i = 0; i < results.size(); ++i) {
+    LatentResult& result = results[i];
+    const auto latent = static_cast<int>(i);
+    result.statistics = FiringOf(cases, latent);
+    result.paper = std::move(papers[i]);
+    result.group = latent;
+    const std::span<const ActiveCase> active = cases.Active(latent);
+    const size_t kept = std::min(active.size(), kEvidence);
+    result.evidence.assign(active.begin(), active.begin() + static_cast<std::ptrdiff_t>(kept));
   }
-  return report;
+  return results;
+}
+
+// The paper's protocol on a dictionary that nobody trained.
+absl::Status CountPaper(const Inputs& inputs, const Dictionary& dictionary, Alive alive,
+                        v1::ConfidenceCounts* counts) {
+  const SampledRows& rows = inputs.rows.paper_control;
+  RECSAE_ASSIGN_OR_RETURN(const sae::SparseCodes codes,
+                          dictionary.Encode(rows.activations.data(), rows.rows(), alive));
+  CaseTable cases(dictionary.latents());
+  for (int64_t row = 0; row < rows.rows(); ++row) {
+    cases.Add(rows.cases[static_cast<size_t>(row)], codes.Row(row));
+  }
+  RECSAE_RETURN_IF_ERROR(cases.Finish(alive));
+  RECSAE_ASSIGN_OR_RETURN(const std::vector<PaperResult> results,
+                          RunPaperProtocol(cases, inputs.features, inputs.paper,
+                                           [&](int, int) { return alive(); }));
+  for (const PaperResult& result : results) CountConfidence(result.own, counts);
+  return absl::OkStatus();
+}
+
+void Count(const TestedDictionary& tested, v1::TestCounts* counts) {
+  counts->set_kind(KindOf(tested.kind));
+  counts->set_latent_count(static_cast<int32_t>(tested.tests.size()));
+  for (size_t i = 0; i < tested.tests.size(); ++i) {
+    if (tested.descriptions[i].set < 0) continue;
+    const LatentTests& tests = tested.tests[i];
+    counts->set_described_count(counts->described_count() + 1);
+    counts->set_predictive_count(counts->predictive_count() + tests.predictive.passed);
+    counts->set_specific_count(counts->specific_count() +
+                               (tests.specific && tests.specific->passed));
+    counts->set_causal_count(counts->causal_count() + (tests.causal && tests.causal->passed));
+    counts->set_verified_count(counts->verified_count() + tests.Passed());
+  }
+}
+
+void Take(const TestedDictionary& tested, std::vector<LatentResult>& results) {
+  std::map<int32_t, int> sizes;
+  for (const int32_t lead : tested.groups) ++sizes[lead];
+  for (size_t i = 0; i < results.size(); ++i) {
+    results[i].description = tested.descriptions[i];
+    results[i].group = tested.groups[i];
+    results[i].group_size = sizes.at(tested.groups[i]);
+    if (tested.descriptions[i].set >= 0) results[i].tests = tested.tests[i];
+  }
+}
+
+// Tests the SAE's latents, and beside them those of dictionaries that nobody trained.
+absl::Status Test(const Inputs& inputs, const ItemSets& sets, std::span<const double> popularity,
+                  JobContext& job, std::vector<LatentResult>& results, v1::ConceptReport& report) {
+  std::string doing = "testing the descriptions";
+  const auto alive = [&]() -> absl::Status {
+    job.SetProgress(doing, inputs.sae.model.latents(), inputs.sae.model.latents(), "latents");
+    return job.Interrupted();
+  };
+  const Sample& sample = inputs.rows.sample;
+  report.set_untested(WhyUntested(sample, sets));
+  if (!report.untested().empty()) return absl::OkStatus();
+  const PredictionHead* head =
+      inputs.sae.probe_site.empty() && inputs.recommender.head ? &*inputs.recommender.head : nullptr;
+  const sae::SaeModel& model = inputs.sae.model;
+  RECSAE_ASSIGN_OR_RETURN(const ConceptTester tester,
+                          ConceptTester::Create(sample, sets, head, popularity, model.latents(),
+                                                model.k(), alive));
+  RECSAE_ASSIGN_OR_RETURN(const TestedDictionary trained,
+                          tester.Test(*TrainedDictionary(model), alive));
+  Count(trained, report.add_tests());
+  Take(trained, results);
+
+  const std::span<const float> rows = sample.Of(Role::kDescribe).activations;
+  const int latents = tester.random().latents();
+  RECSAE_ASSIGN_OR_RETURN(
+      const std::unique_ptr<Dictionary> exemplars,
+      ExemplarDictionary(rows, model.dim(), latents, tester.random().k(), sample.seed(), alive));
+  const std::unique_ptr<Dictionary> raw = RawDictionary(rows, model.dim());
+  const std::array<const Dictionary*, 3> controls = {raw.get(), &tester.random(),
+                                                     exemplars.get()};
+  for (const Dictionary* control : controls) {
+    doing = "testing dictionaries that nobody trained";
+    RECSAE_ASSIGN_OR_RETURN(const TestedDictionary tested, tester.Test(*control, alive));
+    v1::TestCounts* counts = report.add_tests();
+    Count(tested, counts);
+    RECSAE_RETURN_IF_ERROR(CountPaper(inputs, *control, alive, counts->mutable_paper()));
+  }
+  return absl::OkStatus();
+}
+
+void Settle(std::vector<LatentResult>& results, v1::ConceptReport& report) {
+  for (size_t i = 0; i < results.size(); ++i) {
+    LatentResult& result = results[i];
+    if (result.statistics.active_rows == 0) {
+      report.set_dead_count(report.dead_count() + 1);
+      continue;
+    }
+    CountConfidence(result.paper.own, report.mutable_paper());
+    CountConfidence(result.paper.control, report.mutable_paper_control());
+    if (result.description.set < 0 && result.paper.description.terms.empty()) {
+      result.outcome = LatentResult::Outcome::kTooRare;
+      report.set_too_rare_count(report.too_rare_count() + 1);
+      continue;
+    }
+    result.outcome = LatentResult::Outcome::kDescribed;
+    report.set_concept_count(report.concept_count() + 1);
+    if (result.group != static_cast<int32_t>(i)) continue;
+    report.set_group_count(report.group_count() + 1);
+    report.set_verified_group_count(report.verified_group_count() + result.Verified());
+  }
 }
 
 }  // namespace
@@ -127,7 +206,6 @@ absl::Status SpecUnknown(const JobContext& job, absl::string_view method) {
 
 v1::BuildConceptsRequest FilledIn(v1::BuildConceptsRequest request) {
   if (request.paper_case_count() == 0) request.set_paper_case_count(kDefaultPaperCases);
-  if (request.extended_case_count() == 0) request.set_extended_case_count(kDefaultExtendedCases);
   return request;
 }
 
@@ -155,43 +233,48 @@ absl::StatusOr<google::protobuf::Any> RunBuildConcepts(Backend& backend, JobCont
   RECSAE_ASSIGN_OR_RETURN(const std::string recommender_name,
                           RecommenderOfCapture(request.capture()));
   RECSAE_ASSIGN_OR_RETURN(const std::shared_ptr<const LoadedRecommender> recommender,
-                          backend.recommenders.Get(recommender_name, caller));
-  int64_t rows = 0;
-  for (const Source& source : sources) rows += source.rows;
+                          FindRecommender(backend, caller, recommender_name, *sae));
+  int64_t row_count = 0;
+  for (const Source& source : sources) row_count += source.rows;
   const auto items = static_cast<int64_t>(recommender->texts.size());
   RECSAE_ASSIGN_OR_RETURN(
       const Permit permit,
-      backend.memory.Take(BuildConceptsBytes(sae->model, rows, items),
+      backend.memory.Take(BuildConceptsBytes(sae->model, row_count, items),
                           absl::StrCat("building the concepts of ", request.sae()),
-                          "the rows of capture and evidence_captures"));
-  RECSAE_ASSIGN_OR_RETURN(const Cases read,
-                          ReadCases(backend, caller, job, sources, *sae, *recommender));
-  const CaseTable& cases = read.table;
+                          "the rows of capture and evidence_captures, or the SAE's latents"));
+  RECSAE_ASSIGN_OR_RETURN(const ConceptRows rows, ReadConceptRows(backend, caller, job, sources, *sae,
+                                                                  *recommender, request.seed()));
+  const auto alive = [&job] { return job.Interrupted(); };
+  RECSAE_ASSIGN_OR_RETURN(const ItemFeatures features,
+                          ItemFeatures::Create(recommender->texts, alive));
+  Inputs inputs{rows, *sae, *recommender, features, {}};
+  inputs.paper.selection = {request.paper_case_count(), request.seed()};
+  RECSAE_ASSIGN_OR_RETURN(std::vector<LatentResult> results, Describe(inputs, job));
+
+  v1::ConceptReport report;
+  const std::vector<double> popularity = PopularityOf(rows.sample, static_cast<int>(items));
   RECSAE_ASSIGN_OR_RETURN(
-      const ItemFeatures features,
-      ItemFeatures::Create(recommender->texts, [&job] { return job.Interrupted(); }));
-  const auto progress = [&job](int done, int total) {
-    job.SetProgress("describing and verifying", done, total, "latents");
-    return job.Interrupted();
-  };
-  RECSAE_ASSIGN_OR_RETURN(const std::vector<LatentResult> results,
-                          DescribeAndVerify(cases, features, Options(request), progress));
+      const ItemSets sets,
+      ItemSets::Create(recommender->texts, popularity, ItemSetOptions(), alive));
+  RECSAE_RETURN_IF_ERROR(Test(inputs, sets, popularity, job, results, report));
+  Settle(results, report);
 
   const int latents = sae->model.latents();
   job.SetProgress("storing concepts", latents, latents, "latents");
-  ConceptContext context{request.sae(), {}, *recommender, features, cases};
+  ConceptContext context{request.sae(), {}, *recommender, features, sets, rows.table,
+                         rows.sample.Users(Role::kMeasure), rows.sample.Of(Role::kMeasure).rows()};
   for (const Source& source : sources) context.captures.push_back(source.capture);
   RECSAE_ASSIGN_OR_RETURN(const int64_t revision,
                           WriteConcepts(backend.peers, caller, job.name(), context, results));
   // So that who sees the job finished sees its concepts in explanations.
   backend.concepts.WaitForRevision(revision, caller);
 
-  v1::ConceptReport report = Report(request.sae(), results);
-  report.set_row_count(cases.size());
-  report.set_row_without_user_count(read.without_user);
+  report.set_sae(request.sae());
+  report.set_row_count(rows.table.size());
+  report.set_row_without_user_count(rows.without_user);
   report.set_seconds(absl::ToDoubleSeconds(absl::Now() - start));
   job.SetMetric("concepts", report.concept_count());
-  job.SetMetric("verified", report.verified_count());
+  if (!report.tests().empty()) job.SetMetric("verified", report.tests(0).verified_count());
   google::protobuf::Any result;
   result.PackFrom(report);
   return result;

@@ -7,25 +7,10 @@
 #include "recsae/explainer/v1/explainer.pb.h"
 #include "services/explainer/backend/capture_reader.h"
 #include "services/explainer/evidence/compare.h"
+#include "services/explainer/jobs/kind_of.h"
 
 namespace recsae::explainer {
 namespace {
-
-v1::DictionaryScore::Kind KindOf(DictionaryKind kind) {
-  switch (kind) {
-    case DictionaryKind::kTrained:
-      return v1::DictionaryScore::KIND_TRAINED;
-    case DictionaryKind::kRaw:
-      return v1::DictionaryScore::KIND_RAW;
-    case DictionaryKind::kComponents:
-      return v1::DictionaryScore::KIND_COMPONENTS;
-    case DictionaryKind::kRandom:
-      return v1::DictionaryScore::KIND_RANDOM;
-    case DictionaryKind::kExemplars:
-      return v1::DictionaryScore::KIND_EXEMPLARS;
-  }
-  return v1::DictionaryScore::KIND_UNSPECIFIED;
-}
 
 const char* NameOf(Verdict::Measure measure) {
   switch (measure) {

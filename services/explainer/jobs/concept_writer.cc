@@ -10,7 +10,6 @@
 #include "common/base/names.h"
 #include "common/base/status.h"
 #include "common/base/utf8.h"
-#include "services/explainer/verification/statistics.h"
 
 namespace recsae::explainer {
 namespace {
@@ -24,30 +23,96 @@ constexpr int kMaxBatch = 500;
 constexpr size_t kMaxBatchBytes = 3 << 20;
 constexpr int kPageSize = 200;
 
-void WritePaperScore(const LatentResult& result, concept_store::v1::PaperScore* out) {
-  out->set_confidence(result.paper.Confidence());
-  out->set_precision(result.paper.Precision());
-  out->set_recall(result.paper.Recall());
-  out->set_positive_count(result.paper.true_positives + result.paper.false_negatives);
-  out->set_negative_count(result.paper.true_negatives + result.paper.false_positives);
-  out->set_description(ClippedUtf8(result.paper_description.text, kMaxDescriptionBytes));
+void WritePaperScore(const PaperResult& result, concept_store::v1::PaperScore* out) {
+  out->set_confidence(result.own.Confidence());
+  out->set_precision(result.own.Precision());
+  out->set_recall(result.own.Recall());
+  out->set_positive_count(result.own.true_positives + result.own.false_negatives);
+  out->set_negative_count(result.own.true_negatives + result.own.false_positives);
+  out->set_description(ClippedUtf8(result.description.text, kMaxDescriptionBytes));
 }
 
-void WriteExtendedScore(const LatentResult& result, concept_store::v1::ExtendedScore* out) {
-  const auto [low, high] = WilsonInterval(result.extended.correct(), result.extended.cases());
-  out->set_confidence(result.extended.Confidence());
-  out->set_confidence_low(low);
-  out->set_confidence_high(high);
-  out->set_precision(result.extended.Precision());
-  out->set_recall(result.extended.Recall());
-  out->set_positive_count(result.extended.true_positives + result.extended.false_negatives);
-  out->set_negative_count(result.extended.true_negatives + result.extended.false_positives);
-  out->set_hard_negative_count(result.hard_negatives);
-  out->set_auc(result.auc);
-  out->set_control_confidence(result.control_confidence);
-  out->set_p_value(result.p_value);
-  out->set_q_value(result.q_value);
-  out->set_verified(result.verified);
+void WritePredictive(const ConceptContext& context, const PredictiveResult& test,
+                     concept_store::v1::PredictiveTest* out) {
+  out->set_correlation(test.correlation);
+  out->set_correlation_low(test.low);
+  out->set_correlation_high(test.high);
+  out->set_average_precision(test.average_precision);
+  out->set_prevalence(test.prevalence);
+  out->set_null_correlation(test.null_correlation);
+  out->set_p_value(test.p_value);
+  out->set_q_value(test.q_value);
+  out->set_user_count(context.measured_users);
+  out->set_row_count(context.measured_rows);
+  out->set_passed(test.passed);
+}
+
+void WriteSpecific(double correlation, const SpecificResult& test,
+                   concept_store::v1::SpecificTest* out) {
+  out->set_correlation(correlation);
+  out->set_nearest_latent(test.nearest);
+  out->set_nearest_correlation(test.nearest_correlation);
+  out->set_difference_low(test.difference_low);
+  out->set_neighbour_count(test.neighbours);
+  out->set_passed(test.passed);
+}
+
+void WriteCausal(const CausalResult& test, concept_store::v1::CausalTest* out) {
+  out->set_share(test.share);
+  out->set_raised_share(test.raised_share);
+  out->set_control_share(test.control_share);
+  out->set_effect_low(test.effect_low);
+  out->set_removed_share(test.removed_share);
+  out->set_firing_share(test.firing_share);
+  out->set_removed_control_share(test.removed_control_share);
+  out->set_removal_low(test.removal_low);
+  out->set_user_count(test.users);
+  out->set_pair_count(test.pairs);
+  out->set_pair_share(test.pair_share);
+  out->set_passed(test.passed);
+}
+
+void WriteTests(const ConceptContext& context, const LatentResult& result,
+                concept_store::v1::ConceptTests* out) {
+  const LatentTests& tests = *result.tests;
+  WritePredictive(context, tests.predictive, out->mutable_predictive());
+  if (tests.specific) {
+    WriteSpecific(tests.predictive.correlation, *tests.specific, out->mutable_specific());
+  }
+  if (tests.causal) WriteCausal(*tests.causal, out->mutable_causal());
+  for (const StableMatch& match : result.matches) {
+    concept_store::v1::StableTest::Match* written = out->mutable_stable()->add_matches();
+    written->set_sae(match.sae);
+    written->set_latent(match.latent);
+    written->set_cosine(match.cosine);
+  }
+  if (out->has_stable()) out->mutable_stable()->set_passed(IsStable(result));
+  out->set_verified(result.Verified());
+}
+
+void AddTerm(const std::string& text, const std::string& kind, double weight, Concept& to) {
+  concept_store::v1::Term* out = to.add_terms();
+  out->set_text(ClippedUtf8(text, kMaxTermBytes));
+  out->set_kind(ClippedUtf8(kind, kMaxTermBytes));
+  out->set_weight(weight);
+}
+
+// The set of items that goes best with the latent, or where there is none what the paper's protocol
+// says.
+void WriteDescription(const ConceptContext& context, const LatentResult& result, Concept& to) {
+  const SetDescription& description = result.description;
+  if (description.set >= 0) {
+    const ItemSet& set = context.sets.at(description.set);
+    const char* against = description.correlation < 0 ? "anything but " : "";
+    to.set_description(ClippedUtf8(absl::StrCat(against, set.name), kMaxDescriptionBytes));
+    for (const auto& [text, kind] : set.terms) AddTerm(text, kind, description.correlation, to);
+    return;
+  }
+  to.set_description(ClippedUtf8(result.paper.description.text, kMaxDescriptionBytes));
+  for (const DescriptionTerm& term : result.paper.description.terms) {
+    const Feature& feature = context.features.feature(term.feature);
+    AddTerm(feature.text, feature.kind, term.z, to);
+  }
 }
 
 void WriteStatistics(const FiringStatistics& statistics, concept_store::v1::LatentStatistics* out) {
@@ -142,17 +207,12 @@ Concept MakeConcept(const ConceptContext& context, int32_t latent, const LatentR
   Concept made;
   made.set_name(absl::StrCat(context.sae, "/concepts/", latent));
   made.set_latent(latent);
-  made.set_description(ClippedUtf8(result.description.text, kMaxDescriptionBytes));
-  for (const DescriptionTerm& term : result.description.terms) {
-    const Feature& feature = context.features.feature(term.feature);
-    concept_store::v1::Term* out = made.add_terms();
-    out->set_text(ClippedUtf8(feature.text, kMaxTermBytes));
-    out->set_kind(ClippedUtf8(feature.kind, kMaxTermBytes));
-    out->set_weight(term.z);
-  }
+  WriteDescription(context, result, made);
   made.set_source(Concept::SOURCE_STATISTICAL_LABELER);
-  if (result.paper.cases() > 0) WritePaperScore(result, made.mutable_paper_score());
-  WriteExtendedScore(result, made.mutable_extended_score());
+  if (result.paper.own.cases() > 0) WritePaperScore(result.paper, made.mutable_paper_score());
+  if (result.tests) WriteTests(context, result, made.mutable_tests());
+  made.mutable_group()->set_lead_latent(result.group);
+  made.mutable_group()->set_size(result.group_size);
   WriteStatistics(result.statistics, made.mutable_statistics());
   for (const ActiveCase& active : result.evidence) {
     WriteEvidence(context, active, result.statistics, made.add_evidence());

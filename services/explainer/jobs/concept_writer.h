@@ -10,9 +10,10 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "services/explainer/caches/recommender_cache.h"
+#include "services/explainer/jobs/latent_result.h"
 #include "services/explainer/labeling/case_table.h"
 #include "services/explainer/labeling/item_features.h"
-#include "services/explainer/verification/verifier.h"
+#include "services/explainer/labeling/item_sets.h"
 
 namespace recsae::explainer {
 
@@ -23,7 +24,11 @@ struct ConceptContext {
   std::vector<std::string> captures;
   const LoadedRecommender& recommender;
   const ItemFeatures& features;
+  const ItemSets& sets;
   const CaseTable& cases;
+  // Who tested the descriptions, and their rows.
+  int32_t measured_users = 0;
+  int64_t measured_rows = 0;
 };
 
 // The concept of a latent that was described.

@@ -5,6 +5,7 @@
 #include "common/budget/bytes.h"
 #include "common/sae/codes.h"
 #include "services/explainer/evidence/compare.h"
+#include "services/explainer/jobs/concept_rows.h"
 #include "services/explainer/labeling/case_table.h"
 #include "services/explainer/labeling/item_sets.h"
 
@@ -15,8 +16,9 @@ namespace {
 constexpr int64_t kGrowth = 2;
 // Items of a case's history and ranked items: what recorders usually keep.
 constexpr int64_t kItemsOfCase = 64;
-// What is found out about a latent: descriptions with their terms, evidence, statistics.
-constexpr int64_t kLatent = 16 * kKib;
+// What is found out about a latent: descriptions with their terms, evidence, statistics, what it was
+// tested for with what others reach, and lists of the recommended with it raised.
+constexpr int64_t kLatent = 32 * kKib;
 // An item's words and attributes as features.
 constexpr int64_t kItem = kKib;
 
@@ -29,7 +31,11 @@ int64_t CodeBytes(const sae::SaeModel& model) {
 
 int64_t BuildConceptsBytes(const sae::SaeModel& model, int64_t rows, int64_t items) {
   const int64_t row = Sum({sizeof(Case), kItemsOfCase * sizeof(int32_t), CodeBytes(model)});
-  return Sum({Product({rows, row}), Product({model.latents(), kLatent}), Product({items, kItem})});
+  const int64_t control =
+      Product({std::min(rows, kPaperControlRows),
+               Sum({row, Product({model.dim(), sizeof(float) + sizeof(sae::LatentActivation)})})});
+  return Sum({Product({rows, row}), Product({model.latents(), kLatent}), Product({items, kItem}),
+              ComparisonBytes(model, items), control});
 }
 
 int64_t EvaluationBytes(const sae::SaeModel& model, int64_t rows, int64_t items) {

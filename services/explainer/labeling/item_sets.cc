@@ -2,9 +2,11 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <cstddef>
 #include <functional>
 #include <iterator>
+#include <limits>
 #include <map>
 #include <numeric>
 #include <optional>
@@ -23,7 +25,6 @@ namespace {
 using Alive = absl::FunctionRef<absl::Status()>;
 using Holders = std::vector<int32_t>;  // items, rising
 
-constexpr char kPopularity[] = "popularity";
 constexpr char kWord[] = "word";
 
 // A set of one term.
@@ -100,8 +101,15 @@ void AddRanges(const std::string& key,
   }
 }
 
-void AddAttributes(std::span<const ItemText> items, const ItemSetOptions& options,
-                   std::vector<Single>& singles) {
+// What items can be ordered by.
+struct Ordering {
+  std::string key;
+  int64_t items = 0;
+};
+
+// Returns the key with ranges that most items have.
+Ordering AddAttributes(std::span<const ItemText> items, const ItemSetOptions& options,
+                       std::vector<Single>& singles) {
   std::map<std::string, std::map<std::string, Holders>> keys;
   for (size_t i = 0; i < items.size(); ++i) {
     for (const auto& [key, value] : items[i].attributes) {
@@ -111,13 +119,30 @@ void AddAttributes(std::span<const ItemText> items, const ItemSetOptions& option
       }
     }
   }
+  Ordering most;
   for (const auto& [key, values] : keys) {
     const auto ordered = Ordered(values, options.max_range_values);
+    int64_t holdings = 0;
     for (const auto& [value, holders] : values) {
       singles.push_back({value, key, holders, true, !ordered.empty()});
+      holdings += static_cast<int64_t>(holders.size());
     }
     AddRanges(key, ordered, singles);
+    if (!ordered.empty() && holdings > most.items) most = {key, holdings};
   }
+  return most;
+}
+
+// The least value of `key` of each item.
+std::vector<double> OrdersBy(const std::string& key, std::span<const ItemText> items) {
+  if (key.empty()) return {};
+  std::vector<double> orders(items.size(), std::numeric_limits<double>::quiet_NaN());
+  for (size_t i = 0; i < items.size(); ++i) {
+    for (const auto& [of, value] : items[i].attributes) {
+      if (of == key) orders[i] = std::fmin(orders[i], *OrderOf(value));
+    }
+  }
+  return orders;
 }
 
 void AddBands(std::span<const double> popularity, std::vector<Single>& singles) {
@@ -133,7 +158,7 @@ void AddBands(std::span<const double> popularity, std::vector<Single>& singles) 
   for (const Band& band : kBands) {
     Holders items(at(band.from), at(band.to));
     std::sort(items.begin(), items.end());
-    singles.push_back({band.name, kPopularity, std::move(items), false, true});
+    singles.push_back({band.name, kPopularityKind, std::move(items), false, true});
   }
 }
 
@@ -151,7 +176,7 @@ absl::Status AddWords(std::span<const ItemText> items, const ItemSetOptions& opt
 
 // Popularity and ordered keys say how the rest is: "popular 1990s Horror".
 int Place(const Single& single) {
-  if (single.kind == kPopularity) return 0;
+  if (single.kind == kPopularityKind) return 0;
   if (single.ordered) return 1;
   return single.kind == kWord ? 3 : 2;
 }
@@ -243,7 +268,7 @@ absl::StatusOr<ItemSets> ItemSets::Create(std::span<const ItemText> items,
                                           std::span<const double> popularity,
                                           const ItemSetOptions& options, Alive alive) {
   std::vector<Single> singles;
-  AddAttributes(items, options, singles);
+  const Ordering ordering = AddAttributes(items, options, singles);
   RECSAE_RETURN_IF_ERROR(alive());
   AddBands(popularity, singles);
   Prune(singles, items.size(), options, options.max_values);
@@ -253,6 +278,8 @@ absl::StatusOr<ItemSets> ItemSets::Create(std::span<const ItemText> items,
 
   Collection all;
   ItemSets sets;
+  sets.order_key_ = ordering.key;
+  sets.orders_ = OrdersBy(ordering.key, items);
   for (const std::vector<Single>* part : {&singles, &words}) {
     for (const Single& single : *part) {
       if (!all.Add(single.items, SetOf(single))) continue;

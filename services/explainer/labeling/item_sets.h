@@ -2,6 +2,7 @@
 #ifndef SERVICES_EXPLAINER_LABELING_ITEM_SETS_H_
 #define SERVICES_EXPLAINER_LABELING_ITEM_SETS_H_
 
+#include <algorithm>
 #include <cstdint>
 #include <span>
 #include <string>
@@ -22,6 +23,9 @@ struct ItemSet {
   std::vector<std::pair<std::string, std::string>> terms;
   int32_t items = 0;
 };
+
+// ItemSet::terms' kind of popularity bands.
+inline constexpr char kPopularityKind[] = "popularity";
 
 struct ItemSetOptions {
   // Smaller sets name single items, larger ones nearly all.
@@ -66,8 +70,18 @@ class ItemSets {
     return {ids_.data() + begin_[i], static_cast<size_t>(begin_[i + 1] - begin_[i])};
   }
 
+  bool Holds(int32_t set, int item) const {
+    const std::span<const int32_t> sets = Of(item);
+    return std::binary_search(sets.begin(), sets.end(), set);
+  }
+
   // Sets that are one value of an attribute each, rising: what dictionaries are asked for.
   std::span<const int32_t> Attributes() const { return attributes_; }
+
+  // The key whose values are numbers or decades and that most items have, and the least value of each
+  // item ("1980s" is 1980), NaN where it has none. Empty where there is no such key.
+  const std::string& order_key() const { return order_key_; }
+  std::span<const double> Orders() const { return orders_; }
 
  private:
   ItemSets() = default;
@@ -75,6 +89,8 @@ class ItemSets {
 
   std::vector<ItemSet> sets_;
   std::vector<int32_t> attributes_;
+  std::string order_key_;
+  std::vector<double> orders_;
   std::vector<int32_t> ids_;
   std::vector<int64_t> begin_;
 };

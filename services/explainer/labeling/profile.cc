@@ -6,8 +6,8 @@ namespace recsae::explainer {
 namespace {
 
 // The items of a case with their weights; the weights add up to 1 unless there is no item at all.
-std::vector<std::pair<int32_t, double>> WeighItems(const Case& from, const ProfileOptions& options,
-                                                   absl::FunctionRef<bool(int32_t)> keep) {
+std::vector<std::pair<int32_t, double>> WeighItems(const Case& from,
+                                                   const ProfileOptions& options) {
   std::vector<std::pair<int32_t, double>> weighed;
   if (!from.ranked.empty()) weighed.emplace_back(from.ranked[0], options.recommended);
   for (size_t i = 1; i < from.ranked.size(); ++i) {
@@ -24,7 +24,6 @@ std::vector<std::pair<int32_t, double>> WeighItems(const Case& from, const Profi
     weighed.emplace_back(from.history[from.history.size() - 1 - i],
                          options.history * weight / total);
   }
-  std::erase_if(weighed, [&](const auto& item) { return !keep(item.first); });
   double sum = 0;
   for (const auto& [item, share] : weighed) sum += share;
   if (sum > 0) {
@@ -36,13 +35,8 @@ std::vector<std::pair<int32_t, double>> WeighItems(const Case& from, const Profi
 }  // namespace
 
 Profile MakeProfile(const Case& from, const ItemFeatures& features, const ProfileOptions& options) {
-  return MakeProfile(from, features, options, [](int32_t) { return true; });
-}
-
-Profile MakeProfile(const Case& from, const ItemFeatures& features, const ProfileOptions& options,
-                    absl::FunctionRef<bool(int32_t item)> keep) {
   Profile profile;
-  for (const auto& [item, weight] : WeighItems(from, options, keep)) {
+  for (const auto& [item, weight] : WeighItems(from, options)) {
     if (weight <= 0) continue;
     for (const int32_t feature : features.Of(item)) {
       profile.emplace_back(feature, static_cast<float>(weight));

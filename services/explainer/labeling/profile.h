@@ -6,7 +6,6 @@
 #include <utility>
 #include <vector>
 
-#include "absl/functional/function_ref.h"
 #include "services/explainer/labeling/case_table.h"
 #include "services/explainer/labeling/item_features.h"
 
@@ -25,11 +24,6 @@ struct ProfileOptions {
 using Profile = std::vector<std::pair<int32_t, float>>;
 
 Profile MakeProfile(const Case& from, const ItemFeatures& features, const ProfileOptions& options);
-
-// The same of those items alone that are to be kept, as if the case had no others: their shares add
-// up to 1 among themselves. Empty where none is kept.
-Profile MakeProfile(const Case& from, const ItemFeatures& features, const ProfileOptions& options,
-                    absl::FunctionRef<bool(int32_t item)> keep);
 
 }  // namespace recsae::explainer
 

@@ -31,6 +31,17 @@ inline bool DescribesItem(uint64_t seed, int32_t item) {
   return Random::Mix(seed, kStream, static_cast<uint64_t>(item)) % 2 == 0;
 }
 
+// Which of the recommended items speak.
+struct Speaking {
+  enum class Items : uint8_t { kAll, kDescribing, kTesting };
+  Items items = Items::kAll;
+  uint64_t seed = 0;
+
+  bool operator()(int32_t item) const {
+    return items == Items::kAll || DescribesItem(seed, item) == (items == Items::kDescribing);
+  }
+};
+
 }  // namespace recsae::explainer
 
 #endif  // SERVICES_EXPLAINER_LABELING_ROLES_H_

@@ -122,7 +122,6 @@ std::vector<DescriptionTerm> StatisticalLabeler::ChooseTerms(
   for (const auto& [feature, draws_with] : counts.weighted) {
     const DescriptionTerm term = Weigh(feature, draws_with, counts.draws);
     if (term.z < options_.min_z || SpeaksOfOneItem(feature, draws_with, counts)) continue;
-    if (!options_.single_items && features_.feature(feature).items < 2) continue;
     const auto support = std::count_if(cases.begin(), cases.end(), [&](const auto& item) {
       return ShareOf(*item.profile, term.feature) > 0;
     });
@@ -175,23 +174,18 @@ std::string StatisticalLabeler::Text(std::span<const DescriptionTerm> terms) con
 }
 
 Description StatisticalLabeler::Describe(std::span<const ConstructionCase> cases,
-                                         std::span<const Profile* const> others,
-                                         std::span<const Profile* const> active) const {
+                                         std::span<const Profile* const> others) const {
   Description description;
   if (cases.empty()) return description;
   const Counts counts = Count(cases);
   description.terms = ChooseTerms(cases, counts);
   if (description.terms.empty()) return description;
   description.text = Text(description.terms);
-  const auto scores = [&](std::span<const Profile* const> profiles) {
-    std::vector<double> of;
-    of.reserve(profiles.size());
-    for (const Profile* profile : profiles) of.push_back(Score(description, *profile));
-    return of;
-  };
-  const std::vector<double> positives =
-      active.empty() ? OwnScores(cases, counts, description) : scores(active);
-  description.threshold = BestCut(positives, scores(others));
+  std::vector<double> negatives;
+  negatives.reserve(others.size());
+  for (const Profile* profile : others) negatives.push_back(Score(description, *profile));
+  const std::vector<double> positives = OwnScores(cases, counts, description);
+  description.threshold = BestCut(positives, negatives);
   double sum = 0;
   for (const double score : positives) sum += score;
   description.positive_score =
@@ -205,25 +199,6 @@ double StatisticalLabeler::Score(const Description& description, const Profile& 
     score += term.log_odds * ShareOf(profile, term.feature);
   }
   return score;
-}
-
-DescriptionIndex::DescriptionIndex(std::span<const Description> descriptions, int features)
-    : postings_(static_cast<size_t>(features)), descriptions_(descriptions.size()) {
-  for (size_t i = 0; i < descriptions.size(); ++i) {
-    for (const DescriptionTerm& term : descriptions[i].terms) {
-      postings_[static_cast<size_t>(term.feature)].push_back(
-          {static_cast<int32_t>(i), static_cast<float>(term.log_odds)});
-    }
-  }
-}
-
-void DescriptionIndex::Score(const Profile& profile, std::vector<float>& scores) const {
-  scores.assign(descriptions_, 0);
-  for (const auto& [feature, share] : profile) {
-    for (const Posting& posting : postings_[static_cast<size_t>(feature)]) {
-      scores[static_cast<size_t>(posting.description)] += posting.log_odds * share;
-    }
-  }
 }
 
 }  // namespace recsae::explainer

@@ -15,8 +15,6 @@ namespace recsae::explainer {
 
 struct LabelerOptions {
   int max_terms = 30;
-  // Whether a term may be true of a single item, as titles are.
-  bool single_items = true;
   // Terms below this z-score are left out: rare noise.
   double min_z = 1.5;
   // How many independent draws of an item a case counts as: its items are alike.
@@ -65,12 +63,10 @@ class StatisticalLabeler {
   StatisticalLabeler(const ItemFeatures& features, std::vector<double> background,
                      const LabelerOptions& options);
 
-  // `others`: profiles of cases that do not activate the latent. They set the threshold, with
-  // `active`, profiles of cases that do; where there are none of these, with the construction
-  // cases. Uses nothing else, so that verification cases stay unseen.
+  // `others`: profiles of cases that do not activate the latent. They set the threshold, with the
+  // construction cases. Uses nothing else, so that verification cases stay unseen.
   Description Describe(std::span<const ConstructionCase> cases,
-                       std::span<const Profile* const> others,
-                       std::span<const Profile* const> active = {}) const;
+                       std::span<const Profile* const> others) const;
 
   double Score(const Description& description, const Profile& profile) const;
 
@@ -97,23 +93,6 @@ class StatisticalLabeler {
 
 // The share of a feature in a profile; 0 when it is not there.
 float ShareOf(const Profile& profile, int32_t feature);
-
-// Scores cases by many descriptions at once.
-class DescriptionIndex {
- public:
-  DescriptionIndex(std::span<const Description> descriptions, int features);
-
-  // scores[i] = score of description i for the profile; all of them are written.
-  void Score(const Profile& profile, std::vector<float>& scores) const;
-
- private:
-  struct Posting {
-    int32_t description;
-    float log_odds;
-  };
-  std::vector<std::vector<Posting>> postings_;  // by feature
-  size_t descriptions_;
-};
 
 }  // namespace recsae::explainer
 

@@ -1,0 +1,16 @@
+#include "services/explainer/jobs/latent_result.h"
+
+#include <algorithm>
+
+namespace recsae::explainer {
+
+bool IsStable(const LatentResult& result) {
+  return std::all_of(result.matches.begin(), result.matches.end(),
+                     [](const StableMatch& match) { return match.cosine >= kStableCosine; });
+}
+
+bool LatentResult::Verified() const {
+  return tests.has_value() && tests->Passed() && IsStable(*this);
+}
+
+}  // namespace recsae::explainer
