@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <map>
 #include <random>
 #include <set>
 
@@ -207,7 +208,7 @@ double Cosine(const PredictionHead& head, int a, int b) {
   return dot / std::sqrt(norm_a * norm_b);
 }
 
-TEST(MostActivatedItems, KeepsTheTwoStrongestCases) {
+TEST(MostActivatedItems, KeepsTheTwoItemsOfTheStrongestCases) {
   MostActivatedItems items(3);
   items.Add({{0, 1.0f}, {1, 5.0f}}, 10);
   items.Add({{0, 3.0f}}, 11);
@@ -216,6 +217,37 @@ TEST(MostActivatedItems, KeepsTheTwoStrongestCases) {
   EXPECT_THAT(items.Items(0), ElementsAre(11, 13));
   EXPECT_THAT(items.Items(1), ElementsAre(10));
   EXPECT_THAT(items.Items(2), IsEmpty());
+}
+
+TEST(MostActivatedItems, AnItemStandsForItselfOnce) {
+  MostActivatedItems items(2);
+  items.Add({{0, 4.0f}}, 10);
+  items.Add({{0, 3.0f}}, 10);
+  EXPECT_THAT(items.Items(0), ElementsAre(10));
+  items.Add({{0, 1.0f}}, 11);
+  items.Add({{0, 5.0f}}, 10);
+  items.Add({{0, 2.0f}}, 12);
+  EXPECT_THAT(items.Items(0), ElementsAre(10, 12));
+  items.Add({{0, 9.0f}}, 12);
+  EXPECT_THAT(items.Items(0), ElementsAre(12, 10));
+}
+
+TEST(MostActivatedItems, MatchesAllCases) {
+  std::mt19937_64 random(6);
+  for (int round = 0; round < 50; ++round) {
+    MostActivatedItems items(1);
+    std::map<int32_t, float> strongest;
+    for (int row = 0; row < 40; ++row) {
+      const auto item = static_cast<int32_t>(random() % 5);
+      const auto activation = std::uniform_real_distribution<float>(0.1f, 9)(random);
+      items.Add({{0, activation}}, item);
+      strongest[item] = std::max(strongest[item], activation);
+    }
+    std::vector<std::pair<float, int32_t>> expected;
+    for (const auto& [item, activation] : strongest) expected.emplace_back(-activation, item);
+    std::sort(expected.begin(), expected.end());
+    EXPECT_THAT(items.Items(0), ElementsAre(expected[0].second, expected[1].second));
+  }
 }
 
 TEST(Similarity, MatchesAllPairs) {
