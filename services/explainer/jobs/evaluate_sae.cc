@@ -15,6 +15,7 @@
 #include "services/explainer/backend/request_checks.h"
 #include "services/explainer/backend/subject.h"
 #include "services/explainer/evaluation/attribute_scores.h"
+#include "services/explainer/evaluation/latent_use.h"
 #include "services/explainer/evaluation/reconstruction.h"
 #include "services/explainer/evaluation/similarity.h"
 #include "services/explainer/jobs/case_reader.h"
@@ -156,7 +157,8 @@ class RowSums {
       : inputs_(inputs),
         attributes_(*inputs.recommender),
         reconstruction_(inputs.sae->model, *inputs.recommender->head),
-        most_activated_(inputs.sae->model.latents()) {
+        most_activated_(inputs.sae->model.latents()),
+        latent_use_(inputs.sae->model.latents()) {
     table_.dim = inputs.sae->model.dim();
     table_.latents = inputs.sae->model.latents();
     table_.attributes = attributes_.size();
@@ -167,6 +169,7 @@ class RowSums {
            const probe::v1::Case& captured, const InnerRow* inner) {
     const absl::Span<const sae::LatentActivation> code(row_code.data(), row_code.size());
     const LoadedRecommender& recommender = *inputs_.recommender;
+    latent_use_.Add(code);
     const HeldOut held_out = HeldOutOf(captured, recommender.item_of_id);
     if (inner == nullptr) {
       reconstruction_.Add(x, code, held_out.target, held_out.excluded);
@@ -185,6 +188,7 @@ class RowSums {
   const AttributeNumbers& attributes() const { return attributes_; }
   const ReconstructionEvaluation& reconstruction() const { return reconstruction_; }
   const MostActivatedItems& most_activated() const { return most_activated_; }
+  LatentUse latent_use() const { return latent_use_.Result(); }
   // Rows with a recommended item.
   const AttributeTable& table() const { return table_; }
 
@@ -193,6 +197,7 @@ class RowSums {
   AttributeNumbers attributes_;
   ReconstructionEvaluation reconstruction_;
   MostActivatedItems most_activated_;
+  LatentUseCounts latent_use_;
   AttributeTable table_;
 };
 
@@ -280,6 +285,14 @@ void WriteMetrics(const RankingMetrics& metrics, v1::RankingMetrics* out) {
   out->set_ndcg_at_50(metrics.ndcg(50));
 }
 
+void WriteLatentUse(const LatentUse& use, v1::LatentUse* out) {
+  out->set_row_count(use.rows);
+  out->set_latent_count(use.latents);
+  out->set_dead_count(use.dead);
+  out->set_dense_count(use.dense);
+  out->set_over_half_count(use.over_half);
+}
+
 void WriteAttribute(const AttributeNumbers& attributes, const AttributeAuc& score,
                     v1::AttributeScore* out) {
   const auto& [key, value] = attributes.attribute(score.attribute);
@@ -335,6 +348,7 @@ absl::StatusOr<google::protobuf::Any> RunEvaluateSae(Backend& backend, JobContex
   const sae::ReconstructionMetrics metrics = reconstruction.metrics();
   evaluation.set_fvu(metrics.fvu);
   evaluation.set_l0(metrics.l0);
+  WriteLatentUse(sums.latent_use(), evaluation.mutable_latent_use());
   evaluation.mutable_similarity()->set_intra(similarity.intra);
   evaluation.mutable_similarity()->set_inter(similarity.inter);
   evaluation.mutable_similarity()->set_concept_count(similarity.concepts);

@@ -338,6 +338,12 @@ TEST_F(ConceptJobsTest, EvaluationMatchesPlainComputation) {
   EXPECT_LE(evaluation.l0(), Stack::kActive);
   EXPECT_GE(evaluation.similarity().concept_count(), Stack::kGenres);
   EXPECT_GT(evaluation.similarity().intra(), evaluation.similarity().inter());
+  EXPECT_EQ(evaluation.latent_use().row_count(), Stack::kUsers);
+  EXPECT_EQ(evaluation.latent_use().latent_count(), Stack::kLatents);
+  // A quarter of the users likes each genre.
+  EXPECT_GE(evaluation.latent_use().dense_count(), Stack::kGenres);
+  EXPECT_LT(evaluation.latent_use().over_half_count(), 2 * Stack::kActive);
+  EXPECT_LE(evaluation.latent_use().dead_count(), Stack::kLatents - Stack::kGenres);
   ASSERT_EQ(evaluation.attributes_size(), Stack::kGenres);
   for (const v1::AttributeScore& score : evaluation.attributes()) {
     EXPECT_EQ(score.key(), "genre");
