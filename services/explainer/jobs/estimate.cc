@@ -52,4 +52,10 @@ int64_t ComparisonBytes(const sae::SaeModel& model, int64_t items) {
               Product({sets.max_holdings, 2 * sizeof(int32_t)}), Product({items, kItem})});
 }
 
+int64_t StabilityBytes(const sae::SaeModel& sae, const sae::SaeModel& reference) {
+  const int64_t latents = Sum({sae.latents(), reference.latents()});
+  return Sum({Product({sae.latents(), reference.latents(), 2 * sizeof(float)}),
+              Product({latents, sae.dim(), sizeof(float)}), Product({latents, 64})});
+}
+
 }  // namespace recsae::explainer

@@ -21,6 +21,10 @@ int64_t EvaluationBytes(const sae::SaeModel& model, int64_t rows, int64_t items)
 // themselves.
 int64_t ComparisonBytes(const sae::SaeModel& model, int64_t items);
 
+// The same for matching the latents of two SAEs: the cosines of all pairs, once more the other way
+// round, and both dictionaries at length 1.
+int64_t StabilityBytes(const sae::SaeModel& sae, const sae::SaeModel& reference);
+
 }  // namespace recsae::explainer
 
 #endif  // RECSAE_SERVICES_EXPLAINER_JOBS_ESTIMATE_H_
