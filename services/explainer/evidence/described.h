@@ -63,6 +63,7 @@ struct Association {
   std::vector<float> products;                     // [latents, sets]
 
   double Correlation(int latent, int32_t set) const;
+  double Covariance(int latent, int32_t set) const;
   double Slope(int latent, int32_t set) const;
 };
 

@@ -17,8 +17,8 @@ int64_t BuildConceptsBytes(const sae::SaeModel& model, int64_t rows, int64_t ite
 int64_t EvaluationBytes(const sae::SaeModel& model, int64_t rows, int64_t items);
 
 // The same for comparing an SAE with untrained dictionaries: the sampled rows and their codes by
-// the widest dictionary, what each latent has to do with each set of items, and the sets
-// themselves.
+// the widest dictionary, what each latent has to do with each set of items, the sets themselves,
+// and the probes of attributes.
 int64_t ComparisonBytes(const sae::SaeModel& model, int64_t items);
 
 // The same for matching the latents of two SAEs: the cosines of all pairs, once more the other way
