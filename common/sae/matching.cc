@@ -5,6 +5,7 @@
 #include <numeric>
 #include <utility>
 
+#include "common/base/status.h"
 #include "common/math/gemm.h"
 #include "common/math/matrix.h"
 
@@ -29,14 +30,14 @@ class Assigner {
         before_(static_cast<size_t>(cols)) {}
 
   // For each row its column.
-  std::vector<int32_t> Run(const MatchingProgress& progress) {
+  absl::StatusOr<std::vector<int32_t>> Run(const MatchingProgress& progress) {
     int64_t done = AssignFreeFavourites();
     for (int64_t row = 0; row < rows_; ++row) {
       if (col_of_[row] != kNone) continue;
-      progress(done++, rows_);
+      RECSAE_RETURN_IF_ERROR(progress(done++, rows_));
       Augment(static_cast<int32_t>(row));
     }
-    progress(rows_, rows_);
+    RECSAE_RETURN_IF_ERROR(progress(rows_, rows_));
     return std::move(col_of_);
   }
 
@@ -146,25 +147,28 @@ std::vector<float> UnitRows(std::span<const float> matrix, int dim) {
 
 }  // namespace
 
-std::vector<int32_t> MaximalAssignment(std::span<const float> similarity, int64_t rows,
-                                       int64_t cols, const MatchingProgress& progress) {
+absl::StatusOr<std::vector<int32_t>> MaximalAssignment(std::span<const float> similarity,
+                                                       int64_t rows, int64_t cols,
+                                                       const MatchingProgress& progress) {
   if (rows <= cols) return Assigner(similarity, rows, cols).Run(progress);
   const std::vector<float> transposed = math::Transposed(similarity, rows, cols);
-  const std::vector<int32_t> row_of = Assigner(transposed, cols, rows).Run(progress);
+  RECSAE_ASSIGN_OR_RETURN(const std::vector<int32_t> row_of,
+                          Assigner(transposed, cols, rows).Run(progress));
   std::vector<int32_t> col_of(static_cast<size_t>(rows), kNone);
   for (int64_t col = 0; col < cols; ++col) col_of[row_of[col]] = static_cast<int32_t>(col);
   return col_of;
 }
 
-Matching MatchDirections(std::span<const float> a, std::span<const float> b, int dim,
-                         const MatchingProgress& progress) {
+absl::StatusOr<Matching> MatchDirections(std::span<const float> a, std::span<const float> b,
+                                         int dim, const MatchingProgress& progress) {
   const auto rows = static_cast<int64_t>(a.size()) / dim;
   const auto cols = static_cast<int64_t>(b.size()) / dim;
   std::vector<float> cosines(static_cast<size_t>(rows * cols));
   math::Sgemm(math::Transpose::kNo, math::Transpose::kYes, rows, cols, dim, UnitRows(a, dim).data(),
               UnitRows(b, dim).data(), 0.0f, cosines.data());
-  Matching matching{MaximalAssignment(cosines, rows, cols, progress),
-                    std::vector<float>(static_cast<size_t>(rows))};
+  RECSAE_ASSIGN_OR_RETURN(std::vector<int32_t> partner,
+                          MaximalAssignment(cosines, rows, cols, progress));
+  Matching matching{std::move(partner), std::vector<float>(static_cast<size_t>(rows))};
   for (int64_t i = 0; i < rows; ++i) {
     const int32_t j = matching.partner[i];
     if (j != kNone) matching.cosine[i] = std::clamp(cosines[i * cols + j], -1.0f, 1.0f);

@@ -10,9 +10,11 @@
 #include "clients/cli/flags/subject.h"
 #include "clients/cli/render/comparison.h"
 #include "clients/cli/render/explanation.h"
+#include "clients/cli/render/latents.h"
 #include "clients/cli/render/result_text.h"
 #include "clients/cli/session/defaults.h"
 #include "clients/cli/text/edit.h"
+#include "clients/cli/text/resource.h"
 #include "clients/cli/text/text.h"
 #include "common/base/status.h"
 #include "recsae/explainer/v1/explainer.grpc.pb.h"
@@ -30,6 +32,7 @@ struct EvaluateFlags {
   std::string sae;
   std::string capture;
   std::vector<std::string> evidence;
+  std::vector<std::string> references;
   uint64_t seed = 0;
   bool auc = false;
   JobFlags job;
@@ -67,6 +70,12 @@ void PrintEvaluation(Console& console, const explainer::v1::Evaluation& evaluati
     console.Print("\n");
     console.Print(fits);
   }
+  if (const Table splits = SplitTable(evaluation, kShownAttributes); !splits.empty()) {
+    console.Print(
+        "\nRows that have an attribute, those on which none of its latents fires, and those "
+        "of them where another makes up for it:\n");
+    console.Print(splits);
+  }
   if (!auc || evaluation.attributes().empty()) return;
   console.Print("\nChosen and reported on the same rows, ties half won:\n");
   console.Print(AttributeTable(evaluation, kShownAttributes));
@@ -79,6 +88,9 @@ absl::Status Evaluate(Session& session, const EvaluateFlags& flags) {
   RECSAE_ASSIGN_OR_RETURN(*request.mutable_capture(), ChooseCapture(session, sae, flags.capture));
   RECSAE_RETURN_IF_ERROR(AddEvidence(session, sae, flags.evidence, request.capture(),
                                      *request.mutable_evidence_captures()));
+  for (const std::string& name : flags.references) {
+    RECSAE_ASSIGN_OR_RETURN(*request.add_reference_saes(), FullName(name, kSaePattern));
+  }
   request.set_seed(flags.seed);
   request.set_request_id(flags.request_id.empty() ? NewRequestId() : flags.request_id);
   return FinishJob<explainer::v1::Evaluation>(
@@ -177,7 +189,8 @@ void AddExclude(Command& command, std::vector<std::string>& exclude) {
 void AddEvaluate(CommandLine& line) {
   line.Add<EvaluateFlags>(
       line.root(), "evaluate", "Measure what an SAE keeps of the recommendations",
-      "  recsae evaluate --sae movies",
+      "  recsae evaluate --sae movies\n"
+      "  recsae evaluate --sae movies-seed1 --reference-sae movies-seed2",
       [](Command& command, EvaluateFlags& flags) {
         command.Add("--sae", flags.sae, "SAE [default: the only one]");
         command.Add("--capture", flags.capture,
@@ -185,6 +198,12 @@ void AddEvaluate(CommandLine& line) {
         command.Add("--evidence", flags.evidence,
                     "Captures on which dictionaries are compared as well; may be repeated "
                     "[default: all with cases]");
+        command
+            .Add("--reference-sae", flags.references,
+                 "An SAE of the same activations and another seed, in which the latents are "
+                 "looked for; may be repeated, at most 4")
+            .Type("SAE")
+            .OneArgumentEach();
         command.Add("--seed", flags.seed,
                     "Of users' roles and of the untrained dictionaries [default: 0]");
         command.AddSwitch(

@@ -46,17 +46,18 @@ absl::Status CheckComparable(const StoredSae& a, const StoredSae& b) {
                    kMostPairs, " that can be compared"));
 }
 
-sae::Matching Match(Session& session, const StoredSae& a, const StoredSae& b) {
+absl::StatusOr<sae::Matching> Match(Session& session, const StoredSae& a, const StoredSae& b) {
   ProgressMeter meter;
   absl::Time next;
   const auto show = [&](int64_t done, int64_t total) {
     const absl::Time now = absl::Now();
-    if (now < next) return;
+    if (now < next) return absl::OkStatus();
     next = now + absl::Milliseconds(100);
     meter.Update(absl::ToDoubleSeconds(now - absl::UnixEpoch()), done, total);
     session.console().ShowProgress(absl::StrCat("matching  ", DescribeProgress(meter, "latents")));
+    return absl::OkStatus();
   };
-  sae::Matching matching =
+  absl::StatusOr<sae::Matching> matching =
       sae::MatchDirections(a.weights.decoder, b.weights.decoder, a.weights.dim, show);
   session.console().ClearProgress();
   return matching;
@@ -122,7 +123,7 @@ absl::Status Compare(Session& session, const CompareFlags& flags) {
   RECSAE_ASSIGN_OR_RETURN(const StoredSae a, DownloadSae(session, name_a));
   RECSAE_ASSIGN_OR_RETURN(const StoredSae b, DownloadSae(session, name_b));
   RECSAE_RETURN_IF_ERROR(CheckComparable(a, b));
-  const sae::Matching matching = Match(session, a, b);
+  RECSAE_ASSIGN_OR_RETURN(const sae::Matching matching, Match(session, a, b));
   const sae::MatchingSummary summary = sae::Summarise(matching);
   if (session.json()) {
     session.console().Print(Json(a, b, matching, summary).dump(2) + "\n");

@@ -3,8 +3,11 @@
 #include <algorithm>
 #include <map>
 #include <nlohmann/json.hpp>
+#include <optional>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "clients/cli/render/latents.h"
 #include "clients/cli/text/text.h"
 
 namespace recsae::cli {
@@ -14,6 +17,7 @@ using explainer::v1::AttributeFit;
 using explainer::v1::DescribedR2;
 using explainer::v1::DictionaryScore;
 using explainer::v1::Evaluation;
+using explainer::v1::Splitting;
 using explainer::v1::Verdict;
 using nlohmann::ordered_json;
 
@@ -55,10 +59,68 @@ const char* Title(DictionaryScore::Kind kind) {
 
 std::string Shown(double value) { return FormatFixed(value, 3); }
 
+// Of a table, where it was not measured.
+constexpr char kMissing[] = "–";
+
 std::string Against(const Verdict& verdict) {
   return absl::StrCat(verdict.measure(), " ", Shown(verdict.trained()), " against ",
                       Shown(verdict.reference()), " of ", Title(verdict.control()));
 }
+
+// Ahead, but not by so much that the control would count as beaten.
+bool IsNarrow(const Verdict& verdict) {
+  return !verdict.beaten() && verdict.control() != DictionaryScore::KIND_UNSPECIFIED &&
+         verdict.trained() > 0 && verdict.trained() > verdict.reference();
+}
+
+// Lines of a table, with a cell for each dictionary.
+class DictionaryLines {
+ public:
+  DictionaryLines(const Evaluation& evaluation, Table& table)
+      : evaluation_(evaluation), table_(table) {}
+
+  // `value` of a DictionaryScore: nothing where it was not measured. Lines of nothing are left out.
+  template <typename Value>
+  void Add(const std::string& name, Value value) {
+    std::vector<Cell> cells = {Cell(name)};
+    bool any = false;
+    for (const DictionaryScore& score : evaluation_.dictionaries()) {
+      const std::optional<double> measured = value(score);
+      any = any || measured.has_value();
+      const bool trained = score.kind() == DictionaryScore::KIND_TRAINED;
+      cells.emplace_back(measured ? Shown(*measured) : kMissing,
+                         trained ? Color::kBold : Color::kPlain);
+    }
+    if (any) table_.Add(std::move(cells));
+  }
+
+  // For 1, 3 and 5 latents.
+  template <typename R2>
+  void AddDescribed(const std::string& items, R2 r2) {
+    const auto add = [&](const std::string& name, double (DescribedR2::*at)() const) {
+      Add(name, [&](const DictionaryScore& score) -> std::optional<double> {
+        const DescribedR2* described = r2(score);
+        if (described == nullptr) return std::nullopt;
+        return (described->*at)();
+      });
+    };
+    add(items + ", 1 latent", &DescribedR2::at_1);
+    add("3 latents", &DescribedR2::at_3);
+    add("5 latents", &DescribedR2::at_5);
+  }
+
+  template <typename Value>
+  void AddSplitting(const std::string& name, Value value) {
+    Add(name, [&](const DictionaryScore& score) -> std::optional<double> {
+      if (score.splitting().attribute_count() == 0) return std::nullopt;
+      return value(score.splitting());
+    });
+  }
+
+ private:
+  const Evaluation& evaluation_;
+  Table& table_;
+};
 
 ordered_json Json(const DescribedR2& r2) {
   return {{"1", r2.at_1()}, {"3", r2.at_3()}, {"5", r2.at_5()}};
@@ -74,21 +136,21 @@ Table DictionaryTable(const Evaluation& evaluation) {
         {absl::StrCat(Title(score.kind()), " ", score.latent_count(), "/", score.k()), true});
   }
   Table table(columns);
-  const auto add = [&](const std::string& name, auto value) {
-    std::vector<Cell> cells = {Cell(name)};
-    for (const DictionaryScore& score : evaluation.dictionaries()) {
-      const bool trained = score.kind() == DictionaryScore::KIND_TRAINED;
-      cells.emplace_back(Shown(value(score)), trained ? Color::kBold : Color::kPlain);
-    }
-    table.Add(cells);
-  };
-  using Score = const DictionaryScore&;
-  add("items shown, 1 latent", [](Score s) { return s.shown().at_1(); });
-  add("3 latents", [](Score s) { return s.shown().at_3(); });
-  add("5 latents", [](Score s) { return s.shown().at_5(); });
-  add("random items, 3 latents", [](Score s) { return s.random_items().at_3(); });
-  add("breadth", [](Score s) { return s.breadth(); });
-  add("FVU", [](Score s) { return s.fvu(); });
+  DictionaryLines lines(evaluation, table);
+  lines.AddDescribed("items shown", [](const DictionaryScore& score) {
+    return score.has_shown() ? &score.shown() : nullptr;
+  });
+  lines.AddDescribed("random items", [](const DictionaryScore& score) {
+    return score.has_random_items() ? &score.random_items() : nullptr;
+  });
+  lines.Add("breadth", [](const DictionaryScore& score) { return score.breadth(); });
+  lines.Add("FVU", [](const DictionaryScore& score) { return score.fvu(); });
+  lines.AddSplitting("latents per attribute",
+                     [](const Splitting& s) { return s.latents_per_attribute(); });
+  lines.AddSplitting("attribute missed", [](const Splitting& s) { return s.missed_share(); });
+  lines.AddSplitting("missed and absorbed", [](const Splitting& s) { return s.absorption_rate(); });
+  lines.AddSplitting("absorbed of the missed",
+                     [](const Splitting& s) { return s.absorbed_share(); });
   return table;
 }
 
@@ -101,7 +163,9 @@ std::vector<std::string> VerdictLines(const Evaluation& evaluation) {
   const Verdict* hardest = nullptr;
   for (const Verdict& verdict : evaluation.verdicts()) {
     if (!verdict.beaten()) {
-      lines.push_back(absl::StrCat("✗ ", Against(verdict), ": ", verdict.reason()));
+      lines.push_back(absl::StrCat("✗ ", Against(verdict),
+                                   IsNarrow(verdict) ? ", ahead by less than 5 %: " : ": ",
+                                   verdict.reason()));
     } else if (verdict.control() != DictionaryScore::KIND_UNSPECIFIED &&
                (hardest == nullptr || verdict.trained() * hardest->reference() <
                                           hardest->trained() * verdict.reference())) {
@@ -138,9 +202,11 @@ Table AttributeFitTable(const Evaluation& evaluation, int count) {
                {"PREVALENCE", true},
                {"r, BEST RAW DIMENSION", true}});
   for (const AttributeFit& fit : fits) {
-    table.Add({absl::StrCat(fit.key(), " ", fit.value()), absl::StrCat("#", fit.latent()),
+    const auto of_raw = raw.find({fit.key(), fit.value()});
+    table.Add({absl::StrCat(fit.key(), " ", fit.value()),
+               fit.latent() < 0 ? kMissing : absl::StrCat("#", fit.latent()),
                Shown(fit.correlation()), Shown(fit.f1()), Shown(fit.precision()),
-               Shown(fit.prevalence()), Shown(raw[{fit.key(), fit.value()}])});
+               Shown(fit.prevalence()), of_raw == raw.end() ? kMissing : Shown(of_raw->second)});
   }
   return table;
 }
@@ -149,9 +215,14 @@ void PrintComparison(Console& console, const Evaluation& evaluation) {
   const Table table = DictionaryTable(evaluation);
   if (!table.empty()) console.Print(table);
   for (const std::string& line : VerdictLines(evaluation)) console.Print(line + "\n");
+  if (const Table latents = LatentTable(evaluation); !latents.empty()) {
+    console.Print("\n");
+    console.Print(latents);
+  }
 }
 
 void AddComparison(const Evaluation& evaluation, ordered_json& json) {
+  AddLatents(evaluation, json);
   if (!evaluation.has_comparison()) return;
   const auto& comparison = evaluation.comparison();
   if (!comparison.missing().empty()) {
@@ -163,6 +234,7 @@ void AddComparison(const Evaluation& evaluation, ordered_json& json) {
     json["described_r2"][key] = Json(score.shown());
     json["described_r2_random_items"][key] = Json(score.random_items());
     json["breadth"][key] = score.breadth();
+    if (score.has_splitting()) json["splitting"][key] = SplittingJson(score.splitting());
   }
   for (const Verdict& verdict : evaluation.verdicts()) {
     json["verdicts"].push_back({{"control", Key(verdict.control())},

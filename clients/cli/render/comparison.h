@@ -12,22 +12,24 @@
 
 namespace recsae::cli {
 
-// A column for each dictionary: described R2, breadth, FVU. Empty without a comparison.
+// A column for each dictionary: described R2, breadth, FVU, splitting and absorption; "–" where it
+// was not measured. Empty without a comparison.
 Table DictionaryTable(const explainer::v1::Evaluation& evaluation);
 
-// Whether the SAE beats its controls, a line for each that it does not; or why nothing was
-// compared.
+// Whether the SAE beats its controls, a line for each that it does not, also where it is ahead by
+// less than the 5 % that count; or why nothing was compared.
 std::vector<std::string> VerdictLines(const explainer::v1::Evaluation& evaluation);
 
 // The `count` attributes that a single latent tells best, on users who had no part in the choice.
 Table AttributeFitTable(const explainer::v1::Evaluation& evaluation, int count);
 
-// The first two of these.
+// The first two of these, and what the latents are like (LatentTable).
 void PrintComparison(Console& console, const explainer::v1::Evaluation& evaluation);
 
-// Adds "described_r2", "described_r2_random_items", "breadth", "verdicts" and "comparison" to a
-// report; of these only "comparison" where nothing was compared, and nothing at all for an
-// evaluation by a server that does not compare.
+// Adds "latent_use" and "stability" (AddLatents), "described_r2", "described_r2_random_items",
+// "breadth", "splitting", "verdicts" and "comparison" to a report; of those after stability only
+// "comparison" where nothing was compared, and none for an evaluation by a server that does not
+// compare.
 void AddComparison(const explainer::v1::Evaluation& evaluation, nlohmann::ordered_json& json);
 
 }  // namespace recsae::cli

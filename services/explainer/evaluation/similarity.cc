@@ -1,6 +1,7 @@
 // Similarity of items within and between concepts.
 #include "services/explainer/evaluation/similarity.h"
 
+#include <algorithm>
 #include <cmath>
 #include <cstddef>
 
@@ -29,7 +30,9 @@ void MostActivatedItems::Add(absl::Span<const sae::LatentActivation> code, int32
   for (const sae::LatentActivation& active : code) {
     auto& [first, second] = best_[active.latent];
     const Case added{active.value, item};
-    if (first.item < 0 || added.activation > first.activation) {
+    if (item == first.item) {
+      first.activation = std::max(first.activation, added.activation);
+    } else if (first.item < 0 || added.activation > first.activation) {
       second = first;
       first = added;
     } else if (second.item < 0 || added.activation > second.activation) {

@@ -12,7 +12,7 @@
 
 namespace recsae::explainer {
 
-// The recommended items of the two most activated cases of each latent. Not thread-safe.
+// The two different items that each latent is most activated for. Not thread-safe.
 class MostActivatedItems {
  public:
   explicit MostActivatedItems(int latents) : best_(latents) {}
@@ -21,7 +21,7 @@ class MostActivatedItems {
   // row wins.
   void Add(absl::Span<const sae::LatentActivation> code, int32_t item);
 
-  // Strongest first; fewer than two where the latent fired on fewer rows.
+  // Strongest first; fewer than two where the latent fired for fewer items.
   std::vector<int32_t> Items(int32_t latent) const;
 
  private:
@@ -29,12 +29,12 @@ class MostActivatedItems {
     float activation = 0;
     int32_t item = -1;
   };
-  std::vector<std::array<Case, 2>> best_;
+  std::vector<std::array<Case, 2>> best_;  // of different items
 };
 
 struct ConceptSimilarity {
-  // Cosine between the items of a concept's two most activated cases, averaged over the concepts
-  // that have two.
+  // Cosine between the two items that a concept is most activated for, averaged over the concepts
+  // that have two. Two cases of one item would only say that it is like itself.
   double intra = 0;
   // Cosine between the most activated items of two different concepts, averaged over all pairs.
   double inter = 0;

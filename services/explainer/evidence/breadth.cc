@@ -3,12 +3,12 @@
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
-#include <functional>
 #include <numeric>
 #include <utility>
 
 #include "common/base/status.h"
 #include "common/math/linear.h"
+#include "services/explainer/evidence/detection.h"
 
 namespace recsae::explainer {
 namespace {
@@ -77,50 +77,12 @@ double ProbeR2(const Table& fit, const Table& measure, size_t latents) {
   return all > 0 ? 1 - missing / all : 0;
 }
 
-// Of "the first recommended item has it", told by sign * code >= threshold.
-struct Detection {
-  int64_t hits = 0, told = 0, have = 0;
-  double Precision() const {
-    return told == 0 ? 0 : static_cast<double>(hits) / static_cast<double>(told);
-  }
-  double F1() const {
-    return told + have == 0 ? 0
-                            : 2.0 * static_cast<double>(hits) / static_cast<double>(told + have);
-  }
-};
-
-// The threshold of best F1.
-double BestThreshold(const Table& table, double sign) {
-  std::vector<std::pair<double, bool>> rows;
-  Detection all;
-  for (size_t i = 0; i < table.share.size(); ++i) {
-    rows.emplace_back(sign * table.codes[i][0], table.first_has[i]);
-    all.have += table.first_has[i] ? 1 : 0;
-  }
-  std::sort(rows.begin(), rows.end(), std::greater<>());
-  double best = 0;
-  double threshold = rows.empty() ? 0 : rows.front().first;
-  for (size_t i = 0; i < rows.size(); ++i) {
-    ++all.told;
-    all.hits += rows[i].second ? 1 : 0;
-    const bool last_of_tie = i + 1 == rows.size() || rows[i + 1].first < rows[i].first;
-    if (last_of_tie && all.F1() > best) {
-      best = all.F1();
-      threshold = rows[i].first;
-    }
-  }
-  return threshold;
-}
-
-Detection Detect(const Table& table, double sign, double threshold) {
-  Detection detection;
-  for (size_t i = 0; i < table.share.size(); ++i) {
-    const bool told = sign * table.codes[i][0] >= threshold;
-    detection.told += told ? 1 : 0;
-    detection.have += table.first_has[i] ? 1 : 0;
-    detection.hits += told && table.first_has[i] ? 1 : 0;
-  }
-  return detection;
+// The best latent's codes, turned so that high ones tell.
+std::vector<double> Scores(const Table& table, double sign) {
+  std::vector<double> scores;
+  scores.reserve(table.codes.size());
+  for (const auto& codes : table.codes) scores.push_back(sign * codes[0]);
+  return scores;
 }
 
 // The latents that go best with a set, best first.
@@ -202,8 +164,9 @@ absl::StatusOr<std::vector<AttributeFit>> FitAttributes(const CodedSample& coded
     if (score.latent < 0 || measure.share.empty()) continue;
     const double sign = association.Correlation(score.latent, score.set) < 0 ? -1 : 1;
     score.correlation = sign * Correlation(measure);
-    const double threshold = BestThreshold(tables[static_cast<size_t>(Role::kThreshold)][a], sign);
-    const Detection detection = Detect(measure, sign, threshold);
+    const Table& set_on = tables[static_cast<size_t>(Role::kThreshold)][a];
+    const double threshold = BestThreshold(Scores(set_on, sign), set_on.first_has);
+    const Detection detection = Detect(Scores(measure, sign), measure.first_has, threshold);
     score.f1 = detection.F1();
     score.precision = detection.Precision();
     score.prevalence =

@@ -29,6 +29,10 @@ struct Size {
 };
 constexpr std::array<Size, 3> kControlSizes = {{{32, 2}, {64, 4}, {256, 8}}};
 
+bool IsSparse(DictionaryKind kind) {
+  return kind != DictionaryKind::kRaw && kind != DictionaryKind::kComponents;
+}
+
 class Comparer {
  public:
   Comparer(const Sample& sample, const ItemSets& sets, const PredictionHead& head,
@@ -39,6 +43,12 @@ class Comparer {
       items_.push_back(static_cast<int32_t>(random.Below(static_cast<uint64_t>(head.items()))));
     }
     ChooseAttributes();
+  }
+
+  // Before the first Score.
+  absl::Status FitProbes() {
+    RECSAE_ASSIGN_OR_RETURN(probes_, FitAttributeProbes(sample_, sets_, attributes_, alive_));
+    return absl::OkStatus();
   }
 
   const std::vector<int32_t>& attributes() const { return attributes_; }
@@ -76,6 +86,10 @@ class Comparer {
     for (const AttributeFit& attribute : score.attributes) {
       score.breadth += attribute.correlation / static_cast<double>(attributes_.size());
     }
+    if (IsSparse(dictionary.kind())) {
+      RECSAE_ASSIGN_OR_RETURN(score.splitting,
+                              MeasureSplitting(coded, dictionary, association, probes_, alive_));
+    }
     return score;
   }
 
@@ -94,7 +108,6 @@ class Comparer {
         attributes_.push_back(attribute);
       }
     }
-    // The most frequent, so that cost and table stay bounded.
     if (attributes_.size() > kMostAttributes) {
       std::stable_sort(attributes_.begin(), attributes_.end(), [&](int32_t a, int32_t b) {
         return counts[static_cast<size_t>(a)] > counts[static_cast<size_t>(b)];
@@ -122,8 +135,6 @@ class Comparer {
     return metrics.Result().fvu;
   }
 
-  static constexpr size_t kMostAttributes = 200;
-
   const Sample& sample_;
   const ItemSets& sets_;
   const PredictionHead& head_;
@@ -131,6 +142,7 @@ class Comparer {
   Alive alive_;
   std::vector<int32_t> items_;
   std::vector<int32_t> attributes_;
+  AttributeProbes probes_;
 };
 
 bool Better(const DictionaryScore& a, const DictionaryScore& b) {
@@ -261,7 +273,8 @@ absl::StatusOr<Comparison> CompareDictionaries(const Sample& sample, const ItemS
   comparison.sets = sets.size();
   comparison.missing = WhyMissing(sample, sets);
   if (!comparison.missing.empty()) return comparison;
-  const Comparer comparer(sample, sets, head, options, alive);
+  Comparer comparer(sample, sets, head, options, alive);
+  RECSAE_RETURN_IF_ERROR(comparer.FitProbes());
   comparison.attributes = static_cast<int>(comparer.attributes().size());
   const auto add = [&](absl::StatusOr<DictionaryScore> score) -> absl::Status {
     RECSAE_RETURN_IF_ERROR(score.status());

@@ -9,6 +9,7 @@
 #include "absl/status/statusor.h"
 #include "services/explainer/evidence/breadth.h"
 #include "services/explainer/evidence/described.h"
+#include "services/explainer/evidence/splitting.h"
 
 namespace recsae::explainer {
 
@@ -21,6 +22,8 @@ inline constexpr int64_t kFewestSampledRows = 50;
 inline constexpr int kLargestComponents = 2048;
 // The largest untrained dictionary that a decoder is fitted to.
 inline constexpr int kLargestControl = 1024;
+// Attributes that dictionaries are asked for, the most frequent: cost and tables stay bounded.
+inline constexpr size_t kMostAttributes = 200;
 
 struct DictionaryScore {
   DictionaryKind kind = DictionaryKind::kTrained;
@@ -31,6 +34,8 @@ struct DictionaryScore {
   double fvu = 0;
   int described_latents = 0;
   std::vector<AttributeFit> attributes;
+  // Of sparse dictionaries; where every latent is active everywhere, none can be missed.
+  Splitting splitting;
 };
 
 // Whether the trained dictionary does better than a control by more than 5 %; and, with no control,

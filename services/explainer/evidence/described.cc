@@ -168,6 +168,14 @@ double Association::Correlation(int latent, int32_t set) const {
                  {set_sum[s], set_squares[s]}, products[l * static_cast<size_t>(sets) + s]);
 }
 
+double Association::Covariance(int latent, int32_t set) const {
+  const auto l = static_cast<size_t>(latent);
+  const auto s = static_cast<size_t>(set);
+  const auto n = static_cast<double>(std::max<int64_t>(rows, 1));
+  const double product = products[l * static_cast<size_t>(sets) + s];
+  return (product - latent_sum[l] * set_sum[s] / n) / n;
+}
+
 std::vector<double> EffectiveItems(const SampledRows& rows, const ItemSets& sets) {
   std::vector<double> counts(static_cast<size_t>(sets.items()));
   for (const Case& from : rows.cases) {

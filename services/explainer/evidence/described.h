@@ -66,6 +66,7 @@ struct Association {
   std::vector<float> products;                     // [latents, sets]
 
   double Correlation(int latent, int32_t set) const;
+  double Covariance(int latent, int32_t set) const;
 };
 
 // How many items each set consists of in the recommendations of these rows, weighed by how often

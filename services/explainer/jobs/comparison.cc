@@ -45,6 +45,27 @@ void Write(const AttributeFit& score, const ItemSets& sets, v1::AttributeFit* ou
   out->set_probe_r2_5(score.probe_r2[2]);
 }
 
+// `attributes`: whether each of them as well.
+void Write(const Splitting& splitting, const ItemSets& sets, bool attributes, v1::Splitting* out) {
+  out->set_attribute_count(static_cast<int32_t>(splitting.attributes.size()));
+  out->set_latents_per_attribute(splitting.LatentsPerAttribute());
+  out->set_missed_share(splitting.MissedShare());
+  out->set_absorption_rate(splitting.AbsorptionRate());
+  out->set_absorbed_share(splitting.AbsorbedShare());
+  if (!attributes) return;
+  for (const AttributeSplit& split : splitting.attributes) {
+    v1::AttributeSplit* added = out->add_attributes();
+    const auto& [value, key] = sets.at(split.set).terms.front();
+    added->set_key(key);
+    added->set_value(value);
+    added->mutable_latents()->Add(split.latents.begin(), split.latents.end());
+    added->set_f1(split.f1);
+    added->set_told_row_count(split.told);
+    added->set_missed_row_count(split.missed);
+    added->set_absorbed_row_count(split.absorbed);
+  }
+}
+
 void Write(const DictionaryScore& score, const ItemSets& sets, v1::DictionaryScore* out) {
   out->set_kind(KindOf(score.kind));
   out->set_latent_count(score.latents);
@@ -54,6 +75,9 @@ void Write(const DictionaryScore& score, const ItemSets& sets, v1::DictionarySco
   out->set_breadth(score.breadth);
   out->set_fvu(score.fvu);
   out->set_described_count(score.described_latents);
+  if (!score.splitting.attributes.empty()) {
+    Write(score.splitting, sets, score.kind == DictionaryKind::kTrained, out->mutable_splitting());
+  }
   if (score.kind != DictionaryKind::kTrained && score.kind != DictionaryKind::kRaw) return;
   for (const AttributeFit& attribute : score.attributes) {
     Write(attribute, sets, out->add_attributes());

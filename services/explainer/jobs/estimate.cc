@@ -52,10 +52,25 @@ int64_t ComparisonBytes(const sae::SaeModel& model, int64_t items) {
                            Product({model.dim(), sizeof(float), kGrowth}),
                            Product({active, sizeof(sae::LatentActivation), kGrowth})});
   const ItemSetOptions sets;
+  // Linear probes of attributes: the covariance, directions and projections; and for k-sparse ones
+  // the codes by latent.
+  const int64_t probed = model.dim() <= kLargestProbed ? model.dim() : 0;
+  const int64_t probes =
+      Sum({Product({probed, probed, sizeof(float) + 2 * sizeof(double)}),
+           Product({kMostAttributes, probed, sizeof(float) + 2 * sizeof(double)}),
+           Product({rows, kMostAttributes, sizeof(float)}),
+           Product({rows, active, sizeof(sae::LatentActivation)}),
+           Product({rows, kSplitCandidates, sizeof(float)})});
   const int64_t latents = std::max<int64_t>(model.latents(), kLargestControl);
   return Sum({Product({rows, row}), Product({latents, sets.max_sets, sizeof(float)}),
               Product({latents, latents, sizeof(double), kGrowth}),
-              Product({sets.max_holdings, 2 * sizeof(int32_t)}), Product({items, kItem})});
+              Product({sets.max_holdings, 2 * sizeof(int32_t)}), Product({items, kItem}), probes});
+}
+
+int64_t StabilityBytes(const sae::SaeModel& sae, const sae::SaeModel& reference) {
+  const int64_t latents = Sum({sae.latents(), reference.latents()});
+  return Sum({Product({sae.latents(), reference.latents(), 2 * sizeof(float)}),
+              Product({latents, sae.dim(), sizeof(float)}), Product({latents, 64})});
 }
 
 }  // namespace recsae::explainer

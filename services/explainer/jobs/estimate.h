@@ -17,9 +17,13 @@ int64_t BuildConceptsBytes(const sae::SaeModel& model, int64_t rows, int64_t ite
 int64_t EvaluationBytes(const sae::SaeModel& model, int64_t rows, int64_t items);
 
 // The same for comparing an SAE with untrained dictionaries: the sampled rows and their codes by
-// the widest dictionary, what each latent has to do with each set of items, and the sets
-// themselves.
+// the widest dictionary, what each latent has to do with each set of items, the sets themselves,
+// and the probes of attributes.
 int64_t ComparisonBytes(const sae::SaeModel& model, int64_t items);
+
+// The same for matching the latents of two SAEs: the cosines of all pairs, once more the other way
+// round, and both dictionaries at length 1.
+int64_t StabilityBytes(const sae::SaeModel& sae, const sae::SaeModel& reference);
 
 }  // namespace recsae::explainer
 

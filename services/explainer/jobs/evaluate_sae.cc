@@ -15,12 +15,14 @@
 #include "services/explainer/backend/request_checks.h"
 #include "services/explainer/backend/subject.h"
 #include "services/explainer/evaluation/attribute_scores.h"
+#include "services/explainer/evaluation/latent_use.h"
 #include "services/explainer/evaluation/reconstruction.h"
 #include "services/explainer/evaluation/similarity.h"
 #include "services/explainer/jobs/case_reader.h"
 #include "services/explainer/jobs/comparison.h"
 #include "services/explainer/jobs/concept_jobs.h"
 #include "services/explainer/jobs/estimate.h"
+#include "services/explainer/jobs/stability.h"
 
 namespace recsae::explainer {
 namespace {
@@ -34,6 +36,7 @@ absl::Status CheckRequest(const v1::EvaluateSaeRequest& request) {
   CheckName("sae", request.sae(), "saes/{sae}", bad);
   CheckName("capture", request.capture(), kCapturePattern, bad);
   CheckEvidenceCaptures(request.evidence_captures(), bad);
+  CheckReferenceSaes(request, bad);
   return bad.ToStatus();
 }
 
@@ -44,6 +47,8 @@ struct Inputs {
   int64_t rows = 0;
   // What the dictionaries are compared on; the capture first.
   std::vector<Source> sources;
+  // Of other seeds.
+  std::vector<std::shared_ptr<const LoadedSae>> references;
 };
 
 absl::StatusOr<Inputs> FindInputs(Backend& backend, const Caller& caller,
@@ -64,6 +69,7 @@ absl::StatusOr<Inputs> FindInputs(Backend& backend, const Caller& caller,
         {{"capture", capture.name()}});
   }
   inputs.rows = capture.row_count();
+  RECSAE_ASSIGN_OR_RETURN(inputs.references, FindReferences(backend, caller, request, *inputs.sae));
   RECSAE_ASSIGN_OR_RETURN(inputs.sources, FindSources(backend, caller, request.capture(),
                                                       request.evidence_captures(), *inputs.sae));
   RECSAE_ASSIGN_OR_RETURN(const std::string recommender, RecommenderOfCapture(request.capture()));
@@ -156,7 +162,8 @@ class RowSums {
       : inputs_(inputs),
         attributes_(*inputs.recommender),
         reconstruction_(inputs.sae->model, *inputs.recommender->head),
-        most_activated_(inputs.sae->model.latents()) {
+        most_activated_(inputs.sae->model.latents()),
+        latent_use_(inputs.sae->model.latents()) {
     table_.dim = inputs.sae->model.dim();
     table_.latents = inputs.sae->model.latents();
     table_.attributes = attributes_.size();
@@ -167,6 +174,7 @@ class RowSums {
            const probe::v1::Case& captured, const InnerRow* inner) {
     const absl::Span<const sae::LatentActivation> code(row_code.data(), row_code.size());
     const LoadedRecommender& recommender = *inputs_.recommender;
+    latent_use_.Add(code);
     const HeldOut held_out = HeldOutOf(captured, recommender.item_of_id);
     if (inner == nullptr) {
       reconstruction_.Add(x, code, held_out.target, held_out.excluded);
@@ -185,6 +193,7 @@ class RowSums {
   const AttributeNumbers& attributes() const { return attributes_; }
   const ReconstructionEvaluation& reconstruction() const { return reconstruction_; }
   const MostActivatedItems& most_activated() const { return most_activated_; }
+  LatentUse latent_use() const { return latent_use_.Result(); }
   // Rows with a recommended item.
   const AttributeTable& table() const { return table_; }
 
@@ -193,6 +202,7 @@ class RowSums {
   AttributeNumbers attributes_;
   ReconstructionEvaluation reconstruction_;
   MostActivatedItems most_activated_;
+  LatentUseCounts latent_use_;
   AttributeTable table_;
 };
 
@@ -280,6 +290,14 @@ void WriteMetrics(const RankingMetrics& metrics, v1::RankingMetrics* out) {
   out->set_ndcg_at_50(metrics.ndcg(50));
 }
 
+void WriteLatentUse(const LatentUse& use, v1::LatentUse* out) {
+  out->set_row_count(use.rows);
+  out->set_latent_count(use.latents);
+  out->set_dead_count(use.dead);
+  out->set_dense_count(use.dense);
+  out->set_over_half_count(use.over_half);
+}
+
 void WriteAttribute(const AttributeNumbers& attributes, const AttributeAuc& score,
                     v1::AttributeScore* out) {
   const auto& [key, value] = attributes.attribute(score.attribute);
@@ -290,6 +308,57 @@ void WriteAttribute(const AttributeNumbers& attributes, const AttributeAuc& scor
   out->set_latent_auc(score.latent_auc);
   out->set_dimension(score.dimension);
   out->set_dimension_auc(score.dimension_auc);
+}
+
+// What was gathered from the rows, but for the attributes.
+void WriteRowSums(const RowSums& sums, v1::Evaluation& evaluation) {
+  const ReconstructionEvaluation& reconstruction = sums.reconstruction();
+  evaluation.set_row_count(reconstruction.recommender().cases());
+  WriteMetrics(reconstruction.recommender(), evaluation.mutable_recommender());
+  WriteMetrics(reconstruction.reconstructed(), evaluation.mutable_reconstructed());
+  evaluation.set_rbo(reconstruction.rbo());
+  const sae::ReconstructionMetrics metrics = reconstruction.metrics();
+  evaluation.set_fvu(metrics.fvu);
+  evaluation.set_l0(metrics.l0);
+  WriteLatentUse(sums.latent_use(), evaluation.mutable_latent_use());
+}
+
+absl::Status WriteAttributes(JobContext& job, const Inputs& inputs, const RowSums& sums,
+                             v1::Evaluation& evaluation) {
+  job.SetProgress("scoring attributes", inputs.rows, inputs.rows, "rows");
+  RECSAE_ASSIGN_OR_RETURN(
+      const std::vector<AttributeAuc> scores,
+      ScoreAttributes(sums.table(), kMinPositives, [&job] { return job.Interrupted(); }));
+  for (const AttributeAuc& score : scores) {
+    WriteAttribute(sums.attributes(), score, evaluation.add_attributes());
+  }
+  return absl::OkStatus();
+}
+
+absl::Status WriteSimilarity(Backend& backend, const Caller& caller, const Inputs& inputs,
+                             const RowSums& sums, v1::Evaluation& evaluation) {
+  RECSAE_ASSIGN_OR_RETURN(const std::vector<int32_t> latents,
+                          ConfidentLatents(backend, caller, evaluation.sae()));
+  const ConceptSimilarity similarity =
+      MeasureSimilarity(sums.most_activated(), *inputs.recommender->head, latents);
+  evaluation.mutable_similarity()->set_intra(similarity.intra);
+  evaluation.mutable_similarity()->set_inter(similarity.inter);
+  evaluation.mutable_similarity()->set_concept_count(similarity.concepts);
+  return absl::OkStatus();
+}
+
+// `compared`: null at an inner probe site; else has the rows of the evaluated capture.
+absl::Status ReadAndCompare(Backend& backend, const Caller& caller, JobContext& job, uint64_t seed,
+                            const Inputs& inputs, Compared* compared, v1::Evaluation& evaluation) {
+  if (compared == nullptr) {
+    evaluation.mutable_comparison()->set_missing(kNoSum);
+    return absl::OkStatus();
+  }
+  for (size_t i = 1; i < inputs.sources.size(); ++i) {
+    RECSAE_RETURN_IF_ERROR(compared->rows.Read(backend, caller, job, inputs.sources[i]));
+  }
+  return WriteComparison(job, seed, compared->rows.sample(), *inputs.sae, *inputs.recommender,
+                         evaluation);
 }
 
 }  // namespace
@@ -305,6 +374,11 @@ absl::StatusOr<google::protobuf::Any> RunEvaluateSae(Backend& backend, JobContex
   v1::EvaluateSaeRequest request;
   if (!job.spec().UnpackTo(&request)) return SpecUnknown(job, "EvaluateSae");
   RECSAE_ASSIGN_OR_RETURN(const Inputs inputs, FindInputs(backend, caller, request));
+  v1::Evaluation evaluation;
+  evaluation.set_sae(request.sae());
+  evaluation.set_capture(request.capture());
+  // First, as it needs none of what the rest holds.
+  RECSAE_RETURN_IF_ERROR(WriteStability(backend, job, *inputs.sae, inputs.references, evaluation));
   const auto items = static_cast<int64_t>(inputs.recommender->texts.size());
   RECSAE_ASSIGN_OR_RETURN(
       const Permit permit,
@@ -315,42 +389,11 @@ absl::StatusOr<google::protobuf::Any> RunEvaluateSae(Backend& backend, JobContex
   RowSums sums(inputs);
   RECSAE_RETURN_IF_ERROR(ReadRows(backend, caller, job, request.capture(), inputs, sums,
                                   compared == nullptr ? nullptr : &compared->rows));
-  job.SetProgress("scoring attributes", inputs.rows, inputs.rows, "rows");
-  RECSAE_ASSIGN_OR_RETURN(
-      const std::vector<AttributeAuc> scores,
-      ScoreAttributes(sums.table(), kMinPositives, [&job] { return job.Interrupted(); }));
-  RECSAE_ASSIGN_OR_RETURN(const std::vector<int32_t> latents,
-                          ConfidentLatents(backend, caller, request.sae()));
-  const ConceptSimilarity similarity =
-      MeasureSimilarity(sums.most_activated(), *inputs.recommender->head, latents);
-
-  v1::Evaluation evaluation;
-  evaluation.set_sae(request.sae());
-  evaluation.set_capture(request.capture());
-  const ReconstructionEvaluation& reconstruction = sums.reconstruction();
-  evaluation.set_row_count(reconstruction.recommender().cases());
-  WriteMetrics(reconstruction.recommender(), evaluation.mutable_recommender());
-  WriteMetrics(reconstruction.reconstructed(), evaluation.mutable_reconstructed());
-  evaluation.set_rbo(reconstruction.rbo());
-  const sae::ReconstructionMetrics metrics = reconstruction.metrics();
-  evaluation.set_fvu(metrics.fvu);
-  evaluation.set_l0(metrics.l0);
-  evaluation.mutable_similarity()->set_intra(similarity.intra);
-  evaluation.mutable_similarity()->set_inter(similarity.inter);
-  evaluation.mutable_similarity()->set_concept_count(similarity.concepts);
-  for (const AttributeAuc& score : scores) {
-    WriteAttribute(sums.attributes(), score, evaluation.add_attributes());
-  }
-  if (compared == nullptr) {
-    evaluation.mutable_comparison()->set_missing(kNoSum);
-  } else {
-    // The evaluated capture, which comes first, is there already.
-    for (size_t i = 1; i < inputs.sources.size(); ++i) {
-      RECSAE_RETURN_IF_ERROR(compared->rows.Read(backend, caller, job, inputs.sources[i]));
-    }
-    RECSAE_RETURN_IF_ERROR(WriteComparison(job, request.seed(), compared->rows.sample(),
-                                           *inputs.sae, *inputs.recommender, evaluation));
-  }
+  WriteRowSums(sums, evaluation);
+  RECSAE_RETURN_IF_ERROR(WriteAttributes(job, inputs, sums, evaluation));
+  RECSAE_RETURN_IF_ERROR(WriteSimilarity(backend, caller, inputs, sums, evaluation));
+  RECSAE_RETURN_IF_ERROR(
+      ReadAndCompare(backend, caller, job, request.seed(), inputs, compared.get(), evaluation));
   if (evaluation.dictionaries_size() > 0) {
     job.SetMetric("described_r2@3", evaluation.dictionaries(0).shown().at_3());
   }

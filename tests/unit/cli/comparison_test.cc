@@ -5,13 +5,18 @@
 
 #include <nlohmann/json.hpp>
 
+#include "absl/strings/ascii.h"
+#include "absl/strings/str_split.h"
+
 namespace recsae::cli {
 namespace {
 
 using explainer::v1::DictionaryScore;
 using explainer::v1::Evaluation;
+using testing::Each;
 using testing::ElementsAre;
 using testing::HasSubstr;
+using testing::Not;
 
 void AddDictionary(Evaluation& evaluation, DictionaryScore::Kind kind, double described) {
   DictionaryScore* score = evaluation.add_dictionaries();
@@ -63,6 +68,21 @@ TEST(ComparisonTest, EachControlThatIsNotBeatenIsNamedWithTheReason) {
               ElementsAre("✗ described_r2@3 0.500 against 0.600 of exemplars: too few latents"));
 }
 
+TEST(ComparisonTest, ALeadOfLessThanFivePercentIsSaid) {
+  Evaluation evaluation = Beaten();
+  AddVerdict(evaluation, DictionaryScore::KIND_EXEMPLARS, .5, .49, false, "too few latents");
+  EXPECT_THAT(VerdictLines(evaluation),
+              ElementsAre("✗ described_r2@3 0.500 against 0.490 of exemplars, ahead by less than 5 "
+                          "%: too few latents"));
+}
+
+TEST(ComparisonTest, NoLeadIsSaidOfTheLeastOrBelowNothing) {
+  Evaluation evaluation = Beaten();
+  AddVerdict(evaluation, DictionaryScore::KIND_EXEMPLARS, -.1, -.2, false, "worse than the mean");
+  AddVerdict(evaluation, DictionaryScore::KIND_RAW, .5, .5, false, "as good");
+  EXPECT_THAT(VerdictLines(evaluation), Each(Not(HasSubstr("ahead"))));
+}
+
 TEST(ComparisonTest, AMissingComparisonSaysWhy) {
   Evaluation evaluation;
   evaluation.mutable_comparison()->set_missing("no attributes");
@@ -101,6 +121,50 @@ TEST(ComparisonTest, TablesHaveAColumnForEachDictionaryAndRawsBesideTheSae) {
   const std::string fits = AttributeFitTable(Beaten(), 5).Render(0, false);
   EXPECT_THAT(fits, HasSubstr("genre Horror"));
   EXPECT_THAT(fits, HasSubstr("0.100"));
+}
+
+// Lines of a table, runs of blanks as one.
+std::vector<std::string> Lines(const Table& table) {
+  std::vector<std::string> lines = absl::StrSplit(table.Render(0, false), '\n', absl::SkipEmpty());
+  for (std::string& line : lines) absl::RemoveExtraAsciiWhitespace(&line);
+  return lines;
+}
+
+TEST(ComparisonTest, DescribedR2HasThreeLinesForTheItemsShownAndForRandomOnes) {
+  Evaluation evaluation;
+  DictionaryScore* trained = evaluation.add_dictionaries();
+  trained->set_kind(DictionaryScore::KIND_TRAINED);
+  trained->mutable_shown()->set_at_1(.25);
+  trained->mutable_shown()->set_at_3(.5);
+  trained->mutable_shown()->set_at_5(.625);
+  trained->mutable_random_items()->set_at_1(.125);
+  trained->mutable_random_items()->set_at_3(.25);
+  trained->mutable_random_items()->set_at_5(.375);
+  trained->mutable_splitting()->set_attribute_count(7);
+  trained->mutable_splitting()->set_latents_per_attribute(1.5);
+  trained->mutable_splitting()->set_missed_share(.25);
+  trained->mutable_splitting()->set_absorption_rate(.125);
+  trained->mutable_splitting()->set_absorbed_share(.375);
+  DictionaryScore* raw = evaluation.add_dictionaries();
+  raw->set_kind(DictionaryScore::KIND_RAW);
+  raw->mutable_shown()->set_at_3(.75);
+  EXPECT_THAT(
+      Lines(DictionaryTable(evaluation)),
+      ElementsAre("DESCRIBED R² SAE 0/0 raw dimensions 0/0", "items shown, 1 latent 0.250 0.000",
+                  "3 latents 0.500 0.750", "5 latents 0.625 0.000",
+                  "random items, 1 latent 0.125 –", "3 latents 0.250 –", "5 latents 0.375 –",
+                  "breadth 0.000 0.000", "FVU 0.000 0.000", "latents per attribute 1.500 –",
+                  "attribute missed 0.250 –", "missed and absorbed 0.125 –",
+                  "absorbed of the missed 0.375 –"));
+}
+
+TEST(ComparisonTest, WhatNoDictionaryHasHasNoLineAndAMissingRawCellIsADash) {
+  Evaluation evaluation;
+  AddDictionary(evaluation, DictionaryScore::KIND_TRAINED, .5);
+  EXPECT_THAT(Lines(DictionaryTable(evaluation)), Each(Not(HasSubstr("random items"))));
+  EXPECT_THAT(Lines(DictionaryTable(evaluation)), Each(Not(HasSubstr("attribute"))));
+  EXPECT_THAT(Lines(AttributeFitTable(evaluation, 5)).back(),
+              "genre Horror #7 0.500 0.000 0.000 0.000 –");
 }
 
 }  // namespace

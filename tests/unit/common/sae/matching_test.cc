@@ -17,7 +17,7 @@ using testing::Each;
 using testing::ElementsAre;
 using testing::ElementsAreArray;
 
-const MatchingProgress kUnwatched = [](int64_t, int64_t) {};
+const MatchingProgress kUnwatched = [](int64_t, int64_t) { return absl::OkStatus(); };
 
 // The largest sum over all ways to give each of the fewer a partner of the others.
 double BestByTrying(const std::vector<float>& similarity, int rows, int cols) {
@@ -58,7 +58,7 @@ TEST(MaximalAssignmentTest, FindsTheBestOfAllOnSmallSizes) {
         for (float& value : similarity) {
           value = static_cast<float>(static_cast<int>(random() % values)) / 8 - 0.25f;
         }
-        const auto partner = MaximalAssignment(similarity, rows, cols, kUnwatched);
+        const auto partner = *MaximalAssignment(similarity, rows, cols, kUnwatched);
         EXPECT_EQ(SumOf(partner, similarity, cols), BestByTrying(similarity, rows, cols))
             << rows << " x " << cols << ", round " << round;
       }
@@ -68,18 +68,18 @@ TEST(MaximalAssignmentTest, FindsTheBestOfAllOnSmallSizes) {
 
 TEST(MaximalAssignmentTest, GivesUpAFavouriteForTheSumOfAll) {
   // The first row's favourite is the second row's only good column.
-  EXPECT_THAT(MaximalAssignment(std::vector<float>{0.9f, 0.8f, 0.9f, 0.1f}, 2, 2, kUnwatched),
+  EXPECT_THAT(*MaximalAssignment(std::vector<float>{0.9f, 0.8f, 0.9f, 0.1f}, 2, 2, kUnwatched),
               ElementsAre(1, 0));
   // A chain: each row prefers the column of the one before.
   EXPECT_THAT(
-      MaximalAssignment(std::vector<float>{1, .9f, 0, 0, 1, .9f, 1, 0, 0}, 3, 3, kUnwatched),
+      *MaximalAssignment(std::vector<float>{1, .9f, 0, 0, 1, .9f, 1, 0, 0}, 3, 3, kUnwatched),
       ElementsAre(1, 2, 0));
 }
 
 TEST(MaximalAssignmentTest, TakesAnEqualMatrixInOrder) {
-  EXPECT_THAT(MaximalAssignment(std::vector<float>(12, 0.5f), 3, 4, kUnwatched),
+  EXPECT_THAT(*MaximalAssignment(std::vector<float>(12, 0.5f), 3, 4, kUnwatched),
               ElementsAre(0, 1, 2));
-  EXPECT_THAT(MaximalAssignment(std::vector<float>(6, 0.5f), 3, 2, kUnwatched),
+  EXPECT_THAT(*MaximalAssignment(std::vector<float>(6, 0.5f), 3, 2, kUnwatched),
               ElementsAre(0, 1, -1));
 }
 
@@ -88,7 +88,7 @@ TEST(MaximalAssignmentTest, TakesAnEqualMatrixInOrder) {
 TEST(MaximalAssignmentTest, LargerSizesCannotBeBetteredByExchange) {
   for (const auto& [rows, cols] : {std::pair(120, 120), {60, 150}, {150, 60}}) {
     const std::vector<float> similarity = RandomValues(int64_t{rows} * cols, 5);
-    const auto partner = MaximalAssignment(similarity, rows, cols, kUnwatched);
+    const auto partner = *MaximalAssignment(similarity, rows, cols, kUnwatched);
     const auto value = [&](int i, int j) { return j < 0 ? 0.0f : similarity[i * cols + j]; };
     std::set<int32_t> taken(partner.begin(), partner.end());
     for (int i = 0; i < rows; ++i) {
@@ -108,12 +108,22 @@ TEST(MaximalAssignmentTest, LargerSizesCannotBeBetteredByExchange) {
 TEST(MaximalAssignmentTest, TellsHowFarItIs) {
   // No row's favourite is free but the first one's.
   std::vector<int64_t> seen;
-  MaximalAssignment(std::vector<float>{1, 0, 0, 1, 0, 0, 1, 0, 0}, 3, 3,
-                    [&](int64_t done, int64_t total) {
-                      EXPECT_EQ(total, 3);
-                      seen.push_back(done);
-                    });
+  const std::vector<float> similarity = {1, 0, 0, 1, 0, 0, 1, 0, 0};
+  const auto watched = MaximalAssignment(similarity, 3, 3, [&](int64_t done, int64_t total) {
+    EXPECT_EQ(total, 3);
+    seen.push_back(done);
+    return absl::OkStatus();
+  });
+  EXPECT_TRUE(watched.ok());
   EXPECT_THAT(seen, ElementsAre(1, 2, 3));
+}
+
+TEST(MaximalAssignmentTest, EndsWhenItIsTold) {
+  const std::vector<float> similarity = {1, 0, 0, 1, 0, 0, 1, 0, 0};
+  const auto ended = MaximalAssignment(similarity, 3, 3, [](int64_t done, int64_t) {
+    return done < 2 ? absl::OkStatus() : absl::CancelledError("enough");
+  });
+  EXPECT_EQ(ended.status().code(), absl::StatusCode::kCancelled);
 }
 
 TEST(MatchDirectionsTest, FindsAShuffledDictionaryAgain) {
@@ -128,7 +138,7 @@ TEST(MatchDirectionsTest, FindsAShuffledDictionaryAgain) {
     // Length does not count, direction does.
     for (int i = 0; i < kDim; ++i) b[place[j] * kDim + i] = 0.01f * (j + 1) * a[j * kDim + i];
   }
-  const Matching matching = MatchDirections(a, b, kDim, kUnwatched);
+  const Matching matching = *MatchDirections(a, b, kDim, kUnwatched);
   EXPECT_THAT(matching.partner, ElementsAreArray(place));
   EXPECT_THAT(matching.cosine, Each(testing::FloatNear(1.0f, 1e-5f)));
   const MatchingSummary summary = Summarise(matching);
@@ -140,7 +150,7 @@ TEST(MatchDirectionsTest, FindsAShuffledDictionaryAgain) {
 TEST(MatchDirectionsTest, OppositeAndZeroDirectionsAreNotTheSame) {
   const std::vector<float> a = {2, 0, 0, 3, 0, 0};
   const std::vector<float> b = {-1, 0, 0, 1};
-  const Matching matching = MatchDirections(a, b, 2, kUnwatched);
+  const Matching matching = *MatchDirections(a, b, 2, kUnwatched);
   EXPECT_THAT(matching.partner, ElementsAre(-1, 1, 0));
   EXPECT_THAT(matching.cosine, ElementsAre(0, 1, 0));
 }

@@ -5,11 +5,13 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <map>
 #include <random>
 #include <set>
 
 #include "common/base/status.h"
 #include "services/explainer/evaluation/attribute_scores.h"
+#include "services/explainer/evaluation/latent_use.h"
 #include "services/explainer/evaluation/rank_biased_overlap.h"
 #include "services/explainer/evaluation/reconstruction.h"
 #include "services/explainer/evaluation/similarity.h"
@@ -207,7 +209,7 @@ double Cosine(const PredictionHead& head, int a, int b) {
   return dot / std::sqrt(norm_a * norm_b);
 }
 
-TEST(MostActivatedItems, KeepsTheTwoStrongestCases) {
+TEST(MostActivatedItems, KeepsTheTwoItemsOfTheStrongestCases) {
   MostActivatedItems items(3);
   items.Add({{0, 1.0f}, {1, 5.0f}}, 10);
   items.Add({{0, 3.0f}}, 11);
@@ -216,6 +218,37 @@ TEST(MostActivatedItems, KeepsTheTwoStrongestCases) {
   EXPECT_THAT(items.Items(0), ElementsAre(11, 13));
   EXPECT_THAT(items.Items(1), ElementsAre(10));
   EXPECT_THAT(items.Items(2), IsEmpty());
+}
+
+TEST(MostActivatedItems, AnItemStandsForItselfOnce) {
+  MostActivatedItems items(2);
+  items.Add({{0, 4.0f}}, 10);
+  items.Add({{0, 3.0f}}, 10);
+  EXPECT_THAT(items.Items(0), ElementsAre(10));
+  items.Add({{0, 1.0f}}, 11);
+  items.Add({{0, 5.0f}}, 10);
+  items.Add({{0, 2.0f}}, 12);
+  EXPECT_THAT(items.Items(0), ElementsAre(10, 12));
+  items.Add({{0, 9.0f}}, 12);
+  EXPECT_THAT(items.Items(0), ElementsAre(12, 10));
+}
+
+TEST(MostActivatedItems, MatchesAllCases) {
+  std::mt19937_64 random(6);
+  for (int round = 0; round < 50; ++round) {
+    MostActivatedItems items(1);
+    std::map<int32_t, float> strongest;
+    for (int row = 0; row < 40; ++row) {
+      const auto item = static_cast<int32_t>(random() % 5);
+      const auto activation = std::uniform_real_distribution<float>(0.1f, 9)(random);
+      items.Add({{0, activation}}, item);
+      strongest[item] = std::max(strongest[item], activation);
+    }
+    std::vector<std::pair<float, int32_t>> expected;
+    for (const auto& [item, activation] : strongest) expected.emplace_back(-activation, item);
+    std::sort(expected.begin(), expected.end());
+    EXPECT_THAT(items.Items(0), ElementsAre(expected[0].second, expected[1].second));
+  }
 }
 
 TEST(Similarity, MatchesAllPairs) {
@@ -262,6 +295,50 @@ TEST(Similarity, NothingToCompareGivesZeros) {
   EXPECT_EQ(similarity.concepts, 0);
   EXPECT_EQ(similarity.intra, 0);
   EXPECT_EQ(similarity.inter, 0);
+}
+
+// ---- use of latents
+
+TEST(LatentUse, MatchesPlainCounts) {
+  std::mt19937_64 random(5);
+  LatentUseCounts counts(40);
+  constexpr int kRows = 200;
+  std::vector<int> fired(40);
+  for (int row = 0; row < kRows; ++row) {
+    std::vector<sae::LatentActivation> code;
+    // Latent j fires on about j / 40 of the rows; latents 0 and 1 are only ever kept at zero.
+    for (int32_t latent = 0; latent < 40; ++latent) {
+      const bool fires = latent > 1 && static_cast<int>(random() % 40) < latent;
+      if (fires || latent < 2) code.push_back({latent, fires ? 1.0f : 0.0f});
+      fired[latent] += fires ? 1 : 0;
+    }
+    counts.Add(code);
+  }
+  const auto above = [&](double share) {
+    return std::count_if(fired.begin(), fired.end(), [&](int n) { return n > share * kRows; });
+  };
+  const LatentUse use = counts.Result();
+  EXPECT_EQ(use.rows, kRows);
+  EXPECT_EQ(use.latents, 40);
+  EXPECT_EQ(use.dead, std::count(fired.begin(), fired.end(), 0));
+  EXPECT_EQ(use.dense, above(0.1));
+  EXPECT_EQ(use.over_half, above(0.5));
+  EXPECT_GE(use.dead, 2);
+}
+
+TEST(LatentUse, ExactlyATenthIsNotDenseAndWithoutRowsAllAreDead) {
+  LatentUseCounts counts(3);
+  EXPECT_EQ(counts.Result().dead, 3);
+  EXPECT_EQ(counts.Result().dense, 0);
+  for (int row = 0; row < 10; ++row) {
+    std::vector<sae::LatentActivation> code = {{1, -2.0f}};
+    if (row == 0) code.push_back({0, 1.0f});
+    counts.Add(code);
+  }
+  const LatentUse use = counts.Result();
+  EXPECT_EQ(use.dead, 1);
+  EXPECT_EQ(use.dense, 1);
+  EXPECT_EQ(use.over_half, 1);
 }
 
 // ---- attribute scores

@@ -48,6 +48,29 @@ class ConceptJobsTest : public ::testing::Test {
     return report;
   }
 
+  static v1::EvaluateSaeRequest EvaluationRequest() {
+    v1::EvaluateSaeRequest request;
+    request.set_sae(Stack::kSae);
+    request.set_capture(Stack::kCapture);
+    return request;
+  }
+
+  absl::Status Evaluate(const v1::EvaluateSaeRequest& request, jobs::v1::Job* job) {
+    grpc::ClientContext context;
+    return FromGrpc(stack_.explainer->EvaluateSae(&context, request, job));
+  }
+
+  v1::Evaluation EvaluateAndWait(const v1::EvaluateSaeRequest& request) {
+    jobs::v1::Job job;
+    const absl::Status status = Evaluate(request, &job);
+    EXPECT_TRUE(status.ok()) << status;
+    job = stack_.Finish(job);
+    EXPECT_EQ(job.state(), Job::STATE_SUCCEEDED) << job.ShortDebugString();
+    v1::Evaluation evaluation;
+    EXPECT_TRUE(job.result().UnpackTo(&evaluation));
+    return evaluation;
+  }
+
   std::vector<concept_store::v1::Concept> Concepts() {
     grpc::ClientContext context;
     concept_store::v1::ListConceptsRequest request;
@@ -297,17 +320,7 @@ TEST_F(ConceptJobsTest, AJobThatWaitsForAPeerCanBeCancelled) {
 
 TEST_F(ConceptJobsTest, EvaluationMatchesPlainComputation) {
   BuildAndWait(BuildRequest());
-  grpc::ClientContext context;
-  v1::EvaluateSaeRequest request;
-  request.set_sae(Stack::kSae);
-  request.set_capture(Stack::kCapture);
-  jobs::v1::Job job;
-  const grpc::Status status = stack_.explainer->EvaluateSae(&context, request, &job);
-  ASSERT_TRUE(status.ok()) << status.error_message();
-  job = stack_.Finish(job);
-  ASSERT_EQ(job.state(), Job::STATE_SUCCEEDED) << job.ShortDebugString();
-  v1::Evaluation evaluation;
-  ASSERT_TRUE(job.result().UnpackTo(&evaluation));
+  const v1::Evaluation evaluation = EvaluateAndWait(EvaluationRequest());
 
   double hits = 0;
   double gain = 0;
@@ -338,12 +351,73 @@ TEST_F(ConceptJobsTest, EvaluationMatchesPlainComputation) {
   EXPECT_LE(evaluation.l0(), Stack::kActive);
   EXPECT_GE(evaluation.similarity().concept_count(), Stack::kGenres);
   EXPECT_GT(evaluation.similarity().intra(), evaluation.similarity().inter());
+  EXPECT_EQ(evaluation.latent_use().row_count(), Stack::kUsers);
+  EXPECT_EQ(evaluation.latent_use().latent_count(), Stack::kLatents);
+  // A quarter of the users likes each genre.
+  EXPECT_GE(evaluation.latent_use().dense_count(), Stack::kGenres);
+  EXPECT_LT(evaluation.latent_use().over_half_count(), 2 * Stack::kActive);
+  EXPECT_LE(evaluation.latent_use().dead_count(), Stack::kLatents - Stack::kGenres);
   ASSERT_EQ(evaluation.attributes_size(), Stack::kGenres);
   for (const v1::AttributeScore& score : evaluation.attributes()) {
     EXPECT_EQ(score.key(), "genre");
     EXPECT_EQ(score.value(), Stack::Genre(score.latent()));
     EXPECT_GE(score.latent_auc(), 0.95);
     EXPECT_EQ(score.dimension(), score.latent());  // the axes are the genres here
+  }
+}
+
+TEST_F(ConceptJobsTest, EvaluationTellsHowMuchIsInOtherTrainings) {
+  EXPECT_EQ(EvaluateAndWait(EvaluationRequest()).stability_size(), 0);
+  // The latents of the genres are the same in both, the others are random directions.
+  stack_.PublishOther("other-seed", Stack::kCapture, Stack::kDim);
+  stack_.PublishOther("third-seed", "recommenders/outside/captures/dev", Stack::kDim);
+  v1::EvaluateSaeRequest request = EvaluationRequest();
+  request.add_reference_saes("saes/third-seed");
+  request.add_reference_saes("saes/other-seed");
+  const v1::Evaluation evaluation = EvaluateAndWait(request);
+  ASSERT_EQ(evaluation.stability_size(), 2);
+  EXPECT_EQ(evaluation.stability(0).sae(), "saes/third-seed");
+  EXPECT_EQ(evaluation.stability(1).sae(), "saes/other-seed");
+  for (const v1::Stability& stability : evaluation.stability()) {
+    EXPECT_EQ(stability.pair_count(), Stack::kLatents);
+    EXPECT_GE(stability.above_7_share(), double{Stack::kGenres} / Stack::kLatents);
+    EXPECT_LT(stability.above_7_share(), 1);
+    EXPECT_GT(stability.mean_cosine(), double{Stack::kGenres} / Stack::kLatents);
+    EXPECT_LT(stability.mean_cosine(), 1);
+  }
+}
+
+TEST_F(ConceptJobsTest, ReferencesThatCannotBeMatchedAreRefused) {
+  stack_.PublishOther("elsewhere", "recommenders/else/captures/test", Stack::kDim);
+  stack_.PublishOther("wider", Stack::kCapture, Stack::kDim + 1);
+  struct BadCase {
+    absl::StatusCode code;
+    std::string reason;
+    std::string said;
+    std::vector<std::string> references;
+  };
+  constexpr auto kInvalid = absl::StatusCode::kInvalidArgument;
+  const std::vector<BadCase> cases = {
+      {kInvalid, "RECOMMENDER_MISMATCH", "recommenders/else", {"saes/elsewhere"}},
+      {kInvalid, "DIMENSION_MISMATCH", "of 9 values", {"saes/wider"}},
+      {absl::StatusCode::kNotFound, "SAE_NOT_FOUND", "saes/none", {"saes/none"}},
+      {kInvalid, "RESOURCE_NAME_INVALID", "reference_saes[0]", {"planted"}},
+      {kInvalid, "INVALID_REQUEST", "the SAE itself", {Stack::kSae}},
+      {kInvalid, "INVALID_REQUEST", "a second time", {"saes/a", "saes/b", "saes/a"}},
+      {kInvalid,
+       "INVALID_REQUEST",
+       "must be 0 to 4, is 5",
+       {"saes/a", "saes/b", "saes/c", "saes/d", "saes/e"}},
+  };
+  for (const BadCase& bad : cases) {
+    SCOPED_TRACE(bad.said);
+    v1::EvaluateSaeRequest request = EvaluationRequest();
+    for (const std::string& name : bad.references) request.add_reference_saes(name);
+    jobs::v1::Job job;
+    const absl::Status status = Evaluate(request, &job);
+    EXPECT_EQ(status.code(), bad.code) << status;
+    EXPECT_EQ(Reason(status), bad.reason) << status;
+    EXPECT_THAT(std::string(status.message()), HasSubstr(bad.said));
   }
 }
 

@@ -246,11 +246,16 @@ void Stack::PublishKnowingTheRecommender(const std::string& sae_id) {
   PublishAs(sae_id, capture.recommender_uid());
 }
 
-void Stack::PublishAs(const std::string& sae_id, const std::string& recommender_uid) {
+void Stack::PublishOther(const std::string& sae_id, const std::string& capture, int dim) {
+  PublishAs(sae_id, "", capture, dim);
+}
+
+void Stack::PublishAs(const std::string& sae_id, const std::string& recommender_uid,
+                      const std::string& capture, int dim) {
   std::vector<float> directions;
   std::normal_distribution<float> normal(0, 0.3f);
   for (int latent = 0; latent < kLatents; ++latent) {
-    for (int i = 0; i < kDim; ++i) {
+    for (int i = 0; i < dim; ++i) {
       directions.push_back(latent < kGenres ? static_cast<float>(i == latent) : normal(random_));
     }
   }
@@ -260,12 +265,12 @@ void Stack::PublishAs(const std::string& sae_id, const std::string& recommender_
   concept_store::v1::PublishSaeRequest request;
   request.mutable_header()->set_sae_id(sae_id);
   concept_store::v1::Sae* sae = request.mutable_header()->mutable_sae();
-  sae->set_activation_dim(kDim);
+  sae->set_activation_dim(dim);
   sae->set_latent_count(kLatents);
   sae->set_k(kActive);
   sae->set_architecture(concept_store::v1::Sae::ARCHITECTURE_TOPK);
   sae->set_scale(kScale);
-  sae->set_capture(kCapture);
+  sae->set_capture(capture);
   sae->set_recommender_uid(recommender_uid);
   writer->Write(request);
   const auto write = [&](concept_store::v1::SaeWeights::Array array, int64_t rows, int64_t cols,
@@ -281,10 +286,10 @@ void Stack::PublishAs(const std::string& sae_id, const std::string& recommender_
     writer->Write(request);
   };
   using Weights = concept_store::v1::SaeWeights;
-  write(Weights::ARRAY_W_ENC, kLatents, kDim, directions);
+  write(Weights::ARRAY_W_ENC, kLatents, dim, directions);
   write(Weights::ARRAY_B_ENC, kLatents, 0, std::vector<float>(kLatents, 0.05f));
-  write(Weights::ARRAY_W_DEC, kLatents, kDim, directions);
-  write(Weights::ARRAY_B_PRE, kDim, 0, std::vector<float>(kDim, 0.1f));
+  write(Weights::ARRAY_W_DEC, kLatents, dim, directions);
+  write(Weights::ARRAY_B_PRE, dim, 0, std::vector<float>(dim, 0.1f));
   writer->WritesDone();
   ExpectOk(writer->Finish());
 }

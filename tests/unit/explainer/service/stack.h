@@ -80,6 +80,8 @@ class Stack {
   void Publish() { PublishAs("planted", ""); }
   // The SAE under another id, bound to the recommender that there is now.
   void PublishKnowingTheRecommender(const std::string& sae_id);
+  // An SAE under another id of other random directions, trained on `capture`, of `dim` values.
+  void PublishOther(const std::string& sae_id, const std::string& capture, int dim);
 
   static std::string Genre(int genre);
   static std::string ItemId(int item) { return "item" + std::to_string(item); }
@@ -104,7 +106,8 @@ class Stack {
  private:
   void MakeWorld();
   void UploadCatalog();
-  void PublishAs(const std::string& sae_id, const std::string& recommender_uid);
+  void PublishAs(const std::string& sae_id, const std::string& recommender_uid,
+                 const std::string& capture = kCapture, int dim = kDim);
 
   std::mt19937_64 random_{11};
   PredictionHead head_;
