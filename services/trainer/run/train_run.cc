@@ -140,9 +140,12 @@ absl::StatusOr<bool> TrainRun::HasRoomForRows() {
   absl::StatusOr<Permit> permit = environment_.memory->Take(
       RowCache::MostBytes(state_.rows, state_.dim), absl::StrCat("the rows of ", request_.capture),
       "what runs beside it");
-  if (!permit.ok() && began) return permit.status();
-  if (permit.ok()) cache_memory_ = *std::move(permit);
-  return permit.ok();
+  if (permit.ok()) {
+    cache_memory_ = *std::move(permit);
+    return true;
+  }
+  if (began) return permit.status();
+  return false;
 }
 
 absl::Status TrainRun::LoadRows() {
