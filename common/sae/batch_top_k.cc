@@ -28,9 +28,11 @@ void CloseUp(RowLists& lists) {
   lists.entries.resize(to);
 }
 
-}  // namespace
+bool Precedes(const Candidate& a, const Candidate& b) {
+  return std::tuple(-a.value, a.list, a.at) < std::tuple(-b.value, b.list, b.at);
+}
 
-float KeepLargestOfBatch(const std::vector<RowLists*>& lists, int64_t wanted) {
+std::vector<Candidate> AllOf(const std::vector<RowLists*>& lists) {
   size_t count = 0;
   for (const RowLists* list : lists) count += list->entries.size();
   std::vector<Candidate> candidates;
@@ -41,12 +43,24 @@ float KeepLargestOfBatch(const std::vector<RowLists*>& lists, int64_t wanted) {
       candidates.push_back({entries[at].value, static_cast<int32_t>(l), static_cast<int32_t>(at)});
     }
   }
-  const auto last = candidates.begin() + std::min(wanted, static_cast<int64_t>(candidates.size()));
-  if (last != candidates.end()) {
-    std::nth_element(candidates.begin(), last, candidates.end(), [](const auto& a, const auto& b) {
-      return std::tuple(-a.value, a.list, a.at) < std::tuple(-b.value, b.list, b.at);
-    });
+  return candidates;
+}
+
+// The weight of each entry of each list.
+std::vector<std::vector<float>> EntryWeights(const std::vector<RowLists*>& lists,
+                                             const float* weights) {
+  std::vector<std::vector<float>> all;
+  for (const RowLists* list : lists) {
+    std::vector<float>& of_list = all.emplace_back();
+    of_list.reserve(list->entries.size());
+    for (const int32_t end : list->ends) of_list.resize(static_cast<size_t>(end), *weights++);
   }
+  return all;
+}
+
+// What is before `last` stays, the rest goes.
+float Keep(const std::vector<RowLists*>& lists, const std::vector<Candidate>& candidates,
+           std::vector<Candidate>::const_iterator last) {
   float least = std::numeric_limits<float>::infinity();
   for (auto kept = candidates.begin(); kept != last; ++kept) least = std::min(least, kept->value);
   for (auto cut = last; cut != candidates.end(); ++cut) {
@@ -54,6 +68,45 @@ float KeepLargestOfBatch(const std::vector<RowLists*>& lists, int64_t wanted) {
   }
   for (RowLists* list : lists) CloseUp(*list);
   return least;
+}
+
+}  // namespace
+
+float KeepLargestOfBatch(const std::vector<RowLists*>& lists, int64_t wanted) {
+  std::vector<Candidate> candidates = AllOf(lists);
+  const auto last = candidates.begin() + std::min(wanted, static_cast<int64_t>(candidates.size()));
+  if (last != candidates.end()) {
+    std::nth_element(candidates.begin(), last, candidates.end(), Precedes);
+  }
+  return Keep(lists, candidates, last);
+}
+
+// Quickselect by weight: the half in which the sum of weights reaches `wanted` is halved again.
+float KeepHeaviestOfBatch(const std::vector<RowLists*>& lists, const float* weights,
+                          double wanted) {
+  std::vector<Candidate> candidates = AllOf(lists);
+  const std::vector<std::vector<float>> entries = EntryWeights(lists, weights);
+  const auto weight_of = [&entries](const Candidate& c) {
+    return double{entries[static_cast<size_t>(c.list)][static_cast<size_t>(c.at)]};
+  };
+  auto first = candidates.begin();
+  auto last = candidates.end();
+  double missing = wanted;
+  while (last - first > 1) {
+    const auto middle = first + (last - first) / 2;
+    std::nth_element(first, middle, last, Precedes);
+    double before = 0.0;
+    for (auto c = first; c != middle; ++c) before += weight_of(*c);
+    if (before < missing) {
+      missing -= before;
+      first = middle;
+    } else {
+      last = middle;
+    }
+  }
+  // At most one entry is left, the first that may not fit.
+  if (first != last && weight_of(*first) <= 2.0 * missing) ++first;
+  return Keep(lists, candidates, first);
 }
 
 }  // namespace recsae::sae

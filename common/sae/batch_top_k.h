@@ -14,6 +14,10 @@ namespace recsae::sae {
 // kept, infinite where there is none.
 float KeepLargestOfBatch(const std::vector<RowLists*>& lists, int64_t wanted);
 
+// The same where the entries of row r, counted over all lists, stand for weights[r] > 0 entries
+// each: of the largest, so many that their weights come as near to `wanted` as whole entries do.
+float KeepHeaviestOfBatch(const std::vector<RowLists*>& lists, const float* weights, double wanted);
+
 }  // namespace recsae::sae
 
 #endif  // RECSAE_COMMON_SAE_BATCH_TOP_K_H_

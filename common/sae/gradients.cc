@@ -50,6 +50,7 @@ void BatchGradients::Prepare(const SaeWeights& weights, const LossConfig& config
   const auto latents = static_cast<size_t>(weights.latents);
   dim_ = weights.dim;
   rows_ = n;
+  row_weights_ = config.row_weights;
   prefixes_ = config.prefixes;
   if (prefixes_.empty() || prefixes_.back() != weights.latents) {
     prefixes_.push_back(weights.latents);
@@ -185,19 +186,34 @@ int64_t BatchGradients::CandidateCount() const {
   return count;
 }
 
-// Keeps the k · n largest of all rows.
+double BatchGradients::CandidateWeight() const {
+  if (row_weights_ == nullptr) return static_cast<double>(CandidateCount());
+  double weight = 0.0;
+  for (const Block& block : blocks_) {
+    for (int64_t row = 0; row < block.rows; ++row) {
+      weight +=
+          RowWeight(block.begin + row) * static_cast<double>(block.codes.active.Row(row).size());
+    }
+  }
+  return weight;
+}
+
+// Keeps the k · n largest of all rows; with weights, the largest whose weight is k times the rows'.
 void BatchGradients::SelectBatchTopK(const SaeWeights& weights, const float* rows,
                                      math::WorkerPool& pool) {
-  const int64_t wanted = int64_t{weights.k} * rows_;
+  double wanted = 0.0;
+  for (int64_t row = 0; row < rows_; ++row) wanted += RowWeight(row);
+  wanted *= weights.k;
   EncodeAll(weights, rows, pool);
-  if (CandidateCount() < wanted && encode_.batch_bound > 0.0f) {
+  if (CandidateWeight() < wanted && encode_.batch_bound > 0.0f) {
     encode_.batch_bound = 0.0f;
     EncodeAll(weights, rows, pool);
   }
-  const bool all = CandidateCount() <= wanted;
+  const bool all = CandidateWeight() <= wanted;
   std::vector<RowLists*> lists;
   for (Block& block : blocks_) lists.push_back(&block.codes.active);
-  least_kept_ = KeepLargestOfBatch(lists, wanted);
+  least_kept_ = row_weights_ != nullptr ? KeepHeaviestOfBatch(lists, row_weights_, wanted)
+                                        : KeepLargestOfBatch(lists, int64_t{weights.k} * rows_);
   batch_bound_ = all ? 0.0f : kBoundShare * least_kept_;
 }
 
@@ -284,18 +300,18 @@ BatchLoss BatchGradients::SumLoss(const SaeWeights& weights, const LossConfig& c
   const auto n = static_cast<double>(rows_);
   BatchLoss loss;
   double l1 = 0.0;
-  int64_t active = 0;
+  double active = 0.0;
   for (const Block& block : blocks_) {
     loss.fvu += block.squared_error;
     loss.reconstruction += block.prefix_error;
     loss.aux += block.aux_squared_error;
     l1 += block.l1;
-    active += static_cast<int64_t>(block.codes.active.entries.size());
+    active += block.active;
   }
   loss.fvu /= n * config.variance;
   loss.reconstruction /= n * config.variance;
   loss.aux /= n * config.variance;
-  loss.l0 = static_cast<double>(active) / n;
+  loss.l0 = active / n;
   loss.squared_gradient = math::SquaredNorm(pre_bias_.data(), dim_);
   for (double share : squared_shares_) loss.squared_gradient += share;
   loss.least_kept = least_kept_;

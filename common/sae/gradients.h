@@ -21,7 +21,8 @@ inline constexpr int kLatentsPerTask = 128;
 // Rows that one thread encodes at a time, of a batch of n.
 int64_t RowsPerBlock(int latents, int dim, int64_t n);
 
-// The loss, as a mean over the rows of the batch (RecSAE, section 3.2, and what is added to it):
+// The loss, as a mean over the rows of the batch (RecSAE, section 3.2, and what is added to it), in
+// which a row with a weight counts that much:
 //   (1/G) Σ_g ‖x − x̂_g‖² / variance              G prefixes of the latents (Matryoshka), or all
 //   + α ‖e − ê‖² / variance                       e = x − x̂ a constant, ê = decoderᵀ z', z' the
 //                                                 k_aux largest dead latents
@@ -38,6 +39,11 @@ struct LossConfig {
   double sparsity_weight = 0.0;  // λ
   double bandwidth = 0.0;        // ε
   double variance = 1.0;         // of the normalised data set
+  // [n], each > 0, for a row that stands for several; null = 1 each. The mean is over n rows
+  // whatever their weights: with weights that are 1 on average over the data set, though not over a
+  // batch, a batch's gradient is then an unbiased estimate of the data set's. BatchTopK keeps k on
+  // average of the batch's weight.
+  const float* row_weights = nullptr;
   // Takes each decoder row's own direction out of its gradient, for rows held at unit norm.
   bool project_decoder = false;
 };
@@ -95,9 +101,12 @@ class BatchGradients {
   void SelectBatchTopK(const SaeWeights& weights, const float* rows, math::WorkerPool& pool);
   void EncodeAll(const SaeWeights& weights, const float* rows, math::WorkerPool& pool);
   int64_t CandidateCount() const;
+  double CandidateWeight() const;
+  float RowWeight(int64_t row) const { return row_weights_ != nullptr ? row_weights_[row] : 1.0f; }
   void WalkBack(const SaeWeights& weights, const LossConfig& config, int block);
   double PlainRow(const SaeWeights& weights, int64_t row, Block& block);
   double RowErrors(const SaeWeights& weights, int64_t row, Block& block);
+  void CountEntries(Block& block) const;
   void RowGradients(const SaeWeights& weights, int64_t row, Block& block);
   void WalkBackDead(const SaeWeights& weights, int64_t row, Block& block);
   void WalkBackBand(const SaeWeights& weights, const LossConfig& config, int64_t row, Block& block);
@@ -117,17 +126,20 @@ class BatchGradients {
     std::vector<int32_t> next;     // [F] contributions so far, then where the next one goes
     std::vector<float> pre_bias;   // [d] the decoder's share of the gradient
     std::vector<float> threshold;  // [F] JumpReLU: first term of the gradient
-    std::vector<int32_t> in_band;  // [F] JumpReLU: rows near the threshold
+    std::vector<float> in_band;    // [F] JumpReLU: rows near the threshold, by weight
     std::vector<float> dots;       // scratch
     std::vector<int> ends;         // scratch: where each prefix ends in a row's code
-    double squared_error = 0.0;    // Σ ‖x − x̂‖²
-    double prefix_error = 0.0;     // Σ_g ‖x − x̂_g‖² / G
+    // Sums over the rows, each by its weight.
+    double squared_error = 0.0;  // ‖x − x̂‖²
+    double prefix_error = 0.0;   // Σ_g ‖x − x̂_g‖² / G
     double aux_squared_error = 0.0;
-    double l1 = 0.0;  // Σ z
+    double l1 = 0.0;      // Σ_j z_j
+    double active = 0.0;  // active latents
   };
 
   int dim_ = 0;
   int64_t rows_ = 0;
+  const float* row_weights_ = nullptr;  // [n] or null, during Compute
   int slots_ = 1;  // rows of residuals_ for each row of the batch: prefixes, and aux
   std::vector<int> prefixes_;
   float factor_ = 0.0f;  // of x − x̂_g in ∂loss/∂x̂_g

@@ -16,22 +16,31 @@ void BatchGradients::WalkBack(const SaeWeights& weights, const LossConfig& confi
   b.next.assign(latents, 0);
   b.pre_bias.assign(static_cast<size_t>(dim_), 0.0f);
   b.threshold.assign(jump ? latents : 0, 0.0f);
-  b.in_band.assign(jump ? latents : 0, 0);
-  b.squared_error = b.prefix_error = b.aux_squared_error = b.l1 = 0.0;
+  b.in_band.assign(jump ? latents : 0, 0.0f);
+  b.squared_error = b.prefix_error = b.aux_squared_error = b.l1 = b.active = 0.0;
   for (int64_t row = 0; row < b.rows; ++row) {
     const double squared_error = plain ? PlainRow(weights, row, b) : RowErrors(weights, row, b);
-    b.squared_error += squared_error;
+    b.squared_error += RowWeight(b.begin + row) * squared_error;
     squared_errors_[static_cast<size_t>(b.begin + row)] = static_cast<float>(squared_error);
     if (!encode_.dead.empty()) WalkBackDead(weights, row, b);
     if (!plain) RowGradients(weights, row, b);
     if (jump) WalkBackBand(weights, config, row, b);
   }
-  for (const LatentActivation& entry : b.codes.active.entries) {
-    ++b.next[static_cast<size_t>(entry.latent)];
-    b.l1 += entry.value;
+  CountEntries(b);
+}
+
+void BatchGradients::CountEntries(Block& block) const {
+  for (int64_t row = 0; row < block.rows; ++row) {
+    const double weight = RowWeight(block.begin + row);
+    const std::span<const LatentActivation> code = block.codes.active.Row(row);
+    block.active += weight * static_cast<double>(code.size());
+    for (const LatentActivation& entry : code) {
+      ++block.next[static_cast<size_t>(entry.latent)];
+      block.l1 += weight * entry.value;
+    }
   }
-  for (const LatentActivation& entry : b.codes.dead.entries) {
-    ++b.next[static_cast<size_t>(entry.latent)];
+  for (const LatentActivation& entry : block.codes.dead.entries) {
+    ++block.next[static_cast<size_t>(entry.latent)];
   }
 }
 
@@ -39,11 +48,12 @@ void BatchGradients::WalkBack(const SaeWeights& weights, const LossConfig& confi
 double BatchGradients::PlainRow(const SaeWeights& weights, int64_t row, Block& block) {
   const std::span<const LatentActivation> code = block.codes.active.Row(row);
   const int64_t at = (block.begin + row) * dim_;
+  const float weight = RowWeight(block.begin + row);
   const float squared_error = math::ResidualGradient(
       &centred_[static_cast<size_t>(at)], weights.decoder.data(), code.data(),
-      static_cast<int>(code.size()), dim_, factor_, &residuals_[static_cast<size_t>(at)],
+      static_cast<int>(code.size()), dim_, weight * factor_, &residuals_[static_cast<size_t>(at)],
       block.active_delta.data() + block.codes.active.Begin(row), block.pre_bias.data());
-  block.prefix_error += squared_error;
+  block.prefix_error += double{weight} * squared_error;
   return squared_error;
 }
 
@@ -70,7 +80,7 @@ double BatchGradients::RowErrors(const SaeWeights& weights, int64_t row, Block& 
     error += dim_;
     begin = end;
   }
-  block.prefix_error += sum / static_cast<double>(prefixes_.size());
+  block.prefix_error += RowWeight(at) * (sum / static_cast<double>(prefixes_.size()));
   return squared_error;
 }
 
@@ -79,17 +89,18 @@ void BatchGradients::RowGradients(const SaeWeights& weights, int64_t row, Block&
   const std::span<const LatentActivation> code = block.codes.active.Row(row);
   float* delta = block.active_delta.data() + block.codes.active.Begin(row);
   const int groups = static_cast<int>(prefixes_.size());
+  const float weight = RowWeight(block.begin + row);
   float* slots = &residuals_[static_cast<size_t>((block.begin + row) * slots_ * dim_)];
   for (int g = groups - 1; g >= 0; --g) {
     float* gradient = slots + static_cast<int64_t>(g) * dim_;
-    math::Scale(factor_, dim_, gradient);
+    math::Scale(weight * factor_, dim_, gradient);
     if (g + 1 < groups) math::AddScaled(1.0f, gradient + dim_, dim_, gradient);
     const int begin = g == 0 ? 0 : block.ends[static_cast<size_t>(g - 1)];
     math::Dots(gradient, weights.decoder.data(), code.data() + begin,
                block.ends[static_cast<size_t>(g)] - begin, dim_, delta + begin);
   }
   if (l1_slope_ != 0.0f) {
-    for (size_t c = 0; c < code.size(); ++c) delta[c] += l1_slope_;
+    for (size_t c = 0; c < code.size(); ++c) delta[c] += weight * l1_slope_;
   }
   math::AddScaled(1.0f, slots, dim_, block.pre_bias.data());
 }
@@ -101,9 +112,10 @@ void BatchGradients::WalkBackDead(const SaeWeights& weights, int64_t row, Block&
   float* slots = &residuals_[static_cast<size_t>((block.begin + row) * slots_ * dim_)];
   const float* error = slots + static_cast<int64_t>(slots_ - 2) * dim_;
   float* missing = slots + static_cast<int64_t>(slots_ - 1) * dim_;
-  block.aux_squared_error +=
-      math::Residual(error, weights.decoder.data(), code.data(), count, dim_, missing);
-  math::Scale(aux_factor_, dim_, missing);
+  const float weight = RowWeight(block.begin + row);
+  block.aux_squared_error += double{weight} * math::Residual(error, weights.decoder.data(),
+                                                             code.data(), count, dim_, missing);
+  math::Scale(weight * aux_factor_, dim_, missing);
   math::Dots(missing, weights.decoder.data(), code.data(), count, dim_,
              block.dead_delta.data() + block.codes.dead.Begin(row));
 }
@@ -119,7 +131,7 @@ void BatchGradients::WalkBackBand(const SaeWeights& weights, const LossConfig& c
   for (size_t c = 0; c < band.size(); ++c) {
     const auto j = static_cast<size_t>(band[c].latent);
     block.threshold[j] -= block.dots[c] * weights.threshold[j] * per_bandwidth;
-    ++block.in_band[j];
+    block.in_band[j] += RowWeight(block.begin + row);
   }
 }
 

@@ -13,7 +13,7 @@
 namespace recsae::sae {
 
 struct ReconstructionMetrics {
-  int64_t rows = 0;
+  int64_t rows = 0;  // a row counts as often as its weight says
   // Fraction of variance unexplained: mean ‖x − x̂‖² / variance, where variance is the mean of
   // ‖x − mean x‖² over the same rows. 0 is perfect; reconstructing every row by the mean gives 1.
   double fvu = 0.0;
@@ -31,18 +31,21 @@ struct ReconstructionMetrics {
 };
 
 // Mean and total variance of rows, in one pass. Sums are in double about the first row, so that a
-// large common offset costs no precision.
+// large common offset costs no precision. A row of weight w >= 0 counts as w rows that are the
+// same.
 class VarianceAccumulator {
  public:
   explicit VarianceAccumulator(int dim);
-  void Add(const float* row);
-  int64_t rows() const { return rows_; }
+  void Add(const float* row, double weight = 1.0);
+  // Sum of the weights.
+  double rows() const { return rows_; }
   std::vector<double> Mean() const;
   // Mean of ‖x − mean‖² (divided by n); 0 without rows.
   double Variance() const;
 
  private:
-  int64_t rows_ = 0;
+  double rows_ = 0.0;
+  bool empty_ = true;
   std::vector<double> shift_;
   std::vector<double> sum_;
   double squared_ = 0.0;
@@ -53,13 +56,16 @@ class MetricsAccumulator {
  public:
   MetricsAccumulator(int dim, int latents);
 
-  // One row x [dim], its reconstruction [dim] and its code.
-  void AddRow(const float* x, const float* reconstruction, std::span<const LatentActivation> code);
+  // One row x [dim], its reconstruction [dim] and its code, as `weight` rows that are the same.
+  void AddRow(const float* x, const float* reconstruction, std::span<const LatentActivation> code,
+              double weight = 1.0);
 
-  // Encodes and decodes rows [n, dim] with the model and adds them. `alive` as
-  // SaeModel::EncodeBatch; where it has ended the work, some rows were added and others were not.
+  // Encodes and decodes rows [n, dim] with the model and adds them, with `weights` [n] or, where
+  // that is null, once each. `alive` as SaeModel::EncodeBatch; where it has ended the work, some
+  // rows were added and others were not.
   void Add(const SaeModel& model, const float* rows, int64_t n);
-  absl::Status Add(const SaeModel& model, const float* rows, int64_t n, Alive alive);
+  absl::Status Add(const SaeModel& model, const float* rows, int64_t n, Alive alive,
+                   const float* weights = nullptr);
 
   // Of what was added so far. Without variance fvu is 0 for a perfect reconstruction, else
   // infinite; explained_variance likewise 1 or minus infinity.
@@ -71,7 +77,7 @@ class MetricsAccumulator {
   VarianceAccumulator residual_;
   double squared_error_ = 0.0;
   double cosine_ = 0.0;
-  int64_t active_ = 0;
+  double active_ = 0.0;
   std::vector<char> fired_;
   std::vector<float> difference_;
 };

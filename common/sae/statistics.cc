@@ -7,42 +7,50 @@
 #include "common/sae/metrics.h"
 
 namespace recsae::sae {
+namespace {
 
-SampleStatistics ComputeStatistics(const float* rows, int64_t n, int dim) {
+double WeightOf(const float* weights, int64_t row) {
+  return weights != nullptr ? double{weights[row]} : 1.0;
+}
+
+}  // namespace
+
+SampleStatistics ComputeStatistics(const float* rows, int64_t n, int dim, const float* weights) {
   VarianceAccumulator accumulator(dim);
   double squared = 0.0;
   for (int64_t r = 0; r < n; ++r) {
     const float* row = rows + r * dim;
-    accumulator.Add(row);
-    for (int i = 0; i < dim; ++i) squared += static_cast<double>(row[i]) * row[i];
+    const double weight = WeightOf(weights, r);
+    accumulator.Add(row, weight);
+    for (int i = 0; i < dim; ++i) squared += weight * (static_cast<double>(row[i]) * row[i]);
   }
-  return {accumulator.Variance(), n > 0 ? squared / static_cast<double>(n) : 0.0};
+  return {accumulator.Variance(), n > 0 ? squared / accumulator.rows() : 0.0};
 }
 
-std::vector<float> GeometricMedian(const float* rows, int64_t n, int dim) {
+std::vector<float> GeometricMedian(const float* rows, int64_t n, int dim, const float* weights) {
   constexpr int kMaxIterations = 100;
   constexpr double kTolerance = 1e-5;  // of the mean distance
   const auto d = static_cast<size_t>(dim);
   VarianceAccumulator accumulator(dim);
-  for (int64_t r = 0; r < n; ++r) accumulator.Add(rows + r * dim);
+  for (int64_t r = 0; r < n; ++r) accumulator.Add(rows + r * dim, WeightOf(weights, r));
   std::vector<double> centre = accumulator.Mean();
   const double spread = std::sqrt(accumulator.Variance());
   std::vector<double> next(d);
   for (int iteration = 0; iteration < kMaxIterations && spread > 0.0; ++iteration) {
     std::fill(next.begin(), next.end(), 0.0);
-    double weights = 0.0;
+    double total = 0.0;
     for (int64_t r = 0; r < n; ++r) {
       const float* row = rows + r * dim;
       double squared = 0.0;
       for (size_t i = 0; i < d; ++i) squared += (row[i] - centre[i]) * (row[i] - centre[i]);
       // A row that sits on the centre would weigh infinitely much.
-      const double weight = 1.0 / std::max(std::sqrt(squared), 1e-6 * spread);
-      weights += weight;
+      const double weight = WeightOf(weights, r) / std::max(std::sqrt(squared), 1e-6 * spread);
+      total += weight;
       for (size_t i = 0; i < d; ++i) next[i] += weight * row[i];
     }
     double moved = 0.0;
     for (size_t i = 0; i < d; ++i) {
-      next[i] /= weights;
+      next[i] /= total;
       moved += (next[i] - centre[i]) * (next[i] - centre[i]);
     }
     centre.swap(next);

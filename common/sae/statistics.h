@@ -12,12 +12,15 @@ struct SampleStatistics {
   double mean_squared_norm = 0.0;  // mean of ‖x‖²
 };
 
-// Over rows [n, dim].
-SampleStatistics ComputeStatistics(const float* rows, int64_t n, int dim);
+// Over rows [n, dim], of which row r counts as weights[r] >= 0 rows that are the same; null = once
+// each.
+SampleStatistics ComputeStatistics(const float* rows, int64_t n, int dim,
+                                   const float* weights = nullptr);
 
 // The point with the least sum of distances to the rows [n, dim], by Weiszfeld's iteration started
-// at the mean; unlike the mean a few far rows hardly move it.
-std::vector<float> GeometricMedian(const float* rows, int64_t n, int dim);
+// at the mean; unlike the mean a few far rows hardly move it. Weights as above.
+std::vector<float> GeometricMedian(const float* rows, int64_t n, int dim,
+                                   const float* weights = nullptr);
 
 }  // namespace recsae::sae
 

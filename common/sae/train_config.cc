@@ -2,6 +2,7 @@
 #include "common/sae/train_config.h"
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
 #include <utility>
 
@@ -44,6 +45,15 @@ TrainConfig DefaultConfig(int dim) {
   TrainConfig config;
   config.latents = kLatentsPerDim * dim;
   return config;
+}
+
+int DefaultLatents(int dim, int64_t distinct_rows) {
+  constexpr int64_t kPerDim = 8;
+  constexpr uint64_t kFewest = 32;
+  constexpr uint64_t kMost = 1 << 20;
+  const int64_t most = std::min(kPerDim * dim, distinct_rows / kRowsPerLatent);
+  return static_cast<int>(std::clamp(
+      std::bit_floor(static_cast<uint64_t>(std::max<int64_t>(most, 0))), kFewest, kMost));
 }
 
 std::vector<int> DefaultPrefixes(int latents) {

@@ -77,6 +77,13 @@ struct TrainConfig {
 // services/trainer/run/training_config.cc.)
 TrainConfig DefaultConfig(int dim);
 
+// A latent takes about so many different rows to learn a concept from rather than single rows.
+inline constexpr int64_t kRowsPerLatent = 16;
+
+// The default number of latents for activations of `dim` values, of which so many are distinct: the
+// largest power of two that is at most 8 dim and distinct_rows / kRowsPerLatent, but at least 32.
+int DefaultLatents(int dim, int64_t distinct_rows);
+
 // The default Matryoshka prefixes of F latents, broad first and specific after: F / 64, F / 16 and
 // F / 4, those of at least 4. Rising, none twice.
 std::vector<int> DefaultPrefixes(int latents);

@@ -66,14 +66,15 @@ Trainer::Trainer(const TrainConfig& config, int dim, int threads)
 
 absl::StatusOr<std::unique_ptr<Trainer>> Trainer::Create(const TrainConfig& config, int dim,
                                                          int64_t total_rows, const float* sample,
-                                                         int64_t sample_rows, int threads) {
+                                                         int64_t sample_rows, int threads,
+                                                         const float* sample_weights) {
   const absl::Status valid = CheckConfig(config);
   if (!valid.ok()) return valid;
   if (dim < 1 || total_rows < 1 || sample_rows < 1) {
     return Invalid("SAMPLE_EMPTY", "training an SAE on ", total_rows, " rows of ", dim, " values, ",
                    sample_rows, " of them as sample; expected at least 1 each");
   }
-  const SampleStatistics statistics = ComputeStatistics(sample, sample_rows, dim);
+  const SampleStatistics statistics = ComputeStatistics(sample, sample_rows, dim, sample_weights);
   if (!std::isfinite(statistics.variance) || !std::isfinite(statistics.mean_squared_norm)) {
     return Invalid("SAMPLE_NOT_FINITE", "training an SAE: the sample holds a NaN or an infinity");
   }
@@ -91,7 +92,7 @@ absl::StatusOr<std::unique_ptr<Trainer>> Trainer::Create(const TrainConfig& conf
   const double scale = trainer->weights_.input_scale;
   trainer->variance_ = statistics.variance * scale * scale;
   trainer->total_steps_ = StepCount(config, total_rows);
-  trainer->InitialiseWeights(sample, sample_rows);
+  trainer->InitialiseWeights(sample, sample_rows, sample_weights);
   return trainer;
 }
 
@@ -120,12 +121,13 @@ absl::StatusOr<std::unique_ptr<Trainer>> Trainer::CreateFrom(const TrainConfig& 
   return trainer;
 }
 
-void Trainer::InitialiseWeights(const float* sample, int64_t sample_rows) {
+void Trainer::InitialiseWeights(const float* sample, int64_t sample_rows,
+                                const float* sample_weights) {
   MersenneRandom random(config_.seed);
   for (float& value : weights_.decoder) value = static_cast<float>(random.Normal());
   math::NormaliseRows(weights_.decoder.data(), weights_.latents, weights_.dim);
   weights_.encoder = weights_.decoder;
-  weights_.pre_bias = GeometricMedian(sample, sample_rows, weights_.dim);
+  weights_.pre_bias = GeometricMedian(sample, sample_rows, weights_.dim, sample_weights);
   for (float& value : weights_.pre_bias) value *= weights_.input_scale;
   if (config_.architecture == Architecture::kJumpRelu) {
     std::fill(weights_.threshold.begin(), weights_.threshold.end(),
@@ -149,7 +151,8 @@ double Trainer::LearningRate() const {
 }
 
 absl::StatusOr<BatchLoss> Trainer::ComputeGradients(const float* rows, int64_t n,
-                                                    const std::atomic<bool>* stop) {
+                                                    const std::atomic<bool>* stop,
+                                                    const float* row_weights) {
   const int64_t per_row = MostLatentsPerRow(config_);
   if (n > kMaxContributions / per_row) {
     return Invalid("BATCH_TOO_LARGE", "training step ", steps_, ": ", n, " rows in which ", per_row,
@@ -157,16 +160,16 @@ absl::StatusOr<BatchLoss> Trainer::ComputeGradients(const float* rows, int64_t n
                    " rows");
   }
   try {
-    return gradients_.Compute(weights_, Loss(), rows, n, PoolFor(n), stop);
+    return gradients_.Compute(weights_, Loss(row_weights), rows, n, PoolFor(n), stop);
   } catch (const Stopped&) {
     return Error(absl::StatusCode::kCancelled, "STEP_STOPPED",
                  absl::StrCat("training step ", steps_, " was stopped"));
   }
 }
 
-absl::StatusOr<StepStats> Trainer::Step(const float* rows, int64_t n,
-                                        const std::atomic<bool>* stop) {
-  RECSAE_ASSIGN_OR_RETURN(const BatchLoss loss, ComputeGradients(rows, n, stop));
+absl::StatusOr<StepStats> Trainer::Step(const float* rows, int64_t n, const std::atomic<bool>* stop,
+                                        const float* row_weights) {
+  RECSAE_ASSIGN_OR_RETURN(const BatchLoss loss, ComputeGradients(rows, n, stop, row_weights));
   StepStats stats;
   stats.loss = loss.loss;
   stats.fvu = loss.fvu;
@@ -199,7 +202,7 @@ absl::StatusOr<StepStats> Trainer::Step(const float* rows, int64_t n,
   CountIdleRows(n);
   const int64_t every = config_.resample_every_rows;
   if (config_.revival == Revival::kResample && rows_seen_ / every != rows_before / every) {
-    ResampleDead();
+    ResampleDead(row_weights);
   }
   stats.dead = dead_latents();
   return stats;
@@ -215,7 +218,7 @@ math::WorkerPool& Trainer::PoolFor(int64_t rows) {
   return (static_cast<double>(rows) + kAdamRows) * parameters < kMinOperations ? alone_ : pool_;
 }
 
-LossConfig Trainer::Loss() const {
+LossConfig Trainer::Loss(const float* row_weights) const {
   LossConfig loss;
   loss.prefixes = config_.matryoshka_prefixes;
   if (config_.revival == Revival::kAuxLoss) loss.dead = dead_;
@@ -224,6 +227,7 @@ LossConfig Trainer::Loss() const {
   loss.sparsity_weight = sparsity_weight_;
   loss.bandwidth = config_.bandwidth;
   loss.variance = variance_;
+  loss.row_weights = row_weights;
   loss.project_decoder = config_.unit_norm_decoder;
   return loss;
 }
@@ -334,16 +338,17 @@ void Trainer::FindDead() {
 }
 
 // Each dead latent starts anew at a row of the batch, drawn with the probability of its squared
-// loss (Bricken et al. 2023): decoder along the row, encoder the same at a fifth of the mean norm
-// of the living ones, no bias, no moments.
-void Trainer::ResampleDead() {
+// loss times its weight (Bricken et al. 2023): decoder along the row, encoder the same at a fifth
+// of the mean norm of the living ones, no bias, no moments.
+void Trainer::ResampleDead(const float* row_weights) {
   constexpr double kEncoderShare = 0.2;
   if (dead_.empty()) return;
   const std::vector<float>& errors = gradients_.squared_errors();
   std::vector<double> cumulative(errors.size());
   double total = 0.0;
   for (size_t r = 0; r < errors.size(); ++r) {
-    total += static_cast<double>(errors[r]) * errors[r];
+    const double weight = row_weights != nullptr ? double{row_weights[r]} : 1.0;
+    total += weight * (static_cast<double>(errors[r]) * errors[r]);
     cumulative[r] = total;
   }
   const int d = weights_.dim;

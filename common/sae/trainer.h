@@ -36,14 +36,16 @@ class Trainer {
  public:
   // Initial weights: random decoder rows of unit norm, encoder = decoder (the transpose of W_dec as
   // the field writes it), pre_bias = geometric median of the sample [sample_rows, dim], which also
-  // gives the variance and the scale of the data. The learning-rate schedule spans total_rows.
+  // gives the variance and the scale of the data; sample_weights [sample_rows] say how many rows
+  // each of it stands for, null = one. The learning-rate schedule spans total_rows.
   //   INVALID_ARGUMENT     TRAINING_CONFIG_INVALID, SAMPLE_EMPTY, SAMPLE_NOT_FINITE
   //   FAILED_PRECONDITION  SAMPLE_CONSTANT: a sample without variance
   // This and what follows throw std::bad_alloc where memory is short (training_memory.h says how
   // much it takes); a trainer that has thrown must not be used any more.
   static absl::StatusOr<std::unique_ptr<Trainer>> Create(const TrainConfig& config, int dim,
                                                          int64_t total_rows, const float* sample,
-                                                         int64_t sample_rows, int threads);
+                                                         int64_t sample_rows, int threads,
+                                                         const float* sample_weights = nullptr);
 
   // Goes on from given weights, for fine-tuning and for comparisons: valid (Validate) and as the
   // configuration has them (latents, k, architecture, encoder bias); variance > 0 is that of the
@@ -61,9 +63,11 @@ class Trainer {
   // nothing changed: LOSS_NOT_FINITE, GRADIENT_NOT_FINITE (NaN or infinity among the rows),
   // BATCH_TOO_LARGE (more rows than could be counted, see kMaxContributions). CANCELLED
   // (STEP_STOPPED), and nothing changed either, soon after `stop`, if it is not null, has become
-  // true.
+  // true. `row_weights` as LossConfig has them; a row is one row for dead_after_rows and
+  // resample_every_rows whatever its weight.
   absl::StatusOr<StepStats> Step(const float* rows, int64_t n,
-                                 const std::atomic<bool>* stop = nullptr);
+                                 const std::atomic<bool>* stop = nullptr,
+                                 const float* row_weights = nullptr);
 
   // Weights, optimiser and counters, little-endian; appends StateBytes() bytes.
   void AppendState(std::string* state) const;
@@ -87,10 +91,11 @@ class Trainer {
   };
 
   Trainer(const TrainConfig& config, int dim, int threads);
-  void InitialiseWeights(const float* sample, int64_t sample_rows);
-  LossConfig Loss() const;
+  void InitialiseWeights(const float* sample, int64_t sample_rows, const float* sample_weights);
+  LossConfig Loss(const float* row_weights) const;
   absl::StatusOr<BatchLoss> ComputeGradients(const float* rows, int64_t n,
-                                             const std::atomic<bool>* stop);
+                                             const std::atomic<bool>* stop,
+                                             const float* row_weights);
   math::WorkerPool& PoolFor(int64_t rows);
   double LearningRate() const;
   void Update(double learning_rate, double clip, math::WorkerPool& pool);
@@ -101,7 +106,7 @@ class Trainer {
   void CountIdleRows(int64_t n);
   void ForgetMoments(int latent);
   void FindDead();
-  void ResampleDead();
+  void ResampleDead(const float* row_weights);
   template <typename Archive, typename Self>
   static void Visit(Archive& archive, Self& self);
   template <typename Writer>

@@ -18,8 +18,8 @@ TrainerModule::~TrainerModule() = default;
 
 void TrainerModule::AddFlags(FlagSet& flags) {
   flags.Add("row-cache-mib", &row_cache_mib_,
-            "Captures up to this size are read once and held in memory while a job trains on them; "
-            "larger ones are read again for every epoch",
+            "Captures up to this size are read once and held in memory while a job trains on them, "
+            "rows that repeat as one with a weight; larger ones are read again for every epoch",
             0, int64_t{1} << 30);
 }
 

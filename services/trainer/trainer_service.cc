@@ -4,6 +4,7 @@
 #include <grpcpp/client_context.h>
 #include <grpcpp/server_context.h>
 
+#include <algorithm>
 #include <map>
 #include <string>
 #include <utility>
@@ -33,6 +34,12 @@ namespace {
 // For a caller that sets no deadline of its own.
 constexpr absl::Duration kPeerTimeout = absl::Seconds(10);
 
+// What the default number of latents was chosen by.
+int64_t DistinctRowsOf(const concept_store::v1::TrainingReport& report) {
+  const int64_t distinct = report.distinct_row_count();
+  return std::max<int64_t>(distinct > 0 ? distinct : report.row_count(), 1);
+}
+
 class TrainerService : public v1::Trainer::Service {
  public:
   TrainerService(JobRunner& jobs, std::shared_ptr<Peer> probe, std::shared_ptr<Peer> store,
@@ -55,7 +62,11 @@ class TrainerService : public v1::Trainer::Service {
       BadRequest bad;
       const int dim = request->activation_dim();
       if (dim < 1) bad.Add("activation_dim", absl::StrCat("must be at least 1, is ", dim));
-      *response = FillIn(request->config(), dim < 1 ? kUnknownDim : dim, "config", bad);
+      const int64_t distinct = request->distinct_row_count();
+      if (distinct < 0)
+        bad.Add("distinct_row_count", absl::StrCat("must be at least 0, is ", distinct));
+      *response = FillIn(request->config(), {std::max(dim, 0), distinct > 0 ? distinct : kAnyRows},
+                         "config", bad);
       return bad.ToStatus();
     });
   }
@@ -89,11 +100,12 @@ class TrainerService : public v1::Trainer::Service {
   static absl::Status CheckRequest(const TrainRequest& request) {
     BadRequest bad;
     CheckNames(request, bad);
-    FillInAll(request, kUnknownDim, bad);
+    FillInAll(request, {}, bad);
     return bad.ToStatus();
   }
 
-  // The configurations, filled in for the capture.
+  // The configurations, filled in for the capture but for what follows from its distinct rows,
+  // which the job counts.
   absl::StatusOr<std::vector<v1::TrainingConfig>> CheckPeers(const grpc::ServerContext& context,
                                                              const TrainRequest& request) {
     RECSAE_ASSIGN_OR_RETURN(const CaptureInfo capture, GetCapture(context, request.capture));
@@ -102,7 +114,10 @@ class TrainerService : public v1::Trainer::Service {
     for (size_t i = 0; i < configs.size(); ++i) {
       RECSAE_RETURN_IF_ERROR(CheckNameIsFree(
           context, request.variants[i].sae_id, [&](const concept_store::v1::Sae& made) {
-            return Differences(made, request.capture, capture.uid, configs[i]);
+            BadRequest none;
+            const DataShape data{capture.dim, DistinctRowsOf(made.report())};
+            return Differences(made, request.capture, capture.uid,
+                               FillIn(configs[i], data, "config", none));
           }));
     }
     return configs;
@@ -125,10 +140,12 @@ class TrainerService : public v1::Trainer::Service {
                                                                 const CaptureInfo& capture) {
     if (capture.rows == 0) return CaptureEmpty(request.capture);
     BadRequest bad;
-    std::vector<v1::TrainingConfig> configs = FillInAll(request, capture.dim, bad);
+    const std::vector<v1::TrainingConfig> largest =
+        FillInAll(request, {capture.dim, kAnyRows}, bad);
     RECSAE_RETURN_IF_ERROR(bad.ToStatus());
+    std::vector<v1::TrainingConfig> configs = FillInAll(request, {capture.dim}, bad);
     RECSAE_RETURN_IF_ERROR(memory_.CheckFits(
-        TrainingJobBytes(configs, capture.dim, capture.rows),
+        TrainingJobBytes(largest, capture.dim, capture.rows),
         absl::StrCat("training saes/", request.variants[0].sae_id), kLowerTraining));
     std::map<std::string, CaptureInfo> dev_captures;
     for (const v1::TrainingConfig& config : configs) {

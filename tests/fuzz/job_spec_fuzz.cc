@@ -17,7 +17,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   recsae::trainer::v1::TrainSaeRequest sae;
   if (spec.UnpackTo(&sae)) {
     recsae::BadRequest bad;
-    const auto filled = recsae::trainer::FillIn(sae.config(), 64, "config", bad);
+    const auto filled =
+        recsae::trainer::FillIn(sae.config(), {64, recsae::trainer::kAnyRows}, "config", bad);
     recsae::fuzz::RequireGoodError(bad.ToStatus());
     if (bad.ok()) recsae::trainer::ToEngine(filled);
   }

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "clients/cli/flags/command_line.h"
 #include "clients/cli/pipeline/pipeline.h"
 #include "clients/cli/pipeline/showcase.h"
@@ -52,10 +53,11 @@ Table SaeLine(const concept_store::v1::Sae& sae) {
   return Details(
       {{"size", absl::StrCat(FormatCount(sae.latent_count()), " latents over ",
                              sae.activation_dim(), " values, ", sae.k(), " active at a time")},
-       {"trained on", absl::StrCat(Plural(sae.report().row_count(), "activation"), ", ",
+       {"trained on", absl::StrCat(TrainedRows(sae.report()), " activations, ",
                                    Plural(sae.report().epoch_count(), "epoch"))},
        {"FVU", FormatFixed(sae.report().fvu(), 4)},
-       {"dead latents", FormatPercent(sae.report().dead_fraction(), 2)}});
+       {"dead latents", FormatPercent(sae.report().dead_fraction(), 2)},
+       {"warnings", absl::StrJoin(sae.report().warnings(), "; ")}});
 }
 
 Table PlantedTable(const std::vector<PlantedScore>& scores) {

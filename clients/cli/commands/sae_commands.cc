@@ -89,6 +89,11 @@ absl::Status TrainSweep(Session& session, const trainer::v1::TrainSaesRequest& r
       absl::StrCat("training ", request.variants_size(), " SAEs"), flags,
       [&](const trainer::v1::TrainSaesResult& result) {
         session.console().Print(SweepTable(result));
+        for (const concept_store::v1::Sae& sae : result.saes()) {
+          for (const std::string& warning : sae.report().warnings()) {
+            session.console().Say(absl::StrCat(ShortName(sae.name()), ": ", warning));
+          }
+        }
         return absl::OkStatus();
       });
 }

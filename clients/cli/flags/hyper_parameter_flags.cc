@@ -1,7 +1,9 @@
 #include "clients/cli/flags/hyper_parameter_flags.h"
 
 #include "absl/strings/ascii.h"
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "absl/strings/str_replace.h"
 #include "absl/strings/strip.h"
 #include "clients/cli/text/errors.h"
@@ -19,6 +21,8 @@ using trainer::v1::TrainingConfig;
 namespace {
 
 using Names = std::vector<std::string>;
+
+constexpr char kNoPrefixes[] = "none";
 
 Names ArchitectureNames() {
   Names names;
@@ -55,6 +59,26 @@ absl::Status AddEarlyStop(const SaeFlags& flags, const std::string& capture, Tra
   if (flags.patience) early_stop.set_patience(*flags.patience);
   if (flags.early_stop_rows) early_stop.set_max_rows(*flags.early_stop_rows);
   return absl::OkStatus();
+}
+
+std::string PrefixError(const std::string& value) {
+  int prefix = 0;
+  if (value == kNoPrefixes || (absl::SimpleAtoi(value, &prefix) && prefix > 0)) return "";
+  return absl::StrCat("is ", value, "; expected a number of latents, or none");
+}
+
+absl::Status AddPrefixes(const std::vector<std::string>& prefixes, TrainingConfig& out) {
+  for (const std::string& value : prefixes) {
+    int prefix = 0;
+    if (value == kNoPrefixes) {
+      out.set_without_prefixes(true);
+    } else if (absl::SimpleAtoi(value, &prefix)) {
+      out.add_matryoshka_prefixes(prefix);
+    }
+  }
+  if (!out.without_prefixes() || prefixes.size() == 1) return absl::OkStatus();
+  return UsageError(
+      absl::StrCat("--matryoshka ", absl::StrJoin(prefixes, ","), ": \"none\" stands alone"));
 }
 
 }  // namespace
@@ -115,16 +139,20 @@ void AddSaeFlags(Command& command, const std::string& prefix, Values values, Sae
            "paper: topk-signed]")
       .Must(Check::OneOf(ArchitectureNames()));
   add("expansion", flags.expansion, "N",
-      "Latents per activation dimension [default: 8; paper: 16]");
-  add_list("latents", flags.latents, "N", "Latents [default: expansion x dimension]");
+      "Latents per activation dimension [default: as --latents; paper: 16]");
+  add_list("latents", flags.latents, "N",
+           "Latents [default: --expansion x dimension where that is given; else the largest power "
+           "of two up to 8 x dimension and 1/16 of the distinct activations, at least 32]");
   add_list("k", flags.k, "N", "Latents active at a time, or on average [default: 8]");
-  add("matryoshka", flags.matryoshka, "N,N,...",
-      "Prefixes of the latents that must reconstruct by themselves; the number of latents alone = "
-      "none "
-      "[default: batch-topk: 1/64, 1/16 and 1/4 of the latents; others: none]")
+  add("matryoshka", flags.matryoshka, "none|N,N,...",
+      "Prefixes of the latents that must reconstruct by themselves; none = train without, also "
+      "where some are the default [default: batch-topk: 1/64, 1/16 and 1/4 of the latents; "
+      "others: none]")
+      .Must(Check(PrefixError))
       .SeparatedBy(',')
       .OneArgumentEach();
-  add(prefix + "epochs", flags.epochs, "N", "Passes over the capture [default: 24; paper: 50]");
+  add(prefix + "epochs", flags.epochs, "N",
+      "Epochs; repeated activations count as one with a weight [default: 24; paper: 50]");
   add(prefix + "batch-rows", flags.batch_rows, "N", "Rows a step [default: 1024; paper: 16]");
   add_list(prefix + "learning-rate", flags.learning_rate, "RATE", "[default: 1e-3; paper: 1e-4]");
   add(prefix + "warmup", flags.warmup_fraction, "SHARE",
@@ -203,7 +231,7 @@ absl::StatusOr<TrainingConfig> MakeTrainingConfig(const SaeFlags& flags, uint64_
   if (!flags.latents.empty()) out.set_latent_count(flags.latents[0]);
   if (flags.expansion) out.set_expansion_factor(*flags.expansion);
   if (!flags.k.empty()) out.set_k(flags.k[0]);
-  for (const int prefix : flags.matryoshka) out.add_matryoshka_prefixes(prefix);
+  RECSAE_RETURN_IF_ERROR(AddPrefixes(flags.matryoshka, out));
   if (flags.sparsity_weight) out.set_sparsity_weight(*flags.sparsity_weight);
   if (flags.bandwidth) out.set_bandwidth(*flags.bandwidth);
   if (!flags.revival.empty()) {

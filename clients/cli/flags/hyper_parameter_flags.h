@@ -43,7 +43,8 @@ struct SaeFlags {
   std::vector<int> latents;
   std::optional<int> expansion;
   std::vector<int> k;
-  std::vector<int> matryoshka;
+  // Numbers, or "none" alone.
+  std::vector<std::string> matryoshka;
   std::optional<double> sparsity_weight;
   std::optional<double> bandwidth;
   std::string revival;
@@ -83,7 +84,7 @@ probe::v1::Recommender::Kind ParseKind(const std::string& kind);
 
 probe::v1::HyperParameters MakeHyperParameters(const RecommenderFlags& flags, uint64_t seed);
 // For training on `capture`. INVALID_ARGUMENT if --early-stop is no name, a usage error if what
-// belongs to it was given without it.
+// belongs to it was given without it, or if --matryoshka has "none" beside numbers.
 absl::StatusOr<trainer::v1::TrainingConfig> MakeTrainingConfig(const SaeFlags& flags, uint64_t seed,
                                                                const std::string& capture);
 

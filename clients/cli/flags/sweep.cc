@@ -89,7 +89,10 @@ void DropWhatOthersHave(TrainSaesRequest& sweep) {
   };
   drop(TakesSparsityWeight, [](TrainingConfig& config) { config.clear_sparsity_weight(); });
   drop([](const TrainingConfig& config) { return !TakesSparsityWeight(config); },
-       [](TrainingConfig& config) { config.clear_matryoshka_prefixes(); });
+       [](TrainingConfig& config) {
+         config.clear_matryoshka_prefixes();
+         config.clear_without_prefixes();
+       });
   drop(
       [](const TrainingConfig& config) {
         return config.architecture() == Sae::ARCHITECTURE_JUMP_RELU;

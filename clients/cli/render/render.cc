@@ -163,6 +163,14 @@ Table CaptureDetails(const probe::v1::Capture& capture) {
                   {"created", FormatTime(capture.create_time())}});
 }
 
+std::string TrainedRows(const concept_store::v1::TrainingReport& report) {
+  const int64_t distinct = report.distinct_row_count();
+  const bool repeated = distinct > 0 && distinct < report.row_count();
+  return absl::StrCat(
+      FormatCount(report.row_count()),
+      repeated ? absl::StrCat(", ", FormatCount(distinct), " of them distinct") : "");
+}
+
 Table SaeDetails(const concept_store::v1::Sae& sae) {
   const concept_store::v1::TrainingReport& report = sae.report();
   const std::map<std::string, std::string> used(report.hyper_parameters().begin(),
@@ -174,7 +182,7 @@ Table SaeDetails(const concept_store::v1::Sae& sae) {
        {"architecture", ArchitectureName(sae.architecture())},
        {"trained on", sae.capture()},
        {"probe site", sae.probe_site()},
-       {"rows", FormatCount(report.row_count())},
+       {"rows", TrainedRows(report)},
        // An imported one was trained elsewhere.
        {"epochs", report.epoch_count() == 0
                       ? ""
@@ -183,6 +191,7 @@ Table SaeDetails(const concept_store::v1::Sae& sae) {
        {"FVU", FormatNumber(report.fvu())},
        {"L0", FormatNumber(report.l0())},
        {"dead latents", FormatPercent(report.dead_fraction())},
+       {"warnings", absl::StrJoin(report.warnings(), "; ")},
        {"settings", absl::StrJoin(used, ", ", absl::PairFormatter(" "))},
        {"weights", sae.weights_sha256().empty() ? "" : "sha256 " + sae.weights_sha256()},
        {"created", FormatTime(sae.create_time())}});

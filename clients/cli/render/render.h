@@ -33,6 +33,8 @@ Table CatalogDetails(const probe::v1::Catalog& catalog);
 Table RecommenderDetails(const probe::v1::Recommender& recommender);
 Table CaptureDetails(const probe::v1::Capture& capture);
 Table SaeDetails(const concept_store::v1::Sae& sae);
+// "1,480,000, 14,000 of them distinct".
+std::string TrainedRows(const concept_store::v1::TrainingReport& report);
 Table JobDetails(const jobs::v1::Job& job);
 
 }  // namespace recsae::cli

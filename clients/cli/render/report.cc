@@ -57,7 +57,9 @@ ordered_json ReportJson(const PipelineResult& result) {
                  {"fvu", training.fvu()},
                  {"dead_fraction", training.dead_fraction()},
                  {"rows", training.row_count()},
+                 {"distinct_rows", training.distinct_row_count()},
                  {"epochs", training.epoch_count()}};
+  for (const std::string& warning : training.warnings()) json["sae"]["warnings"].push_back(warning);
   AddComparison(result.evaluation, json);
   json["concepts"] = {{"total", concepts.concept_count()},
                       {"confidence_eq_1", concepts.paper().confidence_100_count()},

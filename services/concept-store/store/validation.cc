@@ -71,6 +71,13 @@ void CheckReport(const v1::TrainingReport& report, const std::string& field, Bad
   check.Finite("fvu", report.fvu());
   check.Finite("l0", report.l0());
   check.Share("dead_fraction", report.dead_fraction());
+  check.Count("distinct_row_count", report.distinct_row_count());
+  check.AtMost("warnings", report.warnings_size(), kMaxWarnings);
+  for (int i = 0; i < std::min(report.warnings_size(), kMaxWarnings); ++i) {
+    const std::string name = absl::StrCat("warnings[", i, "]");
+    if (report.warnings(i).empty()) check.Add(name, "must not be empty");
+    check.Text(name, report.warnings(i), kMaxWarningBytes);
+  }
 }
 
 void CheckTerms(const v1::Concept& latent_concept, const std::string& field, BadRequest* bad) {

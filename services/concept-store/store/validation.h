@@ -23,6 +23,8 @@ namespace recsae::concept_store {
 
 inline constexpr size_t kMaxDescriptionBytes = 1000;
 inline constexpr size_t kMaxUidBytes = 128;
+inline constexpr int kMaxWarnings = 16;
+inline constexpr size_t kMaxWarningBytes = 1000;
 inline constexpr int kMaxTerms = 64;
 inline constexpr size_t kMaxTermBytes = 256;
 inline constexpr int kMaxEvidence = 10;

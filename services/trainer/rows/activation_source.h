@@ -50,6 +50,9 @@ struct ReadOrder {
 struct RowChunk {
   MatrixView rows;
   std::shared_ptr<const void> owner;
+  // [n]: what each row counts, for rows that stand for several; null = 1 each. Of one pass all
+  // chunks have them or none.
+  const float* weights = nullptr;
 };
 
 // One pass over a capture. Next is called by one thread; Cancel by any, and makes a Next that

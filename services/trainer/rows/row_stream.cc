@@ -80,9 +80,10 @@ absl::StatusOr<RowChunk> RowStream::Take() {
   return chunk;
 }
 
-absl::StatusOr<MatrixView> RowStream::Next(int64_t count) {
+absl::StatusOr<WeightedRows> RowStream::Next(int64_t count) {
   const int64_t dim = options_.dim;
   joined_.clear();
+  joined_weights_.clear();
   while (true) {
     const int64_t missing = count - static_cast<int64_t>(joined_.size()) / dim;
     if (used_ == current_.rows.rows) {
@@ -93,12 +94,15 @@ absl::StatusOr<MatrixView> RowStream::Next(int64_t count) {
     }
     const int64_t take = std::min(missing, current_.rows.rows - used_);
     const float* from = current_.rows.data + used_ * dim;
+    const float* weights = current_.weights != nullptr ? current_.weights + used_ : nullptr;
     used_ += take;
-    if (take == count) return MatrixView{from, take, dim};
+    if (take == count) return WeightedRows{{from, take, dim}, weights};
     joined_.insert(joined_.end(), from, from + take * dim);
+    if (weights != nullptr) joined_weights_.insert(joined_weights_.end(), weights, weights + take);
     if (take == missing) break;
   }
-  return MatrixView{joined_.data(), static_cast<int64_t>(joined_.size()) / dim, dim};
+  return WeightedRows{{joined_.data(), static_cast<int64_t>(joined_.size()) / dim, dim},
+                      joined_weights_.empty() ? nullptr : joined_weights_.data()};
 }
 
 }  // namespace recsae::trainer

@@ -19,6 +19,11 @@
 
 namespace recsae::trainer {
 
+// [n, dim], and [n] what each row counts; null = 1 each.
+struct WeightedRows : MatrixView {
+  const float* weights = nullptr;
+};
+
 // Next is called by one thread, Cancel by any.
 class RowStream {
  public:
@@ -30,7 +35,7 @@ class RowStream {
   // The next `count` >= 1 rows, or fewer (at last none) at the end of the last epoch; batches go on
   // across epochs. They stay valid until the next call, and are not copied where they lie together
   // as they were read. Errors as EpochReader::Next; throws what reading ahead threw.
-  absl::StatusOr<MatrixView> Next(int64_t count);
+  absl::StatusOr<WeightedRows> Next(int64_t count);
 
   // Makes Next return CANCELLED soon.
   void Cancel();
@@ -55,7 +60,8 @@ class RowStream {
   RowChunk current_;           // used up to used_
   int64_t used_ = 0;           // rows
   std::vector<float> joined_;  // a batch of several chunks
-  std::thread thread_;         // none where rows are in memory
+  std::vector<float> joined_weights_;
+  std::thread thread_;  // none where rows are in memory
 };
 
 }  // namespace recsae::trainer

@@ -10,9 +10,15 @@
 namespace recsae::trainer {
 namespace {
 
-// "RTCP" and the version of the layout. The one before ends without the uids of captures.
-constexpr uint64_t kMagic = 0x0000'0003'5043'5452;
+// "RTCP" and the version of the layout. The one before ends without the rows of an epoch, the one
+// before that without the uids of captures too.
+constexpr uint64_t kMagic = 0x0000'0004'5043'5452;
+constexpr uint64_t kMagicWithoutEpoch = 0x0000'0003'5043'5452;
 constexpr uint64_t kMagicWithoutUids = 0x0000'0002'5043'5452;
+
+bool IsKnown(uint64_t magic) {
+  return magic == kMagic || magic == kMagicWithoutEpoch || magic == kMagicWithoutUids;
+}
 
 // Room for all the numbers of a variant, or before the first.
 constexpr size_t kSmallBytes = 256;
@@ -130,6 +136,8 @@ std::string Encode(const Checkpoint& checkpoint, const std::vector<const sae::Tr
     writer(name);
     writer(uid);
   }
+  writer(checkpoint.distinct_rows);
+  writer(checkpoint.epoch_rows);
   return std::move(writer.out);
 }
 
@@ -139,15 +147,21 @@ absl::StatusOr<Checkpoint> DecodeCheckpoint(absl::string_view bytes) {
   uint64_t magic = 0;
   uint32_t variants = 0;
   VisitHeader(reader, checkpoint, magic, variants);
-  bool good = reader.good && (magic == kMagic || magic == kMagicWithoutUids) &&
-              checkpoint.rows >= 1 && checkpoint.dim >= 1 && checkpoint.position >= 0;
+  bool good = reader.good && IsKnown(magic) && checkpoint.rows >= 1 && checkpoint.dim >= 1 &&
+              checkpoint.position >= 0;
   for (uint32_t i = 0; good && i < variants; ++i) {
     Checkpoint::Variant& variant = checkpoint.variants.emplace_back();
     reader(variant.trainer_state);
     VisitVariant(reader, variant);
     good = reader.good;
   }
-  if (good && magic == kMagic) good = ReadUids(reader, checkpoint);
+  if (good && magic != kMagicWithoutUids) good = ReadUids(reader, checkpoint);
+  checkpoint.epoch_rows = checkpoint.rows;
+  if (magic == kMagic) {
+    reader(checkpoint.distinct_rows);
+    reader(checkpoint.epoch_rows);
+    good = good && reader.good && checkpoint.distinct_rows >= 0 && checkpoint.epoch_rows >= 1;
+  }
   if (good && reader.in.empty()) return checkpoint;
   return Error(absl::StatusCode::kDataLoss, "CHECKPOINT_DAMAGED",
                absl::StrCat("the checkpoint of ", bytes.size(),

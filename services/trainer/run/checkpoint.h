@@ -42,8 +42,12 @@ struct Checkpoint {
   int32_t dim = 0;       // length of an activation
   double seconds = 0.0;  // spent on training so far
   uint64_t nonce = 0;    // 0, but for a job whose name, of an older server, is not its own
-  int64_t position = 0;  // rows trained on, counted over the epochs; 0 = no trainers yet
-  bool trained = false;  // nothing is left but to evaluate and publish
+  // Of the former's rows, once they are counted; 0 = they are trained on as they are, repetitions
+  // and all, as by older servers.
+  int64_t distinct_rows = 0;
+  int64_t epoch_rows = 0;  // that an epoch visits; RowCache::epoch_rows, or all rows
+  int64_t position = 0;    // rows trained on, counted over the epochs; 0 = no trainers yet
+  bool trained = false;    // nothing is left but to evaluate and publish
   std::vector<Variant> variants;
   // Uids of the captures that the job reads, by name: one recorded anew under its name is another.
   // Empty where an older server began the job.

@@ -29,13 +29,14 @@ absl::StatusOr<std::vector<sae::ReconstructionMetrics>> Evaluate(
   RowStream rows(source, options);
   const auto on_cancel = job.OnCancel([&rows] { rows.Cancel(); });
   for (int64_t done = 0; done < options.rows;) {
-    const absl::StatusOr<MatrixView> batch = rows.Next(kBatchRows);
+    const absl::StatusOr<WeightedRows> batch = rows.Next(kBatchRows);
     RECSAE_RETURN_IF_ERROR(job.Interrupted());
     RECSAE_RETURN_IF_ERROR(batch.status());
     std::vector<absl::Status> ends(models.size());
     ForEach(pool, models.size(), [&](size_t i) {
-      ends[i] = accumulators[i].Add(models[i], batch->data, batch->rows,
-                                    [&job] { return job.Interrupted(); });
+      ends[i] = accumulators[i].Add(
+          models[i], batch->data, batch->rows, [&job] { return job.Interrupted(); },
+          batch->weights);
     });
     for (const absl::Status& end : ends) RECSAE_RETURN_IF_ERROR(end);
     done += batch->rows;

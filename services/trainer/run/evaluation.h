@@ -17,7 +17,8 @@ class JobContext;
 
 namespace recsae::trainer {
 
-// Metrics of each model, from one pass over the rows that `rows` names, in stored order. `threads`
+// Metrics of each model, from one pass over the rows that `rows` names, in stored order, each by
+// the weight that the source gives it. `threads`
 // >= 1 work on different models. `progress` is called with the rows done. Ends soon after the job
 // is interrupted; errors as RowStream::Next.
 absl::StatusOr<std::vector<sae::ReconstructionMetrics>> Evaluate(

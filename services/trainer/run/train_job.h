@@ -40,7 +40,8 @@ struct TrainJobEnvironment {
 
 // Runs a job whose spec is a TrainSaeRequest or a TrainSaesRequest, from its checkpoint if there is
 // one, and returns a TrainSaeResult or a TrainSaesResult. The same request on the same rows gives
-// the same weights to the bit, however often the job was stopped in between. Fails with
+// the same weights to the bit, however often the job was stopped in between; where rows repeat, it
+// matters whether they fit the cache when the job starts. Fails with
 //   NOT_FOUND            CAPTURE_NOT_FOUND
 //   FAILED_PRECONDITION  CAPTURE_EMPTY, CAPTURE_CONSTANT (no variance); for the capture of an early
 //                        stop also CAPTURE_WITHOUT_CASES, CAPTURE_WITHOUT_TARGETS,
@@ -50,6 +51,7 @@ struct TrainJobEnvironment {
 //   ALREADY_EXISTS       SAE_EXISTS
 //   RESOURCE_EXHAUSTED   MEMORY_BUDGET, OUT_OF_MEMORY
 //   UNAVAILABLE          PEER_UNAVAILABLE   after some time of retries
+//   DATA_LOSS            CHECKPOINT_DAMAGED
 //   INTERNAL             TRAINING_DIVERGED  a loss is no longer finite
 absl::StatusOr<google::protobuf::Any> RunTrainJob(const TrainJobEnvironment& environment,
                                                   JobContext& job);

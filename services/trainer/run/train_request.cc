@@ -7,7 +7,6 @@
 #include "common/base/names.h"
 #include "common/base/status.h"
 #include "services/trainer/run/dev_set.h"
-#include "services/trainer/run/training_config.h"
 
 namespace recsae::trainer {
 namespace {
@@ -68,11 +67,12 @@ void CheckNames(const TrainRequest& request, BadRequest& bad) {
   }
 }
 
-std::vector<TrainingConfig> FillInAll(const TrainRequest& request, int dim, BadRequest& bad) {
+std::vector<TrainingConfig> FillInAll(const TrainRequest& request, const DataShape& data,
+                                      BadRequest& bad) {
   std::vector<TrainingConfig> configs;
   for (const TrainRequest::Variant& variant : request.variants) {
     const TrainingConfig& config =
-        configs.emplace_back(FillIn(variant.config, dim, variant.path + "config", bad));
+        configs.emplace_back(FillIn(variant.config, data, variant.path + "config", bad));
     const TrainingConfig& first = configs.front();
     CheckShared(variant.path, "batch_rows", config.batch_rows(), first.batch_rows(), bad);
     CheckShared(variant.path, "epoch_count", config.epoch_count(), first.epoch_count(), bad);

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "recsae/trainer/v1/trainer.pb.h"
+#include "services/trainer/run/training_config.h"
 
 namespace recsae {
 class BadRequest;
@@ -40,9 +41,10 @@ v1::TrainSaesRequest WithConfigs(v1::TrainSaesRequest request,
 // Adds what is wrong with number, names and captures.
 void CheckNames(const TrainRequest& request, BadRequest& bad);
 
-// FillIn of every variant's configuration; one that is filled in stays as it is. Options that all
-// must share and do not are violations too.
-std::vector<v1::TrainingConfig> FillInAll(const TrainRequest& request, int dim, BadRequest& bad);
+// FillIn of every variant's configuration for such activations; one that is filled in stays as it
+// is. Options that all must share and do not are violations too.
+std::vector<v1::TrainingConfig> FillInAll(const TrainRequest& request, const DataShape& data,
+                                          BadRequest& bad);
 
 }  // namespace recsae::trainer
 

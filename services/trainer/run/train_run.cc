@@ -32,7 +32,7 @@ double SecondsSince(Clock::time_point start) {
 
 TrainRun::TrainRun(const TrainJobEnvironment& environment, JobContext& job,
                    const TrainRequest& request)
-    : environment_(environment), job_(job), source_(environment.source), request_(request) {}
+    : environment_(environment), job_(job), request_(request) {}
 
 absl::StatusOr<std::vector<Sae>> TrainRun::Run() {
   RECSAE_RETURN_IF_ERROR(Prepare());
@@ -60,11 +60,9 @@ absl::Status TrainRun::Prepare() {
   } else {
     return saved.status();
   }
-  BadRequest bad;
-  configs_ = FillInAll(request_, state_.dim, bad);
-  RECSAE_RETURN_IF_ERROR(bad.ToStatus());
   RECSAE_RETURN_IF_ERROR(TakeMemory());
   RECSAE_RETURN_IF_ERROR(LoadRows());
+  RECSAE_RETURN_IF_ERROR(FillInConfigs());
   RECSAE_ASSIGN_OR_RETURN(
       stoppers_, EarlyStoppers::Load(*environment_.source, configs_, state_.dim, state_.variants,
                                      shared().thread_count(), job_));
@@ -80,11 +78,11 @@ absl::Status TrainRun::PinCaptures() {
   job_.SetProgress("looking up the capture", 0, 0, "rows");
   BadRequest bad;
   CheckNames(request_, bad);
-  const std::vector<v1::TrainingConfig> configs = FillInAll(request_, kUnknownDim, bad);
+  const std::vector<v1::TrainingConfig> configs = FillInAll(request_, {}, bad);
   RECSAE_RETURN_IF_ERROR(bad.ToStatus());
   RECSAE_ASSIGN_OR_RETURN(capture_, environment_.source->Describe(request_.capture, job_));
   if (capture_.rows == 0) return CaptureEmpty(request_.capture);
-  state_.rows = capture_.rows;
+  state_.rows = state_.epoch_rows = capture_.rows;
   state_.dim = capture_.dim;
   state_.capture_uids[request_.capture] = capture_.uid;
   state_.variants.resize(configs.size());
@@ -121,33 +119,78 @@ void TrainRun::ShowProgress(absl::string_view stage, int64_t done) {
   job_.SetProgress(stage, done, TotalWork(), "rows");
 }
 
+// For as many latents as there may be: how many there will be follows from rows that are to be
+// read.
 absl::Status TrainRun::TakeMemory() {
+  BadRequest bad;
+  configs_ = FillInAll(request_, {state_.dim, kAnyRows}, bad);
+  RECSAE_RETURN_IF_ERROR(bad.ToStatus());
   RECSAE_ASSIGN_OR_RETURN(
       memory_, environment_.memory->Take(TrainingJobBytes(configs_, state_.dim, state_.rows),
                                          absl::StrCat("training ", NameOf(0)), kLowerTraining));
   return absl::OkStatus();
 }
 
+// Leave for them is taken. A job that began on counted rows goes on with these or not at all:
+// others would lead to another SAE.
+absl::StatusOr<bool> TrainRun::HasRoomForRows() {
+  const bool began = state_.position > 0;
+  const bool fits = RowBytes(state_.rows, state_.dim) <= environment_.cache_bytes;
+  if (began ? !counted() : !fits) return false;
+  absl::StatusOr<Permit> permit = environment_.memory->Take(
+      RowCache::MostBytes(state_.rows, state_.dim), absl::StrCat("the rows of ", request_.capture),
+      "what runs beside it");
+  if (permit.ok()) {
+    cache_memory_ = *std::move(permit);
+    return true;
+  }
+  if (began) return permit.status();
+  return false;
+}
+
 absl::Status TrainRun::LoadRows() {
-  const int64_t bytes = RowBytes(state_.rows, state_.dim);
-  if (bytes > environment_.cache_bytes) return absl::OkStatus();
-  absl::StatusOr<Permit> permit =
-      environment_.memory->Take(bytes, absl::StrCat("the rows of ", request_.capture), "them");
-  if (!permit.ok()) return absl::OkStatus();  // they are read again for every epoch
-  cache_memory_ = *std::move(permit);
+  if (state_.position == 0) {
+    state_.distinct_rows = 0;
+    state_.epoch_rows = state_.rows;
+  }
+  RECSAE_ASSIGN_OR_RETURN(const bool room, HasRoomForRows());
+  if (!room) return absl::OkStatus();  // they are read again for every epoch
   cached_rows_ = state_.rows;
   RECSAE_ASSIGN_OR_RETURN(
-      cache_, LoadRowCache(*source_, request_.capture, state_.dim, state_.rows, job_,
-                           [this](int64_t done) { ShowProgress("reading the capture", done); }));
-  source_ = cache_.get();
+      cache_, RowCache::Load(*environment_.source, request_.capture, state_.dim, state_.rows, job_,
+                             [this](int64_t done) { ShowProgress("reading the capture", done); }));
+  RECSAE_RETURN_IF_ERROR(cache_memory_.Resize(cache_->bytes()));
+  if (state_.position > 0 && state_.epoch_rows != cache_->epoch_rows()) {
+    return Error(absl::StatusCode::kDataLoss, "CHECKPOINT_DAMAGED",
+                 absl::StrCat("an epoch over ", request_.capture, " is of ", cache_->epoch_rows(),
+                              " rows, by the job's checkpoint of ", state_.epoch_rows,
+                              "; start the training again"));
+  }
+  state_.distinct_rows = cache_->distinct_rows();
+  state_.epoch_rows = cache_->epoch_rows();
   return absl::OkStatus();
+}
+
+absl::Status TrainRun::FillInConfigs() {
+  BadRequest bad;
+  configs_ = FillInAll(request_, {state_.dim, AllRowsCount()}, bad);
+  RECSAE_RETURN_IF_ERROR(bad.ToStatus());
+  return memory_.Resize(TrainingJobBytes(configs_, state_.dim, state_.rows));
+}
+
+ActivationSource& TrainRun::AllRows() {
+  return cache_ != nullptr ? cache_->distinct() : *environment_.source;
+}
+
+ActivationSource& TrainRun::EpochRows() {
+  return cache_ != nullptr ? cache_->epochs() : *environment_.source;
 }
 
 RowStreamOptions TrainRun::StreamOptions() const {
   RowStreamOptions options;
   options.capture = request_.capture;
   options.dim = state_.dim;
-  options.rows = state_.rows;
+  options.rows = state_.epoch_rows;
   options.seed = shared().seed();
   options.batch_rows = shared().batch_rows();
   return options;
@@ -163,20 +206,18 @@ std::string TrainRun::NameOf(size_t i) const {
   return absl::StrCat("saes/", request_.variants[i].sae_id);
 }
 
-absl::StatusOr<std::vector<float>> TrainRun::ReadSample() {
-  ShowProgress("sampling the capture", cached_rows_);
-  RowStream rows(*source_, StreamOptions());
-  const auto on_cancel = job_.OnCancel([&rows] { rows.Cancel(); });
-  RECSAE_ASSIGN_OR_RETURN(const MatrixView sample, rows.Next(std::min(kSampleRows, state_.rows)));
-  return std::vector<float>(sample.flat().begin(), sample.flat().end());
-}
-
 absl::Status TrainRun::CreateTrainers() {
-  RECSAE_ASSIGN_OR_RETURN(const std::vector<float> sample, ReadSample());
+  ShowProgress("sampling the capture", cached_rows_);
+  RowStreamOptions options = StreamOptions();
+  options.rows = AllRowsCount();
+  RowStream rows(AllRows(), options);
+  const auto on_cancel = job_.OnCancel([&rows] { rows.Cancel(); });
+  RECSAE_ASSIGN_OR_RETURN(const WeightedRows sample,
+                          rows.Next(std::min(kSampleRows, options.rows)));
   for (const v1::TrainingConfig& config : configs_) {
-    absl::StatusOr<std::unique_ptr<sae::Trainer>> trainer = sae::Trainer::Create(
-        ToEngine(config), state_.dim, TotalRows(), sample.data(),
-        static_cast<int64_t>(sample.size()) / state_.dim, group_->threads_each());
+    absl::StatusOr<std::unique_ptr<sae::Trainer>> trainer =
+        sae::Trainer::Create(ToEngine(config), state_.dim, TotalRows(), sample.data, sample.rows,
+                             group_->threads_each(), sample.weights);
     if (absl::IsFailedPrecondition(trainer.status())) {
       return Error(absl::StatusCode::kFailedPrecondition, "CAPTURE_CONSTANT",
                    absl::StrCat(request_.capture, ": ", trainer.status().message()),
@@ -208,7 +249,7 @@ absl::Status TrainRun::Train() {
   options.epochs = shared().epoch_count();
   options.position = state_.position;
   training_since_ = Clock::now();
-  RowStream rows(*source_, options);
+  RowStream rows(EpochRows(), options);
   const auto on_cancel = job_.OnCancel([this, &rows] {
     stop_step_ = configs_.size() == 1 || job_.cancelled();
     rows.Cancel();
@@ -226,9 +267,9 @@ absl::Status TrainRun::TrainUntilInterrupted(RowStream& rows) {
   ReportProgress();
   while (true) {
     // What was not judged before a stop is judged first after it.
-    RECSAE_RETURN_IF_ERROR(stoppers_->Judge(state_.position / state_.rows, *group_, job_));
+    RECSAE_RETURN_IF_ERROR(stoppers_->Judge(state_.position / state_.epoch_rows, *group_, job_));
     if (IsTrained()) break;
-    const absl::StatusOr<MatrixView> batch = rows.Next(shared().batch_rows());
+    const absl::StatusOr<WeightedRows> batch = rows.Next(shared().batch_rows());
     RECSAE_RETURN_IF_ERROR(job_.Interrupted());
     RECSAE_RETURN_IF_ERROR(batch.status());
     RECSAE_RETURN_IF_ERROR(Step(*batch, report));
@@ -248,9 +289,9 @@ absl::Status TrainRun::TrainUntilInterrupted(RowStream& rows) {
   return absl::OkStatus();
 }
 
-absl::Status TrainRun::Step(const MatrixView& batch, StepReport& report) {
+absl::Status TrainRun::Step(const WeightedRows& batch, StepReport& report) {
   const std::vector<absl::StatusOr<sae::StepStats>> stats =
-      group_->Step(batch.data, batch.rows, &stop_step_);
+      group_->Step(batch.data, batch.weights, batch.rows, &stop_step_);
   report.AddRows(batch.rows);
   for (size_t r = 0; r < stats.size(); ++r) {
     if (absl::IsCancelled(stats[r].status())) return job_.Interrupted();
@@ -270,7 +311,7 @@ absl::Status TrainRun::Step(const MatrixView& batch, StepReport& report) {
 
 void TrainRun::ReportProgress() {
   const int64_t epoch =
-      std::min<int64_t>(state_.position / state_.rows + 1, shared().epoch_count());
+      std::min<int64_t>(state_.position / state_.epoch_rows + 1, shared().epoch_count());
   ShowProgress(absl::StrCat("epoch ", epoch, " of ", shared().epoch_count()),
                cached_rows_ + state_.position);
   job_.SetMetric("epoch", static_cast<double>(epoch));
@@ -312,11 +353,13 @@ absl::StatusOr<std::vector<sae::SaeModel>> TrainRun::MakeModels() const {
 
 absl::StatusOr<std::vector<sae::ReconstructionMetrics>> TrainRun::EvaluateAll(
     const std::vector<sae::SaeModel>& models) {
-  RECSAE_ASSIGN_OR_RETURN(std::vector<sae::ReconstructionMetrics> metrics,
-                          Evaluate(*source_, StreamOptions(), models, shared().thread_count(), job_,
-                                   [this](int64_t done) {
-                                     ShowProgress("evaluating", cached_rows_ + TotalRows() + done);
-                                   }));
+  RowStreamOptions options = StreamOptions();
+  options.rows = AllRowsCount();
+  RECSAE_ASSIGN_OR_RETURN(
+      std::vector<sae::ReconstructionMetrics> metrics,
+      Evaluate(AllRows(), options, models, shared().thread_count(), job_, [this](int64_t done) {
+        ShowProgress("evaluating", cached_rows_ + TotalRows() + done);
+      }));
   const auto set_mean = [&](const char* name, double sae::ReconstructionMetrics::*metric) {
     double sum = 0.0;
     for (const sae::ReconstructionMetrics& of_one : metrics) sum += of_one.*metric;
@@ -360,7 +403,21 @@ Sae TrainRun::Describe(size_t i, const sae::SaeModel& model,
   }
   if (stoppers_->of(i) != nullptr) stoppers_->of(i)->Describe(&report);
   report.set_version(std::string(Version()));
+  report.set_distinct_row_count(state_.distinct_rows);
+  AddWarnings(i, &report);
   return sae;
+}
+
+void TrainRun::AddWarnings(size_t i, concept_store::v1::TrainingReport* report) const {
+  if (!counted()) {
+    report->add_warnings(absl::StrCat(
+        "the ", state_.rows, " rows of ", request_.capture, " (", RowBytes(state_.rows, state_.dim),
+        " bytes) did not fit the trainer's row cache of ", environment_.cache_bytes,
+        " bytes, so that repeated activations were neither counted nor trained on as one; raise "
+        "--row-cache-mib or the memory limit"));
+  }
+  const std::string latents = LatentsWarning(configs_[i], AllRowsCount());
+  if (!latents.empty()) report->add_warnings(latents);
 }
 
 }  // namespace recsae::trainer

@@ -18,6 +18,7 @@
 #include "common/sae/model.h"
 #include "recsae/concept_store/v1/concept_store.pb.h"
 #include "services/trainer/rows/activation_source.h"
+#include "services/trainer/rows/row_cache.h"
 #include "services/trainer/rows/row_stream.h"
 #include "services/trainer/run/checkpoint.h"
 #include "services/trainer/run/early_stop.h"
@@ -42,13 +43,14 @@ class TrainRun {
   // FAILED_PRECONDITION (CAPTURE_CHANGED) if one is not the one that the job began with.
   absl::Status CheckCaptures();
   absl::Status TakeMemory();
+  absl::StatusOr<bool> HasRoomForRows();
   absl::Status LoadRows();
+  absl::Status FillInConfigs();
   absl::Status CreateTrainers();
-  absl::StatusOr<std::vector<float>> ReadSample();
   absl::Status RestoreTrainers();
   absl::Status Train();
   absl::Status TrainUntilInterrupted(RowStream& rows);
-  absl::Status Step(const MatrixView& batch, StepReport& report);
+  absl::Status Step(const WeightedRows& batch, StepReport& report);
   absl::Status SaveCheckpoint();
   void ReportProgress();
   absl::StatusOr<std::vector<sae::SaeModel>> MakeModels() const;
@@ -56,15 +58,21 @@ class TrainRun {
       const std::vector<sae::SaeModel>& models);
   concept_store::v1::Sae Describe(size_t i, const sae::SaeModel& model,
                                   const sae::ReconstructionMetrics& metrics) const;
+  void AddWarnings(size_t i, concept_store::v1::TrainingReport* report) const;
 
+  // Each row once with its weight where rows are counted, else all rows.
+  ActivationSource& AllRows();
+  int64_t AllRowsCount() const { return counted() ? state_.distinct_rows : state_.rows; }
+  bool counted() const { return state_.distinct_rows > 0; }
+  ActivationSource& EpochRows();
   RowStreamOptions StreamOptions() const;
   // Options that all variants share are read from the first one.
   const v1::TrainingConfig& shared() const { return configs_.front(); }
   std::string NameOf(size_t i) const;
   std::string RequestId(size_t i) const;
-  int64_t TotalRows() const { return state_.rows * shared().epoch_count(); }
+  int64_t TotalRows() const { return state_.epoch_rows * shared().epoch_count(); }
   // Rows that are read, and how many of them before training; at last all once for the evaluation.
-  int64_t TotalWork() const { return cached_rows_ + TotalRows() + state_.rows; }
+  int64_t TotalWork() const { return cached_rows_ + TotalRows() + AllRowsCount(); }
   void ShowProgress(absl::string_view stage, int64_t done);
   bool IsTrained() const { return state_.position == TotalRows() || group_->running().empty(); }
 
@@ -72,8 +80,7 @@ class TrainRun {
   JobContext& job_;
   // Given back after all that they are for.
   Permit memory_, cache_memory_;
-  std::unique_ptr<ActivationSource> cache_;
-  ActivationSource* source_;  // the cache, where the rows fit it
+  std::unique_ptr<RowCache> cache_;  // null where the rows do not fit it
   int64_t cached_rows_ = 0;
   const TrainRequest& request_;
   std::vector<v1::TrainingConfig> configs_;  // filled in, one for each variant

@@ -17,13 +17,14 @@ void TrainerGroup::Add(std::unique_ptr<sae::Trainer> trainer, double step_second
   members_.push_back({std::move(trainer), step_seconds});
 }
 
-std::vector<absl::StatusOr<sae::StepStats>> TrainerGroup::Step(const float* rows, int64_t n,
+std::vector<absl::StatusOr<sae::StepStats>> TrainerGroup::Step(const float* rows,
+                                                               const float* weights, int64_t n,
                                                                const std::atomic<bool>* stop) {
   std::vector<absl::StatusOr<sae::StepStats>> stats(running_.size());
   const auto step = [&](size_t r) {
     Member& member = members_[running_[r]];
     const auto start = std::chrono::steady_clock::now();
-    stats[r] = member.trainer->Step(rows, n, stop);
+    stats[r] = member.trainer->Step(rows, n, stop, weights);
     member.step_seconds +=
         std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   };

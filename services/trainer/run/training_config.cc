@@ -1,6 +1,7 @@
 #include "services/trainer/run/training_config.h"
 
 #include <algorithm>
+#include <bit>
 #include <cstdint>
 #include <limits>
 #include <thread>
@@ -25,7 +26,6 @@ constexpr int kMaxLatents = 1 << 20;
 constexpr int kMaxBatchRows = 1 << 16;
 constexpr int kMaxEpochs = 100'000;
 constexpr int kMaxThreads = 256;
-constexpr int kDefaultExpansion = 8;
 constexpr int kPaperExpansion = 16;
 constexpr int kDefaultEpochs = 24;
 constexpr int kPaperEpochs = 50;
@@ -88,6 +88,9 @@ void CheckFit(const TrainingConfig& config, Checker& check) {
   const bool relu = config.architecture() == Sae::ARCHITECTURE_RELU;
   check.OnlyFor("matryoshka_prefixes", config.matryoshka_prefixes_size() > 0, !jump_relu && !relu,
                 "PURSUIT, TOPK, TOPK_SIGNED and BATCH_TOPK");
+  if (config.without_prefixes() && config.matryoshka_prefixes_size() > 0) {
+    check.Add("without_prefixes", "contradicts matryoshka_prefixes; leave out one of them");
+  }
   check.OnlyFor("sparsity_weight", config.has_sparsity_weight(), jump_relu || relu,
                 "JUMP_RELU and RELU");
   check.OnlyFor("bandwidth", config.has_bandwidth(), jump_relu, "JUMP_RELU");
@@ -121,9 +124,7 @@ void FillInEarlyStop(EarlyStop& out) {
 
 void FillInValues(TrainingConfig& out) {
   const sae::TrainConfig preset = IsPaper(out) ? sae::PaperConfig(1) : sae::DefaultConfig(1);
-  if (!out.has_expansion_factor()) {
-    out.set_expansion_factor(IsPaper(out) ? kPaperExpansion : kDefaultExpansion);
-  }
+  if (IsPaper(out) && !out.has_expansion_factor()) out.set_expansion_factor(kPaperExpansion);
   if (!out.has_k()) out.set_k(preset.k);
   if (!out.has_dead_after_rows()) out.set_dead_after_rows(preset.dead_after_rows);
   if (!out.has_learning_rate()) out.set_learning_rate(preset.learning_rate);
@@ -149,7 +150,9 @@ void FillInValues(TrainingConfig& out) {
 
 void CheckRanges(const TrainingConfig& config, Checker& check) {
   if (config.has_latent_count()) check.Range("latent_count", config.latent_count(), 1, kMaxLatents);
-  check.Range("expansion_factor", config.expansion_factor(), 1, kMaxLatents);
+  if (config.has_expansion_factor()) {
+    check.Range("expansion_factor", config.expansion_factor(), 1, kMaxLatents);
+  }
   check.Range("k", config.k(), 1, kMaxLatents);
   if (config.has_k_aux()) check.Range("k_aux", config.k_aux(), 1, kMaxLatents);
   check.Range("aux_alpha", config.aux_alpha(), 0.0, kHuge);
@@ -184,13 +187,28 @@ void CheckEarlyStop(const EarlyStop& early_stop, Checker& check) {
   check.Range("early_stop.max_rows", early_stop.max_rows(), int64_t{1}, kManyRows);
 }
 
-// The number of latents follows from the dimension unless it was given.
-void FillInLatents(TrainingConfig& out, int dim, Checker& check) {
+// By default there are as many latents as the data bears, but not fewer than what was asked for
+// needs as far as so many may be had.
+int LatentsFor(const TrainingConfig& config, const DataShape& data) {
+  int needed = config.k();
+  for (const int prefix : config.matryoshka_prefixes()) needed = std::max(needed, prefix);
+  const auto enough = std::bit_ceil(static_cast<uint32_t>(std::clamp(needed, 1, kMaxLatents)));
+  return std::max(sae::DefaultLatents(data.dim, data.distinct_rows),
+                  std::min(static_cast<int>(enough), sae::DefaultLatents(data.dim, kAnyRows)));
+}
+
+// The number of latents follows from the data unless it was given.
+void FillInLatents(TrainingConfig& out, const DataShape& data, Checker& check) {
   if (out.revival() == TrainingConfig::REVIVAL_AUXILIARY_LOSS && !out.has_k_aux()) {
-    out.set_k_aux(std::max(1, dim / 2));
+    out.set_k_aux(std::max(1, data.dim / 2));
   }
-  if (out.has_latent_count() || out.expansion_factor() < 1) return;
-  const int64_t latents = int64_t{dim} * out.expansion_factor();
+  if (out.has_latent_count()) return;
+  if (!out.has_expansion_factor()) {
+    if (data.distinct_rows > 0) out.set_latent_count(LatentsFor(out, data));
+    return;
+  }
+  if (out.expansion_factor() < 1) return;
+  const int64_t latents = int64_t{data.dim} * out.expansion_factor();
   check.Range("expansion_factor", latents, int64_t{1}, int64_t{kMaxLatents});
   out.set_latent_count(static_cast<int>(std::min<int64_t>(latents, kMaxLatents)));
 }
@@ -198,7 +216,7 @@ void FillInLatents(TrainingConfig& out, int dim, Checker& check) {
 // Broad first and specific after, where the recipe is the default one.
 void FillInPrefixes(TrainingConfig& out) {
   if (IsPaper(out) || out.architecture() != Sae::ARCHITECTURE_BATCH_TOPK ||
-      out.matryoshka_prefixes_size() > 0 || !out.has_latent_count()) {
+      out.matryoshka_prefixes_size() > 0 || out.without_prefixes() || !out.has_latent_count()) {
     return;
   }
   for (const int prefix : sae::DefaultPrefixes(out.latent_count())) {
@@ -239,7 +257,7 @@ std::string SparsityWeightText(const TrainingConfig& config) {
 
 }  // namespace
 
-TrainingConfig FillIn(const TrainingConfig& config, int dim, const std::string& path,
+TrainingConfig FillIn(const TrainingConfig& config, const DataShape& data, const std::string& path,
                       BadRequest& bad) {
   Checker check(path, bad);
   TrainingConfig out = config;
@@ -252,10 +270,20 @@ TrainingConfig FillIn(const TrainingConfig& config, int dim, const std::string& 
   if (out.thread_count() == 0) {
     out.set_thread_count(static_cast<int>(std::max(1u, std::thread::hardware_concurrency())));
   }
-  if (dim != kUnknownDim) FillInLatents(out, dim, check);
+  if (data.dim > 0) FillInLatents(out, data, check);
   FillInPrefixes(out);
   CheckAgainstLatents(out, check);
   return out;
+}
+
+std::string LatentsWarning(const TrainingConfig& filled_in, int64_t distinct_rows) {
+  const int64_t most = distinct_rows / sae::kRowsPerLatent;
+  if (filled_in.latent_count() <= most) return "";
+  return absl::StrCat(filled_in.latent_count(), " latents were trained on ", distinct_rows,
+                      " distinct activations, fewer than ", sae::kRowsPerLatent,
+                      " for each: latents may stand for single rows rather than for concepts; ",
+                      "record more users, or lower latent_count to at most ",
+                      std::max<int64_t>(most, 1));
 }
 
 sae::TrainConfig ToEngine(const TrainingConfig& filled_in) {
@@ -288,7 +316,6 @@ std::map<std::string, std::string> AsText(const TrainingConfig& filled_in) {
   std::map<std::string, std::string> text = {
       {"preset", Spelled(TrainingConfig::Preset_Name(filled_in.preset()), "PRESET_")},
       {"architecture", Spelled(Sae::Architecture_Name(filled_in.architecture()), "ARCHITECTURE_")},
-      {"latents", absl::StrCat(filled_in.latent_count())},
       {"k", absl::StrCat(filled_in.k())},
       {"revival", Spelled(TrainingConfig::Revival_Name(filled_in.revival()), "REVIVAL_")},
       {"dead_after_rows", absl::StrCat(filled_in.dead_after_rows())},
@@ -301,6 +328,8 @@ std::map<std::string, std::string> AsText(const TrainingConfig& filled_in) {
       {"gradient_clip", absl::StrCat(filled_in.gradient_clip())},
       {"seed", absl::StrCat(filled_in.seed())},
   };
+  if (filled_in.has_latent_count()) text["latents"] = absl::StrCat(filled_in.latent_count());
+  if (filled_in.without_prefixes()) text["matryoshka_prefixes"] = "none";
   if (filled_in.matryoshka_prefixes_size() > 0) {
     text["matryoshka_prefixes"] = absl::StrJoin(filled_in.matryoshka_prefixes(), ",");
   }

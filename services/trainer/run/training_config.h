@@ -3,6 +3,8 @@
 #ifndef RECSAE_SERVICES_TRAINER_RUN_TRAINING_CONFIG_H_
 #define RECSAE_SERVICES_TRAINER_RUN_TRAINING_CONFIG_H_
 
+#include <cstdint>
+#include <limits>
 #include <map>
 #include <string>
 
@@ -23,15 +25,28 @@ class TrainingConfig;
 
 namespace recsae::trainer {
 
-// As dimension of the activations: not known yet.
-inline constexpr int kUnknownDim = 0;
+// What defaults depend on.
+struct DataShape {
+  // Values of an activation; 0 = not known yet.
+  int dim = 0;
+  // Distinct activations; 0 = not known yet. kAnyRows = so many that the default number of latents
+  // is the largest that it may be: for what has to be said before they are counted.
+  int64_t distinct_rows = 0;
+};
 
-// The configuration with every default filled in, for activations of `dim` values. Fields that mean
-// nothing for its architecture or revival stay unset, and are violations where they are set. What
-// is wrong is added to `bad` under "{path}.<field>", `path` being the configuration's own in the
-// request; with kUnknownDim whatever depends on the dimension is left out and not judged.
-v1::TrainingConfig FillIn(const v1::TrainingConfig& config, int dim, const std::string& path,
-                          BadRequest& bad);
+inline constexpr int64_t kAnyRows = std::numeric_limits<int64_t>::max();
+
+// The configuration with every default filled in, for such activations. Fields that mean nothing
+// for its architecture or revival stay unset, and are violations where they are set. What is wrong
+// is added to `bad` under "{path}.<field>", `path` being the configuration's own in the request;
+// what depends on something that is not known is left out and not judged. What is no violation with
+// kAnyRows is none with any number of rows.
+v1::TrainingConfig FillIn(const v1::TrainingConfig& config, const DataShape& data,
+                          const std::string& path, BadRequest& bad);
+
+// What is to be said about training so many latents on so many distinct activations; empty if
+// nothing is.
+std::string LatentsWarning(const v1::TrainingConfig& filled_in, int64_t distinct_rows);
 
 // The engine's view of a filled-in configuration.
 sae::TrainConfig ToEngine(const v1::TrainingConfig& filled_in);

@@ -84,7 +84,7 @@ TEST(PipelinePlanTest, AnotherSaeSharesTheRecommender) {
             "saes/ml-1m-sasrec-x32-k4");
   EXPECT_EQ(other([](SaeFlags& sae) { sae.architecture = {"batch-topk"}; }),
             "saes/ml-1m-sasrec-batch-topk");
-  other([](SaeFlags& sae) { sae.matryoshka = {64, 256}; });
+  other([](SaeFlags& sae) { sae.matryoshka = {"64", "256"}; });
   other([](SaeFlags& sae) { sae.early_stop = "dev"; });
   other([](SaeFlags& sae) { sae.epochs = 2; });
   other([](SaeFlags& sae) { sae.learning_rate = {1e-4}; });

@@ -28,7 +28,9 @@ PipelineResult ExampleResult() {
   result.sae.mutable_report()->set_fvu(0.0595);
   result.sae.mutable_report()->set_dead_fraction(0.003);
   result.sae.mutable_report()->set_row_count(562729);
+  result.sae.mutable_report()->set_distinct_row_count(6040);
   result.sae.mutable_report()->set_epoch_count(8);
+  result.sae.mutable_report()->add_warnings("few users");
   result.concepts.set_concept_count(1009);
   result.concepts.mutable_paper()->set_confidence_100_count(8);
   result.concepts.mutable_paper()->set_confidence_90_count(36);
@@ -52,8 +54,8 @@ TEST(ReportJsonTest, HasExactlyTheDocumentedKeys) {
                                       "similarity", "seconds", "seed", "version"));
   EXPECT_THAT(Keys(json["recommender"]), ElementsAre("hr@10", "ndcg@10", "hr@20", "ndcg@20"));
   EXPECT_THAT(Keys(json["reconstructed"]), ElementsAre("hr@10", "ndcg@10", "hr@20", "ndcg@20"));
-  EXPECT_THAT(Keys(json["sae"]),
-              ElementsAre("d", "latents", "k", "fvu", "dead_fraction", "rows", "epochs"));
+  EXPECT_THAT(Keys(json["sae"]), ElementsAre("d", "latents", "k", "fvu", "dead_fraction", "rows",
+                                             "distinct_rows", "epochs", "warnings"));
   EXPECT_THAT(Keys(json["concepts"]),
               ElementsAre("total", "confidence_eq_1", "confidence_ge_0.9", "confidence_ge_0.8",
                           "verified", "control_ge_0.8"));
@@ -67,6 +69,8 @@ TEST(ReportJsonTest, TakesEachValueFromItsPlace) {
   EXPECT_EQ(json["reconstructed"]["ndcg@20"], 0.12);
   EXPECT_EQ(json["sae"]["d"], 64);
   EXPECT_EQ(json["sae"]["rows"], 562729);
+  EXPECT_EQ(json["sae"]["distinct_rows"], 6040);
+  EXPECT_EQ(json["sae"]["warnings"][0], "few users");
   EXPECT_EQ(json["concepts"]["confidence_eq_1"], 8);
   EXPECT_EQ(json["concepts"]["confidence_ge_0.9"], 36);
   EXPECT_EQ(json["concepts"]["confidence_ge_0.8"], 112);

@@ -83,7 +83,7 @@ TEST(MakeSweep, OptionsOfSomeArchitecturesAreLeftOutForTheOthers) {
   flags.architecture = {"topk", "jump-relu", "relu"};
   flags.sparsity_weight = 0.5;
   flags.bandwidth = 0.2;
-  flags.matryoshka = {64, 256};
+  flags.matryoshka = {"64", "256"};
   const TrainSaesRequest sweep = Sweep(flags);
   const auto config = [&](int i) -> const TrainingConfig& { return sweep.variants(i).config(); };
   EXPECT_EQ(config(0).matryoshka_prefixes_size(), 2);
@@ -117,7 +117,7 @@ TEST(MakeSweep, RefusesWhatCannotBe) {
 TEST(MakeTrainingConfig, SetsWhatTheFlagsSay) {
   SaeFlags flags;
   flags.architecture = {"topk-signed"};
-  flags.matryoshka = {64, 256, 1024};
+  flags.matryoshka = {"64", "256", "1024"};
   flags.revival = "resampling";
   flags.resample_every_rows = 5000;
   flags.decay_shape = "cosine";
@@ -143,6 +143,18 @@ TEST(MakeTrainingConfig, SetsWhatTheFlagsSay) {
   EXPECT_FALSE(MakeTrainingConfig(flags, 3, kCapture).ok());
   flags.early_stop = "";
   EXPECT_EQ(ExitStatus(MakeTrainingConfig(flags, 3, kCapture).status()), 2);
+}
+
+TEST(MakeTrainingConfig, NoneOfThePrefixes) {
+  SaeFlags flags;
+  EXPECT_FALSE(MakeTrainingConfig(flags, 0, kCapture)->without_prefixes());
+  flags.matryoshka = {"none"};
+  const auto config = MakeTrainingConfig(flags, 0, kCapture);
+  ASSERT_TRUE(config.ok()) << config.status();
+  EXPECT_TRUE(config->without_prefixes());
+  EXPECT_EQ(config->matryoshka_prefixes_size(), 0);
+  flags.matryoshka = {"none", "64"};
+  EXPECT_EQ(ExitStatus(MakeTrainingConfig(flags, 0, kCapture).status()), 2);
 }
 
 TEST(MakeTrainingConfig, EveryArchitectureHasItsName) {
@@ -177,7 +189,7 @@ TEST(AddSaeFlags, ListsAreSeparatedByCommas) {
   EXPECT_THAT(flags.architecture, ElementsAre("topk", "relu"));
   EXPECT_THAT(flags.learning_rate, ElementsAre(1e-3, 1e-4));
   EXPECT_THAT(flags.latents, ElementsAre(64, 128));
-  EXPECT_THAT(flags.matryoshka, ElementsAre(16, 32));
+  EXPECT_THAT(flags.matryoshka, ElementsAre("16", "32"));
 }
 
 TEST(AddSaeFlags, OneValueEachWhereListsAreNotMeant) {
@@ -186,12 +198,15 @@ TEST(AddSaeFlags, OneValueEachWhereListsAreNotMeant) {
             "--k 8 --architecture relu --sae-learning-rate 1e-3 --matryoshka 16,32 "
             "--sae-early-stop dev --sae-decay-shape cosine movies");
   EXPECT_THAT(flags.k, ElementsAre(8));
-  EXPECT_THAT(flags.matryoshka, ElementsAre(16, 32));
+  EXPECT_THAT(flags.matryoshka, ElementsAre("16", "32"));
   EXPECT_EQ(flags.early_stop, "dev");
   EXPECT_THROW(Parse("", Values::kOne, "--k 8,16 movies"), CLI::ParseError);
   EXPECT_THROW(Parse("", Values::kOne, "--architecture topk,relu movies"), CLI::ParseError);
   EXPECT_THROW(Parse("", Values::kLists, "--architecture topk,none movies"), CLI::ParseError);
   EXPECT_THROW(Parse("", Values::kLists, "--revival never movies"), CLI::ParseError);
+  EXPECT_THROW(Parse("", Values::kLists, "--matryoshka 8,few movies"), CLI::ParseError);
+  EXPECT_THAT(Parse("", Values::kLists, "--matryoshka none movies").matryoshka,
+              ElementsAre("none"));
 }
 
 }  // namespace

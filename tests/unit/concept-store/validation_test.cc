@@ -124,6 +124,18 @@ TEST(CheckSae, NamesEveryFault) {
       {"sae.report.fvu",
        [](v1::Sae* s) { s->mutable_report()->set_fvu(std::numeric_limits<double>::infinity()); }},
       {"sae.report.row_count", [](v1::Sae* s) { s->mutable_report()->set_row_count(-1); }},
+      {"sae.report.distinct_row_count",
+       [](v1::Sae* s) { s->mutable_report()->set_distinct_row_count(-1); }},
+      {"sae.report.warnings",
+       [](v1::Sae* s) {
+         for (int i = 0; i < 17; ++i) s->mutable_report()->add_warnings("w");
+       }},
+      {"sae.report.warnings[0]", [](v1::Sae* s) { s->mutable_report()->add_warnings(""); }},
+      {"sae.report.warnings[1]",
+       [](v1::Sae* s) {
+         s->mutable_report()->add_warnings(std::string(1000, 'w'));
+         s->mutable_report()->add_warnings(std::string(1001, 'w'));
+       }},
   };
   for (const auto& [field, spoil] : cases) {
     v1::Sae sae = SampleSae();

@@ -19,6 +19,8 @@ Checkpoint Sample() {
   checkpoint.dim = 64;
   checkpoint.seconds = 12.5;
   checkpoint.nonce = 99;
+  checkpoint.distinct_rows = 1234;
+  checkpoint.epoch_rows = 5678;
   checkpoint.position = 77;
   checkpoint.trained = true;
   checkpoint.capture_uids = {{"recommenders/r/captures/train", "uid"}, {"x", ""}};
@@ -41,15 +43,21 @@ TEST(CheckpointTest, RoundTrip) {
   }
 }
 
-TEST(CheckpointTest, ThoseOfBeforeCapturesHadUidsAreRead) {
-  Checkpoint checkpoint = Sample();
-  checkpoint.capture_uids.clear();
-  std::string bytes = Encode(checkpoint);
-  bytes[4] = 2;                    // the version
-  bytes.resize(bytes.size() - 4);  // the number of uids
-  const absl::StatusOr<Checkpoint> back = DecodeCheckpoint(bytes);
-  ASSERT_TRUE(back.ok()) << back.status();
-  EXPECT_EQ(*back, checkpoint);
+// Their epochs visit all rows as they are.
+TEST(CheckpointTest, ThoseOfEarlierVersionsAreRead) {
+  for (const char version : {3, 2}) {
+    Checkpoint checkpoint = Sample();
+    checkpoint.distinct_rows = 0;
+    checkpoint.epoch_rows = checkpoint.rows;
+    if (version == 2) checkpoint.capture_uids.clear();
+    std::string bytes = Encode(checkpoint);
+    bytes[4] = version;
+    bytes.resize(bytes.size() - 16);                   // the rows of an epoch
+    if (version == 2) bytes.resize(bytes.size() - 4);  // the number of uids
+    const absl::StatusOr<Checkpoint> back = DecodeCheckpoint(bytes);
+    ASSERT_TRUE(back.ok()) << back.status();
+    EXPECT_EQ(*back, checkpoint);
+  }
 }
 
 // A trainer's state stands where its bytes would, and the whole is written without growing.

@@ -43,7 +43,7 @@ class EarlyStopTest : public TrainJobTest {
   // FVU on the dev rows after each epoch, trained without a service.
   std::vector<double> Curve() {
     BadRequest bad;
-    const v1::TrainingConfig config = FillIn(Stopping().config(), kDim, "config", bad);
+    const v1::TrainingConfig config = FillIn(Stopping().config(), {kDim, kAnyRows}, "config", bad);
     const std::vector<float> dev = sae::PlantedRows(400, kDim, 20, 2, 6);
     RowStreamOptions options;
     options.capture = kCapture;

@@ -17,7 +17,7 @@ v1::TrainingConfig Config(int latents, int batch_rows) {
   config.set_batch_rows(batch_rows);
   config.set_thread_count(2);
   BadRequest bad;
-  v1::TrainingConfig filled_in = FillIn(config, 64, "config", bad);
+  v1::TrainingConfig filled_in = FillIn(config, {64, kAnyRows}, "config", bad);
   EXPECT_TRUE(bad.ok()) << bad.ToStatus();
   return filled_in;
 }

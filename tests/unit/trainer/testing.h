@@ -60,6 +60,9 @@ class MemorySource : public ActivationSource {
   }
   // The capture is another one under its name.
   void RecordAnew() { uid_ = "another"; }
+  // Other rows. Before the first use.
+  void Replace(std::vector<float> rows) { rows_ = std::move(rows); }
+  const std::vector<float>& values() const { return rows_; }
   // More rows, as a recorder would add while a job runs.
   void Append(const std::vector<float>& rows) {
     const std::lock_guard lock(mutex_);

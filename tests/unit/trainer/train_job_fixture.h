@@ -78,7 +78,10 @@ class TrainJobTest : public ::testing::Test {
     environment.source = &source_;
     environment.publisher = &publisher_;
     environment.cache_bytes = cache_bytes_;
-    environment.count_rows = [this](int64_t rows) { trained_rows_ += rows; };
+    environment.count_rows = [this](int64_t rows) {
+      trained_rows_ += rows;
+      if (exit_after_ >= 0 && trained_rows_ >= exit_after_) _exit(0);
+    };
     for (const char* kind : {kTrainSaeKind, kTrainSaesKind}) {
       runner_->Register(kind,
                         [environment](JobContext& job) { return RunTrainJob(environment, job); });
@@ -160,12 +163,10 @@ class TrainJobTest : public ::testing::Test {
     const pid_t child = fork();
     ASSERT_GE(child, 0);
     if (child == 0) {
-      // As in RunWithAStop: on a busy machine the job might be done before this thread looks.
-      source_.StallAfter(source_.rows_read() + kRows + rows);
+      exit_after_ = rows - 128;
       StartRunner();
       Submit(request);
-      while (trained_rows_ < rows - 128) std::this_thread::yield();
-      _exit(0);
+      while (true) pause();
     }
     int status = 0;
     ASSERT_EQ(waitpid(child, &status, 0), child);
@@ -190,6 +191,7 @@ class TrainJobTest : public ::testing::Test {
   MemoryPublisher publisher_;
   int64_t cache_bytes_ = 0;
   std::atomic<int64_t> trained_rows_ = 0;
+  int64_t exit_after_ = -1;  // rows trained on; the process ends without a word
   const std::filesystem::path directory_;
   std::unique_ptr<JobRunner> runner_;
 };

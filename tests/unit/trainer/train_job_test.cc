@@ -143,7 +143,7 @@ TEST_F(TrainJobTest, AResumedJobKeepsTheConfigurationItWasStartedWith) {
   request.mutable_config()->clear_k();
   request.mutable_config()->clear_epoch_count();
   BadRequest bad;
-  const v1::TrainingConfig today = FillIn(request.config(), kDim, "config", bad);
+  const v1::TrainingConfig today = FillIn(request.config(), {kDim, kAnyRows}, "config", bad);
   ASSERT_TRUE(bad.ok());
   v1::TrainingConfig then = today;
   then.set_k(today.k() - 3);
@@ -208,6 +208,91 @@ TEST_F(TrainJobTest, RowsInMemoryGiveTheSameWeights) {
     EXPECT_EQ(publisher_.published().back().sae.report().fvu(),
               publisher_.published().front().sae.report().fvu());
   }
+}
+
+// Each row of a third of the capture three times, one after the other.
+class RepeatedRowsTest : public TrainJobTest {
+ protected:
+  RepeatedRowsTest() {
+    const std::vector<float> rows = sae::PlantedRows(kRows / 3, kDim, 20, 2, 5);
+    std::vector<float> all;
+    for (size_t at = 0; at < rows.size(); at += kDim) {
+      for (int i = 0; i < 3; ++i) {
+        all.insert(all.end(), rows.begin() + static_cast<int64_t>(at),
+                   rows.begin() + static_cast<int64_t>(at) + kDim);
+      }
+    }
+    source_.Replace(all);
+    cache_bytes_ = int64_t{1} << 30;
+  }
+
+  concept_store::v1::Sae Train(const v1::TrainSaeRequest& request) {
+    std::filesystem::remove_all(directory_);
+    const Job job = RunToEnd(request);
+    EXPECT_EQ(job.state(), Job::STATE_SUCCEEDED) << job.error().message();
+    EXPECT_EQ(job.progress().done(), job.progress().total());
+    runner_.reset();
+    return publisher_.published().back().sae;
+  }
+};
+
+TEST_F(RepeatedRowsTest, CountAndAreJudgedLikeAllRows) {
+  const concept_store::v1::Sae counted = Train(Request());
+  EXPECT_EQ(counted.report().row_count(), kRows);
+  EXPECT_EQ(counted.report().distinct_row_count(), kRows / 3);
+  EXPECT_EQ(counted.report().step_count(), (kRows * 6 + 127) / 128);
+  EXPECT_TRUE(counted.report().warnings().empty());
+  const sae::SaeWeights weights = publisher_.published().back().weights;
+  const absl::StatusOr<sae::SaeModel> model = sae::SaeModel::Create(weights);
+  ASSERT_TRUE(model.ok()) << model.status();
+  sae::MetricsAccumulator accumulator(kDim, 32);
+  accumulator.Add(*model, source_.values().data(), kRows);
+  EXPECT_NEAR(counted.report().fvu(), accumulator.Result().fvu, 1e-9);
+  EXPECT_NEAR(counted.report().l0(), accumulator.Result().l0, 1e-9);
+  EXPECT_LT(counted.report().fvu(), 0.3);
+  // Trained on as they are the rows say that they were not counted, and lead to as good an SAE.
+  cache_bytes_ = 0;
+  const concept_store::v1::Sae plain = Train(Request());
+  EXPECT_EQ(plain.report().distinct_row_count(), 0);
+  ASSERT_EQ(plain.report().warnings_size(), 1);
+  EXPECT_THAT(plain.report().warnings(0), testing::HasSubstr("row cache of 0 bytes"));
+  EXPECT_NEAR(plain.report().fvu(), counted.report().fvu(), 0.05);
+}
+
+TEST_F(RepeatedRowsTest, DecideTheNumberOfLatents) {
+  v1::TrainSaeRequest request = Request();
+  request.mutable_config()->clear_latent_count();
+  concept_store::v1::Sae sae = Train(request);  // 1,000 / 16 = 62
+  EXPECT_EQ(sae.latent_count(), 32);
+  EXPECT_EQ(sae.report().hyper_parameters().at("latents"), "32");
+  EXPECT_EQ(sae.report().hyper_parameters().at("matryoshka_prefixes"), "8");
+  request.mutable_config()->set_without_prefixes(true);
+  EXPECT_EQ(Train(request).report().hyper_parameters().at("matryoshka_prefixes"), "none");
+  cache_bytes_ = 0;  // 3,000 / 16 = 187, but 8 d = 64
+  EXPECT_EQ(Train(request).latent_count(), 64);
+  cache_bytes_ = int64_t{1} << 30;
+  request.mutable_config()->set_latent_count(63);
+  sae = Train(request);
+  EXPECT_EQ(sae.latent_count(), 63);
+  ASSERT_EQ(sae.report().warnings_size(), 1);
+  EXPECT_THAT(sae.report().warnings(0), testing::HasSubstr("lower latent_count to at most 62"));
+}
+
+TEST_F(RepeatedRowsTest, CrashedJobGivesTheSameWeights) {
+  v1::TrainSaeRequest request = Request();
+  request.mutable_config()->clear_latent_count();
+  request.mutable_config()->set_checkpoint_seconds(0.0);
+  const std::string crashed = directory_.string() + "_crashed";
+  CrashAfter(request, 9000, crashed);
+  Train(request);
+  const sae::SaeWeights expected = publisher_.published().back().weights;
+  // Also where the rows would no longer be cached: others would lead to another SAE.
+  cache_bytes_ = 0;
+  const Job job = ResumeCrashed(crashed);
+  ASSERT_EQ(job.state(), Job::STATE_SUCCEEDED) << job.error().message();
+  EXPECT_LT(trained_rows_, kRows * 6);
+  EXPECT_EQ(publisher_.published().back().weights.encoder, expected.encoder);
+  EXPECT_EQ(publisher_.published().back().sae.report().distinct_row_count(), kRows / 3);
 }
 
 TEST_F(TrainJobTest, CancelWhileRowsAreReadIntoMemory) {

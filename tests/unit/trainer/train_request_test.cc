@@ -30,7 +30,7 @@ std::string Violations(const Message& message, int dim = 64) {
   const TrainRequest request(message);
   BadRequest bad;
   CheckNames(request, bad);
-  FillInAll(request, dim, bad);
+  FillInAll(request, {dim, kAnyRows}, bad);
   return std::string(bad.ToStatus().message());
 }
 
@@ -56,7 +56,8 @@ TEST(TrainRequestTest, VariantsAreFilledInInTheirOrder) {
   const v1::TrainSaesRequest message = Sweep(3);
   EXPECT_THAT(Violations(message), IsEmpty());
   BadRequest bad;
-  const std::vector<v1::TrainingConfig> configs = FillInAll(TrainRequest(message), 64, bad);
+  const std::vector<v1::TrainingConfig> configs =
+      FillInAll(TrainRequest(message), {64, kAnyRows}, bad);
   ASSERT_EQ(configs.size(), 3U);
   for (int i = 0; i < 3; ++i) {
     EXPECT_EQ(configs[i].k(), i + 1);

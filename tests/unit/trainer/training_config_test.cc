@@ -24,14 +24,14 @@ using v1::TrainingConfig;
 
 TrainingConfig Filled(const TrainingConfig& config, int dim) {
   BadRequest bad;
-  TrainingConfig filled = FillIn(config, dim, "config", bad);
+  TrainingConfig filled = FillIn(config, {dim, kAnyRows}, "config", bad);
   EXPECT_TRUE(bad.ok()) << bad.ToStatus();
   return filled;
 }
 
 std::string Violations(const TrainingConfig& config, int dim) {
   BadRequest bad;
-  FillIn(config, dim, "config", bad);
+  FillIn(config, {dim, kAnyRows}, "config", bad);
   return std::string(bad.ToStatus().message());
 }
 
@@ -39,7 +39,7 @@ TEST(TrainingConfigTest, DefaultsAsDocumented) {
   const TrainingConfig filled = Filled({}, 64);
   EXPECT_EQ(filled.preset(), TrainingConfig::PRESET_DEFAULT);
   EXPECT_EQ(filled.latent_count(), 512);
-  EXPECT_EQ(filled.expansion_factor(), 8);
+  EXPECT_FALSE(filled.has_expansion_factor());
   EXPECT_EQ(filled.k(), 8);
   EXPECT_EQ(filled.k_aux(), 32);
   EXPECT_EQ(filled.aux_alpha(), 1.0 / 32.0);
@@ -56,6 +56,59 @@ TEST(TrainingConfigTest, DefaultsAsDocumented) {
   EXPECT_EQ(filled.decay(), TrainingConfig::DECAY_LINEAR);
   EXPECT_FALSE(filled.has_early_stop());
   EXPECT_GE(filled.thread_count(), 1);
+}
+
+TEST(TrainingConfigTest, TheDefaultNumberOfLatentsFollowsTheDistinctActivations) {
+  const auto latents = [](int dim, int64_t distinct_rows, auto change) {
+    TrainingConfig config;
+    change(config);
+    BadRequest bad;
+    const TrainingConfig filled = FillIn(config, {dim, distinct_rows}, "config", bad);
+    EXPECT_TRUE(bad.ok()) << bad.ToStatus();
+    return filled.latent_count();
+  };
+  const auto as_it_is = [](TrainingConfig&) {};
+  EXPECT_EQ(latents(64, kAnyRows, as_it_is), 512);
+  EXPECT_EQ(latents(64, 16 * 512, as_it_is), 512);
+  EXPECT_EQ(latents(64, 16 * 512 - 1, as_it_is), 256);
+  EXPECT_EQ(latents(64, 6040, as_it_is), 256);
+  EXPECT_EQ(latents(64, 100, as_it_is), 32);
+  EXPECT_EQ(latents(50, kAnyRows, as_it_is), 256);  // 8 d = 400
+  EXPECT_EQ(latents(2, kAnyRows, as_it_is), 32);
+  EXPECT_EQ(latents(1 << 18, kAnyRows, as_it_is), 1 << 20);
+  // Not fewer than what was asked for needs.
+  EXPECT_EQ(latents(64, 100, [](TrainingConfig& c) { c.set_k(40); }), 64);
+  EXPECT_EQ(latents(64, 100, [](TrainingConfig& c) { c.add_matryoshka_prefixes(100); }), 128);
+  // What was asked for, whatever the rows.
+  EXPECT_EQ(latents(64, 100, [](TrainingConfig& c) { c.set_latent_count(999); }), 999);
+  EXPECT_EQ(latents(64, 100, [](TrainingConfig& c) { c.set_expansion_factor(4); }), 256);
+  EXPECT_EQ(latents(64, 100, [](TrainingConfig& c) { c.set_preset(TrainingConfig::PRESET_PAPER); }),
+            1024);
+  // As long as they are not counted nothing is chosen.
+  BadRequest bad;
+  const TrainingConfig open = FillIn({}, {64}, "config", bad);
+  EXPECT_FALSE(open.has_latent_count());
+  EXPECT_EQ(open.matryoshka_prefixes_size(), 0);
+  EXPECT_FALSE(AsText(open).contains("latents"));
+  EXPECT_EQ(FillIn(open, {64, 6040}, "config", bad).latent_count(), 256);
+}
+
+TEST(TrainingConfigTest, WarnsOfMoreLatentsThanTheActivationsBear) {
+  TrainingConfig config;
+  config.set_latent_count(512);
+  EXPECT_EQ(LatentsWarning(Filled(config, 64), 512 * 16), "");
+  EXPECT_THAT(
+      LatentsWarning(Filled(config, 64), 512 * 16 - 1),
+      AllOf(HasSubstr("512 latents"), HasSubstr("8191 distinct"), HasSubstr("at most 511")));
+}
+
+TEST(TrainingConfigTest, PrefixesCanBeDoneWithout) {
+  TrainingConfig config;
+  config.set_without_prefixes(true);
+  EXPECT_EQ(Filled(config, 64).matryoshka_prefixes_size(), 0);
+  EXPECT_EQ(AsText(Filled(config, 64)).at("matryoshka_prefixes"), "none");
+  config.add_matryoshka_prefixes(8);
+  EXPECT_THAT(Violations(config, 64), HasSubstr("config.without_prefixes: contradicts"));
 }
 
 TEST(TrainingConfigTest, ThePrefixesOfTheDefaultRecipeFollowItsLatents) {
@@ -209,7 +262,7 @@ TEST(TrainingConfigTest, MatryoshkaPrefixesRiseUpToTheNumberOfLatents) {
     return Violations(config, dim);
   };
   EXPECT_EQ(violations({16, 512}, 64), "");
-  EXPECT_EQ(violations({16, 1025}, kUnknownDim), "");  // depends on the dimension
+  EXPECT_EQ(violations({16, 1025}, 0), "");  // depends on the dimension
   for (const std::vector<int>& bad :
        {std::vector<int>{0}, {8, 8}, {8, 4}, {16, 1025}, std::vector<int>(17, 1)}) {
     EXPECT_NE(violations(bad, 64).find("config.matryoshka_prefixes"), std::string::npos);
@@ -239,7 +292,7 @@ TEST(TrainingConfigTest, NamesEveryViolationAtOnce) {
   config.mutable_early_stop()->set_metric(static_cast<EarlyStop::Metric>(9));
   config.mutable_early_stop()->set_patience(0);
   config.mutable_early_stop()->set_max_rows(0);
-  const std::string message = Violations(config, kUnknownDim);
+  const std::string message = Violations(config, 0);
   for (const char* field :
        {"latent_count", "k", "k_aux", "aux_alpha", "dead_after_rows", "learning_rate",
         "decay_fraction", "batch_rows", "epoch_count", "gradient_clip", "thread_count",
@@ -254,10 +307,10 @@ TEST(TrainingConfigTest, KAboveTheNumberOfLatents) {
   TrainingConfig config;
   config.set_latent_count(8);
   config.set_k(9);
-  EXPECT_NE(Violations(config, kUnknownDim).find("config.k"), std::string::npos);
+  EXPECT_NE(Violations(config, 0).find("config.k"), std::string::npos);
   config.clear_latent_count();
   config.set_expansion_factor(1);
-  EXPECT_EQ(Violations(config, kUnknownDim), "");  // depends on the dimension
+  EXPECT_EQ(Violations(config, 0), "");  // depends on the dimension
   EXPECT_NE(Violations(config, 8).find("config.k"), std::string::npos);
   EXPECT_EQ(Violations(config, 9), "");
 }
@@ -275,7 +328,7 @@ TEST(TrainingConfigTest, BatchTooLargeForItsLatents) {
       << Violations(config, 64);
   config.clear_latent_count();
   config.set_expansion_factor(1 << 14);
-  EXPECT_EQ(Violations(config, kUnknownDim), "");
+  EXPECT_EQ(Violations(config, 0), "");
   EXPECT_NE(Violations(config, 64).find("config.batch_rows"), std::string::npos);
 }
 
@@ -335,12 +388,12 @@ TEST(DifferencesTest, SameNameIsNotSameThing) {
   constexpr char kCapture[] = "recommenders/r/captures/c";
   BadRequest bad;
   v1::TrainingConfig config;
-  const v1::TrainingConfig usual = FillIn(config, 64, "config", bad);
+  const v1::TrainingConfig usual = FillIn(config, {64, kAnyRows}, "config", bad);
   config.set_k(16);
   config.set_learning_rate(0.5);
   config.set_thread_count(1);
   config.set_checkpoint_seconds(77);
-  const v1::TrainingConfig other = FillIn(config, 64, "config", bad);
+  const v1::TrainingConfig other = FillIn(config, {64, kAnyRows}, "config", bad);
   ASSERT_TRUE(bad.ok()) << bad.ToStatus();
   concept_store::v1::Sae made;
   made.set_capture(kCapture);
