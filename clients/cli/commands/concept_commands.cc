@@ -31,6 +31,7 @@ struct BuildFlags {
   std::string sae;
   std::string capture;
   std::vector<std::string> evidence;
+  std::vector<std::string> references;
   int paper_cases = 0;
   uint64_t seed = 0;
   JobFlags job;
@@ -90,6 +91,9 @@ absl::Status Build(Session& session, const BuildFlags& flags) {
   RECSAE_ASSIGN_OR_RETURN(*request.mutable_capture(), ChooseCapture(session, sae, flags.capture));
   RECSAE_RETURN_IF_ERROR(AddEvidence(session, sae, flags.evidence, request.capture(),
                                      *request.mutable_evidence_captures()));
+  for (const std::string& reference : flags.references) {
+    RECSAE_ASSIGN_OR_RETURN(*request.add_reference_saes(), FullName(reference, kSaePattern));
+  }
   request.set_paper_case_count(flags.paper_cases);
   request.set_seed(flags.seed);
   request.set_request_id(flags.request_id.empty() ? NewRequestId() : flags.request_id);
@@ -324,7 +328,8 @@ void AddConceptCommands(CommandLine& line) {
   line.Add<BuildFlags>(
       group, "build", "Describe every latent and test the descriptions on other users",
       "  recsae concepts build --sae movies\n"
-      "  recsae concepts build --sae movies --capture test --evidence dev --evidence context",
+      "  recsae concepts build --sae movies --capture test --evidence dev --evidence context\n"
+      "  recsae concepts build --sae movies --reference-sae movies-2 --reference-sae movies-3",
       [](Command& command, BuildFlags& flags) {
         AddSae(command, flags.sae);
         command.Add("--capture", flags.capture,
@@ -332,6 +337,9 @@ void AddConceptCommands(CommandLine& line) {
         command.Add("--evidence", flags.evidence,
                     "Captures that descriptions are made of and tested on as well; may be repeated "
                     "[default: all with cases]");
+        command.Add("--reference-sae", flags.references,
+                    "SAE of another seed in which latents are looked for again; may be repeated, "
+                    "at most 4");
         command.Add("--paper-cases", flags.paper_cases, "N of the paper [default: 5]");
         command.Add("--seed", flags.seed, "[default: 0]");
         AddRequestId(command, flags.request_id);

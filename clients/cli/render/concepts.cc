@@ -267,6 +267,10 @@ Table ConceptCounts(const ConceptReport& report) {
                   {"groups", absl::StrCat(FormatCount(report.group_count()), ", ",
                                           FormatCount(report.verified_group_count()),
                                           " of them verified")},
+                  {"found again", report.stable_count() == 0
+                                      ? ""
+                                      : absl::StrCat(FormatCount(report.stable_count()),
+                                                     " in every reference SAE")},
                   {"not tested", report.untested()},
                   {"rows looked at", rows}});
 }

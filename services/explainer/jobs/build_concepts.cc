@@ -24,6 +24,7 @@
 #include "services/explainer/jobs/concept_writer.h"
 #include "services/explainer/jobs/estimate.h"
 #include "services/explainer/jobs/kind_of.h"
+#include "services/explainer/jobs/stability.h"
 
 namespace recsae::explainer {
 namespace {
@@ -38,6 +39,7 @@ absl::Status CheckRequest(const v1::BuildConceptsRequest& request) {
   CheckName("capture", request.capture(), kCapturePattern, bad);
   CheckEvidenceCaptures(request.evidence_captures(), bad);
   CheckRange("paper_case_count", request.paper_case_count(), 0, kMaxPaperCases, bad);
+  CheckReferenceSaes(request.reference_saes(), request.sae(), bad);
   return bad.ToStatus();
 }
 
@@ -175,6 +177,20 @@ absl::Status Test(const Inputs& inputs, const ItemSets& sets, std::span<const do
   return absl::OkStatus();
 }
 
+// Looks for each latent in SAEs of other trainings.
+absl::Status FindAgain(Backend& backend, JobContext& job, const LoadedSae& sae,
+                       const std::vector<std::shared_ptr<const LoadedSae>>& references,
+                       std::vector<LatentResult>& results) {
+  for (const std::shared_ptr<const LoadedSae>& reference : references) {
+    RECSAE_ASSIGN_OR_RETURN(const sae::Matching matching,
+                            MatchReference(backend, job, sae, *reference));
+    for (size_t i = 0; i < results.size(); ++i) {
+      results[i].matches.push_back({reference->name, matching.partner[i], matching.cosine[i]});
+    }
+  }
+  return absl::OkStatus();
+}
+
 void Settle(std::vector<LatentResult>& results, v1::ConceptReport& report) {
   for (size_t i = 0; i < results.size(); ++i) {
     LatentResult& result = results[i];
@@ -191,6 +207,7 @@ void Settle(std::vector<LatentResult>& results, v1::ConceptReport& report) {
     }
     result.outcome = LatentResult::Outcome::kDescribed;
     report.set_concept_count(report.concept_count() + 1);
+    report.set_stable_count(report.stable_count() + (!result.matches.empty() && IsStable(result)));
     if (result.group != static_cast<int32_t>(i)) continue;
     report.set_group_count(report.group_count() + 1);
     report.set_verified_group_count(report.verified_group_count() + result.Verified());
@@ -230,6 +247,8 @@ absl::StatusOr<google::protobuf::Any> RunBuildConcepts(Backend& backend, JobCont
   RECSAE_ASSIGN_OR_RETURN(
       const std::vector<Source> sources,
       FindSources(backend, caller, request.capture(), request.evidence_captures(), *sae));
+  RECSAE_ASSIGN_OR_RETURN(const std::vector<std::shared_ptr<const LoadedSae>> references,
+                          FindReferences(backend, caller, request.reference_saes(), *sae));
   RECSAE_ASSIGN_OR_RETURN(const std::string recommender_name,
                           RecommenderOfCapture(request.capture()));
   RECSAE_ASSIGN_OR_RETURN(const std::shared_ptr<const LoadedRecommender> recommender,
@@ -257,6 +276,7 @@ absl::StatusOr<google::protobuf::Any> RunBuildConcepts(Backend& backend, JobCont
       const ItemSets sets,
       ItemSets::Create(recommender->texts, popularity, ItemSetOptions(), alive));
   RECSAE_RETURN_IF_ERROR(Test(inputs, sets, popularity, job, results, report));
+  RECSAE_RETURN_IF_ERROR(FindAgain(backend, job, *sae, references, results));
   Settle(results, report);
 
   const int latents = sae->model.latents();

@@ -36,7 +36,7 @@ absl::Status CheckRequest(const v1::EvaluateSaeRequest& request) {
   CheckName("sae", request.sae(), "saes/{sae}", bad);
   CheckName("capture", request.capture(), kCapturePattern, bad);
   CheckEvidenceCaptures(request.evidence_captures(), bad);
-  CheckReferenceSaes(request, bad);
+  CheckReferenceSaes(request.reference_saes(), request.sae(), bad);
   return bad.ToStatus();
 }
 
@@ -69,7 +69,7 @@ absl::StatusOr<Inputs> FindInputs(Backend& backend, const Caller& caller,
         {{"capture", capture.name()}});
   }
   inputs.rows = capture.row_count();
-  RECSAE_ASSIGN_OR_RETURN(inputs.references, FindReferences(backend, caller, request, *inputs.sae));
+  RECSAE_ASSIGN_OR_RETURN(inputs.references, FindReferences(backend, caller, request.reference_saes(), *inputs.sae));
   RECSAE_ASSIGN_OR_RETURN(inputs.sources, FindSources(backend, caller, request.capture(),
                                                       request.evidence_captures(), *inputs.sae));
   RECSAE_ASSIGN_OR_RETURN(const std::string recommender, RecommenderOfCapture(request.capture()));

@@ -4,7 +4,6 @@
 #include <string>
 
 #include "absl/strings/str_cat.h"
-#include "common/sae/matching.h"
 #include "recsae/explainer/v1/explainer.pb.h"
 #include "services/explainer/backend/capture_reader.h"
 #include "services/explainer/backend/request_checks.h"
@@ -59,13 +58,12 @@ absl::Status CheckComparable(const LoadedSae& sae, const LoadedSae& reference) {
 
 }  // namespace
 
-void CheckReferenceSaes(const v1::EvaluateSaeRequest& request, BadRequest& bad) {
-  const auto& names = request.reference_saes();
+void CheckReferenceSaes(const ReferenceNames& names, const std::string& sae, BadRequest& bad) {
   CheckRange("reference_saes", names.size(), 0, kMaxReferenceSaes, bad);
   for (int i = 0; i < std::min(names.size(), kMaxReferenceSaes); ++i) {
     const std::string field = absl::StrCat("reference_saes[", i, "]");
     CheckName(field, names[i], "saes/{sae}", bad);
-    if (names[i] == request.sae()) {
+    if (names[i] == sae) {
       bad.Add(field, absl::StrCat("is ", names[i],
                                   ", the SAE itself, which says nothing of another training"));
     }
@@ -76,10 +74,9 @@ void CheckReferenceSaes(const v1::EvaluateSaeRequest& request, BadRequest& bad) 
 }
 
 absl::StatusOr<std::vector<std::shared_ptr<const LoadedSae>>> FindReferences(
-    Backend& backend, const Caller& caller, const v1::EvaluateSaeRequest& request,
-    const LoadedSae& sae) {
+    Backend& backend, const Caller& caller, const ReferenceNames& names, const LoadedSae& sae) {
   std::vector<std::shared_ptr<const LoadedSae>> references;
-  for (const std::string& name : request.reference_saes()) {
+  for (const std::string& name : names) {
     RECSAE_ASSIGN_OR_RETURN(std::shared_ptr<const LoadedSae> reference,
                             backend.saes.Get(name, caller));
     RECSAE_RETURN_IF_ERROR(CheckComparable(sae, *reference));
@@ -88,23 +85,27 @@ absl::StatusOr<std::vector<std::shared_ptr<const LoadedSae>>> FindReferences(
   return references;
 }
 
+absl::StatusOr<sae::Matching> MatchReference(Backend& backend, JobContext& job,
+                                             const LoadedSae& sae, const LoadedSae& reference) {
+  RECSAE_ASSIGN_OR_RETURN(
+      const Permit permit,
+      backend.memory.Take(StabilityBytes(sae.model, reference.model),
+                          absl::StrCat("matching ", sae.name, " with ", reference.name),
+                          "reference_saes, or the SAEs' latents"));
+  return sae::MatchDirections(sae.model.weights().decoder, reference.model.weights().decoder,
+                              sae.model.dim(), [&](int64_t done, int64_t total) -> absl::Status {
+                                job.SetProgress(absl::StrCat("matching with ", reference.name),
+                                                done, total, "latents");
+                                return job.Interrupted();
+                              });
+}
+
 absl::Status WriteStability(Backend& backend, JobContext& job, const LoadedSae& sae,
                             const std::vector<std::shared_ptr<const LoadedSae>>& references,
                             v1::Evaluation& evaluation) {
   for (const std::shared_ptr<const LoadedSae>& reference : references) {
-    RECSAE_ASSIGN_OR_RETURN(
-        const Permit permit,
-        backend.memory.Take(StabilityBytes(sae.model, reference->model),
-                            absl::StrCat("matching ", sae.name, " with ", reference->name),
-                            "reference_saes, or the SAEs' latents"));
-    const auto watch = [&](int64_t done, int64_t total) -> absl::Status {
-      job.SetProgress(absl::StrCat("matching with ", reference->name), done, total, "latents");
-      return job.Interrupted();
-    };
-    RECSAE_ASSIGN_OR_RETURN(
-        const sae::Matching matching,
-        sae::MatchDirections(sae.model.weights().decoder, reference->model.weights().decoder,
-                             sae.model.dim(), watch));
+    RECSAE_ASSIGN_OR_RETURN(const sae::Matching matching,
+                            MatchReference(backend, job, sae, *reference));
     const sae::MatchingSummary summary = sae::Summarise(matching);
     v1::Stability* added = evaluation.add_stability();
     added->set_sae(reference->name);
