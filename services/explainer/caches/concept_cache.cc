@@ -21,8 +21,8 @@ CachedConcept CachedConcept::From(const concept_store::v1::Concept& latent_conce
   cached.description = latent_concept.description();
   cached.correlation = latent_concept.tests().predictive().correlation();
   cached.verified = latent_concept.tests().verified();
-  cached.group = latent_concept.has_group() ? latent_concept.group().lead_latent()
-                                            : latent_concept.latent();
+  cached.group =
+      latent_concept.has_group() ? latent_concept.group().lead_latent() : latent_concept.latent();
   const auto& statistics = latent_concept.statistics();
   cached.statistics.standard_deviation = statistics.standard_deviation();
   cached.statistics.level_thresholds.assign(statistics.level_thresholds().begin(),

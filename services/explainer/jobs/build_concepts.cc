@@ -44,8 +44,10 @@ absl::Status CheckRequest(const v1::BuildConceptsRequest& request) {
 }
 
 // With its prediction head where scores follow from the activation by one.
-absl::StatusOr<std::shared_ptr<const LoadedRecommender>> FindRecommender(
-    Backend& backend, const Caller& caller, const std::string& name, const LoadedSae& sae) {
+absl::StatusOr<std::shared_ptr<const LoadedRecommender>> FindRecommender(Backend& backend,
+                                                                         const Caller& caller,
+                                                                         const std::string& name,
+                                                                         const LoadedSae& sae) {
   RECSAE_ASSIGN_OR_RETURN(std::shared_ptr<const LoadedRecommender> recommender,
                           backend.recommenders.Get(name, caller));
   if (!sae.probe_site.empty() || !recommender->resource.has_prediction_head()) return recommender;
@@ -104,9 +106,9 @@ absl::Status CountPaper(const Inputs& inputs, const Dictionary& dictionary, Aliv
     cases.Add(rows.cases[static_cast<size_t>(row)], codes.Row(row));
   }
   RECSAE_RETURN_IF_ERROR(cases.Finish(alive));
-  RECSAE_ASSIGN_OR_RETURN(const std::vector<PaperResult> results,
-                          RunPaperProtocol(cases, inputs.features, inputs.paper,
-                                           [&](int, int) { return alive(); }));
+  RECSAE_ASSIGN_OR_RETURN(
+      const std::vector<PaperResult> results,
+      RunPaperProtocol(cases, inputs.features, inputs.paper, [&](int, int) { return alive(); }));
   for (const PaperResult& result : results) CountConfidence(result.own, counts);
   return absl::OkStatus();
 }
@@ -148,12 +150,13 @@ absl::Status Test(const Inputs& inputs, const ItemSets& sets, std::span<const do
   const Sample& sample = inputs.rows.sample;
   report.set_untested(WhyUntested(sample, sets));
   if (!report.untested().empty()) return absl::OkStatus();
-  const PredictionHead* head =
-      inputs.sae.probe_site.empty() && inputs.recommender.head ? &*inputs.recommender.head : nullptr;
+  const PredictionHead* head = inputs.sae.probe_site.empty() && inputs.recommender.head
+                                   ? &*inputs.recommender.head
+                                   : nullptr;
   const sae::SaeModel& model = inputs.sae.model;
-  RECSAE_ASSIGN_OR_RETURN(const ConceptTester tester,
-                          ConceptTester::Create(sample, sets, head, popularity, model.latents(),
-                                                model.k(), alive));
+  RECSAE_ASSIGN_OR_RETURN(
+      const ConceptTester tester,
+      ConceptTester::Create(sample, sets, head, popularity, model.latents(), model.k(), alive));
   RECSAE_ASSIGN_OR_RETURN(const TestedDictionary trained,
                           tester.Test(*TrainedDictionary(model), alive));
   Count(trained, report.add_tests());
@@ -165,8 +168,7 @@ absl::Status Test(const Inputs& inputs, const ItemSets& sets, std::span<const do
       const std::unique_ptr<Dictionary> exemplars,
       ExemplarDictionary(rows, model.dim(), latents, tester.random().k(), sample.seed(), alive));
   const std::unique_ptr<Dictionary> raw = RawDictionary(rows, model.dim());
-  const std::array<const Dictionary*, 3> controls = {raw.get(), &tester.random(),
-                                                     exemplars.get()};
+  const std::array<const Dictionary*, 3> controls = {raw.get(), &tester.random(), exemplars.get()};
   for (const Dictionary* control : controls) {
     doing = "testing dictionaries that nobody trained";
     RECSAE_ASSIGN_OR_RETURN(const TestedDictionary tested, tester.Test(*control, alive));
@@ -261,8 +263,9 @@ absl::StatusOr<google::protobuf::Any> RunBuildConcepts(Backend& backend, JobCont
       backend.memory.Take(BuildConceptsBytes(sae->model, row_count, items),
                           absl::StrCat("building the concepts of ", request.sae()),
                           "the rows of capture and evidence_captures, or the SAE's latents"));
-  RECSAE_ASSIGN_OR_RETURN(const ConceptRows rows, ReadConceptRows(backend, caller, job, sources, *sae,
-                                                                  *recommender, request.seed()));
+  RECSAE_ASSIGN_OR_RETURN(
+      const ConceptRows rows,
+      ReadConceptRows(backend, caller, job, sources, *sae, *recommender, request.seed()));
   const auto alive = [&job] { return job.Interrupted(); };
   RECSAE_ASSIGN_OR_RETURN(const ItemFeatures features,
                           ItemFeatures::Create(recommender->texts, alive));
@@ -272,17 +275,22 @@ absl::StatusOr<google::protobuf::Any> RunBuildConcepts(Backend& backend, JobCont
 
   v1::ConceptReport report;
   const std::vector<double> popularity = PopularityOf(rows.sample, static_cast<int>(items));
-  RECSAE_ASSIGN_OR_RETURN(
-      const ItemSets sets,
-      ItemSets::Create(recommender->texts, popularity, ItemSetOptions(), alive));
+  RECSAE_ASSIGN_OR_RETURN(const ItemSets sets, ItemSets::Create(recommender->texts, popularity,
+                                                                ItemSetOptions(), alive));
   RECSAE_RETURN_IF_ERROR(Test(inputs, sets, popularity, job, results, report));
   RECSAE_RETURN_IF_ERROR(FindAgain(backend, job, *sae, references, results));
   Settle(results, report);
 
   const int latents = sae->model.latents();
   job.SetProgress("storing concepts", latents, latents, "latents");
-  ConceptContext context{request.sae(), {}, *recommender, features, sets, rows.table,
-                         rows.sample.Users(Role::kMeasure), rows.sample.Of(Role::kMeasure).rows()};
+  ConceptContext context{request.sae(),
+                         {},
+                         *recommender,
+                         features,
+                         sets,
+                         rows.table,
+                         rows.sample.Users(Role::kMeasure),
+                         rows.sample.Of(Role::kMeasure).rows()};
   for (const Source& source : sources) context.captures.push_back(source.capture);
   RECSAE_ASSIGN_OR_RETURN(const int64_t revision,
                           WriteConcepts(backend.peers, caller, job.name(), context, results));

@@ -11,7 +11,8 @@
 namespace recsae::explainer {
 
 absl::StatusOr<ConceptRows> ReadConceptRows(Backend& backend, const Caller& caller, JobContext& job,
-                                            const std::vector<Source>& sources, const LoadedSae& sae,
+                                            const std::vector<Source>& sources,
+                                            const LoadedSae& sae,
                                             const LoadedRecommender& recommender, uint64_t seed) {
   const int latents = sae.model.latents();
   const auto alive = [&job] { return job.Interrupted(); };

@@ -14,7 +14,8 @@
 
 namespace recsae::explainer {
 
-// Rows of the first capture that dictionaries which nobody trained go through the paper's protocol on.
+// Rows of the first capture that dictionaries which nobody trained go through the paper's protocol
+// on.
 inline constexpr int64_t kPaperControlRows = 5'000;
 
 struct ConceptRows {
@@ -24,9 +25,11 @@ struct ConceptRows {
   int64_t without_user = 0;   // rows that do not say whose they are
 };
 
-// Reads and encodes all rows of the sources. Progress is told in latents, of which `sae` has so many.
+// Reads and encodes all rows of the sources. Progress is told in latents, of which `sae` has so
+// many.
 absl::StatusOr<ConceptRows> ReadConceptRows(Backend& backend, const Caller& caller, JobContext& job,
-                                            const std::vector<Source>& sources, const LoadedSae& sae,
+                                            const std::vector<Source>& sources,
+                                            const LoadedSae& sae,
                                             const LoadedRecommender& recommender, uint64_t seed);
 
 }  // namespace recsae::explainer

@@ -16,8 +16,8 @@ namespace {
 constexpr int64_t kGrowth = 2;
 // Items of a case's history and ranked items: what recorders usually keep.
 constexpr int64_t kItemsOfCase = 64;
-// What is found out about a latent: descriptions with their terms, evidence, statistics, what it was
-// tested for with what others reach, and lists of the recommended with it raised.
+// What is found out about a latent: descriptions with their terms, evidence, statistics, what it
+// was tested for with what others reach, and lists of the recommended with it raised.
 constexpr int64_t kLatent = 32 * kKib;
 // An item's words and attributes as features.
 constexpr int64_t kItem = kKib;

@@ -69,7 +69,8 @@ absl::StatusOr<Inputs> FindInputs(Backend& backend, const Caller& caller,
         {{"capture", capture.name()}});
   }
   inputs.rows = capture.row_count();
-  RECSAE_ASSIGN_OR_RETURN(inputs.references, FindReferences(backend, caller, request.reference_saes(), *inputs.sae));
+  RECSAE_ASSIGN_OR_RETURN(inputs.references,
+                          FindReferences(backend, caller, request.reference_saes(), *inputs.sae));
   RECSAE_ASSIGN_OR_RETURN(inputs.sources, FindSources(backend, caller, request.capture(),
                                                       request.evidence_captures(), *inputs.sae));
   RECSAE_ASSIGN_OR_RETURN(const std::string recommender, RecommenderOfCapture(request.capture()));

@@ -1,5 +1,5 @@
-// How much of an SAE's dictionary other trainings find again: of each latent where concepts are built,
-// and as a whole in an evaluation.
+// How much of an SAE's dictionary other trainings find again: of each latent where concepts are
+// built, and as a whole in an evaluation.
 #ifndef RECSAE_SERVICES_EXPLAINER_JOBS_STABILITY_H_
 #define RECSAE_SERVICES_EXPLAINER_JOBS_STABILITY_H_
 

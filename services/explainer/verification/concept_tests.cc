@@ -17,6 +17,7 @@
 #include "services/explainer/verification/history_pairs.h"
 #include "services/explainer/verification/neighbours.h"
 #include "services/explainer/verification/pair_correlations.h"
+#include "services/explainer/verification/split_half.h"
 #include "services/explainer/verification/statistics.h"
 
 namespace recsae::explainer {
@@ -28,6 +29,8 @@ constexpr int kNulls = 20;
 // Two sets that share more of their items (Jaccard) do not say something else.
 constexpr double kSomethingElse = 0.2;
 constexpr int kNearest = 5;
+// Below which a standard error is rounding.
+constexpr double kLeastError = 1e-3;
 
 // Of two sets of rising items: those in both, as a share of those in either (Jaccard).
 double Overlap(const std::vector<int32_t>& a, const std::vector<int32_t>& b) {
@@ -69,9 +72,8 @@ absl::StatusOr<ConceptTester> ConceptTester::Create(const Sample& sample, const 
       tester.random_, RandomDictionary(sample.Of(Role::kDescribe).activations, sample.dim(), count,
                                        std::min(k, count), sample.seed(), alive));
   const SampledRows& measured = sample.Of(Role::kMeasure);
-  RECSAE_ASSIGN_OR_RETURN(
-      tester.random_codes_,
-      tester.random_->Encode(measured.activations.data(), measured.rows(), alive));
+  RECSAE_ASSIGN_OR_RETURN(tester.random_codes_, tester.random_->Encode(measured.activations.data(),
+                                                                       measured.rows(), alive));
   return tester;
 }
 
@@ -93,9 +95,8 @@ class ConceptTester::Run {
     RECSAE_RETURN_IF_ERROR(Describe());
     result_.tests.resize(result_.descriptions.size());
     RECSAE_RETURN_IF_ERROR(Predict());
-    RECSAE_ASSIGN_OR_RETURN(
-        const std::vector<std::vector<Neighbour>> neighbours,
-        FindNeighbours(dictionary_, describing_codes_, kNearest, alive_));
+    RECSAE_ASSIGN_OR_RETURN(const std::vector<std::vector<Neighbour>> neighbours,
+                            FindNeighbours(dictionary_, describing_codes_, kNearest, alive_));
     GroupLatents(neighbours);
     RECSAE_RETURN_IF_ERROR(Specify(neighbours));
     if (tester_.head_ != nullptr) RECSAE_RETURN_IF_ERROR(Cause());
@@ -107,9 +108,8 @@ class ConceptTester::Run {
   double Sign(size_t latent) const { return Of(latent).correlation < 0 ? -1 : 1; }
 
   absl::Status Describe() {
-    RECSAE_ASSIGN_OR_RETURN(
-        describing_codes_,
-        dictionary_.Encode(describing_.activations.data(), describing_.rows(), alive_));
+    RECSAE_ASSIGN_OR_RETURN(describing_codes_, dictionary_.Encode(describing_.activations.data(),
+                                                                  describing_.rows(), alive_));
     RECSAE_ASSIGN_OR_RETURN(
         codes_, dictionary_.Encode(measured_.activations.data(), measured_.rows(), alive_));
     RECSAE_ASSIGN_OR_RETURN(
@@ -156,18 +156,20 @@ class ConceptTester::Run {
     return pairs;
   }
 
-  absl::StatusOr<std::vector<double>> CorrelationsOf(const sae::SparseCodes& codes, int latents,
-                                                     const std::vector<LatentAndSet>& pairs) const {
+  // With the share of the whole list, from the items that test (WholeListFactors).
+  absl::StatusOr<std::vector<PairCorrelation>> CorrelateWhole(
+      const sae::SparseCodes& codes, int latents, const std::vector<LatentAndSet>& pairs) const {
     RECSAE_ASSIGN_OR_RETURN(
-        const std::vector<PairCorrelation> found,
+        std::vector<PairCorrelation> found,
         Correlate(measured_, codes, latents, tester_.sets_, pairs, testing_, alive_));
-    std::vector<double> correlations;
-    correlations.reserve(found.size());
-    for (const PairCorrelation& correlation : found) {
-      correlations.push_back(dictionary_.is_signed() ? std::abs(correlation.all)
-                                                     : correlation.all);
-    }
-    return correlations;
+    std::vector<int32_t> sets;
+    sets.reserve(pairs.size());
+    for (const LatentAndSet& pair : pairs) sets.push_back(pair.set);
+    RECSAE_ASSIGN_OR_RETURN(
+        const std::vector<double> factors,
+        WholeListFactors(measured_, tester_.sets_, sets, testing_.seed, alive_));
+    for (size_t i = 0; i < found.size(); ++i) found[i].Scale(factors[i]);
+    return found;
   }
 
   absl::Status Predict() {
@@ -175,12 +177,10 @@ class ConceptTester::Run {
     for (const size_t latent : described_) {
       own.push_back({static_cast<int32_t>(latent), Of(latent).set});
     }
-    RECSAE_ASSIGN_OR_RETURN(own_, Correlate(measured_, codes_, dictionary_.latents(), tester_.sets_,
-                                            own, testing_, alive_));
+    RECSAE_ASSIGN_OR_RETURN(own_, CorrelateWhole(codes_, dictionary_.latents(), own));
     Random random(tester_.sample_.seed(), kNullStream);
-    RECSAE_ASSIGN_OR_RETURN(
-        const std::vector<double> dealt,
-        CorrelationsOf(codes_, dictionary_.latents(), DealtOut(random)));
+    RECSAE_ASSIGN_OR_RETURN(const std::vector<PairCorrelation> dealt,
+                            CorrelateWhole(codes_, dictionary_.latents(), DealtOut(random)));
     std::vector<LatentAndSet> directions;
     const int random_latents = tester_.random_->latents();
     for (const size_t latent : described_) {
@@ -190,36 +190,59 @@ class ConceptTester::Run {
              Of(latent).set});
       }
     }
-    RECSAE_ASSIGN_OR_RETURN(const std::vector<double> of_random,
-                            CorrelationsOf(tester_.random_codes_, random_latents, directions));
-    RECSAE_ASSIGN_OR_RETURN(
-        const std::vector<FiringDetection> detections,
-        DetectFirings(measured_, codes_, dictionary_.latents(), tester_.sets_, own, testing_, alive_));
+    RECSAE_ASSIGN_OR_RETURN(const std::vector<PairCorrelation> of_random,
+                            CorrelateWhole(tester_.random_codes_, random_latents, directions));
+    RECSAE_ASSIGN_OR_RETURN(const std::vector<FiringDetection> detections,
+                            DetectFirings(measured_, codes_, dictionary_.latents(), tester_.sets_,
+                                          own, testing_, alive_));
     WritePredictions(dealt, of_random, detections);
     return absl::OkStatus();
   }
 
-  void WritePredictions(const std::vector<double>& dealt, const std::vector<double>& of_random,
-                        const std::vector<FiringDetection>& detections) {
-    std::vector<double> values;
-    for (size_t i = 0; i < described_.size(); ++i) {
-      values.push_back(own_[i].all * Sign(described_[i]));
+  // In standard errors: what latents that fire rarely reach by chance varies most.
+  std::vector<double> Studentized(const std::vector<PairCorrelation>& correlations) const {
+    std::vector<double> studentized;
+    studentized.reserve(correlations.size());
+    for (const PairCorrelation& correlation : correlations) {
+      const double worth = dictionary_.is_signed() ? std::abs(correlation.all) : correlation.all;
+      studentized.push_back(worth / std::max(correlation.Error(), kLeastError));
     }
-    std::vector<double> null = dealt;
-    std::sort(null.begin(), null.end());
-    const double bound = null.empty() ? 0 : null[null.size() * 95 / 100];
-    std::vector<double> p_values = PValues(values, dealt);
-    const std::vector<double> against_random = PValues(values, of_random);
+    return studentized;
+  }
+
+  // The correlation that 95 % of the null stay below.
+  double NullBound(const std::vector<PairCorrelation>& null) const {
+    if (null.empty()) return 0;
+    std::vector<double> values;
+    values.reserve(null.size());
+    for (const PairCorrelation& correlation : null) {
+      values.push_back(dictionary_.is_signed() ? std::abs(correlation.all) : correlation.all);
+    }
+    const auto place = static_cast<std::ptrdiff_t>(values.size() * 95 / 100);
+    std::nth_element(values.begin(), values.begin() + place, values.end());
+    return values[static_cast<size_t>(place)];
+  }
+
+  void WritePredictions(const std::vector<PairCorrelation>& dealt,
+                        const std::vector<PairCorrelation>& of_random,
+                        const std::vector<FiringDetection>& detections) {
+    std::vector<double> worths;
+    for (size_t i = 0; i < described_.size(); ++i) {
+      worths.push_back(own_[i].all * Sign(described_[i]) / std::max(own_[i].Error(), kLeastError));
+    }
+    std::vector<double> p_values = PValues(worths, Studentized(dealt));
+    const std::vector<double> against_random = PValues(worths, Studentized(of_random));
     for (size_t i = 0; i < p_values.size(); ++i) {
       p_values[i] = std::max(p_values[i], against_random[i]);
     }
+    const double bound = NullBound(dealt);
     const std::vector<double> q_values = BenjaminiHochberg(p_values);
     for (size_t i = 0; i < described_.size(); ++i) {
       PredictiveResult& test = result_.tests[described_[i]].predictive;
       const double reach = kZ95 * own_[i].Error();
-      test.correlation = values[i];
-      test.low = std::max(values[i] - reach, -1.0);
-      test.high = std::min(values[i] + reach, 1.0);
+      test.correlation = own_[i].all * Sign(described_[i]);
+      test.low = std::max(test.correlation - reach, -1.0);
+      test.high = std::min(test.correlation + reach, 1.0);
       test.average_precision = detections[i].average_precision;
       test.prevalence = detections[i].prevalence;
       test.null_correlation = bound;
@@ -250,16 +273,13 @@ class ConceptTester::Run {
     }
     begin.push_back(pairs.size());
     RECSAE_ASSIGN_OR_RETURN(const std::vector<PairCorrelation> others,
-                            Correlate(measured_, codes_, dictionary_.latents(), tester_.sets_,
-                                      pairs, testing_, alive_));
+                            CorrelateWhole(codes_, dictionary_.latents(), pairs));
     for (size_t i = 0; i < described_.size(); ++i) {
       if (begin[i] == begin[i + 1]) continue;
       SpecificResult test;
       test.neighbours = static_cast<int>(begin[i + 1] - begin[i]);
       const double sign = Sign(described_[i]);
-      const auto worth = [&](double r) {
-        return dictionary_.is_signed() ? std::abs(r) : r;
-      };
+      const auto worth = [&](double r) { return dictionary_.is_signed() ? std::abs(r) : r; };
       size_t best = begin[i];
       for (size_t p = begin[i]; p < begin[i + 1]; ++p) {
         if (worth(others[p].all) > worth(others[best].all)) best = p;
@@ -306,9 +326,9 @@ class ConceptTester::Run {
   Alive alive_;
   TestedDictionary result_;
   sae::SparseCodes describing_codes_;
-  sae::SparseCodes codes_;             // of users who are measured
-  std::vector<size_t> described_;      // latents,
-  std::vector<PairCorrelation> own_;   // and each with its own description
+  sae::SparseCodes codes_;            // of users who are measured
+  std::vector<size_t> described_;     // latents,
+  std::vector<PairCorrelation> own_;  // and each with its own description
 };
 
 absl::StatusOr<TestedDictionary> ConceptTester::Test(const Dictionary& dictionary,

@@ -1,5 +1,6 @@
 #include "services/explainer/verification/pair_correlations.h"
 
+#include <algorithm>
 #include <cstddef>
 #include <numeric>
 
@@ -60,6 +61,11 @@ ByLatent Group(std::span<const LatentAndSet> pairs, int latents) {
 }  // namespace
 
 double PairCorrelation::Error() const { return JackknifeError(without); }
+
+void PairCorrelation::Scale(double factor) {
+  all = std::clamp(all * factor, -1.0, 1.0);
+  for (double& value : without) value = std::clamp(value * factor, -1.0, 1.0);
+}
 
 absl::StatusOr<std::vector<PairCorrelation>> Correlate(const SampledRows& rows,
                                                        const sae::SparseCodes& codes, int latents,

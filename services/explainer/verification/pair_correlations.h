@@ -32,10 +32,12 @@ struct PairCorrelation {
   std::array<double, kUserBlocks> without = {};
 
   double Error() const;
+  // All of them times `factor`, but not beyond -1 and 1.
+  void Scale(double factor);
 };
 
-// One for each of `pairs`, over all rows in which an item speaks. `codes`: of all rows, by `latents`
-// latents.
+// One for each of `pairs`, over all rows in which an item speaks. `codes`: of all rows, by
+// `latents` latents.
 absl::StatusOr<std::vector<PairCorrelation>> Correlate(const SampledRows& rows,
                                                        const sae::SparseCodes& codes, int latents,
                                                        const ItemSets& sets,
