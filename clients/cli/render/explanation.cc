@@ -53,6 +53,12 @@ Cell CameFrom(int rank, int other_rank) {
           up ? Color::kGreen : Color::kRed};
 }
 
+// A description that tells next to nothing of when the latent fires is no reason to be read as one.
+Color Trust(double correlation) {
+  constexpr double kTold = 0.2;
+  return correlation < kTold ? Color::kDim : Color::kPlain;
+}
+
 Cell LevelCell(int level) {
   constexpr double kLevels = 10;
   if (level == 0) return "";
@@ -90,7 +96,7 @@ Table ActiveGroups(const Explanation& explanation) {
       numbers.push_back(absl::StrCat("#", explanation.latents(place).latent()));
       level = std::max(level, explanation.latents(place).level());
     }
-    table.Add({group.description(),
+    table.Add({{group.description(), Trust(group.correlation())},
                CorrelationCell(group.correlation(), group.verified()),
                LevelCell(level),
                {absl::StrJoin(numbers, " "), Color::kDim}});
@@ -124,7 +130,7 @@ Table ExplainedItems(const Explanation& explanation, const std::set<std::string>
       rest -= part;
       add({{FormatSigned(part, 2), SignColor(part)},
            CorrelationCell(group.correlation(), group.verified()),
-           LatentLabel(group.lead_latent(), group.description())});
+           {LatentLabel(group.lead_latent(), group.description()), Trust(group.correlation())}});
     }
     add({FormatSigned(rest, 2), "", {"everything else (bias, residual)", Color::kDim}});
   }
