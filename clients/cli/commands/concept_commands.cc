@@ -257,8 +257,7 @@ void AddReading(CommandLine& line, Command& group) {
         command.Add("--min-correlation", flags.min_correlation, "Only from this one on");
         command.Add("--min-paper-confidence", flags.min_paper_confidence,
                     "Only from this one on, by the paper's protocol");
-        command.AddSwitch("--verified", flags.verified,
-                          "Only those that passed every test");
+        command.AddSwitch("--verified", flags.verified, "Only those that passed every test");
         command.AddSwitch("--latents", flags.latents,
                           "All latents, those too that say the same as another");
         command.Add("--limit", flags.limit, "At most so many; 0 = all [default: 50]")

@@ -39,13 +39,13 @@ std::string VerifiedText(const ConceptTests& tests) {
 }
 
 std::string PredictiveText(const PredictiveTest& test) {
-  return absl::StrCat(
-      Passed(test.passed()), "correlation ", FormatFixed(test.correlation(), 2), " (95 %: ",
-      FormatFixed(test.correlation_low(), 2), " to ", FormatFixed(test.correlation_high(), 2),
-      "; other descriptions stay below ", FormatFixed(test.null_correlation(), 2), "; q ",
-      FormatNumber(test.q_value()), "), average precision ",
-      FormatFixed(test.average_precision(), 2), " (chance ", FormatFixed(test.prevalence(), 2),
-      "), on ", Plural(test.row_count(), "row"), " of ", Plural(test.user_count(), "user"));
+  return absl::StrCat(Passed(test.passed()), "correlation ", FormatFixed(test.correlation(), 2),
+                      " (95 %: ", FormatFixed(test.correlation_low(), 2), " to ",
+                      FormatFixed(test.correlation_high(), 2), "; other descriptions stay below ",
+                      FormatFixed(test.null_correlation(), 2), "; q ", FormatNumber(test.q_value()),
+                      "), average precision ", FormatFixed(test.average_precision(), 2),
+                      " (chance ", FormatFixed(test.prevalence(), 2), "), on ",
+                      Plural(test.row_count(), "row"), " of ", Plural(test.user_count(), "user"));
 }
 
 std::string SpecificText(const SpecificTest& test) {
@@ -86,18 +86,19 @@ std::string GroupText(const Concept& value) {
   if (value.group().size() <= 1) return "";
   const int others = value.group().size() - 1;
   if (value.group().lead_latent() == value.latent()) {
-    return absl::StrCat("stands for ", Plural(others, "more latent"), " that say the same");
+    return absl::StrCat("stands for ", Plural(others, "more latent"),
+                        others == 1 ? " that says the same" : " that say the same");
   }
   return absl::StrCat("one of ", value.group().size(), " latents that say the same, listed by #",
                       value.group().lead_latent());
 }
 
 std::string PaperText(const concept_store::v1::PaperScore& score) {
-  return absl::StrCat(
-      "confidence ", FormatFixed(score.confidence(), 2), " by a statistical judge (precision ",
-      FormatFixed(score.precision(), 2), ", recall ", FormatFixed(score.recall(), 2), "; ",
-      score.positive_count(), " + ", score.negative_count(),
-      " cases; raw dimensions reach as much), of: ", score.description());
+  return absl::StrCat("confidence ", FormatFixed(score.confidence(), 2),
+                      " by a statistical judge (precision ", FormatFixed(score.precision(), 2),
+                      ", recall ", FormatFixed(score.recall(), 2), "; ", score.positive_count(),
+                      " + ", score.negative_count(),
+                      " cases; raw dimensions reach as much), of: ", score.description());
 }
 
 std::string Terms(const Concept& value) {
@@ -261,14 +262,14 @@ Table ConceptCounts(const ConceptReport& report) {
     absl::StrAppend(&rows, " (", FormatCount(report.row_without_user_count()),
                     " without a user, each taken as a user of its own)");
   }
-  return Details({{"described", Plural(report.concept_count(), "latent")},
-                  {"too rare", FormatCount(report.too_rare_count())},
-                  {"never active", FormatCount(report.dead_count())},
-                  {"groups", absl::StrCat(FormatCount(report.group_count()), ", ",
-                                          FormatCount(report.verified_group_count()),
-                                          " of them verified")},
-                  {"not tested", report.untested()},
-                  {"rows looked at", rows}});
+  return Details(
+      {{"described", Plural(report.concept_count(), "latent")},
+       {"too rare", FormatCount(report.too_rare_count())},
+       {"never active", FormatCount(report.dead_count())},
+       {"groups", absl::StrCat(FormatCount(report.group_count()), ", ",
+                               FormatCount(report.verified_group_count()), " of them verified")},
+       {"not tested", report.untested()},
+       {"rows looked at", rows}});
 }
 
 void AddTests(const ConceptReport& report, nlohmann::ordered_json& json) {
@@ -276,9 +277,9 @@ void AddTests(const ConceptReport& report, nlohmann::ordered_json& json) {
   for (const TestCounts& counts : report.tests()) {
     if (counts.kind() == DictionaryScore::KIND_TRAINED) json["verified"] = counts.verified_count();
     nlohmann::ordered_json& of = json["tests"][DictionaryKey(counts.kind())];
-    of = {{"latents", counts.latent_count()},      {"described", counts.described_count()},
+    of = {{"latents", counts.latent_count()},        {"described", counts.described_count()},
           {"predictive", counts.predictive_count()}, {"specific", counts.specific_count()},
-          {"causal", counts.causal_count()},       {"verified", counts.verified_count()}};
+          {"causal", counts.causal_count()},         {"verified", counts.verified_count()}};
     if (counts.has_paper()) of["paper_ge_0.8"] = counts.paper().confidence_80_count();
   }
 }

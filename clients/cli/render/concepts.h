@@ -22,7 +22,8 @@ void AddConcept(const concept_store::v1::Concept& value, Table& table);
 // Latents by the tests that they pass: the SAE's, and those of untrained dictionaries. Empty where
 // nothing was tested.
 Table TestTable(const explainer::v1::ConceptReport& report);
-// By the paper's protocol: the SAE's, with the descriptions shuffled, and of untrained dictionaries.
+// By the paper's protocol: the SAE's, with the descriptions shuffled, and of untrained
+// dictionaries.
 Table PaperTable(const explainer::v1::ConceptReport& report);
 // The counts around them, or why nothing was tested.
 Table ConceptCounts(const explainer::v1::ConceptReport& report);

@@ -73,10 +73,8 @@ Table ActiveLatents(const Explanation& explanation) {
                {"CORRELATION", true},
                {"CONCEPT", false, true}});
   for (const ActiveLatent& latent : explanation.latents()) {
-    table.Add({absl::StrCat("#", latent.latent()),
-               FormatNumber(latent.activation()),
-               LevelCell(latent.level()),
-               CorrelationCell(latent.correlation(), latent.verified()),
+    table.Add({absl::StrCat("#", latent.latent()), FormatNumber(latent.activation()),
+               LevelCell(latent.level()), CorrelationCell(latent.correlation(), latent.verified()),
                latent.description()});
   }
   return table;
@@ -92,7 +90,8 @@ Table ActiveGroups(const Explanation& explanation) {
       numbers.push_back(absl::StrCat("#", explanation.latents(place).latent()));
       level = std::max(level, explanation.latents(place).level());
     }
-    table.Add({group.description(), CorrelationCell(group.correlation(), group.verified()),
+    table.Add({group.description(),
+               CorrelationCell(group.correlation(), group.verified()),
                LevelCell(level),
                {absl::StrJoin(numbers, " "), Color::kDim}});
   }
