@@ -103,7 +103,7 @@ def row(flags, label, saes):
              spread([number(r["evaluation"], "fvu") for r in results], 4),
              spread([100 * number(r["report"], "deadFraction") for r in results], 1),
              spread([100 * share for share in kept], 1),
-             spread([number(r["concepts"], "verifiedCount") for r in results], 0),
+             spread([number(r["concepts"]["tests"][0], "verifiedCount") for r in results], 0),
              f"{number(match, 'meanCosine'):.3f}" if match else ""]
     return "| " + " | ".join(cells) + " |", {"label": label, "results": results, "match": match}
 

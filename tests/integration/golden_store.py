@@ -26,8 +26,11 @@ PIPELINE = ["--dataset", "planted", "--planted-concepts", "8", "--planted-items"
             "--recommender-epochs", "5", "--recommender-embedding-dim", "16", "--latents", "64",
             "--k", "4", "--sae-epochs", "10", "--sae-batch-rows", "128", "--users", "1",
             "--context-rows", "500", "--name", "golden", "--quiet"]
-USER = "51"
+SUBJECT = ex.Subject(captured_user=ex.Subject.CapturedUser(
+    capture="recommenders/golden/captures/test", user_id="51"))
 EDITED = "saes/golden/concepts/5"
+# By its number: which latent words mean depends on how far concepts are trusted.
+STEERED = 26
 # Another recommender's rows, recorded by two producers.
 CAPTURE = "recommenders/elsewhere/captures/live"
 ROWS = np.random.default_rng(0).normal(size=(300, 8)).astype("<f4")
@@ -79,16 +82,26 @@ def sae(store, stored):
             "sha256": stored.weights_sha256, "weights": digest(weights),
             "fvu": stored.report.fvu,
             "concepts": {str(c.latent): [c.description, c.etag, c.revision, c.source,
-                                         c.paper_score.confidence, c.extended_score.confidence,
-                                         c.extended_score.verified] for c in concepts}}
+                                         c.paper_score.confidence, tested(c)]
+                         for c in concepts}}
+
+
+def tested(stored):
+    """What a concept was tested for; nothing where it was not."""
+    if not stored.HasField("tests"):
+        return []
+    return [stored.tests.predictive.correlation, stored.tests.verified, stored.group.lead_latent]
+
+
+def explained(explainer):
+    return explainer.Explain(ex.ExplainRequest(
+        sae="saes/golden", subject=SUBJECT)).explanations[0]
 
 
 def explanation(explainer):
-    subject = ex.Subject(captured_user=ex.Subject.CapturedUser(
-        capture="recommenders/golden/captures/test", user_id=USER))
-    found = explainer.Explain(ex.ExplainRequest(sae="saes/golden", subject=subject)).explanations[0]
-    steered = explainer.Steer(ex.SteerRequest(sae="saes/golden", subject=subject, edits=[
-        ex.Edit(text="molefir", add=4)]))
+    found = explained(explainer)
+    steered = explainer.Steer(ex.SteerRequest(sae="saes/golden", subject=SUBJECT, edits=[
+        ex.Edit(latent=STEERED, add=4)]))
     return {"latents": [[latent.latent, latent.description, latent.activation]
                         for latent in found.latents],
             "items": [[item.item_id, item.title, item.score, list(item.contributions)]

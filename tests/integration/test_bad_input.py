@@ -282,7 +282,7 @@ class BadInputTest(SuiteTest):
         self.assertTrue(token)
         self.assert_error(BAD, "PAGE_TOKEN_INVALID", self.suite.store.ListConcepts,
                           cs.ListConceptsRequest(parent="saes/s", page_size=1, page_token=token,
-                                                 min_confidence=0.5))
+                                                 min_correlation=0.5))
 
     def test_stale_etag(self):
         store = self.suite.store

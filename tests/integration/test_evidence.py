@@ -1,7 +1,8 @@
 """What is said of a dictionary can come out badly: recommenders that know nothing, and one that does.
 
 An untrained recommender, and one of interactions that were dealt out at random, go the same way as a
-trained one. Their dictionaries must describe nothing, and the verdict must say so."""
+trained one. Their dictionaries must describe nothing, hardly a concept may be verified, and the verdict
+must say so."""
 
 import pathlib
 import random
@@ -10,12 +11,13 @@ import subprocess
 import tempfile
 import unittest
 
-from harness import BIN, Suite, ex
+from harness import BIN, Suite, cs, ex
 
 USERS = 700
 ITEMS = 600
 GENRES = ["Drama", "Comedy", "Horror", "Action", "War", "Western", "Musical", "Crime"]
 NOTHING = 0.06  # of described R2@3
+CHANCE_VERIFIED = 0.01  # of an SAE's latents
 CHANCE = {"untrained": ("sasrec", ["--epochs", "1", "--learning-rate", "1e-9"]),
           "untrained-graph": ("lightgcn", ["--epochs", "1", "--learning-rate", "1e-9"])}
 
@@ -78,6 +80,18 @@ class EvidenceTest(unittest.TestCase):
         self.assertEqual(evaluation.comparison.missing, "")
         return evaluation
 
+    def passed(self, name):
+        """By dictionary, how many latents pass which test."""
+        of = f"recommenders/{name}/captures/"
+        job = self.suite.explainer.BuildConcepts(ex.BuildConceptsRequest(
+            sae=f"saes/{name}", capture=of + "test", evidence_captures=[of + "context"]))
+        report = self.suite.finish("explainer", job, ex.ConceptReport)
+        self.assertEqual(report.untested, "")
+        verified = self.suite.store.ListConcepts(cs.ListConceptsRequest(
+            parent=f"saes/{name}", verified_only=True))
+        self.assertEqual(verified.total_size, report.tests[0].verified_count)
+        return {counts.kind: counts for counts in report.tests}
+
     def test_a_trained_recommender_is_described(self):
         evaluation = self.evaluate("trained", "genres", "bprmf", ["--epochs", "40"])
         trained = evaluation.dictionaries[0]
@@ -88,8 +102,14 @@ class EvidenceTest(unittest.TestCase):
         self.assertGreater(trained.shown.at_3, 1.5 * raw.shown.at_3)
         self.assertTrue(evaluation.verdicts[0].beaten)
         self.assertEqual({a.value for a in trained.attributes} & set(GENRES), set(GENRES))
+        tests = self.passed("trained")
+        verified = tests[ex.DictionaryScore.KIND_TRAINED].verified_count
+        self.assertGreater(verified, tests[ex.DictionaryScore.KIND_RANDOM].verified_count)
+        self.assertGreaterEqual(verified, len(GENRES) / 2)
 
-    def check_nothing_is_described(self, evaluation):
+    def check_nothing_is_described(self, name, evaluation):
+        trained = self.passed(name)[ex.DictionaryScore.KIND_TRAINED]
+        self.assertLessEqual(trained.verified_count, CHANCE_VERIFIED * trained.latent_count, trained)
         for dictionary in evaluation.dictionaries:
             with self.subTest(kind=dictionary.kind):
                 self.assertLessEqual(dictionary.shown.at_3, NOTHING)
@@ -101,11 +121,11 @@ class EvidenceTest(unittest.TestCase):
     def test_untrained_recommenders_are_not(self):
         for name, (kind, training) in CHANCE.items():
             with self.subTest(name):
-                self.check_nothing_is_described(self.evaluate(name, "genres", kind, training))
+                self.check_nothing_is_described(name, self.evaluate(name, "genres", kind, training))
 
     def test_interactions_dealt_out_at_random_are_not(self):
         self.check_nothing_is_described(
-            self.evaluate("chance", "dealt-out", "bprmf", ["--epochs", "20"]))
+            "chance", self.evaluate("chance", "dealt-out", "bprmf", ["--epochs", "20"]))
 
 
 if __name__ == "__main__":

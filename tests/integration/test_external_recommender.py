@@ -91,9 +91,23 @@ class ExternalRecommenderTest(SuiteTest):
         report = self.suite.finish("explainer", explainer.BuildConcepts(
             ex.BuildConceptsRequest(sae=sae.name, capture=capture.name)), ex.ConceptReport)
         self.assertGreater(report.concept_count, 8)
-        self.assertGreater(report.verified_count, report.verified_control_count)
-        described = " ".join(c.description for c in store.ListConcepts(cs.ListConceptsRequest(
-            parent=sae.name, page_size=100)).concepts)
+        self.assertEqual(report.untested, "")
+        kinds = ex.DictionaryScore
+        tests = {counts.kind: counts for counts in report.tests}
+        self.assertEqual(list(tests), [kinds.KIND_TRAINED, kinds.KIND_RAW, kinds.KIND_RANDOM,
+                                       kinds.KIND_EXEMPLARS])
+        self.assertGreater(tests[kinds.KIND_TRAINED].verified_count, 0)
+        self.assertGreater(tests[kinds.KIND_TRAINED].verified_count,
+                           tests[kinds.KIND_RANDOM].verified_count)
+        concepts = store.ListConcepts(cs.ListConceptsRequest(
+            parent=sae.name, page_size=100)).concepts
+        self.assertEqual(sum(c.tests.verified for c in concepts),
+                         tests[kinds.KIND_TRAINED].verified_count)
+        grouped = store.ListConcepts(cs.ListConceptsRequest(
+            parent=sae.name, page_size=100, groups_only=True)).concepts
+        self.assertEqual(len(grouped), report.group_count)
+        self.assertEqual(sum(c.tests.verified for c in grouped), report.verified_group_count)
+        described = " ".join(c.description for c in concepts)
         found = [genre for genre in GENRES if genre in described]
         self.assertGreaterEqual(len(found), 7, described)
 
@@ -102,10 +116,15 @@ class ExternalRecommenderTest(SuiteTest):
             sae=sae.name, subject=ex.Subject(activations=tensor(users[5:6])),
             top_item_count=5)).explanations[0]
         self.assertLessEqual(len(explanation.latents), 3)
+        self.assertEqual(sorted(place for group in explanation.groups for place in group.latents),
+                         list(range(len(explanation.latents))))
         scores = items @ users[5]
         for item in explanation.items:
             parts = sum(item.contributions) + item.bias + item.residual
             self.assertAlmostEqual(parts, item.score, delta=1e-4 * max(1, abs(item.score)))
+            self.assertAlmostEqual(sum(item.group_contributions), sum(item.contributions),
+                                   delta=1e-4 * max(1, abs(item.score)))
+            self.assertEqual(len(item.group_contributions), len(explanation.groups))
             self.assertAlmostEqual(item.score, scores[int(item.item_id[5:])], delta=1e-3)
         self.assertEqual(explanation.items[0].item_id, f"film-{int(np.argmax(scores))}")
 

@@ -45,7 +45,11 @@ class MainJobTest(unittest.TestCase):
         self.assertLessEqual(report["sae"]["dead_fraction"], 0.02)
         concepts = report["concepts"]
         self.assertLessEqual(concepts["control_ge_0.8"], 0.1 * concepts["confidence_ge_0.8"])
-        self.assertGreaterEqual(concepts["verified"], 150)
+        tests = concepts["tests"]
+        self.assertEqual(concepts["verified"], tests["trained"]["verified"])
+        self.assertGreaterEqual(tests["trained"]["verified"],
+                                3 * max(1, tests["random"]["verified"]), tests)
+        self.assertLessEqual(tests["raw"]["verified"], 5, tests)
         # Seeds of the SAE reach .526 to .552; nothing that was not trained comes near.
         described = {name: figures["3"] for name, figures in report["described_r2"].items()}
         self.assertGreaterEqual(described["trained"], 0.48)
@@ -72,6 +76,8 @@ class MainJobTest(unittest.TestCase):
             for item in explanation.items:
                 parts = sum(item.contributions) + item.bias + item.residual
                 self.assertLessEqual(abs(parts - item.score), 1e-4 * max(1.0, abs(item.score)))
+                grouped = sum(item.group_contributions) + item.bias + item.residual
+                self.assertLessEqual(abs(grouped - item.score), 1e-4 * max(1.0, abs(item.score)))
 
 
 if __name__ == "__main__":

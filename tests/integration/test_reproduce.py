@@ -115,6 +115,17 @@ class ReproduceTest(unittest.TestCase):
         concepts = {row["method"]: row for row in tables["table3-concepts"]}
         self.assertEqual(set(concepts), {"raw dimensions", "random SAE", "trained SAE"})
         self.assertIn(concepts["raw dimensions"]["described"]["mean"], range(1, 17))
+        for method, row in concepts.items():
+            with self.subTest(method):
+                self.assertLessEqual(row["verified"]["mean"], row["described"]["mean"])
+                self.assertIn("described_r2", row)
+        for cell in results["cells"]:
+            if cell["method"] == "recommender":
+                continue
+            tests = cell["concepts"]["tests"]
+            self.assertEqual(set(tests), {"trained", "raw", "random", "exemplar"})
+            self.assertEqual(tests["trained"]["verified"], cell["concepts"]["verified"])
+            self.assertEqual(tests["trained"]["latents"], cell["sae"]["latents"])
         self.assertEqual(len(tables["table6"]), 2)
         before, after = (row["fvu"]["mean"] for row in tables["table6"])
         self.assertLess(after, before)

@@ -131,7 +131,9 @@ class LifeTest(unittest.TestCase):
             suite.finish("explainer", suite.explainer.BuildConcepts(ex.BuildConceptsRequest(
                 sae=sae.name, capture=captures[pb.SPLIT_TEST].name)), ex.ConceptReport)
             hashes.append(sae.weights_sha256)
-            described.append([(c.latent, c.description, c.paper_score.confidence) for c in
+            described.append([(c.latent, c.description, c.paper_score.confidence,
+                               c.tests.SerializeToString(deterministic=True),
+                               c.group.lead_latent, c.group.size) for c in
                               suite.store.ListConcepts(cs.ListConceptsRequest(
                                   parent=sae.name, page_size=1000)).concepts])
         self.assertEqual(*hashes)
@@ -320,19 +322,33 @@ class CommandLineTest(unittest.TestCase):
                 "reconstructed": ("hr@10", "ndcg@10", "hr@20", "ndcg@20"),
                 "sae": ("d", "latents", "k", "fvu", "dead_fraction", "rows", "epochs"),
                 "concepts": ("total", "confidence_eq_1", "confidence_ge_0.9", "confidence_ge_0.8",
-                             "verified", "control_ge_0.8"),
+                             "control_ge_0.8", "groups", "verified_groups", "verified", "tests"),
                 "similarity": ("intra", "inter", "count")}.items():
             for key in keys:
                 self.assertIn(key, report[part], part)
         self.assertEqual(report["seed"], 1)
         self.assertTrue(report["version"])
         self.assertTrue(report["seconds"])
-        self.assertGreater(report["concepts"]["verified"], 0)
+        concepts = report["concepts"]
+        self.assertEqual(set(concepts["tests"]), {"trained", "raw", "random", "exemplar"})
+        for counts in concepts["tests"].values():
+            self.assertLessEqual(counts["described"], counts["latents"])
+            for test in ("predictive", "specific", "causal"):
+                self.assertLessEqual(counts["verified"], counts[test])
+                self.assertLessEqual(counts[test], counts["described"])
+        # (Few pass all: where everybody sees items of one concept, random directions tell concepts too.)
+        trained = concepts["tests"]["trained"]
+        for test in ("predictive", "specific", "causal"):
+            self.assertGreater(trained[test], 0, trained)
+        self.assertEqual(concepts["verified"], concepts["tests"]["trained"]["verified"])
+        self.assertLessEqual(concepts["verified_groups"], concepts["verified"])
+        self.assertLessEqual(concepts["groups"], concepts["total"])
         planted = report["planted"]
         self.assertTrue(planted)
         for concept in planted:
             self.assertGreaterEqual(concept["auc"], 0.95, concept)
-            self.assertTrue(concept["named"], concept)
+        # A latent that fires for two concepts is named after one of them.
+        self.assertLessEqual(sum(not concept["named"] for concept in planted), 1, planted)
 
 
 if __name__ == "__main__":

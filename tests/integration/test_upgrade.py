@@ -9,9 +9,11 @@ import unittest
 
 import golden_store
 from golden_store import describe, digest
-from harness import Suite, jb, pb, recording, tensor, tr
+from harness import Suite, cs, ex, jb, pb, recording, tensor, tr
 
 STORES = pathlib.Path(__file__).parent.parent / "golden" / "store"
+GOLDEN = "saes/golden"
+PERSON = cs.Concept.SOURCE_PERSON
 
 
 class UpgradeTest(unittest.TestCase):
@@ -45,6 +47,52 @@ class UpgradeTest(unittest.TestCase):
         else:
             self.assertEqual(found, expected, where)
 
+    def check_untested(self):
+        """Concepts of the first format say nothing of the tests that there are now, and are found."""
+        store = self.suite.store
+
+        def listed(**filters):
+            return list(store.ListConcepts(cs.ListConceptsRequest(
+                parent=GOLDEN, page_size=1000, **filters)).concepts)
+
+        concepts = listed()
+        self.assertTrue(concepts)
+        for concept in concepts:
+            self.assertFalse(concept.HasField("tests"), concept)
+            self.assertFalse(concept.HasField("group"), concept)
+        names = sorted(concept.name for concept in concepts)
+        for order in cs.ListConceptsRequest.Order.values():
+            self.assertEqual(sorted(c.name for c in listed(order=order)), names)
+        # Each stands for itself, and none reaches anything.
+        self.assertEqual(listed(groups_only=True), concepts)
+        self.assertEqual(listed(verified_only=True), [])
+        self.assertEqual(listed(min_correlation=0.01), [])
+        found = store.SearchConcepts(cs.SearchConceptsRequest(parent=GOLDEN, query="molefir"))
+        self.assertTrue(found.matches)
+        self.assertIn("molefir", found.matches[0].latent_concept.description.lower())
+        explanation = golden_store.explained(self.suite.explainer)
+        self.assertEqual(len(explanation.groups), len(explanation.latents))
+        for group in explanation.groups:
+            (place,) = group.latents
+            self.assertEqual(group.lead_latent, explanation.latents[place].latent)
+            self.assertEqual(group.description, explanation.latents[place].description)
+            self.assertEqual((group.correlation, group.verified), (0, False))
+
+    def check_built_again(self):
+        """Then they are tested; what a person wrote stays."""
+        captures = [f"recommenders/golden/captures/{name}" for name in ("test", "dev", "context")]
+        report = self.suite.finish("explainer", self.suite.explainer.BuildConcepts(
+            ex.BuildConceptsRequest(sae=GOLDEN, capture=captures[0],
+                                    evidence_captures=captures[1:])), ex.ConceptReport)
+        self.assertEqual(report.untested, "")
+        concepts = self.suite.store.ListConcepts(cs.ListConceptsRequest(
+            parent=GOLDEN, page_size=1000)).concepts
+        self.assertEqual(sum(c.HasField("tests") for c in concepts),
+                         report.tests[0].described_count)
+        self.assertTrue(all(c.HasField("group") for c in concepts if c.source != PERSON))
+        edited = self.suite.store.GetConcept(cs.GetConceptRequest(name=golden_store.EDITED))
+        self.assertEqual(edited.description, "what a person wrote")
+
     def check_held(self, manifest):
         found = describe(self.suite, manifest["jobs"])
         found["saes"].pop("saes/resumed", None)  # it may be trained by now
@@ -53,8 +101,13 @@ class UpgradeTest(unittest.TestCase):
 
     def test_a_store_of_the_first_format(self):
         manifest = self.unpack("v1")
+        # Its concepts were tested for what no version tells of any more.
+        for sae in manifest["saes"].values():
+            for concept in sae["concepts"].values():
+                concept[5:] = [[]]
         self.suite = Suite(self.directory)
         self.check_held(manifest)
+        self.check_untested()
 
         # The job that was paused when the old server stopped goes on from its checkpoint.
         job = self.suite.jobs["trainer"].GetJob(jb.GetJobRequest(name=manifest["resumes"]))
@@ -78,6 +131,8 @@ class UpgradeTest(unittest.TestCase):
             **manifest["captures"][golden_store.CAPTURE], "rows": 350,
             "all": digest(golden_store.ROWS.tobytes() + golden_store.ROWS[:50].tobytes(), [])}
         self.check_held(manifest)
+        self.check_untested()
+        self.check_built_again()
 
 
 if __name__ == "__main__":

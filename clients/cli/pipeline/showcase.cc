@@ -163,8 +163,7 @@ std::vector<Concept> ChooseSteering(const std::vector<Concept>& concepts,
   });
   if (good.size() > count) good.resize(count);
   if (!good.empty()) return good;
-  for (const auto& [verified, other_meaning] :
-       {std::pair(true, true), std::pair(false, true), std::pair(false, false)}) {
+  for (const auto& [verified, other_meaning] : {std::pair(false, true), std::pair(false, false)}) {
     for (const Concept& value : concepts) {
       if (allowed(value, verified, other_meaning)) return {value};
     }

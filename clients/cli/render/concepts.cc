@@ -86,7 +86,8 @@ std::string GroupText(const Concept& value) {
   if (value.group().size() <= 1) return "";
   const int others = value.group().size() - 1;
   if (value.group().lead_latent() == value.latent()) {
-    return absl::StrCat("stands for ", Plural(others, "more latent"), " that say the same");
+    return absl::StrCat("stands for ", Plural(others, "more latent"),
+                        others == 1 ? " that says the same" : " that say the same");
   }
   return absl::StrCat("one of ", value.group().size(), " latents that say the same, listed by #",
                       value.group().lead_latent());
@@ -267,9 +268,12 @@ Table ConceptCounts(const ConceptReport& report) {
        {"never active", FormatCount(report.dead_count())},
        {"groups", absl::StrCat(FormatCount(report.group_count()), ", ",
                                FormatCount(report.verified_group_count()), " of them verified")},
+<<<<<<< HEAD
        {"found again", report.stable_count() == 0 ? ""
                                                   : absl::StrCat(FormatCount(report.stable_count()),
                                                                  " in every reference SAE")},
+=======
+>>>>>>> stests
        {"not tested", report.untested()},
        {"rows looked at", rows}});
 }

@@ -17,15 +17,14 @@ class Console;
 // "#412 horror, 1980s", its description cut where it is long; "#412" without one.
 std::string LatentLabel(int latent, const std::string& description);
 
-// Active latents: number, strength as a bar of its level, confidence, meaning.
 // What an activation is about: its active latents by what they mean.
 Table ActiveGroups(const explainer::v1::Explanation& explanation);
 
-// The latents one by one.
+// The latents one by one: number, activation, strength as a bar of its level, correlation, meaning.
 Table ActiveLatents(const explainer::v1::Explanation& explanation);
 
-// Each item but those of `left_out`, with the `concepts` contributions that move its score most and
-// one line for the rest (other latents, bias, residual).
+// Each item but those of `left_out`, with the contributions of the `concepts` groups that move its
+// score most and one line for the rest (other groups, bias, residual).
 Table ExplainedItems(const explainer::v1::Explanation& explanation,
                      const std::set<std::string>& left_out, int concepts);
 

@@ -16,14 +16,19 @@ using nlohmann::ordered_json;
 
 constexpr double kSure = 0.8;
 constexpr double kSecondTerm = 0.5;
+// The kind of terms that name no meaning of their own.
+constexpr char kPopularity[] = "popularity";
 
 ConceptEntry EntryOf(const ordered_json& json) {
   ConceptEntry entry;
   entry.latent = json.at("latent");
   entry.description = json.at("description");
   if (json.contains("paper_confidence")) entry.paper_confidence = json["paper_confidence"];
-  entry.correlation = json.at("correlation");
-  entry.verified = json.at("verified");
+  // A cell that an earlier version measured has none, and verified something else.
+  if (json.contains("correlation")) {
+    entry.correlation = json["correlation"];
+    entry.verified = json.at("verified");
+  }
   entry.rows = json.at("rows");
   for (const ordered_json& term : json.at("terms")) {
     entry.terms.push_back({term.at("text"), term.at("kind")});
@@ -34,9 +39,7 @@ ConceptEntry EntryOf(const ordered_json& json) {
   return entry;
 }
 
-std::string Meaning(const ConceptEntry& entry) {
-  return entry.terms.empty() ? entry.description : absl::AsciiStrToLower(entry.terms[0].text);
-}
+std::string Meaning(const ConceptEntry& entry) { return absl::AsciiStrToLower(entry.description); }
 
 }  // namespace
 
@@ -78,10 +81,13 @@ std::vector<CloudWord> CloudWords(const std::vector<ConceptEntry>& concepts, siz
   std::map<std::string, CloudWord> words;
   for (const ConceptEntry& entry : concepts) {
     if (entry.paper_confidence.value_or(0) < kSure) continue;
-    for (size_t i = 0; i < std::min<size_t>(2, entry.terms.size()); ++i) {
-      CloudWord& word = words[absl::AsciiStrToLower(entry.terms[i].text)];
-      if (word.text.empty()) word = {entry.terms[i].text, entry.terms[i].kind, 0};
-      word.weight += i == 0 ? 1 : kSecondTerm;
+    size_t taken = 0;
+    for (const ConceptTerm& term : entry.terms) {
+      // "well-known" is what many know about.
+      if (term.kind == kPopularity || taken == 2) continue;
+      CloudWord& word = words[absl::AsciiStrToLower(term.text)];
+      if (word.text.empty()) word = {term.text, term.kind, 0};
+      word.weight += taken++ == 0 ? 1 : kSecondTerm;
     }
   }
   std::vector<CloudWord> heaviest;

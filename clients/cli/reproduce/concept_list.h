@@ -51,8 +51,8 @@ struct ConceptList {
 // One for each data set and recommender with a trained SAE: of its lowest seed.
 std::vector<ConceptList> ListConcepts(const Cells& cells);
 
-// At most `count` concepts: of the verified ones the first of each meaning (strongest term), then
-// their repetitions, then those that are not verified.
+// At most `count` concepts: of the verified ones the first of each description, then their
+// repetitions, then those that are not verified.
 std::vector<ConceptEntry> Diverse(const std::vector<ConceptEntry>& concepts, size_t count);
 
 struct CloudWord {

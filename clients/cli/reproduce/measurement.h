@@ -26,7 +26,7 @@ nlohmann::ordered_json SaeJson(const concept_store::v1::Sae& sae,
                                const explainer::v1::Evaluation& evaluation,
                                const explainer::v1::ConceptReport& concepts, double variance);
 
-// The concepts themselves, surest first: [{"latent", "description", "confidence", "verified",
+// The concepts themselves, surest first: [{"latent", "description", "correlation", "verified",
 // "paper_confidence" (absent where the latent fires too rarely), "rows", "terms", "items": [{"id",
 // "title", "activation"}, ...]}], no item twice.
 nlohmann::ordered_json ExamplesJson(const std::vector<concept_store::v1::Concept>& concepts,

@@ -32,7 +32,8 @@ std::string MarkdownWords(const Cells& cells) {
     }
     absl::StrAppend(
         &text, "## ", EscapeMarkdown(list.title), "\n\n",
-        words.empty() ? "no concept of confidence 0.8 or more" : absl::StrJoin(words, ", "),
+        words.empty() ? "no concept of confidence 0.8 or more (paper's protocol, statistical judge)"
+                      : absl::StrJoin(words, ", "),
         "\n\n");
   }
   return text;

@@ -109,6 +109,27 @@ const ResultRow* RowOf(const ResultTable& table, const std::vector<std::string>&
   return found == table.rows.end() ? nullptr : &*found;
 }
 
+// One figure of the trained SAE, and below it of what nobody trained.
+std::string CardFigure(const ResultTable& concepts, const ResultRow& row, const std::string& metric,
+                       const std::string& title, const Format& format) {
+  const auto figure = [&](const char* method) -> const Value* {
+    const ResultRow* other = RowOf(concepts, {row.labels[0], row.labels[1], method});
+    return other == nullptr ? nullptr : concepts.Find(*other, metric);
+  };
+  std::string html;
+  if (const Value* trained = figure("trained SAE")) {
+    absl::StrAppend(&html, "<p class=\"then\"><b>", FormatValue(trained->measured.mean, format),
+                    "</b> ", title, "</p>");
+  }
+  for (const char* method : {"random SAE", "raw dimensions"}) {
+    if (const Value* value = figure(method)) {
+      absl::StrAppend(&html, "<p>", method, ": ", FormatValue(value->measured.mean, format),
+                      "</p>");
+    }
+  }
+  return html;
+}
+
 std::string Card(const ResultTable& reconstruction, const ResultTable& concepts,
                  const ResultRow& row) {
   std::string html = absl::StrCat("<div class=\"card\"><h3>", EscapeHtml(row.labels[1]), " · ",
@@ -120,20 +141,8 @@ std::string Card(const ResultTable& reconstruction, const ResultTable& concepts,
         kept->paper ? absl::StrCat(" (the paper: ", FormatValue(*kept->paper, {1, true}), ")") : "",
         "</p>");
   }
-  const auto verified = [&](const char* method) -> const Value* {
-    const ResultRow* other = RowOf(concepts, {row.labels[0], row.labels[1], method});
-    return other == nullptr ? nullptr : concepts.Find(*other, "verified");
-  };
-  if (const Value* trained = verified("trained SAE")) {
-    absl::StrAppend(&html, "<p class=\"then\"><b>", FormatValue(trained->measured.mean, {0, false}),
-                    "</b> verified concepts</p>");
-  }
-  for (const char* method : {"random SAE", "raw dimensions"}) {
-    if (const Value* value = verified(method)) {
-      absl::StrAppend(&html, "<p>", method, ": ", FormatValue(value->measured.mean, {0, false}),
-                      "</p>");
-    }
-  }
+  absl::StrAppend(&html, CardFigure(concepts, row, "described_r2", "described R²@3", {2, false}),
+                  CardFigure(concepts, row, "verified", "verified concepts", {0, false}));
   return html + "</div>";
 }
 
@@ -186,8 +195,9 @@ Section CloudSection(const std::vector<ConceptList>& lists, const Cells& cells,
                      const std::string& settings) {
   std::string html =
       "<h2>Figure 3: what the recommenders know about</h2><p class=\"caption\">The strongest terms "
-      "of the concepts of confidence 0.8 or more (the paper's protocol), larger the more concepts "
-      "they are in. Titles that a latent owes its meaning to stand beside words and attributes.</p>"
+      "of the concepts of confidence 0.8 or more (paper's protocol, statistical judge), larger the "
+      "more concepts they are in. Titles that a latent owes its meaning to stand beside words and "
+      "attributes.</p>"
       "<ul class=\"legend\"><li><i class=\"c3\"></i>word of titles</li><li><i "
       "style=\"background:var(--amber)\"></i>"
       "title</li><li><i style=\"background:var(--good)\"></i>attribute</li></ul>"
@@ -281,7 +291,7 @@ std::vector<Section> Sections(const Cells& cells, const std::vector<ResultTable>
 
 constexpr char kLead[] =
     "A sparse autoencoder (SAE) is trained on the activations of a recommender: the vector that it "
-    "computes for a user just before it scores items. Its latents are described, verified and "
+    "computes for a user just before it scores items. Its latents are described, tested and "
     "scaled here as in the RecSAE paper (Wang et al.), whose own figures stand beside where the "
     "data are the same. ± is one standard deviation over seeds.";
 

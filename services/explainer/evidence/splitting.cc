@@ -24,7 +24,8 @@ constexpr double kLeastVariance = 1e-6;
 // Codes by latent: the rows on which each is active.
 class Columns {
  public:
-  Columns(const sae::SparseCodes& codes, int latents) : begin_(static_cast<size_t>(latents) + 1) {
+  Columns(const sae::SparseCodes& codes, int latents)
+      : rows_(codes.rows()), begin_(static_cast<size_t>(latents) + 1) {
     for (int64_t row = 0; row < codes.rows(); ++row) {
       for (const auto& active : codes.Row(row)) ++begin_[static_cast<size_t>(active.latent) + 1];
     }
@@ -40,6 +41,8 @@ class Columns {
     }
   }
 
+  int64_t rows() const { return rows_; }
+
   struct Entry {
     int32_t row;
     float value;
@@ -50,6 +53,7 @@ class Columns {
   }
 
  private:
+  int64_t rows_;
   std::vector<size_t> begin_;
   std::vector<Entry> entries_;
 };
@@ -70,7 +74,8 @@ std::vector<int32_t> Candidates(const Association& association, int32_t set, boo
 }
 
 // Sums of products over the describing rows, of codes less their means with each other and with the
-// attribute's share of the recommended ten.
+// attribute's share of the recommended ten. The latter as if the rows in which an item speaks, of
+// which the association is, were all of them.
 struct Moments {
   size_t size = 0;
   std::vector<double> gram;   // [size, size]
@@ -80,7 +85,7 @@ struct Moments {
 Moments MomentsOf(const Columns& columns, const Association& association, int32_t set,
                   std::span<const int32_t> latents) {
   const size_t size = latents.size();
-  const auto rows = static_cast<size_t>(association.rows);
+  const auto rows = static_cast<size_t>(columns.rows());
   std::vector<float> codes(size * rows);
   std::vector<double> sums(size);
   Moments moments{size, {}, std::vector<double>(size)};
@@ -93,7 +98,7 @@ Moments MomentsOf(const Columns& columns, const Association& association, int32_
   }
   std::vector<float> gram(size * size);
   const auto n = static_cast<int64_t>(size);
-  math::Sgemm(Transpose::kNo, Transpose::kYes, n, n, association.rows, codes.data(), codes.data(),
+  math::Sgemm(Transpose::kNo, Transpose::kYes, n, n, columns.rows(), codes.data(), codes.data(),
               0.0f, gram.data());
   moments.gram.assign(gram.begin(), gram.end());
   for (size_t a = 0; a < size; ++a) {

@@ -497,7 +497,8 @@ TEST_P(ConceptStoreContract, CreateRefusesWhatItMust) {
   ExpectError(Create("saes/a/concepts", SampleConcept(3, "x")).status(),
               StatusCode::kInvalidArgument, "RESOURCE_NAME_INVALID");
   v1::Concept nan = SampleConcept(3, "x");
-  nan.mutable_extended_score()->set_confidence(std::numeric_limits<double>::quiet_NaN());
+  nan.mutable_tests()->mutable_predictive()->set_correlation(
+      std::numeric_limits<double>::quiet_NaN());
   ExpectError(Create("saes/a", nan).status(), StatusCode::kInvalidArgument, "INVALID_REQUEST");
   ExpectError(Get("saes/a/concepts/3").status(), StatusCode::kNotFound, "CONCEPT_NOT_FOUND");
   ExpectError(Get("saes/a/concepts/03").status(), StatusCode::kInvalidArgument,
@@ -563,11 +564,11 @@ TEST_P(ConceptStoreContract, UpdateChangesTheNamedFields) {
   v1::UpdateConceptRequest update;
   *update.mutable_latent_concept() = SampleConcept(1, "ignored", {"ignored"}, 0.75);
   update.mutable_latent_concept()->set_name(created->name());
-  update.mutable_update_mask()->add_paths("extended_score");
+  update.mutable_update_mask()->add_paths("tests");
   const auto updated = Do(&Stub::UpdateConcept, update);
   ASSERT_TRUE(updated.ok()) << updated.status();
   v1::Concept expected = *created;
-  expected.mutable_extended_score()->set_confidence(0.75);
+  expected.mutable_tests()->mutable_predictive()->set_correlation(0.75);
   expected.set_etag(updated->etag());
   expected.set_revision(3);
   *expected.mutable_update_time() = updated->update_time();
@@ -677,7 +678,7 @@ TEST_P(ConceptStoreContract, EditedDescriptionsCanBeKept) {
   EXPECT_EQ(edited->description(), "a person's words");
   EXPECT_EQ(edited->source(), v1::Concept::SOURCE_PERSON);
   EXPECT_EQ(edited->terms(0).text(), "horror");
-  EXPECT_EQ(edited->extended_score().confidence(), 0.9);
+  EXPECT_EQ(edited->tests().predictive().correlation(), 0.9);
   EXPECT_EQ(edited->paper_score().confidence(), 0.9);
   EXPECT_EQ(Get("saes/a/concepts/2")->description(), "new two");
   request.set_keep_edited_descriptions(false);
@@ -689,11 +690,16 @@ TEST_P(ConceptStoreContract, ListsFilterOrderAndPage) {
   ASSERT_TRUE(PublishSample("a").ok());
   std::vector<v1::Concept> concepts;
   for (int i = 0; i < 7; ++i) {
-    // Confidences .0 .3 .6 .9 .2 .5 .8
+    // Correlations .0 .3 .6 .9 .2 .5 .8
     concepts.push_back(SampleConcept(i, "c", {"t"}, (i * 3) % 10 / 10.0));
     concepts.back().mutable_paper_score()->set_confidence(i / 10.0);
-    concepts.back().mutable_extended_score()->set_verified(i % 2 == 0);
+    concepts.back().mutable_tests()->set_verified(i % 2 == 0);
   }
+  // 1 is listed by 3; 4 by its description goes against what it was found for.
+  concepts[1].mutable_group()->set_lead_latent(3);
+  concepts[1].mutable_group()->set_size(2);
+  concepts[3].mutable_group()->set_size(2);
+  concepts[4].mutable_tests()->mutable_predictive()->set_correlation(-0.2);
   ASSERT_TRUE(Upsert("saes/a", concepts).ok());
   int32_t total = 0;
   v1::ListConceptsRequest request;
@@ -702,16 +708,22 @@ TEST_P(ConceptStoreContract, ListsFilterOrderAndPage) {
   EXPECT_THAT(Pages(request, &total),
               ElementsAre(ElementsAre(0, 1, 2), ElementsAre(3, 4, 5), ElementsAre(6)));
   EXPECT_EQ(total, 7);
-  request.set_order(v1::ListConceptsRequest::ORDER_CONFIDENCE);
+  request.set_order(v1::ListConceptsRequest::ORDER_CORRELATION);
   EXPECT_THAT(Pages(request, &total),
-              ElementsAre(ElementsAre(3, 6, 2), ElementsAre(5, 1, 4), ElementsAre(0)));
-  request.set_min_confidence(0.5);
+              ElementsAre(ElementsAre(3, 6, 2), ElementsAre(5, 1, 0), ElementsAre(4)));
+  request.set_groups_only(true);
+  EXPECT_THAT(Pages(request, &total), ElementsAre(ElementsAre(3, 6, 2), ElementsAre(5, 0, 4)));
+  EXPECT_EQ(total, 6);
+  request.clear_groups_only();
+  request.set_min_correlation(0.1);
+  EXPECT_THAT(Pages(request, &total), ElementsAre(ElementsAre(3, 6, 2), ElementsAre(5, 1)));
+  request.set_min_correlation(0.5);
   EXPECT_THAT(Pages(request, &total), ElementsAre(ElementsAre(3, 6, 2), ElementsAre(5)));
   EXPECT_EQ(total, 4);
   request.set_verified_only(true);
   EXPECT_THAT(Pages(request, &total), ElementsAre(ElementsAre(6, 2)));
   EXPECT_EQ(total, 2);
-  request.clear_min_confidence();
+  request.clear_min_correlation();
   request.clear_verified_only();
   request.set_min_paper_confidence(0.4);
   request.set_order(v1::ListConceptsRequest::ORDER_PAPER_CONFIDENCE);
@@ -731,7 +743,7 @@ TEST_P(ConceptStoreContract, ListsRefuseBadPagesAndFilters) {
   const std::string token = Do(&Stub::ListConcepts, request)->next_page_token();
   ASSERT_FALSE(token.empty());
   request.set_page_token(token);
-  request.set_order(v1::ListConceptsRequest::ORDER_CONFIDENCE);
+  request.set_order(v1::ListConceptsRequest::ORDER_CORRELATION);
   ExpectError(Do(&Stub::ListConcepts, request).status(), StatusCode::kInvalidArgument,
               "PAGE_TOKEN_INVALID");
   request.clear_order();
@@ -742,10 +754,12 @@ TEST_P(ConceptStoreContract, ListsRefuseBadPagesAndFilters) {
               "PAGE_SIZE_INVALID");
   request.set_page_size(1);
   request.clear_page_token();
-  request.set_min_confidence(std::numeric_limits<double>::quiet_NaN());
-  ExpectError(Do(&Stub::ListConcepts, request).status(), StatusCode::kInvalidArgument,
-              "INVALID_REQUEST");
-  request.set_min_confidence(0);
+  for (const double bad : {std::numeric_limits<double>::quiet_NaN(), -0.5, 1.5}) {
+    request.set_min_correlation(bad);
+    ExpectError(Do(&Stub::ListConcepts, request).status(), StatusCode::kInvalidArgument,
+                "INVALID_REQUEST");
+  }
+  request.set_min_correlation(0);
   request.set_order(static_cast<v1::ListConceptsRequest::Order>(9));
   ExpectError(Do(&Stub::ListConcepts, request).status(), StatusCode::kInvalidArgument,
               "INVALID_REQUEST");

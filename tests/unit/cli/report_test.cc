@@ -4,6 +4,8 @@
 #include <gtest/gtest.h>
 
 #include <nlohmann/json.hpp>
+#include <string>
+#include <utility>
 #include <vector>
 
 #include "recsae/concept_store/v1/concept_store.pb.h"
@@ -12,6 +14,7 @@
 namespace recsae::cli {
 namespace {
 
+using explainer::v1::DictionaryScore;
 using testing::ElementsAre;
 
 std::vector<std::string> Keys(const nlohmann::ordered_json& json) {
@@ -36,7 +39,14 @@ PipelineResult ExampleResult() {
   result.concepts.mutable_paper()->set_confidence_90_count(36);
   result.concepts.mutable_paper()->set_confidence_80_count(112);
   result.concepts.mutable_paper_control()->set_confidence_80_count(55);
-  result.concepts.set_verified_count(300);
+  result.concepts.set_group_count(700);
+  result.concepts.set_verified_group_count(250);
+  for (const auto& [kind, verified] : {std::pair(DictionaryScore::KIND_TRAINED, 300),
+                                       std::pair(DictionaryScore::KIND_RANDOM, 7)}) {
+    auto& counts = *result.concepts.add_tests();
+    counts.set_kind(kind);
+    counts.set_verified_count(verified);
+  }
   result.evaluation.mutable_recommender()->set_hr_at_10(0.1813);
   result.evaluation.mutable_reconstructed()->set_ndcg_at_20(0.12);
   result.evaluation.mutable_similarity()->set_intra(0.7);
@@ -58,7 +68,10 @@ TEST(ReportJsonTest, HasExactlyTheDocumentedKeys) {
                                              "distinct_rows", "epochs", "warnings"));
   EXPECT_THAT(Keys(json["concepts"]),
               ElementsAre("total", "confidence_eq_1", "confidence_ge_0.9", "confidence_ge_0.8",
-                          "verified", "control_ge_0.8"));
+                          "control_ge_0.8", "groups", "verified_groups", "verified", "tests"));
+  EXPECT_THAT(Keys(json["concepts"]["tests"]), ElementsAre("trained", "random"));
+  EXPECT_THAT(Keys(json["concepts"]["tests"]["trained"]),
+              ElementsAre("latents", "described", "predictive", "specific", "causal", "verified"));
   EXPECT_THAT(Keys(json["similarity"]), ElementsAre("intra", "inter", "count"));
   EXPECT_THAT(Keys(json["seconds"]), ElementsAre("train_recommender", "capture"));
 }
@@ -76,9 +89,23 @@ TEST(ReportJsonTest, TakesEachValueFromItsPlace) {
   EXPECT_EQ(json["concepts"]["confidence_ge_0.8"], 112);
   EXPECT_EQ(json["concepts"]["control_ge_0.8"], 55);
   EXPECT_EQ(json["concepts"]["verified"], 300);
+  EXPECT_EQ(json["concepts"]["tests"]["trained"]["verified"], 300);
+  EXPECT_EQ(json["concepts"]["tests"]["random"]["verified"], 7);
+  EXPECT_EQ(json["concepts"]["groups"], 700);
+  EXPECT_EQ(json["concepts"]["verified_groups"], 250);
   EXPECT_EQ(json["similarity"]["count"], 112);
   EXPECT_EQ(json["seconds"]["capture"], 20);
   EXPECT_EQ(json["seed"], 1);
+}
+
+TEST(ReportJsonTest, SaysWhyConceptsWereNotTested) {
+  PipelineResult result = ExampleResult();
+  result.concepts.clear_tests();
+  result.concepts.set_untested("too few users");
+  const auto json = ReportJson(result)["concepts"];
+  EXPECT_EQ(json["untested"], "too few users");
+  EXPECT_FALSE(json.contains("verified"));
+  EXPECT_FALSE(json.contains("tests"));
 }
 
 TEST(ScorePlantedTest, JoinsScoresWithDescriptions) {

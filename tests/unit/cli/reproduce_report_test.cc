@@ -103,13 +103,15 @@ ordered_json SaeCell(const std::string& method, int seed, double kept) {
   cell["concepts"] = {{"described", 1000},
                       {"paper", {{"eq_1", 5}, {"ge_0.9", 20}, {"ge_0.8", 70}, {"all", 900}}},
                       {"control", {{"ge_0.8", 9}}},
-                      {"verified", 800}};
+                      {"verified", 800},
+                      {"tests", {{"trained", {{"verified", 800}}}, {"random", {{"verified", 3}}}}}};
+  cell["described_r2"] = {{"trained", {{"3", 0.5}}}, {"raw", {{"3", 0.2}}}};
   cell["similarity"] = {{"concepts", 70}, {"intra", 0.5}, {"inter", 0.1}};
   if (method == "sae") {
     cell["examples"] = {
         {{"latent", 7},
          {"description", "<script>alert(1)</script>"},
-         {"confidence", 0.9},
+         {"correlation", 0.9},
          {"verified", true},
          {"rows", 40},
          {"paper_confidence", 1.0},
@@ -147,6 +149,46 @@ TEST(MakeTablesTest, TakesMeansOverSeedsBesideThePaper) {
   EXPECT_EQ(concepts.Find(concepts.rows[0], "ge_0.8")->paper, 65);
   EXPECT_EQ(concepts.Find(concepts.rows[0], "verified")->measured.mean, 800);
   EXPECT_FALSE(concepts.HasPaper("verified"));
+  EXPECT_EQ(concepts.Find(concepts.rows[0], "described_r2")->measured.mean, 0.5);
+  EXPECT_THAT(concepts.caption, HasSubstr("paper's protocol, statistical judge"));
+}
+
+// Dictionaries of raw dimensions and of an untrained SAE are the trained one of their own cells.
+TEST(MakeTablesTest, UntrainedDictionariesHaveTheirOwnRows) {
+  ordered_json raw = SaeCell("raw", 1, 1.0);
+  raw["concepts"]["tests"]["trained"]["verified"] = 2;
+  raw["described_r2"]["trained"]["3"] = 0.25;
+  ordered_json random = SaeCell("random", 1, 0.2);
+  random["concepts"]["tests"]["trained"]["verified"] = 0;
+  random.erase("described_r2");  // too few users to compare
+  const auto tables = MakeTables({random, raw, SaeCell("sae", 1, 0.9)});
+  const ResultTable& table = TableOf(tables, "table3-concepts");
+  ASSERT_THAT(table.rows, SizeIs(3));
+  const auto row = [&](const char* method) -> const ResultRow& {
+    return *std::find_if(table.rows.begin(), table.rows.end(),
+                         [&](const ResultRow& r) { return r.labels[2] == method; });
+  };
+  EXPECT_EQ(table.Find(row("raw dimensions"), "verified")->measured.mean, 2);
+  EXPECT_EQ(table.Find(row("raw dimensions"), "described_r2")->measured.mean, 0.25);
+  EXPECT_EQ(table.Find(row("random SAE"), "verified")->measured.mean, 0);
+  EXPECT_EQ(table.Find(row("random SAE"), "described_r2"), nullptr);
+  EXPECT_EQ(table.Find(row("trained SAE"), "verified")->measured.mean, 800);
+}
+
+// What an earlier version counted as verified is not what is counted now.
+TEST(MakeTablesTest, TakesNoVerifiedCountsOfAnEarlierVersion) {
+  ordered_json old = SaeCell("sae", 1, 0.9);
+  old["concepts"].erase("tests");
+  old["examples"][0].erase("correlation");
+  old["examples"][0]["confidence"] = 0.9;
+  const auto tables = MakeTables({old});
+  const ResultTable& table = TableOf(tables, "table3-concepts");
+  EXPECT_EQ(table.Find(table.rows[0], "verified"), nullptr);
+  EXPECT_EQ(table.Find(table.rows[0], "ge_0.8")->measured.mean, 70);
+  const ConceptEntry entry = ListConcepts({old})[0].concepts[0];
+  EXPECT_EQ(entry.correlation, 0);
+  EXPECT_FALSE(entry.verified);
+  EXPECT_THAT(MakePage({old}, ""), HasSubstr("star trek"));
 }
 
 TEST(MakeTablesTest, ComparesBeforeAndAfterOnlyWhereBothWereMeasured) {
@@ -207,13 +249,14 @@ TEST(ListConceptsTest, TakesTheLowestSeed) {
 ConceptEntry EntryOf(int latent, const std::string& term, double confidence, bool verified) {
   ConceptEntry entry;
   entry.latent = latent;
+  entry.description = term;
   entry.terms = {{term, "word"}};
   entry.paper_confidence = confidence;
   entry.verified = verified;
   return entry;
 }
 
-TEST(DiverseTest, ShowsEachMeaningFirst) {
+TEST(DiverseTest, ShowsEachDescriptionFirst) {
   const std::vector<ConceptEntry> chosen =
       Diverse({EntryOf(1, "war", 1, true), EntryOf(2, "War", 1, true), EntryOf(3, "dogs", 1, false),
                EntryOf(4, "cats", 1, true)},
@@ -234,6 +277,14 @@ TEST(CloudWordsTest, CountsTheSureConcepts) {
   EXPECT_EQ(words[1].text, "war");
   EXPECT_EQ(words[1].weight, 2);
   EXPECT_THAT(CloudWords({}, 10), SizeIs(0));
+  ConceptEntry known = EntryOf(1, "well-known", 1, true);
+  known.terms = {{"well-known", "popularity"}, {"Horror", "genre"}, {"1990s", "decade"}};
+  const auto meant = CloudWords({known}, 10);
+  ASSERT_THAT(meant, SizeIs(2));
+  EXPECT_EQ(meant[0].text, "1990s");
+  EXPECT_EQ(meant[0].weight, 0.5);
+  EXPECT_EQ(meant[1].text, "Horror");
+  EXPECT_EQ(meant[1].weight, 1);
 }
 
 TEST(ChartTest, DrawsWhatThereIs) {
@@ -271,6 +322,9 @@ TEST(MakePageTest, IsWholeAndRefersToNothingOutside) {
   EXPECT_THAT(page, HasSubstr("recsae reproduce table3"));
   EXPECT_THAT(page, HasSubstr("A | B &amp; &lt;C&gt;"));
   EXPECT_THAT(page, Not(HasSubstr("<script>alert")));
+  EXPECT_THAT(page, HasSubstr("<b>0.50</b> described R²@3"));
+  EXPECT_THAT(page, HasSubstr("<b>800</b> verified concepts"));
+  EXPECT_THAT(page, HasSubstr("(paper's protocol, statistical judge)"));
   EXPECT_FALSE(std::regex_search(page, std::regex("(src|href)=\"[^#]|url\\(|@import|https?:")));
   EXPECT_THAT(MakePage({}, ""), HasSubstr("Nothing is measured yet"));
 }

@@ -22,6 +22,45 @@ std::vector<float> Values(WeightArray array, const WeightShape& shape, int64_t f
   return values;
 }
 
+void AddTests(double correlation, v1::ConceptTests* tests) {
+  v1::PredictiveTest* predictive = tests->mutable_predictive();
+  predictive->set_correlation(correlation);
+  predictive->set_correlation_low(-0.25);
+  predictive->set_correlation_high(0.875);
+  predictive->set_average_precision(0.5);
+  predictive->set_prevalence(0.0625);
+  predictive->set_null_correlation(0.125);
+  predictive->set_p_value(0.001);
+  predictive->set_q_value(0.01);
+  predictive->set_user_count(300);
+  predictive->set_row_count(4000);
+  predictive->set_passed(true);
+  v1::SpecificTest* specific = tests->mutable_specific();
+  specific->set_correlation(0.75);
+  specific->set_nearest_latent(2);
+  specific->set_nearest_correlation(0.25);
+  specific->set_difference_low(0.375);
+  specific->set_neighbour_count(10);
+  specific->set_passed(true);
+  v1::CausalTest* causal = tests->mutable_causal();
+  causal->set_share(0.25);
+  causal->set_raised_share(0.75);
+  causal->set_control_share(0.125);
+  causal->set_effect_low(0.5);
+  causal->set_removed_share(0.25);
+  causal->set_firing_share(0.5);
+  causal->set_removed_control_share(0.5);
+  causal->set_removal_low(-0.125);
+  causal->set_user_count(50);
+  causal->set_pair_count(40);
+  causal->set_pair_share(0.75);
+  causal->set_passed(true);
+  v1::StableTest::Match* match = tests->mutable_stable()->add_matches();
+  match->set_sae("saes/other-seed");
+  match->set_latent(5);
+  match->set_cosine(0.5);
+}
+
 }  // namespace
 
 v1::Sae SampleSae() {
@@ -92,8 +131,9 @@ v1::Concept SampleConcept(int32_t latent, absl::string_view description,
   result.mutable_paper_score()->set_confidence(confidence);
   result.mutable_paper_score()->set_positive_count(5);
   result.mutable_paper_score()->set_negative_count(5);
-  result.mutable_extended_score()->set_confidence(confidence);
-  result.mutable_extended_score()->set_auc(0.9);
+  AddTests(confidence, result.mutable_tests());
+  result.mutable_group()->set_lead_latent(latent);
+  result.mutable_group()->set_size(1);
   result.mutable_statistics()->set_row_count(1000);
   result.mutable_statistics()->set_active_row_count(10 + latent);
   for (int i = 1; i <= 9; ++i) result.mutable_statistics()->add_level_thresholds(i);

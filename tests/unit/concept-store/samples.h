@@ -21,7 +21,8 @@ std::vector<v1::SaeWeights> SampleWeights(const v1::Sae& sae, int64_t rows_each,
 // The bytes that weights_sha256 is of.
 std::string HashedBytes(const v1::Sae& sae, float seed = 1);
 
-// A concept of `latent` with every field set.
+// A concept of `latent` with every field set: alone in its group, not verified, its confidence by
+// the paper's protocol and its correlation in the predictive test both `confidence`.
 v1::Concept SampleConcept(int32_t latent, absl::string_view description,
                           const std::vector<std::string>& terms = {"horror"},
                           double confidence = 0.5);

@@ -63,7 +63,7 @@ TEST(SearchIndex, RanksAPhraseThatIsATermFirst) {
   EXPECT_THAT(Find(index, "Sci-Fi"), ElementsAre(2));
 }
 
-TEST(SearchIndex, BreaksTiesByConfidenceThenLatent) {
+TEST(SearchIndex, BreaksTiesByCorrelationThenLatent) {
   SearchIndex index;
   index.Put(7, {"comedy", {"comedy"}, 0.6});
   index.Put(3, {"comedy", {"comedy"}, 0.6});

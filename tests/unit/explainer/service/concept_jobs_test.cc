@@ -4,6 +4,7 @@
 
 #include <cmath>
 #include <functional>
+#include <map>
 #include <set>
 
 #include "absl/strings/ascii.h"
@@ -127,22 +128,19 @@ TEST_F(ConceptJobsTest, PlantedConceptsAreFoundNamedAndExplained) {
   EXPECT_EQ(report.concept_count() + report.too_rare_count() + report.dead_count(),
             Stack::kLatents);
   EXPECT_GE(report.paper().confidence_80_count(), Stack::kGenres);
-  EXPECT_GT(report.extended().confidence_80_count(),
-            report.extended_control().confidence_80_count());
+  EXPECT_GT(report.paper().confidence_80_count(), report.paper_control().confidence_80_count());
 
   const auto concepts = Concepts();
   ASSERT_EQ(static_cast<int>(concepts.size()), report.concept_count());
-  int verified = 0;
-  for (const auto& found : concepts) verified += found.extended_score().verified();
-  EXPECT_EQ(verified, report.verified_count());
   for (int genre = 0; genre < Stack::kGenres; ++genre) {
     const concept_store::v1::Concept& found = concepts[genre];
     ASSERT_EQ(found.latent(), genre);
     EXPECT_THAT(absl::AsciiStrToLower(found.description()),
                 HasSubstr(absl::AsciiStrToLower(Stack::Genre(genre))));
-    EXPECT_GE(found.extended_score().auc(), 0.95);
     EXPECT_GE(found.paper_score().confidence(), 0.8);
-    EXPECT_GE(found.extended_score().confidence(), 0.8);
+    EXPECT_GE(found.tests().predictive().correlation(), 0.8);
+    EXPECT_LE(found.tests().predictive().p_value(), 0.05);
+    EXPECT_TRUE(found.tests().causal().passed()) << found.tests().ShortDebugString();
     EXPECT_EQ(found.statistics().row_count(), Stack::kUsers);
     EXPECT_EQ(found.statistics().level_thresholds_size(), 9);
     ASSERT_GT(found.evidence_size(), 0);
@@ -156,10 +154,96 @@ TEST_F(ConceptJobsTest, PlantedConceptsAreFoundNamedAndExplained) {
     const v1::ActiveLatent latent = StrongestLatent(genre);
     EXPECT_EQ(latent.latent(), genre);
     EXPECT_EQ(latent.description(), found.description());
-    EXPECT_EQ(latent.confidence(), found.extended_score().confidence());
-    EXPECT_EQ(latent.verified(), found.extended_score().verified());
+    EXPECT_EQ(latent.correlation(), found.tests().predictive().correlation());
+    EXPECT_EQ(latent.verified(), found.tests().verified());
     EXPECT_GE(latent.level(), 1);
     EXPECT_LE(latent.level(), 10);
+  }
+}
+
+TEST_F(ConceptJobsTest, TheReportCountsWhatTheConceptsSay) {
+  const v1::ConceptReport report = BuildAndWait(BuildRequest());
+  EXPECT_EQ(report.untested(), "");
+  const auto concepts = Concepts();
+  v1::TestCounts counted;
+  std::map<int, int> sizes;
+  for (const auto& found : concepts) {
+    const concept_store::v1::ConceptTests& tests = found.tests();
+    ++sizes[found.group().lead_latent()];
+    // Absent where no set of items goes with the latent.
+    if (!found.has_tests()) continue;
+    counted.set_described_count(counted.described_count() + 1);
+    counted.set_predictive_count(counted.predictive_count() + tests.predictive().passed());
+    counted.set_specific_count(counted.specific_count() + tests.specific().passed());
+    counted.set_causal_count(counted.causal_count() + tests.causal().passed());
+    counted.set_verified_count(counted.verified_count() + tests.verified());
+    EXPECT_TRUE(tests.has_specific());
+    EXPECT_TRUE(tests.has_causal());
+    EXPECT_FALSE(tests.has_stable());
+    EXPECT_EQ(tests.verified(),
+              tests.predictive().passed() && tests.specific().passed() && tests.causal().passed());
+    EXPECT_LE(tests.predictive().correlation_low(), tests.predictive().correlation());
+    EXPECT_LE(tests.predictive().correlation(), tests.predictive().correlation_high());
+    EXPECT_EQ(tests.specific().correlation(), tests.predictive().correlation());
+    EXPECT_NE(tests.specific().nearest_latent(), found.latent());
+    // Users who measure: some, and not those who describe.
+    EXPECT_GT(tests.predictive().user_count(), Stack::kUsers / 10);
+    EXPECT_LT(tests.predictive().user_count(), Stack::kUsers / 2);
+    EXPECT_EQ(tests.predictive().row_count(), tests.predictive().user_count());
+  }
+  ASSERT_EQ(report.tests_size(), 4);
+  const v1::TestCounts& trained = report.tests(0);
+  EXPECT_EQ(trained.kind(), v1::DictionaryScore::KIND_TRAINED);
+  EXPECT_EQ(trained.latent_count(), Stack::kLatents);
+  EXPECT_FALSE(trained.has_paper());
+  EXPECT_EQ(trained.described_count(), counted.described_count());
+  EXPECT_EQ(trained.predictive_count(), counted.predictive_count());
+  EXPECT_EQ(trained.specific_count(), counted.specific_count());
+  EXPECT_EQ(trained.causal_count(), counted.causal_count());
+  EXPECT_EQ(trained.verified_count(), counted.verified_count());
+  // (Of random directions in a world of four genres, too, some point at one: few are verified.)
+  EXPECT_GE(trained.described_count(), Stack::kGenres);
+  EXPECT_GE(trained.causal_count(), Stack::kGenres);
+  EXPECT_GT(trained.specific_count(), 0);
+
+  EXPECT_EQ(report.tests(1).kind(), v1::DictionaryScore::KIND_RAW);
+  EXPECT_EQ(report.tests(2).kind(), v1::DictionaryScore::KIND_RANDOM);
+  EXPECT_EQ(report.tests(3).kind(), v1::DictionaryScore::KIND_EXEMPLARS);
+  for (const v1::TestCounts& counts : report.tests()) {
+    EXPECT_GT(counts.latent_count(), 0);
+    EXPECT_LE(counts.described_count(), counts.latent_count());
+    for (const int passed :
+         {counts.predictive_count(), counts.specific_count(), counts.causal_count()}) {
+      EXPECT_LE(passed, counts.described_count());
+      EXPECT_LE(counts.verified_count(), passed);
+    }
+  }
+  for (int i = 1; i < report.tests_size(); ++i) EXPECT_TRUE(report.tests(i).has_paper()) << i;
+
+  EXPECT_EQ(static_cast<int>(sizes.size()), report.group_count());
+  int verified_groups = 0;
+  for (const auto& found : concepts) {
+    EXPECT_EQ(found.group().size(), sizes[found.group().lead_latent()]) << found.latent();
+    verified_groups += found.tests().verified() && found.group().lead_latent() == found.latent();
+  }
+  EXPECT_EQ(verified_groups, report.verified_group_count());
+}
+
+TEST_F(ConceptJobsTest, AReportSaysWhyNothingWasTested) {
+  v1::BuildConceptsRequest request = BuildRequest();
+  request.set_capture(stack_.RecordFew("few", 80));
+  const v1::ConceptReport report = BuildAndWait(request);
+  EXPECT_EQ(report.row_count(), 80);
+  EXPECT_GE(report.concept_count(), Stack::kGenres);
+  EXPECT_THAT(report.untested(), HasSubstr("too few rows"));
+  EXPECT_EQ(report.tests_size(), 0);
+  EXPECT_EQ(report.verified_group_count(), 0);
+  EXPECT_EQ(report.group_count(), report.concept_count());
+  for (const auto& found : Concepts()) {
+    EXPECT_FALSE(found.has_tests());
+    EXPECT_EQ(found.group().lead_latent(), found.latent());
+    EXPECT_EQ(found.group().size(), 1);
+    EXPECT_EQ(found.description(), found.paper_score().description());
   }
 }
 
@@ -169,7 +253,7 @@ class NamelessUsersTest : public ConceptJobsTest {
 };
 
 // As if each row's user were one of its own; as one single user they would all describe, or all
-// verify.
+// measure.
 TEST_F(NamelessUsersTest, RowsWithoutAUserCountAsUsersOfTheirOwn) {
   for (const uint64_t seed : {0, 1, 2}) {
     v1::BuildConceptsRequest request = BuildRequest();
@@ -177,11 +261,13 @@ TEST_F(NamelessUsersTest, RowsWithoutAUserCountAsUsersOfTheirOwn) {
     const v1::ConceptReport report = BuildAndWait(request);
     EXPECT_EQ(report.row_count(), Stack::kUsers);
     EXPECT_EQ(report.row_without_user_count(), Stack::kUsers);
-    EXPECT_GE(report.extended().confidence_80_count(), Stack::kGenres) << seed;
+    ASSERT_EQ(report.untested(), "") << seed;
+    EXPECT_GE(report.tests(0).described_count(), Stack::kGenres) << seed;
     for (int genre = 0; genre < Stack::kGenres; ++genre) {
       const concept_store::v1::Concept found = Concepts()[genre];
       EXPECT_EQ(found.latent(), genre);
-      EXPECT_GE(found.extended_score().positive_count(), 20) << seed;
+      EXPECT_GE(found.tests().predictive().user_count(), 20) << seed;
+      EXPECT_GE(found.tests().predictive().correlation(), 0.7) << seed;
     }
   }
 }
@@ -192,7 +278,6 @@ TEST_F(ConceptJobsTest, AJobTellsTheDefaultsThatItGoesBy) {
   v1::BuildConceptsRequest resolved;
   ASSERT_TRUE(job.resolved_spec().UnpackTo(&resolved));
   EXPECT_EQ(resolved.paper_case_count(), 5);
-  EXPECT_EQ(resolved.extended_case_count(), 50);
   EXPECT_EQ(resolved.sae(), Stack::kSae);
 }
 
@@ -226,9 +311,11 @@ TEST_F(ConceptJobsTest, SameSeedSameConceptsAndPersonsKeepTheirWords) {
   EXPECT_EQ(second[0].description(), "My own words");
   for (size_t i = 1; i < first.size(); ++i) {
     EXPECT_EQ(first[i].description(), second[i].description());
-    EXPECT_EQ(first[i].extended_score().SerializeAsString(),
-              second[i].extended_score().SerializeAsString());
+    EXPECT_EQ(first[i].tests().SerializeAsString(), second[i].tests().SerializeAsString());
+    EXPECT_EQ(first[i].group().SerializeAsString(), second[i].group().SerializeAsString());
   }
+  // What is measured is of the description that was built, whoever wrote the words.
+  EXPECT_EQ(first[0].tests().SerializeAsString(), second[0].tests().SerializeAsString());
 }
 
 TEST_F(ConceptJobsTest, ConceptsOfLatentsThatHaveNoneNowAreRemoved) {
@@ -433,7 +520,6 @@ TEST_F(ConceptJobsTest, BadRequestsStartNoJob) {
       {Code::kInvalidArgument, "RESOURCE_NAME_INVALID", [](auto& r) { r.set_capture("test"); }},
       {Code::kInvalidArgument, "INVALID_REQUEST", [](auto& r) { r.set_paper_case_count(-1); }},
       {Code::kInvalidArgument, "INVALID_REQUEST", [](auto& r) { r.set_paper_case_count(51); }},
-      {Code::kInvalidArgument, "INVALID_REQUEST", [](auto& r) { r.set_extended_case_count(1001); }},
       {Code::kNotFound, "SAE_NOT_FOUND", [](auto& r) { r.set_sae("saes/none"); }},
       {Code::kNotFound, "CAPTURE_NOT_FOUND",
        [](auto& r) { r.add_evidence_captures("recommenders/outside/captures/none"); }},

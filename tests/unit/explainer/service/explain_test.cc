@@ -5,7 +5,11 @@
 #include <cmath>
 #include <functional>
 #include <numeric>
+#include <set>
+#include <string>
 
+#include "absl/time/clock.h"
+#include "absl/time/time.h"
 #include "common/base/status.h"
 #include "common/messages/tensor.h"
 #include "common/rpc/grpc_status.h"
@@ -16,6 +20,7 @@ namespace recsae::explainer {
 namespace {
 
 using ::testing::Contains;
+using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::Not;
 
@@ -51,8 +56,71 @@ class ExplainTest : public ::testing::Test {
     EXPECT_THAT(std::string(status.message()), HasSubstr(text));
   }
 
+  // Stores a concept of the latent, of the group that `lead` leads.
+  void Put(int latent, int lead, const std::string& description, double correlation) {
+    concept_store::v1::BatchUpsertConceptsRequest request;
+    concept_store::v1::BatchUpsertConceptsResponse response;
+    request.set_parent(Stack::kSae);
+    auto* stored = request.add_concepts();
+    stored->set_latent(latent);
+    stored->set_description(description);
+    stored->mutable_group()->set_lead_latent(lead);
+    stored->mutable_group()->set_size(2);
+    stored->mutable_tests()->mutable_predictive()->set_correlation(correlation);
+    stored->mutable_tests()->set_verified(correlation > 0.5);
+    grpc::ClientContext context;
+    const absl::Status status =
+        FromGrpc(stack_.concept_store->BatchUpsertConcepts(&context, request, &response));
+    ASSERT_TRUE(status.ok()) << status;
+  }
+
+  void Delete(int latent) {
+    concept_store::v1::DeleteConceptRequest request;
+    google::protobuf::Empty response;
+    request.set_name(std::string(Stack::kSae) + "/concepts/" + std::to_string(latent));
+    grpc::ClientContext context;
+    const absl::Status status =
+        FromGrpc(stack_.concept_store->DeleteConcept(&context, request, &response));
+    ASSERT_TRUE(status.ok()) << status;
+  }
+
+  // Once the first group says so; what is stored is known a moment later.
+  v1::Explanation ExplainOnceItSays(const v1::ExplainRequest& request,
+                                    const std::string& description) {
+    const absl::Time end = absl::Now() + absl::Seconds(20);
+    v1::Explanation explanation = Explain(request).explanations(0);
+    while (explanation.groups(0).description() != description && absl::Now() < end) {
+      absl::SleepFor(absl::Milliseconds(20));
+      explanation = Explain(request).explanations(0);
+    }
+    EXPECT_EQ(explanation.groups(0).description(), description);
+    return explanation;
+  }
+
   Stack stack_;
 };
+
+// Each latent is in one group, and the groups' parts are sums of the latents'.
+void ExpectGroupsAddUp(const v1::Explanation& explanation) {
+  std::set<int> places;
+  for (const v1::ActiveGroup& group : explanation.groups()) {
+    for (const int place : group.latents()) EXPECT_TRUE(places.insert(place).second);
+  }
+  EXPECT_EQ(static_cast<int>(places.size()), explanation.latents_size());
+  EXPECT_GT(explanation.items_size(), 0);
+  for (const v1::ExplainedItem& item : explanation.items()) {
+    ASSERT_EQ(item.group_contributions_size(), explanation.groups_size());
+    for (int g = 0; g < explanation.groups_size(); ++g) {
+      double sum = 0;
+      for (const int place : explanation.groups(g).latents()) sum += item.contributions(place);
+      EXPECT_EQ(item.group_contributions(g), sum);
+    }
+    const double score =
+        std::accumulate(item.group_contributions().begin(), item.group_contributions().end(),
+                        item.bias() + item.residual());
+    EXPECT_NEAR(score, item.score(), 1e-4 * std::abs(item.score()));
+  }
+}
 
 TEST_F(ExplainTest, PartsOfEveryScoreAddUpAndItemsAreTheBest) {
   const std::vector<float>& x = stack_.Activation(6);
@@ -77,6 +145,82 @@ TEST_F(ExplainTest, PartsOfEveryScoreAddUpAndItemsAreTheBest) {
                                        item.bias() + item.residual());
     EXPECT_NEAR(sum, item.score(), 1e-4 * std::abs(item.score()));
   }
+}
+
+TEST_F(ExplainTest, LatentsWithoutConceptsAreGroupsOfTheirOwn) {
+  const v1::Explanation explanation = Explain(RequestFor(stack_.Activation(6))).explanations(0);
+  ASSERT_EQ(explanation.latents_size(), Stack::kActive);
+  ASSERT_EQ(explanation.groups_size(), Stack::kActive);
+  for (int i = 0; i < Stack::kActive; ++i) {
+    const v1::ActiveGroup& group = explanation.groups(i);
+    EXPECT_EQ(group.lead_latent(), explanation.latents(i).latent());
+    EXPECT_THAT(group.latents(), ElementsAre(i));
+    EXPECT_EQ(group.description(), "");
+    EXPECT_EQ(group.correlation(), 0);
+    EXPECT_FALSE(group.verified());
+  }
+  ExpectGroupsAddUp(explanation);
+}
+
+TEST_F(ExplainTest, LatentsThatSayTheSameAreToldAsOne) {
+  const v1::ExplainRequest request = RequestFor(stack_.Activation(6));
+  const v1::Explanation before = Explain(request).explanations(0);
+  const int strong = before.latents(0).latent();
+  const int weak = before.latents(1).latent();
+  Put(strong, weak, "my own words", 0.4);
+  Put(weak, weak, "the group's words", 0.9);
+  const v1::Explanation explanation = ExplainOnceItSays(request, "the group's words");
+  ASSERT_EQ(explanation.groups_size(), 1);
+  EXPECT_EQ(explanation.groups(0).lead_latent(), weak);
+  EXPECT_EQ(explanation.groups(0).correlation(), 0.9);
+  EXPECT_TRUE(explanation.groups(0).verified());
+  EXPECT_THAT(explanation.groups(0).latents(), ElementsAre(0, 1));
+  // The latents themselves keep their own words.
+  EXPECT_EQ(explanation.latents(0).description(), "my own words");
+  EXPECT_EQ(explanation.latents(0).correlation(), 0.4);
+  EXPECT_FALSE(explanation.latents(0).verified());
+  EXPECT_GT(explanation.latents(0).level(), 0);
+  ExpectGroupsAddUp(explanation);
+}
+
+TEST_F(ExplainTest, ALeadNeedNotBeActiveNorThere) {
+  const v1::ExplainRequest request = RequestFor(stack_.Activation(6));
+  const v1::Explanation before = Explain(request).explanations(0);
+  const int strong = before.latents(0).latent();
+  const int weak = before.latents(1).latent();
+  int lead = 0;  // neither of them
+  while (lead == strong || lead == weak) ++lead;
+  Put(strong, lead, "a member's words", 0.4);
+  Put(lead, lead, "the lead's words", 0.9);
+  v1::Explanation explanation = ExplainOnceItSays(request, "the lead's words");
+  ASSERT_EQ(explanation.groups_size(), 2);
+  EXPECT_EQ(explanation.groups(0).lead_latent(), lead);
+  EXPECT_THAT(explanation.groups(0).latents(), ElementsAre(0));
+  EXPECT_EQ(explanation.groups(0).correlation(), 0.9);
+  EXPECT_EQ(explanation.groups(1).lead_latent(), weak);
+  ExpectGroupsAddUp(explanation);
+
+  // Its concept gone, a member speaks; it is the same group as before.
+  Delete(lead);
+  explanation = ExplainOnceItSays(request, "a member's words");
+  ASSERT_EQ(explanation.groups_size(), 2);
+  EXPECT_EQ(explanation.groups(0).lead_latent(), lead);
+  EXPECT_EQ(explanation.groups(0).correlation(), 0.4);
+  EXPECT_FALSE(explanation.groups(0).verified());
+  ExpectGroupsAddUp(explanation);
+
+  // Of two members of which the stronger has no concept, each is for itself.
+  Put(weak, lead, "another member's words", 0.3);
+  Delete(strong);
+  const absl::Time end = absl::Now() + absl::Seconds(20);
+  do {
+    explanation = Explain(request).explanations(0);
+  } while (explanation.groups(0).lead_latent() != strong && absl::Now() < end);
+  ASSERT_EQ(explanation.groups_size(), 2);
+  EXPECT_EQ(explanation.groups(0).lead_latent(), strong);
+  EXPECT_EQ(explanation.groups(0).description(), "");
+  EXPECT_EQ(explanation.groups(1).description(), "another member's words");
+  ExpectGroupsAddUp(explanation);
 }
 
 TEST_F(ExplainTest, ManyActivationsGiveOneExplanationEach) {

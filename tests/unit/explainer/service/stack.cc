@@ -204,13 +204,20 @@ void Stack::UploadRecommender() {
   ExpectOk(writer->Finish());
 }
 
-void Stack::Record(bool users_have_names) {
+void Stack::Record(bool users_have_names) { RecordAs("test", kUsers, users_have_names); }
+
+std::string Stack::RecordFew(const std::string& capture_id, int users) {
+  RecordAs(capture_id, users, true);
+  return absl::StrCat(kRecommender, "/captures/", capture_id);
+}
+
+void Stack::RecordAs(const std::string& capture_id, int users, bool users_have_names) {
   {
     grpc::ClientContext context;
     probe::v1::CreateCaptureRequest request;
     probe::v1::Capture response;
     request.set_parent(kRecommender);
-    request.set_capture_id("test");
+    request.set_capture_id(capture_id);
     request.set_split(probe::v1::SPLIT_TEST);
     request.set_has_cases(true);
     ExpectOk(probe->CreateCapture(&context, request, &response));
@@ -219,21 +226,21 @@ void Stack::Record(bool users_have_names) {
   probe::v1::RecordActivationsResponse response;
   const auto writer = probe->RecordActivations(&context, &response);
   probe::v1::RecordActivationsRequest request;
-  request.mutable_header()->set_capture(kCapture);
+  request.mutable_header()->set_capture(absl::StrCat(kRecommender, "/captures/", capture_id));
   request.mutable_header()->set_producer("test");
   writer->Write(request);
   request.mutable_batch()->set_sequence(1);
   std::vector<float> rows;
-  for (int user = 0; user < kUsers; ++user) {
+  for (int user = 0; user < users; ++user) {
     rows.insert(rows.end(), activations_[user].begin(), activations_[user].end());
     *request.mutable_batch()->add_cases() = cases_[user];
     if (!users_have_names) request.mutable_batch()->mutable_cases(user)->clear_user_id();
   }
-  WriteMatrix({rows.data(), kUsers, kDim}, request.mutable_batch()->mutable_activations());
+  WriteMatrix({rows.data(), users, kDim}, request.mutable_batch()->mutable_activations());
   writer->Write(request);
   writer->WritesDone();
   ExpectOk(writer->Finish());
-  ASSERT_EQ(response.stored_row_count(), kUsers);
+  ASSERT_EQ(response.stored_row_count(), users);
 }
 
 void Stack::PublishKnowingTheRecommender(const std::string& sae_id) {

@@ -82,6 +82,8 @@ class Stack {
   void PublishKnowingTheRecommender(const std::string& sae_id);
   // An SAE under another id of other random directions, trained on `capture`, of `dim` values.
   void PublishOther(const std::string& sae_id, const std::string& capture, int dim);
+  // The rows of the first users as another capture; returns its name.
+  std::string RecordFew(const std::string& capture_id, int users);
 
   static std::string Genre(int genre);
   static std::string ItemId(int item) { return "item" + std::to_string(item); }
@@ -106,6 +108,7 @@ class Stack {
  private:
   void MakeWorld();
   void UploadCatalog();
+  void RecordAs(const std::string& capture_id, int users, bool users_have_names);
   void PublishAs(const std::string& sae_id, const std::string& recommender_uid,
                  const std::string& capture = kCapture, int dim = kDim);
 
