@@ -60,10 +60,10 @@ class Comparer {
       RECSAE_ASSIGN_OR_RETURN(coded.codes[static_cast<size_t>(role)],
                               dictionary.Encode(rows.activations.data(), rows.rows(), alive_));
     }
-    RECSAE_ASSIGN_OR_RETURN(const Association association,
-                            Associate(coded.rows(Role::kDescribe), coded.of(Role::kDescribe),
-                                      dictionary.latents(), sets_,
-                                      {Speaking::Items::kDescribing, sample_.seed()}, alive_));
+    RECSAE_ASSIGN_OR_RETURN(
+        const Association association,
+        Associate(coded.rows(Role::kDescribe), coded.of(Role::kDescribe), dictionary.latents(),
+                  sets_, {Speaking::Items::kDescribing, sample_.seed()}, alive_));
     RECSAE_ASSIGN_OR_RETURN(
         const std::vector<SetDescription> descriptions,
         DescribeLatents(association, coded.rows(Role::kDescribe), coded.of(Role::kDescribe), sets_,

@@ -16,8 +16,8 @@
 
 namespace recsae::explainer {
 
-// Share that each set holds of those recommended items of a case that speak; 0 for sets that are not
-// touched().
+// Share that each set holds of those recommended items of a case that speak; 0 for sets that are
+// not touched().
 class SetShares {
  public:
   explicit SetShares(const ItemSets& sets, const Speaking& speaking = {})

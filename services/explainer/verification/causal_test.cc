@@ -123,8 +123,8 @@ class Mover {
   void ChooseUsers() {
     const double each =
         static_cast<double>(in_.dictionary.latents()) * static_cast<double>(items_.size());
-    const auto most = static_cast<size_t>(std::clamp(
-        kMostScores / each, double{kFewestMovedUsers}, double{kMostMovedUsers}));
+    const auto most = static_cast<size_t>(
+        std::clamp(kMostScores / each, double{kFewestMovedUsers}, double{kMostMovedUsers}));
     std::unordered_set<int32_t> seen;
     for (int64_t row = 0; row < in_.rows.rows() && users_.size() < most; ++row) {
       if (!seen.insert(in_.rows.cases[static_cast<size_t>(row)].user).second) continue;
@@ -155,9 +155,8 @@ class CausalTester {
       : in_(inputs), mover_(inputs), latents_(inputs.descriptions.size()) {
     by_frequency_.resize(latents_);
     std::iota(by_frequency_.begin(), by_frequency_.end(), size_t{0});
-    std::stable_sort(by_frequency_.begin(), by_frequency_.end(), [&](size_t a, size_t b) {
-      return in_.firings[a] < in_.firings[b];
-    });
+    std::stable_sort(by_frequency_.begin(), by_frequency_.end(),
+                     [&](size_t a, size_t b) { return in_.firings[a] < in_.firings[b]; });
     place_.resize(latents_);
     for (size_t i = 0; i < latents_; ++i) place_[by_frequency_[i]] = i;
   }
@@ -280,7 +279,8 @@ class CausalTester {
     return std::sqrt(std::inner_product(direction, direction + dim, direction, 0.0));
   }
 
-  // Another active latent of the row that adds about as much to the activation; (-1, 0) without any.
+  // Another active latent of the row that adds about as much to the activation; (-1, 0) without
+  // any.
   sae::LatentActivation InPlaceOf(int64_t row, size_t latent, float activation) const {
     const double own = std::abs(activation) * LengthOf(latent);
     sae::LatentActivation found{-1, 0};
@@ -345,8 +345,8 @@ class CausalTester {
   const CausalInputs& in_;
   Mover mover_;
   size_t latents_;
-  std::vector<size_t> by_frequency_;  // latents, rarest first,
-  std::vector<size_t> place_;         // and where each stands there
+  std::vector<size_t> by_frequency_;         // latents, rarest first,
+  std::vector<size_t> place_;                // and where each stands there
   std::vector<TopTen> before_;               // by user
   std::vector<std::vector<TopTen>> raised_;  // by latent and user
   std::vector<double> distance_;             // by latent: how far activations are moved, mean
@@ -371,8 +371,9 @@ std::vector<float> RaisedLevels(const sae::SparseCodes& codes,
   for (size_t i = 0; i < levels.size(); ++i) {
     std::vector<float>& values = firings[i];
     if (values.empty()) continue;
-    const auto place = std::min(
-        values.size() - 1, static_cast<size_t>(kLevelQuantile * static_cast<double>(values.size())));
+    const auto place =
+        std::min(values.size() - 1,
+                 static_cast<size_t>(kLevelQuantile * static_cast<double>(values.size())));
     std::nth_element(values.begin(), values.begin() + static_cast<std::ptrdiff_t>(place),
                      values.end());
     levels[i] = values[place] * signs[i];

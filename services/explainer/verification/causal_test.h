@@ -50,14 +50,14 @@ struct CausalInputs {
 };
 
 // To what a latent is raised: the activation that a tenth of its firings exceed, of a signed
-// dictionary of those firings that go with the description; negative where the description is of low
-// activations, 0 where it never fires. `codes`: of some rows.
+// dictionary of those firings that go with the description; negative where the description is of
+// low activations, 0 where it never fires. `codes`: of some rows.
 std::vector<float> RaisedLevels(const sae::SparseCodes& codes,
                                 std::span<const SetDescription> descriptions, bool is_signed);
 
-// One for each latent; without users for those without a description. Takes the first row of each of
-// at most 200 users and at most 20,000 items (a random sample of larger catalogues), fewer for large
-// dictionaries, so that some 10^10 operations are done at most.
+// One for each latent; without users for those without a description. Takes the first row of each
+// of at most 200 users and at most 20,000 items (a random sample of larger catalogues), fewer for
+// large dictionaries, so that some 10^10 operations are done at most.
 absl::StatusOr<std::vector<CausalResult>> TestCauses(const CausalInputs& inputs, Alive alive);
 
 }  // namespace recsae::explainer

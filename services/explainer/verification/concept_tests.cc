@@ -69,9 +69,8 @@ absl::StatusOr<ConceptTester> ConceptTester::Create(const Sample& sample, const 
       tester.random_, RandomDictionary(sample.Of(Role::kDescribe).activations, sample.dim(), count,
                                        std::min(k, count), sample.seed(), alive));
   const SampledRows& measured = sample.Of(Role::kMeasure);
-  RECSAE_ASSIGN_OR_RETURN(
-      tester.random_codes_,
-      tester.random_->Encode(measured.activations.data(), measured.rows(), alive));
+  RECSAE_ASSIGN_OR_RETURN(tester.random_codes_, tester.random_->Encode(measured.activations.data(),
+                                                                       measured.rows(), alive));
   return tester;
 }
 
@@ -93,9 +92,8 @@ class ConceptTester::Run {
     RECSAE_RETURN_IF_ERROR(Describe());
     result_.tests.resize(result_.descriptions.size());
     RECSAE_RETURN_IF_ERROR(Predict());
-    RECSAE_ASSIGN_OR_RETURN(
-        const std::vector<std::vector<Neighbour>> neighbours,
-        FindNeighbours(dictionary_, describing_codes_, kNearest, alive_));
+    RECSAE_ASSIGN_OR_RETURN(const std::vector<std::vector<Neighbour>> neighbours,
+                            FindNeighbours(dictionary_, describing_codes_, kNearest, alive_));
     GroupLatents(neighbours);
     RECSAE_RETURN_IF_ERROR(Specify(neighbours));
     if (tester_.head_ != nullptr) RECSAE_RETURN_IF_ERROR(Cause());
@@ -107,9 +105,8 @@ class ConceptTester::Run {
   double Sign(size_t latent) const { return Of(latent).correlation < 0 ? -1 : 1; }
 
   absl::Status Describe() {
-    RECSAE_ASSIGN_OR_RETURN(
-        describing_codes_,
-        dictionary_.Encode(describing_.activations.data(), describing_.rows(), alive_));
+    RECSAE_ASSIGN_OR_RETURN(describing_codes_, dictionary_.Encode(describing_.activations.data(),
+                                                                  describing_.rows(), alive_));
     RECSAE_ASSIGN_OR_RETURN(
         codes_, dictionary_.Encode(measured_.activations.data(), measured_.rows(), alive_));
     RECSAE_ASSIGN_OR_RETURN(
@@ -164,8 +161,7 @@ class ConceptTester::Run {
     std::vector<double> correlations;
     correlations.reserve(found.size());
     for (const PairCorrelation& correlation : found) {
-      correlations.push_back(dictionary_.is_signed() ? std::abs(correlation.all)
-                                                     : correlation.all);
+      correlations.push_back(dictionary_.is_signed() ? std::abs(correlation.all) : correlation.all);
     }
     return correlations;
   }
@@ -178,9 +174,8 @@ class ConceptTester::Run {
     RECSAE_ASSIGN_OR_RETURN(own_, Correlate(measured_, codes_, dictionary_.latents(), tester_.sets_,
                                             own, testing_, alive_));
     Random random(tester_.sample_.seed(), kNullStream);
-    RECSAE_ASSIGN_OR_RETURN(
-        const std::vector<double> dealt,
-        CorrelationsOf(codes_, dictionary_.latents(), DealtOut(random)));
+    RECSAE_ASSIGN_OR_RETURN(const std::vector<double> dealt,
+                            CorrelationsOf(codes_, dictionary_.latents(), DealtOut(random)));
     std::vector<LatentAndSet> directions;
     const int random_latents = tester_.random_->latents();
     for (const size_t latent : described_) {
@@ -192,9 +187,9 @@ class ConceptTester::Run {
     }
     RECSAE_ASSIGN_OR_RETURN(const std::vector<double> of_random,
                             CorrelationsOf(tester_.random_codes_, random_latents, directions));
-    RECSAE_ASSIGN_OR_RETURN(
-        const std::vector<FiringDetection> detections,
-        DetectFirings(measured_, codes_, dictionary_.latents(), tester_.sets_, own, testing_, alive_));
+    RECSAE_ASSIGN_OR_RETURN(const std::vector<FiringDetection> detections,
+                            DetectFirings(measured_, codes_, dictionary_.latents(), tester_.sets_,
+                                          own, testing_, alive_));
     WritePredictions(dealt, of_random, detections);
     return absl::OkStatus();
   }
@@ -257,9 +252,7 @@ class ConceptTester::Run {
       SpecificResult test;
       test.neighbours = static_cast<int>(begin[i + 1] - begin[i]);
       const double sign = Sign(described_[i]);
-      const auto worth = [&](double r) {
-        return dictionary_.is_signed() ? std::abs(r) : r;
-      };
+      const auto worth = [&](double r) { return dictionary_.is_signed() ? std::abs(r) : r; };
       size_t best = begin[i];
       for (size_t p = begin[i]; p < begin[i + 1]; ++p) {
         if (worth(others[p].all) > worth(others[best].all)) best = p;
@@ -306,9 +299,9 @@ class ConceptTester::Run {
   Alive alive_;
   TestedDictionary result_;
   sae::SparseCodes describing_codes_;
-  sae::SparseCodes codes_;             // of users who are measured
-  std::vector<size_t> described_;      // latents,
-  std::vector<PairCorrelation> own_;   // and each with its own description
+  sae::SparseCodes codes_;            // of users who are measured
+  std::vector<size_t> described_;     // latents,
+  std::vector<PairCorrelation> own_;  // and each with its own description
 };
 
 absl::StatusOr<TestedDictionary> ConceptTester::Test(const Dictionary& dictionary,

@@ -1,8 +1,8 @@
 // What the descriptions of a dictionary's latents are tested for (ConceptTests in
 // concept_store.proto), the same way for an SAE and for dictionaries that nobody trained.
 //
-// Users have one of three roles and items one of two. Users who describe choose each latent's set of
-// items, by the items that describe; all that is reported is of users who are measured, the
+// Users have one of three roles and items one of two. Users who describe choose each latent's set
+// of items, by the items that describe; all that is reported is of users who are measured, the
 // correlations by the items that test.
 #ifndef SERVICES_EXPLAINER_VERIFICATION_CONCEPT_TESTS_H_
 #define SERVICES_EXPLAINER_VERIFICATION_CONCEPT_TESTS_H_
@@ -75,12 +75,12 @@ std::string WhyUntested(const Sample& sample, const ItemSets& sets);
 class ConceptTester {
  public:
   // All outlive it. `head`: null where scores do not follow from the activation; then there is no
-  // causal test. `popularity`: of items (PopularityOf). `latents`, `k`: of the random directions that
-  // tests set descriptions against.
+  // causal test. `popularity`: of items (PopularityOf). `latents`, `k`: of the random directions
+  // that tests set descriptions against.
   static absl::StatusOr<ConceptTester> Create(const Sample& sample, const ItemSets& sets,
                                               const PredictionHead* head,
-                                              std::span<const double> popularity, int latents, int k,
-                                              Alive alive);
+                                              std::span<const double> popularity, int latents,
+                                              int k, Alive alive);
 
   // A function of what the tester was made of and the dictionary.
   absl::StatusOr<TestedDictionary> Test(const Dictionary& dictionary, Alive alive) const;

@@ -20,10 +20,10 @@ using Histogram = std::map<float, int64_t, std::greater<>>;
 }  // namespace
 
 absl::StatusOr<std::vector<FiringDetection>> DetectFirings(const SampledRows& rows,
-                                              const sae::SparseCodes& codes, int latents,
-                                              const ItemSets& sets,
-                                              std::span<const LatentAndSet> pairs,
-                                              const Speaking& speaking, Alive alive) {
+                                                           const sae::SparseCodes& codes,
+                                                           int latents, const ItemSets& sets,
+                                                           std::span<const LatentAndSet> pairs,
+                                                           const Speaking& speaking, Alive alive) {
   std::vector<int32_t> pair_of(static_cast<size_t>(latents), -1);
   std::map<int32_t, Histogram> all;  // by set; rows with a share above 0
   for (size_t i = 0; i < pairs.size(); ++i) {
@@ -44,8 +44,7 @@ absl::StatusOr<std::vector<FiringDetection>> DetectFirings(const SampledRows& ro
     for (const auto& [latent, value] : codes.Row(row)) {
       const int32_t pair = pair_of[static_cast<size_t>(latent)];
       if (pair < 0 || !(value > 0)) continue;
-      ++firing[static_cast<size_t>(pair)]
-              [shares.share(pairs[static_cast<size_t>(pair)].set)];
+      ++firing[static_cast<size_t>(pair)][shares.share(pairs[static_cast<size_t>(pair)].set)];
     }
   }
 

@@ -64,8 +64,7 @@ HistoryPairs::HistoryPairs(const SampledRows& rows, const ItemSets& sets,
     if (from.history.empty() || !seen.insert(from.user).second) continue;
     users_.push_back({row});
     popularities.push_back(Mean(from.history, [&](int32_t item) {
-      return popularity.empty() ? std::nan("")
-                                : std::log1p(popularity[static_cast<size_t>(item)]);
+      return popularity.empty() ? std::nan("") : std::log1p(popularity[static_cast<size_t>(item)]);
     }));
     orders.push_back(Mean(from.history, [&](int32_t item) {
       return sets.Orders().empty() ? std::nan("") : sets.Orders()[static_cast<size_t>(item)];

@@ -25,8 +25,8 @@ inline constexpr double kLeastDifference = 0.1;
 // Thread-safe.
 class HistoryPairs {
  public:
-  // Takes the first row of each user, of at most 1,000. `popularity`: of items, in any unit; empty =
-  // not known. All outlive it.
+  // Takes the first row of each user, of at most 1,000. `popularity`: of items, in any unit; empty
+  // = not known. All outlive it.
   HistoryPairs(const SampledRows& rows, const ItemSets& sets, std::span<const double> popularity);
 
   // None twice, no user twice, at most kMostPairs.

@@ -50,8 +50,8 @@ std::vector<float> Together(const Firings& firings, const sae::SparseCodes& code
   const auto n = static_cast<double>(codes.rows());
   std::vector<float> together(products.size());
   for (size_t i = 0; i < products.size(); ++i) {
-    together[i] = static_cast<float>(
-        Pearson(n, firings.moments[latent], firings.moments[i], products[i]));
+    together[i] =
+        static_cast<float>(Pearson(n, firings.moments[latent], firings.moments[i], products[i]));
   }
   return together;
 }
@@ -87,9 +87,9 @@ absl::StatusOr<std::vector<std::vector<Neighbour>>> FindNeighbours(const Diction
   std::vector<float> cosines(kBlockLatents * latents);
   for (size_t begin = 0; begin < latents; begin += kBlockLatents) {
     const size_t count = std::min(kBlockLatents, latents - begin);
-    math::Sgemm(Transpose::kNo, Transpose::kYes, static_cast<int64_t>(count),
-                dictionary.latents(), dictionary.dim(), directions.data() + begin * dim,
-                directions.data(), 0.0f, cosines.data());
+    math::Sgemm(Transpose::kNo, Transpose::kYes, static_cast<int64_t>(count), dictionary.latents(),
+                dictionary.dim(), directions.data() + begin * dim, directions.data(), 0.0f,
+                cosines.data());
     for (size_t i = 0; i < count; ++i) {
       RECSAE_RETURN_IF_ERROR(alive());
       const size_t latent = begin + i;

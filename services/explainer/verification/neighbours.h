@@ -12,13 +12,13 @@ namespace recsae::explainer {
 
 struct Neighbour {
   int32_t latent = -1;
-  float cosine = 0;     // of the decoder directions
-  float together = 0;   // Pearson correlation of the activations
+  float cosine = 0;    // of the decoder directions
+  float together = 0;  // Pearson correlation of the activations
 };
 
 // For each latent the `most` others closest to it by decoder direction and as many by firing
-// together, none twice, by rising number; of a signed dictionary by the amounts of both. `codes`: of
-// some rows. Takes latents^2 * dim and rows * active^2 operations.
+// together, none twice, by rising number; of a signed dictionary by the amounts of both. `codes`:
+// of some rows. Takes latents^2 * dim and rows * active^2 operations.
 absl::StatusOr<std::vector<std::vector<Neighbour>>> FindNeighbours(const Dictionary& dictionary,
                                                                    const sae::SparseCodes& codes,
                                                                    int most, Alive alive);

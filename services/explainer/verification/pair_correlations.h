@@ -34,8 +34,8 @@ struct PairCorrelation {
   double Error() const;
 };
 
-// One for each of `pairs`, over all rows in which an item speaks. `codes`: of all rows, by `latents`
-// latents.
+// One for each of `pairs`, over all rows in which an item speaks. `codes`: of all rows, by
+// `latents` latents.
 absl::StatusOr<std::vector<PairCorrelation>> Correlate(const SampledRows& rows,
                                                        const sae::SparseCodes& codes, int latents,
                                                        const ItemSets& sets,

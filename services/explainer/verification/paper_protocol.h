@@ -1,8 +1,8 @@
 // The RecSAE paper's protocol (section 3.3), as published but for the judge, which is statistical:
-// every latent is described from 5 of its 10 most activated cases and verified on the others, with 5
-// that do not activate it. What it says is no sign of a good dictionary: titles of recommended items
-// describe and judge, and what an activation recommends is a function of the activation, so that any
-// direction, raw dimensions and random ones too, predicts itself.
+// every latent is described from 5 of its 10 most activated cases and verified on the others, with
+// 5 that do not activate it. What it says is no sign of a good dictionary: titles of recommended
+// items describe and judge, and what an activation recommends is a function of the activation, so
+// that any direction, raw dimensions and random ones too, predicts itself.
 #ifndef SERVICES_EXPLAINER_VERIFICATION_PAPER_PROTOCOL_H_
 #define SERVICES_EXPLAINER_VERIFICATION_PAPER_PROTOCOL_H_
 
