@@ -141,14 +141,17 @@ bool SetShares::Of(const Case& from) {
   touched_.clear();
   const auto count = std::count_if(from.ranked.begin(), from.ranked.end(), speaking_);
   if (count == 0) return false;
-  const float part = 1.0f / static_cast<float>(count);
   for (const int32_t item : from.ranked) {
     if (!speaking_(item)) continue;
     for (const int32_t set : sets_.Of(item)) {
-      float& share = shares_[static_cast<size_t>(set)];
-      if (share == 0) touched_.push_back(set);
-      share += part;
+      float& held = shares_[static_cast<size_t>(set)];
+      if (held == 0) touched_.push_back(set);
+      ++held;
     }
+  }
+  // Divided once, so that two of three are as much as four of six.
+  for (const int32_t set : touched_) {
+    shares_[static_cast<size_t>(set)] /= static_cast<float>(count);
   }
   return true;
 }
