@@ -76,6 +76,7 @@ class PaperProtocol {
     if (construction.empty()) return;
     const FiringStatistics statistics = FiringOf(cases_, latent);
     std::vector<Profile> profiles;
+    profiles.reserve(construction.size());
     for (const int32_t index : construction) profiles.push_back(ProfileOf(index));
     std::vector<ConstructionCase> described;
     for (size_t i = 0; i < profiles.size(); ++i) {
