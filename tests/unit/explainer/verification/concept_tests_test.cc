@@ -7,6 +7,7 @@
 #include <set>
 
 #include "services/explainer/verification/pair_correlations.h"
+#include "services/explainer/verification/statistics.h"
 #include "tests/unit/explainer/evidence/hand_made.h"
 #include "tests/unit/explainer/evidence/planted.h"
 
@@ -280,6 +281,8 @@ TEST(ConceptTestsPropertyTest, MeasuredNumbersAreThoseOfTestingItemsOfMeasuredUs
                                 {Items::kTesting, seed}, Always);
     for (size_t i = 0; i < own.size(); ++i) {
       EXPECT_EQ(tested.tests[i].predictive.correlation, own[i].all);
+      EXPECT_EQ(tested.tests[i].predictive.low, own[i].all - kZ95 * own[i].Error());
+      EXPECT_EQ(tested.tests[i].predictive.high, own[i].all + kZ95 * own[i].Error());
       const LatentTests& test = tested.tests[i];
       if (!test.specific) continue;
       const auto nearest =
@@ -287,7 +290,12 @@ TEST(ConceptTestsPropertyTest, MeasuredNumbersAreThoseOfTestingItemsOfMeasuredUs
                      std::vector<LatentAndSet>{{test.specific->nearest, pairs[i].set}},
                      {Items::kTesting, seed}, Always);
       EXPECT_EQ(test.specific->nearest_correlation, nearest[0].all);
-      EXPECT_LT(test.specific->difference_low, own[i].all - nearest[0].all);
+      PairCorrelation difference;
+      for (size_t block = 0; block < kUserBlocks; ++block) {
+        difference.without[block] = own[i].without[block] - nearest[0].without[block];
+      }
+      EXPECT_NEAR(test.specific->difference_low,
+                  own[i].all - nearest[0].all - kZ95 * difference.Error(), 1e-12);
       EXPECT_EQ(test.specific->passed, test.specific->difference_low > 0);
       EXPECT_NE(tested.groups[static_cast<size_t>(test.specific->nearest)], tested.groups[i]);
     }

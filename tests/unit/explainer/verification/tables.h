@@ -13,10 +13,9 @@
 #include "services/explainer/evidence/sample.h"
 #include "services/explainer/labeling/item_sets.h"
 #include "services/explainer/labeling/roles.h"
+#include "tests/unit/explainer/evidence/planted.h"
 
 namespace recsae::explainer {
-
-inline absl::Status Always() { return absl::OkStatus(); }
 
 inline constexpr int kTableItems = 120;
 inline constexpr int kTableKinds = 4;
