@@ -281,8 +281,8 @@ TEST(ConceptTestsPropertyTest, MeasuredNumbersAreThoseOfTestingItemsOfMeasuredUs
                                 {Items::kTesting, seed}, Always);
     for (size_t i = 0; i < own.size(); ++i) {
       EXPECT_EQ(tested.tests[i].predictive.correlation, own[i].all);
-      EXPECT_EQ(tested.tests[i].predictive.low, own[i].all - kZ95 * own[i].Error());
-      EXPECT_EQ(tested.tests[i].predictive.high, own[i].all + kZ95 * own[i].Error());
+      EXPECT_NEAR(tested.tests[i].predictive.low, own[i].all - kZ95 * own[i].Error(), 1e-12);
+      EXPECT_NEAR(tested.tests[i].predictive.high, own[i].all + kZ95 * own[i].Error(), 1e-12);
       const LatentTests& test = tested.tests[i];
       if (!test.specific) continue;
       const auto nearest =

@@ -157,6 +157,42 @@ TEST(PaperProtocolEdgeTest, NoCasesAtAll) {
   for (const PaperResult& result : *results) EXPECT_EQ(result.own.cases(), 0);
 }
 
+// Of the first latents alone, 600 cases of one genre each: others say something else.
+std::vector<PaperResult> RunOn(int latents, uint64_t seed) {
+  CaseTable cases(latents);
+  std::mt19937 random(3);
+  for (int i = 0; i < 600; ++i) {
+    const int genre = i % kGenres;
+    Case made;
+    made.row = i;
+    made.user = i;
+    for (int j = 0; j < 5; ++j) {
+      made.ranked.push_back(
+          static_cast<int32_t>(genre * kItemsPerGenre + random() % kItemsPerGenre));
+    }
+    std::vector<sae::LatentActivation> code;
+    if (genre < latents) code.push_back({genre, 1.0f + static_cast<float>(random() % 100) / 50});
+    cases.Add(std::move(made), code);
+  }
+  cases.Finish();
+  PaperOptions options;
+  options.selection.seed = seed;
+  return *RunPaperProtocol(cases, ItemFeatures(Items()), options, Silent);
+}
+
+TEST(PaperProtocolEdgeTest, TheControlIsAnotherLatentsWhereThereIsOne) {
+  for (uint64_t seed = 0; seed < 100; ++seed) {
+    for (const int latents : {1, 2, 3}) {
+      for (const PaperResult& result : RunOn(latents, seed)) {
+        EXPECT_EQ(result.own.cases(), 10);
+        EXPECT_EQ(result.own.true_positives, 5);
+        EXPECT_EQ(result.control.cases(), latents == 1 ? 0 : 10);
+        EXPECT_EQ(result.control.true_positives, 0) << "of " << latents << ", seed " << seed;
+      }
+    }
+  }
+}
+
 TEST(TallyTest, CountsRightAndWrongAnswers) {
   const Tally tally{3, 1, 4, 2};
   EXPECT_EQ(tally.cases(), 10);
