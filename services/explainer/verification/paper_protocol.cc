@@ -118,7 +118,7 @@ class PaperProtocol {
   // The latent whose description is dealt to that at `place`: the next of them that says something
   // else, from a place on that depends on the seed; the next of all where none does.
   size_t Dealt(size_t place) const {
-    const size_t n = described_.size();
+    const size_t n = std::max(described_.size(), size_t{1});
     const size_t own = described_[place];
     const size_t shift = 1 + static_cast<size_t>(options_.selection.seed % 97);
     for (size_t step = 0; step < n; ++step) {
