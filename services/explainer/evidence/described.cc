@@ -141,14 +141,17 @@ bool SetShares::Of(const Case& from) {
   touched_.clear();
   const auto count = std::count_if(from.ranked.begin(), from.ranked.end(), speaking_);
   if (count == 0) return false;
-  const float part = 1.0f / static_cast<float>(count);
   for (const int32_t item : from.ranked) {
     if (!speaking_(item)) continue;
     for (const int32_t set : sets_.Of(item)) {
-      float& share = shares_[static_cast<size_t>(set)];
-      if (share == 0) touched_.push_back(set);
-      share += part;
+      float& held = shares_[static_cast<size_t>(set)];
+      if (held == 0) touched_.push_back(set);
+      ++held;
     }
+  }
+  // Divided once, so that two of three are as much as four of six.
+  for (const int32_t set : touched_) {
+    shares_[static_cast<size_t>(set)] /= static_cast<float>(count);
   }
   return true;
 }
@@ -176,10 +179,13 @@ double Association::Covariance(int latent, int32_t set) const {
   return (product - latent_sum[l] * set_sum[s] / n) / n;
 }
 
-std::vector<double> EffectiveItems(const SampledRows& rows, const ItemSets& sets) {
+std::vector<double> EffectiveItems(const SampledRows& rows, const ItemSets& sets,
+                                   const Speaking& speaking) {
   std::vector<double> counts(static_cast<size_t>(sets.items()));
   for (const Case& from : rows.cases) {
-    for (const int32_t item : from.ranked) ++counts[static_cast<size_t>(item)];
+    for (const int32_t item : from.ranked) {
+      if (speaking(item)) ++counts[static_cast<size_t>(item)];
+    }
   }
   std::vector<double> sum(static_cast<size_t>(sets.size()));
   std::vector<double> squares(sum.size());
@@ -190,8 +196,9 @@ std::vector<double> EffectiveItems(const SampledRows& rows, const ItemSets& sets
       squares[static_cast<size_t>(set)] += count * count;
     }
   }
+  const double items_of_one = speaking.items == Speaking::Items::kAll ? 1 : 2;
   for (size_t set = 0; set < sum.size(); ++set) {
-    sum[set] = squares[set] > 0 ? sum[set] * sum[set] / squares[set] : 0;
+    sum[set] = squares[set] > 0 ? items_of_one * sum[set] * sum[set] / squares[set] : 0;
   }
   return sum;
 }
@@ -206,7 +213,7 @@ absl::StatusOr<Association> Associate(const SampledRows& rows, const sae::Sparse
   sums.set_sum.resize(set_count);
   sums.set_squares.resize(set_count);
   sums.set_rows.resize(set_count);
-  sums.set_items = EffectiveItems(rows, sets);
+  sums.set_items = EffectiveItems(rows, sets, speaking);
   sums.latent_sum.resize(static_cast<size_t>(latents));
   sums.latent_squares.resize(static_cast<size_t>(latents));
   sums.products.resize(static_cast<size_t>(latents) * set_count);

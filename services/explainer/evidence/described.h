@@ -70,10 +70,12 @@ struct Association {
 };
 
 // How many items each set consists of in the recommendations of these rows, weighed by how often
-// they are there (inverse Simpson index). What is recommended is a function of the activation, so
-// that any latent tells well which items it recommends: a set that is one or two items in practice
-// describes nothing, even of an untrained recommender.
-std::vector<double> EffectiveItems(const SampledRows& rows, const ItemSets& sets);
+// they are there (inverse Simpson index); where half of the items speak, twice as many as those of
+// them. What is recommended is a function of the activation, so that any latent tells well which
+// items it recommends: a set that is one or two items in practice describes nothing, even of an
+// untrained recommender.
+std::vector<double> EffectiveItems(const SampledRows& rows, const ItemSets& sets,
+                                   const Speaking& speaking);
 
 // Over all rows in which an item speaks; `codes` are those of all rows.
 absl::StatusOr<Association> Associate(const SampledRows& rows, const sae::SparseCodes& codes,

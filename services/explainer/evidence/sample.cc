@@ -22,7 +22,6 @@ void Sample::Add(std::span<const float> x, Case added) {
     distinct_.insert(absl::HashOf(absl::Span<const float>(x.data(), x.size())));
   }
   const auto role = static_cast<size_t>(RoleOf(seed_, added.user));
-  users_[role].insert(added.user);
   SampledRows& rows = rows_[role];
   const int64_t seen = seen_[role]++;
   if (seen < most_[role]) {
@@ -34,6 +33,12 @@ void Sample::Add(std::span<const float> x, Case added) {
   if (place >= most_[role]) return;
   std::copy(x.begin(), x.end(), rows.activations.begin() + place * dim_);
   rows.cases[static_cast<size_t>(place)] = std::move(added);
+}
+
+int32_t Sample::Users(Role role) const {
+  std::unordered_set<int32_t> users;
+  for (const Case& row : Of(role).cases) users.insert(row.user);
+  return static_cast<int32_t>(users.size());
 }
 
 }  // namespace recsae::explainer

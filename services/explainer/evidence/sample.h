@@ -39,10 +39,8 @@ class Sample {
   // Of the division of users and items.
   uint64_t seed() const { return seed_; }
   const SampledRows& Of(Role role) const { return rows_[static_cast<size_t>(role)]; }
-  // Users of that role among all rows added.
-  int32_t Users(Role role) const {
-    return static_cast<int32_t>(users_[static_cast<size_t>(role)].size());
-  }
+  // Users of that role whose rows were kept.
+  int32_t Users(Role role) const;
   // Activations that differ from each other among all rows added, counted up to kMostDistinct.
   int64_t distinct() const { return static_cast<int64_t>(distinct_.size()); }
 
@@ -53,7 +51,6 @@ class Sample {
   Random random_;
   std::array<SampledRows, kRoles> rows_;
   std::array<int64_t, kRoles> seen_ = {};
-  std::array<std::unordered_set<int32_t>, kRoles> users_;
   std::unordered_set<uint64_t> distinct_;  // hashes
 };
 

@@ -54,7 +54,7 @@ constexpr std::array<Band, 7> kBands = {{{0, .01, "blockbuster"},
 std::optional<double> OrderOf(absl::string_view value) {
   absl::ConsumeSuffix(&value, "s");
   double number = 0;
-  if (!absl::SimpleAtod(value, &number)) return std::nullopt;
+  if (!absl::SimpleAtod(value, &number) || !std::isfinite(number)) return std::nullopt;
   return number;
 }
 
@@ -104,7 +104,7 @@ void AddRanges(const std::string& key,
 // What items can be ordered by.
 struct Ordering {
   std::string key;
-  int64_t items = 0;
+  size_t items = 0;
 };
 
 // Returns the key with ranges that most items have.
@@ -122,13 +122,13 @@ Ordering AddAttributes(std::span<const ItemText> items, const ItemSetOptions& op
   Ordering most;
   for (const auto& [key, values] : keys) {
     const auto ordered = Ordered(values, options.max_range_values);
-    int64_t holdings = 0;
     for (const auto& [value, holders] : values) {
       singles.push_back({value, key, holders, true, !ordered.empty()});
-      holdings += static_cast<int64_t>(holders.size());
     }
     AddRanges(key, ordered, singles);
-    if (!ordered.empty() && holdings > most.items) most = {key, holdings};
+    Holders with_key;
+    for (const auto* value : ordered) with_key = Union(with_key, value->second);
+    if (with_key.size() > most.items) most = {key, with_key.size()};
   }
   return most;
 }

@@ -78,8 +78,9 @@ class ItemSets {
   // Sets that are one value of an attribute each, rising: what dictionaries are asked for.
   std::span<const int32_t> Attributes() const { return attributes_; }
 
-  // The key whose values are numbers or decades and that most items have, and the least value of
-  // each item ("1980s" is 1980), NaN where it has none. Empty where there is no such key.
+  // Of the keys with ranges (values that are numbers or decades, and few) the one that most items
+  // have, and the least value of each item ("1980s" is 1980), NaN where it has none. Empty where
+  // there is no such key.
   const std::string& order_key() const { return order_key_; }
   std::span<const double> Orders() const { return orders_; }
 

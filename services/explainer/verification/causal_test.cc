@@ -40,7 +40,8 @@ using TopTen = std::array<int32_t, kShown>;  // places in Mover's items; -1 afte
 // Scores of a few users over some items, and what becomes of their first ten.
 class Mover {
  public:
-  Mover(const CausalInputs& inputs) : in_(inputs), dim_(static_cast<size_t>(inputs.head.dim)) {
+  explicit Mover(const CausalInputs& inputs)
+      : in_(inputs), dim_(static_cast<size_t>(inputs.head.dim)) {
     ChooseItems();
     ChooseUsers();
   }
@@ -151,7 +152,7 @@ float ActivationOf(const sae::SparseCodes& codes, int64_t row, int32_t latent) {
 
 class CausalTester {
  public:
-  CausalTester(const CausalInputs& inputs)
+  explicit CausalTester(const CausalInputs& inputs)
       : in_(inputs), mover_(inputs), latents_(inputs.descriptions.size()) {
     by_frequency_.resize(latents_);
     std::iota(by_frequency_.begin(), by_frequency_.end(), size_t{0});

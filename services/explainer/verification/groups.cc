@@ -1,5 +1,6 @@
 #include "services/explainer/verification/groups.h"
 
+#include <algorithm>
 #include <cstddef>
 #include <map>
 #include <numeric>

@@ -76,6 +76,7 @@ class PaperProtocol {
     if (construction.empty()) return;
     const FiringStatistics statistics = FiringOf(cases_, latent);
     std::vector<Profile> profiles;
+    profiles.reserve(construction.size());
     for (const int32_t index : construction) profiles.push_back(ProfileOf(index));
     std::vector<ConstructionCase> described;
     for (size_t i = 0; i < profiles.size(); ++i) {
@@ -115,12 +116,12 @@ class PaperProtocol {
   }
 
   // The latent whose description is dealt to that at `place`: the next of them that says something
-  // else, from a place on that depends on the seed.
+  // else, from a place on that depends on the seed; the next of all where none does.
   size_t Dealt(size_t place) const {
-    const size_t n = described_.size();
+    const size_t n = std::max(described_.size(), size_t{1});
     const size_t own = described_[place];
     const size_t shift = 1 + static_cast<size_t>(options_.selection.seed % 97);
-    for (size_t step = 0; step + 1 < n; ++step) {
+    for (size_t step = 0; step < n; ++step) {
       const size_t other = described_[(place + shift + step) % n];
       if (other != own && !SayTheSame(own, other)) return other;
     }
@@ -143,7 +144,9 @@ class PaperProtocol {
 
   void Judge(size_t latent, size_t dealt) {
     results_[latent].own = Ask(DescriptionOf(latent), selections_[latent]);
-    results_[latent].control = Ask(DescriptionOf(dealt), selections_[latent]);
+    if (dealt != latent) {
+      results_[latent].control = Ask(DescriptionOf(dealt), selections_[latent]);
+    }
   }
 
   const CaseTable& cases_;

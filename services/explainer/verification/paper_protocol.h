@@ -44,7 +44,8 @@ struct PaperResult {
   // No terms where the latent fires too rarely, or the cases say nothing.
   Description description;
   Tally own;
-  // The same cases judged by the description of another latent, which says something else.
+  // The same cases judged by the description of another latent, which says something else. Empty
+  // where no other is described.
   Tally control;
 };
 

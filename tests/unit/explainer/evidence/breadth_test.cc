@@ -16,7 +16,7 @@ std::vector<AttributeFit> Score(const Sample& sample, const Dictionary& dictiona
         *dictionary.Encode(rows.activations.data(), rows.rows(), Always);
   }
   const Association association = *Associate(coded.rows(Role::kDescribe), coded.of(Role::kDescribe),
-                                             dictionary.latents(), sets, Always);
+                                             dictionary.latents(), sets, {}, Always);
   return *FitAttributes(coded, association, dictionary.is_signed(), sets, sets.Attributes(),
                         Always);
 }

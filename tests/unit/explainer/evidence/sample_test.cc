@@ -35,6 +35,7 @@ TEST(SampleTest, UsersOfTheThreeRolesAreDisjoint) {
       }
       distinct += of_role.size();
       seen.insert(of_role.begin(), of_role.end());
+      EXPECT_EQ(sample.Users(role), static_cast<int32_t>(of_role.size())) << "of rows kept";
       counted += sample.Users(role);
     }
     EXPECT_EQ(seen.size(), distinct);

@@ -9,6 +9,7 @@
 #include <numeric>
 #include <set>
 
+#include "tests/unit/explainer/evidence/hand_made.h"
 #include "tests/unit/explainer/evidence/planted.h"
 
 namespace recsae::explainer {
@@ -16,35 +17,12 @@ namespace {
 
 using ::testing::ElementsAre;
 using ::testing::UnorderedElementsAre;
-using Code = std::vector<sae::LatentActivation>;
 
 constexpr int kWorldKinds = 3;
 constexpr int kParts = 8;
 constexpr int kDim = kWorldKinds + kParts;
 // Of the rows of kind 0, one in five is of one of kParts parts: each too few to raise F1 by .03.
 constexpr int kOneInPart = 5;
-
-// Latents whose codes are made by hand of rows of the world below.
-class HandMade : public Dictionary {
- public:
-  HandMade(std::vector<std::vector<float>> directions, std::function<Code(const float*)> encode)
-      : Dictionary(DictionaryKind::kTrained, static_cast<int>(directions[0].size()), 2, false),
-        encode_(std::move(encode)) {
-    for (const auto& direction : directions) {
-      decoder_.insert(decoder_.end(), direction.begin(), direction.end());
-    }
-    offset_.resize(static_cast<size_t>(dim_));
-  }
-
-  absl::StatusOr<sae::SparseCodes> Encode(const float* rows, int64_t n, Alive) const override {
-    sae::SparseCodes codes;
-    for (int64_t row = 0; row < n; ++row) codes.Append(encode_(rows + row * dim_));
-    return codes;
-  }
-
- private:
-  std::function<Code(const float*)> encode_;
-};
 
 // Item i is of kind i % kWorldKinds.
 ItemSets WorldSets() {
@@ -99,7 +77,7 @@ Splitting Measure(const Sample& sample, const Dictionary& dictionary, const Item
         *dictionary.Encode(rows.activations.data(), rows.rows(), Always);
   }
   const Association association = *Associate(coded.rows(Role::kDescribe), coded.of(Role::kDescribe),
-                                             dictionary.latents(), sets, Always);
+                                             dictionary.latents(), sets, {}, Always);
   const AttributeProbes probes = *FitAttributeProbes(sample, sets, sets.Attributes(), Always);
   return *MeasureSplitting(coded, dictionary, association, probes, Always);
 }

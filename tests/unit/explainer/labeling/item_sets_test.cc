@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cmath>
 #include <map>
 #include <set>
 
@@ -102,6 +103,51 @@ TEST(ItemSetsTest, KeysThatAreNoNumbersHaveNoRanges) {
   std::vector<ItemText> items = Films();
   items[5].attributes.emplace_back("decade", "unknown");
   EXPECT_FALSE(Names(Make(items)).contains("1950s-1960s"));
+}
+
+TEST(ItemSetsTest, ItemsAreOrderedByTheKeyWithRangesThatMostHave) {
+  std::vector<ItemText> items = Films();
+  for (size_t i = 0; i < 60; ++i) {  // more values, of fewer items
+    for (const char* stars : {"1", "2", "3", "4"}) items[i].attributes.emplace_back("stars", stars);
+  }
+  for (ItemText& item : items) item.attributes.emplace_back("place", "nan");
+  items[0].attributes.emplace_back("place", "inf");
+  items[1].attributes.emplace_back("place", "7");
+  items[7].attributes.emplace_back("decade", "1910s");
+  items[7].attributes.emplace_back("decade", "2000s");
+  items[9].attributes.clear();
+  const ItemSets sets = Make(items);
+  EXPECT_EQ(sets.order_key(), "decade");
+  ASSERT_EQ(sets.Orders().size(), items.size());
+  EXPECT_EQ(sets.Orders()[0], 1950);
+  EXPECT_EQ(sets.Orders()[6], 1970);
+  EXPECT_EQ(sets.Orders()[7], 1910) << "the least of three";
+  EXPECT_TRUE(std::isnan(sets.Orders()[9]));
+
+  for (ItemText& item : items) item.attributes.emplace_back("decade", "unknown");
+  EXPECT_EQ(Make(items).order_key(), "stars");
+  for (ItemText& item : items) {
+    std::erase_if(item.attributes, [](const auto& of) { return of.first == "stars"; });
+  }
+  EXPECT_EQ(Make(items).order_key(), "");
+  EXPECT_TRUE(Make(items).Orders().empty());
+}
+
+TEST(ItemSetsTest, HoldsWhatItLists) {
+  const ItemSets sets = Make(Films());
+  std::vector<int32_t> counts(static_cast<size_t>(sets.size()));
+  for (int item = 0; item < sets.items(); ++item) {
+    const auto of = sets.Of(item);
+    for (int32_t set = 0; set < sets.size(); ++set) {
+      EXPECT_EQ(sets.Holds(set, item), std::find(of.begin(), of.end(), set) != of.end());
+      counts[static_cast<size_t>(set)] += sets.Holds(set, item) ? 1 : 0;
+    }
+    EXPECT_FALSE(sets.Holds(-1, item));
+    EXPECT_FALSE(sets.Holds(sets.size(), item));
+  }
+  for (int32_t set = 0; set < sets.size(); ++set) {
+    EXPECT_EQ(counts[static_cast<size_t>(set)], sets.at(set).items);
+  }
 }
 
 TEST(ItemSetsTest, CostIsBounded) {

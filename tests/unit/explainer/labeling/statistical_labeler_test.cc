@@ -138,20 +138,6 @@ TEST_F(StatisticalLabelerTest, CasesWithoutAnythingInCommonGetNoDescription) {
   EXPECT_EQ(Description().Level(100), 0) << "what says nothing predicts nothing";
 }
 
-TEST_F(StatisticalLabelerTest, TheIndexScoresAsTheLabelerDoes) {
-  const StatisticalLabeler labeler(features_, background_, {});
-  const std::vector<Description> descriptions = {Describe(labeler, 50), Describe(labeler, 200)};
-  const DescriptionIndex index(descriptions, features_.size());
-  std::vector<float> scores;
-  for (const Profile& profile : profiles_) {
-    index.Score(profile, scores);
-    ASSERT_EQ(scores.size(), 2u);
-    for (size_t i = 0; i < 2; ++i) {
-      EXPECT_NEAR(scores[i], labeler.Score(descriptions[i], profile), 1e-4);
-    }
-  }
-}
-
 TEST(ProfileTest, SharesAddUpToOneAndNewerHistoryCountsMore) {
   const std::vector<ItemText> items = {{"", {{"k", "a"}}}, {"", {{"k", "b"}}}, {"", {{"k", "c"}}}};
   const ItemFeatures features(items);

@@ -1,27 +1,16 @@
 #include "services/explainer/verification/statistics.h"
 
 #include <gtest/gtest.h>
-#include <sys/resource.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
+#include <algorithm>
 #include <cmath>
-#include <fstream>
-#include <random>
-#include <string>
+#include <numeric>
 #include <vector>
+
+#include "common/base/random.h"
 
 namespace recsae::explainer {
 namespace {
-
-// "VmSize": of this process, in bytes.
-rlim_t ProcessBytes(const std::string& field) {
-  std::ifstream status("/proc/self/status");
-  for (std::string line; std::getline(status, line);) {
-    if (line.rfind(field + ":", 0) == 0) return std::stoull(line.substr(field.size() + 1)) * 1024;
-  }
-  return 0;
-}
 
 TEST(WilsonIntervalTest, MatchesPublishedValues) {
   // Newcombe 1998, table I, method 3: 81 of 263 and 0 of 20, 15 of 148.
@@ -32,6 +21,26 @@ TEST(WilsonIntervalTest, MatchesPublishedValues) {
   EXPECT_NEAR(WilsonInterval(0, 20).first, 0.0, 1e-12);
   EXPECT_NEAR(WilsonInterval(0, 20).second, 0.1611, 5e-5);
   EXPECT_EQ(WilsonInterval(0, 0), std::pair(0.0, 1.0));
+}
+
+// Whether a share of p would be rejected by the score test.
+bool Rejected(double p, int successes, int trials) {
+  const double n = trials;
+  return std::abs(successes / n - p) > kZ95 * std::sqrt(p * (1 - p) / n);
+}
+
+TEST(WilsonIntervalTest, HoldsExactlyTheSharesThatTheScoreTestDoesNotReject) {
+  for (int trials = 1; trials <= 40; ++trials) {
+    for (int successes = 0; successes <= trials; ++successes) {
+      const auto [low, high] = WilsonInterval(successes, trials);
+      for (int step = 1; step < 200; ++step) {
+        const double p = step / 200.0;
+        if (std::abs(p - low) < 1e-9 || std::abs(p - high) < 1e-9) continue;
+        EXPECT_EQ(Rejected(p, successes, trials), p < low || p > high)
+            << successes << " of " << trials << ", " << p;
+      }
+    }
+  }
 }
 
 TEST(BenjaminiHochbergTest, MatchesTheStepUpProcedure) {
@@ -49,88 +58,68 @@ TEST(BenjaminiHochbergTest, MatchesTheStepUpProcedure) {
   EXPECT_TRUE(BenjaminiHochberg({}).empty());
 }
 
-TEST(RocAucTest, CountsPairsWithTiesAsHalf) {
-  EXPECT_EQ(RocAuc(std::vector<double>{2, 3}, std::vector<double>{0, 1}), 1.0);
-  EXPECT_EQ(RocAuc(std::vector<double>{0, 1}, std::vector<double>{2, 3}), 0.0);
-  EXPECT_EQ(RocAuc(std::vector<double>{1, 1}, std::vector<double>{1}), 0.5);
-  // Pairs: (3,1) (3,2) (3,3=) (1,1=) (1,2x) (1,3x) -> 3 of 6.
-  EXPECT_EQ(RocAuc(std::vector<double>{3, 1}, std::vector<double>{1, 2, 3}), 0.5);
-  EXPECT_EQ(RocAuc({}, std::vector<double>{1}), 0.5);
-}
-
-TEST(StandardizerTest, CountsInStandardDeviationsOfTheOthers) {
-  const Standardizer standardizer(std::vector<double>{0.4, 0.6, 0.4, 0.6}, 100);
-  EXPECT_DOUBLE_EQ(standardizer.mean(), 0.5);
-  EXPECT_NEAR(standardizer(0.8), 3.0, 1e-9);
-  // The rest of 0.6: 0.4, 0.6, 0.4, of mean 7/15 and variance 2/225.
-  EXPECT_NEAR(standardizer.AgainstTheRest(0.6), (0.6 - 7.0 / 15) / std::sqrt(2.0 / 225), 1e-6);
-  // Others that agree: a deviation of half a case.
-  EXPECT_NEAR(Standardizer(std::vector<double>{0.5, 0.5, 0.5}, 100)(0.51), 2.0, 1e-6);
-}
-
-// How many of so many cases each of the others judged rightly.
-std::vector<int> RandomOthers(int others, int cases, std::mt19937& random) {
-  std::binomial_distribution<int> right(cases, 0.5);
-  std::vector<int> counts;
-  for (int i = 0; i < others; ++i) counts.push_back(right(random));
-  return counts;
-}
-
-std::vector<double> Shares(const std::vector<int>& right, int cases) {
-  std::vector<double> shares;
-  for (const int count : right) shares.push_back(static_cast<double>(count) / cases);
-  return shares;
-}
-
-// Counting is as good as keeping all values, to the bit.
-TEST(PooledControlTest, IsTheShareOfAllPairsThatDoAsWell) {
-  std::mt19937 random(4);
-  PooledControl control;
-  std::vector<double> all;
-  std::vector<double> worths = {-100, 100};
-  for (const int cases : {20, 57, 100, 100, 2000}) {
-    const std::vector<int> right = RandomOthers(40, cases, random);
-    const std::vector<double> shares = Shares(right, cases);
-    const Standardizer standardizer(shares, cases);
-    control.Add(standardizer, cases, right);
-    for (const double share : shares) all.push_back(standardizer.AgainstTheRest(share));
-    for (const double share : {0.4, 0.5, 0.6}) worths.push_back(standardizer(share));
-    worths.push_back(all.back());  // equal to one of the control, which then counts
-    worths.push_back(all.back());
+// The least, over all bounds at or above p, of what is expected to be rejected falsely there as a
+// share of what is rejected.
+TEST(BenjaminiHochbergTest, AgreesWithTheDefinition) {
+  Random random(3);
+  for (int round = 0; round < 50; ++round) {
+    std::vector<double> p(1 + random.Below(60));
+    // Coarse ones have ties.
+    for (double& value : p) {
+      value = round % 2 == 0 ? random.Uniform() : static_cast<double>(1 + random.Below(10)) / 10;
+    }
+    const std::vector<double> q = BenjaminiHochberg(p);
+    for (size_t i = 0; i < p.size(); ++i) {
+      double least = 1;
+      for (const double bound : p) {
+        if (bound < p[i]) continue;
+        const auto rejected =
+            std::count_if(p.begin(), p.end(), [&](double other) { return other <= bound; });
+        least =
+            std::min(least, bound * static_cast<double>(p.size()) / static_cast<double>(rejected));
+      }
+      EXPECT_NEAR(q[i], least, 1e-12);
+    }
   }
-  const std::vector<double> p_values = control.PValues(worths);
-  ASSERT_EQ(p_values.size(), worths.size());
-  for (size_t i = 0; i < worths.size(); ++i) {
-    double as_good = 0;
-    for (const double other : all) as_good += other >= worths[i] - 1e-9;
-    EXPECT_EQ(p_values[i], (1 + as_good) / (1 + static_cast<double>(all.size()))) << worths[i];
-  }
-  EXPECT_TRUE(control.PValues({}).empty());
-  EXPECT_EQ(PooledControl().PValues(std::vector<double>{0.0}), std::vector<double>{1.0});
 }
 
-// All pairs of 16,384 latents would be 2 GiB of numbers.
-TEST(PooledControlTest, ManyLatentsTakeLittleMemory) {
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-  GTEST_SKIP() << "a sanitizer takes memory of its own";
-#endif
-  constexpr int kLatents = 16'384;
-  constexpr int kCases = 2000;  // as many as a request may ask for
-  std::mt19937 random(4);
-  const std::vector<int> right = RandomOthers(kLatents - 1, kCases, random);
-  const Standardizer standardizer(Shares(right, kCases), kCases);
-  const pid_t child = fork();
-  if (child == 0) {
-    const rlimit limit = {ProcessBytes("VmSize") + (100 << 20), RLIM_INFINITY};
-    setrlimit(RLIMIT_AS, &limit);
-    PooledControl control;
-    for (int latent = 0; latent < kLatents; ++latent) control.Add(standardizer, kCases, right);
-    const std::vector<double> worths(kLatents, 1.5);
-    _exit(control.PValues(worths)[0] < 0.1 ? 0 : 1);
+TEST(PValuesTest, AreTheShareOfTheNullThatIsAsLarge) {
+  Random random(4);
+  for (int round = 0; round < 30; ++round) {
+    std::vector<double> null(random.Below(80));
+    for (double& value : null) value = static_cast<double>(random.Below(20));
+    std::vector<double> values(25);
+    for (double& value : values) value = static_cast<double>(random.Below(24)) - 2;
+    const std::vector<double> p = PValues(values, null);
+    ASSERT_EQ(p.size(), values.size());
+    for (size_t i = 0; i < values.size(); ++i) {
+      double as_large = 0;
+      for (const double other : null) as_large += other >= values[i] ? 1 : 0;
+      EXPECT_EQ(p[i], (1 + as_large) / (1 + static_cast<double>(null.size())));
+    }
   }
-  int status = 0;
-  ASSERT_EQ(waitpid(child, &status, 0), child);
-  EXPECT_EQ(status, 0);
+  EXPECT_EQ(PValues(std::vector<double>{7.0}, {}), std::vector<double>{1.0});
+  EXPECT_TRUE(PValues({}, {1.0}).empty());
+}
+
+TEST(JackknifeErrorTest, OfAMeanIsItsStandardError) {
+  Random random(5);
+  for (const size_t n : {2, 3, 20, 100}) {
+    std::vector<double> values(n);
+    for (double& value : values) value = 3 + random.Normal();
+    const auto count = static_cast<double>(n);
+    const double sum = std::accumulate(values.begin(), values.end(), 0.0);
+    double squares = 0;
+    std::vector<double> without;
+    for (const double value : values) {
+      squares += std::pow(value - sum / count, 2);
+      without.push_back((sum - value) / (count - 1));
+    }
+    EXPECT_NEAR(JackknifeError(without), std::sqrt(squares / (count - 1) / count), 1e-12);
+  }
+  EXPECT_EQ(JackknifeError({}), 0);
+  EXPECT_EQ(JackknifeError(std::vector<double>{2.0}), 0);
+  EXPECT_EQ(JackknifeError(std::vector<double>(20, 0.5)), 0);
 }
 
 }  // namespace
