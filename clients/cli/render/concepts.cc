@@ -268,12 +268,9 @@ Table ConceptCounts(const ConceptReport& report) {
        {"never active", FormatCount(report.dead_count())},
        {"groups", absl::StrCat(FormatCount(report.group_count()), ", ",
                                FormatCount(report.verified_group_count()), " of them verified")},
-<<<<<<< HEAD
        {"found again", report.stable_count() == 0 ? ""
                                                   : absl::StrCat(FormatCount(report.stable_count()),
                                                                  " in every reference SAE")},
-=======
->>>>>>> stests
        {"not tested", report.untested()},
        {"rows looked at", rows}});
 }
