@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cerrno>
 
+#include "common/base/signal_forward.h"
 #include "common/rpc/log.h"
 
 namespace recsae {
@@ -47,6 +48,7 @@ StopSignal::StopSignal(std::chrono::nanoseconds limit) : limit_(limit), signals_
   pthread_sigmask(SIG_BLOCK, &signals_, nullptr);
   signal(SIGPIPE, SIG_IGN);
   thread_ = std::thread([this] { Listen(); });
+  ForwardSignals(signals_, thread_.native_handle());
 }
 
 StopSignal::~StopSignal() {
@@ -54,6 +56,7 @@ StopSignal::~StopSignal() {
     std::lock_guard<std::mutex> lock(mutex_);
     closing_ = true;
   }
+  StopForwarding(signals_);
   // The signals are blocked and waited for: this wakes the wait, and ends nothing.
   // NOLINTNEXTLINE(bugprone-bad-signal-to-kill-thread)
   pthread_kill(thread_.native_handle(), SIGTERM);

@@ -12,10 +12,11 @@
 namespace recsae {
 
 // Takes SIGTERM, SIGINT and (unless it is ignored, as nohup has it) SIGHUP from its construction
-// on. Make it before any other thread starts, since threads inherit the mask that keeps the signals
-// from them. Ends the process with status 1 if it lives `limit` after the first signal, or when a
-// second one comes; what comes within a second of the first is taken for the same (`timeout` and
-// terminals send to the process and to its group). Thread-safe.
+// on. Make it before any other thread of ours starts, since threads inherit the mask that keeps the
+// signals from them; what threads take that libraries started earlier is sent on. Ends the process
+// with status 1 if it lives `limit` after the first signal, or when a second one comes; what comes
+// within a second of the first is taken for the same (`timeout` and terminals send to the process
+// and to its group). Thread-safe.
 class StopSignal {
  public:
   explicit StopSignal(std::chrono::nanoseconds limit);

@@ -10,6 +10,8 @@
 #include <thread>
 #include <utility>
 
+#include "common/base/signal_forward.h"
+
 namespace recsae::cli {
 namespace {
 
@@ -60,7 +62,9 @@ void ListenForInterrupts() {
   sigaddset(&signals, SIGINT);
   sigaddset(&signals, SIGTERM);
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);
-  std::thread(Listen, signals).detach();
+  std::thread listener(Listen, signals);
+  ForwardSignals(signals, listener.native_handle());
+  listener.detach();  // it lives as long as the process
 }
 
 int InterruptedExit() { return interrupted_exit; }

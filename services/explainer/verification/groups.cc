@@ -50,9 +50,12 @@ std::vector<int32_t> FindGroups(std::span<const GroupMember> members,
   }
   std::vector<size_t> best(members.size());
   std::iota(best.begin(), best.end(), size_t{0});
+  const auto worth = [&](size_t i) {  // what has no description leads no other
+    return std::pair(members[i].set >= 0, members[i].correlation);
+  };
   for (size_t i = 0; i < members.size(); ++i) {
     size_t& lead = best[unions.Find(i)];
-    if (members[i].correlation > members[lead].correlation) lead = i;
+    if (worth(i) > worth(lead)) lead = i;
   }
   std::vector<int32_t> leads;
   leads.reserve(members.size());

@@ -24,7 +24,8 @@ struct GroupMember {
   bool predicted = false;  // whether that test was passed
 };
 
-// By latent, the lead of its group: the latent of the highest correlation, then the lowest number.
+// By latent, the lead of its group: of the latents with a description, if any has one, that of the
+// highest correlation, then the lowest number.
 // In one group are near-duplicates, and latents of the same description which both are told by it.
 std::vector<int32_t> FindGroups(std::span<const GroupMember> members,
                                 std::span<const std::vector<Neighbour>> neighbours);

@@ -7,6 +7,7 @@
 #include <set>
 
 #include "services/explainer/verification/pair_correlations.h"
+#include "services/explainer/verification/split_half.h"
 #include "services/explainer/verification/statistics.h"
 #include "tests/unit/explainer/evidence/hand_made.h"
 #include "tests/unit/explainer/evidence/planted.h"
@@ -277,18 +278,23 @@ TEST(ConceptTestsPropertyTest, MeasuredNumbersAreThoseOfTestingItemsOfMeasuredUs
     for (int32_t i = 0; i < kTableLatents; ++i) {
       pairs.push_back({i, tested.descriptions[static_cast<size_t>(i)].set});
     }
-    const auto own = *Correlate(rows, codes, kTableLatents, PlantedSets(), pairs,
-                                {Items::kTesting, seed}, Always);
+    auto own = *Correlate(rows, codes, kTableLatents, PlantedSets(), pairs, {Items::kTesting, seed},
+                          Always);
+    std::vector<int32_t> described;
+    for (const LatentAndSet& pair : pairs) described.push_back(pair.set);
+    const std::vector<double> factors =
+        *WholeListFactors(rows, PlantedSets(), described, seed, Always);
+    for (size_t i = 0; i < own.size(); ++i) own[i].Scale(factors[i]);
     for (size_t i = 0; i < own.size(); ++i) {
       EXPECT_EQ(tested.tests[i].predictive.correlation, own[i].all);
       EXPECT_NEAR(tested.tests[i].predictive.low, own[i].all - kZ95 * own[i].Error(), 1e-12);
       EXPECT_NEAR(tested.tests[i].predictive.high, own[i].all + kZ95 * own[i].Error(), 1e-12);
       const LatentTests& test = tested.tests[i];
       if (!test.specific) continue;
-      const auto nearest =
-          *Correlate(rows, codes, kTableLatents, PlantedSets(),
-                     std::vector<LatentAndSet>{{test.specific->nearest, pairs[i].set}},
-                     {Items::kTesting, seed}, Always);
+      auto nearest = *Correlate(rows, codes, kTableLatents, PlantedSets(),
+                                std::vector<LatentAndSet>{{test.specific->nearest, pairs[i].set}},
+                                {Items::kTesting, seed}, Always);
+      nearest[0].Scale(factors[i]);
       EXPECT_EQ(test.specific->nearest_correlation, nearest[0].all);
       PairCorrelation difference;
       for (size_t block = 0; block < kUserBlocks; ++block) {

@@ -82,7 +82,10 @@ std::vector<int32_t> PlainGroups(const std::vector<GroupMember>& members,
     size_t lead = n;
     for (size_t j = 0; j < n; ++j) {
       if (group[j] != group[i]) continue;
-      if (lead == n || members[j].correlation > members[lead].correlation) lead = j;
+      const auto worth = [&](size_t k) {
+        return std::pair(members[k].set >= 0, members[k].correlation);
+      };
+      if (lead == n || worth(j) > worth(lead)) lead = j;
     }
     leads.push_back(static_cast<int32_t>(lead));
   }
