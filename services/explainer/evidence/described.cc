@@ -16,7 +16,7 @@ using math::Transpose;
 constexpr int64_t kRowsBetweenChecks = 64;
 constexpr int32_t kFewestRows = 20;
 // Of what the best set reaches: enough for one of fewer terms.
-constexpr double kNearlyAsGood = 0.95;
+constexpr double kNearlyAsGood = 0.9;
 constexpr std::array<int, 3> kGroups = {1, 3, 5};
 constexpr size_t kAll = 3;  // place in DescribedR2
 

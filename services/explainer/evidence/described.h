@@ -84,7 +84,7 @@ absl::StatusOr<Association> Associate(const SampledRows& rows, const sae::Sparse
 
 // For each latent the set that goes best with it, among those that at least 20 rows have to do with
 // and that are at least kFewestItems effective items: the highest correlation, of a signed
-// dictionary the highest amount; but a set of fewer terms that comes within 5 % of it. The lines
+// dictionary the highest amount; but a set of fewer terms that comes within 10 % of it. The lines
 // are still to be fitted.
 std::vector<SetDescription> Describe(const Association& association, const ItemSets& sets,
                                      bool is_signed);

@@ -338,9 +338,9 @@ TEST_F(ChoiceTest, ASetOfFewerTermsThatIsNearlyAsGoodIsTaken) {
   ASSERT_EQ(sets_.at(one_).terms.size(), 1u);
   ASSERT_EQ(sets_.at(another_).terms.size(), 1u);
   ASSERT_EQ(sets_.at(pair_).terms.size(), 2u);
-  EXPECT_EQ(Choose(Made({{pair_, 0.8}, {one_, 0.8 * 0.951}})).set, one_);
-  EXPECT_NEAR(Choose(Made({{pair_, 0.8}, {one_, 0.8 * 0.951}})).correlation, 0.8 * 0.951, 1e-5);
-  EXPECT_EQ(Choose(Made({{pair_, 0.8}, {one_, 0.8 * 0.949}})).set, pair_);
+  EXPECT_EQ(Choose(Made({{pair_, 0.8}, {one_, 0.8 * 0.901}})).set, one_);
+  EXPECT_NEAR(Choose(Made({{pair_, 0.8}, {one_, 0.8 * 0.901}})).correlation, 0.8 * 0.901, 1e-5);
+  EXPECT_EQ(Choose(Made({{pair_, 0.8}, {one_, 0.8 * 0.899}})).set, pair_);
   // Of those of one term, the best.
   EXPECT_EQ(Choose(Made({{pair_, 0.8}, {one_, 0.77}, {another_, 0.78}})).set, another_);
   EXPECT_EQ(Choose(Made({{one_, 0.77}, {another_, 0.78}})).set, another_);
