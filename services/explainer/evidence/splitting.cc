@@ -70,17 +70,18 @@ std::vector<int32_t> Candidates(const Association& association, int32_t set, boo
 }
 
 // Sums of products over the describing rows, of codes less their means with each other and with the
-// attribute's share of the recommended ten.
+// attribute's share of the recommended items that speak. (The latter are those of the rows in which
+// one does, which nearly all are, as if of all.)
 struct Moments {
   size_t size = 0;
   std::vector<double> gram;   // [size, size]
   std::vector<double> cross;  // [size]
 };
 
-Moments MomentsOf(const Columns& columns, const Association& association, int32_t set,
-                  std::span<const int32_t> latents) {
+Moments MomentsOf(const Columns& columns, int64_t row_count, const Association& association,
+                  int32_t set, std::span<const int32_t> latents) {
   const size_t size = latents.size();
-  const auto rows = static_cast<size_t>(association.rows);
+  const auto rows = static_cast<size_t>(row_count);
   std::vector<float> codes(size * rows);
   std::vector<double> sums(size);
   Moments moments{size, {}, std::vector<double>(size)};
@@ -93,8 +94,8 @@ Moments MomentsOf(const Columns& columns, const Association& association, int32_
   }
   std::vector<float> gram(size * size);
   const auto n = static_cast<int64_t>(size);
-  math::Sgemm(Transpose::kNo, Transpose::kYes, n, n, association.rows, codes.data(), codes.data(),
-              0.0f, gram.data());
+  math::Sgemm(Transpose::kNo, Transpose::kYes, n, n, row_count, codes.data(), codes.data(), 0.0f,
+              gram.data());
   moments.gram.assign(gram.begin(), gram.end());
   for (size_t a = 0; a < size; ++a) {
     for (size_t b = 0; b < size; ++b) {
@@ -182,7 +183,8 @@ class Splitter {
     const std::vector<int32_t> candidates =
         Candidates(association_, split.set, dictionary_.is_signed());
     if (candidates.empty()) return;
-    const Moments moments = MomentsOf(Of(Role::kDescribe), association_, split.set, candidates);
+    const Moments moments = MomentsOf(Of(Role::kDescribe), coded_.rows(Role::kDescribe).rows(),
+                                      association_, split.set, candidates);
     const std::vector<size_t> selected = SelectForward(moments, kMostSplits);
     std::vector<int32_t> latents;
     for (const size_t place : selected) {
