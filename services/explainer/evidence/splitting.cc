@@ -24,8 +24,7 @@ constexpr double kLeastVariance = 1e-6;
 // Codes by latent: the rows on which each is active.
 class Columns {
  public:
-  Columns(const sae::SparseCodes& codes, int latents)
-      : rows_(codes.rows()), begin_(static_cast<size_t>(latents) + 1) {
+  Columns(const sae::SparseCodes& codes, int latents) : begin_(static_cast<size_t>(latents) + 1) {
     for (int64_t row = 0; row < codes.rows(); ++row) {
       for (const auto& active : codes.Row(row)) ++begin_[static_cast<size_t>(active.latent) + 1];
     }
@@ -41,8 +40,6 @@ class Columns {
     }
   }
 
-  int64_t rows() const { return rows_; }
-
   struct Entry {
     int32_t row;
     float value;
@@ -53,7 +50,6 @@ class Columns {
   }
 
  private:
-  int64_t rows_;
   std::vector<size_t> begin_;
   std::vector<Entry> entries_;
 };
@@ -74,18 +70,18 @@ std::vector<int32_t> Candidates(const Association& association, int32_t set, boo
 }
 
 // Sums of products over the describing rows, of codes less their means with each other and with the
-// attribute's share of the recommended ten. The latter as if the rows in which an item speaks, of
-// which the association is, were all of them.
+// attribute's share of the recommended items that speak. (The latter are those of the rows in which
+// one does, which nearly all are, as if of all.)
 struct Moments {
   size_t size = 0;
   std::vector<double> gram;   // [size, size]
   std::vector<double> cross;  // [size]
 };
 
-Moments MomentsOf(const Columns& columns, const Association& association, int32_t set,
-                  std::span<const int32_t> latents) {
+Moments MomentsOf(const Columns& columns, int64_t row_count, const Association& association,
+                  int32_t set, std::span<const int32_t> latents) {
   const size_t size = latents.size();
-  const auto rows = static_cast<size_t>(columns.rows());
+  const auto rows = static_cast<size_t>(row_count);
   std::vector<float> codes(size * rows);
   std::vector<double> sums(size);
   Moments moments{size, {}, std::vector<double>(size)};
@@ -98,8 +94,8 @@ Moments MomentsOf(const Columns& columns, const Association& association, int32_
   }
   std::vector<float> gram(size * size);
   const auto n = static_cast<int64_t>(size);
-  math::Sgemm(Transpose::kNo, Transpose::kYes, n, n, columns.rows(), codes.data(), codes.data(),
-              0.0f, gram.data());
+  math::Sgemm(Transpose::kNo, Transpose::kYes, n, n, row_count, codes.data(), codes.data(), 0.0f,
+              gram.data());
   moments.gram.assign(gram.begin(), gram.end());
   for (size_t a = 0; a < size; ++a) {
     for (size_t b = 0; b < size; ++b) {
@@ -187,7 +183,8 @@ class Splitter {
     const std::vector<int32_t> candidates =
         Candidates(association_, split.set, dictionary_.is_signed());
     if (candidates.empty()) return;
-    const Moments moments = MomentsOf(Of(Role::kDescribe), association_, split.set, candidates);
+    const Moments moments = MomentsOf(Of(Role::kDescribe), coded_.rows(Role::kDescribe).rows(),
+                                      association_, split.set, candidates);
     const std::vector<size_t> selected = SelectForward(moments, kMostSplits);
     std::vector<int32_t> latents;
     for (const size_t place : selected) {

@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <functional>
 #include <numeric>
@@ -17,6 +18,7 @@ namespace {
 
 using ::testing::ElementsAre;
 using ::testing::UnorderedElementsAre;
+using ::testing::UnorderedElementsAreArray;
 
 constexpr int kWorldKinds = 3;
 constexpr int kParts = 8;
@@ -69,7 +71,8 @@ int PartOf(const float* x) {
   return -1;
 }
 
-Splitting Measure(const Sample& sample, const Dictionary& dictionary, const ItemSets& sets) {
+Splitting Measure(const Sample& sample, const Dictionary& dictionary, const ItemSets& sets,
+                  const Speaking& speaking = {}) {
   CodedSample coded{&sample, {}};
   for (const Role role : {Role::kDescribe, Role::kThreshold, Role::kMeasure}) {
     const SampledRows& rows = sample.Of(role);
@@ -77,7 +80,7 @@ Splitting Measure(const Sample& sample, const Dictionary& dictionary, const Item
         *dictionary.Encode(rows.activations.data(), rows.rows(), Always);
   }
   const Association association = *Associate(coded.rows(Role::kDescribe), coded.of(Role::kDescribe),
-                                             dictionary.latents(), sets, {}, Always);
+                                             dictionary.latents(), sets, speaking, Always);
   const AttributeProbes probes = *FitAttributeProbes(sample, sets, sets.Attributes(), Always);
   return *MeasureSplitting(coded, dictionary, association, probes, Always);
 }
@@ -96,6 +99,30 @@ TEST(SplittingTest, OneLatentForEachKindNeitherSplitsNorAbsorbs) {
   EXPECT_EQ(splitting.LatentsPerAttribute(), 1);
   EXPECT_EQ(splitting.MissedShare(), 0);
   EXPECT_EQ(splitting.AbsorbedShare(), 0);
+}
+
+// Rows of which no item speaks have no share, but a code.
+TEST(SplittingTest, HalfOfTheItemsTellTheSame) {
+  const HandMade dictionary({Axis({0}), Axis({1}), Axis({2}), Axis({0})}, [](const float* x) {
+    const int kind = KindOf(x);
+    return Code{{kind == 0 && x[1] > 0 ? 3 : kind, x[kind]}};
+  });
+  for (uint64_t seed = 0; seed < 3; ++seed) {
+    const Sample sample = World(seed);
+    const Speaking describing{Speaking::Items::kDescribing, seed};
+    const std::vector<Case>& rows = sample.Of(Role::kDescribe).cases;
+    ASSERT_TRUE(std::any_of(rows.begin(), rows.end(), [&](const Case& row) {
+      return std::none_of(row.ranked.begin(), row.ranked.end(), describing);
+    }));
+    const Splitting all = Measure(sample, dictionary, WorldSets());
+    const Splitting half = Measure(sample, dictionary, WorldSets(), describing);
+    ASSERT_EQ(all.attributes.size(), half.attributes.size());
+    for (size_t i = 0; i < all.attributes.size(); ++i) {
+      EXPECT_THAT(half.attributes[i].latents, UnorderedElementsAreArray(all.attributes[i].latents));
+      EXPECT_NEAR(half.attributes[i].f1, all.attributes[i].f1, 0.02);
+      EXPECT_EQ(half.attributes[i].told, all.attributes[i].told);
+    }
+  }
 }
 
 TEST(SplittingTest, AKindThatTwoLatentsShareIsSplit) {
