@@ -211,6 +211,8 @@ class CausalTester {
     }
   }
 
+  bool SayTheSame(size_t a, size_t b) const { return in_.groups[a] == in_.groups[b]; }
+
   // Latents that fire about as often and are raised about as far.
   std::vector<size_t> ControlsOf(size_t latent) const {
     std::vector<size_t> like;
@@ -218,7 +220,7 @@ class CausalTester {
     const size_t begin = place - std::min(place, kLikeInFrequency / 2);
     const size_t end = std::min(latents_, begin + kLikeInFrequency + 1);
     for (size_t i = begin; i < end; ++i) {
-      if (by_frequency_[i] != latent) like.push_back(by_frequency_[i]);
+      if (!SayTheSame(by_frequency_[i], latent)) like.push_back(by_frequency_[i]);
     }
     std::stable_sort(like.begin(), like.end(), [&](size_t a, size_t b) {
       return std::abs(distance_[a] - distance_[latent]) <
@@ -287,7 +289,7 @@ class CausalTester {
     sae::LatentActivation found{-1, 0};
     double best = std::numeric_limits<double>::infinity();
     for (const sae::LatentActivation& other : in_.codes.Row(row)) {
-      if (static_cast<size_t>(other.latent) == latent) continue;
+      if (SayTheSame(static_cast<size_t>(other.latent), latent)) continue;
       const double apart =
           std::abs(std::abs(other.value) * LengthOf(static_cast<size_t>(other.latent)) - own);
       if (apart < best) {

@@ -43,6 +43,8 @@ struct CausalInputs {
   const PredictionHead& head;
   const HistoryPairs& pairs;
   std::span<const SetDescription> descriptions;
+  // By latent, the lead of its group: latents that say the same are no control for each other.
+  std::span<const int32_t> groups;
   // By latent: to what it is raised, and how often it fires.
   std::span<const float> levels;
   std::span<const int64_t> firings;

@@ -312,7 +312,7 @@ class ConceptTester::Run {
     RECSAE_ASSIGN_OR_RETURN(
         const std::vector<CausalResult> causes,
         TestCauses({dictionary_, measured_, codes_, tester_.sets_, *tester_.head_, pairs,
-                    result_.descriptions, levels, firings, tester_.sample_.seed()},
+                    result_.descriptions, result_.groups, levels, firings, tester_.sample_.seed()},
                    alive_));
     for (const size_t latent : described_) result_.tests[latent].causal = causes[latent];
     return absl::OkStatus();

@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <numeric>
 #include <set>
 
 #include "tests/unit/explainer/evidence/hand_made.h"
@@ -59,9 +60,16 @@ std::vector<SetDescription> DescribedAs(const std::vector<int32_t>& sets,
   return descriptions;
 }
 
+// Every latent a group of its own.
+std::vector<int32_t> OneEach(size_t latents) {
+  std::vector<int32_t> leads(latents);
+  std::iota(leads.begin(), leads.end(), 0);
+  return leads;
+}
+
 std::vector<CausalResult> TestIn(const World& world, const Dictionary& dictionary,
-                                 const std::vector<SetDescription>& descriptions,
-                                 uint64_t seed = 0) {
+                                 const std::vector<SetDescription>& descriptions, uint64_t seed = 0,
+                                 const std::vector<int32_t>& leads = {}) {
   const sae::SparseCodes codes =
       *dictionary.Encode(world.rows.activations.data(), world.rows.rows(), Always);
   const std::vector<float> levels = RaisedLevels(codes, descriptions, dictionary.is_signed());
@@ -70,8 +78,9 @@ std::vector<CausalResult> TestIn(const World& world, const Dictionary& dictionar
     for (const auto& [latent, value] : codes.Row(row)) ++firings[static_cast<size_t>(latent)];
   }
   const HistoryPairs pairs(world.rows, world.sets, {});
+  const std::vector<int32_t> groups = leads.empty() ? OneEach(descriptions.size()) : leads;
   return *TestCauses({dictionary, world.rows, codes, world.sets, world.head, pairs, descriptions,
-                      levels, firings, seed},
+                      groups, levels, firings, seed},
                      Always);
 }
 
@@ -274,6 +283,17 @@ TEST(CausalTest, OneUserIsMovedOnce) {
   EXPECT_EQ(results[0].users, static_cast<int>(users.size()));
 }
 
+// Moved in its place, a latent's duplicates bring what it brings: they are no control for it.
+TEST(CausalTest, DuplicatesOfOneGroupAreNoControls) {
+  const World world;
+  const std::vector<int32_t> same(kKinds, 0);
+  const auto apart = TestIn(world, AxesDictionary(), DescribedAs({0, 1, 2, 3, 4, 5}));
+  EXPECT_TRUE(apart[0].passed);
+  const auto together = TestIn(world, AxesDictionary(), DescribedAs({0, 1, 2, 3, 4, 5}), 0, same);
+  EXPECT_EQ(together[0].users, 0) << "without another latent there is nothing to compare with";
+  EXPECT_FALSE(together[0].passed);
+}
+
 TEST(CausalTest, ACancelIsHeard) {
   const World world;
   const HandMade dictionary = AxesDictionary();
@@ -283,13 +303,14 @@ TEST(CausalTest, ACancelIsHeard) {
   const std::vector<float> levels(kKinds, 1.0f);
   const std::vector<int64_t> firings(kKinds, 10);
   const HistoryPairs pairs(world.rows, world.sets, {});
+  const std::vector<int32_t> groups = OneEach(descriptions.size());
   for (const int stop : {1, kKinds, kKinds + 1, 2 * kKinds}) {
     int asked = 0;
     const auto gone = [&] {
       return ++asked == stop ? absl::CancelledError("gone") : absl::OkStatus();
     };
     const auto results = TestCauses({dictionary, world.rows, codes, world.sets, world.head, pairs,
-                                     descriptions, levels, firings, 0},
+                                     descriptions, groups, levels, firings, 0},
                                     gone);
     EXPECT_EQ(results.status().message(), "gone");
     EXPECT_EQ(asked, stop);
