@@ -6,6 +6,7 @@ import re
 import shutil
 import subprocess
 import tempfile
+import time
 import unittest
 import urllib.request
 
@@ -177,11 +178,15 @@ class LifeTest(unittest.TestCase):
         for state in jobs.WatchJob(jb.WatchJobRequest(name=job.name), timeout=60):
             pass
         self.assertEqual(state.state, jb.Job.STATE_CANCELLED)
-        # One line for its start and one for its end.
-        log = [json.loads(line) for line in suite.servers["trainer"].log_text().splitlines()]
-        self.assertEqual([(line["message"], line.get("state")) for line in log
-                          if line.get("job") == job.name],
-                         [("job started", None), ("job ended", "CANCELLED")])
+        # One line for its start and one for its end, which is written after those who watch know.
+        def logged():
+            log = [json.loads(line) for line in suite.servers["trainer"].log_text().splitlines()]
+            return [(line["message"], line.get("state")) for line in log
+                    if line.get("job") == job.name]
+        deadline = time.monotonic() + 10
+        while len(logged()) < 2 and time.monotonic() < deadline:
+            time.sleep(0.05)
+        self.assertEqual(logged(), [("job started", None), ("job ended", "CANCELLED")])
 
     def test_a_sweep_trains_every_architecture_and_stops_early(self):
         suite = self.start("suite", separate=True)
