@@ -200,13 +200,17 @@ Table AttributeFitTable(const Evaluation& evaluation, int count) {
                {"F1", true},
                {"PRECISION", true},
                {"PREVALENCE", true},
-               {"r, BEST RAW DIMENSION", true}});
+               {"r, BEST RAW DIMENSION", true},
+               {"BEST FOR WHAT IS READ", true},
+               {"r, READ", true}});
   for (const AttributeFit& fit : fits) {
     const auto of_raw = raw.find({fit.key(), fit.value()});
     table.Add({absl::StrCat(fit.key(), " ", fit.value()),
                fit.latent() < 0 ? kMissing : absl::StrCat("#", fit.latent()),
                Shown(fit.correlation()), Shown(fit.f1()), Shown(fit.precision()),
-               Shown(fit.prevalence()), of_raw == raw.end() ? kMissing : Shown(of_raw->second)});
+               Shown(fit.prevalence()), of_raw == raw.end() ? kMissing : Shown(of_raw->second),
+               fit.read_correlation() == 0 ? kMissing : absl::StrCat("#", fit.read_latent()),
+               fit.read_correlation() == 0 ? kMissing : Shown(fit.read_correlation())});
   }
   return table;
 }

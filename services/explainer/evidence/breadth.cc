@@ -178,4 +178,27 @@ absl::StatusOr<std::vector<AttributeFit>> FitAttributes(const CodedSample& coded
   return scores;
 }
 
+absl::Status FitRead(const CodedSample& coded, int latents, bool is_signed, const ItemSets& sets,
+                     std::vector<AttributeFit>& fits, Alive alive) {
+  const auto associate = [&](Role role) {
+    return Associate(coded.rows(role), coded.of(role), latents, sets, {Speaking::Items::kRead, 0},
+                     alive);
+  };
+  RECSAE_ASSIGN_OR_RETURN(const Association chosen, associate(Role::kDescribe));
+  if (chosen.rows == 0) return absl::OkStatus();
+  for (AttributeFit& fit : fits) fit.read_latent = BestLatents(chosen, fit.set, is_signed)[0];
+  std::vector<double> signs;
+  signs.reserve(fits.size());
+  for (const AttributeFit& fit : fits) {
+    const bool against = fit.read_latent >= 0 && chosen.Correlation(fit.read_latent, fit.set) < 0;
+    signs.push_back(against ? -1 : 1);
+  }
+  RECSAE_ASSIGN_OR_RETURN(const Association measured, associate(Role::kMeasure));
+  for (size_t i = 0; i < fits.size(); ++i) {
+    if (fits[i].read_latent < 0) continue;
+    fits[i].read_correlation = signs[i] * measured.Correlation(fits[i].read_latent, fits[i].set);
+  }
+  return absl::OkStatus();
+}
+
 }  // namespace recsae::explainer

@@ -22,6 +22,9 @@ struct AttributeFit {
   double f1 = 0;
   double precision = 0;
   std::array<double, 3> probe_r2 = {};  // with 1, 2 and 5 latents
+  // By the items read in place of those recommended; where that was asked for.
+  int32_t read_latent = -1;
+  double read_correlation = 0;
 };
 
 // Rows of all roles and their codes.
@@ -39,6 +42,12 @@ absl::StatusOr<std::vector<AttributeFit>> FitAttributes(const CodedSample& coded
                                                         bool is_signed, const ItemSets& sets,
                                                         std::span<const int32_t> attributes,
                                                         Alive alive);
+
+// Fills in read_latent and read_correlation of `fits`: the latent that goes best with the
+// attribute's share of the last items of the history for the users who describe, and its
+// correlation for those who are measured. Without histories there is no such latent.
+absl::Status FitRead(const CodedSample& coded, int latents, bool is_signed, const ItemSets& sets,
+                     std::vector<AttributeFit>& fits, Alive alive);
 
 }  // namespace recsae::explainer
 

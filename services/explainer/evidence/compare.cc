@@ -83,6 +83,11 @@ class Comparer {
     RECSAE_ASSIGN_OR_RETURN(
         score.attributes,
         FitAttributes(coded, association, dictionary.is_signed(), sets_, attributes_, alive_));
+    if (dictionary.kind() == DictionaryKind::kTrained ||
+        dictionary.kind() == DictionaryKind::kRaw) {  // whose attributes are shown
+      RECSAE_RETURN_IF_ERROR(FitRead(coded, dictionary.latents(), dictionary.is_signed(), sets_,
+                                     score.attributes, alive_));
+    }
     for (const AttributeFit& attribute : score.attributes) {
       score.breadth += attribute.correlation / static_cast<double>(attributes_.size());
     }

@@ -134,14 +134,22 @@ std::vector<float> MeanCode(const sae::SparseCodes& codes, int latents) {
   return mean;
 }
 
+std::span<const int32_t> LastOf(const std::vector<int32_t>& history) {
+  const size_t read = std::min(history.size(), kReadItems);
+  return std::span<const int32_t>(history).last(read);
+}
+
 }  // namespace
 
 bool SetShares::Of(const Case& from) {
   for (const int32_t set : touched_) shares_[static_cast<size_t>(set)] = 0;
   touched_.clear();
-  const auto count = std::count_if(from.ranked.begin(), from.ranked.end(), speaking_);
+  const std::span<const int32_t> items = speaking_.items == Speaking::Items::kRead
+                                             ? LastOf(from.history)
+                                             : std::span<const int32_t>(from.ranked);
+  const auto count = std::count_if(items.begin(), items.end(), speaking_);
   if (count == 0) return false;
-  for (const int32_t item : from.ranked) {
+  for (const int32_t item : items) {
     if (!speaking_(item)) continue;
     for (const int32_t set : sets_.Of(item)) {
       float& held = shares_[static_cast<size_t>(set)];

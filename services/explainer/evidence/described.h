@@ -16,7 +16,10 @@
 
 namespace recsae::explainer {
 
-// Share that each set holds of those recommended items of a case that speak; 0 for sets that are
+// Items at the end of a history that speak as read (Speaking::Items::kRead).
+inline constexpr size_t kReadItems = 10;
+
+// Share that each set holds of those items of a case that speak; 0 for sets that are
 // not touched().
 class SetShares {
  public:

@@ -43,6 +43,8 @@ void Write(const AttributeFit& score, const ItemSets& sets, v1::AttributeFit* ou
   out->set_probe_r2_1(score.probe_r2[0]);
   out->set_probe_r2_2(score.probe_r2[1]);
   out->set_probe_r2_5(score.probe_r2[2]);
+  out->set_read_latent(score.read_latent);
+  out->set_read_correlation(score.read_correlation);
 }
 
 // `attributes`: whether each of them as well.

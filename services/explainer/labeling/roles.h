@@ -31,14 +31,16 @@ inline bool DescribesItem(uint64_t seed, int32_t item) {
   return Random::Mix(seed, kStream, static_cast<uint64_t>(item)) % 2 == 0;
 }
 
-// Which of the recommended items speak.
+// Which items of a case speak: of the recommended ones all or half, or, in place of these, the last
+// ones of the history.
 struct Speaking {
-  enum class Items : uint8_t { kAll, kDescribing, kTesting };
+  enum class Items : uint8_t { kAll, kDescribing, kTesting, kRead };
   Items items = Items::kAll;
   uint64_t seed = 0;
 
   bool operator()(int32_t item) const {
-    return items == Items::kAll || DescribesItem(seed, item) == (items == Items::kDescribing);
+    if (items == Items::kAll || items == Items::kRead) return true;
+    return DescribesItem(seed, item) == (items == Items::kDescribing);
   }
 };
 

@@ -164,7 +164,7 @@ TEST(ComparisonTest, WhatNoDictionaryHasHasNoLineAndAMissingRawCellIsADash) {
   EXPECT_THAT(Lines(DictionaryTable(evaluation)), Each(Not(HasSubstr("random items"))));
   EXPECT_THAT(Lines(DictionaryTable(evaluation)), Each(Not(HasSubstr("attribute"))));
   EXPECT_THAT(Lines(AttributeFitTable(evaluation, 5)).back(),
-              "genre Horror #7 0.500 0.000 0.000 0.000 –");
+              "genre Horror #7 0.500 0.000 0.000 0.000 – – –");
 }
 
 }  // namespace

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <utility>
+
 #include "tests/unit/explainer/evidence/planted.h"
 
 namespace recsae::explainer {
@@ -50,6 +52,55 @@ TEST(BreadthTest, ChanceTellsNothingOnOtherUsers) {
     mean += score.correlation / kKinds;
   }
   EXPECT_LT(mean, 0.25);
+}
+
+// The same rows, of users who have read items of the kind after the one recommended first.
+Sample WithHistories(const Sample& sample, uint64_t seed) {
+  Sample read(kPlantedDim, {20'000, 5'000, 4'000}, seed);
+  for (const Role role : {Role::kDescribe, Role::kThreshold, Role::kMeasure}) {
+    const SampledRows& rows = sample.Of(role);
+    for (int64_t row = 0; row < rows.rows(); ++row) {
+      Case added = rows.cases[static_cast<size_t>(row)];
+      const int32_t kind = (added.ranked[0] + 1) % kKinds;
+      for (int32_t i = 0; i < 20; ++i) {
+        // The last ten alone count.
+        added.history.push_back(i < 10 ? (kind + 2) % kKinds : kind + kKinds * i);
+      }
+      read.Add({rows.activations.data() + row * kPlantedDim, kPlantedDim}, std::move(added));
+    }
+  }
+  return read;
+}
+
+TEST(ReadTest, FindsTheLatentOfWhatIsReadAndNotOfWhatIsRecommended) {
+  const PredictionHead head = PlantedHead(true, 5);
+  const Sample sample = WithHistories(PlantedSample(head, 900, 5), 5);
+  const ItemSets sets = PlantedSets();
+  const sae::SaeModel model = AxesModel();
+  const auto dictionary = TrainedDictionary(model);
+  std::vector<AttributeFit> scores = Score(sample, *dictionary, sets);
+  CodedSample coded{&sample, {}};
+  for (const Role role : {Role::kDescribe, Role::kMeasure}) {
+    const SampledRows& rows = sample.Of(role);
+    coded.codes[static_cast<size_t>(role)] =
+        *dictionary->Encode(rows.activations.data(), rows.rows(), Always);
+  }
+  ASSERT_TRUE(FitRead(coded, kKinds, false, sets, scores, Always).ok());
+  for (const AttributeFit& score : scores) {
+    EXPECT_EQ("kind" + std::to_string(score.latent), sets.at(score.set).name);
+    EXPECT_EQ("kind" + std::to_string((score.read_latent + 1) % kKinds), sets.at(score.set).name);
+    EXPECT_GT(score.read_correlation, 0.5);
+  }
+}
+
+TEST(ReadTest, WithoutHistoriesThereIsNoSuchLatent) {
+  const PredictionHead head = PlantedHead(true, 5);
+  const Sample sample = PlantedSample(head, 300, 5);
+  const sae::SaeModel model = AxesModel();
+  std::vector<AttributeFit> scores = Score(sample, *TrainedDictionary(model), PlantedSets());
+  CodedSample coded{&sample, {}};
+  ASSERT_TRUE(FitRead(coded, kKinds, false, PlantedSets(), scores, Always).ok());
+  for (const AttributeFit& score : scores) EXPECT_EQ(score.read_latent, -1);
 }
 
 }  // namespace
