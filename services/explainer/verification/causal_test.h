@@ -15,7 +15,7 @@
 
 namespace recsae::explainer {
 
-// Two items of the ten recommended. At one, as many latents of random dictionaries pass as of SAEs.
+// Two items of the ten recommended: at one, too many random directions pass (docs/evidence.md).
 inline constexpr double kLeastEffect = 0.2;
 inline constexpr int kFewestPairs = 20;
 
