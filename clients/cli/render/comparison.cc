@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "clients/cli/render/dictionary_names.h"
 #include "clients/cli/render/latents.h"
 #include "clients/cli/text/text.h"
 
@@ -21,40 +22,10 @@ using explainer::v1::Splitting;
 using explainer::v1::Verdict;
 using nlohmann::ordered_json;
 
-// In reports.
-const char* Key(DictionaryScore::Kind kind) {
-  switch (kind) {
-    case DictionaryScore::KIND_TRAINED:
-      return "trained";
-    case DictionaryScore::KIND_RAW:
-      return "raw";
-    case DictionaryScore::KIND_COMPONENTS:
-      return "pca";
-    case DictionaryScore::KIND_RANDOM:
-      return "random";
-    case DictionaryScore::KIND_EXEMPLARS:
-      return "exemplar";
-    default:
-      return "least";  // of a verdict without a control
-  }
-}
-
-// For people.
+// A verdict without a control is against the least that is worth anything.
+const char* Key(DictionaryScore::Kind kind) { return DictionaryKey(kind, "least"); }
 const char* Title(DictionaryScore::Kind kind) {
-  switch (kind) {
-    case DictionaryScore::KIND_TRAINED:
-      return "SAE";
-    case DictionaryScore::KIND_RAW:
-      return "raw dimensions";
-    case DictionaryScore::KIND_COMPONENTS:
-      return "components";
-    case DictionaryScore::KIND_RANDOM:
-      return "random directions";
-    case DictionaryScore::KIND_EXEMPLARS:
-      return "exemplars";
-    default:
-      return "what is worth anything";
-  }
+  return DictionaryTitle(kind, "what is worth anything");
 }
 
 std::string Shown(double value) { return FormatFixed(value, 3); }

@@ -8,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/strip.h"
+#include "clients/cli/render/dictionary_names.h"
 #include "clients/cli/render/render.h"
 #include "clients/cli/text/resource.h"
 #include "clients/cli/text/text.h"
@@ -118,41 +119,6 @@ std::string SourceName(Concept::Source source) {
   return absl::AsciiStrToLower(stripped);
 }
 
-const char* DictionaryName(DictionaryScore::Kind kind) {
-  switch (kind) {
-    case DictionaryScore::KIND_TRAINED:
-      return "SAE";
-    case DictionaryScore::KIND_RAW:
-      return "raw dimensions";
-    case DictionaryScore::KIND_COMPONENTS:
-      return "components";
-    case DictionaryScore::KIND_RANDOM:
-      return "random directions";
-    case DictionaryScore::KIND_EXEMPLARS:
-      return "exemplars";
-    default:
-      return "?";
-  }
-}
-
-// As in the JSON of a comparison.
-const char* DictionaryKey(DictionaryScore::Kind kind) {
-  switch (kind) {
-    case DictionaryScore::KIND_TRAINED:
-      return "trained";
-    case DictionaryScore::KIND_RAW:
-      return "raw";
-    case DictionaryScore::KIND_COMPONENTS:
-      return "pca";
-    case DictionaryScore::KIND_RANDOM:
-      return "random";
-    case DictionaryScore::KIND_EXEMPLARS:
-      return "exemplar";
-    default:
-      return "?";
-  }
-}
-
 }  // namespace
 
 Table ConceptDetails(const Concept& value) {
@@ -224,7 +190,7 @@ Table TestTable(const ConceptReport& report) {
   for (const TestCounts& counts : report.tests()) {
     const bool trained = counts.kind() == DictionaryScore::KIND_TRAINED;
     const Color color = trained ? Color::kPlain : Color::kDim;
-    table.Add({{DictionaryName(counts.kind()), color},
+    table.Add({{DictionaryTitle(counts.kind(), "?"), color},
                {FormatCount(counts.latent_count()), color},
                {FormatCount(counts.described_count()), color},
                {FormatCount(counts.predictive_count()), color},
@@ -251,7 +217,7 @@ Table PaperTable(const ConceptReport& report) {
   add("SAE", report.paper(), Color::kPlain);
   add("  descriptions shuffled", report.paper_control(), Color::kDim);
   for (const TestCounts& counts : report.tests()) {
-    if (counts.has_paper()) add(DictionaryName(counts.kind()), counts.paper(), Color::kDim);
+    if (counts.has_paper()) add(DictionaryTitle(counts.kind(), "?"), counts.paper(), Color::kDim);
   }
   return table;
 }
@@ -279,7 +245,7 @@ void AddTests(const ConceptReport& report, nlohmann::ordered_json& json) {
   if (!report.untested().empty()) json["untested"] = report.untested();
   for (const TestCounts& counts : report.tests()) {
     if (counts.kind() == DictionaryScore::KIND_TRAINED) json["verified"] = counts.verified_count();
-    nlohmann::ordered_json& of = json["tests"][DictionaryKey(counts.kind())];
+    nlohmann::ordered_json& of = json["tests"][DictionaryKey(counts.kind(), "?")];
     of = {{"latents", counts.latent_count()},        {"described", counts.described_count()},
           {"predictive", counts.predictive_count()}, {"specific", counts.specific_count()},
           {"causal", counts.causal_count()},         {"verified", counts.verified_count()}};
