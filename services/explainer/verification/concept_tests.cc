@@ -74,6 +74,7 @@ absl::StatusOr<ConceptTester> ConceptTester::Create(const Sample& sample, const 
   const SampledRows& measured = sample.Of(Role::kMeasure);
   RECSAE_ASSIGN_OR_RETURN(tester.random_codes_, tester.random_->Encode(measured.activations.data(),
                                                                        measured.rows(), alive));
+  RECSAE_ASSIGN_OR_RETURN(tester.factors_, WholeListFactors(measured, sets, sample.seed(), alive));
   return tester;
 }
 
@@ -106,6 +107,9 @@ class ConceptTester::Run {
  private:
   const SetDescription& Of(size_t latent) const { return result_.descriptions[latent]; }
   double Sign(size_t latent) const { return Of(latent).correlation < 0 ? -1 : 1; }
+
+  // A latent of both signs says as much by the one as by the other.
+  double Worth(double r) const { return dictionary_.is_signed() ? std::abs(r) : r; }
 
   absl::Status Describe() {
     RECSAE_ASSIGN_OR_RETURN(describing_codes_, dictionary_.Encode(describing_.activations.data(),
@@ -162,13 +166,9 @@ class ConceptTester::Run {
     RECSAE_ASSIGN_OR_RETURN(
         std::vector<PairCorrelation> found,
         Correlate(measured_, codes, latents, tester_.sets_, pairs, testing_, alive_));
-    std::vector<int32_t> sets;
-    sets.reserve(pairs.size());
-    for (const LatentAndSet& pair : pairs) sets.push_back(pair.set);
-    RECSAE_ASSIGN_OR_RETURN(
-        const std::vector<double> factors,
-        WholeListFactors(measured_, tester_.sets_, sets, testing_.seed, alive_));
-    for (size_t i = 0; i < found.size(); ++i) found[i].Scale(factors[i]);
+    for (size_t i = 0; i < found.size(); ++i) {
+      found[i].Scale(tester_.factors_[static_cast<size_t>(pairs[i].set)]);
+    }
     return found;
   }
 
@@ -204,8 +204,7 @@ class ConceptTester::Run {
     std::vector<double> studentized;
     studentized.reserve(correlations.size());
     for (const PairCorrelation& correlation : correlations) {
-      const double worth = dictionary_.is_signed() ? std::abs(correlation.all) : correlation.all;
-      studentized.push_back(worth / std::max(correlation.Error(), kLeastError));
+      studentized.push_back(Worth(correlation.all) / std::max(correlation.Error(), kLeastError));
     }
     return studentized;
   }
@@ -216,7 +215,7 @@ class ConceptTester::Run {
     std::vector<double> values;
     values.reserve(null.size());
     for (const PairCorrelation& correlation : null) {
-      values.push_back(dictionary_.is_signed() ? std::abs(correlation.all) : correlation.all);
+      values.push_back(Worth(correlation.all));
     }
     const auto place = static_cast<std::ptrdiff_t>(values.size() * 95 / 100);
     std::nth_element(values.begin(), values.begin() + place, values.end());
@@ -279,17 +278,16 @@ class ConceptTester::Run {
       SpecificResult test;
       test.neighbours = static_cast<int>(begin[i + 1] - begin[i]);
       const double sign = Sign(described_[i]);
-      const auto worth = [&](double r) { return dictionary_.is_signed() ? std::abs(r) : r; };
       size_t best = begin[i];
       for (size_t p = begin[i]; p < begin[i + 1]; ++p) {
-        if (worth(others[p].all) > worth(others[best].all)) best = p;
+        if (Worth(others[p].all) > Worth(others[best].all)) best = p;
       }
       test.nearest = pairs[best].latent;
-      test.nearest_correlation = worth(others[best].all);
+      test.nearest_correlation = Worth(others[best].all);
       PairCorrelation difference;
       for (size_t block = 0; block < kUserBlocks; ++block) {
         difference.without[block] =
-            own_[i].without[block] * sign - worth(others[best].without[block]);
+            own_[i].without[block] * sign - Worth(others[best].without[block]);
       }
       test.difference_low =
           own_[i].all * sign - test.nearest_correlation - kZ95 * difference.Error();

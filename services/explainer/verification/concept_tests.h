@@ -100,6 +100,7 @@ class ConceptTester {
   std::span<const double> popularity_;
   std::unique_ptr<Dictionary> random_;
   sae::SparseCodes random_codes_;  // of users who are measured
+  std::vector<double> factors_;    // WholeListFactors, by set
 };
 
 }  // namespace recsae::explainer

@@ -26,12 +26,11 @@ void Add(double value, MomentSums& sums) {
 
 }  // namespace
 
-absl::StatusOr<std::vector<double>> WholeListFactors(const SampledRows& rows, const ItemSets& all,
-                                                     std::span<const int32_t> sets, uint64_t seed,
-                                                     Alive alive) {
-  std::vector<Halves> halves(static_cast<size_t>(all.size()));
-  SetShares describing(all, {Speaking::Items::kDescribing, seed});
-  SetShares testing(all, {Speaking::Items::kTesting, seed});
+absl::StatusOr<std::vector<double>> WholeListFactors(const SampledRows& rows, const ItemSets& sets,
+                                                     uint64_t seed, Alive alive) {
+  std::vector<Halves> halves(static_cast<size_t>(sets.size()));
+  SetShares describing(sets, {Speaking::Items::kDescribing, seed});
+  SetShares testing(sets, {Speaking::Items::kTesting, seed});
   double n = 0;
   for (int64_t row = 0; row < rows.rows(); ++row) {
     if (row % kRowsBetweenChecks == 0) RECSAE_RETURN_IF_ERROR(alive());
@@ -48,9 +47,8 @@ absl::StatusOr<std::vector<double>> WholeListFactors(const SampledRows& rows, co
     }
   }
   std::vector<double> factors;
-  factors.reserve(sets.size());
-  for (const int32_t set : sets) {
-    const Halves& of = halves[static_cast<size_t>(set)];
+  factors.reserve(halves.size());
+  for (const Halves& of : halves) {
     const double rho = Pearson(n, of.describing, of.testing, of.products);
     factors.push_back(std::sqrt(2 / (1 + std::clamp(rho, 0.0, 1.0))));
   }

@@ -3,7 +3,6 @@
 #define SERVICES_EXPLAINER_VERIFICATION_SPLIT_HALF_H_
 
 #include <cstdint>
-#include <span>
 #include <vector>
 
 #include "absl/status/statusor.h"
@@ -16,11 +15,10 @@ namespace recsae::explainer {
 // A correlation with a set's share among the recommended items that test, half of them, is lower
 // than one with its share among all: few items are a noisy measure. By what it is to be multiplied,
 // sqrt(2 / (1 + rho)) with rho the correlation of the shares in the two halves (Spearman 1910,
-// Brown 1910), 1 to sqrt(2); for each of `sets`, in their order. `seed`: of the division of the
+// Brown 1910), 1 to sqrt(2); for each set. `seed`: of the division of the
 // items.
-absl::StatusOr<std::vector<double>> WholeListFactors(const SampledRows& rows, const ItemSets& all,
-                                                     std::span<const int32_t> sets, uint64_t seed,
-                                                     Alive alive);
+absl::StatusOr<std::vector<double>> WholeListFactors(const SampledRows& rows, const ItemSets& sets,
+                                                     uint64_t seed, Alive alive);
 
 }  // namespace recsae::explainer
 

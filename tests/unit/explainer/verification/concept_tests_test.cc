@@ -280,10 +280,11 @@ TEST(ConceptTestsPropertyTest, MeasuredNumbersAreThoseOfTestingItemsOfMeasuredUs
     }
     auto own = *Correlate(rows, codes, kTableLatents, PlantedSets(), pairs, {Items::kTesting, seed},
                           Always);
-    std::vector<int32_t> described;
-    for (const LatentAndSet& pair : pairs) described.push_back(pair.set);
-    const std::vector<double> factors =
-        *WholeListFactors(rows, PlantedSets(), described, seed, Always);
+    const std::vector<double> of_sets = *WholeListFactors(rows, PlantedSets(), seed, Always);
+    std::vector<double> factors;
+    for (const LatentAndSet& pair : pairs) {
+      factors.push_back(of_sets[static_cast<size_t>(pair.set)]);
+    }
     for (size_t i = 0; i < own.size(); ++i) own[i].Scale(factors[i]);
     for (size_t i = 0; i < own.size(); ++i) {
       EXPECT_EQ(tested.tests[i].predictive.correlation, own[i].all);
