@@ -27,12 +27,18 @@ constexpr KindRow kKinds[] = {
     {v1::Recommender::KIND_TORCHSCRIPT, RecommenderKind::kTorchscript},
     {v1::Recommender::KIND_ECF, RecommenderKind::kEcf},
     {v1::Recommender::KIND_DISTILLEMB, RecommenderKind::kDistillemb},
+    {v1::Recommender::KIND_HOSTED, RecommenderKind::kHosted},
 };
+
+// The others come trained.
+bool IsTrainable(RecommenderKind kind) {
+  return kind != RecommenderKind::kTorchscript && kind != RecommenderKind::kHosted;
+}
 
 std::string TrainableKinds() {
   std::vector<std::string> names;
   for (const KindRow& row : kKinds) {
-    if (row.hosted != RecommenderKind::kTorchscript) {
+    if (IsTrainable(row.hosted)) {
       names.push_back(v1::Recommender::Kind_Name(row.message));
     }
   }
@@ -45,7 +51,7 @@ absl::StatusOr<RecommenderOptions> ToOptions(v1::Recommender::Kind kind,
                                              const v1::HyperParameters& parameters) {
   const auto* row = std::find_if(std::begin(kKinds), std::end(kKinds),
                                  [&](const KindRow& known) { return known.message == kind; });
-  if (row == std::end(kKinds) || row->hosted == RecommenderKind::kTorchscript) {
+  if (row == std::end(kKinds) || !IsTrainable(row->hosted)) {
     return Error(absl::StatusCode::kInvalidArgument, "RECOMMENDER_KIND_INVALID",
                  absl::StrCat("kind ", static_cast<int>(kind), " cannot be trained here: choose ",
                               TrainableKinds()));

@@ -9,6 +9,7 @@ namespace recsae::probe {
 namespace {
 
 constexpr int kMaxDim = 4096;
+constexpr int kMaxHostedDim = 65'536;
 
 // Errors name options as the contract does, by the field of HyperParameters: that is what callers
 // can change.
@@ -70,6 +71,8 @@ absl::Status CheckKind(const RecommenderOptions& o) {
       return CheckBpr(o);
     case RecommenderKind::kTorchscript:
       return CheckRange("history_length", o.history, 1, kMaxLength);
+    case RecommenderKind::kHosted:
+      return CheckRange("history_length", o.history, 0, kMaxLength);
   }
   return absl::OkStatus();
 }
@@ -137,7 +140,8 @@ int BatchSize(const RecommenderOptions& options, int64_t rows) {
 }
 
 absl::Status CheckOptions(const RecommenderOptions& o) {
-  RECSAE_RETURN_IF_ERROR(CheckRange("embedding_dim", o.dim, 1, kMaxDim));
+  RECSAE_RETURN_IF_ERROR(CheckRange("embedding_dim", o.dim, 1,
+                                    o.kind == RecommenderKind::kHosted ? kMaxHostedDim : kMaxDim));
   RECSAE_RETURN_IF_ERROR(CheckRange("learning_rate", o.learning_rate, 1e-9, 10.0));
   RECSAE_RETURN_IF_ERROR(CheckRange("l2", o.l2, 0.0, 10.0));
   RECSAE_RETURN_IF_ERROR(CheckRange("epoch_count", o.max_epochs, 1, 100000));

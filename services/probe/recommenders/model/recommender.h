@@ -1,6 +1,7 @@
 // What every hosted recommender can do: train, give activations, give item vectors, be stored.
 //
-// score(user, item) = <activation(user), item_vector(item)> for all kinds.
+// score(user, item) = <activation(user), item_vector(item)> for all kinds, + item_bias(item) for
+// those of others.
 #ifndef RECSAE_SERVICES_PROBE_RECOMMENDERS_MODEL_RECOMMENDER_H_
 #define RECSAE_SERVICES_PROBE_RECOMMENDERS_MODEL_RECOMMENDER_H_
 
@@ -31,7 +32,8 @@ enum class RecommenderKind {
   kTimirec,
   kTorchscript,
   kEcf,
-  kDistillemb
+  kDistillemb,
+  kHosted
 };
 enum class Loss {
   kBpr,      // -log sigma(s+ - s-), one uniform negative, redrawn every epoch (Rendle 2012)
@@ -44,7 +46,7 @@ struct RecommenderOptions {
   int dim = 64;                 // length of an activation
   double learning_rate = 1e-3;  // Adam; softmax: warm-up, then a cosine to 0 over max_epochs
   double l2 = 0;                // weight decay, none on biases
-  int history = 20;             // sequence models: items of history read
+  int history = 20;             // sequence models: items of history read; kHosted: 0 for none
   int layers = 2;               // transformer layers; LightGCN: propagation steps
   int heads = 1;                // sequence models
   double dropout = 0.2;         // sequence models
@@ -63,7 +65,7 @@ struct RecommenderOptions {
   int threads = 0;  // 0: one for each core. The result does not depend on it
 };
 
-// Whether recommenders of this kind read a history of items, or know users.
+// Whether recommenders of this kind read a history of items, or know users. kHosted: both kinds do.
 bool ReadsHistory(RecommenderKind kind);
 
 RecommenderOptions DefaultOptions(RecommenderKind kind);
@@ -147,13 +149,16 @@ class Recommender {
                                             absl::Span<const float> activations,
                                             const std::function<bool()>& cancelled = {}) const;
 
-  // The prediction head: float [items, dim], row-major.
+  // The prediction head: float [items, dim], row-major, and [items], or empty for none.
   virtual const std::vector<float>& item_vectors() const = 0;
-  int64_t items() const { return static_cast<int64_t>(item_vectors().size()) / dim(); }
+  virtual absl::Span<const float> item_biases() const { return {}; }
+  virtual int64_t items() const { return static_cast<int64_t>(item_vectors().size()) / dim(); }
 
   // Whether every history position is a training row (sequence models), or each interaction gives
   // its user's row.
-  bool reads_history() const { return ReadsHistory(kind()); }
+  bool reads_history() const {
+    return kind() == RecommenderKind::kHosted ? options_.history > 0 : ReadsHistory(kind());
+  }
 
   // Kind, options and weights as bytes for LoadRecommender.
   virtual std::string Save() const = 0;

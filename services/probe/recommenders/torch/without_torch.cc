@@ -22,6 +22,7 @@ const char* NameIfLacking(RecommenderKind kind) {
     case RecommenderKind::kBprmf:
     case RecommenderKind::kLightgcn:
     case RecommenderKind::kDistillemb:
+    case RecommenderKind::kHosted:
       break;
   }
   return nullptr;

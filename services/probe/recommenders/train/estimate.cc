@@ -99,6 +99,7 @@ int64_t TrainingBytes(const RecommenderOptions& options, const DatasetSize& size
     case RecommenderKind::kLightgcn:
     case RecommenderKind::kDistillemb:
     case RecommenderKind::kTorchscript:
+    case RecommenderKind::kHosted:
       kind = Vectors(options, size);
       break;
   }
