@@ -18,6 +18,7 @@
 #include "common/jobs/job_runner.h"
 #include "common/messages/time.h"
 #include "services/probe/datasets/dataset_source.h"
+#include "services/probe/hosts/hosted_model.h"
 #include "services/probe/jobs/jobs.h"
 #include "services/probe/models/hosted_models.h"
 #include "services/probe/resources/ranked_items.h"
@@ -89,6 +90,8 @@ class CaptureJob {
 
  private:
   absl::Status Open();
+  // Users and interactions of a hosted recommender, which its hosts know.
+  absl::Status ReadFromHost();
   absl::Status CheckSameData() const;
   absl::Status DatasetChanged() const;
   std::vector<Case> SplitCases() const;
@@ -114,6 +117,7 @@ class CaptureJob {
   StoredRecommender recommender_;
   std::shared_ptr<const Recommender> model_;
   std::shared_ptr<const PredictionHead> head_;
+  Permit hosted_data_permit_;
   std::shared_ptr<const LoadedDataset> loaded_;
   ProbeSite site_;
   Positions positions_ = Positions::kLast;
@@ -162,9 +166,32 @@ absl::Status CaptureJob::Open() {
   if (request_.positions() == v1::POSITIONS_ALL) positions_ = Positions::kAll;
   RECSAE_ASSIGN_OR_RETURN(
       head_, resources_.recommenders().Head(recommender_, [this] { return job_.Interrupted(); }));
+  if (recommender_.message.kind() == v1::Recommender::KIND_HOSTED) return ReadFromHost();
   RECSAE_ASSIGN_OR_RETURN(
       loaded_, datasets_.Load(recommender_.message.dataset(), [&] { return job_.Interrupted(); }));
   return CheckSameData();
+}
+
+absl::Status CaptureJob::ReadFromHost() {
+  const auto* model = dynamic_cast<const HostedModel*>(model_.get());
+  if (model == nullptr) {
+    return Error(absl::StatusCode::kInternal, "HOST_MISSING",
+                 "the recommender has no host's model");
+  }
+  const host::v1::Description& has = model->description();
+  // Users' ids, and sequences as long as those of a data set usually are.
+  constexpr int64_t kUserBytes = 1024;
+  RECSAE_ASSIGN_OR_RETURN(
+      hosted_data_permit_,
+      memory_.Take(Product({has.user_count(), kUserBytes}),
+                   absl::StrCat("the interactions of ", recommender_.message.name()),
+                   "the host's users"));
+  auto loaded = std::make_shared<LoadedDataset>();
+  RECSAE_ASSIGN_OR_RETURN(loaded->data.users, resources_.recommenders().UserIds(recommender_));
+  RECSAE_RETURN_IF_ERROR(
+      model->ReadInteractions([this] { return !job_.Interrupted().ok(); }, loaded->data));
+  loaded_ = std::move(loaded);
+  return absl::OkStatus();
 }
 
 // Rows of other data than a recommender was trained on say nothing of it, and where the indices of
