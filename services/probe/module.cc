@@ -13,7 +13,7 @@
 #include "common/rpc/metrics.h"
 #include "services/probe/hosts/host_registry.h"
 #include "services/probe/models/hosted_models.h"
-#include "services/probe/rpc/model_hosts.h"
+#include "services/probe/rpc/model_hosts_service.h"
 #include "services/probe/rpc/probe_service.h"
 
 namespace recsae::probe {

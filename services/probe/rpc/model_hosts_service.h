@@ -1,6 +1,6 @@
 // The RPC service recsae.host.v1.ModelHosts: the streams of hosts that dialled in.
-#ifndef RECSAE_SERVICES_PROBE_RPC_MODEL_HOSTS_H_
-#define RECSAE_SERVICES_PROBE_RPC_MODEL_HOSTS_H_
+#ifndef RECSAE_SERVICES_PROBE_RPC_MODEL_HOSTS_SERVICE_H_
+#define RECSAE_SERVICES_PROBE_RPC_MODEL_HOSTS_SERVICE_H_
 
 #include <condition_variable>
 #include <list>
@@ -55,4 +55,4 @@ class ModelHosts final : public host::v1::ModelHosts::CallbackService {
 
 }  // namespace recsae::probe
 
-#endif  // RECSAE_SERVICES_PROBE_RPC_MODEL_HOSTS_H_
+#endif  // RECSAE_SERVICES_PROBE_RPC_MODEL_HOSTS_SERVICE_H_

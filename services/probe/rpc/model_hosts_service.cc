@@ -1,4 +1,4 @@
-#include "services/probe/rpc/model_hosts.h"
+#include "services/probe/rpc/model_hosts_service.h"
 
 #include <grpcpp/server_context.h>
 #include <grpcpp/support/server_callback.h>
@@ -40,6 +40,10 @@ absl::Status Draining() {
                "the server is stopping; dial again");
 }
 
+absl::Status HostGone() {
+  return Error(absl::StatusCode::kCancelled, "CALL_CANCELLED", "the host is gone");
+}
+
 }  // namespace
 
 struct ModelHosts::Admitting {
@@ -67,7 +71,7 @@ class ModelHosts::Stream final
 
   void OnReadDone(bool ok) override;
   void OnWriteDone(bool ok) override;
-  void OnCancel() override { End(absl::CancelledError("the host is gone")); }
+  void OnCancel() override { End(HostGone()); }
   void OnDone() override { hosts_.Remove(this); }
 
  private:
@@ -100,7 +104,7 @@ void ModelHosts::Stream::Send(HostRecommenderResponse message) {
 }
 
 void ModelHosts::Stream::OnWriteDone(bool ok) {
-  if (!ok) End(absl::CancelledError("the host is gone"));
+  if (!ok) End(HostGone());
   const std::lock_guard lock(mutex_);
   outgoing_.pop_front();
   if (end_.has_value()) {
