@@ -15,6 +15,7 @@
 #include "common/base/status.h"
 #include "common/budget/bytes.h"
 #include "common/budget/memory_budget.h"
+#include "common/client/retry.h"
 #include "common/jobs/job_runner.h"
 #include "common/messages/time.h"
 #include "services/probe/datasets/dataset_source.h"
@@ -40,6 +41,9 @@ std::vector<Case> LastOfUsers(const Dataset& dataset) {
 
 // A whole number of blocks for every length of activation.
 constexpr int64_t kBatchRows = 1024;
+// How long a job waits for a host that went away.
+constexpr absl::Duration kHostPatience = absl::Minutes(5);
+constexpr int kHostAttempts = 1000;
 // Users whose indices are compared at once.
 constexpr size_t kUsersPerRead = 1000;
 
@@ -97,6 +101,8 @@ class CaptureJob {
   std::vector<Case> SplitCases() const;
   std::vector<Row> SplitRows() const;
   absl::Status Write(absl::Span<const Row> rows, CaptureWriter& writer);
+  // The same, and waits for a host that went away. A write that failed so wrote nothing.
+  absl::Status WriteWhenHosted(absl::Span<const Row> rows, CaptureWriter& writer);
   absl::StatusOr<std::vector<float>> Activations(absl::Span<const Row> rows) const;
   // Those just before scoring, for histories that end with the rows.
   absl::StatusOr<std::vector<float>> UserActivations(absl::Span<const Row> rows) const;
@@ -148,7 +154,7 @@ absl::StatusOr<v1::Capture> CaptureJob::Run() {
   while (writer->rows() < total) {
     RECSAE_RETURN_IF_ERROR(job_.Interrupted());
     RECSAE_RETURN_IF_ERROR(
-        Write(absl::MakeConstSpan(rows).subspan(writer->rows(), kBatchRows), *writer));
+        WriteWhenHosted(absl::MakeConstSpan(rows).subspan(writer->rows(), kBatchRows), *writer));
     job_.SetProgress("capturing", writer->rows(), total, "rows");
     job_.SetMetric("rows_per_second", static_cast<double>(writer->rows()) /
                                           absl::ToDoubleSeconds(absl::Now() - start));
@@ -190,6 +196,9 @@ absl::Status CaptureJob::ReadFromHost() {
   RECSAE_ASSIGN_OR_RETURN(loaded->data.users, resources_.recommenders().UserIds(recommender_));
   RECSAE_RETURN_IF_ERROR(
       model->ReadInteractions([this] { return !job_.Interrupted().ok(); }, loaded->data));
+  RECSAE_RETURN_IF_ERROR(hosted_data_permit_.Resize(
+      Sum({Product({has.user_count(), kUserBytes}),
+           Product({CountInteractions(loaded->data), int64_t{sizeof(int32_t)}})})));
   loaded_ = std::move(loaded);
   return absl::OkStatus();
 }
@@ -294,6 +303,20 @@ absl::StatusOr<std::vector<float>> CaptureJob::UserActivations(absl::Span<const 
   std::vector<Query> queries;
   for (const Row& row : rows) queries.push_back({row.user, Items(row.user, row.begin, row.end)});
   return model_->Activations(queries, [this] { return !job_.Interrupted().ok(); });
+}
+
+absl::Status CaptureJob::WriteWhenHosted(absl::Span<const Row> rows, CaptureWriter& writer) {
+  RetryOptions patience;
+  patience.attempts = kHostAttempts;
+  patience.give_up_after = kHostPatience;
+  patience.cancelled = [this] { return !job_.Interrupted().ok(); };
+  return Retry(patience, [&] {
+    absl::Status status = Write(rows, writer);
+    if (absl::IsUnavailable(status)) {
+      job_.SetProgress("waiting for a host of the recommender", writer.rows(), 0, "rows");
+    }
+    return status;
+  });
 }
 
 absl::Status CaptureJob::Write(absl::Span<const Row> rows, CaptureWriter& writer) {
