@@ -12,18 +12,23 @@
 #include "services/probe/jobs/jobs.h"
 #include "services/probe/models/hosted_models.h"
 #include "services/probe/rpc/probe_service.h"
+#include "services/probe/torch/torch_hosts.h"
 
 namespace recsae::probe {
 
 struct ProbeModule::Parts {
-  Parts(std::unique_ptr<Resources> opened, LocateOptions locate, const ModuleContext& context)
+  Parts(std::unique_ptr<Resources> opened, LocateOptions locate, const TorchHostOptions& host,
+        const ModuleContext& context)
       : resources(std::move(opened)),
         datasets(std::move(locate), *context.memory),
-        models(resources->recommenders(), *context.memory),
-        service(*resources, datasets, models, *context.jobs, *context.metrics, *context.memory) {}
+        torch(host),
+        models(resources->recommenders(), torch, *context.memory),
+        service(*resources, datasets, models, torch, *context.jobs, *context.metrics,
+                *context.memory) {}
 
   std::unique_ptr<Resources> resources;
   DatasetSource datasets;
+  TorchHosts torch;
   HostedModels models;
   ProbeService service;
 };
@@ -35,6 +40,17 @@ void ProbeModule::AddFlags(FlagSet& flags) {
   flags.Add("data", &data_,
             "folders that data sets are looked for in first, separated by colons; then "
             "$RECSAE_DATA_DIR and the cache folder");
+  flags.Add("torch-host", &torch_host_,
+            "path of the program recsae-torch-host, which runs SASRec, TiMiRec and TorchScript "
+            "modules and trains ECF; empty: beside this program, then in $PATH");
+  flags.Add("allow-modules", &allow_modules_,
+            "accept and run TorchScript modules: code of whoever may call ImportRecommender. Each "
+            "runs in a process of its own without files, network or other programs");
+  flags.AddBytes("module-memory", &module_memory_,
+                 "memory that a TorchScript module may take, beside its own size");
+  flags.Add("module-deadline", &module_deadline_,
+            "seconds that one call of a TorchScript module may take; it is ended then", 0.1,
+            86'400);
 }
 
 absl::Status ProbeModule::Open(const ModuleContext& context) {
@@ -42,9 +58,13 @@ absl::Status ProbeModule::Open(const ModuleContext& context) {
                           Resources::Open(context.data_dir, *context.memory));
   parts_ = std::make_unique<Parts>(
       std::move(resources), DefaultLocateOptions(absl::StrSplit(data_, ':', absl::SkipEmpty())),
+      TorchHostOptions{.program = torch_host_,
+                       .allow_modules = allow_modules_,
+                       .module_memory = module_memory_,
+                       .module_deadline = absl::Seconds(module_deadline_)},
       context);
   const JobEnvironment environment{*parts_->resources, parts_->datasets, parts_->models,
-                                   *context.memory};
+                                   parts_->torch, *context.memory};
   context.jobs->Register(
       kTrainJob, [environment](JobContext& job) { return TrainRecommenderJob(environment, job); });
   context.jobs->Register(kCaptureJob, [environment](JobContext& job) {

@@ -27,8 +27,12 @@ absl::Status HostedModels::CheckHosted(const StoredRecommender& recommender) {
                {{"recommender", recommender.message.name()}});
 }
 
-HostedModels::HostedModels(RecommenderStore& recommenders, MemoryBudget& memory)
-    : recommenders_(recommenders), memory_(memory), models_(memory, memory.limit() / kModelShare) {}
+HostedModels::HostedModels(RecommenderStore& recommenders, const TorchKinds& torch,
+                           MemoryBudget& memory)
+    : recommenders_(recommenders),
+      torch_(torch),
+      memory_(memory),
+      models_(memory, memory.limit() / kModelShare) {}
 
 absl::StatusOr<std::shared_ptr<const Recommender>> HostedModels::Get(
     const StoredRecommender& recommender, absl::FunctionRef<absl::Status()> alive) {
@@ -44,8 +48,9 @@ absl::StatusOr<HostedModels::Models::Loaded> HostedModels::Load(
       memory_.Take(SaturatingProduct(stored, kLoadingCopies),
                    absl::StrCat("the model of ", recommender.message.name()), "its size"));
   RECSAE_ASSIGN_OR_RETURN(std::string bytes, recommenders_.Model(recommender, stored));
-  RECSAE_ASSIGN_OR_RETURN(std::unique_ptr<Recommender> loaded, LoadRecommender(bytes));
-  RECSAE_RETURN_IF_ERROR(permit.Resize(static_cast<int64_t>(bytes.size())));
+  RECSAE_ASSIGN_OR_RETURN(std::unique_ptr<Recommender> loaded, LoadRecommender(bytes, torch_));
+  RECSAE_RETURN_IF_ERROR(
+      permit.Resize(static_cast<int64_t>(bytes.size()) + loaded->bytes_elsewhere()));
   return Models::Loaded{std::move(permit), std::move(loaded)};
 }
 

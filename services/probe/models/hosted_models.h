@@ -9,6 +9,7 @@
 #include "absl/status/statusor.h"
 #include "common/budget/cache.h"
 #include "services/probe/recommenders/model/recommender.h"
+#include "services/probe/recommenders/model/torch_kinds.h"
 #include "services/probe/resources/recommender_store.h"
 
 namespace recsae::probe {
@@ -16,14 +17,14 @@ namespace recsae::probe {
 // Thread-safe.
 class HostedModels {
  public:
-  // Models are kept within `memory`.
-  HostedModels(RecommenderStore& recommenders, MemoryBudget& memory);
+  // Models are kept within `memory`; `torch` makes those that run on libtorch.
+  HostedModels(RecommenderStore& recommenders, const TorchKinds& torch, MemoryBudget& memory);
 
   // FAILED_PRECONDITION (RECOMMENDER_NOT_HOSTED) for an external recommender.
   static absl::Status CheckHosted(const StoredRecommender& recommender);
 
   // One caller loads a model; the others wait for it, as long as `alive`. Errors: CheckHosted,
-  // DATA_LOSS (RECOMMENDER_CORRUPT), RESOURCE_EXHAUSTED (MEMORY_BUDGET).
+  // RESOURCE_EXHAUSTED (MEMORY_BUDGET), LoadRecommender.
   absl::StatusOr<std::shared_ptr<const Recommender>> Get(
       const StoredRecommender& recommender, absl::FunctionRef<absl::Status()> alive = NeverGone);
 
@@ -33,6 +34,7 @@ class HostedModels {
   absl::StatusOr<Models::Loaded> Load(const StoredRecommender& recommender);
 
   RecommenderStore& recommenders_;
+  const TorchKinds& torch_;
   MemoryBudget& memory_;
   Models models_;
 };
