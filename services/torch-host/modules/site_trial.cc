@@ -93,7 +93,8 @@ absl::Status Trial::Describe() {
 }
 
 absl::Status Trial::CheckResuming() {
-  RECSAE_ASSIGN_OR_RETURN(torch::Tensor resumed, program_.From(number_, inputs_, output_));
+  // A copy: what follows may work in place.
+  RECSAE_ASSIGN_OR_RETURN(torch::Tensor resumed, program_.From(number_, inputs_, output_.clone()));
   RECSAE_ASSIGN_OR_RETURN(resumed,
                           CheckOutput(resumed, "forward", {whole_.size(0), whole_.size(1)}));
   if (LargestDifference(resumed, whole_) <= Allowed(whole_)) return absl::OkStatus();

@@ -5,11 +5,13 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <string>
 #include <thread>
 
 #include "common/base/status.h"
 #include "services/probe/recommenders/factory.h"
 #include "services/torch-host/kinds/in_process.h"
+#include "services/torch-host/modules/newer_operators.h"
 #include "tests/unit/torch-host/torchscript_modules.h"
 
 namespace recsae::probe {
@@ -278,6 +280,168 @@ TEST_F(TorchscriptSitesTest, AreStoredWithTheModule) {
        {bytes.substr(0, bytes.size() - 1), bytes + "x", bytes.substr(0, bytes.size() / 2)}) {
     EXPECT_EQ(Reason(LoadRecommender(damaged, InProcessTorch()).status()), "RECOMMENDER_CORRUPT");
   }
+}
+
+// A module whose histories are padded in front, inside: "block" [B, L, dim].
+torch::jit::Module LeftPadded(const std::string& block_source) {
+  torch::jit::Module block("Block");
+  block.define(block_source);
+  torch::jit::Module module =
+      Scripted("def unused(self, x: Tensor) -> Tensor:\n    return x\n", kItems, kDim);
+  module.register_module("block", block);
+  module.define(R"(
+def forward(self, history: Tensor, lengths: Tensor, user: Tensor) -> Tensor:
+    n = history.size(1)
+    at = torch.arange(n).unsqueeze(0) - (n - lengths).unsqueeze(1)
+    left = torch.where(at >= 0, history.gather(1, at.clamp(0)), torch.zeros_like(history))
+    x = self.items[left]
+    return self.block.forward(x / (left != 0).float().unsqueeze(2))[:, -1]
+)");
+  return module;
+}
+
+constexpr char kTanh[] = "def forward(self, x: Tensor) -> Tensor:\n    return torch.tanh(x) + x\n";
+
+TEST(TorchscriptPaddingTest, IsFoundOutAndRowsOfPaddingMayBeAnything) {
+  const auto model = MustImport(Bytes(LeftPadded(kTanh)), {"block"});
+  EXPECT_EQ(static_cast<Torchscript&>(*model).stored().sites[0].padding, Padding::kLeft);
+  const std::vector<int32_t> first = {1, 4, 7}, second = {2};
+  const std::vector<Query> queries = {{-1, first}, {-1, second}};
+  const auto last = *model->ActivationsAt("block", Positions::kLast, queries);
+  EXPECT_EQ(last, *model->Activations(queries));
+  const auto all = *model->ActivationsAt("block", Positions::kAll, queries);
+  ASSERT_EQ(all.size(), 4 * kDim);
+  for (int j = 0; j < kDim; ++j) EXPECT_EQ(all[2 * kDim + j], last[j]);
+  const std::vector<float> other(2 * kDim, 0.25F);
+  EXPECT_EQ(*model->Resume("block", queries, other), other);
+  const auto loaded = Torchscript::FromStored(model->Save());
+  ASSERT_TRUE(loaded.ok()) << loaded.status();
+  EXPECT_EQ(*(*loaded)->ActivationsAt("block", Positions::kLast, queries), last);
+}
+
+TEST(TorchscriptPaddingTest, TheSideThatIsSaidMustBeTheRightOne) {
+  const std::string module = Bytes(LeftPadded(kTanh));
+  EXPECT_TRUE(Torchscript::Import(ModuleOf(module, {"block"}, Padding::kLeft), kUsers).ok());
+  const absl::Status wrong =
+      Torchscript::Import(ModuleOf(module, {"block"}, Padding::kRight), kUsers).status();
+  EXPECT_EQ(Reason(wrong), "PROBE_SITE_INVALID") << wrong;
+  EXPECT_THAT(std::string(wrong.message()), HasSubstr("padded on the right"));
+}
+
+TEST(TorchscriptPaddingTest, WhereNobodyCanTellItMustBeSaid) {
+  torch::jit::Module block("Block");
+  block.define("def forward(self, x: Tensor) -> Tensor:\n    return x + x.sum(1, True)\n");
+  torch::jit::Module module =
+      Scripted("def unused(self, x: Tensor) -> Tensor:\n    return x\n", kItems, kDim);
+  module.register_module("block", block);
+  module.define(
+      "def forward(self, history: Tensor, lengths: Tensor, user: Tensor) -> Tensor:\n"
+      "    return self.block.forward(self.items[history]).sum(1)\n");
+  const std::string bytes = Bytes(module);
+  ExpectRefused(bytes, "PROBE_SITE_INVALID", {"cannot be told", "padding"}, {"block"});
+  EXPECT_TRUE(Torchscript::Import(ModuleOf(bytes, {"block"}, Padding::kRight), kUsers).ok());
+}
+
+TEST(TorchscriptPaddingTest, ASiteThatChangesNothingIsRefused) {
+  torch::jit::Module block("Block");
+  block.define("def forward(self, x: Tensor) -> Tensor:\n    return x + 1.0\n");
+  torch::jit::Module module =
+      Scripted("def unused(self, x: Tensor) -> Tensor:\n    return x\n", kItems, kDim);
+  module.register_module("block", block);
+  module.define(
+      "def forward(self, history: Tensor, lengths: Tensor, user: Tensor) -> Tensor:\n"
+      "    x = self.items[history]\n"
+      "    return x.sum(1) + self.block.forward(x).sum(1) * 0.0\n");
+  ExpectRefused(Bytes(module), "PROBE_SITE_INVALID", {"changes nothing"}, {"block"});
+}
+
+TEST(TorchscriptTest, ItemsMayHaveOtherNumbersInTheModule) {
+  StoredModule stored = ModuleOf(Forward(
+      "return torch.stack([history.sum(1), lengths * 100 + history[:, 0], user], 1).float()"));
+  for (int i = 0; i < kItems; ++i) stored.numbers.push_back(kItems - 1 - i);
+  const auto model = Torchscript::Import(std::move(stored), kUsers);
+  ASSERT_TRUE(model.ok()) << model.status();
+  const std::vector<int32_t> history = {0, 10};
+  EXPECT_THAT(*(*model)->Activations({{-1, history}}), testing::ElementsAre(12, 211, 0));
+  const auto loaded = Torchscript::FromStored((*model)->Save());
+  ASSERT_TRUE(loaded.ok()) << loaded.status();
+  EXPECT_THAT(*(*loaded)->Activations({{-1, history}}), testing::ElementsAre(12, 211, 0));
+}
+
+// Of PyTorch 2: every variant against what it stands for.
+TEST(TorchscriptTest, LaterOperatorsAreKnown) {
+  RegisterNewerOperators();
+  torch::jit::Module module("Module");
+  module.define(R"(
+def attend(self, q: Tensor, k: Tensor, v: Tensor, mask: Optional[Tensor], causal: bool, scale: Optional[float], gqa: bool) -> Tensor:
+    return torch.scaled_dot_product_attention(q, k, v, mask, 0.0, causal, scale=scale, enable_gqa=gqa)
+def short(self, q: Tensor) -> Tensor:
+    return torch.scaled_dot_product_attention(q, q, q)
+def norm(self, x: Tensor, w: Optional[Tensor], eps: Optional[float]) -> Tensor:
+    return torch.rms_norm(x, [4], w, eps)
+)");
+  const torch::Tensor q = torch::sin(torch::arange(48.0F)).view({2, 2, 3, 4});
+  const c10::IValue none;
+  const auto attend = [&](const torch::Tensor& k, const c10::IValue& mask, bool causal,
+                          const c10::IValue& scale, bool gqa) {
+    return module.get_method("attend")({q, k, k, mask, causal, scale, gqa}).toTensor();
+  };
+  const auto by_hand = [&](const torch::Tensor& scores) { return scores.softmax(-1).matmul(q); };
+  const torch::Tensor scores = q.matmul(q.transpose(-2, -1)) / 2;
+  const auto near = [](const torch::Tensor& a, const torch::Tensor& b) {
+    return torch::allclose(a, b, 1e-5, 1e-6);
+  };
+  EXPECT_TRUE(near(attend(q, none, false, none, false), by_hand(scores)));
+  EXPECT_TRUE(near(module.get_method("short")({q}).toTensor(), by_hand(scores)));
+  EXPECT_TRUE(near(attend(q, none, false, 1.0, false), by_hand(scores * 2)));
+  const torch::Tensor added = torch::cos(torch::arange(9.0F)).view({3, 3});
+  EXPECT_TRUE(near(attend(q, added, false, none, false), by_hand(scores + added)));
+  const torch::Tensor seen = torch::ones({3, 3}, torch::kBool).tril();
+  const torch::Tensor causal = by_hand(scores.masked_fill(seen.logical_not(), -1e30));
+  EXPECT_TRUE(near(attend(q, none, true, none, false), causal));
+  EXPECT_TRUE(near(attend(q, seen, false, none, false), causal));
+  EXPECT_TRUE(near(attend(q, torch::zeros({3, 3}, torch::kBool), false, none, false),
+                   torch::zeros_like(q)));
+  const torch::Tensor one_head = q.slice(1, 0, 1);
+  EXPECT_TRUE(near(attend(one_head, none, false, none, true),
+                   attend(one_head.expand({2, 2, 3, 4}).contiguous(), none, false, none, false)));
+  const torch::Tensor weight = torch::arange(4.0F);
+  const auto norm = [&](const c10::IValue& w, const c10::IValue& eps) {
+    return module.get_method("norm")({q, w, eps}).toTensor();
+  };
+  const torch::Tensor squares = q.pow(2).mean(-1, true);
+  EXPECT_TRUE(near(norm(none, 0.5), q / (squares + 0.5).sqrt()));
+  EXPECT_TRUE(near(norm(weight, none), q / squares.sqrt() * weight));
+}
+
+TEST(TorchscriptTest, SaysWhatAnotherFileIs) {
+  const auto is = [](absl::string_view bytes, const char* words) {
+    ExpectRefused(std::string(bytes), "MODULE_UNREADABLE", {words, "docs/hosts.md"});
+  };
+  using std::string_literals::operator""s;
+  is("PK\x03\x04\x00...m/data.pkl..\x80\x02ccollections\nOrderedDict\nq..m/data.pkl"s,
+     "state_dict");
+  is("PK\x03\x04\x00...m/data.pkl..\x80\x02cmodels\nNet\nq..m/data.pkl"s, "pickled model");
+  is("PK\x03\x04\x00...archive/archive_format"s, ".pt2");
+  is("\x02\x00\x00\x00\x00\x00\x00\x00{}"s, "safetensors");
+  is("\x08\x07\x12\x07pytorch"s + std::string(40, '\0'), "ONNX");
+  is("\x80\x04\x95"s, "Python pickle");
+}
+
+TEST(TorchscriptTest, NamesTheOperatorThatItLacks) {
+  std::string bytes = Bytes(
+      Scripted("def forward(self, history: Tensor, lengths: Tensor, user: Tensor) -> Tensor:\n"
+               "    return torch.cumprod(self.items[history], 1).sum(1)\n",
+               kItems, kDim));
+  // As long, so that the archive stays whole; its sums are not looked at.
+  size_t replaced = 0;
+  for (size_t at = 0; (at = bytes.find("torch.cumprod", at)) != std::string::npos;
+       ++at, ++replaced) {
+    bytes.replace(at, 13, "torch.cumwhat");
+  }
+  if (replaced == 0) GTEST_SKIP() << "this libtorch compresses its code";
+  ExpectRefused(std::move(bytes), "MODULE_UNREADABLE",
+                {"aten::cumwhat", "of format", "docs/hosts.md"});
 }
 
 }  // namespace
