@@ -15,11 +15,13 @@ from typing import TYPE_CHECKING, Any
 # Generated code may lie in another folder of the path (a build of the suite puts it into build/…/python).
 __path__ = pkgutil.extend_path(__path__, __name__)
 
+from recsae import adapters, v1  # noqa: E402
 from recsae import host  # noqa: E402  (the package of the stubs recsae.host.v1, and a function)
 # from recsae.client import Client  # noqa: E402
 from recsae.errors import Error, HostRefused  # noqa: E402
 from recsae.factors import FactorModel  # noqa: E402
 from recsae.hosting.host import Host  # noqa: E402
+from recsae.hosting.interactions import leave_one_out  # noqa: E402
 from recsae.hosting.model import Model, Site, UserInteractions  # noqa: E402
 # from recsae.recording.recorder import Recorder, record  # noqa: E402
 
@@ -29,7 +31,7 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 __all__ = ["Client", "Error", "FactorModel", "Host", "HostRefused", "Model", "Recorder", "Site", "TorchModel",
-           "UserInteractions", "host", "record"]
+           "UserInteractions", "adapters", "host", "leave_one_out", "record", "v1"]
 
 
 def __getattr__(name: str) -> Any:

@@ -128,13 +128,16 @@ class TorchModel(Model):
             raise ValueError(f"padding={padding!r}: \"left\", \"right\" or \"auto\" is needed")
         trial = Trial(self._module, self._encode_unknown, self._item_tokens.tolist(), self.history_length,
                       self._padding_token, self._device)
-        side = padding
+        if sites and not self.history_length:
+            raise ValueError(f"sites {list(sites)} of a model that reads no history: its one activation is the user's vector")
+        side = padding if self.history_length > 1 else "right"
         if side == "auto":
             with self._running(), without_fast_path():
-                side = find_side(trial, self._module, self._encode_unknown) if self.history_length > 1 else "right"
+                side = find_side(trial, self._module, self._encode_unknown)
             self.remarks.append(f"padding=\"{side}\" was found by trial")
         with self._running():
-            self._fast_path = fast_path_does(self._module, sites, lambda: self._encode_unknown(*trial.histories(side)))
+            self._fast_path = not sites or fast_path_does(
+                self._module, sites, lambda: self._encode_unknown(*trial.histories(side)))
         with self._running():
             places = {name: trial.site(name, side) for name in sites}
         if not self._fast_path:

@@ -30,11 +30,11 @@ def recbole(model: Any, *splits: Any, **options: Any) -> Model:
     return adapter(model, *splits, **options)
 
 
-def rectools(model: Any, dataset: Any, *held_out: Any, **options: Any) -> Model:
+def rectools(model: Any, dataset: Any, **options: Any) -> Model:
     """A fitted RecTools transformer (SASRec, BERT4Rec); see recsae.adapters.from_rectools.rectools."""
     from recsae.adapters.from_rectools import rectools as adapter
 
-    return adapter(model, dataset, *held_out, **options)
+    return adapter(model, dataset, **options)
 
 
 def rechorus(model: Any, corpus: Any, **options: Any) -> Model:
@@ -51,18 +51,18 @@ def implicit(model: Any, user_items: Any, **options: Any) -> Model:
     return adapter(model, user_items, **options)
 
 
-def lightfm(model: Any, dataset: Any, *interactions: Any, **options: Any) -> Model:
+def lightfm(model: Any, dataset: Any, *train: Any, **options: Any) -> Model:
     """A fitted LightFM; see recsae.adapters.from_lightfm.lightfm."""
     from recsae.adapters.from_lightfm import lightfm as adapter
 
-    return adapter(model, dataset, *interactions, **options)
+    return adapter(model, dataset, *train, **options)
 
 
-def cornac(model: Any, *held_out: Any, **options: Any) -> Model:
+def cornac(model: Any, *train: Any, **options: Any) -> Model:
     """A fitted Cornac recommender; see recsae.adapters.from_cornac.cornac."""
     from recsae.adapters.from_cornac import cornac as adapter
 
-    return adapter(model, *held_out, **options)
+    return adapter(model, *train, **options)
 
 
 def torch(module: Any, **options: Any) -> Model:
