@@ -10,7 +10,10 @@
 #include "common/process/flags.h"
 #include "services/probe/datasets/dataset_source.h"
 #include "services/probe/jobs/jobs.h"
+#include "common/rpc/metrics.h"
+#include "services/probe/hosts/host_registry.h"
 #include "services/probe/models/hosted_models.h"
+#include "services/probe/rpc/model_hosts_service.h"
 #include "services/probe/rpc/probe_service.h"
 
 namespace recsae::probe {
@@ -19,12 +22,21 @@ struct ProbeModule::Parts {
   Parts(std::unique_ptr<Resources> opened, LocateOptions locate, const ModuleContext& context)
       : resources(std::move(opened)),
         datasets(std::move(locate), *context.memory),
-        models(resources->recommenders(), *context.memory),
-        service(*resources, datasets, models, *context.jobs, *context.metrics, *context.memory) {}
+        host_count(context.metrics->GetGauge("recsae_probe_model_hosts",
+                                             "Hosts that dialled in and serve a recommender.")),
+        hosts([this](int64_t count) { host_count.Set(static_cast<double>(count)); }),
+        models(resources->recommenders(), hosts, *context.memory),
+        model_hosts(*resources, hosts, *context.memory),
+        service(*resources, datasets, models, *context.jobs, *context.metrics, *context.memory) {
+    host_count.Set(0);
+  }
 
   std::unique_ptr<Resources> resources;
   DatasetSource datasets;
+  const Gauge host_count;
+  HostRegistry hosts;
   HostedModels models;
+  ModelHosts model_hosts;
   ProbeService service;
 };
 
@@ -53,9 +65,13 @@ absl::Status ProbeModule::Open(const ModuleContext& context) {
   return absl::OkStatus();
 }
 
-std::vector<grpc::Service*> ProbeModule::services() { return {&parts_->service}; }
+std::vector<grpc::Service*> ProbeModule::services() { return {&parts_->service, &parts_->model_hosts};
+}
 
-void ProbeModule::Drain() { parts_->service.Drain(); }
+void ProbeModule::Drain() {
+  parts_->service.Drain();
+  parts_->model_hosts.Drain();
+}
 
 absl::Status ProbeModule::Stop(absl::Time /*deadline*/) {
   parts_.reset();

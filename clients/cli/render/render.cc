@@ -130,6 +130,15 @@ Table CatalogDetails(const probe::v1::Catalog& catalog) {
                   {"created", FormatTime(catalog.create_time())}});
 }
 
+std::string Hosted(const probe::v1::Recommender& recommender) {
+  if (recommender.kind() == probe::v1::Recommender::KIND_HOSTED) {
+    return recommender.host_count() == 0
+               ? "by hosts that dial in, none is connected"
+               : absl::StrCat("by ", Plural(recommender.host_count(), "connected host"));
+  }
+  return recommender.hosted() ? "yes" : "no";
+}
+
 Table RecommenderDetails(const probe::v1::Recommender& recommender) {
   return Details({{"recommender", recommender.name()},
                   {"kind", KindName(recommender.kind())},
@@ -137,7 +146,7 @@ Table RecommenderDetails(const probe::v1::Recommender& recommender) {
                   {"data set", Dataset(recommender.dataset())},
                   {"activation", Plural(recommender.activation_dim(), "value")},
                   {"item vectors", recommender.has_prediction_head() ? "known" : "not known"},
-                  {"hosted", recommender.hosted() ? "yes" : "no"},
+                  {"hosted", Hosted(recommender)},
                   {"probe sites", ProbeSites(recommender)},
                   {"quality", Metrics(recommender.metrics())},
                   {"created", FormatTime(recommender.create_time())}});

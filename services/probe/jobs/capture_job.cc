@@ -15,9 +15,11 @@
 #include "common/base/status.h"
 #include "common/budget/bytes.h"
 #include "common/budget/memory_budget.h"
+#include "common/client/retry.h"
 #include "common/jobs/job_runner.h"
 #include "common/messages/time.h"
 #include "services/probe/datasets/dataset_source.h"
+#include "services/probe/hosts/hosted_model.h"
 #include "services/probe/jobs/jobs.h"
 #include "services/probe/models/hosted_models.h"
 #include "services/probe/resources/ranked_items.h"
@@ -39,6 +41,9 @@ std::vector<Case> LastOfUsers(const Dataset& dataset) {
 
 // A whole number of blocks for every length of activation.
 constexpr int64_t kBatchRows = 1024;
+// How long a job waits for a host that went away.
+constexpr absl::Duration kHostPatience = absl::Minutes(5);
+constexpr int kHostAttempts = 1000;
 // Users whose indices are compared at once.
 constexpr size_t kUsersPerRead = 1000;
 
@@ -89,11 +94,15 @@ class CaptureJob {
 
  private:
   absl::Status Open();
+  // Users and interactions of a hosted recommender, which its hosts know.
+  absl::Status ReadFromHost();
   absl::Status CheckSameData() const;
   absl::Status DatasetChanged() const;
   std::vector<Case> SplitCases() const;
   std::vector<Row> SplitRows() const;
   absl::Status Write(absl::Span<const Row> rows, CaptureWriter& writer);
+  // The same, and waits for a host that went away. A write that failed so wrote nothing.
+  absl::Status WriteWhenHosted(absl::Span<const Row> rows, CaptureWriter& writer);
   absl::StatusOr<std::vector<float>> Activations(absl::Span<const Row> rows) const;
   // Those just before scoring, for histories that end with the rows.
   absl::StatusOr<std::vector<float>> UserActivations(absl::Span<const Row> rows) const;
@@ -114,6 +123,7 @@ class CaptureJob {
   StoredRecommender recommender_;
   std::shared_ptr<const Recommender> model_;
   std::shared_ptr<const PredictionHead> head_;
+  Permit hosted_data_permit_;
   std::shared_ptr<const LoadedDataset> loaded_;
   ProbeSite site_;
   Positions positions_ = Positions::kLast;
@@ -144,7 +154,7 @@ absl::StatusOr<v1::Capture> CaptureJob::Run() {
   while (writer->rows() < total) {
     RECSAE_RETURN_IF_ERROR(job_.Interrupted());
     RECSAE_RETURN_IF_ERROR(
-        Write(absl::MakeConstSpan(rows).subspan(writer->rows(), kBatchRows), *writer));
+        WriteWhenHosted(absl::MakeConstSpan(rows).subspan(writer->rows(), kBatchRows), *writer));
     job_.SetProgress("capturing", writer->rows(), total, "rows");
     job_.SetMetric("rows_per_second", static_cast<double>(writer->rows()) /
                                           absl::ToDoubleSeconds(absl::Now() - start));
@@ -162,9 +172,35 @@ absl::Status CaptureJob::Open() {
   if (request_.positions() == v1::POSITIONS_ALL) positions_ = Positions::kAll;
   RECSAE_ASSIGN_OR_RETURN(
       head_, resources_.recommenders().Head(recommender_, [this] { return job_.Interrupted(); }));
+  if (recommender_.message.kind() == v1::Recommender::KIND_HOSTED) return ReadFromHost();
   RECSAE_ASSIGN_OR_RETURN(
       loaded_, datasets_.Load(recommender_.message.dataset(), [&] { return job_.Interrupted(); }));
   return CheckSameData();
+}
+
+absl::Status CaptureJob::ReadFromHost() {
+  const auto* model = dynamic_cast<const HostedModel*>(model_.get());
+  if (model == nullptr) {
+    return Error(absl::StatusCode::kInternal, "HOST_MISSING",
+                 "the recommender has no host's model");
+  }
+  const host::v1::Description& has = model->description();
+  // Users' ids, and sequences as long as those of a data set usually are.
+  constexpr int64_t kUserBytes = 1024;
+  RECSAE_ASSIGN_OR_RETURN(
+      hosted_data_permit_,
+      memory_.Take(Product({has.user_count(), kUserBytes}),
+                   absl::StrCat("the interactions of ", recommender_.message.name()),
+                   "the host's users"));
+  auto loaded = std::make_shared<LoadedDataset>();
+  RECSAE_ASSIGN_OR_RETURN(loaded->data.users, resources_.recommenders().UserIds(recommender_));
+  RECSAE_RETURN_IF_ERROR(
+      model->ReadInteractions([this] { return !job_.Interrupted().ok(); }, loaded->data));
+  RECSAE_RETURN_IF_ERROR(hosted_data_permit_.Resize(
+      Sum({Product({has.user_count(), kUserBytes}),
+           Product({CountInteractions(loaded->data), int64_t{sizeof(int32_t)}})})));
+  loaded_ = std::move(loaded);
+  return absl::OkStatus();
 }
 
 // Rows of other data than a recommender was trained on say nothing of it, and where the indices of
@@ -267,6 +303,20 @@ absl::StatusOr<std::vector<float>> CaptureJob::UserActivations(absl::Span<const 
   std::vector<Query> queries;
   for (const Row& row : rows) queries.push_back({row.user, Items(row.user, row.begin, row.end)});
   return model_->Activations(queries, [this] { return !job_.Interrupted().ok(); });
+}
+
+absl::Status CaptureJob::WriteWhenHosted(absl::Span<const Row> rows, CaptureWriter& writer) {
+  RetryOptions patience;
+  patience.attempts = kHostAttempts;
+  patience.give_up_after = kHostPatience;
+  patience.cancelled = [this] { return !job_.Interrupted().ok(); };
+  return Retry(patience, [&] {
+    absl::Status status = Write(rows, writer);
+    if (absl::IsUnavailable(status)) {
+      job_.SetProgress("waiting for a host of the recommender", writer.rows(), 0, "rows");
+    }
+    return status;
+  });
 }
 
 absl::Status CaptureJob::Write(absl::Span<const Row> rows, CaptureWriter& writer) {

@@ -6,6 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "common/base/status.h"
 #include "common/budget/bytes.h"
+#include "services/probe/hosts/hosted_model.h"
 #include "services/probe/recommenders/factory.h"
 
 namespace recsae::probe {
@@ -27,13 +28,25 @@ absl::Status HostedModels::CheckHosted(const StoredRecommender& recommender) {
                {{"recommender", recommender.message.name()}});
 }
 
-HostedModels::HostedModels(RecommenderStore& recommenders, MemoryBudget& memory)
-    : recommenders_(recommenders), memory_(memory), models_(memory, memory.limit() / kModelShare) {}
+HostedModels::HostedModels(RecommenderStore& recommenders, HostRegistry& hosts,
+                           MemoryBudget& memory)
+    : recommenders_(recommenders),
+      hosts_(hosts),
+      memory_(memory),
+      models_(memory, memory.limit() / kModelShare) {}
 
 absl::StatusOr<std::shared_ptr<const Recommender>> HostedModels::Get(
     const StoredRecommender& recommender, absl::FunctionRef<absl::Status()> alive) {
   RECSAE_RETURN_IF_ERROR(CheckHosted(recommender));
   return models_.Get(recommender.uid, alive, [&] { return Load(recommender); });
+}
+
+absl::StatusOr<std::unique_ptr<Recommender>> HostedModels::Make(
+    const StoredRecommender& recommender, const std::string& bytes) {
+  const v1::Recommender& message = recommender.message;
+  if (message.kind() != v1::Recommender::KIND_HOSTED) return LoadRecommender(bytes);
+  RECSAE_ASSIGN_OR_RETURN(const host::v1::Description description, DescriptionOf(bytes));
+  return std::make_unique<HostedModel>(description, hosts_.LinkTo(message.uid(), message.name()));
 }
 
 absl::StatusOr<HostedModels::Models::Loaded> HostedModels::Load(
@@ -44,7 +57,7 @@ absl::StatusOr<HostedModels::Models::Loaded> HostedModels::Load(
       memory_.Take(SaturatingProduct(stored, kLoadingCopies),
                    absl::StrCat("the model of ", recommender.message.name()), "its size"));
   RECSAE_ASSIGN_OR_RETURN(std::string bytes, recommenders_.Model(recommender, stored));
-  RECSAE_ASSIGN_OR_RETURN(std::unique_ptr<Recommender> loaded, LoadRecommender(bytes));
+  RECSAE_ASSIGN_OR_RETURN(std::unique_ptr<Recommender> loaded, Make(recommender, bytes));
   RECSAE_RETURN_IF_ERROR(permit.Resize(static_cast<int64_t>(bytes.size())));
   return Models::Loaded{std::move(permit), std::move(loaded)};
 }

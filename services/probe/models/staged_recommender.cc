@@ -43,9 +43,8 @@ absl::StatusOr<bool> HasCatalogOf(Resources& resources, const v1::Recommender& r
   if (same) return true;
   return Error(
       absl::StatusCode::kAlreadyExists, "CATALOG_EXISTS",
-      absl::StrCat(recommender.catalog(), " exists already and holds other items than data set \"",
-                   recommender.dataset().name(),
-                   "\": choose another recommender_id or delete the catalogue"),
+      absl::StrCat(recommender.catalog(), " exists already and holds other items than \"",
+                   dataset.name, "\": choose another recommender_id or delete the catalogue"),
       {{"catalog", recommender.catalog()}});
 }
 
@@ -116,7 +115,9 @@ absl::Status StagedRecommender::StageHead(const Recommender& model,
     const absl::Span<const std::string> part = all.subspan(at, kItemsPerWrite);
     const MatrixView vectors{model.item_vectors().data() + at * model.dim(),
                              static_cast<int64_t>(part.size()), model.dim()};
-    RECSAE_RETURN_IF_ERROR(head_->Add(part, vectors, {}));
+    absl::Span<const float> biases = model.item_biases();
+    if (!biases.empty()) biases = biases.subspan(at, part.size());
+    RECSAE_RETURN_IF_ERROR(head_->Add(part, vectors, biases));
   }
   return head_->CheckComplete();
 }
@@ -133,7 +134,7 @@ absl::Status StagedRecommender::AddCatalog(WriteBatch& batch) {
   catalog.uid = catalog_->uid();
   catalog.origin = about_.origin;
   catalog.message.set_name(message.catalog());
-  catalog.message.set_display_name(message.dataset().name());
+  catalog.message.set_display_name(dataset_->name);
   catalog.message.set_item_count(static_cast<int64_t>(dataset_->items.size()));
   *catalog.message.mutable_create_time() = message.create_time();
   catalog.message.set_uid(NewId());

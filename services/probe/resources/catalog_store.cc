@@ -36,26 +36,6 @@ absl::StatusOr<std::string> KeyOf(absl::string_view name) {
   return KeyPrefix({ids[0]});
 }
 
-absl::Status CheckItems(const Items& items) {
-  for (int i = 0; i < items.size(); ++i) {
-    const size_t size = items[i].id().size();
-    if (size < 1 || size > kMaxItemIdBytes) {
-      return Error(absl::StatusCode::kInvalidArgument, "ITEM_ID_INVALID",
-                   absl::StrCat("batch.items[", i, "].id must have 1 to ", kMaxItemIdBytes,
-                                " bytes, has ", size),
-                   {{"field", absl::StrCat("batch.items[", i, "].id")}});
-    }
-    const size_t whole = items[i].ByteSizeLong();
-    if (whole <= kMaxItemBytes) continue;
-    return Error(
-        absl::StatusCode::kInvalidArgument, "ITEM_TOO_LARGE",
-        absl::StrCat("batch.items[", i, "] (\"", items[i].id(), "\") has ", whole,
-                     " bytes with its title and attributes; at most ", kMaxItemBytes, " are taken"),
-        {{"field", absl::StrCat("batch.items[", i, "]")}});
-  }
-  return absl::OkStatus();
-}
-
 // Words, and where an apostrophe stands within one also the parts of it.
 void AddWords(absl::string_view text, std::vector<std::string>* words) {
   for (std::string& word : Words(text)) words->push_back(std::move(word));
@@ -70,6 +50,26 @@ bool HasAll(const std::vector<std::string>& words, const std::vector<std::string
 }
 
 }  // namespace
+
+absl::Status CheckItems(const Items& items, absl::string_view field) {
+  for (int i = 0; i < items.size(); ++i) {
+    const std::string item = absl::StrCat(field, "[", i, "]");
+    const size_t size = items[i].id().size();
+    if (size < 1 || size > kMaxItemIdBytes) {
+      return Error(absl::StatusCode::kInvalidArgument, "ITEM_ID_INVALID",
+                   absl::StrCat(item, ".id must have 1 to ", kMaxItemIdBytes, " bytes, has ", size),
+                   {{"field", absl::StrCat(item, ".id")}});
+    }
+    const size_t whole = items[i].ByteSizeLong();
+    if (whole <= kMaxItemBytes) continue;
+    return Error(
+        absl::StatusCode::kInvalidArgument, "ITEM_TOO_LARGE",
+        absl::StrCat(item, " (\"", items[i].id(), "\") has ", whole,
+                     " bytes with its title and attributes; at most ", kMaxItemBytes, " are taken"),
+        {{"field", item}});
+  }
+  return absl::OkStatus();
+}
 
 ItemIndex::ItemIndex(std::vector<std::string> ids) : ids_(std::move(ids)) {
   positions_.reserve(ids_.size());
@@ -137,7 +137,7 @@ void CatalogStore::PutItems(uint64_t uid, int64_t first, const Items& items, Wri
 absl::StatusOr<CatalogStore::Uploaded> CatalogStore::Upload(absl::string_view name,
                                                             const Items& items) {
   RECSAE_ASSIGN_OR_RETURN(const std::string key, KeyOf(name));
-  RECSAE_RETURN_IF_ERROR(CheckItems(items));
+  RECSAE_RETURN_IF_ERROR(CheckItems(items, "batch.items"));
   absl::MutexLock lock(&store_.mutex());
   RECSAE_ASSIGN_OR_RETURN(StoredCatalog catalog, table_.Get(key, name));
   std::vector<std::string> keys;

@@ -27,6 +27,9 @@ using Items = google::protobuf::RepeatedPtrField<v1::Item>;
 // An item with its title and attributes, so that every list and stream of items gets on.
 inline constexpr size_t kMaxItemBytes = size_t{64} << 10;
 
+// INVALID_ARGUMENT (ITEM_ID_INVALID, ITEM_TOO_LARGE) naming `field` and the place in it.
+absl::Status CheckItems(const Items& items, absl::string_view field);
+
 // Ids of a catalogue's items and their positions. Immutable.
 class ItemIndex {
  public:

@@ -152,6 +152,20 @@ absl::StatusOr<std::string> RecommenderStore::Model(const StoredRecommender& rec
   return model;
 }
 
+absl::StatusOr<std::vector<std::string>> RecommenderStore::UserIds(
+    const StoredRecommender& recommender) const {
+  const std::string prefix = BigEndian64(recommender.uid);
+  std::vector<std::string> ids;
+  auto scan = store_.db().Scan(kUserFamily, prefix);
+  for (; scan->Valid(); scan->Next()) {
+    const size_t index = ReadBigEndian32(scan->value());
+    if (index >= ids.size()) ids.resize(index + 1);
+    ids[index] = std::string(scan->key().substr(prefix.size()));
+  }
+  RECSAE_RETURN_IF_ERROR(scan->status());
+  return ids;
+}
+
 absl::StatusOr<std::vector<int32_t>> RecommenderStore::UserIndices(
     const StoredRecommender& recommender, absl::Span<const std::string> user_ids) const {
   std::vector<std::string> keys;

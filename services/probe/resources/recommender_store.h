@@ -60,6 +60,8 @@ class RecommenderStore {
   absl::StatusOr<int64_t> ModelBytes(const StoredRecommender& recommender) const;
   // `most`: its ModelBytes.
   absl::StatusOr<std::string> Model(const StoredRecommender& recommender, int64_t most) const;
+  // Of all users in the training data, by index.
+  absl::StatusOr<std::vector<std::string>> UserIds(const StoredRecommender& recommender) const;
   // Indices of users in the training data, -1 for unknown ones.
   absl::StatusOr<std::vector<int32_t>> UserIndices(const StoredRecommender& recommender,
                                                    absl::Span<const std::string> user_ids) const;

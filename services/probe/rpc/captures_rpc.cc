@@ -45,6 +45,14 @@ v1::Capture Listed(const StoredCapture& capture) {
 
 absl::Status CheckHasDataset(const v1::Recommender& recommender) {
   if (recommender.has_dataset()) return absl::OkStatus();
+  if (recommender.kind() == v1::Recommender::KIND_HOSTED) {
+    if (!recommender.data_fingerprint().empty()) return absl::OkStatus();
+    return Error(absl::StatusCode::kFailedPrecondition, "NO_INTERACTIONS",
+                 absl::StrCat("the host of ", recommender.name(),
+                              " gave no interactions that could be run through it: host it with "
+                              "them, or record activations with RecordActivations"),
+                 {{"recommender", recommender.name()}});
+  }
   return Error(absl::StatusCode::kFailedPrecondition, "NO_DATASET",
                absl::StrCat(recommender.name(),
                             " was imported for a catalogue, without a data set whose histories "

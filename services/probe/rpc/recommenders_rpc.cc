@@ -137,6 +137,7 @@ grpc::Status ProbeService::GetRecommender(Context* context,
     RECSAE_ASSIGN_OR_RETURN(StoredRecommender recommender,
                             resources_.recommenders().Get(request->name()));
     *response = std::move(recommender.message);
+    response->set_host_count(models_.HostCount(*response));
     return absl::OkStatus();
   });
 }
@@ -151,7 +152,9 @@ grpc::Status ProbeService::ListRecommenders(Context* context,
     RECSAE_ASSIGN_OR_RETURN(std::vector<StoredRecommender> recommenders,
                             resources_.recommenders().List(page, &next));
     for (StoredRecommender& recommender : recommenders) {
-      *response->add_recommenders() = std::move(recommender.message);
+      v1::Recommender& listed = *response->add_recommenders();
+      listed = std::move(recommender.message);
+      listed.set_host_count(models_.HostCount(listed));
     }
     if (!next.empty()) response->set_next_page_token(MakePageToken(next, "recommenders"));
     return absl::OkStatus();
@@ -162,10 +165,16 @@ grpc::Status ProbeService::DeleteRecommender(Context* context,
                                              const v1::DeleteRecommenderRequest* request,
                                              google::protobuf::Empty* response) {
   return Guard(context, [&]() -> absl::Status {
+    v1::Recommender deleted;
     RECSAE_RETURN_IF_ERROR(resources_.store().Mutate(
-        "DeleteRecommender", request->request_id(), *request, response, [&](WriteBatch& batch) {
+        "DeleteRecommender", request->request_id(), *request, response,
+        [&](WriteBatch& batch) -> absl::Status {
+          RECSAE_ASSIGN_OR_RETURN(StoredRecommender stored,
+                                  resources_.recommenders().Get(request->name()));
+          deleted = std::move(stored.message);
           return resources_.DeleteRecommender(request->name(), request->force(), batch);
         }));
+    if (!deleted.uid().empty()) models_.Forget(deleted);
     watches_.Flush();  // nobody shall explain it any more
     return absl::OkStatus();
   });

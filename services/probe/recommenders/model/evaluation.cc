@@ -10,13 +10,14 @@
 namespace recsae::probe {
 
 RankingMetrics Evaluate(const Dataset& dataset, absl::Span<const Case> cases,
-                        absl::Span<const float> activations, absl::Span<const float> item_vectors) {
+                        absl::Span<const float> activations, absl::Span<const float> item_vectors,
+                        absl::Span<const float> item_biases) {
   RankingMetrics metrics;
   if (cases.empty()) return metrics;
   const size_t dim = activations.size() / cases.size();
   std::vector<float> scores(item_vectors.size() / dim);
   for (size_t i = 0; i < cases.size(); ++i) {
-    ScoreItems(activations.subspan(i * dim, dim), item_vectors, {}, absl::MakeSpan(scores));
+    ScoreItems(activations.subspan(i * dim, dim), item_vectors, item_biases, absl::MakeSpan(scores));
     metrics.Add(RankOf(scores, Target(dataset, cases[i]), Excluded(dataset, cases[i])));
   }
   return metrics;
@@ -30,7 +31,8 @@ absl::StatusOr<RankingMetrics> EvaluateRecommender(const Recommender& recommende
   const std::vector<Query> queries = QueriesOf(dataset, answerable, recommender.options().history);
   RECSAE_ASSIGN_OR_RETURN(const std::vector<float> activations,
                           recommender.Activations(queries, cancelled));
-  return Evaluate(dataset, answerable, activations, recommender.item_vectors());
+  return Evaluate(dataset, answerable, activations, recommender.item_vectors(),
+                  recommender.item_biases());
 }
 
 absl::StatusOr<std::map<std::string, double>> MeasureQuality(

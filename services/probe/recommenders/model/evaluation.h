@@ -15,9 +15,10 @@
 namespace recsae::probe {
 
 // Ranks each case's target among all items, masking what else its user touched. `activations`
-// [cases, dim] and `item_vectors` [items, dim], row-major.
+// [cases, dim] and `item_vectors` [items, dim], row-major; `item_biases` [items] or empty.
 RankingMetrics Evaluate(const Dataset& dataset, absl::Span<const Case> cases,
-                        absl::Span<const float> activations, absl::Span<const float> item_vectors);
+                        absl::Span<const float> activations, absl::Span<const float> item_vectors,
+                        absl::Span<const float> item_biases = {});
 
 // The same for the recommender's own activations; cases it cannot answer are left out.
 absl::StatusOr<RankingMetrics> EvaluateRecommender(const Recommender& recommender,

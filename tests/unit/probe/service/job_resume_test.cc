@@ -21,7 +21,7 @@ class JobResumeTest : public testing::Test {
     std::filesystem::remove_all(folder_);
     std::filesystem::create_directories(folder_);
     resources_ = *Resources::Open(folder_ + "/probe");
-    models_ = std::make_unique<HostedModels>(resources_->recommenders(), memory_);
+    models_ = std::make_unique<HostedModels>(resources_->recommenders(), hosts_, memory_);
     JobRunnerOptions options;
     options.service = "probe";
     runner_ = *JobRunner::Open(folder_ + "/jobs", options);
@@ -71,6 +71,7 @@ class JobResumeTest : public testing::Test {
   std::unique_ptr<Resources> resources_;
   MemoryBudget& memory_ = MemoryBudget::Unlimited();
   DatasetSource datasets_{LocateOptions(), memory_};
+  HostRegistry hosts_{[](int64_t) {}};
   std::unique_ptr<HostedModels> models_;
   std::unique_ptr<JobRunner> runner_;
 };
