@@ -32,10 +32,14 @@ def no_histories(users):
 
 def recbole_model(build, kind, epochs=2, **settings):
     """RecBole, through its own quick start's steps."""
+    import scipy.sparse
+    import torch
+
     for name, value in (("bool8", np.bool_), ("float_", np.float64), ("complex_", np.complex128), ("unicode_", np.str_)):
         if not hasattr(np, name):  # NumPy 2 dropped them, RecBole 1.2.1 asks for them
             setattr(np, name, value)
-    import torch
+    if not hasattr(scipy.sparse.dok_matrix, "_update"):  # nor has SciPy this any more
+        scipy.sparse.dok_matrix._update = lambda self, values: self._dict.update(values)
     from recbole.config import Config
     from recbole.data import create_dataset, data_preparation
     from recbole.utils import get_model, get_trainer, init_seed

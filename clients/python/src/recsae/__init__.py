@@ -17,13 +17,13 @@ __path__ = pkgutil.extend_path(__path__, __name__)
 
 from recsae import adapters, v1  # noqa: E402
 from recsae import host  # noqa: E402  (the package of the stubs recsae.host.v1, and a function)
-# from recsae.client import Client  # noqa: E402
+from recsae.client import Client  # noqa: E402
 from recsae.errors import Error, HostRefused  # noqa: E402
 from recsae.factors import FactorModel  # noqa: E402
 from recsae.hosting.host import Host  # noqa: E402
 from recsae.hosting.interactions import leave_one_out  # noqa: E402
 from recsae.hosting.model import Model, Site, UserInteractions  # noqa: E402
-# from recsae.recording.recorder import Recorder, record  # noqa: E402
+from recsae.recording.recorder import Recorder, record  # noqa: E402
 
 if TYPE_CHECKING:
     from recsae.hosting.api import host as host  # noqa: F811

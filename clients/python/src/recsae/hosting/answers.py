@@ -37,6 +37,12 @@ def answer(model: Model, call: Any) -> Any:
         return _failure(call.id, method, grpc.StatusCode.FAILED_PRECONDITION, f"{type(error).__name__}: {error}")
 
 
+def cancelled(call_id: int) -> Any:
+    """The Answer to a call that nobody waits for any more and that was not begun: the probe counts it until then."""
+    return host_pb2.Answer(id=call_id, error=status_pb2.Status(code=grpc.StatusCode.CANCELLED.value[0],
+                                                               message="cancelled before it began"))
+
+
 def _failure(call_id: int, method: Optional[str], code: grpc.StatusCode, text: str) -> Any:
     log.warning("call %d, %s: answered with an error: %s", call_id, method, text)
     return host_pb2.Answer(id=call_id, error=status_pb2.Status(code=code.value[0], message=text[:1000]))

@@ -44,6 +44,11 @@ def read_catalog(source: Any, item_ids: Sequence[str]) -> List[CatalogItem]:
     return items
 
 
+def catalog_ids(source: Any) -> List[str]:
+    """The ids of a source of read_catalog, in its order."""
+    return list(dict.fromkeys(name for name, _ in _rows(source)))
+
+
 def _item(name: str, fields: Mapping[str, Any]) -> CatalogItem:
     title, attributes = name, []
     for key, value in fields.items():

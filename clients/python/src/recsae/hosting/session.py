@@ -10,7 +10,7 @@ import grpc
 
 from recsae.errors import from_rpc
 from recsae.host.v1 import host_pb2, host_pb2_grpc
-from recsae.hosting.answers import answer
+from recsae.hosting.answers import answer, cancelled
 from recsae.hosting.catalog import CatalogItem
 from recsae.hosting.description import item_messages, user_messages
 from recsae.hosting.model import Model
@@ -96,6 +96,7 @@ class Session:
                 waiting = self._waiting.pop(response.cancelled_call_id, None)
             if waiting is not None and waiting.cancel():
                 self._counts.add("cancelled")
+                self._outbox.put([host_pb2.HostRecommenderRequest(answer=cancelled(response.cancelled_call_id))])
                 log.debug("call %d was cancelled before it began", response.cancelled_call_id)
         elif part == "welcome":
             if response.welcome.send_items:
