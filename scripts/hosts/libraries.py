@@ -172,10 +172,10 @@ def plain_torch(build):
     return Trained(model, own_lists, module, sites)
 
 
-SEQUENTIAL = {"MAX_ITEM_LIST_LENGTH": 50, "loss_type": "CE", "train_neg_sample_args": None, "train_batch_size": 1024}
+SEQUENTIAL = {"MAX_ITEM_LIST_LENGTH": 20, "inner_size": 64, "n_heads": 1, "loss_type": "CE", "train_neg_sample_args": None, "train_batch_size": 2048}
 
 LIBRARIES = {
-    "recbole-sasrec": lambda build: recbole_model(build, "SASRec", **SEQUENTIAL),
+    "recbole-sasrec": lambda build: recbole_model(build, "SASRec", 1, **SEQUENTIAL),
     "recbole-gru4rec": lambda build: recbole_model(build, "GRU4Rec", 1, **SEQUENTIAL),
     "recbole-bpr": lambda build: recbole_model(build, "BPR"),
     "recbole-lightgcn": lambda build: recbole_model(build, "LightGCN"),

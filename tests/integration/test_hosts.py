@@ -77,7 +77,7 @@ class HostsTest(SuiteTest):
             train = client.capture(made.name, "train", "train", cases=True)
             self.assertEqual(train.row_count, sum(len(items) - 3 for items in self.model.watched))
             every = client.capture(made.name, "every", "train", site="embedding", positions="all")
-            self.assertGreater(every.row_count, train.row_count)
+            self.assertEqual(every.row_count, train.row_count)  # each position once, either way
             test = client.capture(made.name, "test", "test", cases=True)
             self.assertEqual(test.row_count, 150)
             case = self.suite.probe.BatchGetCases(pb.BatchGetCasesRequest(capture=test.name, user_ids=["user-3"])).cases[0]

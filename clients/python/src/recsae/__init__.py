@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 __path__ = pkgutil.extend_path(__path__, __name__)
 
 from recsae import adapters, v1  # noqa: E402
+from recsae._version import __version__  # noqa: E402
 from recsae import host  # noqa: E402  (the package of the stubs recsae.host.v1, and a function)
 from recsae.client import Client  # noqa: E402
 from recsae.errors import Error, HostRefused  # noqa: E402
@@ -29,8 +30,8 @@ if TYPE_CHECKING:
     from recsae.hosting.api import host as host  # noqa: F811
     from recsae.torch_model import TorchModel
 
-__version__ = "0.1.0"
-__all__ = ["Client", "Error", "FactorModel", "Host", "HostRefused", "Model", "Recorder", "Site", "TorchModel",
+
+__all__ = ["__version__", "Client", "Error", "FactorModel", "Host", "HostRefused", "Model", "Recorder", "Site", "TorchModel",
            "UserInteractions", "adapters", "host", "leave_one_out", "record", "v1"]
 
 

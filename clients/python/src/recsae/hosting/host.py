@@ -19,11 +19,11 @@ from recsae.wire import check_secrets, open_channel
 log = logging.getLogger("recsae.host")
 
 FIRST_WAIT_SECONDS = 0.1
-LONGEST_WAIT_SECONDS = 2.0
+LONGEST_WAIT_SECONDS = 1.5  # a probe that is there again is found within two
 
 
 def waits() -> Iterator[float]:
-    """Seconds before each try to dial again: 0.1, 0.2, 0.4, … up to 2, each less up to a quarter of it at random, so
+    """Seconds before each try to dial again: 0.1, 0.2, 0.4, … up to 1.5, each less up to a quarter of it at random, so
     that replicas do not come all at once."""
     wait = FIRST_WAIT_SECONDS
     while True:

@@ -75,18 +75,21 @@ class Sender:
             self._counts.add("dropped", count)
             log.error("%s: %d rows cannot be read and are dropped: %s: %s", self._capture, count, type(error).__name__, error)
             return
-        while True:
+        count = sum(request.batch.activations.shape[0] for request in requests)
+        while requests:
             try:
                 self._counts.add("recorded", self._record(requests))
                 return
             except grpc.RpcError as failure:
                 error = from_rpc(failure)
             left = None if self._deadline is None else self._deadline - time.monotonic()
-            if error.reason in MISSING and self._make(rows, error):
+            if error.reason in MISSING and self._make(rows):
                 continue
             if error.code not in RETRIED or (left is not None and left <= 0):
                 self._counts.add("dropped", count)
                 log.error("%s: %d rows are dropped: %s", self._capture, count, error)
+                # Some of them may be stored under these sequences: what follows is another producer's.
+                self._producer, self._sequence = f"{self._producer[:110]}+{self._sequence}", 1
                 return
             wait = next(seconds)
             log.warning("%s: cannot be recorded to now (%s); trying again in %.1f s", self._capture, error, wait)
@@ -109,36 +112,50 @@ class Sender:
     def _requests(self, rows: List[Rows]) -> List[Any]:
         """Batches that fit a message each."""
         values = np.concatenate([np.asarray(part.values(), dtype="<f4").reshape(part.count, -1) for part in rows])
-        bad = ~np.isfinite(values).all(axis=1)
-        if bad.any():
-            raise ValueError(f"{int(bad.sum())} of {len(values)} rows have NaN or infinite values")
         cases = [case for part in rows for case in _cases(part)] if rows[0].has_cases else []
+        good = np.isfinite(values).all(axis=1)
+        if not good.all():
+            self._counts.add("dropped", int((~good).sum()))
+            log.error("%s: %d of %d rows have NaN or infinite values and are dropped", self._capture, int((~good).sum()), len(good))
+            values, cases = values[good], [case for case, fine in zip(cases, good) if fine]
+        if not len(values):
+            return []
         size = 4 * values.shape[1] + (max(case.ByteSize() for case in cases) if cases else 0) + 8
         step = max(1, min(BATCH_ROWS, MESSAGE_BYTES // size))
         return [probe_pb2.RecordActivationsRequest(batch=probe_pb2.RecordActivationsRequest.Batch(
             sequence=self._sequence + number, activations=to_tensor(values[first:first + step]),
             cases=cases[first:first + step])) for number, first in enumerate(range(0, len(values), step))]
 
-    def _make(self, rows: List[Rows], missing: Error) -> bool:
+    def _make(self, rows: List[Rows]) -> bool:
         """Makes the capture, with its recommender and catalogue where they are missing, too; whether that went well."""
         dim = int(np.asarray(rows[0].values()).reshape(rows[0].count, -1).shape[1])
-        name = self._recommender.split("/")[1]
         try:
-            if missing.reason != "CAPTURE_NOT_FOUND":
+            try:
+                self._make_capture(rows[0].has_cases)
+            except grpc.RpcError as failure:
+                if from_rpc(failure).reason != "RECOMMENDER_NOT_FOUND":
+                    raise
                 if self._catalog is None:
                     log.error("%s is not there, and without catalog= it cannot be made", self._recommender)
                     return False
-                self._make_catalog(name)
-                _ignore_existing(lambda: self._probe.CreateRecommender(probe_pb2.CreateRecommenderRequest(
-                    recommender_id=name, catalog=f"catalogs/{name}", activation_dim=dim), timeout=self._seconds()))
-            _ignore_existing(lambda: self._probe.CreateCapture(probe_pb2.CreateCaptureRequest(
-                parent=self._recommender, capture_id=self._capture.rsplit("/", 1)[1], has_cases=rows[0].has_cases),
-                timeout=self._seconds()))
-        except grpc.RpcError as error:
-            log.error("%s cannot be made: %s", self._capture, from_rpc(error))
+                self._make_recommender(dim)
+                self._make_capture(rows[0].has_cases)
+        except grpc.RpcError as failure:
+            log.error("%s cannot be made: %s", self._capture, from_rpc(failure))
             return False
         log.info("made %s for activations of length %d", self._capture, dim)
         return True
+
+    def _make_capture(self, has_cases: bool) -> None:
+        _ignore_existing(lambda: self._probe.CreateCapture(probe_pb2.CreateCaptureRequest(
+            parent=self._recommender, capture_id=self._capture.rsplit("/", 1)[1], has_cases=has_cases),
+            timeout=self._seconds()))
+
+    def _make_recommender(self, dim: int) -> None:
+        name = self._recommender.split("/")[1]
+        self._make_catalog(name)
+        _ignore_existing(lambda: self._probe.CreateRecommender(probe_pb2.CreateRecommenderRequest(
+            recommender_id=name, catalog=f"catalogs/{name}", activation_dim=dim), timeout=self._seconds()))
 
     def _make_catalog(self, name: str) -> None:
         ids = catalog_ids(self._catalog)
