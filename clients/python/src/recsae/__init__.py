@@ -17,7 +17,6 @@ __path__ = pkgutil.extend_path(__path__, __name__)
 
 from recsae import adapters, v1  # noqa: E402
 from recsae._version import __version__  # noqa: E402
-from recsae import host  # noqa: E402  (the package of the stubs recsae.host.v1, and a function)
 from recsae.client import Client  # noqa: E402
 from recsae.errors import Error, HostRefused  # noqa: E402
 from recsae.factors import FactorModel  # noqa: E402
@@ -27,9 +26,10 @@ from recsae.hosting.model import Model, Site, UserInteractions  # noqa: E402
 from recsae.recording.recorder import Recorder, record  # noqa: E402
 
 if TYPE_CHECKING:
-    from recsae.hosting.api import host as host  # noqa: F811
+    from recsae.hosting.api import host
     from recsae.torch_model import TorchModel
-
+else:  # the package of the stubs recsae.host.v1, which can be called as that function
+    from recsae import host
 
 __all__ = ["__version__", "Client", "Error", "FactorModel", "Host", "HostRefused", "Model", "Recorder", "Site", "TorchModel",
            "UserInteractions", "adapters", "host", "leave_one_out", "record", "v1"]

@@ -1,5 +1,6 @@
 """recsae.Client: what people ask of a running suite, in a line each."""
 
+import os
 from typing import Any, Iterable, List, Mapping, Optional, Sequence, Tuple, Union
 
 import grpc
@@ -9,7 +10,6 @@ from recsae import v1
 from recsae.errors import Error, error_info, from_rpc
 from recsae.wire import open_channel, to_array, to_tensor
 
-DEFAULT_ADDRESS = "127.0.0.1:7400"
 SERVICES = ("probe", "trainer", "concept_store", "explainer")
 QUERIES = 1000  # that the probe takes in one call
 
@@ -19,13 +19,14 @@ Query = Tuple[Optional[str], Sequence[str]]  # (user id or None, ids of the hist
 class Client:
     """Calls of a suite. Errors are recsae.Error, with code, reason and metadata. Thread-safe.
 
-    address: of recsae-standalone. probe=, trainer=, concept_store=, explainer=: of servers of their own.
+    address: of recsae-standalone; by default $RECSAE_SERVER, else 127.0.0.1:7400. probe=, trainer=, concept_store=, explainer=: of servers of their own.
     credentials, token: of the channels, TLS and a bearer token. seconds: after which a call fails.
     Stubs for everything else: client.stub("explainer"), with messages in recsae.v1.
     """
 
-    def __init__(self, address: str = DEFAULT_ADDRESS, *, credentials: Optional[grpc.ChannelCredentials] = None,
+    def __init__(self, address: Optional[str] = None, *, credentials: Optional[grpc.ChannelCredentials] = None,
                  token: Optional[str] = None, seconds: float = 60, **addresses: str) -> None:
+        address = address or os.environ.get("RECSAE_SERVER") or "127.0.0.1:7400"
         unknown = set(addresses) - set(SERVICES)
         if unknown:
             raise TypeError(f"Client takes addresses of {', '.join(SERVICES)}, not of {', '.join(sorted(unknown))}")

@@ -44,7 +44,8 @@ class FactorModel(Model):
 
     def activations(self, users: IntArray, histories: Sequence[IntArray], site: str,
                     all_positions: bool) -> FloatArray:
-        return self.user_vectors[self._known(users)]
+        vectors: FloatArray = self.user_vectors[self._known(users)]
+        return vectors
 
     def score(self, users: IntArray, histories: Sequence[IntArray], items: IntArray) -> FloatArray:
         if self._score is None:

@@ -1,5 +1,6 @@
 """Arrays on the wire, and channels."""
 
+import os
 from typing import Any, Optional, Sequence, Tuple
 
 import grpc
@@ -29,6 +30,11 @@ def to_array(tensor: Any) -> "np.ndarray[Any, np.dtype[np.float32]]":
     if tensor.data_type != tensor_pb2.DATA_TYPE_FLOAT32:
         raise ValueError(f"tensor of data type {tensor.data_type}: FLOAT32 ({tensor_pb2.DATA_TYPE_FLOAT32}) is needed")
     return np.frombuffer(tensor.data, dtype="<f4").reshape(list(tensor.shape))
+
+
+def probe_address(given: Optional[str]) -> str:
+    """The address of the probe: as given, else $RECSAE_PROBE, else the probe's own default."""
+    return given or os.environ.get("RECSAE_PROBE") or "127.0.0.1:7401"
 
 
 def check_secrets(credentials: Optional[grpc.ChannelCredentials], token: Optional[str]) -> None:

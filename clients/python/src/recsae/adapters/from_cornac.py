@@ -9,7 +9,7 @@ from recsae.adapters.checking import check_scores
 from recsae.adapters.from_lightfm import USER_BIAS
 from recsae.factors import FactorModel
 from recsae.hosting.interactions import from_pairs
-from recsae.hosting.model import Model
+from recsae.hosting.model import FloatArray, Model
 
 
 def cornac(model: Any, train: Any = None, *, dev: Any = None, test: Any = None) -> Model:
@@ -41,7 +41,7 @@ def cornac(model: Any, train: Any = None, *, dev: Any = None, test: Any = None) 
     return hosted
 
 
-def _vectors(model: Any, users: int, items: int) -> "Tuple[np.ndarray, np.ndarray, Optional[np.ndarray]]":
+def _vectors(model: Any, users: int, items: int) -> "Tuple[FloatArray, FloatArray, Optional[FloatArray]]":
     """Vectors of users and items that were trained on, and the items' biases."""
     if getattr(model, "u_factors", None) is not None and getattr(model, "i_factors", None) is not None:
         found = getattr(model, "i_biases", None)

@@ -28,7 +28,7 @@ def recbole(model: Any, *splits: Any, sites: Sequence[str] = (), item_vectors: A
         raise TypeError("recbole(model, train_data, valid_data, test_data): the data that data_preparation returned is needed")
     sets = [getattr(part, "_dataset", part) for part in splits]
     version = getattr(importlib.import_module("recbole"), "__version__", "")
-    common = {"display_name": f"RecBole {version} {type(model).__name__}", "default_name": f"recbole-{type(model).__name__}",
+    common: Dict[str, Any] = {"display_name": f"RecBole {version} {type(model).__name__}", "default_name": f"recbole-{type(model).__name__}",
               "catalog": _catalog(sets[0]),
               "interactions": _interactions(sets) if len(sets) == 3 else None}
     if len(sets) != 3:

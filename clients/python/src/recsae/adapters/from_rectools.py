@@ -71,7 +71,7 @@ def _interactions(prepared: Any, dataset: Any, dev: Any, test: Any) -> List[User
     items = {name: number for number, name in enumerate(prepared.get_known_item_ids().tolist())}
     train = dataset.get_raw_interactions()
     if prepared.get_val_mask_func is not None and dev is None:
-        held: np.ndarray = np.asarray(prepared.get_val_mask_func(train, **(prepared.get_val_mask_func_kwargs or {})))
+        held: "np.ndarray[Any, Any]" = np.asarray(prepared.get_val_mask_func(train, **(prepared.get_val_mask_func_kwargs or {})))
         train, dev = train[~held], train[held]
     return from_pairs(len(users), *(_pairs(frame, users, items) for frame in (train, dev, test)))
 

@@ -8,15 +8,16 @@ from recsae.hosting.catalog import read_catalog
 from recsae.hosting.description import check_model, fingerprint, recommender_id
 from recsae.hosting.host import Host
 from recsae.hosting.model import Model, log_remarks
+from recsae.wire import probe_address
 
-DEFAULT_ADDRESS = "127.0.0.1:7401"
 
 
-def host(model: Any, *data: Any, name: Optional[str] = None, address: str = DEFAULT_ADDRESS, catalog: Any = None,
+def host(model: Any, *data: Any, name: Optional[str] = None, address: Optional[str] = None, catalog: Any = None,
          fingerprint_of: Optional[str] = None, channel: Optional[grpc.Channel] = None,
          credentials: Optional[grpc.ChannelCredentials] = None, token: Optional[str] = None, max_queries: int = 256,
          concurrent_calls: int = 2, accept_seconds: float = 60, **adapter_options: Any) -> Host:
-    """A Host of `model` on the probe at `address`; nothing is sent before `serve()` or `with`.
+    """A Host of `model` on the probe at `address` (by default $RECSAE_PROBE, else 127.0.0.1:7401); nothing is sent before
+    `serve()` or `with`.
 
     model: a recsae.Model, or a recommender of a library that recsae.adapters knows, with the `data` and
     `adapter_options` (sites=, …) that its adapter takes.
@@ -39,7 +40,7 @@ def host(model: Any, *data: Any, name: Optional[str] = None, address: str = DEFA
             raise ValueError(f"{what} {value}: 1 to {most:,} is needed")
     items = read_catalog(hosted.catalog if catalog is None else catalog, hosted.item_ids)
     return Host(hosted, name=chosen, fingerprint=fingerprint_of or fingerprint(hosted), catalog=items,
-                address=address, channel=channel, credentials=credentials, token=token, max_queries=max_queries,
+                address=probe_address(address), channel=channel, credentials=credentials, token=token, max_queries=max_queries,
                 concurrent_calls=concurrent_calls, accept_seconds=accept_seconds)
 
 

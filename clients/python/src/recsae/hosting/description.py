@@ -93,7 +93,7 @@ def describe(model: Model, name: str, mark: str, max_queries: int, concurrent_ca
 def item_messages(model: Model, catalog: Sequence[CatalogItem]) -> Iterator[Any]:
     """HostRecommenderRequests with all items, about 1 MiB each."""
     vectors = np.asarray(model.item_vectors, dtype="<f4")
-    biases: Optional[np.ndarray] = None
+    biases: "Optional[np.ndarray[Any, Any]]" = None
     if model.item_biases is not None:
         biases = np.asarray(model.item_biases, dtype="<f4")
     items: List[Any] = []

@@ -6,8 +6,8 @@ from typing import Any, Iterable, Iterator, Optional, Sequence, Tuple
 
 import numpy as np
 
-FloatArray = np.ndarray  # float32
-IntArray = np.ndarray  # int32
+FloatArray = np.ndarray[Any, Any]  # float32
+IntArray = np.ndarray[Any, Any]  # int32
 
 USER_SITE = "user"  # the vector just before scoring; every model has it
 

@@ -12,10 +12,9 @@ from typing import Any, Iterator, Optional, Sequence, Type
 import grpc
 import numpy as np
 
-from recsae.hosting.api import DEFAULT_ADDRESS
 from recsae.recording.rows import Counts, RowQueue, Rows
 from recsae.recording.sender import Sender
-from recsae.wire import check_secrets, open_channel
+from recsae.wire import check_secrets, open_channel, probe_address
 
 log = logging.getLogger("recsae.record")
 
@@ -146,7 +145,7 @@ def check_lengths(count: int, users: Optional[Sequence[Any]], histories: Optiona
 
 
 def record(module: Any = None, *, capture: str, site: Optional[str] = None, padding: Optional[str] = None,
-           sample: float = 1.0, seed: Optional[int] = None, catalog: Any = None, address: str = DEFAULT_ADDRESS,
+           sample: float = 1.0, seed: Optional[int] = None, catalog: Any = None, address: Optional[str] = None,
            producer: Optional[str] = None, queue_rows: int = 65_536, flush_seconds: float = 10.0,
            channel: Optional[grpc.Channel] = None, credentials: Optional[grpc.ChannelCredentials] = None,
            token: Optional[str] = None) -> Recorder:
@@ -160,6 +159,7 @@ def record(module: Any = None, *, capture: str, site: Optional[str] = None, padd
     catalog: makes the recommender, KIND_EXTERNAL, with these items where it is missing (see
         recsae.hosting.catalog.read_catalog). The capture is made where it is missing.
     producer: name of this source in the capture; by default host, process and a random part.
+    address: of the probe; by default $RECSAE_PROBE, else 127.0.0.1:7401.
     queue_rows: rows that wait at most; what comes when so many do is dropped. flush_seconds: how long `close` sends.
     """
     parts = capture.split("/")
@@ -170,7 +170,7 @@ def record(module: Any = None, *, capture: str, site: Optional[str] = None, padd
     if (module is None) != (site is None):
         raise ValueError("module and site= belong together: a submodule's path, or \"\" for the module's own output")
     check_secrets(credentials, token)
-    own = None if channel is not None else open_channel(address, credentials, token)
+    own = None if channel is not None else open_channel(probe_address(address), credentials, token)
     queue, counts = RowQueue(queue_rows), Counts()
     name = producer or f"{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:8]}"
     recorder = Recorder(Sender(channel or own, capture, name, queue, counts, catalog), queue, counts, sample,

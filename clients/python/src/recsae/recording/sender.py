@@ -81,18 +81,18 @@ class Sender:
                 self._counts.add("recorded", self._record(requests))
                 return
             except grpc.RpcError as failure:
-                error = from_rpc(failure)
+                refused = from_rpc(failure)
             left = None if self._deadline is None else self._deadline - time.monotonic()
-            if error.reason in MISSING and self._make(rows):
+            if refused.reason in MISSING and self._make(rows):
                 continue
-            if error.code not in RETRIED or (left is not None and left <= 0):
+            if refused.code not in RETRIED or (left is not None and left <= 0):
                 self._counts.add("dropped", count)
-                log.error("%s: %d rows are dropped: %s", self._capture, count, error)
+                log.error("%s: %d rows are dropped: %s", self._capture, count, refused)
                 # Some of them may be stored under these sequences: what follows is another producer's.
                 self._producer, self._sequence = f"{self._producer[:110]}+{self._sequence}", 1
                 return
             wait = next(seconds)
-            log.warning("%s: cannot be recorded to now (%s); trying again in %.1f s", self._capture, error, wait)
+            log.warning("%s: cannot be recorded to now (%s); trying again in %.1f s", self._capture, refused, wait)
             if left is None:
                 self._woken.wait(wait)
             else:

@@ -61,6 +61,6 @@ def _event(rows: torch.Tensor) -> Any:
     """Tells when the copy is there, on a GPU, whose work goes on while the caller does."""
     if rows.device.type != "cuda":
         return None
-    event = torch.cuda.Event()
+    event = torch.cuda.Event()  # type: ignore[no-untyped-call]
     event.record(torch.cuda.current_stream(rows.device))
     return event
