@@ -21,6 +21,8 @@ absl::Status AddRows(const probe::v1::ReadPredictionHeadResponse& message, Numbe
   for (const std::string& id : message.item_ids()) {
     head.items.emplace(id, static_cast<int32_t>(head.items.size()));
   }
+  const std::vector<int32_t> withheld = KnownItems(head.items, message.withheld_item_ids());
+  head.head.withheld.insert(head.head.withheld.end(), withheld.begin(), withheld.end());
   return absl::OkStatus();
 }
 

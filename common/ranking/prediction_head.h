@@ -15,6 +15,8 @@ struct PredictionHead {
   int dim = 0;
   std::vector<float> vectors;  // [items, dim]
   std::vector<float> biases;   // [items], or empty for none
+  // Items that are never recommended, ascending.
+  std::vector<int32_t> withheld;
 
   int items() const { return dim == 0 ? 0 : static_cast<int>(vectors.size() / dim); }
   absl::Span<const float> Vector(int item) const {

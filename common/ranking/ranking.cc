@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 #include "Eigen/Core"
 
@@ -31,7 +32,7 @@ std::vector<ScoredItem> TopN(absl::Span<const float> scores, int n,
   std::vector<ScoredItem> best;
   if (n <= 0) return best;
   for (size_t i = 0; i < scores.size(); ++i) {
-    if (masked[i]) continue;
+    if (masked[i] || scores[i] == -std::numeric_limits<float>::infinity()) continue;
     const ScoredItem candidate{static_cast<int32_t>(i), scores[i]};
     if (best.size() == static_cast<size_t>(n)) {
       if (!Better(candidate, best.front())) continue;
@@ -69,6 +70,12 @@ void ScoreItems(absl::Span<const float> activation, absl::Span<const float> item
   Eigen::Map<Eigen::VectorXf> out(scores.data(), items);
   out.noalias() = Rows(item_vectors.data(), items, dim) * Vector(activation.data(), dim);
   if (!biases.empty()) out += Vector(biases.data(), items);
+}
+
+void ScoreItems(absl::Span<const float> activation, const PredictionHead& head,
+                absl::Span<float> scores) {
+  ScoreItems(activation, head.vectors, head.biases, scores);
+  for (const int32_t item : head.withheld) scores[item] = -std::numeric_limits<float>::infinity();
 }
 
 void RankingMetrics::Add(int64_t rank) {

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "absl/types/span.h"
+#include "common/ranking/prediction_head.h"
 
 namespace recsae {
 
@@ -20,7 +21,7 @@ struct ScoredItem {
 };
 
 // The `n` highest scores, best first, ties by the lower index; items in `excluded` (any order)
-// left out. Fewer than n if there are not as many.
+// left out, as are those that score -infinity. Fewer than n if there are not as many.
 std::vector<ScoredItem> TopN(absl::Span<const float> scores, int n,
                              absl::Span<const int32_t> excluded);
 
@@ -32,6 +33,11 @@ int64_t RankOf(absl::Span<const float> scores, int32_t target, absl::Span<const 
 // biases [items] or empty. `scores` [items].
 void ScoreItems(absl::Span<const float> activation, absl::Span<const float> item_vectors,
                 absl::Span<const float> biases, absl::Span<float> scores);
+
+// The same of a head, with -infinity for the items that it withholds: they are in no TopN and stand
+// before no item's rank.
+void ScoreItems(absl::Span<const float> activation, const PredictionHead& head,
+                absl::Span<float> scores);
 
 // Mean HR@k and NDCG@k over cases. With one relevant item, HR@k is the share of ranks <= k and
 // NDCG@k the mean of 1 / log2(1 + rank) over them (0 for the rest).

@@ -76,7 +76,7 @@ std::vector<int> Ranks(absl::Span<const float> scores, const std::vector<bool>& 
 std::vector<ItemAttribution> ChooseItems(const PredictionHead& head, absl::Span<const float> x,
                                          const ItemChoice& choice) {
   std::vector<float> scores(head.items());
-  ScoreItems(x, head.vectors, head.biases, absl::MakeSpan(scores));
+  ScoreItems(x, head, absl::MakeSpan(scores));
   const std::vector<ScoredItem> best = TopN(scores, choice.top, choice.excluded);
   std::vector<ItemAttribution> items;
   items.reserve(best.size() + choice.also.size());

@@ -114,6 +114,9 @@ void AddItemsWithHead(std::vector<Item>& items, const NumberedHead& rows,
     const absl::Span<const float> vector = rows.head.Vector(found->second);
     head.vectors.insert(head.vectors.end(), vector.begin(), vector.end());
     if (!rows.head.biases.empty()) head.biases.push_back(rows.head.Bias(found->second));
+    if (std::binary_search(rows.head.withheld.begin(), rows.head.withheld.end(), found->second)) {
+      head.withheld.push_back(static_cast<int32_t>(loaded.item_ids.size()));
+    }
     AddItem(item, loaded);
   }
   loaded.head = std::move(head);

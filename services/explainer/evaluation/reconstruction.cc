@@ -56,9 +56,8 @@ void ReconstructionEvaluation::Rank(absl::Span<const float> user,
                                     absl::Span<const float> reconstructed_user, int32_t target,
                                     absl::Span<const int32_t> excluded) {
   if (target < 0) return;
-  ScoreItems(user, head_.vectors, head_.biases, absl::MakeSpan(scores_));
-  ScoreItems(reconstructed_user, head_.vectors, head_.biases,
-             absl::MakeSpan(reconstructed_scores_));
+  ScoreItems(user, head_, absl::MakeSpan(scores_));
+  ScoreItems(reconstructed_user, head_, absl::MakeSpan(reconstructed_scores_));
   recommender_.Add(RankOf(scores_, target, excluded));
   reconstructed_.Add(RankOf(reconstructed_scores_, target, excluded));
   rbo_sum_ += RankBiasedOverlap(TopItems(scores_, excluded),

@@ -48,7 +48,7 @@ std::vector<LatentChange> ApplyAll(const std::vector<sae::LatentActivation>& cod
 std::vector<ScoredItem> Recommend(const PredictionHead& head, absl::Span<const float> x, int n,
                                   absl::Span<const int32_t> excluded) {
   std::vector<float> scores(head.items());
-  ScoreItems(x, head.vectors, head.biases, absl::MakeSpan(scores));
+  ScoreItems(x, head, absl::MakeSpan(scores));
   return TopN(scores, n, excluded);
 }
 

@@ -1,5 +1,6 @@
 #include "services/probe/admission/admission.h"
 
+#include <algorithm>
 #include <string_view>
 #include <unordered_set>
 #include <utility>
@@ -123,7 +124,7 @@ absl::StatusOr<v1::Recommender> Admission::AdmitNew() {
   Welcome(/*send_items=*/true);
   RECSAE_RETURN_IF_ERROR(TakeItems());
   RECSAE_RETURN_IF_ERROR(TakeUsers());
-  model_.SetHead(std::move(vectors_), std::move(biases_));
+  model_.SetHead(std::move(vectors_), std::move(biases_), std::move(withheld_));
   RECSAE_RETURN_IF_ERROR(TryModel(model_, description_.user_count()));
   if (description_.scores()) {
     RECSAE_RETURN_IF_ERROR(TryHead(model_, description_.user_count()));
@@ -162,6 +163,14 @@ absl::Status Admission::AddItems(const host::v1::ItemRows& rows) {
     biases_.resize(dataset_.items.size());  // 0 for those before
     biases_.insert(biases_.end(), biases.begin(), biases.end());
   }
+  for (const int32_t place : rows.withheld()) {
+    if (place < 0 || place >= rows.items_size()) {
+      return Error(absl::StatusCode::kInvalidArgument, "WITHHELD_UNKNOWN",
+                   absl::StrCat("items.withheld has ", place, "; the message has ",
+                                rows.items_size(), " items"));
+    }
+    withheld_.push_back(static_cast<int32_t>(std::ssize(dataset_.items)) + place);
+  }
   for (const v1::Item& item : rows.items()) dataset_.items.push_back(ToItem(item));
   return absl::OkStatus();
 }
@@ -179,6 +188,7 @@ absl::Status Admission::TakeItems() {
     return Incomplete("items", std::ssize(dataset_.items), said);
   }
   if (!biases_.empty()) biases_.resize(said);
+  std::sort(withheld_.begin(), withheld_.end());
   return CheckUnique("item", dataset_.items,
                      [](const Item& item) -> const std::string& { return item.id; });
 }

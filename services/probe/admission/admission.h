@@ -60,6 +60,7 @@ class Admission {
   int64_t bytes_ = 0;
   Dataset dataset_;  // items and users
   std::vector<float> vectors_, biases_;
+  std::vector<int32_t> withheld_;
   std::vector<std::string> remarks_;
 };
 

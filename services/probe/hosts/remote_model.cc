@@ -31,9 +31,11 @@ void RemoteModel::Describe(RemoteDescription description, std::shared_ptr<const 
   link_ = std::move(link);
 }
 
-void RemoteModel::SetHead(std::vector<float> vectors, std::vector<float> biases) {
+void RemoteModel::SetHead(std::vector<float> vectors, std::vector<float> biases,
+                          std::vector<int32_t> withheld) {
   item_vectors_ = std::move(vectors);
   item_biases_ = std::move(biases);
+  withheld_ = std::move(withheld);
 }
 
 absl::StatusOr<TrainReport> RemoteModel::Train(const Dataset&, const TrainCallback&) {

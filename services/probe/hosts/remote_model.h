@@ -41,8 +41,10 @@ class RemoteModel : public Recommender {
   // Empty unless SetHead gave them: who only runs it needs none.
   const std::vector<float>& item_vectors() const override { return item_vectors_; }
   absl::Span<const float> item_biases() const override { return item_biases_; }
+  absl::Span<const int32_t> withheld() const override { return withheld_; }
   int64_t items() const override { return description_.items; }
-  void SetHead(std::vector<float> vectors, std::vector<float> biases);
+  void SetHead(std::vector<float> vectors, std::vector<float> biases,
+               std::vector<int32_t> withheld = {});
 
   // Of what is kept here: the options alone.
   std::string Save() const override;
@@ -74,6 +76,7 @@ class RemoteModel : public Recommender {
   RemoteDescription description_;
   std::shared_ptr<const HostLink> link_;
   std::vector<float> item_vectors_, item_biases_;
+  std::vector<int32_t> withheld_;
 };
 
 }  // namespace recsae::probe

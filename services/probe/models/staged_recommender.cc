@@ -1,6 +1,8 @@
 #include "services/probe/models/staged_recommender.h"
 
 #include <algorithm>
+#include <functional>
+#include <set>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -117,7 +119,13 @@ absl::Status StagedRecommender::StageHead(const Recommender& model,
                              static_cast<int64_t>(part.size()), model.dim()};
     absl::Span<const float> biases = model.item_biases();
     if (!biases.empty()) biases = biases.subspan(at, part.size());
-    RECSAE_RETURN_IF_ERROR(head_->Add(part, vectors, biases));
+    std::set<std::string, std::less<>> withheld;
+    for (const int32_t item : model.withheld()) {
+      if (item >= static_cast<int64_t>(at) && item < static_cast<int64_t>(at + part.size())) {
+        withheld.insert(ids[item]);
+      }
+    }
+    RECSAE_RETURN_IF_ERROR(head_->Add(part, vectors, biases, withheld));
   }
   return head_->CheckComplete();
 }

@@ -11,7 +11,24 @@
 
 namespace recsae::probe {
 
-// Stored: for each item its vector, and its bias behind it unless that is 0.
+// Stored: for each item its vector, its bias behind it unless that is 0, and behind that a byte if
+// it is withheld.
+namespace {
+
+constexpr char kWithheld = 1;
+
+absl::Status CheckWithheld(absl::Span<const std::string> item_ids,
+                           const std::set<std::string, std::less<>>& withheld) {
+  std::set<std::string, std::less<>> unknown = withheld;
+  for (const std::string& id : item_ids) unknown.erase(id);
+  if (unknown.empty()) return absl::OkStatus();
+  return Error(absl::StatusCode::kInvalidArgument, "WITHHELD_UNKNOWN",
+               absl::StrCat("item \"", *unknown.begin(),
+                            "\" is withheld, but is none of the item_ids of the same message"),
+               {{"item", *unknown.begin()}});
+}
+
+}  // namespace
 
 HeadWriter::HeadWriter(Store& store, std::shared_ptr<const ItemIndex> index)
     : store_(store), index_(std::move(index)), seen_(index_->size()) {}
@@ -28,7 +45,9 @@ int64_t HeadWriter::Bytes(const ItemIndex& index) {
 }
 
 absl::Status HeadWriter::Add(absl::Span<const std::string> item_ids, const MatrixView& vectors,
-                             absl::Span<const float> biases) {
+                             absl::Span<const float> biases,
+                             const std::set<std::string, std::less<>>& withheld) {
+  RECSAE_RETURN_IF_ERROR(CheckWithheld(item_ids, withheld));
   WriteBatch batch = store_.db().NewBatch();
   for (size_t i = 0; i < item_ids.size(); ++i) {
     const int32_t item = index_->Find(item_ids[i]);
@@ -47,8 +66,10 @@ absl::Status HeadWriter::Add(absl::Span<const std::string> item_ids, const Matri
     seen_[item] = true;
     ++added_;
     std::string value(FloatsAsBytes(vectors.row(static_cast<int64_t>(i))));
-    if (!biases.empty() && biases[i] != 0)
-      absl::StrAppend(&value, FloatsAsBytes(biases.subspan(i, 1)));
+    const bool is_withheld = withheld.contains(item_ids[i]);
+    const float bias = biases.empty() ? 0 : biases[i];
+    if (bias != 0 || is_withheld) absl::StrAppend(&value, FloatsAsBytes({&bias, 1}));
+    if (is_withheld) value.push_back(kWithheld);
     batch.Put(kHeadFamily, BigEndian64(staging_->uid()) + BigEndian32(static_cast<uint32_t>(item)),
               value);
   }
@@ -78,7 +99,9 @@ absl::StatusOr<std::shared_ptr<const PredictionHead>> LoadHead(const Database& d
   auto scan = db.Scan(kHeadFamily, prefix, options);
   for (uint32_t item = 0; scan->Valid(); scan->Next(), ++item) {
     const absl::string_view value = scan->value();
-    const bool has_bias = value.size() == vector_bytes + sizeof(float);
+    const bool is_withheld = value.size() == vector_bytes + sizeof(float) + 1;
+    const bool has_bias = is_withheld || value.size() == vector_bytes + sizeof(float);
+    if (is_withheld) head->withheld.push_back(static_cast<int32_t>(item));
     if (ReadBigEndian32(scan->key().substr(prefix.size())) != item ||
         (!has_bias && value.size() != vector_bytes)) {
       return Error(absl::StatusCode::kDataLoss, "HEAD_CORRUPT",
@@ -86,9 +109,11 @@ absl::StatusOr<std::shared_ptr<const PredictionHead>> LoadHead(const Database& d
     }
     head->vectors.resize(head->vectors.size() + dim);
     std::memcpy(head->vectors.data() + head->vectors.size() - dim, value.data(), vector_bytes);
-    if (has_bias) {
+    float bias = 0;
+    if (has_bias) std::memcpy(&bias, value.data() + vector_bytes, sizeof(float));
+    if (bias != 0) {
       head->biases.resize(item + 1);  // the items before without one: 0
-      std::memcpy(&head->biases[item], value.data() + vector_bytes, sizeof(float));
+      head->biases[item] = bias;
     }
   }
   RECSAE_RETURN_IF_ERROR(scan->status());

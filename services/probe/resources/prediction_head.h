@@ -3,7 +3,9 @@
 #define RECSAE_SERVICES_PROBE_RESOURCES_PREDICTION_HEAD_H_
 
 #include <cstdint>
+#include <functional>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -28,11 +30,14 @@ class HeadWriter {
   // That a writer holds besides the index: which items came.
   static int64_t Bytes(const ItemIndex& index);
 
-  // Rows of `vectors` [item_ids, dim] and `biases` [item_ids] (or empty: 0) for these items.
+  // Rows of `vectors` [item_ids, dim] and `biases` [item_ids] (or empty: 0) for these items, of
+  // which some are withheld.
   //   NOT_FOUND         ITEM_NOT_FOUND       an id is not in the catalogue
   //   INVALID_ARGUMENT  HEAD_ITEM_REPEATED   an item came before
+  //                     WITHHELD_UNKNOWN     a withheld one is none of these items
   absl::Status Add(absl::Span<const std::string> item_ids, const MatrixView& vectors,
-                   absl::Span<const float> biases);
+                   absl::Span<const float> biases,
+                   const std::set<std::string, std::less<>>& withheld = {});
 
   // INVALID_ARGUMENT (HEAD_INCOMPLETE) unless every item was added.
   absl::Status CheckComplete() const;

@@ -15,8 +15,8 @@ namespace {
 // Scores of as many rows as fit are computed by one matrix product.
 constexpr int64_t kScores = int64_t{1} << 20;
 
-void RankRow(absl::Span<float> scores, int n, std::vector<math::LatentActivation>& best,
-             StoredCase& stored) {
+void RankRow(absl::Span<float> scores, absl::Span<const int32_t> withheld, int n,
+             std::vector<math::LatentActivation>& best, StoredCase& stored) {
   const float masked = -std::numeric_limits<float>::infinity();  // never selected
   for (const auto* items : {&stored.history, &stored.excluded}) {
     for (const int32_t item : *items) {
@@ -24,6 +24,7 @@ void RankRow(absl::Span<float> scores, int n, std::vector<math::LatentActivation
       if (item < static_cast<int64_t>(scores.size())) scores[item] = masked;
     }
   }
+  for (const int32_t item : withheld) scores[item] = masked;
   const int found = math::SelectTopK(scores.data(), static_cast<int>(scores.size()), n,
                                      /*positive_only=*/false, best.data());
   for (int i = 0; i < found; ++i) stored.ranked.push_back({best[i].latent, best[i].value});
@@ -57,7 +58,8 @@ absl::Status FillRankedItems(const PredictionHead& head, const MatrixView& activ
     math::Sgemm(math::Transpose::kNo, math::Transpose::kYes, count, items, dim, rows.data(),
                 head.vectors.data(), head.biases.empty() ? 0.0F : 1.0F, scores.data());
     for (int64_t i = 0; i < count; ++i) {
-      RankRow(absl::MakeSpan(scores).subspan(i * items, items), n, best, cases[wanted[at + i]]);
+      RankRow(absl::MakeSpan(scores).subspan(i * items, items), head.withheld, n, best,
+              cases[wanted[at + i]]);
     }
   }
   return absl::OkStatus();

@@ -52,7 +52,8 @@ absl::Status AddHeadRows(const v1::UploadPredictionHeadRequest::Batch& batch, in
   }
   RECSAE_RETURN_IF_ERROR(bad.ToStatus());
   const std::vector<std::string> ids(batch.item_ids().begin(), batch.item_ids().end());
-  return writer.Add(ids, *vectors, biases);
+  return writer.Add(ids, *vectors, biases,
+                    {batch.withheld_item_ids().begin(), batch.withheld_item_ids().end()});
 }
 
 // The field of TrainRecommenderRequest that an error of ToOptions is about.
@@ -237,6 +238,11 @@ grpc::Status ProbeService::ReadPredictionHead(
         WriteVector(absl::MakeConstSpan(head->biases).subspan(at, count), message.mutable_biases());
       }
       message.mutable_item_ids()->Add(index->ids().begin() + at, index->ids().begin() + at + count);
+      const auto end = head->withheld.end();
+      for (auto item = std::lower_bound(head->withheld.begin(), end, at);
+           item != end && *item < at + count; ++item) {
+        message.add_withheld_item_ids(index->ids()[*item]);
+      }
       if (!writer->Write(message)) return CheckAlive(context);
     }
     return absl::OkStatus();

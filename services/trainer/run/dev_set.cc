@@ -133,8 +133,7 @@ absl::StatusOr<double> DevSet::Ndcg(const sae::SaeModel& model, math::WorkerPool
       if (held_out.target < 0) continue;
       RECSAE_RETURN_IF_ERROR(alive());
       model.Decode(codes.Row(i), reconstruction.data());
-      ScoreItems(reconstruction, ranking_.head.vectors, ranking_.head.biases,
-                 absl::MakeSpan(scores));
+      ScoreItems(reconstruction, ranking_.head, absl::MakeSpan(scores));
       parts[part].Add(RankOf(scores, held_out.target, held_out.excluded));
     }
     return absl::OkStatus();

@@ -1,6 +1,7 @@
 // "Test-all" evaluation.
 #include "services/probe/recommenders/model/evaluation.h"
 
+#include <limits>
 #include <utility>
 #include <vector>
 
@@ -11,13 +12,15 @@ namespace recsae::probe {
 
 RankingMetrics Evaluate(const Dataset& dataset, absl::Span<const Case> cases,
                         absl::Span<const float> activations, absl::Span<const float> item_vectors,
-                        absl::Span<const float> item_biases) {
+                        absl::Span<const float> item_biases, absl::Span<const int32_t> withheld) {
   RankingMetrics metrics;
   if (cases.empty()) return metrics;
   const size_t dim = activations.size() / cases.size();
   std::vector<float> scores(item_vectors.size() / dim);
   for (size_t i = 0; i < cases.size(); ++i) {
-    ScoreItems(activations.subspan(i * dim, dim), item_vectors, item_biases, absl::MakeSpan(scores));
+    ScoreItems(activations.subspan(i * dim, dim), item_vectors, item_biases,
+               absl::MakeSpan(scores));
+    for (const int32_t item : withheld) scores[item] = -std::numeric_limits<float>::infinity();
     metrics.Add(RankOf(scores, Target(dataset, cases[i]), Excluded(dataset, cases[i])));
   }
   return metrics;
@@ -32,7 +35,7 @@ absl::StatusOr<RankingMetrics> EvaluateRecommender(const Recommender& recommende
   RECSAE_ASSIGN_OR_RETURN(const std::vector<float> activations,
                           recommender.Activations(queries, cancelled));
   return Evaluate(dataset, answerable, activations, recommender.item_vectors(),
-                  recommender.item_biases());
+                  recommender.item_biases(), recommender.withheld());
 }
 
 absl::StatusOr<std::map<std::string, double>> MeasureQuality(

@@ -15,10 +15,12 @@
 namespace recsae::probe {
 
 // Ranks each case's target among all items, masking what else its user touched. `activations`
-// [cases, dim] and `item_vectors` [items, dim], row-major; `item_biases` [items] or empty.
+// [cases, dim] and `item_vectors` [items, dim], row-major; `item_biases` [items] or empty;
+// items in `withheld` stand before no other.
 RankingMetrics Evaluate(const Dataset& dataset, absl::Span<const Case> cases,
                         absl::Span<const float> activations, absl::Span<const float> item_vectors,
-                        absl::Span<const float> item_biases = {});
+                        absl::Span<const float> item_biases = {},
+                        absl::Span<const int32_t> withheld = {});
 
 // The same for the recommender's own activations; cases it cannot answer are left out.
 absl::StatusOr<RankingMetrics> EvaluateRecommender(const Recommender& recommender,

@@ -152,6 +152,8 @@ class Recommender {
   // The prediction head: float [items, dim], row-major, and [items], or empty for none.
   virtual const std::vector<float>& item_vectors() const = 0;
   virtual absl::Span<const float> item_biases() const { return {}; }
+  // Items that are never recommended, ascending.
+  virtual absl::Span<const int32_t> withheld() const { return {}; }
   virtual int64_t items() const { return static_cast<int64_t>(item_vectors().size()) / dim(); }
 
   // Whether every history position is a training row (sequence models), or each interaction gives

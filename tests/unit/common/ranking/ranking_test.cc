@@ -77,6 +77,20 @@ TEST(RankingTest, EmptyEdges) {
   EXPECT_THAT(TopN({1, 2}, 5, {0, 1}), IsEmpty());
 }
 
+TEST(RankingTest, WithheldItemsAreInNoListAndBeforeNoItem) {
+  PredictionHead head;
+  head.dim = 1;
+  head.vectors = {4, 3, 2, 1};
+  head.withheld = {0, 2};
+  std::vector<float> scores(4);
+  ScoreItems({1}, head, absl::MakeSpan(scores));
+  EXPECT_EQ(TopN(scores, 4, {}), (std::vector<ScoredItem>{{1, 3}, {3, 1}}));
+  EXPECT_EQ(TopN(scores, 4, {1}), (std::vector<ScoredItem>{{3, 1}}));
+  EXPECT_EQ(RankOf(scores, 3, {}), 2);
+  EXPECT_EQ(RankOf(scores, 3, {1, 2}), 1);
+  EXPECT_EQ(RankOf(scores, 0, {}), 4);  // nobody is shown it
+}
+
 TEST(RankingTest, ScoresAreDotProductsPlusBias) {
   std::mt19937 random(2);
   std::normal_distribution<float> normal;

@@ -1,3 +1,5 @@
+#include <gmock/gmock.h>
+
 #include <limits>
 
 #include "tests/unit/probe/service/fixture.h"
@@ -71,6 +73,48 @@ TEST_F(RecommendersTest, AHeadInAnyOrderIsReadInCatalogueOrder) {
   EXPECT_TRUE(Upload({Rows({7, 3, 9, 0}, true), Rows({1, 2, 4, 5, 6, 8})}).ok());
   EXPECT_EQ(Reason(Upload({Rows({0, 1, 2, 3, 4, 5, 6, 7, 8, 9})})), "HEAD_EXISTS");
   EXPECT_EQ(Floats((*ReadHead())[0].biases()), biases);
+}
+
+TEST_F(RecommendersTest, AHeadKnowsTheItemsThatItWithholds) {
+  MakeCatalog(kItems);
+  MakeRecommender(kDim);
+  v1::UploadPredictionHeadRequest::Batch first = Rows({7, 3, 9, 0}, true),
+                                         rest = Rows({1, 2, 4, 5, 6, 8});
+  rest.add_withheld_item_ids("i3");
+  EXPECT_EQ(Reason(Upload({first, rest})), "WITHHELD_UNKNOWN");
+  rest.clear_withheld_item_ids();
+  for (const char* id : {"i6", "i2"}) rest.add_withheld_item_ids(id);
+  first.add_withheld_item_ids("i9");
+  ASSERT_TRUE(Upload({first, rest}).ok());
+  const v1::ReadPredictionHeadResponse head = (*ReadHead())[0];
+  EXPECT_THAT(head.withheld_item_ids(), testing::ElementsAre("i2", "i6", "i9"));
+  EXPECT_EQ(Floats(head.vectors())[6 * kDim + kDim - 1], 6.0F);
+  EXPECT_EQ(Floats(head.biases())[9], -9.0F);
+  EXPECT_EQ(Floats(head.biases())[6], 0.0F);
+  // Another choice is another head.
+  first.clear_withheld_item_ids();
+  EXPECT_EQ(Reason(Upload({first, rest})), "HEAD_EXISTS");
+
+  // A row that is recorded is not shown them.
+  MakeCapture(true);
+  std::vector<v1::RecordActivationsRequest> record(2);
+  record[0].mutable_header()->set_capture("recommenders/r/captures/p");
+  record[0].mutable_header()->set_producer("p");
+  auto* batch = record[1].mutable_batch();
+  batch->set_sequence(1);
+  *batch->mutable_activations() = Matrix(std::vector<float>(kDim, 1.0F), kDim);
+  batch->add_cases()->set_user_id("u");
+  v1::RecordActivationsResponse recorded;
+  ASSERT_TRUE(Send(&Stub::RecordActivations, record, &recorded).ok());
+  v1::BatchGetCasesRequest get;
+  get.set_capture("recommenders/r/captures/p");
+  get.add_rows(0);
+  v1::BatchGetCasesResponse found;
+  ASSERT_TRUE(Run(&Stub::BatchGetCases, get, &found).ok());
+  EXPECT_EQ(found.cases(0).ranked_items_size(), kItems - 3);
+  for (const v1::RankedItem& item : found.cases(0).ranked_items()) {
+    EXPECT_THAT(item.item_id(), testing::Not(testing::AnyOf("i2", "i6", "i9")));
+  }
 }
 
 TEST_F(RecommendersTest, AHeadIsStoredAsAWholeOrNotAtAll) {
