@@ -6,6 +6,7 @@
 #include "services/probe/models/hosted_models.h"
 #include "services/probe/recommenders/model/recommender.h"
 #include "services/probe/resources/resources.h"
+#include "services/probe/torch/torch_hosts.h"
 #include "tests/unit/probe/service/fixture.h"
 
 namespace recsae::probe {
@@ -21,7 +22,7 @@ class JobResumeTest : public testing::Test {
     std::filesystem::remove_all(folder_);
     std::filesystem::create_directories(folder_);
     resources_ = *Resources::Open(folder_ + "/probe");
-    models_ = std::make_unique<HostedModels>(resources_->recommenders(), memory_);
+    models_ = std::make_unique<HostedModels>(resources_->recommenders(), torch_, memory_);
     JobRunnerOptions options;
     options.service = "probe";
     runner_ = *JobRunner::Open(folder_ + "/jobs", options);
@@ -40,7 +41,7 @@ class JobResumeTest : public testing::Test {
   // runner's record of it.
   void Register(const char* kind, Handler handler) {
     runner_->Register(kind, [this, handler](JobContext& job) {
-      const JobEnvironment environment{*resources_, datasets_, *models_, memory_};
+      const JobEnvironment environment{*resources_, datasets_, *models_, torch_, memory_};
       const auto first = handler(environment, job);
       EXPECT_TRUE(first.ok()) << first.status();
       auto second = handler(environment, job);
@@ -71,6 +72,7 @@ class JobResumeTest : public testing::Test {
   std::unique_ptr<Resources> resources_;
   MemoryBudget& memory_ = MemoryBudget::Unlimited();
   DatasetSource datasets_{LocateOptions(), memory_};
+  TorchHosts torch_{{.program = RECSAE_TORCH_HOST}};
   std::unique_ptr<HostedModels> models_;
   std::unique_ptr<JobRunner> runner_;
 };
