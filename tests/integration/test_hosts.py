@@ -138,12 +138,12 @@ class HostsTest(SuiteTest):
         self.addCleanup(lambda: (process.kill(), process.wait()))
         asked, users, histories = self.queries()
         with self.client() as client:
-            wait_for(lambda: any(r.name == "recommenders/far" and r.hosted for r in client.recommenders()))
+            wait_for(lambda: any(r.name == "recommenders/far" and r.host_count for r in client.recommenders()))
             np.testing.assert_array_equal(client.activations("recommenders/far", asked),
                                           self.model.activations(users, histories, "user", False))
             process.kill()
             process.wait()
-            wait_for(lambda: not any(r.name == "recommenders/far" and r.hosted for r in client.recommenders()))
+            wait_for(lambda: not any(r.name == "recommenders/far" and r.host_count for r in client.recommenders()))
 
     def test_what_is_refused(self):
         class First(AttentionModel):
