@@ -30,10 +30,11 @@ if(RECSAE_BENCHMARKS)
 endif()
 
 # libtorch's targets drag its warning and ABI flags into every user, and name a gflags target that
-# RocksDB's package defines differently; its headers are wanted in the probe's recommenders alone, so
+# RocksDB's package defines differently; its headers are wanted in the torch host alone, so
 # they come as one interface target with system includes and the libraries by path.
 if(RECSAE_TORCH)
   find_package(Torch REQUIRED)
+  pkg_check_modules(libseccomp REQUIRED IMPORTED_TARGET libseccomp)
   find_library(RECSAE_TORCH_CPU torch_cpu REQUIRED)
   find_library(RECSAE_TORCH_C10 c10 REQUIRED)
   add_library(recsae_torch INTERFACE)

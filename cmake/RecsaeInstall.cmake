@@ -8,6 +8,9 @@ set(libraries base files math ranking sae version)
 
 install(TARGETS recsae recsae-concept-store recsae-explainer recsae-probe recsae-standalone
   recsae-trainer)
+if(RECSAE_TORCH)
+  install(TARGETS recsae-torch-host)
+endif()
 install(DIRECTORY protos/ DESTINATION ${CMAKE_INSTALL_DATADIR}/recsae/protos
   FILES_MATCHING PATTERN "*.proto")
 

@@ -26,7 +26,7 @@ watched() {
 if (( $# > 0 )); then
   files=("$@")
 else
-  mapfile -t files < <(watched | grep --invert-match '/recommenders/torch/')
+  mapfile -t files < <(watched | grep --invert-match '/torch-host/')
 fi
 
 cmake --preset thread-safety >/dev/null

@@ -34,7 +34,7 @@ elif (( $# > 0 )); then
 else
   mapfile -t files < <(git ls-files -- 'common/*.cc' 'services/*.cc' 'clients/*.cc')
 fi
-mapfile -t files < <(printf '%s\n' "${files[@]}" | grep --invert-match '/recommenders/torch/' || true)
+mapfile -t files < <(printf '%s\n' "${files[@]}" | grep --invert-match '/torch-host/' || true)
 if [[ -z ${files[*]} ]]; then exit 0; fi
 cmake --preset thread-safety >/dev/null
 cmake --build build/thread-safety --target recsae_generated >/dev/null

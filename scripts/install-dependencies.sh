@@ -8,7 +8,7 @@
 # Groups, all by default:
 #   servers    the servers and the command, as built with RECSAE_TORCH=OFF and RECSAE_DOWNLOAD=OFF
 #   download   for RECSAE_DOWNLOAD: data sets that the probe fetches
-#   torch      for RECSAE_TORCH: SASRec, TiMiRec, training of ECF, TorchScript modules
+#   torch      for RECSAE_TORCH: recsae-torch-host, with SASRec, TiMiRec, training of ECF, TorchScript modules
 #   tests      for RECSAE_TESTS and RECSAE_BENCHMARKS, and their Python
 set -euo pipefail
 
@@ -26,7 +26,7 @@ servers=(
 )
 download=(libcurl4-openssl-dev libarchive-dev)
 # Without OpenBLAS libtorch falls back to the reference BLAS, twenty times slower.
-torch=(libtorch-dev libopenblas0-openmp)
+torch=(libtorch-dev libopenblas0-openmp libseccomp-dev)
 tests=(
   libgtest-dev libgmock-dev libbenchmark-dev
   python3 python3-grpcio python3-protobuf python3-numpy python3-torch unzip

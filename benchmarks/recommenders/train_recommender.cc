@@ -17,6 +17,7 @@
 #include "services/probe/recommenders/factory.h"
 #include "services/probe/recommenders/model/evaluation.h"
 #include "services/probe/recommenders/model/recommender.h"
+#include "services/torch-host/kinds/in_process.h"
 
 namespace recsae::probe {
 namespace {
@@ -49,7 +50,8 @@ absl::Status Run(const Flags& flags) {
   RECSAE_ASSIGN_OR_RETURN(
       const RecommenderOptions options,
       ToOptions(cli::ParseKind(flags.kind), cli::MakeHyperParameters(flags.training, flags.seed)));
-  RECSAE_ASSIGN_OR_RETURN(const std::unique_ptr<Recommender> model, NewRecommender(options));
+  RECSAE_ASSIGN_OR_RETURN(const std::unique_ptr<Recommender> model,
+                          NewRecommender(options, InProcessTorch()));
   const auto start = std::chrono::steady_clock::now();
   RECSAE_ASSIGN_OR_RETURN(
       const TrainReport report, model->Train(dataset, [&](const TrainProgress& progress) {

@@ -2,6 +2,7 @@
 #ifndef RECSAE_SERVICES_PROBE_MODULE_H_
 #define RECSAE_SERVICES_PROBE_MODULE_H_
 
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <vector>
@@ -29,6 +30,10 @@ class ProbeModule : public ServiceModule {
   struct Parts;
 
   std::string data_;
+  std::string torch_host_;
+  bool allow_modules_ = false;
+  int64_t module_memory_ = int64_t{2} << 30;
+  double module_deadline_ = 30;
   std::unique_ptr<Parts> parts_;
 };
 

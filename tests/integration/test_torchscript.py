@@ -102,6 +102,8 @@ def saved(module, path, how="script"):
 
 
 class TorchScriptTest(SuiteTest):
+    flags = ("--allow-modules",)
+
     @classmethod
     def setUpClass(cls):
         super().setUpClass()

@@ -34,6 +34,8 @@ struct ImportFlags {
   std::string recommender;
   std::string module;
   std::string items;
+  std::string item_ids;
+  std::string padding = "detect";
   std::string catalog;
   std::string dataset;
   DatasetFlags dataset_flags;
@@ -51,6 +53,26 @@ absl::StatusOr<std::string> ReadModule(const std::string& path) {
                {{"file", path}});
 }
 
+// One id a line, as many as there are vectors; nothing where there is no such file.
+absl::StatusOr<std::vector<std::string>> ReadIds(const std::string& path, int64_t vectors) {
+  std::vector<std::string> ids;
+  if (path.empty()) return ids;
+  std::ifstream file(path);
+  for (std::string line; std::getline(file, line);) {
+    if (!line.empty() && line.back() == '\r') line.pop_back();
+    ids.push_back(line);
+  }
+  if (static_cast<int64_t>(ids.size()) == vectors) return ids;
+  return UsageError(absl::StrCat(path, ": has ", ids.size(), " lines for ", vectors,
+                                 " item vectors: give the id of each, one a line"));
+}
+
+ImportRecommenderRequest::Padding PaddingOf(const std::string& name) {
+  if (name == "left") return ImportRecommenderRequest::PADDING_LEFT;
+  if (name == "right") return ImportRecommenderRequest::PADDING_RIGHT;
+  return ImportRecommenderRequest::PADDING_UNSPECIFIED;
+}
+
 absl::StatusOr<ImportRecommenderRequest> Describe(const ImportFlags& flags) {
   ImportRecommenderRequest request;
   ImportRecommenderRequest::Header& header = *request.mutable_header();
@@ -65,6 +87,7 @@ absl::StatusOr<ImportRecommenderRequest> Describe(const ImportFlags& flags) {
     *header.mutable_dataset() = MakeDatasetRef(flags.dataset, flags.dataset_flags);
   }
   header.set_history_length(flags.history);
+  header.set_padding(PaddingOf(flags.padding));
   header.mutable_probe_sites()->Add(flags.probe_sites.begin(), flags.probe_sites.end());
   header.set_request_id(flags.request_id.empty() ? NewRequestId() : flags.request_id);
   return request;
@@ -72,7 +95,8 @@ absl::StatusOr<ImportRecommenderRequest> Describe(const ImportFlags& flags) {
 
 // Sends everything; stops early when the stream breaks, whose status then says why.
 void Send(const ImportRecommenderRequest& first, const std::string& module, const NpyArray& items,
-          grpc::ClientWriter<ImportRecommenderRequest>& writer, ProgressLine& progress) {
+          const std::vector<std::string>& ids, grpc::ClientWriter<ImportRecommenderRequest>& writer,
+          ProgressLine& progress) {
   if (!writer.Write(first)) return;
   ImportRecommenderRequest message;
   for (size_t at = 0; at < module.size(); at += kPieceBytes) {
@@ -85,6 +109,8 @@ void Send(const ImportRecommenderRequest& first, const std::string& module, cons
   for (int64_t at = 0; at < rows; at += piece) {
     const int64_t count = std::min(piece, rows - at);
     WriteMatrix({items.values.data() + at * dim, count, dim}, message.mutable_item_vectors());
+    message.clear_item_ids();
+    if (!ids.empty()) message.mutable_item_ids()->Add(ids.begin() + at, ids.begin() + at + count);
     if (!writer.Write(message)) return;
     progress.Add(count * dim * 4);
   }
@@ -98,6 +124,8 @@ absl::Status Import(Session& session, const ImportFlags& flags) {
   if (items.shape.size() != 2) {
     return UsageError(absl::StrCat(flags.items, ": must have two dimensions [items, dim]"));
   }
+  RECSAE_ASSIGN_OR_RETURN(const std::vector<std::string> ids,
+                          ReadIds(flags.item_ids, items.shape[0]));
   grpc::ClientContext context;
   const double timeout = session.Timeout(kImportTimeout);
   SetDeadline(context, absl::Seconds(timeout));
@@ -107,7 +135,7 @@ absl::Status Import(Session& session, const ImportFlags& flags) {
     ProgressLine progress(session, "importing", "bytes",
                           static_cast<int64_t>(module.size() + 4 * items.values.size()));
     const auto writer = session.probe()->ImportRecommender(&context, &recommender);
-    Send(first, module, items, *writer, progress);
+    Send(first, module, items, ids, *writer, progress);
     status = session.probe().peer().FromGrpc(writer->Finish());
   }
   RECSAE_RETURN_IF_ERROR(ExplainTimeout(status, timeout));
@@ -131,11 +159,13 @@ constexpr char kExamples[] =
     "  torch.jit.script(Export(model).eval()).save(\"model.pt\")\n"
     "  numpy.save(\"items.npy\", model.item_embedding.weight[1:].detach().numpy())  # [items, "
     "d]\n\n"
-    "Item 1 is the catalogue's first, user 1 the data set's first; L is always --history. The "
+    "Item 1 is the catalogue's first, or with --item-ids that of its first line; user 1 is the "
+    "data\n"
+    "set's first; L is always --history. The server must be started with --allow-modules. The "
     "module\n"
     "is tried with a few histories before it is accepted. Probe sites are submodules by their "
     "path\n"
-    "(model.blocks.0). A module is a program: import none that you do not trust.";
+    "(model.blocks.0).";
 
 }  // namespace
 
@@ -153,6 +183,16 @@ void AddRecommenderImport(CommandLine& line, Command& group) {
                  ".npy file, float [items, dim]: score = activation x vector")
             .Required()
             .Must(Check::ExistingFile());
+        command
+            .Add("--item-ids", flags.item_ids,
+                 "Text file, one id a line: of the module's items 1, 2, 3, ... and their vectors "
+                 "[default: the catalogue's order]")
+            .Must(Check::ExistingFile());
+        command
+            .Add("--padding", flags.padding,
+                 "Where the module has rows without an item, at probe sites: before the items "
+                 "(left), behind them (right), or to be found out (detect)")
+            .Must(Check::OneOf({"detect", "left", "right"}));
         command.Add("--dataset", flags.dataset,
                     "Data set that it was trained on: gives the items and the histories");
         command.Add("--catalog", flags.catalog,

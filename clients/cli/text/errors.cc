@@ -60,7 +60,8 @@ std::string DescribeError(const absl::Status& status) {
 }
 
 absl::Status ExplainTimeout(const absl::Status& status, double timeout_seconds) {
-  if (!absl::IsDeadlineExceeded(status)) return status;
+  // A module's deadline is the server's, not this command's.
+  if (!absl::IsDeadlineExceeded(status) || Reason(status) == "MODULE_DEADLINE") return status;
   return Error(absl::StatusCode::kDeadlineExceeded, "TIMEOUT",
                absl::StrCat("no answer within ", FormatDuration(timeout_seconds),
                             "; allow more time with --timeout SECONDS"));

@@ -18,6 +18,7 @@ namespace recsae::probe {
 class DatasetSource;
 class HostedModels;
 class Resources;
+class TorchKinds;
 
 inline constexpr char kTrainJob[] = "train-recommender";
 inline constexpr char kCaptureJob[] = "capture-activations";
@@ -27,6 +28,7 @@ struct JobEnvironment {
   Resources& resources;
   DatasetSource& datasets;
   HostedModels& models;
+  const TorchKinds& torch;
   MemoryBudget& memory;
 };
 

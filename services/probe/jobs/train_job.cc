@@ -31,6 +31,7 @@ class TrainJob {
   TrainJob(JobEnvironment environment, JobContext& job)
       : resources_(environment.resources),
         datasets_(environment.datasets),
+        torch_(environment.torch),
         memory_(environment.memory),
         job_(job) {}
 
@@ -46,6 +47,7 @@ class TrainJob {
 
   Resources& resources_;
   DatasetSource& datasets_;
+  const TorchKinds& torch_;
   MemoryBudget& memory_;
   JobContext& job_;
   v1::TrainRecommenderRequest request_;
@@ -86,7 +88,8 @@ absl::StatusOr<v1::Recommender> TrainJob::Run() {
           absl::StrCat("training ", recommender_.name()),
           "hyper_parameters.embedding_dim, history_length, layer_count or batch_size, or take a "
           "smaller data set"));
-  RECSAE_ASSIGN_OR_RETURN(const std::unique_ptr<Recommender> model, NewRecommender(options));
+  RECSAE_ASSIGN_OR_RETURN(const std::unique_ptr<Recommender> model,
+                          NewRecommender(options, torch_));
   RECSAE_RETURN_IF_ERROR(Train(*model));
   RECSAE_RETURN_IF_ERROR(Evaluate(*model));
   RECSAE_RETURN_IF_ERROR(job_.Interrupted());

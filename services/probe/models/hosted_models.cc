@@ -29,9 +29,10 @@ absl::Status HostedModels::CheckHosted(const StoredRecommender& recommender) {
 }
 
 HostedModels::HostedModels(RecommenderStore& recommenders, HostRegistry& hosts,
-                           MemoryBudget& memory)
+                           const TorchKinds& torch, MemoryBudget& memory)
     : recommenders_(recommenders),
       hosts_(hosts),
+      torch_(torch),
       memory_(memory),
       models_(memory, memory.limit() / kModelShare) {}
 
@@ -44,7 +45,7 @@ absl::StatusOr<std::shared_ptr<const Recommender>> HostedModels::Get(
 absl::StatusOr<std::unique_ptr<Recommender>> HostedModels::Make(
     const StoredRecommender& recommender, const std::string& bytes) {
   const v1::Recommender& message = recommender.message;
-  if (message.kind() != v1::Recommender::KIND_HOSTED) return LoadRecommender(bytes);
+  if (message.kind() != v1::Recommender::KIND_HOSTED) return LoadRecommender(bytes, torch_);
   RECSAE_ASSIGN_OR_RETURN(const host::v1::Description description, DescriptionOf(bytes));
   return std::make_unique<HostedModel>(description, hosts_.LinkTo(message.uid(), message.name()));
 }
@@ -58,7 +59,8 @@ absl::StatusOr<HostedModels::Models::Loaded> HostedModels::Load(
                    absl::StrCat("the model of ", recommender.message.name()), "its size"));
   RECSAE_ASSIGN_OR_RETURN(std::string bytes, recommenders_.Model(recommender, stored));
   RECSAE_ASSIGN_OR_RETURN(std::unique_ptr<Recommender> loaded, Make(recommender, bytes));
-  RECSAE_RETURN_IF_ERROR(permit.Resize(static_cast<int64_t>(bytes.size())));
+  RECSAE_RETURN_IF_ERROR(
+      permit.Resize(static_cast<int64_t>(bytes.size()) + loaded->bytes_elsewhere()));
   return Models::Loaded{std::move(permit), std::move(loaded)};
 }
 

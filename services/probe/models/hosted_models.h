@@ -11,6 +11,7 @@
 #include "common/budget/cache.h"
 #include "services/probe/hosts/host_registry.h"
 #include "services/probe/recommenders/model/recommender.h"
+#include "services/probe/recommenders/model/torch_kinds.h"
 #include "services/probe/resources/recommender_store.h"
 
 namespace recsae::probe {
@@ -18,14 +19,16 @@ namespace recsae::probe {
 // Thread-safe.
 class HostedModels {
  public:
-  // Models are kept within `memory`; those of KIND_HOSTED run at the hosts that dialled in.
-  HostedModels(RecommenderStore& recommenders, HostRegistry& hosts, MemoryBudget& memory);
+  // Models are kept within `memory`; those of KIND_HOSTED run at the hosts that dialled in, `torch`
+  // makes those that run on libtorch.
+  HostedModels(RecommenderStore& recommenders, HostRegistry& hosts, const TorchKinds& torch,
+               MemoryBudget& memory);
 
   // FAILED_PRECONDITION (RECOMMENDER_NOT_HOSTED) for an external recommender.
   static absl::Status CheckHosted(const StoredRecommender& recommender);
 
   // One caller loads a model; the others wait for it, as long as `alive`. Errors: CheckHosted,
-  // DATA_LOSS (RECOMMENDER_CORRUPT), RESOURCE_EXHAUSTED (MEMORY_BUDGET).
+  // RESOURCE_EXHAUSTED (MEMORY_BUDGET), LoadRecommender.
   absl::StatusOr<std::shared_ptr<const Recommender>> Get(
       const StoredRecommender& recommender, absl::FunctionRef<absl::Status()> alive = NeverGone);
 
@@ -47,6 +50,7 @@ class HostedModels {
 
   RecommenderStore& recommenders_;
   HostRegistry& hosts_;
+  const TorchKinds& torch_;
   MemoryBudget& memory_;
   Models models_;
 };

@@ -7,50 +7,68 @@
 #include "common/base/status.h"
 #include "services/probe/recommenders/kinds/general.h"
 #include "services/probe/recommenders/model/weights.h"
-#include "services/probe/recommenders/torch/torch_kinds.h"
 
 namespace recsae::probe {
 namespace {
 
-// An untrained one. UNIMPLEMENTED for a kind that cannot be made from options alone.
-absl::StatusOr<std::unique_ptr<Recommender>> Make(const RecommenderOptions& options) {
+absl::Status CheckStored(const RecommenderOptions& options) {
+  const absl::Status valid = CheckOptions(options);
+  if (valid.ok()) return valid;
+  return Error(absl::StatusCode::kDataLoss, "RECOMMENDER_CORRUPT",
+               absl::StrCat("stored options: ", std::string(valid.message())));
+}
+
+absl::Status NotMadeHere() {
+  return Error(absl::StatusCode::kUnimplemented, "RECOMMENDER_KIND_INVALID",
+               "recommenders of this kind cannot be trained here");
+}
+
+absl::StatusOr<std::unique_ptr<Recommender>> LoadGeneral(absl::string_view bytes) {
+  RecommenderOptions options;
+  NamedTensors tensors;
+  NamedFiles files;
+  RECSAE_RETURN_IF_ERROR(UnpackWeights(bytes, &options, &tensors, &files));
+  auto recommender = std::make_unique<GeneralRecommender>(options);
+  RECSAE_RETURN_IF_ERROR(recommender->Load(tensors));
+  return recommender;
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<Recommender>> NewRecommender(const RecommenderOptions& options,
+                                                            const TorchKinds& torch) {
+  RECSAE_RETURN_IF_ERROR(CheckOptions(options));
+  switch (options.kind) {
+    case RecommenderKind::kBprmf:
+    case RecommenderKind::kLightgcn:
+    case RecommenderKind::kDistillemb:
+      return std::make_unique<GeneralRecommender>(options);
+    case RecommenderKind::kEcf:
+    case RecommenderKind::kSasrec:
+    case RecommenderKind::kTimirec:
+      return torch.New(options);
+    default:
+      return NotMadeHere();
+  }
+}
+
+absl::StatusOr<std::unique_ptr<Recommender>> LoadRecommender(absl::string_view bytes,
+                                                             const TorchKinds& torch) {
+  RECSAE_ASSIGN_OR_RETURN(const RecommenderOptions options, UnpackOptions(bytes));
+  RECSAE_RETURN_IF_ERROR(CheckStored(options));
   switch (options.kind) {
     case RecommenderKind::kBprmf:
     case RecommenderKind::kLightgcn:
     case RecommenderKind::kEcf:
     case RecommenderKind::kDistillemb:
-      return std::make_unique<GeneralRecommender>(options);
+      return LoadGeneral(bytes);
     case RecommenderKind::kSasrec:
     case RecommenderKind::kTimirec:
-      return NewSequenceModel(options);
+    case RecommenderKind::kTorchscript:
+      return torch.Load(bytes);
     default:
-      return Error(absl::StatusCode::kUnimplemented, "RECOMMENDER_KIND_INVALID",
-                   "recommenders of this kind cannot be trained here");
+      return NotMadeHere();
   }
-}
-
-}  // namespace
-
-absl::StatusOr<std::unique_ptr<Recommender>> NewRecommender(const RecommenderOptions& options) {
-  RECSAE_RETURN_IF_ERROR(CheckOptions(options));
-  return Make(options);
-}
-
-absl::StatusOr<std::unique_ptr<Recommender>> LoadRecommender(absl::string_view bytes) {
-  RecommenderOptions options;
-  NamedTensors tensors;
-  NamedFiles files;
-  RECSAE_RETURN_IF_ERROR(UnpackWeights(bytes, &options, &tensors, &files));
-  if (const absl::Status valid = CheckOptions(options); !valid.ok()) {
-    return Error(absl::StatusCode::kDataLoss, "RECOMMENDER_CORRUPT",
-                 absl::StrCat("stored options: ", std::string(valid.message())));
-  }
-  if (options.kind == RecommenderKind::kTorchscript) {
-    return LoadTorchscript(options, std::move(tensors), std::move(files));
-  }
-  RECSAE_ASSIGN_OR_RETURN(std::unique_ptr<Recommender> recommender, Make(options));
-  RECSAE_RETURN_IF_ERROR(recommender->Load(tensors));
-  return recommender;
 }
 
 }  // namespace recsae::probe

@@ -7,16 +7,18 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "services/probe/recommenders/model/recommender.h"
+#include "services/probe/recommenders/model/torch_kinds.h"
 
 namespace recsae::probe {
 
-// An untrained recommender; Train before anything else. Errors: CheckOptions,
-// CheckTrainable (of ECF, which can be made where it cannot be trained, only its Train).
-absl::StatusOr<std::unique_ptr<Recommender>> NewRecommender(const RecommenderOptions& options);
+// An untrained recommender; Train before anything else. Errors: CheckOptions, TorchKinds::New.
+absl::StatusOr<std::unique_ptr<Recommender>> NewRecommender(const RecommenderOptions& options,
+                                                            const TorchKinds& torch);
 
-// From Save()'s bytes. DATA_LOSS (RECOMMENDER_CORRUPT) if they are not what Save wrote,
-// UNIMPLEMENTED (RECOMMENDER_KIND_UNAVAILABLE) if they are of a kind that this build cannot run.
-absl::StatusOr<std::unique_ptr<Recommender>> LoadRecommender(absl::string_view bytes);
+// From Save()'s bytes. DATA_LOSS (RECOMMENDER_CORRUPT) if they are not what Save wrote. Errors:
+// TorchKinds::Load.
+absl::StatusOr<std::unique_ptr<Recommender>> LoadRecommender(absl::string_view bytes,
+                                                             const TorchKinds& torch);
 
 }  // namespace recsae::probe
 

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "common/base/names.h"
 #include "common/base/status.h"
 #include "common/budget/bytes.h"
@@ -19,7 +20,8 @@
 #include "services/probe/models/staged_recommender.h"
 #include "services/probe/recommenders/model/evaluation.h"
 #include "services/probe/recommenders/model/recommender.h"
-#include "services/probe/recommenders/torch/torch_kinds.h"
+#include "services/probe/recommenders/model/stored_module.h"
+#include "services/probe/recommenders/model/torch_kinds.h"
 #include "services/probe/rpc/probe_service.h"
 
 namespace recsae::probe {
@@ -66,6 +68,9 @@ absl::Status CheckHeader(const Header& header) {
             absl::StrCat("must be 0 to ", kMaxLength, ", is ", header.history_length()));
   }
   CheckSites(header, bad);
+  if (!v1::ImportRecommenderRequest::Padding_IsValid(header.padding())) {
+    bad.Add("header.padding", absl::StrCat(header.padding(), " is no padding"));
+  }
   return bad.ToStatus();
 }
 
@@ -75,6 +80,36 @@ absl::Status WrongCount(int64_t given, int64_t items, const std::string& catalog
                             " item vectors, but ", catalog, " has ", items,
                             " items: give one for each, in catalogue order"),
                {{"catalog", catalog}});
+}
+
+absl::Status UnknownItem(const std::string& id, const std::string& catalog) {
+  return Error(absl::StatusCode::kNotFound, "ITEM_NOT_FOUND",
+               absl::StrCat("item_ids: there is no item \"", id, "\" in ", catalog),
+               {{"item", id}, {"catalog", catalog}});
+}
+
+absl::Status RepeatedItem(const std::string& id) {
+  return Error(absl::StatusCode::kInvalidArgument, "HEAD_ITEM_REPEATED",
+               absl::StrCat("item_ids: \"", id, "\" comes twice"), {{"item", id}});
+}
+
+absl::Status MissingItem(const std::string& id, int64_t given, int64_t items,
+                         const std::string& catalog) {
+  return Error(absl::StatusCode::kInvalidArgument, "HEAD_INCOMPLETE",
+               absl::StrCat("item_ids: \"", id, "\" of ", catalog, " is missing; ", given, " of ",
+                            items, " came"),
+               {{"item", id}, {"catalog", catalog}});
+}
+
+Padding PaddingOf(const Header& header) {
+  switch (header.padding()) {
+    case v1::ImportRecommenderRequest::PADDING_RIGHT:
+      return Padding::kRight;
+    case v1::ImportRecommenderRequest::PADDING_LEFT:
+      return Padding::kLeft;
+    default:
+      return Padding::kUnknown;
+  }
 }
 
 }  // namespace
@@ -91,7 +126,15 @@ class ProbeService::Import {
  private:
   absl::Status FindItems();
   absl::Status AddModule(const std::string& bytes);
+  absl::Status AddIds(const v1::ImportRecommenderRequest& message);
   absl::Status AddVectors(const tensor::v1::Tensor& tensor);
+  absl::StatusOr<std::shared_ptr<const ItemIndex>> Index();
+  // Vectors and numbers as the catalogue has them, where they came with ids.
+  absl::Status OrderItems();
+  // Item vectors.
+  int64_t given() const {
+    return static_cast<int64_t>(module_.item_vectors.size()) / std::max(module_.options.dim, 1);
+  }
   // Before so many more bytes are kept.
   absl::Status TakeMemory(size_t bytes);
   const Dataset* dataset() const { return loaded_ == nullptr ? nullptr : &loaded_->data; }
@@ -102,14 +145,16 @@ class ProbeService::Import {
   v1::Recommender recommender_;
   std::shared_ptr<const LoadedDataset> loaded_;  // null: for a catalogue
   int64_t items_ = 0;                            // of the catalogue
-  TorchscriptParts parts_;
-  int64_t bytes_ = 0;  // kept of what was sent
+  StoredModule module_;
+  int64_t users_ = 0;
+  std::vector<std::string> item_ids_;  // of the vectors, in their order; empty: the catalogue's
+  int64_t bytes_ = 0;                  // kept of what was sent
   Permit permit_;
 };
 
 absl::Status ProbeService::Import::Begin(const Header& header) {
   header_ = header;
-  RECSAE_RETURN_IF_ERROR(CheckTrainable(RecommenderKind::kTorchscript));
+  RECSAE_RETURN_IF_ERROR(service_.torch_.CheckAvailable(RecommenderKind::kTorchscript));
   RECSAE_RETURN_IF_ERROR(CheckHeader(header_));
   recommender_.set_name(absl::StrCat("recommenders/", header_.recommender_id()));
   RECSAE_ASSIGN_OR_RETURN(permit_,
@@ -119,9 +164,14 @@ absl::Status ProbeService::Import::Begin(const Header& header) {
   if (header_.request_id().empty()) {
     RECSAE_RETURN_IF_ERROR(service_.resources_.recommenders().CheckFree(recommender_.name()));
   }
-  parts_.history = header_.history_length() == 0 ? kDefaultHistory : header_.history_length();
-  parts_.probe_sites.assign(header_.probe_sites().begin(), header_.probe_sites().end());
-  recommender_.mutable_hyper_parameters()->set_history_length(parts_.history);
+  module_.options = DefaultOptions(RecommenderKind::kTorchscript);
+  module_.options.dim = 0;  // as the vectors say
+  module_.options.history =
+      header_.history_length() == 0 ? kDefaultHistory : header_.history_length();
+  for (const std::string& site : header_.probe_sites()) {
+    module_.sites.push_back({{site, 0, false}, PaddingOf(header_)});
+  }
+  recommender_.mutable_hyper_parameters()->set_history_length(module_.options.history);
   return FindItems();
 }
 
@@ -134,7 +184,7 @@ absl::Status ProbeService::Import::FindItems() {
     recommender_.set_data_fingerprint(loaded_->fingerprint);
     recommender_.set_catalog(absl::StrCat("catalogs/", header_.recommender_id()));
     items_ = static_cast<int64_t>(loaded_->data.items.size());
-    parts_.users = static_cast<int64_t>(loaded_->data.users.size());
+    users_ = static_cast<int64_t>(loaded_->data.users.size());
     return HasCatalogOf(resources, recommender_, loaded_->data).status();
   }
   recommender_.set_catalog(header_.catalog());
@@ -147,16 +197,18 @@ absl::Status ProbeService::Import::FindItems() {
 }
 
 absl::Status ProbeService::Import::Add(const v1::ImportRecommenderRequest& message) {
-  return message.has_module() ? AddModule(message.module()) : AddVectors(message.item_vectors());
+  if (message.has_module()) return AddModule(message.module());
+  RECSAE_RETURN_IF_ERROR(AddIds(message));
+  return AddVectors(message.item_vectors());
 }
 
 absl::Status ProbeService::Import::AddModule(const std::string& bytes) {
-  if (parts_.module.size() + bytes.size() > kMaxModuleBytes) {
+  if (module_.module.size() + bytes.size() > kMaxModuleBytes) {
     return Error(absl::StatusCode::kResourceExhausted, "MODULE_TOO_LARGE",
                  absl::StrCat("the module has more than ", kMaxModuleBytes >> 20, " MiB"));
   }
   RECSAE_RETURN_IF_ERROR(TakeMemory(bytes.size()));
-  parts_.module += bytes;
+  module_.module += bytes;
   return absl::OkStatus();
 }
 
@@ -165,32 +217,88 @@ absl::Status ProbeService::Import::TakeMemory(size_t bytes) {
   return permit_.Resize(SaturatingProduct(bytes_, kImportCopies));
 }
 
+absl::Status ProbeService::Import::AddIds(const v1::ImportRecommenderRequest& message) {
+  const bool first = module_.item_vectors.empty();
+  if (message.item_ids().empty() && item_ids_.empty()) return absl::OkStatus();
+  const int64_t rows =
+      message.item_vectors().shape_size() > 0 ? message.item_vectors().shape(0) : 0;
+  if (message.item_ids_size() != rows || (item_ids_.empty() && !first)) {
+    return Error(absl::StatusCode::kInvalidArgument, "HEAD_INCOMPLETE",
+                 absl::StrCat("item_ids has ", message.item_ids_size(), " ids for ", rows,
+                              " item vectors: give one for each vector, or none at all"),
+                 {{"field", "item_ids"}});
+  }
+  size_t bytes = 0;
+  for (const std::string& id : message.item_ids()) bytes += id.size() + sizeof(std::string);
+  RECSAE_RETURN_IF_ERROR(TakeMemory(bytes));
+  item_ids_.insert(item_ids_.end(), message.item_ids().begin(), message.item_ids().end());
+  return absl::OkStatus();
+}
+
 absl::Status ProbeService::Import::AddVectors(const tensor::v1::Tensor& tensor) {
-  RECSAE_ASSIGN_OR_RETURN(
-      const MatrixView rows,
-      ReadMatrix(tensor, "item_vectors", kAnySize, parts_.dim == 0 ? kAnySize : parts_.dim));
-  parts_.dim = static_cast<int>(rows.cols);
+  int& dim = module_.options.dim;
+  RECSAE_ASSIGN_OR_RETURN(const MatrixView rows,
+                          ReadMatrix(tensor, "item_vectors", kAnySize, dim == 0 ? kAnySize : dim));
+  dim = static_cast<int>(rows.cols);
   const absl::Span<const float> values = rows.flat();
   RECSAE_RETURN_IF_ERROR(TakeMemory(values.size() * sizeof(float)));
-  parts_.item_vectors.insert(parts_.item_vectors.end(), values.begin(), values.end());
-  const int64_t given = static_cast<int64_t>(parts_.item_vectors.size()) / std::max(parts_.dim, 1);
-  return given <= items_ ? absl::OkStatus() : WrongCount(given, items_, recommender_.catalog());
+  module_.item_vectors.insert(module_.item_vectors.end(), values.begin(), values.end());
+  return given() <= items_ ? absl::OkStatus() : WrongCount(given(), items_, recommender_.catalog());
+}
+
+absl::StatusOr<std::shared_ptr<const ItemIndex>> ProbeService::Import::Index() {
+  if (loaded_ == nullptr) {
+    RECSAE_ASSIGN_OR_RETURN(const StoredCatalog catalog,
+                            service_.resources_.catalogs().Get(header_.catalog()));
+    return service_.resources_.catalogs().Index(catalog, [&] { return CheckAlive(context_); });
+  }
+  std::vector<std::string> ids;
+  size_t bytes = 0;
+  for (const Item& item : loaded_->data.items) {
+    ids.push_back(item.id);
+    bytes += item.id.size() + 2 * sizeof(std::string);
+  }
+  RECSAE_RETURN_IF_ERROR(TakeMemory(bytes));
+  return std::make_shared<const ItemIndex>(std::move(ids));
+}
+
+absl::Status ProbeService::Import::OrderItems() {
+  if (item_ids_.empty()) return absl::OkStatus();
+  RECSAE_ASSIGN_OR_RETURN(const std::shared_ptr<const ItemIndex> index, Index());
+  module_.numbers.assign(items_, -1);
+  std::vector<float> ordered(module_.item_vectors.size());
+  const int64_t dim = module_.options.dim;
+  for (int64_t row = 0; row < given(); ++row) {
+    const int64_t item = index->Find(item_ids_[row]);
+    if (item < 0 || item >= items_) return UnknownItem(item_ids_[row], recommender_.catalog());
+    if (module_.numbers[item] >= 0) return RepeatedItem(item_ids_[row]);
+    module_.numbers[item] = static_cast<int32_t>(row);
+    std::copy_n(module_.item_vectors.data() + row * dim, dim, ordered.data() + item * dim);
+  }
+  for (int64_t item = 0; item < items_; ++item) {
+    if (module_.numbers[item] < 0) {
+      return MissingItem(index->ids()[item], given(), items_, recommender_.catalog());
+    }
+  }
+  module_.item_vectors = std::move(ordered);
+  return absl::OkStatus();
 }
 
 absl::Status ProbeService::Import::Finish(v1::Recommender* response) {
-  const int64_t given = static_cast<int64_t>(parts_.item_vectors.size()) / std::max(parts_.dim, 1);
-  if (given != items_) return WrongCount(given, items_, recommender_.catalog());
+  RECSAE_RETURN_IF_ERROR(OrderItems());
+  if (given() != items_) return WrongCount(given(), items_, recommender_.catalog());
   // What a repeat with the same request_id must agree in.
   v1::ImportRecommenderRequest content;
   *content.mutable_header() = header_;
-  const std::string fingerprints = absl::StrCat(Fingerprint(parts_.module), "/",
-                                                Fingerprint(FloatsAsBytes(parts_.item_vectors)));
+  const std::string fingerprints = absl::StrCat(
+      Fingerprint(module_.module), "/", Fingerprint(FloatsAsBytes(module_.item_vectors)),
+      item_ids_.empty() ? "" : absl::StrCat("/", Fingerprint(absl::StrJoin(item_ids_, "\n"))));
   content.mutable_header()->set_request_id(fingerprints);
 
   const auto cancelled = [&] { return !CheckAlive(context_).ok(); };
-  recommender_.mutable_hyper_parameters()->set_embedding_dim(parts_.dim);
+  recommender_.mutable_hyper_parameters()->set_embedding_dim(module_.options.dim);
   RECSAE_ASSIGN_OR_RETURN(const std::unique_ptr<Recommender> model,
-                          ImportTorchscript(std::move(parts_)));
+                          service_.torch_.Import(std::move(module_), users_, cancelled));
   if (loaded_ != nullptr) {
     RECSAE_ASSIGN_OR_RETURN(const auto quality, MeasureQuality(*model, loaded_->data, cancelled));
     recommender_.mutable_metrics()->insert(quality.begin(), quality.end());

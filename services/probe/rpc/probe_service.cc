@@ -7,10 +7,12 @@
 namespace recsae::probe {
 
 ProbeService::ProbeService(Resources& resources, DatasetSource& datasets, HostedModels& models,
-                           JobRunner& jobs, MetricsRegistry& metrics, MemoryBudget& memory)
+                           const TorchKinds& torch, JobRunner& jobs, MetricsRegistry& metrics,
+                           MemoryBudget& memory)
     : resources_(resources),
       datasets_(datasets),
       models_(models),
+      torch_(torch),
       jobs_(jobs),
       memory_(memory),
       rows_recorded_(metrics.GetCounter("recsae_probe_rows_recorded_total",

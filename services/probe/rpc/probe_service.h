@@ -27,13 +27,15 @@ class CaptureReader;
 class CaseReader;
 class DatasetSource;
 class HostedModels;
+class TorchKinds;
 
 // Everything passed in outlives the service, which takes the store's change callback. Watches are
 // served by callbacks, so that they take no thread each; the rest by blocking handlers.
 class ProbeService final : public v1::Probe::WithCallbackMethod_WatchResources<v1::Probe::Service> {
  public:
-  ProbeService(Resources& resources, DatasetSource& datasets, HostedModels& models, JobRunner& jobs,
-               MetricsRegistry& metrics, MemoryBudget& memory);
+  ProbeService(Resources& resources, DatasetSource& datasets, HostedModels& models,
+               const TorchKinds& torch, JobRunner& jobs, MetricsRegistry& metrics,
+               MemoryBudget& memory);
   // The server that serves it must have shut down.
   ~ProbeService() override;
 
@@ -120,6 +122,7 @@ class ProbeService final : public v1::Probe::WithCallbackMethod_WatchResources<v
   Resources& resources_;
   DatasetSource& datasets_;
   HostedModels& models_;
+  const TorchKinds& torch_;
   JobRunner& jobs_;
   MemoryBudget& memory_;
   const Counter rows_recorded_;

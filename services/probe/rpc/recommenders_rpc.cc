@@ -23,7 +23,7 @@
 #include "services/probe/jobs/jobs.h"
 #include "services/probe/models/hosted_models.h"
 #include "services/probe/models/hyper_parameters.h"
-#include "services/probe/recommenders/torch/torch_kinds.h"
+#include "services/probe/recommenders/model/torch_kinds.h"
 #include "services/probe/rpc/probe_service.h"
 
 namespace recsae::probe {
@@ -115,7 +115,7 @@ grpc::Status ProbeService::TrainRecommender(Context* context,
     const auto options = ToOptions(request->kind(), request->hyper_parameters());
     bad.Add(FieldOf(options.status()), options.status());
     RECSAE_RETURN_IF_ERROR(bad.ToStatus());
-    RECSAE_RETURN_IF_ERROR(CheckTrainable(options->kind));
+    RECSAE_RETURN_IF_ERROR(torch_.CheckAvailable(options->kind));
     google::protobuf::Any spec;
     spec.PackFrom(*request);
     const std::string name = absl::StrCat("recommenders/", request->recommender_id());

@@ -10,35 +10,29 @@
 #include "services/probe/recommenders/kinds/distillemb.h"
 #include "services/probe/recommenders/kinds/general_training.h"
 #include "services/probe/recommenders/model/evaluation.h"
-#include "services/probe/recommenders/torch/torch_kinds.h"
 #include "services/probe/recommenders/train/training.h"
-#include "services/probe/recommenders/train/vector_training.h"
 
 namespace recsae::probe {
-namespace {
-
-absl::StatusOr<std::unique_ptr<VectorTraining>> NewTraining(const RecommenderOptions& options,
-                                                            const Dataset& dataset) {
-  switch (options.kind) {
-    case RecommenderKind::kEcf:
-      return NewEcfTraining(options, dataset);
-    case RecommenderKind::kDistillemb:
-      return std::make_unique<DistillembTraining>(options, dataset);
-    default:
-      return std::make_unique<GeneralTraining>(options, dataset);
-  }
-}
-
-}  // namespace
-
 GeneralRecommender::GeneralRecommender(const RecommenderOptions& options) : Recommender(options) {
   if (options.kind == RecommenderKind::kEcf) options_.dim = options.clusters * options.members;
 }
 
+absl::StatusOr<std::unique_ptr<VectorTraining>> GeneralRecommender::NewTraining(
+    const Dataset& dataset) const {
+  switch (options_.kind) {
+    case RecommenderKind::kEcf:
+      return Error(absl::StatusCode::kUnimplemented, "RECOMMENDER_KIND_UNAVAILABLE",
+                   "ECF is trained by recsae-torch-host", {{"kind", "ECF"}});
+    case RecommenderKind::kDistillemb:
+      return std::make_unique<DistillembTraining>(options_, dataset);
+    default:
+      return std::make_unique<GeneralTraining>(options_, dataset);
+  }
+}
+
 absl::StatusOr<TrainReport> GeneralRecommender::Train(const Dataset& dataset,
                                                       const TrainCallback& callback) {
-  RECSAE_ASSIGN_OR_RETURN(const std::unique_ptr<VectorTraining> training,
-                          NewTraining(options_, dataset));
+  RECSAE_ASSIGN_OR_RETURN(const std::unique_ptr<VectorTraining> training, NewTraining(dataset));
   const auto take = [&] {
     const absl::Span<const float> vectors = training->Vectors();
     const auto items_begin = vectors.begin() + static_cast<int64_t>(dataset.users.size()) * dim();

@@ -1,6 +1,6 @@
 // General recommenders, which know users by a vector each, as Recommenders: BPRMF (Rendle 2012),
 // LightGCN (He et al. 2020), ECF (Du et al. 2023) and DistillEmb (Zhang et al. 2020). They differ
-// in training alone (see general_training.h, ecf.h, distillemb.h).
+// in training alone (see general_training.h, distillemb.h, and ecf.h of the torch host).
 #ifndef RECSAE_SERVICES_PROBE_RECOMMENDERS_KINDS_GENERAL_H_
 #define RECSAE_SERVICES_PROBE_RECOMMENDERS_KINDS_GENERAL_H_
 
@@ -10,6 +10,7 @@
 
 #include "services/probe/recommenders/model/recommender.h"
 #include "services/probe/recommenders/model/weights.h"
+#include "services/probe/recommenders/train/vector_training.h"
 
 namespace recsae::probe {
 
@@ -25,6 +26,11 @@ class GeneralRecommender : public Recommender {
   const std::vector<float>& item_vectors() const override { return item_vectors_; }
   std::string Save() const override;
   absl::Status Load(const NamedTensors& tensors) override;
+
+ protected:
+  // One run of training; the data set outlives it. Here of the kinds that are trained without
+  // libtorch; UNIMPLEMENTED (RECOMMENDER_KIND_UNAVAILABLE) for kEcf.
+  virtual absl::StatusOr<std::unique_ptr<VectorTraining>> NewTraining(const Dataset& dataset) const;
 
  private:
   int64_t users() const { return static_cast<int64_t>(user_vectors_.size()) / dim(); }

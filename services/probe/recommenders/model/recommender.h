@@ -162,6 +162,9 @@ class Recommender {
     return kind() == RecommenderKind::kHosted ? options_.history > 0 : ReadsHistory(kind());
   }
 
+  // Memory that it holds in another process; 0 for one that is here alone.
+  virtual int64_t bytes_elsewhere() const { return 0; }
+
   // Kind, options and weights as bytes for LoadRecommender.
   virtual std::string Save() const = 0;
   // Sets the weights that Save wrote. DATA_LOSS (RECOMMENDER_CORRUPT) if they do not fit the

@@ -106,6 +106,20 @@ absl::Status ReadFiles(const nlohmann::json& header, absl::string_view* rest, Na
   return absl::OkStatus();
 }
 
+// The header's text; `bytes` are those behind it then.
+absl::StatusOr<absl::string_view> TakeHeader(absl::string_view* bytes) {
+  uint32_t length = 0;
+  const size_t fixed = kMagic.size() + sizeof(length);
+  if (bytes->size() < fixed || bytes->substr(0, kMagic.size()) != kMagic) {
+    return Corrupt("not a recommender");
+  }
+  std::memcpy(&length, bytes->data() + kMagic.size(), sizeof(length));
+  if (bytes->size() - fixed < length) return Corrupt("the header is cut off");
+  const absl::string_view text = bytes->substr(fixed, length);
+  bytes->remove_prefix(fixed + length);
+  return text;
+}
+
 }  // namespace
 
 std::string PackWeights(const RecommenderOptions& options, const NamedTensors& tensors,
@@ -132,20 +146,22 @@ std::string PackWeights(const RecommenderOptions& options, const NamedTensors& t
 
 absl::Status UnpackWeights(absl::string_view bytes, RecommenderOptions* options,
                            NamedTensors* tensors, NamedFiles* files) {
-  uint32_t length = 0;
-  if (bytes.size() < kMagic.size() + sizeof(length) || bytes.substr(0, kMagic.size()) != kMagic) {
-    return Corrupt("not a recommender");
-  }
-  std::memcpy(&length, bytes.data() + kMagic.size(), sizeof(length));
-  bytes.remove_prefix(kMagic.size() + sizeof(length));
-  if (bytes.size() < length) return Corrupt("the header is cut off");
+  RECSAE_ASSIGN_OR_RETURN(const absl::string_view text, TakeHeader(&bytes));
   try {
-    const auto header = nlohmann::json::parse(bytes.begin(), bytes.begin() + length);
+    const auto header = nlohmann::json::parse(text);
     *options = OptionsFromJson(header.at("options"));
-    absl::string_view rest = bytes.substr(length);
-    RECSAE_RETURN_IF_ERROR(ReadTensors(header, &rest, tensors));
-    RECSAE_RETURN_IF_ERROR(ReadFiles(header, &rest, files));
-    return rest.empty() ? absl::OkStatus() : Corrupt("there are bytes after the weights");
+    RECSAE_RETURN_IF_ERROR(ReadTensors(header, &bytes, tensors));
+    RECSAE_RETURN_IF_ERROR(ReadFiles(header, &bytes, files));
+    return bytes.empty() ? absl::OkStatus() : Corrupt("there are bytes after the weights");
+  } catch (const nlohmann::json::exception& e) {
+    return Corrupt(e.what());
+  }
+}
+
+absl::StatusOr<RecommenderOptions> UnpackOptions(absl::string_view bytes) {
+  RECSAE_ASSIGN_OR_RETURN(const absl::string_view text, TakeHeader(&bytes));
+  try {
+    return OptionsFromJson(nlohmann::json::parse(text).at("options"));
   } catch (const nlohmann::json::exception& e) {
     return Corrupt(e.what());
   }

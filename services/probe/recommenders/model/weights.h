@@ -24,6 +24,9 @@ std::string PackWeights(const RecommenderOptions& options, const NamedTensors& t
 absl::Status UnpackWeights(absl::string_view bytes, RecommenderOptions* options,
                            NamedTensors* tensors, NamedFiles* files);
 
+// The options alone; what follows them is not looked at. The same error.
+absl::StatusOr<RecommenderOptions> UnpackOptions(absl::string_view bytes);
+
 }  // namespace recsae::probe
 
 #endif  // RECSAE_SERVICES_PROBE_RECOMMENDERS_MODEL_WEIGHTS_H_

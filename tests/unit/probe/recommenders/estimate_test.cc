@@ -12,6 +12,7 @@
 #include "common/budget/bytes.h"
 #include "services/probe/datasets/readers.h"
 #include "services/probe/recommenders/factory.h"
+#include "tests/unit/probe/recommenders/no_torch.h"
 
 // Bytes of this process on the heap, and the most there were.
 namespace {
@@ -93,7 +94,7 @@ TEST(TrainingBytes, HoldsForWhatIsTrained) {
       options.loss = loss;
       const int64_t estimate = TrainingBytes(options, SizeOf(dataset));
       const int64_t real = MostHeld([&] {
-        const auto model = NewRecommender(options);
+        const auto model = NewRecommender(options, NoTorch());
         ASSERT_TRUE(model.ok()) << model.status();
         const auto report = (*model)->Train(dataset, [](const TrainProgress&) { return true; });
         ASSERT_TRUE(report.ok()) << report.status();

@@ -15,6 +15,7 @@
 #include "services/probe/recommenders/kinds/lightgcn.h"
 #include "services/probe/recommenders/model/evaluation.h"
 #include "services/probe/recommenders/train/user_item_loss.h"
+#include "tests/unit/probe/recommenders/no_torch.h"
 
 namespace recsae::probe {
 namespace {
@@ -189,7 +190,7 @@ TEST_P(GeneralRecommenderTest, UsersAndItemsWithoutInteractionsHaveVectors) {
   options.dim = 8;
   options.max_epochs = 3;
   const Dataset dataset = TinyDataset();
-  const auto model = NewRecommender(options);
+  const auto model = NewRecommender(options, NoTorch());
   ASSERT_TRUE(model.ok()) << model.status();
   const auto report = (*model)->Train(dataset, {});
   ASSERT_TRUE(report.ok()) << report.status();

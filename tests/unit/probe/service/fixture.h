@@ -17,6 +17,7 @@
 #include "common/jobs/job_runner.h"
 #include "common/jobs/jobs_service.h"
 #include "common/messages/tensor.h"
+#include "common/process/flags.h"
 #include "common/rpc/grpc_status.h"
 #include "common/rpc/metrics.h"
 #include "recsae/host/v1/host.grpc.pb.h"
@@ -48,6 +49,10 @@ class ProbeServerTest : public testing::Test {
     ASSERT_TRUE(runner.ok()) << runner.status();
     runner_ = *std::move(runner);
     module_ = std::make_unique<ProbeModule>();
+    FlagSet flags("probe", "", "", "");
+    module_->AddFlags(flags);
+    const char* given[] = {"probe", "--torch-host", RECSAE_TORCH_HOST, "--allow-modules"};
+    ASSERT_EQ(flags.Parse(4, given), -1);
     ModuleContext context;
     context.data_dir = folder_ + "/probe";
     context.jobs = runner_.get();

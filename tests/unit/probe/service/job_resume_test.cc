@@ -7,6 +7,7 @@
 #include "services/probe/recommenders/model/recommender.h"
 #include "services/probe/resources/resources.h"
 #include "tests/unit/probe/service/fixture.h"
+#include "tests/unit/probe/recommenders/no_torch.h"
 
 namespace recsae::probe {
 namespace {
@@ -21,7 +22,7 @@ class JobResumeTest : public testing::Test {
     std::filesystem::remove_all(folder_);
     std::filesystem::create_directories(folder_);
     resources_ = *Resources::Open(folder_ + "/probe");
-    models_ = std::make_unique<HostedModels>(resources_->recommenders(), hosts_, memory_);
+    models_ = std::make_unique<HostedModels>(resources_->recommenders(), hosts_, torch_, memory_);
     JobRunnerOptions options;
     options.service = "probe";
     runner_ = *JobRunner::Open(folder_ + "/jobs", options);
@@ -40,7 +41,7 @@ class JobResumeTest : public testing::Test {
   // runner's record of it.
   void Register(const char* kind, Handler handler) {
     runner_->Register(kind, [this, handler](JobContext& job) {
-      const JobEnvironment environment{*resources_, datasets_, *models_, memory_};
+      const JobEnvironment environment{*resources_, datasets_, *models_, torch_, memory_};
       const auto first = handler(environment, job);
       EXPECT_TRUE(first.ok()) << first.status();
       auto second = handler(environment, job);
@@ -72,6 +73,7 @@ class JobResumeTest : public testing::Test {
   MemoryBudget& memory_ = MemoryBudget::Unlimited();
   DatasetSource datasets_{LocateOptions(), memory_};
   HostRegistry hosts_{[](int64_t) {}};
+  const NoTorch torch_;
   std::unique_ptr<HostedModels> models_;
   std::unique_ptr<JobRunner> runner_;
 };

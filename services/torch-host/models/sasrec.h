@@ -1,0 +1,58 @@
+// SASRec as a Recommender.
+#ifndef RECSAE_SERVICES_TORCH_HOST_MODELS_SASREC_H_
+#define RECSAE_SERVICES_TORCH_HOST_MODELS_SASREC_H_
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "services/probe/recommenders/model/recommender.h"
+#include "services/probe/recommenders/model/weights.h"
+
+namespace recsae::probe {
+
+class SasrecNetwork;
+
+class Sasrec : public Recommender {
+ public:
+  explicit Sasrec(const RecommenderOptions& options);
+  ~Sasrec() override;
+
+  absl::StatusOr<TrainReport> Train(const Dataset& dataset, const TrainCallback& callback) override;
+  absl::StatusOr<std::vector<float>> Activations(
+      absl::Span<const Query> queries, const std::function<bool()>& cancelled) const override;
+  const std::vector<float>& item_vectors() const override { return item_vectors_; }
+  std::string Save() const override;
+  absl::Status Load(const NamedTensors& tensors) override;
+
+ protected:
+  // "embedding", "layers.0", "layers.1", ...; the last layer's output at the last position is the
+  // activation.
+  std::vector<ProbeSite> InnerSites() const override;
+  absl::StatusOr<std::vector<float>> InnerActivations(
+      size_t site, Positions positions, absl::Span<const Query> queries,
+      const std::function<bool()>& cancelled) const override;
+  absl::StatusOr<std::vector<float>> ResumeInner(
+      size_t site, absl::Span<const Query> queries, absl::Span<const float> activations,
+      const std::function<bool()>& cancelled) const override;
+
+ private:
+  // Sees the output of a site for a part of the queries, from number `first` on: float [queries,
+  // history, dim], right-aligned.
+  using SiteTap = std::function<void(size_t site, size_t first, absl::Span<const Query> queries,
+                                     float* output)>;
+  // The same for one such part.
+  using PartTap = std::function<void(size_t site, float* output)>;
+  void SetItemVectors();
+  absl::StatusOr<std::vector<float>> RunTapped(absl::Span<const Query> queries,
+                                               const std::function<bool()>& cancelled,
+                                               const SiteTap& tap) const;
+  void ActivateBatch(absl::Span<const Query> queries, const PartTap& tap, float* activations) const;
+
+  std::unique_ptr<SasrecNetwork> network_;
+  std::vector<float> item_vectors_;
+};
+
+}  // namespace recsae::probe
+
+#endif  // RECSAE_SERVICES_TORCH_HOST_MODELS_SASREC_H_
