@@ -29,7 +29,6 @@ sys.path.insert(0, str(pathlib.Path(__file__).parents[1] / "scripts" / "hosts"))
 import plain_sasrec  # noqa: E402
 
 ITEMS = 3000
-ROUNDS = 20
 
 
 def start_probe(folder):
@@ -47,18 +46,19 @@ def start_probe(folder):
 
 
 def alternate(sides, seconds):
-    """Medians of calls a second of each side, in turns."""
-    rates = [[] for _ in sides]
+    """Median seconds of a call of each side, one call of each in turn, the first changing; and the median of their ratios,
+    first / second."""
+    times = [[], []]
     for side in sides:
         side()
-    for _ in range(ROUNDS):
-        for side, found in zip(sides, rates):
-            count, began = 0, time.perf_counter()
-            while time.perf_counter() - began < seconds / ROUNDS:
-                side()
-                count += 1
-            found.append(count / (time.perf_counter() - began))
-    return [statistics.median(found) for found in rates], statistics.median(b / a for a, b in zip(*rates))
+    began, turn = time.perf_counter(), 0
+    while time.perf_counter() - began < 2 * seconds or turn < 20:
+        for place in ((0, 1), (1, 0))[turn % 2]:
+            start = time.perf_counter()
+            sides[place]()
+            times[place].append(time.perf_counter() - start)
+        turn += 1
+    return [statistics.median(found) for found in times], statistics.median(a / b for a, b in zip(*times)), turn
 
 
 def main():
@@ -82,10 +82,10 @@ def main():
             request = recsae.v1.probe.ComputeActivationsRequest(recommender=host.recommender.name, queries=[
                 recsae.v1.probe.ComputeActivationsRequest.Query(history_item_ids=history) for _, history in queries])
             probe = client.stub("probe")
-            (direct, hosted), ratio = alternate([lambda: model.activations(users, histories, "user", False),
+            (direct, hosted), ratio, calls = alternate([lambda: model.activations(users, histories, "user", False),
                                                  lambda: probe.ComputeActivations(request)], flags.seconds)
             print(f"activations of {flags.batch} histories of up to {plain_sasrec.LENGTH} items, d = 64: hosted / direct {ratio:.2f} "
-                  f"({hosted:.1f} and {direct:.1f} calls a second)", flush=True)
+                  f"({hosted / flags.batch * 1e6:.0f} and {direct / flags.batch * 1e6:.0f} µs a history; {calls} calls)", flush=True)
         padded, lengths = plain_sasrec.padded([list(history) for history in histories])
 
         @torch.no_grad()
@@ -95,6 +95,12 @@ def main():
         recorder = recsae.record(capture="recommenders/live/captures/rate", address=address, catalog=[str(i) for i in range(ITEMS)])
         from recsae.recording.torch_hook import attach
 
+        plain = plain_sasrec.Sasrec(ITEMS).eval()
+
+        @torch.no_grad()
+        def serve_plain():
+            plain(padded, lengths)
+
         def recorded():
             handle = attach(recorder, module, "", None)
             try:
@@ -102,9 +108,14 @@ def main():
             finally:
                 handle.remove()
 
-        _, ratio = alternate([serve, recorded], flags.seconds)
+        _, ratio, calls = alternate([serve, recorded], flags.seconds)
+        handle = attach(recorder, module, "", None)
+        hook, output = next(iter(module._forward_hooks.values())), torch.randn(flags.batch, 64)
+        (forward, hooked), share, _ = alternate([serve_plain, lambda: hook(module, None, output)], flags.seconds / 2)
+        handle.remove()
         recorder.close()
-        print(f"serving with a recorder / without: {ratio:.3f} ({recorder.counts})")
+        print(f"the hook's own time / a forward pass: {hooked / forward:.5f} ({hooked * 1e6:.0f} µs and {forward * 1e3:.1f} ms)")
+        print(f"serving with a recorder / without: {ratio:.3f} ({calls} calls; {recorder.counts})")
     finally:
         process.kill()
         process.wait()
