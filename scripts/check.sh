@@ -15,7 +15,8 @@ cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.."
 hosts() {
   local work=$PWD/build/hosts venv=${RECSAE_HOSTS_VENV:-$PWD/build/hosts/venv} wheel
   mkdir --parents "$work"
-  export RECSAE_BIN=${RECSAE_BIN:-$PWD/build/release/bin}
+  RECSAE_BIN=$(realpath --canonicalize-missing "${RECSAE_BIN:-build/release/bin}")
+  export RECSAE_BIN
   export RECSAE_DATA_DIR=${RECSAE_DATA_DIR:-../shared/data}
   RECSAE_DATA_DIR=$(realpath "$RECSAE_DATA_DIR")
   if [[ ! -x $RECSAE_BIN/recsae-standalone ]]; then
@@ -42,7 +43,8 @@ hosts() {
     shift
     (( $# > 0 )) || return 0
   fi
-  (cd scripts/hosts && "$venv/bin/python" -W ignore check_hosts.py "$work" "$@")
+  local check=$PWD/scripts/hosts/check_hosts.py
+  (cd "$work" && "$venv/bin/python" -W ignore "$check" "$work" "$@")  # libraries leave logs where they run
 }
 
 # The wheel in an empty environment of each Python there is, 3.9 and later.

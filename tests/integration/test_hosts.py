@@ -172,6 +172,19 @@ class HostsTest(SuiteTest):
             self.assertEqual(caught.exception.reason, reason)
         self.assertFalse(any(r.name == "recommenders/refused" for r in self.client().recommenders()))
 
+    def test_a_slow_model_is_accepted(self):
+        class Slow(AttentionModel):
+            def activations(self, *query):
+                time.sleep(.05)
+                return super().activations(*query)
+
+            def interactions(self, start_user):
+                time.sleep(.05)
+                return super().interactions(start_user)
+
+        with self.host("slow", Slow(80, 12, 150)) as host:
+            self.assertGreater(host.recommender.metrics["test_hr@10"], 0)
+
     def test_factors(self):
         random = np.random.default_rng(3)
         vectors, items = random.normal(size=(50, 6)), random.normal(size=(40, 6))
