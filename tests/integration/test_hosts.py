@@ -138,12 +138,12 @@ class HostsTest(SuiteTest):
         self.addCleanup(lambda: (process.kill(), process.wait()))
         asked, users, histories = self.queries()
         with self.client() as client:
-            wait_for(lambda: any(r.name == "recommenders/far" and r.hosted for r in client.recommenders()))
+            wait_for(lambda: any(r.name == "recommenders/far" and r.host_count for r in client.recommenders()))
             np.testing.assert_array_equal(client.activations("recommenders/far", asked),
                                           self.model.activations(users, histories, "user", False))
             process.kill()
             process.wait()
-            wait_for(lambda: not any(r.name == "recommenders/far" and r.hosted for r in client.recommenders()))
+            wait_for(lambda: not any(r.name == "recommenders/far" and r.host_count for r in client.recommenders()))
 
     def test_what_is_refused(self):
         class First(AttentionModel):
@@ -171,6 +171,19 @@ class HostsTest(SuiteTest):
                 self.host("refused", kind(80, 12, 150)).start()
             self.assertEqual(caught.exception.reason, reason)
         self.assertFalse(any(r.name == "recommenders/refused" for r in self.client().recommenders()))
+
+    def test_a_slow_model_is_accepted(self):
+        class Slow(AttentionModel):
+            def activations(self, *query):
+                time.sleep(.05)
+                return super().activations(*query)
+
+            def interactions(self, start_user):
+                time.sleep(.05)
+                return super().interactions(start_user)
+
+        with self.host("slow", Slow(80, 12, 150)) as host:
+            self.assertGreater(host.recommender.metrics["test_hr@10"], 0)
 
     def test_factors(self):
         random = np.random.default_rng(3)

@@ -27,7 +27,7 @@ class Link:
 
     def __init__(self, description):
         self.description = description
-        self.items, self.vectors, self.users = [], [], []
+        self.items, self.vectors, self.users, self.withheld = [], [], [], []
         self.outbox = queue.SimpleQueue()
         self.answers = {}
         self.ids = itertools.count(1)
@@ -86,6 +86,7 @@ class ProbeDouble(host_pb2_grpc.ModelHostsServicer):
         while len(link.items) < link.description.item_count or len(link.users) < link.description.user_count:
             request = next(requests)
             assert request.ByteSize() < 1.2 * 2 ** 20, request.ByteSize()
+            link.withheld += [len(link.items) + place for place in request.items.withheld]
             link.items += request.items.items
             if request.HasField("items"):
                 link.vectors.append(request.items.vectors)

@@ -172,6 +172,15 @@ class HostTest(unittest.TestCase):
         np.testing.assert_array_equal(np.concatenate([to_array(v) for v in link.vectors]), vectors)
         self.assertEqual((link.items[-1].id, link.users[-1]), (str(count - 1), str(count - 1)))
 
+    def test_withheld_items(self):
+        vectors = np.ones((3, 2))
+        model = recsae.FactorModel(vectors, vectors, user_ids="abc", item_ids="xyz", withheld=["z", "x"])
+        with self.host(model):
+            link = self.probe.links.get(timeout=WAIT_SECONDS)
+        self.assertEqual(link.withheld, [0, 2])
+        with self.assertRaisesRegex(ValueError, "'w' is not among the model's 3 items"):
+            recsae.FactorModel(vectors, vectors, user_ids="abc", item_ids="xyz", withheld=["w"])
+
     def test_a_given_channel_is_used(self):
         with grpc.insecure_channel(self.probe.address) as channel, recsae.host(self.model, channel=channel):
             self.probe.links.get(timeout=WAIT_SECONDS)

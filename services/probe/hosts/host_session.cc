@@ -48,13 +48,21 @@ HostSession::HostSession(std::string name, int concurrent_calls, Send send, End 
       send_(std::move(send)),
       end_(std::move(end)) {}
 
+bool HostSession::GivenUp(const std::function<bool()>& cancelled) const {
+  if (!cancelled) return false;
+  mutex_.Unlock();  // whether the session is closed may be what is asked
+  const bool given_up = cancelled();
+  mutex_.Lock();
+  return given_up;
+}
+
 absl::Status HostSession::AwaitTurn(const std::function<bool()>& cancelled) const {
   ++queued_;
   absl::Status status = closed_;
   while (status.ok() && running_ >= concurrent_calls_) {
     turn_.WaitWithTimeout(&mutex_, kPoll);
     status = closed_;
-    if (status.ok() && cancelled && cancelled()) status = Cancelled();
+    if (status.ok() && GivenUp(cancelled)) status = Cancelled();
   }
   --queued_;
   return status;
@@ -65,7 +73,7 @@ absl::StatusOr<host::v1::Answer> HostSession::AwaitAnswer(
   while (!waiting.answer.has_value()) {
     RECSAE_RETURN_IF_ERROR(closed_);
     waiting.answered.WaitWithTimeout(&mutex_, kPoll);
-    if (waiting.answer.has_value() || !cancelled || !cancelled()) continue;
+    if (waiting.answer.has_value() || !GivenUp(cancelled) || waiting.answer.has_value()) continue;
     host::v1::HostRecommenderResponse message;
     message.set_cancelled_call_id(id);
     send_(std::move(message));

@@ -4,7 +4,7 @@ from typing import Any, Callable, Iterable, Iterator, Optional, Sequence, Tuple
 
 import numpy as np
 
-from recsae.hosting.model import BadQuery, FloatArray, IntArray, Model, UserInteractions
+from recsae.hosting.model import BadQuery, FloatArray, IntArray, Model, UserInteractions, item_numbers
 
 Scorer = Callable[[IntArray, IntArray], Any]
 
@@ -15,7 +15,7 @@ class FactorModel(Model):
     user_vectors: [users, d]. item_vectors: [items, d]. item_biases: [items] or None. user_ids, item_ids: their ids, as
     text; numbers are taken as text. score: the library's own scores, (users, items) -> [users, items], by number;
     without it the scores are not compared with the library's. interactions: one UserInteractions for each user, or
-    None. Arrays are copied as float32.
+    None. withheld: ids of items that are never recommended. Arrays are copied as float32.
     """
 
     default_name = "factors"
@@ -23,7 +23,8 @@ class FactorModel(Model):
     def __init__(self, user_vectors: Any, item_vectors: Any, item_biases: Any = None, *, user_ids: Sequence[Any],
                  item_ids: Sequence[Any], score: Optional[Scorer] = None,
                  interactions: Optional[Sequence[UserInteractions]] = None, catalog: Any = None,
-                 display_name: str = "", default_name: str = "", remarks: Sequence[str] = ()) -> None:
+                 withheld: Sequence[Any] = (), display_name: str = "", default_name: str = "",
+                 remarks: Sequence[str] = ()) -> None:
         self.user_vectors = np.array(user_vectors, dtype=np.float32)
         self.item_vectors = np.array(item_vectors, dtype=np.float32)
         self.item_biases = None if item_biases is None else np.array(item_biases, dtype=np.float32)
@@ -35,6 +36,7 @@ class FactorModel(Model):
         if interactions is not None and len(interactions) != len(self.user_ids):
             raise ValueError(f"interactions of {len(interactions)} users: {len(self.user_ids)} are needed")
         self.scores = score is not None
+        self.withheld = item_numbers(withheld, self.item_ids)
         self._score = score
         self._interactions = interactions
         self.catalog = catalog

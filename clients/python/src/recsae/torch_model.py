@@ -8,7 +8,7 @@ from typing import Any, Callable, Iterable, Iterator, List, Optional, Sequence, 
 import numpy as np
 import torch
 
-from recsae.hosting.model import USER_SITE, FloatArray, IntArray, Model, Site, UserInteractions
+from recsae.hosting.model import USER_SITE, FloatArray, IntArray, Model, Site, UserInteractions, item_numbers
 from recsae.torch_hooks import fast_path_does, hooked, without_fast_path
 from recsae.torch_padding import SIDES, Place, Trial, find_side, last_rows, pad, put, take
 
@@ -30,6 +30,7 @@ class TorchModel(Model):
     user_ids: of users, if it knows any; user_tokens: what stands for each, by default 1, 2, 3, …; 0 = not known.
     score: as `encode`, but gives the model's own scores [B, items], of all items in the order of item_ids.
     interactions: one UserInteractions for each user.
+    withheld: ids of items that are never recommended.
     device: where inputs go; by default where the module's first parameter is.
     Calls are computed one at a time: hooks are the module's, not the call's.
     """
@@ -40,7 +41,7 @@ class TorchModel(Model):
                  sites: Sequence[str] = (), user_ids: Sequence[Any] = (), user_tokens: Optional[Sequence[int]] = None,
                  score: Optional[Callable[..., Any]] = None,
                  interactions: Optional[Sequence[UserInteractions]] = None, catalog: Any = None, device: Any = None,
-                 display_name: str = "", default_name: str = "", remarks: Sequence[str] = ()) -> None:
+                 withheld: Sequence[Any] = (), display_name: str = "", default_name: str = "", remarks: Sequence[str] = ()) -> None:
         self.item_ids, self.user_ids = [str(name) for name in item_ids], [str(name) for name in user_ids]
         self.history_length = history_length
         self.display_name = display_name or f"PyTorch {torch.__version__} {type(module).__name__}"
@@ -48,6 +49,7 @@ class TorchModel(Model):
         self.catalog = catalog
         self.scores = score is not None
         self.remarks: List[str] = list(remarks)
+        self.withheld = item_numbers(withheld, self.item_ids)
         self._module = module
         self._lock = threading.Lock()
         self._fast_path = True

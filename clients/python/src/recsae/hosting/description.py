@@ -36,6 +36,9 @@ def check_model(model: Model) -> None:
         biases = np.asarray(model.item_biases)
         if biases.shape != (len(model.item_ids),) or not np.isfinite(biases).all():
             raise ValueError(f"item_biases of shape {biases.shape}: [{len(model.item_ids)}] finite values are needed")
+    wrong = [number for number in model.withheld if not 0 <= number < len(model.item_ids)]
+    if wrong:
+        raise ValueError(f"withheld item number {wrong[0]}: the model has {len(model.item_ids)} items")
     if not 0 <= model.history_length <= 512:
         raise ValueError(f"history_length {model.history_length}: 0 to 512 items can be read")
     names = [site.name for site in model.sites]
@@ -70,6 +73,7 @@ def fingerprint(model: Model) -> str:
         add("item_biases", np.asarray(model.item_biases, dtype="<f4"))
     for name, values in model.state():
         add("state " + name, values)
+    add("withheld", np.array(sorted(model.withheld), dtype="<i8"))
     for kind, ids in (("items", model.item_ids), ("users", model.user_ids)):
         digest.update(f"{kind} {len(ids)}\n".encode())
         for name in ids:
@@ -96,6 +100,7 @@ def item_messages(model: Model, catalog: Sequence[CatalogItem]) -> Iterator[Any]
     biases: "Optional[np.ndarray[Any, Any]]" = None
     if model.item_biases is not None:
         biases = np.asarray(model.item_biases, dtype="<f4")
+    withheld = set(model.withheld)
     items: List[Any] = []
     size = first = 0
 
@@ -103,7 +108,8 @@ def item_messages(model: Model, catalog: Sequence[CatalogItem]) -> Iterator[Any]
         end = first + len(items)
         return host_pb2.HostRecommenderRequest(items=host_pb2.ItemRows(
             items=items, vectors=to_tensor(vectors[first:end]),
-            biases=None if biases is None else to_tensor(biases[first:end])))
+            biases=None if biases is None else to_tensor(biases[first:end]),
+            withheld=[place for place in range(len(items)) if first + place in withheld]))
 
     for name, known in zip(model.item_ids, catalog):
         item = probe_pb2.Item(id=name, title=known.title, attributes=[

@@ -70,6 +70,8 @@ class Model:
     """float32 [items, d]."""
     item_biases: Optional[FloatArray] = None
     """float32 [items]; None = 0."""
+    withheld: Sequence[int] = ()
+    """Numbers of items that are never recommended, whatever their score: sold out, not trained."""
     catalog: Any = None
     """Titles and attributes that the model's own library knows (see hosting.catalog); None = none."""
     scores: bool = True
@@ -101,6 +103,15 @@ class Model:
         """Named arrays that make the model what it is, beside items and users: for the fingerprint. Arrays of the
         same values must come in the same order in each process."""
         return iter(())
+
+
+def item_numbers(ids: Sequence[Any], item_ids: Sequence[str]) -> Sequence[int]:
+    """Places of ids among a model's; ValueError for one that is not there."""
+    known = {name: number for number, name in enumerate(item_ids)} if len(ids) else {}
+    missing = [name for name in ids if str(name) not in known]
+    if missing:
+        raise ValueError(f"withheld: {missing[0]!r} is not among the model's {len(item_ids)} items")
+    return tuple(known[str(name)] for name in ids)
 
 
 def check_queries(model: Model, users: IntArray, histories: Sequence[IntArray], items: IntArray) -> None:

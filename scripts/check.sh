@@ -1,0 +1,78 @@
+#!/usr/bin/env bash
+# Checks that are too large for every run of CI, by verb.
+#
+#   scripts/check.sh hosts                      the Python package and its adapters, from an empty environment
+#   scripts/check.sh hosts recbole-sasrec docs  some of it: names of scripts/hosts/libraries.py, docs, pythons
+#
+# hosts: builds the wheel and installs it, with PyTorch and the recommender libraries, into build/hosts/venv (some
+# minutes and 6 GB, once); trains each library's recommenders for a short time on MovieLens-100K ($RECSAE_DATA_DIR), hosts
+# them on a real suite (build/release/bin, or $RECSAE_BIN) and compares with the library itself; runs the examples of
+# docs/hosts.md; installs the wheel into an empty environment of each Python there is. $RECSAE_HOSTS_VENV: an environment
+# that has the libraries already.
+set -euo pipefail
+cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.."
+
+hosts() {
+  local work=$PWD/build/hosts venv=${RECSAE_HOSTS_VENV:-$PWD/build/hosts/venv} wheel
+  mkdir --parents "$work"
+  RECSAE_BIN=$(realpath --canonicalize-missing "${RECSAE_BIN:-build/release/bin}")
+  export RECSAE_BIN
+  export RECSAE_DATA_DIR=${RECSAE_DATA_DIR:-../shared/data}
+  RECSAE_DATA_DIR=$(realpath "$RECSAE_DATA_DIR")
+  if [[ ! -x $RECSAE_BIN/recsae-standalone ]]; then
+    echo "check.sh: no recsae-standalone in $RECSAE_BIN: build it, or set RECSAE_BIN" >&2
+    return 1
+  fi
+  if [[ ! -e $venv/bin/pip ]]; then "${PYTHON:-python3}" -m venv "$venv"; fi
+  if [[ ! -e $work/installed ]]; then
+    "$venv/bin/pip" install --quiet 'setuptools<81' wheel build mypy torch recbole 'rectools[torch]' implicit lightfm-next cornac
+    touch "$work/installed"
+  fi
+  echo "ReChorus is not on PyPI: its adapter is not tried here"
+  rm --recursive --force "$work/dist" clients/python/build clients/python/src/recsae.egg-info
+  "$venv/bin/python" -m build --wheel --outdir "$work/dist" clients/python >"$work/wheel.log" 2>&1 || { tail "$work/wheel.log" >&2; return 1; }
+  rm --recursive --force clients/python/build clients/python/src/recsae.egg-info
+  wheel=$(ls "$work"/dist/*.whl)
+  "$venv/bin/pip" install --quiet --force-reinstall --no-deps "$wheel"
+  "$venv/bin/pip" install --quiet "$wheel"
+  if (( $# == 0 )); then
+    pythons "$work" "$wheel"
+    set -- all docs
+  elif [[ $1 == pythons ]]; then
+    pythons "$work" "$wheel"
+    shift
+    (( $# > 0 )) || return 0
+  fi
+  local check=$PWD/scripts/hosts/check_hosts.py
+  (cd "$work" && "$venv/bin/python" -W ignore "$check" "$work" "$@")  # libraries leave logs where they run
+}
+
+# The wheel in an empty environment of each Python there is, 3.9 and later.
+pythons() {
+  local work=$1 wheel=$2 version python found=0 passed
+  for version in 3.9 3.10 3.11 3.12 3.13 3.14 3.15; do
+    python=$(compgen -G "$HOME/.pyenv/versions/$version.*/bin/python" | head -1 || true)
+    [[ -n $python ]] || python=$(command -v "python$version" || true)
+    if [[ -z $python ]] || ! "$python" -c 'import venv, ensurepip' 2>/dev/null; then
+      echo "Python $version is not here"
+      continue
+    fi
+    rm --recursive --force "$work/python$version"
+    "$python" -m venv "$work/python$version"
+    "$work/python$version/bin/pip" install --quiet --disable-pip-version-check "$wheel"
+    if ! passed=$(cd clients/python/tests && "$work/python$version/bin/python" -W error::DeprecationWarning -m unittest discover 2>&1); then
+      echo "$passed" | tail -40 >&2
+      echo "check.sh: the wheel fails on Python $version" >&2
+      return 1
+    fi
+    echo "Python $version: $(tail -3 <<<"$passed" | tr '\n' ' ')"
+    found=$((found + 1))
+  done
+  (( found > 0 )) || { echo "check.sh: no Python of 3.9 or later with venv" >&2; return 1; }
+}
+
+verb=${1:-}
+case $verb in
+  hosts) shift; hosts "$@" ;;
+  *) sed -n '2,/^set/{/^set/d;s/^# \{0,1\}//;p}' "$0" >&2; exit 2 ;;
+esac
