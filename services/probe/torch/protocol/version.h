@@ -6,8 +6,8 @@
 
 namespace recsae::probe {
 
-// Of this program: the release, and a fingerprint of the messages. Builds of one release that differ
-// elsewhere go together. "0.1.0 (messages 1a2b3c4d5e6f7a8b)".
+// Of this program: the release, and a fingerprint of the messages. Builds of one release that
+// differ elsewhere go together. "0.1.0 (messages 1a2b3c4d5e6f7a8b)".
 std::string ProtocolVersion();
 
 }  // namespace recsae::probe
