@@ -41,6 +41,9 @@ class Suite:
         text = port.read_text().strip()
         self.address = text if ":" in text else f"127.0.0.1:{text}"
 
+    def client(self):
+        return recsae.Client(self.address, seconds=300)
+
     def stop(self):
         self.process.terminate()
         self.process.wait()
@@ -108,7 +111,9 @@ def check_library(client, suite, work, name):
     users = model.user_ids[:USERS]
     lists, histories, *excluded = trained.own_lists(users)
     queries = list(zip(users, histories))
-    with recsae.host(model, name=name, address=suite.address, catalog=movielens.titles() if model.catalog is None else None) as host:
+    # One call at a time, so that a hook of the check's own sees them in the order of the queries.
+    with recsae.host(model, name=name, address=suite.address, concurrent_calls=1,
+                     catalog=movielens.titles() if model.catalog is None else None) as host:
         recommender = host.recommender.name
         ids, vectors, biases = client.item_vectors(recommender)
         assert ids == list(model.item_ids)
@@ -168,7 +173,7 @@ def main():
         raise SystemExit(f"check-hosts: {', '.join(unknown)}: there are {', '.join(libraries.LIBRARIES)}, docs, all")
     suite, failed = Suite(work), []
     try:
-        with recsae.Client(suite.address, seconds=300) as client:
+        with suite.client() as client:
             for name in names:
                 try:
                     check_library(client, suite, work, name)

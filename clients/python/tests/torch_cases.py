@@ -215,3 +215,25 @@ class TorchTest(unittest.TestCase):
                 queries=hb.Queries(lengths=[2], items=[1, 2]))))
         self.assertEqual((found.id, found.error.code), (4, 9))
         self.assertIn("RuntimeError: The size of tensor", found.error.message)
+
+    def test_a_recorder_takes_the_rows_of_the_last_items(self):
+        from probe_double import RecordingDouble
+        from recsae.wire import to_array
+
+        probe = RecordingDouble()
+        self.addCleanup(lambda: probe.server.stop(None).wait())
+        for side in ("left", "right"):
+            probe.batches = []
+            module = Sasrec(side).eval()
+            history, lengths = pad([h + 1 for h in HISTORIES], LENGTH, side, 0, "cpu")
+            with recsae.record(module, site="blocks.1", padding=side, capture="recommenders/live/captures/x",
+                               address=probe.address) as recorder, torch.no_grad():
+                with recorder.batch(users=range(5), histories=HISTORIES):
+                    out = module(history, lengths)
+                with self.assertLogs("recsae.record", logging.WARNING), recorder.batch(users=range(4)):
+                    module(history, lengths)  # one user too few: said, counted, and not raised
+            module(history, lengths)  # the hook is gone
+            np.testing.assert_array_equal(np.concatenate([to_array(b.activations) for _, b in probe.batches]), out.numpy())
+            cases = [case for _, batch in probe.batches for case in batch.cases]
+            self.assertEqual([list(case.history_item_ids) for case in cases], [[str(i) for i in h] for h in HISTORIES])
+            self.assertEqual((recorder.recorded, recorder.dropped, recorder.counts.offered), (5, 5, 10))
