@@ -20,7 +20,7 @@ from harness import BIN, SuiteTest, array, jb, pb, tensor
 DIM = 8
 HISTORY = 6
 PLANTED = pb.DatasetRef(name="planted", planted=pb.PlantedOptions(
-    concept_count=4, items_per_concept=10, user_count=100, interactions_per_user=12, seed=3))
+    concept_count=4, items_per_concept=10, user_count=100, interactions_per_user=10, seed=3))
 ITEMS = 40
 DEADLINE = 3
 LOOPS, ALLOCATES, THROWS = 1, 2, 3  # numbers of the first item, from 1
@@ -31,7 +31,7 @@ class Moody(torch.nn.Module):
 
     def __init__(self):
         super().__init__()
-        self.items = torch.nn.Embedding(ITEMS + 1, DIM)
+        self.items = torch.nn.Embedding(ITEMS + 1, DIM, padding_idx=0)
 
     def forward(self, history: torch.Tensor, lengths: torch.Tensor,
                 user: torch.Tensor) -> torch.Tensor:

@@ -5,10 +5,10 @@
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "common/base/status.h"
-#include "common/base/version.h"
 #include "common/messages/status.h"
 #include "common/messages/tensor.h"
 #include "services/probe/torch/protocol/training_messages.h"
+#include "services/probe/torch/protocol/version.h"
 
 namespace recsae::probe {
 namespace {
@@ -64,10 +64,10 @@ absl::Status Starting::BringUp() {
 absl::Status Starting::CheckVersion() {
   FromHost message;
   RECSAE_RETURN_IF_ERROR(Receive(&message));
-  if (message.hello().version() == VersionAndCommit()) return absl::OkStatus();
+  if (message.hello().version() == ProtocolVersion()) return absl::OkStatus();
   return Error(absl::StatusCode::kFailedPrecondition, "TORCH_HOST_VERSION",
                absl::StrCat("recsae-torch-host is of version ", message.hello().version(),
-                            ", this program of ", VersionAndCommit(),
+                            ", this program of ", ProtocolVersion(),
                             ": install both from one release, or say with --torch-host which one"));
 }
 

@@ -15,7 +15,6 @@
 
 #include "absl/strings/str_cat.h"
 #include "common/base/status.h"
-#include "common/base/version.h"
 #include "common/messages/status.h"
 #include "common/messages/tensor.h"
 #include "recsae/torch_host/v1/torch_host.pb.h"
@@ -23,6 +22,7 @@
 #include "services/probe/recommenders/model/weights.h"
 #include "services/probe/torch/protocol/frames.h"
 #include "services/probe/torch/protocol/training_messages.h"
+#include "services/probe/torch/protocol/version.h"
 #include "services/torch-host/kinds/in_process.h"
 #include "services/torch-host/modules/torchscript.h"
 #include "services/torch-host/modules/warm_up.h"
@@ -95,7 +95,7 @@ class Session {
 
 int Session::Run() {
   FromHost hello;
-  hello.mutable_hello()->set_version(VersionAndCommit());
+  hello.mutable_hello()->set_version(ProtocolVersion());
   if (!Send(hello).ok()) return 1;
   ToHost message;
   while (true) {

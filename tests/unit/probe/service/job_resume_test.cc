@@ -6,8 +6,8 @@
 #include "services/probe/models/hosted_models.h"
 #include "services/probe/recommenders/model/recommender.h"
 #include "services/probe/resources/resources.h"
+#include "services/probe/torch/torch_hosts.h"
 #include "tests/unit/probe/service/fixture.h"
-#include "tests/unit/probe/recommenders/no_torch.h"
 
 namespace recsae::probe {
 namespace {
@@ -73,7 +73,7 @@ class JobResumeTest : public testing::Test {
   MemoryBudget& memory_ = MemoryBudget::Unlimited();
   DatasetSource datasets_{LocateOptions(), memory_};
   HostRegistry hosts_{[](int64_t) {}};
-  const NoTorch torch_;
+  TorchHosts torch_{{.program = RECSAE_TORCH_HOST}};
   std::unique_ptr<HostedModels> models_;
   std::unique_ptr<JobRunner> runner_;
 };
