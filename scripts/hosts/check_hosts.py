@@ -142,7 +142,7 @@ for name in ("bool8", "float_", "complex_", "unicode_"):
     if not hasattr(numpy, name): setattr(numpy, name, {{"bool8": numpy.bool_, "float_": numpy.float64, "complex_": numpy.complex128, "unicode_": numpy.str_}}[name])
 movielens.write_atomic({build!r})
 ratings, films = movielens.ratings(), movielens.titles()
-recbole_settings = {{"data_path": {build!r}, "load_col": {{"inter": ["user_id", "item_id", "timestamp"]}}, "epochs": 1, "use_gpu": False,
+recbole_settings = {{"data_path": {build!r}, "load_col": {{"inter": ["user_id", "item_id", "timestamp"]}}, "epochs": 1, "use_gpu": False, "user_inter_num_interval": "[0,60]",
     "state": "ERROR", "show_progress": False, "MAX_ITEM_LIST_LENGTH": 10, "inner_size": 64, "train_neg_sample_args": None,
     "train_batch_size": 2048, "checkpoint_dir": {build!r},
     "eval_args": {{"split": {{"LS": "valid_and_test"}}, "order": "TO", "group_by": "user", "mode": "full"}}}}
