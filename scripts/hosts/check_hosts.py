@@ -95,10 +95,11 @@ def check_dictionary(client, name, recommender, trained, query):
     for site in ["", *trained.sites[:1]]:
         mark = f"{name}{'-' + re.sub('[^a-z0-9]+', '-', site.lower()) if site else ''}"[:60].strip("-")
         capture = client.capture(recommender, f"{mark}-train"[:63], "train", site=site, cases=True, max_rows=4000)
-        assert 0 < capture.row_count <= 4000
+        assert 0 < capture.row_count <= 4000, f"{mark}: {capture.row_count} rows captured"
         sae = client.train_sae(mark, capture.name, **TRAINING).sae
         explained = client.explain(sae.name, history=query, top=10)[0]
-        assert explained.latents and len(explained.items) == 10
+        assert explained.latents and len(explained.items) == 10, \
+            f"{mark}: {len(explained.latents)} latents are active, {len(explained.items)} items explained"
         steered = client.steer(sae.name, [{"latent": explained.latents[0].latent, "set": explained.latents[0].activation * 20}],
                                history=query)
         assert [item.score for item in steered.before] != [item.score for item in steered.after], f"{mark}: steering changes nothing"
@@ -116,7 +117,7 @@ def check_library(client, suite, work, name):
                      catalog=movielens.titles() if model.catalog is None else None) as host:
         recommender = host.recommender.name
         ids, vectors, biases = client.item_vectors(recommender)
-        assert ids == list(model.item_ids)
+        assert ids == list(model.item_ids), "the probe has other items, or in another order"
         scores = client.activations(recommender, queries).astype(np.float64) @ vectors.astype(np.float64).T + biases
         swapped = check_lists(model, scores, lists, excluded[0] if excluded else None)
         numbers = np.arange(len(users), dtype=np.int32)
