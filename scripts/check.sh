@@ -28,7 +28,7 @@ hosts() {
     "$venv/bin/pip" install --quiet 'setuptools<81' wheel build mypy torch recbole 'rectools[torch]' implicit lightfm-next cornac
     touch "$work/installed"
   fi
-  echo "ReChorus is not on PyPI: its adapter is not tried here"
+  echo "ReChorus is not on PyPI: its adapter is tried on models in its manner (clients/python/tests)"
   rm --recursive --force "$work/dist" clients/python/build clients/python/src/recsae.egg-info
   "$venv/bin/python" -m build --wheel --outdir "$work/dist" clients/python >"$work/wheel.log" 2>&1 || { tail "$work/wheel.log" >&2; return 1; }
   rm --recursive --force clients/python/build clients/python/src/recsae.egg-info

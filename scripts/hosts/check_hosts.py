@@ -41,6 +41,9 @@ class Suite:
         text = port.read_text().strip()
         self.address = text if ":" in text else f"127.0.0.1:{text}"
 
+    def client(self):
+        return recsae.Client(self.address, seconds=300)
+
     def stop(self):
         self.process.terminate()
         self.process.wait()
@@ -92,10 +95,11 @@ def check_dictionary(client, name, recommender, trained, query):
     for site in ["", *trained.sites[:1]]:
         mark = f"{name}{'-' + re.sub('[^a-z0-9]+', '-', site.lower()) if site else ''}"[:60].strip("-")
         capture = client.capture(recommender, f"{mark}-train"[:63], "train", site=site, cases=True, max_rows=4000)
-        assert 0 < capture.row_count <= 4000
+        assert 0 < capture.row_count <= 4000, f"{mark}: {capture.row_count} rows captured"
         sae = client.train_sae(mark, capture.name, **TRAINING).sae
         explained = client.explain(sae.name, history=query, top=10)[0]
-        assert explained.latents and len(explained.items) == 10
+        assert explained.latents and len(explained.items) == 10, \
+            f"{mark}: {len(explained.latents)} latents are active, {len(explained.items)} items explained"
         steered = client.steer(sae.name, [{"latent": explained.latents[0].latent, "set": explained.latents[0].activation * 20}],
                                history=query)
         assert [item.score for item in steered.before] != [item.score for item in steered.after], f"{mark}: steering changes nothing"
@@ -108,10 +112,12 @@ def check_library(client, suite, work, name):
     users = model.user_ids[:USERS]
     lists, histories, *excluded = trained.own_lists(users)
     queries = list(zip(users, histories))
-    with recsae.host(model, name=name, address=suite.address, catalog=movielens.titles() if model.catalog is None else None) as host:
+    # One call at a time, so that a hook of the check's own sees them in the order of the queries.
+    with recsae.host(model, name=name, address=suite.address, concurrent_calls=1,
+                     catalog=movielens.titles() if model.catalog is None else None) as host:
         recommender = host.recommender.name
         ids, vectors, biases = client.item_vectors(recommender)
-        assert ids == list(model.item_ids)
+        assert ids == list(model.item_ids), "the probe has other items, or in another order"
         scores = client.activations(recommender, queries).astype(np.float64) @ vectors.astype(np.float64).T + biases
         swapped = check_lists(model, scores, lists, excluded[0] if excluded else None)
         numbers = np.arange(len(users), dtype=np.int32)
@@ -137,7 +143,7 @@ for name in ("bool8", "float_", "complex_", "unicode_"):
     if not hasattr(numpy, name): setattr(numpy, name, {{"bool8": numpy.bool_, "float_": numpy.float64, "complex_": numpy.complex128, "unicode_": numpy.str_}}[name])
 movielens.write_atomic({build!r})
 ratings, films = movielens.ratings(), movielens.titles()
-recbole_settings = {{"data_path": {build!r}, "load_col": {{"inter": ["user_id", "item_id", "timestamp"]}}, "epochs": 1, "use_gpu": False,
+recbole_settings = {{"data_path": {build!r}, "load_col": {{"inter": ["user_id", "item_id", "timestamp"]}}, "epochs": 1, "use_gpu": False, "user_inter_num_interval": "[0,60]",
     "state": "ERROR", "show_progress": False, "MAX_ITEM_LIST_LENGTH": 10, "inner_size": 64, "train_neg_sample_args": None,
     "train_batch_size": 2048, "checkpoint_dir": {build!r},
     "eval_args": {{"split": {{"LS": "valid_and_test"}}, "order": "TO", "group_by": "user", "mode": "full"}}}}
@@ -168,7 +174,7 @@ def main():
         raise SystemExit(f"check-hosts: {', '.join(unknown)}: there are {', '.join(libraries.LIBRARIES)}, docs, all")
     suite, failed = Suite(work), []
     try:
-        with recsae.Client(suite.address, seconds=300) as client:
+        with suite.client() as client:
             for name in names:
                 try:
                     check_library(client, suite, work, name)

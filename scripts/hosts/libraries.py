@@ -186,7 +186,7 @@ LIBRARIES = {
     "recbole-sasrec": lambda build: recbole_model(build, "SASRec", 1, **SEQUENTIAL),
     "recbole-gru4rec": lambda build: recbole_model(build, "GRU4Rec", 1, **SEQUENTIAL),
     "recbole-bpr": lambda build: recbole_model(build, "BPR"),
-    "recbole-lightgcn": lambda build: recbole_model(build, "LightGCN"),
+    "recbole-lightgcn": lambda build: recbole_model(build, "LightGCN", 2),
 }
 
 

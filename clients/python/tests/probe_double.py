@@ -12,6 +12,7 @@ from google.rpc import error_details_pb2, status_pb2
 from recsae.host.v1 import host_pb2 as hb
 from recsae.host.v1 import host_pb2_grpc
 from recsae.probe.v1 import probe_pb2 as pb
+from recsae.probe.v1 import probe_pb2_grpc
 
 
 def abort(context, code, reason, message):
@@ -98,3 +99,22 @@ class ProbeDouble(host_pb2_grpc.ModelHostsServicer):
                 link.answers.pop(request.answer.id).set_result(request.answer)
         except Exception:  # the stream broke, as the tests want
             pass
+
+
+class RecordingDouble(probe_pb2_grpc.ProbeServicer):
+    """The probe's part in RecordActivations; `refusal` (code, reason, message) fails the next stream."""
+
+    def __init__(self):
+        self.batches, self.refusal = [], None
+        self.server = grpc.server(concurrent.futures.ThreadPoolExecutor(4))
+        probe_pb2_grpc.add_ProbeServicer_to_server(self, self.server)
+        self.address = f"127.0.0.1:{self.server.add_insecure_port('127.0.0.1:0')}"
+        self.server.start()
+
+    def RecordActivations(self, requests, context):
+        header, *batches = list(requests)
+        if self.refusal:
+            refusal, self.refusal = self.refusal, None
+            abort(context, *refusal)
+        self.batches += [(header.header.producer, request.batch) for request in batches]
+        return pb.RecordActivationsResponse(stored_row_count=sum(r.batch.activations.shape[0] for r in batches))

@@ -97,6 +97,35 @@ HISTORIES = [RANDOM.choice(ITEMS, size=n, replace=False).astype(np.int32) for n 
 USERS = np.full(len(HISTORIES), -1, dtype=np.int32)
 
 
+class InReChorusManner(nn.Module):
+    """Takes and gives what models of ReChorus do: ids from 1, a dictionary in, "prediction" and perhaps "u_v" out."""
+
+    def __init__(self, sequential, vector=True):
+        super().__init__()
+        self.i_embeddings, self.u_embeddings = nn.Embedding(ITEMS + 1, DIM), nn.Embedding(4, DIM)
+        self.vector = vector
+        if sequential:
+            self.history_max = LENGTH
+            self.rnn = nn.GRU(DIM, DIM, batch_first=True)
+
+    def forward(self, feed_dict):
+        items = self.i_embeddings(feed_dict["item_id"])
+        user = self.u_embeddings(feed_dict["user_id"])
+        if hasattr(self, "rnn"):
+            rows, _ = self.rnn(self.i_embeddings(feed_dict["history_items"]))
+            user = rows[torch.arange(len(rows)), feed_dict["lengths"] - 1]
+        out = {"prediction": (user[:, None] * items).sum(-1).view(feed_dict["batch_size"], -1)}
+        return {**out, "u_v": user[:, None].expand_as(items)} if self.vector else out
+
+
+class Corpus:
+    """What of a ReChorus reader is used."""
+
+    n_items, n_users = ITEMS + 1, 4
+    data_df = {part: {"user_id": np.array(users), "item_id": np.array(items)} for part, users, items in (
+        ("train", [1, 2, 1, 3], [5, 6, 7, 8]), ("dev", [1], [9]), ("test", [1, 3], [10, 11]))}
+
+
 class TorchTest(unittest.TestCase):
     path = contextlib.nullcontext  # in which plain hooks see what there is to see
 
@@ -215,3 +244,40 @@ class TorchTest(unittest.TestCase):
                 queries=hb.Queries(lengths=[2], items=[1, 2]))))
         self.assertEqual((found.id, found.error.code), (4, 9))
         self.assertIn("RuntimeError: The size of tensor", found.error.message)
+
+    def test_a_recorder_takes_the_rows_of_the_last_items(self):
+        from probe_double import RecordingDouble
+        from recsae.wire import to_array
+
+        probe = RecordingDouble()
+        self.addCleanup(lambda: probe.server.stop(None).wait())
+        for side in ("left", "right"):
+            probe.batches = []
+            module = Sasrec(side).eval()
+            history, lengths = pad([h + 1 for h in HISTORIES], LENGTH, side, 0, "cpu")
+            with recsae.record(module, site="blocks.1", padding=side, capture="recommenders/live/captures/x",
+                               address=probe.address) as recorder, torch.no_grad():
+                with recorder.batch(users=range(5), histories=HISTORIES):
+                    out = module(history, lengths)
+                with self.assertLogs("recsae.record", logging.WARNING), recorder.batch(users=range(4)):
+                    module(history, lengths)  # one user too few: said, counted, and not raised
+            module(history, lengths)  # the hook is gone
+            np.testing.assert_array_equal(np.concatenate([to_array(b.activations) for _, b in probe.batches]), out.numpy())
+            cases = [case for _, batch in probe.batches for case in batch.cases]
+            self.assertEqual([list(case.history_item_ids) for case in cases], [[str(i) for i in h] for h in HISTORIES])
+            self.assertEqual((recorder.recorded, recorder.dropped, recorder.counts.offered), (5, 5, 10))
+
+    def test_models_in_the_manner_of_rechorus(self):
+        torch.manual_seed(5)
+        for sequential in (True, False):
+            module = InReChorusManner(sequential).eval()
+            model = recsae.adapters.rechorus(module, Corpus(), sites=["rnn"] if sequential else [])
+            self.assertEqual((model.history_length, len(model.item_ids), model.user_ids), (LENGTH if sequential else 0, ITEMS, ["1", "2", "3"]))
+            histories = HISTORIES[:3] if sequential else [np.zeros(0, dtype=np.int32)] * 3
+            users = np.array([0, 1, 2], dtype=np.int32)
+            vectors = model.activations(users, histories, "user", False)
+            np.testing.assert_allclose(model.score(users, histories, np.arange(ITEMS)), vectors @ model.item_vectors.T, atol=1e-5)
+            found = [(list(u.items), u.train_length, list(u.dev), list(u.test)) for u in model.interactions(0)]
+            self.assertEqual(found, [([4, 6, 8, 9], 2, [2], [3]), ([5], 1, [], []), ([7, 10], 1, [], [1])])
+        with self.assertRaisesRegex(ValueError, 'forward gives no "u_v"'):
+            recsae.adapters.rechorus(InReChorusManner(True, vector=False), Corpus())

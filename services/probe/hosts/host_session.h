@@ -53,8 +53,7 @@ class HostSession final : public HostLink {
   };
 
   // Whether the caller has given up. Asked without the lock, which is held before and after.
-  bool GivenUp(const std::function<bool()>& cancelled) const
-      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  bool GivenUp(const std::function<bool()>& cancelled) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // Waits for its turn, and takes it.
   absl::Status AwaitTurn(const std::function<bool()>& cancelled) const
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
