@@ -1,4 +1,4 @@
-"""Plays the probe's part in recsae.host.v1 on a real gRPC server: takes a host, and calls it."""
+"""Plays the probe's part in recsae.hosts.v1 on a real gRPC server: takes a host, and calls it."""
 
 import concurrent.futures
 import itertools
@@ -9,8 +9,8 @@ import grpc
 from google.protobuf import any_pb2
 from google.rpc import error_details_pb2, status_pb2
 
-from recsae.host.v1 import host_pb2 as hb
-from recsae.host.v1 import host_pb2_grpc
+from recsae.hosts.v1 import hosts_pb2 as hb
+from recsae.hosts.v1 import hosts_pb2_grpc
 from recsae.probe.v1 import probe_pb2 as pb
 from recsae.probe.v1 import probe_pb2_grpc
 
@@ -44,7 +44,7 @@ class Link:
         return self.call(**method)[1].result(timeout=30)
 
 
-class ProbeDouble(host_pb2_grpc.ModelHostsServicer):
+class ProbeDouble(hosts_pb2_grpc.ModelHostsServicer):
     def __init__(self, address="127.0.0.1:0"):
         self.known = {}  # fingerprint by recommender id
         self.refusal = None  # (code, reason, message) in place of `accepted`
@@ -54,7 +54,7 @@ class ProbeDouble(host_pb2_grpc.ModelHostsServicer):
 
     def start(self, address):
         self.server = grpc.server(concurrent.futures.ThreadPoolExecutor(16))
-        host_pb2_grpc.add_ModelHostsServicer_to_server(self, self.server)
+        hosts_pb2_grpc.add_ModelHostsServicer_to_server(self, self.server)
         self.address = f"127.0.0.1:{self.server.add_insecure_port(address)}"
         self.server.start()
 

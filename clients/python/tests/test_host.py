@@ -12,7 +12,7 @@ import numpy as np
 import recsae
 from models import AttentionModel
 from probe_double import ProbeDouble
-from recsae.host.v1 import host_pb2 as hb
+from recsae.hosts.v1 import hosts_pb2 as hb
 from recsae.hosting.host import waits
 from recsae.wire import to_array, to_tensor
 

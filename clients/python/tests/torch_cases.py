@@ -235,7 +235,7 @@ class TorchTest(unittest.TestCase):
         self.assertNotEqual(fingerprint(one), fingerprint(other))
 
     def test_what_the_module_throws_is_an_answer(self):
-        from recsae.host.v1 import host_pb2 as hb
+        from recsae.hosts.v1 import hosts_pb2 as hb
 
         model = hosted(Sasrec("right"))
         model._module.positions = nn.Embedding(3, DIM)

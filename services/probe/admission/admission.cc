@@ -18,7 +18,7 @@
 namespace recsae::probe {
 namespace {
 
-using host::v1::HostRecommenderRequest;
+using hosts::v1::HostRecommenderRequest;
 
 // An item or user as it was sent, as it is kept and as it is stored.
 constexpr int64_t kCopies = 4;
@@ -55,7 +55,7 @@ Item ToItem(const v1::Item& message) {
 
 }  // namespace
 
-Admission::Admission(Resources& resources, MemoryBudget& memory, host::v1::Description description,
+Admission::Admission(Resources& resources, MemoryBudget& memory, hosts::v1::Description description,
                      std::shared_ptr<const HostSession> session, HostSession::Send send,
                      NextPart next)
     : resources_(resources),
@@ -91,7 +91,7 @@ absl::Status Admission::CheckSame(const StoredRecommender& stored) {
   }
   RECSAE_ASSIGN_OR_RETURN(const int64_t bytes, resources_.recommenders().ModelBytes(stored));
   RECSAE_ASSIGN_OR_RETURN(const std::string model, resources_.recommenders().Model(stored, bytes));
-  RECSAE_ASSIGN_OR_RETURN(const host::v1::Description known, DescriptionOf(model));
+  RECSAE_ASSIGN_OR_RETURN(const hosts::v1::Description known, DescriptionOf(model));
   if (known.fingerprint() == description_.fingerprint()) return absl::OkStatus();
   return Error(absl::StatusCode::kFailedPrecondition, "HOST_DIFFERS",
                absl::StrCat(name_, " was registered by a host of another model (fingerprint ",
@@ -102,7 +102,7 @@ absl::Status Admission::CheckSame(const StoredRecommender& stored) {
 }
 
 void Admission::Welcome(bool send_items) {
-  host::v1::HostRecommenderResponse message;
+  hosts::v1::HostRecommenderResponse message;
   message.mutable_welcome()->set_send_items(send_items);
   send_(std::move(message));
 }
@@ -149,7 +149,7 @@ absl::Status Admission::TakeMemory(int64_t bytes) {
   return permit_.Resize(SaturatingProduct(bytes_, kCopies));
 }
 
-absl::Status Admission::AddItems(const host::v1::ItemRows& rows) {
+absl::Status Admission::AddItems(const hosts::v1::ItemRows& rows) {
   RECSAE_RETURN_IF_ERROR(TakeMemory(static_cast<int64_t>(rows.ByteSizeLong())));
   RECSAE_RETURN_IF_ERROR(CheckItems(rows.items(), "items.items"));
   RECSAE_ASSIGN_OR_RETURN(const MatrixView vectors,

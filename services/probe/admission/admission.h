@@ -10,7 +10,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "common/budget/memory_budget.h"
-#include "recsae/host/v1/host.pb.h"
+#include "recsae/hosts/v1/hosts.pb.h"
 #include "services/probe/datasets/dataset.h"
 #include "services/probe/hosts/host_session.h"
 #include "services/probe/hosts/hosted_model.h"
@@ -22,9 +22,9 @@ namespace recsae::probe {
 class Admission {
  public:
   // Waits for the host's next message that is no answer. An error once the host is gone.
-  using NextPart = std::function<absl::StatusOr<host::v1::HostRecommenderRequest>()>;
+  using NextPart = std::function<absl::StatusOr<hosts::v1::HostRecommenderRequest>()>;
 
-  Admission(Resources& resources, MemoryBudget& memory, host::v1::Description description,
+  Admission(Resources& resources, MemoryBudget& memory, hosts::v1::Description description,
             std::shared_ptr<const HostSession> session, HostSession::Send send, NextPart next);
 
   // Welcomes the host, takes its items and users where the recommender is new, tries the model, and
@@ -42,14 +42,14 @@ class Admission {
   void Welcome(bool send_items);
   absl::Status TakeItems();
   absl::Status TakeUsers();
-  absl::Status AddItems(const host::v1::ItemRows& rows);
+  absl::Status AddItems(const hosts::v1::ItemRows& rows);
   // Before so many more bytes are kept.
   absl::Status TakeMemory(int64_t bytes);
   absl::Status Measure(v1::Recommender& message);
   absl::StatusOr<v1::Recommender> Register(v1::Recommender message);
 
   Resources& resources_;
-  const host::v1::Description description_;
+  const hosts::v1::Description description_;
   const std::string name_;
   const std::shared_ptr<const HostSession> session_;
   const HostSession::Send send_;

@@ -6,7 +6,7 @@
 #include <functional>
 
 #include "absl/status/statusor.h"
-#include "recsae/host/v1/host.pb.h"
+#include "recsae/hosts/v1/hosts.pb.h"
 
 namespace recsae::probe {
 
@@ -19,7 +19,7 @@ class HostLink {
   // every few milliseconds. The answer's `error` is OK. Errors: UNAVAILABLE (HOST_AWAY) where there
   // is no such process, or it went away meanwhile; CANCELLED once `cancelled` says so (the host is
   // told); what the host answered, in its place.
-  virtual absl::StatusOr<host::v1::Answer> Call(host::v1::Call call,
+  virtual absl::StatusOr<hosts::v1::Answer> Call(hosts::v1::Call call,
                                                 const std::function<bool()>& cancelled) const = 0;
 
   // How many calls at a time keep it busy.

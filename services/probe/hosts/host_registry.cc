@@ -19,7 +19,7 @@ class HostRegistry::Link final : public HostLink {
   Link(const HostRegistry& registry, std::string uid, std::string name)
       : registry_(registry), uid_(std::move(uid)), name_(std::move(name)) {}
 
-  absl::StatusOr<host::v1::Answer> Call(host::v1::Call call,
+  absl::StatusOr<hosts::v1::Answer> Call(hosts::v1::Call call,
                                         const std::function<bool()>& cancelled) const override {
     while (true) {
       const auto session = registry_.LeastLoaded(uid_);

@@ -18,7 +18,7 @@ absl::Status Cancelled() {
 }
 
 // What the host says of a call, for whoever made it.
-absl::Status FromHost(const std::string& name, const host::v1::Answer& answer) {
+absl::Status FromHost(const std::string& name, const hosts::v1::Answer& answer) {
   const absl::Status status = FromRpcStatus(answer.error());
   switch (status.code()) {
     case absl::StatusCode::kInvalidArgument:
@@ -68,13 +68,13 @@ absl::Status HostSession::AwaitTurn(const std::function<bool()>& cancelled) cons
   return status;
 }
 
-absl::StatusOr<host::v1::Answer> HostSession::AwaitAnswer(
+absl::StatusOr<hosts::v1::Answer> HostSession::AwaitAnswer(
     int64_t id, Waiting& waiting, const std::function<bool()>& cancelled) const {
   while (!waiting.answer.has_value()) {
     RECSAE_RETURN_IF_ERROR(closed_);
     waiting.answered.WaitWithTimeout(&mutex_, kPoll);
     if (waiting.answer.has_value() || !GivenUp(cancelled) || waiting.answer.has_value()) continue;
-    host::v1::HostRecommenderResponse message;
+    hosts::v1::HostRecommenderResponse message;
     message.set_cancelled_call_id(id);
     send_(std::move(message));
     return Cancelled();
@@ -83,7 +83,7 @@ absl::StatusOr<host::v1::Answer> HostSession::AwaitAnswer(
   return std::move(*waiting.answer);
 }
 
-absl::StatusOr<host::v1::Answer> HostSession::Call(host::v1::Call call,
+absl::StatusOr<hosts::v1::Answer> HostSession::Call(hosts::v1::Call call,
                                                    const std::function<bool()>& cancelled) const {
   const absl::MutexLock lock(&mutex_);
   RECSAE_RETURN_IF_ERROR(AwaitTurn(cancelled));
@@ -91,11 +91,11 @@ absl::StatusOr<host::v1::Answer> HostSession::Call(host::v1::Call call,
   const int64_t id = ++last_id_;
   Waiting waiting;
   waiting_[id] = &waiting;
-  host::v1::HostRecommenderResponse message;
+  hosts::v1::HostRecommenderResponse message;
   *message.mutable_call() = std::move(call);
   message.mutable_call()->set_id(id);
   send_(std::move(message));
-  absl::StatusOr<host::v1::Answer> answer = AwaitAnswer(id, waiting, cancelled);
+  absl::StatusOr<hosts::v1::Answer> answer = AwaitAnswer(id, waiting, cancelled);
   waiting_.erase(id);
   if (waiting.answer.has_value()) {
     --running_;
@@ -106,7 +106,7 @@ absl::StatusOr<host::v1::Answer> HostSession::Call(host::v1::Call call,
   return answer;
 }
 
-void HostSession::Take(host::v1::Answer answer) const {
+void HostSession::Take(hosts::v1::Answer answer) const {
   const absl::MutexLock lock(&mutex_);
   const auto found = waiting_.find(answer.id());
   if (found == waiting_.end()) {

@@ -14,7 +14,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/synchronization/mutex.h"
-#include "recsae/host/v1/host.pb.h"
+#include "recsae/hosts/v1/hosts.pb.h"
 #include "services/probe/hosts/host_link.h"
 
 namespace recsae::probe {
@@ -23,7 +23,7 @@ namespace recsae::probe {
 class HostSession final : public HostLink {
  public:
   // Sends a message to the host; never waits, and may be called after the stream has ended.
-  using Send = std::function<void(host::v1::HostRecommenderResponse)>;
+  using Send = std::function<void(hosts::v1::HostRecommenderResponse)>;
 
   // Ends the stream with this status; never waits.
   using End = std::function<void(const absl::Status&)>;
@@ -31,12 +31,12 @@ class HostSession final : public HostLink {
   // Sends at most `concurrent_calls` calls before one is answered; further ones wait here.
   HostSession(std::string name, int concurrent_calls, Send send, End end);
 
-  absl::StatusOr<host::v1::Answer> Call(host::v1::Call call,
+  absl::StatusOr<hosts::v1::Answer> Call(hosts::v1::Call call,
                                         const std::function<bool()>& cancelled) const override;
   int parallel_calls() const override { return concurrent_calls_; }
 
   // An answer came. One that nobody waits for makes room for another call.
-  void Take(host::v1::Answer answer) const;
+  void Take(hosts::v1::Answer answer) const;
   // The host is gone: whoever waits is told `why`, as is every later caller.
   void Close(const absl::Status& why) const;
   // Sends the host away.
@@ -48,7 +48,7 @@ class HostSession final : public HostLink {
  private:
   // A call that was sent.
   struct Waiting {
-    std::optional<host::v1::Answer> answer;
+    std::optional<hosts::v1::Answer> answer;
     absl::CondVar answered;
   };
 
@@ -57,7 +57,7 @@ class HostSession final : public HostLink {
   // Waits for its turn, and takes it.
   absl::Status AwaitTurn(const std::function<bool()>& cancelled) const
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  absl::StatusOr<host::v1::Answer> AwaitAnswer(int64_t id, Waiting& waiting,
+  absl::StatusOr<hosts::v1::Answer> AwaitAnswer(int64_t id, Waiting& waiting,
                                                const std::function<bool()>& cancelled) const
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 

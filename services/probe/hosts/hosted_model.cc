@@ -13,7 +13,7 @@
 namespace recsae::probe {
 namespace {
 
-using host::v1::Description;
+using hosts::v1::Description;
 
 constexpr int kDefaultQueries = 256, kMaxQueries = 4096;
 constexpr int kMaxCalls = 64;
@@ -71,7 +71,7 @@ absl::Status Wrong(absl::string_view what) {
                absl::StrCat("the host's interactions: ", what));
 }
 
-absl::Status AddUser(const host::v1::Interactions::User& from, int64_t items, Dataset& dataset) {
+absl::Status AddUser(const hosts::v1::Interactions::User& from, int64_t items, Dataset& dataset) {
   const auto user = static_cast<int32_t>(dataset.sequences.size());
   if (user == static_cast<int32_t>(dataset.users.size())) {
     return Wrong(absl::StrCat("more than the ", user, " users that there are"));
@@ -120,10 +120,10 @@ absl::Status HostedModel::ReadInteractions(const std::function<bool()>& cancelle
                      "record activations with RecordActivations"));
   }
   while (dataset.sequences.size() < dataset.users.size()) {
-    host::v1::Call call;
+    hosts::v1::Call call;
     call.mutable_read_interactions()->set_start_user(
         static_cast<int64_t>(dataset.sequences.size()));
-    RECSAE_ASSIGN_OR_RETURN(const host::v1::Answer answer,
+    RECSAE_ASSIGN_OR_RETURN(const hosts::v1::Answer answer,
                             link()->Call(std::move(call), cancelled));
     if (answer.interactions().users().empty()) {
       return Wrong(absl::StrCat("none of user ", dataset.sequences.size(),

@@ -9,7 +9,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
-#include "recsae/host/v1/host.pb.h"
+#include "recsae/hosts/v1/hosts.pb.h"
 #include "services/probe/datasets/dataset.h"
 #include "services/probe/hosts/remote_model.h"
 
@@ -17,9 +17,9 @@ namespace recsae::probe {
 
 class HostedModel final : public RemoteModel {
  public:
-  HostedModel(const host::v1::Description& description, std::shared_ptr<const HostLink> link);
+  HostedModel(const hosts::v1::Description& description, std::shared_ptr<const HostLink> link);
 
-  const host::v1::Description& description() const { return description_; }
+  const hosts::v1::Description& description() const { return description_; }
 
   // The description, from which DescriptionOf makes it again.
   std::string Save() const override;
@@ -30,14 +30,14 @@ class HostedModel final : public RemoteModel {
   absl::Status ReadInteractions(const std::function<bool()>& cancelled, Dataset& dataset) const;
 
  private:
-  const host::v1::Description description_;
+  const hosts::v1::Description description_;
 };
 
 // INVALID_ARGUMENT listing all that is wrong with it.
-absl::Status CheckDescription(const host::v1::Description& description);
+absl::Status CheckDescription(const hosts::v1::Description& description);
 
 // Of what HostedModel::Save wrote. DATA_LOSS (RECOMMENDER_CORRUPT).
-absl::StatusOr<host::v1::Description> DescriptionOf(absl::string_view stored);
+absl::StatusOr<hosts::v1::Description> DescriptionOf(absl::string_view stored);
 
 }  // namespace recsae::probe
 

@@ -58,8 +58,8 @@ absl::Status RemoteModel::CheckQueries(absl::Span<const Query> queries) const {
   return absl::OkStatus();
 }
 
-host::v1::Queries RemoteModel::MessageOf(absl::Span<const Query> queries) const {
-  host::v1::Queries message;
+hosts::v1::Queries RemoteModel::MessageOf(absl::Span<const Query> queries) const {
+  hosts::v1::Queries message;
   const bool users = std::any_of(queries.begin(), queries.end(),
                                  [](const Query& query) { return query.user >= 0; });
   for (const Query& query : queries) {
@@ -76,7 +76,7 @@ host::v1::Queries RemoteModel::MessageOf(absl::Span<const Query> queries) const 
 absl::StatusOr<std::vector<float>> RemoteModel::InCalls(
     absl::Span<const Query> queries, const std::vector<size_t>& starts, int dim,
     const std::function<bool()>& cancelled,
-    const std::function<void(size_t first, size_t count, host::v1::Call* call)>& fill) const {
+    const std::function<void(size_t first, size_t count, hosts::v1::Call* call)>& fill) const {
   RECSAE_RETURN_IF_ERROR(CheckQueries(queries));
   std::vector<float> all(starts.back() * dim);
   size_t most_rows = 1;
@@ -88,9 +88,9 @@ absl::StatusOr<std::vector<float>> RemoteModel::InCalls(
   const int64_t fitting = kMaxFloats / (static_cast<int64_t>(most_rows) * widest);
   const auto size = static_cast<size_t>(std::clamp<int64_t>(fitting, 1, description_.max_queries));
   const auto run = [&](size_t first, size_t count) -> absl::Status {
-    host::v1::Call call;
+    hosts::v1::Call call;
     fill(first, count, &call);
-    RECSAE_ASSIGN_OR_RETURN(const host::v1::Answer answer, link_->Call(std::move(call), cancelled));
+    RECSAE_ASSIGN_OR_RETURN(const hosts::v1::Answer answer, link_->Call(std::move(call), cancelled));
     const size_t rows = starts[first + count] - starts[first];
     const auto values = ReadMatrix(answer.values(), "values", static_cast<int64_t>(rows), dim);
     if (!values.ok()) return WrongOutput(values.status());
@@ -104,7 +104,7 @@ absl::StatusOr<std::vector<float>> RemoteModel::InCalls(
 absl::StatusOr<std::vector<float>> RemoteModel::Activations(
     absl::Span<const Query> queries, const std::function<bool()>& cancelled) const {
   return InCalls(queries, RowStarts(queries, Positions::kLast, options_.history), dim(), cancelled,
-                 [&](size_t first, size_t count, host::v1::Call* call) {
+                 [&](size_t first, size_t count, hosts::v1::Call* call) {
                    *call->mutable_compute_activations()->mutable_queries() =
                        MessageOf(queries.subspan(first, count));
                  });
@@ -115,7 +115,7 @@ absl::StatusOr<std::vector<float>> RemoteModel::InnerActivations(
     const std::function<bool()>& cancelled) const {
   const ProbeSite& at = description_.inner_sites[site];
   return InCalls(queries, RowStarts(queries, positions, options_.history), at.dim, cancelled,
-                 [&](size_t first, size_t count, host::v1::Call* call) {
+                 [&](size_t first, size_t count, hosts::v1::Call* call) {
                    auto* compute = call->mutable_compute_activations();
                    *compute->mutable_queries() = MessageOf(queries.subspan(first, count));
                    compute->set_site(at.name);
@@ -128,7 +128,7 @@ absl::StatusOr<std::vector<float>> RemoteModel::ResumeInner(
     const std::function<bool()>& cancelled) const {
   const ProbeSite& at = description_.inner_sites[site];
   return InCalls(queries, RowStarts(queries, Positions::kLast, options_.history), dim(), cancelled,
-                 [&](size_t first, size_t count, host::v1::Call* call) {
+                 [&](size_t first, size_t count, hosts::v1::Call* call) {
                    auto* resume = call->mutable_resume_from_site();
                    *resume->mutable_queries() = MessageOf(queries.subspan(first, count));
                    resume->set_site(at.name);
@@ -142,7 +142,7 @@ absl::StatusOr<std::vector<float>> RemoteModel::Score(absl::Span<const Query> qu
                                                       absl::Span<const int32_t> items) const {
   return InCalls(queries, RowStarts(queries, Positions::kLast, options_.history),
                  static_cast<int>(items.size()), {},
-                 [&](size_t first, size_t count, host::v1::Call* call) {
+                 [&](size_t first, size_t count, hosts::v1::Call* call) {
                    auto* score = call->mutable_score();
                    *score->mutable_queries() = MessageOf(queries.subspan(first, count));
                    score->mutable_items()->Add(items.begin(), items.end());

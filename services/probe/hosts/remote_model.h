@@ -65,13 +65,13 @@ class RemoteModel : public Recommender {
  private:
   // INVALID_ARGUMENT (USER_UNKNOWN, HISTORY_EMPTY, ITEM_UNKNOWN).
   absl::Status CheckQueries(absl::Span<const Query> queries) const;
-  host::v1::Queries MessageOf(absl::Span<const Query> queries) const;
+  hosts::v1::Queries MessageOf(absl::Span<const Query> queries) const;
   // Calls with parts of the queries, several at a time; row i of the result begins at starts[i] *
   // dim. `fill` makes a call of a part of the queries, which begins at the first one given.
   absl::StatusOr<std::vector<float>> InCalls(
       absl::Span<const Query> queries, const std::vector<size_t>& starts, int dim,
       const std::function<bool()>& cancelled,
-      const std::function<void(size_t first, size_t count, host::v1::Call* call)>& fill) const;
+      const std::function<void(size_t first, size_t count, hosts::v1::Call* call)>& fill) const;
 
   RemoteDescription description_;
   std::shared_ptr<const HostLink> link_;

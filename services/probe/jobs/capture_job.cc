@@ -184,7 +184,7 @@ absl::Status CaptureJob::ReadFromHost() {
     return Error(absl::StatusCode::kInternal, "HOST_MISSING",
                  "the recommender has no host's model");
   }
-  const host::v1::Description& has = model->description();
+  const hosts::v1::Description& has = model->description();
   // Users' ids, and sequences as long as those of a data set usually are.
   constexpr int64_t kUserBytes = 1024;
   RECSAE_ASSIGN_OR_RETURN(

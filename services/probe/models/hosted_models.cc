@@ -46,7 +46,7 @@ absl::StatusOr<std::unique_ptr<Recommender>> HostedModels::Make(
     const StoredRecommender& recommender, const std::string& bytes) {
   const v1::Recommender& message = recommender.message;
   if (message.kind() != v1::Recommender::KIND_HOSTED) return LoadRecommender(bytes, torch_);
-  RECSAE_ASSIGN_OR_RETURN(const host::v1::Description description, DescriptionOf(bytes));
+  RECSAE_ASSIGN_OR_RETURN(const hosts::v1::Description description, DescriptionOf(bytes));
   return std::make_unique<HostedModel>(description, hosts_.LinkTo(message.uid(), message.name()));
 }
 

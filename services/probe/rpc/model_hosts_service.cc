@@ -25,8 +25,8 @@
 namespace recsae::probe {
 namespace {
 
-using host::v1::HostRecommenderRequest;
-using host::v1::HostRecommenderResponse;
+using hosts::v1::HostRecommenderRequest;
+using hosts::v1::HostRecommenderResponse;
 
 constexpr int kDefaultCalls = 2;
 constexpr size_t kMaxHosts = 1000;
@@ -91,7 +91,7 @@ class ModelHosts::Stream final
   std::optional<HostRecommenderRequest> part_;    // for the admission
   std::optional<absl::Status> end_;
   bool finished_ = false;
-  host::v1::Description description_;
+  hosts::v1::Description description_;
   std::shared_ptr<const HostSession> session_;
   std::string uid_;  // under which it is registered
 };

@@ -1,4 +1,4 @@
-// The RPC service recsae.host.v1.ModelHosts: the streams of hosts that dialled in.
+// The RPC service recsae.hosts.v1.ModelHosts: the streams of hosts that dialled in.
 #ifndef RECSAE_SERVICES_PROBE_RPC_MODEL_HOSTS_SERVICE_H_
 #define RECSAE_SERVICES_PROBE_RPC_MODEL_HOSTS_SERVICE_H_
 
@@ -10,7 +10,7 @@
 #include <thread>
 
 #include "absl/status/status.h"
-#include "recsae/host/v1/host.grpc.pb.h"
+#include "recsae/hosts/v1/hosts.grpc.pb.h"
 #include "services/probe/hosts/host_registry.h"
 #include "services/probe/resources/resources.h"
 
@@ -22,7 +22,7 @@ namespace recsae::probe {
 
 // Everything passed in outlives the service. A stream takes no thread but while its host is
 // admitted.
-class ModelHosts final : public host::v1::ModelHosts::CallbackService {
+class ModelHosts final : public hosts::v1::ModelHosts::CallbackService {
  public:
   ModelHosts(Resources& resources, HostRegistry& registry, MemoryBudget& memory);
   // The server that serves it must have shut down.
@@ -32,7 +32,7 @@ class ModelHosts final : public host::v1::ModelHosts::CallbackService {
   // for the hosts to take it.
   void Drain();
 
-  grpc::ServerBidiReactor<host::v1::HostRecommenderRequest, host::v1::HostRecommenderResponse>*
+  grpc::ServerBidiReactor<hosts::v1::HostRecommenderRequest, hosts::v1::HostRecommenderResponse>*
   HostRecommender(grpc::CallbackServerContext* context) override;
 
  private:

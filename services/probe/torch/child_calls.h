@@ -12,7 +12,7 @@
 #include "absl/status/statusor.h"
 #include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
-#include "recsae/host/v1/host.pb.h"
+#include "recsae/hosts/v1/hosts.pb.h"
 #include "services/probe/torch/child_process.h"
 
 namespace recsae::probe {
@@ -30,7 +30,7 @@ class ChildCalls {
   // The answer, whose error, if any, is the result. UNAVAILABLE (HOST_AWAY) where the child ended;
   // DEADLINE_EXCEEDED (HOST_SLOW) after `deadline`; CANCELLED within milliseconds once `cancelled`,
   // if given, says so.
-  absl::StatusOr<host::v1::Answer> Call(host::v1::Call call, absl::Time deadline,
+  absl::StatusOr<hosts::v1::Answer> Call(hosts::v1::Call call, absl::Time deadline,
                                         const std::function<bool()>& cancelled);
 
   bool ended() const;
@@ -40,7 +40,7 @@ class ChildCalls {
   struct Waiting {
     bool done = false;
     bool ended = false;
-    host::v1::Answer answer;
+    hosts::v1::Answer answer;
   };
 
   void Read();

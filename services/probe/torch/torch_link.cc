@@ -66,7 +66,7 @@ absl::Status TorchLink::Explain(const absl::Status& status, ChildCalls& calls) c
   return reason == "HOST_SLOW" ? ChildSlow(task_.limit) : status;
 }
 
-absl::StatusOr<host::v1::Answer> TorchLink::Call(host::v1::Call call,
+absl::StatusOr<hosts::v1::Answer> TorchLink::Call(hosts::v1::Call call,
                                                  const std::function<bool()>& cancelled) const {
   RECSAE_RETURN_IF_ERROR(TakeTurn(cancelled));
   absl::StatusOr<std::shared_ptr<ChildCalls>> calls = Running(cancelled);
@@ -82,7 +82,7 @@ absl::StatusOr<host::v1::Answer> TorchLink::Call(host::v1::Call call,
     };
   }
   const absl::Time deadline = task_.foreign ? absl::Now() + task_.limit : absl::InfiniteFuture();
-  absl::StatusOr<host::v1::Answer> answer = (*calls)->Call(std::move(call), deadline, gone);
+  absl::StatusOr<hosts::v1::Answer> answer = (*calls)->Call(std::move(call), deadline, gone);
   const std::string reason = Reason(answer.status());
   const bool unanswered = reason == "HOST_SLOW" || reason == "CANCELLED";
   if (task_.foreign && unanswered) (*calls)->child().Ending();  // the next one does not meet it

@@ -26,7 +26,7 @@ class TorchLink : public HostLink {
   // A module's child that has not answered when the time is up, or soon after its caller has gone,
   // is killed: this call's loss alone. Errors: what the child answered; CANCELLED; ChildEnded;
   // ChildSlow; StartChild.
-  absl::StatusOr<host::v1::Answer> Call(host::v1::Call call,
+  absl::StatusOr<hosts::v1::Answer> Call(hosts::v1::Call call,
                                         const std::function<bool()>& cancelled) const override;
   int parallel_calls() const override { return task_.start.parallel_calls(); }
 

@@ -18,7 +18,7 @@ absl::Status Invalid(absl::string_view what) {
 }
 
 // Views into the message.
-absl::StatusOr<std::vector<Query>> ReadQueries(const host::v1::Queries& message) {
+absl::StatusOr<std::vector<Query>> ReadQueries(const hosts::v1::Queries& message) {
   const int count = std::max(message.users_size(), message.lengths_size());
   const bool has_users = message.users_size() > 0, has_histories = message.lengths_size() > 0;
   if ((has_users && message.users_size() != count) ||
@@ -44,7 +44,7 @@ absl::StatusOr<int> DimOf(const Recommender& recommender, const std::string& sit
   return sites[index].dim;
 }
 
-absl::Status Compute(const Recommender& recommender, const host::v1::Call::ComputeActivations& call,
+absl::Status Compute(const Recommender& recommender, const hosts::v1::Call::ComputeActivations& call,
                      tensor::v1::Tensor* values) {
   RECSAE_ASSIGN_OR_RETURN(const std::vector<Query> queries, ReadQueries(call.queries()));
   RECSAE_ASSIGN_OR_RETURN(const int dim, DimOf(recommender, call.site()));
@@ -55,7 +55,7 @@ absl::Status Compute(const Recommender& recommender, const host::v1::Call::Compu
   return absl::OkStatus();
 }
 
-absl::Status Resume(const Recommender& recommender, const host::v1::Call::ResumeFromSite& call,
+absl::Status Resume(const Recommender& recommender, const hosts::v1::Call::ResumeFromSite& call,
                     tensor::v1::Tensor* values) {
   RECSAE_ASSIGN_OR_RETURN(const std::vector<Query> queries, ReadQueries(call.queries()));
   RECSAE_ASSIGN_OR_RETURN(const int dim, DimOf(recommender, call.site()));
@@ -68,12 +68,12 @@ absl::Status Resume(const Recommender& recommender, const host::v1::Call::Resume
   return absl::OkStatus();
 }
 
-absl::Status Answer(const Recommender& recommender, const host::v1::Call& call,
+absl::Status Answer(const Recommender& recommender, const hosts::v1::Call& call,
                     tensor::v1::Tensor* values) {
   switch (call.method_case()) {
-    case host::v1::Call::kComputeActivations:
+    case hosts::v1::Call::kComputeActivations:
       return Compute(recommender, call.compute_activations(), values);
-    case host::v1::Call::kResumeFromSite:
+    case hosts::v1::Call::kResumeFromSite:
       return Resume(recommender, call.resume_from_site(), values);
     default:
       return Error(absl::StatusCode::kUnimplemented, "CALL_UNKNOWN",
@@ -83,8 +83,8 @@ absl::Status Answer(const Recommender& recommender, const host::v1::Call& call,
 
 }  // namespace
 
-host::v1::Answer AnswerCall(const Recommender& recommender, const host::v1::Call& call) {
-  host::v1::Answer answer;
+hosts::v1::Answer AnswerCall(const Recommender& recommender, const hosts::v1::Call& call) {
+  hosts::v1::Answer answer;
   absl::Status status;
   try {
     status = Answer(recommender, call, answer.mutable_values());

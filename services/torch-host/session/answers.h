@@ -2,13 +2,13 @@
 #ifndef RECSAE_SERVICES_TORCH_HOST_SESSION_ANSWERS_H_
 #define RECSAE_SERVICES_TORCH_HOST_SESSION_ANSWERS_H_
 
-#include "recsae/host/v1/host.pb.h"
+#include "recsae/hosts/v1/hosts.pb.h"
 #include "services/probe/recommenders/model/recommender.h"
 
 namespace recsae::probe {
 
 // Never throws: what the recommender fails with is in the answer. Thread-safe.
-host::v1::Answer AnswerCall(const Recommender& recommender, const host::v1::Call& call);
+hosts::v1::Answer AnswerCall(const Recommender& recommender, const hosts::v1::Call& call);
 
 }  // namespace recsae::probe
 

@@ -20,16 +20,14 @@ from recsae._version import __version__  # noqa: E402
 from recsae.client import Client  # noqa: E402
 from recsae.errors import Error, HostRefused  # noqa: E402
 from recsae.factors import FactorModel  # noqa: E402
+from recsae.hosting.api import host  # noqa: E402
 from recsae.hosting.host import Host  # noqa: E402
 from recsae.hosting.interactions import leave_one_out  # noqa: E402
 from recsae.hosting.model import Model, Site, UserInteractions  # noqa: E402
 from recsae.recording.recorder import Recorder, record  # noqa: E402
 
 if TYPE_CHECKING:
-    from recsae.hosting.api import host
     from recsae.torch_model import TorchModel
-else:  # the package of the stubs recsae.host.v1, which can be called as that function
-    from recsae import host
 
 __all__ = ["__version__", "Client", "Error", "FactorModel", "Host", "HostRefused", "Model", "Recorder", "Site", "TorchModel",
            "UserInteractions", "adapters", "host", "leave_one_out", "record", "v1"]

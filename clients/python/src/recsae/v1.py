@@ -1,13 +1,13 @@
 """Messages and stubs of the contract under short names: `recsae.v1.probe.Recommender`, `recsae.v1.probe.ProbeStub`.
 
-Each name is imported when it is first asked for: concept_store, explainer, host, jobs, probe, tensor, trainer.
+Each name is imported when it is first asked for: concept_store, explainer, hosts, jobs, probe, tensor, trainer.
 """
 
 import importlib
 import types
 from typing import Any
 
-_NAMES = ("concept_store", "explainer", "host", "jobs", "probe", "tensor", "trainer")
+_NAMES = ("concept_store", "explainer", "hosts", "jobs", "probe", "tensor", "trainer")
 _found: "dict[str, types.ModuleType]" = {}
 
 

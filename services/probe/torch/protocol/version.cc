@@ -6,7 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "common/base/names.h"
 #include "common/base/version.h"
-#include "recsae/host/v1/host.pb.h"
+#include "recsae/hosts/v1/hosts.pb.h"
 #include "recsae/torch_host/v1/torch_host.pb.h"
 
 namespace recsae::probe {
@@ -22,7 +22,7 @@ std::string TextOf(const google::protobuf::Descriptor* message) {
 
 std::string ProtocolVersion() {
   const std::string messages = absl::StrCat(TextOf(torch_host::v1::ToHost::descriptor()),
-                                            TextOf(host::v1::Call::descriptor()));
+                                            TextOf(hosts::v1::Call::descriptor()));
   return absl::StrCat(Version(), " (messages ", absl::Hex(Fingerprint(messages), absl::kZeroPad16),
                       ")");
 }

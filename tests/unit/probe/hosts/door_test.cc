@@ -20,7 +20,7 @@ using Fault = SmallHost::Fault;
 class DirectLink final : public HostLink {
  public:
   explicit DirectLink(Fault fault) : host_(fault) {}
-  absl::StatusOr<host::v1::Answer> Call(host::v1::Call call,
+  absl::StatusOr<hosts::v1::Answer> Call(hosts::v1::Call call,
                                         const std::function<bool()>&) const override {
     return host_.Answer(call);
   }
@@ -103,7 +103,7 @@ TEST(HostedModelTest, TheDescriptionIsWhatIsStored) {
 
 TEST(HostedModelTest, ADescriptionIsCheckedAsAWhole) {
   EXPECT_TRUE(CheckDescription(SmallHost::Describe()).ok());
-  host::v1::Description wrong = SmallHost::Describe();
+  hosts::v1::Description wrong = SmallHost::Describe();
   wrong.set_recommender_id("Not An Id");
   wrong.set_fingerprint("");
   wrong.set_activation_dim(0);
@@ -111,7 +111,7 @@ TEST(HostedModelTest, ADescriptionIsCheckedAsAWhole) {
   wrong.set_concurrent_calls(65);
   wrong.mutable_probe_sites(0)->set_name("user");
   EXPECT_EQ(Violations(CheckDescription(wrong)).size(), 6u) << CheckDescription(wrong);
-  host::v1::Description nobody = SmallHost::Describe();
+  hosts::v1::Description nobody = SmallHost::Describe();
   nobody.set_history_length(0);
   nobody.clear_probe_sites();
   nobody.set_user_count(0);

@@ -19,7 +19,7 @@
 namespace recsae::probe {
 namespace {
 
-using host::v1::HostRecommenderResponse;
+using hosts::v1::HostRecommenderResponse;
 using ::testing::HasSubstr;
 
 // What was sent to a host.
@@ -52,19 +52,19 @@ std::shared_ptr<HostSession> NewSession(Sent& sent, int calls, HostSession::End 
   return std::make_shared<HostSession>("recommenders/r", calls, sent.Send(), std::move(end));
 }
 
-using Result = absl::StatusOr<host::v1::Answer>;
+using Result = absl::StatusOr<hosts::v1::Answer>;
 
 std::future<Result> CallAsync(std::shared_ptr<const HostLink> link, int64_t mark,
                               std::function<bool()> cancelled = {}) {
   return std::async(std::launch::async, [link, mark, cancelled] {
-    host::v1::Call call;
+    hosts::v1::Call call;
     call.mutable_read_interactions()->set_start_user(mark);
     return link->Call(call, cancelled);
   });
 }
 
-host::v1::Answer AnswerTo(const host::v1::Call& call) {
-  host::v1::Answer answer;
+hosts::v1::Answer AnswerTo(const hosts::v1::Call& call) {
+  hosts::v1::Answer answer;
   answer.set_id(call.id());
   answer.mutable_interactions()->add_users()->add_items(
       static_cast<int32_t>(call.read_interactions().start_user()));
@@ -137,7 +137,7 @@ TEST(HostSessionTest, WhatTheHostSaysReachesTheCaller) {
     Sent sent;
     const auto session = NewSession(sent, 1);
     auto result = CallAsync(session, 1);
-    host::v1::Answer answer;
+    hosts::v1::Answer answer;
     answer.set_id(sent.Await(0).call().id());
     answer.mutable_error()->set_code(static_cast<int>(told.by_host));
     answer.mutable_error()->set_message("what the model said");

@@ -11,7 +11,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "common/messages/tensor.h"
-#include "recsae/host/v1/host.pb.h"
+#include "recsae/hosts/v1/hosts.pb.h"
 
 namespace recsae::probe {
 
@@ -36,8 +36,8 @@ class SmallHost {
 
   explicit SmallHost(Fault fault = Fault::kNone) : fault_(fault) {}
 
-  static host::v1::Description Describe(const std::string& id = "small") {
-    host::v1::Description description;
+  static hosts::v1::Description Describe(const std::string& id = "small") {
+    hosts::v1::Description description;
     description.set_recommender_id(id);
     description.set_fingerprint("one");
     description.set_display_name("small");
@@ -62,8 +62,8 @@ class SmallHost {
     return vectors;
   }
 
-  static host::v1::ItemRows Items() {
-    host::v1::ItemRows rows;
+  static hosts::v1::ItemRows Items() {
+    hosts::v1::ItemRows rows;
     for (int item = 0; item < kItems; ++item) {
       auto* message = rows.add_items();
       message->set_id(absl::StrCat("item-", item));
@@ -73,14 +73,14 @@ class SmallHost {
     return rows;
   }
 
-  static host::v1::UserRows Users() {
-    host::v1::UserRows rows;
+  static hosts::v1::UserRows Users() {
+    hosts::v1::UserRows rows;
     for (int user = 0; user < kUsers; ++user) rows.add_user_ids(absl::StrCat("user-", user));
     return rows;
   }
 
-  host::v1::Answer Answer(const host::v1::Call& call) const {
-    host::v1::Answer answer;
+  hosts::v1::Answer Answer(const hosts::v1::Call& call) const {
+    hosts::v1::Answer answer;
     answer.set_id(call.id());
     if (call.has_compute_activations()) {
       Compute(call.compute_activations(), &answer);
@@ -101,7 +101,7 @@ class SmallHost {
     return static_cast<float>(std::sin(item * 1.3 + j * 0.7 + item * j * 0.11));
   }
 
-  static std::vector<std::vector<int>> Histories(const host::v1::Queries& queries) {
+  static std::vector<std::vector<int>> Histories(const hosts::v1::Queries& queries) {
     std::vector<std::vector<int>> histories;
     int at = 0;
     for (const int length : queries.lengths()) {
@@ -130,7 +130,7 @@ class SmallHost {
     return user;
   }
 
-  static void Write(const std::vector<Row>& rows, host::v1::Answer* answer) {
+  static void Write(const std::vector<Row>& rows, hosts::v1::Answer* answer) {
     std::vector<float> values;
     for (const Row& row : rows) values.insert(values.end(), row.begin(), row.end());
     const auto width = static_cast<int64_t>(rows.empty() ? 0 : rows[0].size());
@@ -138,7 +138,7 @@ class SmallHost {
                 answer->mutable_values());
   }
 
-  void Compute(const host::v1::Call::ComputeActivations& call, host::v1::Answer* answer) const {
+  void Compute(const hosts::v1::Call::ComputeActivations& call, hosts::v1::Answer* answer) const {
     std::vector<Row> found;
     for (const auto& history : Histories(call.queries())) {
       std::vector<Row> rows = Rows(history);
@@ -156,7 +156,7 @@ class SmallHost {
     Write(found, answer);
   }
 
-  void Resume(const host::v1::Call::ResumeFromSite& call, host::v1::Answer* answer) const {
+  void Resume(const hosts::v1::Call::ResumeFromSite& call, hosts::v1::Answer* answer) const {
     const auto given = ReadMatrix(call.activations(), "activations", kAnySize, kDim);
     std::vector<Row> found;
     for (const auto& history : Histories(call.queries())) {
@@ -169,7 +169,7 @@ class SmallHost {
     Write(found, answer);
   }
 
-  void Score(const host::v1::Call::Score& call, host::v1::Answer* answer) const {
+  void Score(const hosts::v1::Call::Score& call, hosts::v1::Answer* answer) const {
     std::vector<Row> found;
     for (const auto& history : Histories(call.queries())) {
       const Row user = Last(Rows(history).back());
@@ -183,7 +183,7 @@ class SmallHost {
     Write(found, answer);
   }
 
-  void Interactions(int64_t start, host::v1::Answer* answer) const {
+  void Interactions(int64_t start, hosts::v1::Answer* answer) const {
     for (int64_t user = start; user < kUsers && user < start + 3; ++user) {
       auto* one = answer->mutable_interactions()->add_users();
       for (int i = 0; i < 4; ++i) one->add_items(static_cast<int>((user * 3 + i * 5) % kItems));

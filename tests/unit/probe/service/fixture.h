@@ -20,7 +20,7 @@
 #include "common/process/flags.h"
 #include "common/rpc/grpc_status.h"
 #include "common/rpc/metrics.h"
-#include "recsae/host/v1/host.grpc.pb.h"
+#include "recsae/hosts/v1/hosts.grpc.pb.h"
 #include "recsae/jobs/v1/jobs.grpc.pb.h"
 #include "recsae/probe/v1/probe.grpc.pb.h"
 #include "services/probe/module.h"
@@ -72,7 +72,7 @@ class ProbeServerTest : public testing::Test {
         grpc::CreateChannel(absl::StrCat("127.0.0.1:", port), grpc::InsecureChannelCredentials());
     probe_ = v1::Probe::NewStub(channel);
     jobs_ = jobs::v1::Jobs::NewStub(channel);
-    hosts_ = host::v1::ModelHosts::NewStub(channel);
+    hosts_ = hosts::v1::ModelHosts::NewStub(channel);
     ASSERT_TRUE(runner_->Start().ok());
   }
 
@@ -181,7 +181,7 @@ class ProbeServerTest : public testing::Test {
   std::unique_ptr<grpc::Server> server_;
   std::unique_ptr<v1::Probe::Stub> probe_;
   std::unique_ptr<jobs::v1::Jobs::Stub> jobs_;
-  std::unique_ptr<host::v1::ModelHosts::Stub> hosts_;
+  std::unique_ptr<hosts::v1::ModelHosts::Stub> hosts_;
 };
 
 }  // namespace recsae::probe

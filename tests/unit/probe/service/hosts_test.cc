@@ -9,23 +9,23 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
-#include "recsae/host/v1/host.grpc.pb.h"
+#include "recsae/hosts/v1/hosts.grpc.pb.h"
 #include "tests/unit/probe/hosts/small_host.h"
 #include "tests/unit/probe/service/fixture.h"
 
 namespace recsae::probe {
 namespace {
 
-using host::v1::HostRecommenderRequest;
-using host::v1::HostRecommenderResponse;
+using hosts::v1::HostRecommenderRequest;
+using hosts::v1::HostRecommenderResponse;
 using ::testing::HasSubstr;
 
 // A host on a stream of its own: dials, sends what it is asked for, answers until it is closed.
 class DialledHost {
  public:
-  DialledHost(host::v1::ModelHosts::Stub& stub, host::v1::Description description,
-              host::v1::ItemRows items = SmallHost::Items(),
-              host::v1::UserRows users = SmallHost::Users())
+  DialledHost(hosts::v1::ModelHosts::Stub& stub, hosts::v1::Description description,
+              hosts::v1::ItemRows items = SmallHost::Items(),
+              hosts::v1::UserRows users = SmallHost::Users())
       : items_(std::move(items)), users_(std::move(users)) {
     stream_ = stub.HostRecommender(&context_);
     HostRecommenderRequest first;
@@ -37,7 +37,7 @@ class DialledHost {
   }
 
   // Serves until the probe has accepted it. What it was refused with.
-  absl::StatusOr<host::v1::Accepted> Accepted() {
+  absl::StatusOr<hosts::v1::Accepted> Accepted() {
     HostRecommenderResponse response;
     while (stream_->Read(&response)) {
       if (response.has_accepted()) {
@@ -85,8 +85,8 @@ class DialledHost {
   }
 
   const SmallHost host_;
-  const host::v1::ItemRows items_;
-  const host::v1::UserRows users_;
+  const hosts::v1::ItemRows items_;
+  const hosts::v1::UserRows users_;
   grpc::ClientContext context_;
   std::unique_ptr<grpc::ClientReaderWriter<HostRecommenderRequest, HostRecommenderResponse>>
       stream_;
@@ -97,7 +97,7 @@ class DialledHost {
 
 class HostsTest : public ProbeServerTest {
  protected:
-  std::unique_ptr<DialledHost> Dial(host::v1::Description description = SmallHost::Describe()) {
+  std::unique_ptr<DialledHost> Dial(hosts::v1::Description description = SmallHost::Describe()) {
     return std::make_unique<DialledHost>(*hosts_, std::move(description));
   }
 
@@ -192,7 +192,7 @@ TEST_F(HostsTest, SeveralHostsShareTheCalls) {
 TEST_F(HostsTest, AnotherModelUnderTheSameNameIsRefused) {
   auto host = Dial();
   ASSERT_TRUE(host->Accepted().ok());
-  host::v1::Description other = SmallHost::Describe();
+  hosts::v1::Description other = SmallHost::Describe();
   other.set_fingerprint("two");
   const absl::Status refused = Dial(other)->Accepted().status();
   EXPECT_EQ(refused.code(), absl::StatusCode::kFailedPrecondition);
@@ -204,16 +204,16 @@ TEST_F(HostsTest, AnotherModelUnderTheSameNameIsRefused) {
 }
 
 TEST_F(HostsTest, OtherItemsThanDescribedAreRefused) {
-  host::v1::ItemRows repeated = SmallHost::Items();
+  hosts::v1::ItemRows repeated = SmallHost::Items();
   repeated.mutable_items(7)->set_id("item-3");
-  host::v1::ItemRows nameless = SmallHost::Items();
+  hosts::v1::ItemRows nameless = SmallHost::Items();
   nameless.mutable_items(7)->clear_id();
-  host::v1::Description more = SmallHost::Describe();
+  hosts::v1::Description more = SmallHost::Describe();
   more.set_item_count(SmallHost::kItems + 1);
-  host::v1::Description fewer = SmallHost::Describe();
+  hosts::v1::Description fewer = SmallHost::Describe();
   fewer.set_item_count(SmallHost::kItems - 1);
-  const auto refusal = [&](const host::v1::Description& description,
-                           const host::v1::ItemRows& items) {
+  const auto refusal = [&](const hosts::v1::Description& description,
+                           const hosts::v1::ItemRows& items) {
     return DialledHost(*hosts_, description, items).Accepted().status();
   };
   EXPECT_THAT(std::string(refusal(SmallHost::Describe(), repeated).message()),

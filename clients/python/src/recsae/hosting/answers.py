@@ -9,7 +9,7 @@ from google.rpc import status_pb2
 
 from recsae.hosting.description import CHUNK_BYTES
 from recsae.hosting.model import USER_SITE, BadQuery, IntArray, Model, check_queries
-from recsae.host.v1 import host_pb2
+from recsae.hosts.v1 import hosts_pb2
 from recsae.wire import MAX_MESSAGE_BYTES, to_tensor
 
 log = logging.getLogger("recsae.host")
@@ -24,8 +24,8 @@ def answer(model: Model, call: Any) -> Any:
     method = call.WhichOneof("method")
     try:
         if method == "read_interactions":
-            return host_pb2.Answer(id=call.id, interactions=_interactions(model, call.read_interactions.start_user))
-        return host_pb2.Answer(id=call.id, values=_values(model, method, call))
+            return hosts_pb2.Answer(id=call.id, interactions=_interactions(model, call.read_interactions.start_user))
+        return hosts_pb2.Answer(id=call.id, values=_values(model, method, call))
     except BadQuery as error:
         return _failure(call.id, method, grpc.StatusCode.INVALID_ARGUMENT, str(error))
     except NotImplementedError as error:
@@ -39,13 +39,13 @@ def answer(model: Model, call: Any) -> Any:
 
 def cancelled(call_id: int) -> Any:
     """The Answer to a call that nobody waits for any more and that was not begun: the probe counts it until then."""
-    return host_pb2.Answer(id=call_id, error=status_pb2.Status(code=grpc.StatusCode.CANCELLED.value[0],
+    return hosts_pb2.Answer(id=call_id, error=status_pb2.Status(code=grpc.StatusCode.CANCELLED.value[0],
                                                                message="cancelled before it began"))
 
 
 def _failure(call_id: int, method: Optional[str], code: grpc.StatusCode, text: str) -> Any:
     log.warning("call %d, %s: answered with an error: %s", call_id, method, text)
-    return host_pb2.Answer(id=call_id, error=status_pb2.Status(code=code.value[0], message=text[:1000]))
+    return hosts_pb2.Answer(id=call_id, error=status_pb2.Status(code=code.value[0], message=text[:1000]))
 
 
 def _values(model: Model, method: Optional[str], call: Any) -> Any:
@@ -107,10 +107,10 @@ def _interactions(model: Model, start: int) -> Any:
     found = model.interactions(start)
     if found is None:
         raise NotImplementedError(f"{type(model).__name__} does not know what its users did")
-    page = host_pb2.Interactions()
+    page = hosts_pb2.Interactions()
     size = 0
     for user in found:
-        message = host_pb2.Interactions.User(items=user.items, train_length=user.train_length, dev=user.dev,
+        message = hosts_pb2.Interactions.User(items=user.items, train_length=user.train_length, dev=user.dev,
                                              test=user.test)
         size += message.ByteSize() + 4
         if page.users and size > CHUNK_BYTES:

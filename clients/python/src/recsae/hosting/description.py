@@ -6,7 +6,7 @@ from typing import Any, Iterator, List, Optional, Sequence
 
 import numpy as np
 
-from recsae.host.v1 import host_pb2
+from recsae.hosts.v1 import hosts_pb2
 from recsae.hosting.catalog import CatalogItem
 from recsae.hosting.model import USER_SITE, Model
 from recsae.probe.v1 import probe_pb2
@@ -84,7 +84,7 @@ def fingerprint(model: Model) -> str:
 
 def describe(model: Model, name: str, mark: str, max_queries: int, concurrent_calls: int) -> Any:
     """The Description of a model under a name, with its fingerprint `mark`."""
-    return host_pb2.Description(
+    return hosts_pb2.Description(
         recommender_id=name, fingerprint=mark, activation_dim=np.asarray(model.item_vectors).shape[1],
         history_length=model.history_length,
         probe_sites=[probe_pb2.ProbeSite(name=s.name, dim=s.dim, per_position=s.per_position) for s in model.sites],
@@ -106,7 +106,7 @@ def item_messages(model: Model, catalog: Sequence[CatalogItem]) -> Iterator[Any]
 
     def message() -> Any:
         end = first + len(items)
-        return host_pb2.HostRecommenderRequest(items=host_pb2.ItemRows(
+        return hosts_pb2.HostRecommenderRequest(items=hosts_pb2.ItemRows(
             items=items, vectors=to_tensor(vectors[first:end]),
             biases=None if biases is None else to_tensor(biases[first:end]),
             withheld=[place for place in range(len(items)) if first + place in withheld]))
@@ -130,9 +130,9 @@ def user_messages(user_ids: Sequence[str]) -> Iterator[Any]:
     size = 0
     for name in user_ids:
         if chunk and size + len(name.encode()) + 4 > CHUNK_BYTES:
-            yield host_pb2.HostRecommenderRequest(users=host_pb2.UserRows(user_ids=chunk))
+            yield hosts_pb2.HostRecommenderRequest(users=hosts_pb2.UserRows(user_ids=chunk))
             chunk, size = [], 0
         chunk.append(name)
         size += len(name.encode()) + 4
     if chunk:
-        yield host_pb2.HostRecommenderRequest(users=host_pb2.UserRows(user_ids=chunk))
+        yield hosts_pb2.HostRecommenderRequest(users=hosts_pb2.UserRows(user_ids=chunk))

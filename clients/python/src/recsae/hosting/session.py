@@ -9,7 +9,7 @@ from typing import Any, Callable, Dict, Iterable, Iterator, Optional, Sequence
 import grpc
 
 from recsae.errors import from_rpc
-from recsae.host.v1 import host_pb2, host_pb2_grpc
+from recsae.hosts.v1 import hosts_pb2, hosts_pb2_grpc
 from recsae.hosting.answers import answer, cancelled
 from recsae.hosting.catalog import CatalogItem
 from recsae.hosting.description import item_messages, user_messages
@@ -44,7 +44,7 @@ class Session:
         self._workers = workers
         self._counts = counts
         self._on_accepted = on_accepted
-        self._stub = host_pb2_grpc.ModelHostsStub(channel)
+        self._stub = hosts_pb2_grpc.ModelHostsStub(channel)
         self._outbox: "queue.SimpleQueue[Optional[Iterable[Any]]]" = queue.SimpleQueue()
         self._lock = threading.Lock()
         self._waiting: Dict[int, "concurrent.futures.Future[None]"] = {}
@@ -54,7 +54,7 @@ class Session:
 
     def run(self) -> None:
         """Until the stream ends. Raises recsae.Error with its status, unless that is OK or `close` was called."""
-        self._outbox.put([host_pb2.HostRecommenderRequest(description=self._description)])
+        self._outbox.put([hosts_pb2.HostRecommenderRequest(description=self._description)])
         pool = concurrent.futures.ThreadPoolExecutor(self._workers, thread_name_prefix="recsae-host")
         try:
             with self._lock:
@@ -96,7 +96,7 @@ class Session:
                 waiting = self._waiting.pop(response.cancelled_call_id, None)
             if waiting is not None and waiting.cancel():
                 self._counts.add("cancelled")
-                self._outbox.put([host_pb2.HostRecommenderRequest(answer=cancelled(response.cancelled_call_id))])
+                self._outbox.put([hosts_pb2.HostRecommenderRequest(answer=cancelled(response.cancelled_call_id))])
                 log.debug("call %d was cancelled before it began", response.cancelled_call_id)
         elif part == "welcome":
             if response.welcome.send_items:
@@ -115,4 +115,4 @@ class Session:
         with self._lock:
             self._waiting.pop(call.id, None)
         self._counts.add("failed" if result.HasField("error") else "answered")
-        self._outbox.put([host_pb2.HostRecommenderRequest(answer=result)])
+        self._outbox.put([hosts_pb2.HostRecommenderRequest(answer=result)])
