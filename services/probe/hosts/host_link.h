@@ -20,7 +20,7 @@ class HostLink {
   // is no such process, or it went away meanwhile; CANCELLED once `cancelled` says so (the host is
   // told); what the host answered, in its place.
   virtual absl::StatusOr<hosts::v1::Answer> Call(hosts::v1::Call call,
-                                                const std::function<bool()>& cancelled) const = 0;
+                                                 const std::function<bool()>& cancelled) const = 0;
 
   // How many calls at a time keep it busy.
   virtual int parallel_calls() const = 0;

@@ -20,7 +20,7 @@ class HostRegistry::Link final : public HostLink {
       : registry_(registry), uid_(std::move(uid)), name_(std::move(name)) {}
 
   absl::StatusOr<hosts::v1::Answer> Call(hosts::v1::Call call,
-                                        const std::function<bool()>& cancelled) const override {
+                                         const std::function<bool()>& cancelled) const override {
     while (true) {
       const auto session = registry_.LeastLoaded(uid_);
       if (session == nullptr) return HostAway(name_);

@@ -84,7 +84,7 @@ absl::StatusOr<hosts::v1::Answer> HostSession::AwaitAnswer(
 }
 
 absl::StatusOr<hosts::v1::Answer> HostSession::Call(hosts::v1::Call call,
-                                                   const std::function<bool()>& cancelled) const {
+                                                    const std::function<bool()>& cancelled) const {
   const absl::MutexLock lock(&mutex_);
   RECSAE_RETURN_IF_ERROR(AwaitTurn(cancelled));
   ++running_;

@@ -32,7 +32,7 @@ class HostSession final : public HostLink {
   HostSession(std::string name, int concurrent_calls, Send send, End end);
 
   absl::StatusOr<hosts::v1::Answer> Call(hosts::v1::Call call,
-                                        const std::function<bool()>& cancelled) const override;
+                                         const std::function<bool()>& cancelled) const override;
   int parallel_calls() const override { return concurrent_calls_; }
 
   // An answer came. One that nobody waits for makes room for another call.
@@ -58,7 +58,7 @@ class HostSession final : public HostLink {
   absl::Status AwaitTurn(const std::function<bool()>& cancelled) const
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   absl::StatusOr<hosts::v1::Answer> AwaitAnswer(int64_t id, Waiting& waiting,
-                                               const std::function<bool()>& cancelled) const
+                                                const std::function<bool()>& cancelled) const
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   const std::string name_;  // of the recommender

@@ -90,7 +90,8 @@ absl::StatusOr<std::vector<float>> RemoteModel::InCalls(
   const auto run = [&](size_t first, size_t count) -> absl::Status {
     hosts::v1::Call call;
     fill(first, count, &call);
-    RECSAE_ASSIGN_OR_RETURN(const hosts::v1::Answer answer, link_->Call(std::move(call), cancelled));
+    RECSAE_ASSIGN_OR_RETURN(const hosts::v1::Answer answer,
+                            link_->Call(std::move(call), cancelled));
     const size_t rows = starts[first + count] - starts[first];
     const auto values = ReadMatrix(answer.values(), "values", static_cast<int64_t>(rows), dim);
     if (!values.ok()) return WrongOutput(values.status());

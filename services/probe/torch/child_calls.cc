@@ -63,7 +63,7 @@ absl::Status ChildCalls::WaitFor(Waiting& waiting, absl::Time deadline,
 }
 
 absl::StatusOr<hosts::v1::Answer> ChildCalls::Call(hosts::v1::Call call, absl::Time deadline,
-                                                  const std::function<bool()>& cancelled) {
+                                                   const std::function<bool()>& cancelled) {
   Waiting waiting;
   torch_host::v1::ToHost message;
   *message.mutable_call() = std::move(call);

@@ -31,7 +31,7 @@ class ChildCalls {
   // DEADLINE_EXCEEDED (HOST_SLOW) after `deadline`; CANCELLED within milliseconds once `cancelled`,
   // if given, says so.
   absl::StatusOr<hosts::v1::Answer> Call(hosts::v1::Call call, absl::Time deadline,
-                                        const std::function<bool()>& cancelled);
+                                         const std::function<bool()>& cancelled);
 
   bool ended() const;
   ChildProcess& child() { return *child_; }

@@ -67,7 +67,7 @@ absl::Status TorchLink::Explain(const absl::Status& status, ChildCalls& calls) c
 }
 
 absl::StatusOr<hosts::v1::Answer> TorchLink::Call(hosts::v1::Call call,
-                                                 const std::function<bool()>& cancelled) const {
+                                                  const std::function<bool()>& cancelled) const {
   RECSAE_RETURN_IF_ERROR(TakeTurn(cancelled));
   absl::StatusOr<std::shared_ptr<ChildCalls>> calls = Running(cancelled);
   if (!calls.ok()) {

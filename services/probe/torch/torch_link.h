@@ -27,7 +27,7 @@ class TorchLink : public HostLink {
   // is killed: this call's loss alone. Errors: what the child answered; CANCELLED; ChildEnded;
   // ChildSlow; StartChild.
   absl::StatusOr<hosts::v1::Answer> Call(hosts::v1::Call call,
-                                        const std::function<bool()>& cancelled) const override;
+                                         const std::function<bool()>& cancelled) const override;
   int parallel_calls() const override { return task_.start.parallel_calls(); }
 
   // Memory that the child shares with no file.

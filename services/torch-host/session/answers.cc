@@ -44,8 +44,8 @@ absl::StatusOr<int> DimOf(const Recommender& recommender, const std::string& sit
   return sites[index].dim;
 }
 
-absl::Status Compute(const Recommender& recommender, const hosts::v1::Call::ComputeActivations& call,
-                     tensor::v1::Tensor* values) {
+absl::Status Compute(const Recommender& recommender,
+                     const hosts::v1::Call::ComputeActivations& call, tensor::v1::Tensor* values) {
   RECSAE_ASSIGN_OR_RETURN(const std::vector<Query> queries, ReadQueries(call.queries()));
   RECSAE_ASSIGN_OR_RETURN(const int dim, DimOf(recommender, call.site()));
   const Positions positions = call.all_positions() ? Positions::kAll : Positions::kLast;

@@ -21,7 +21,7 @@ class DirectLink final : public HostLink {
  public:
   explicit DirectLink(Fault fault) : host_(fault) {}
   absl::StatusOr<hosts::v1::Answer> Call(hosts::v1::Call call,
-                                        const std::function<bool()>&) const override {
+                                         const std::function<bool()>&) const override {
     return host_.Answer(call);
   }
   int parallel_calls() const override { return 1; }
