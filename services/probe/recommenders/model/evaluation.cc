@@ -1,6 +1,7 @@
 // "Test-all" evaluation.
 #include "services/probe/recommenders/model/evaluation.h"
 
+#include <algorithm>
 #include <utility>
 #include <vector>
 
@@ -17,7 +18,8 @@ RankingMetrics Evaluate(const Dataset& dataset, absl::Span<const Case> cases,
   const size_t dim = activations.size() / cases.size();
   std::vector<float> scores(item_vectors.size() / dim);
   for (size_t i = 0; i < cases.size(); ++i) {
-    ScoreItems(activations.subspan(i * dim, dim), item_vectors, item_biases, absl::MakeSpan(scores));
+    ScoreItems(activations.subspan(i * dim, dim), item_vectors, item_biases,
+               absl::MakeSpan(scores));
     metrics.Add(RankOf(scores, Target(dataset, cases[i]), Excluded(dataset, cases[i])));
   }
   return metrics;
@@ -27,13 +29,31 @@ absl::StatusOr<RankingMetrics> EvaluateRecommender(const Recommender& recommende
                                                    const Dataset& dataset,
                                                    absl::Span<const Case> cases,
                                                    const std::function<bool()>& cancelled) {
-  const std::vector<Case> answerable = AnswerableCases(recommender, cases);
+  const std::vector<Case> answerable = AnswerableCases(recommender, dataset, cases);
   const std::vector<Query> queries = QueriesOf(dataset, answerable, recommender.options().history);
   RECSAE_ASSIGN_OR_RETURN(const std::vector<float> activations,
                           recommender.Activations(queries, cancelled));
   return Evaluate(dataset, answerable, activations, recommender.item_vectors(),
                   recommender.item_biases());
 }
+
+namespace {
+
+// So many items that half of the cases have no more to choose from.
+int MostCandidates(const Dataset& dataset, const std::vector<Case>& cases) {
+  if (cases.empty()) return 0;
+  const auto candidates = [&](const Case& c) {
+    return static_cast<int>(dataset.items.size() - Excluded(dataset, c).size());
+  };
+  std::vector<int> counts;
+  counts.reserve(cases.size());
+  for (const Case& c : cases) counts.push_back(candidates(c));
+  const auto middle = counts.begin() + static_cast<int64_t>(counts.size() / 2);
+  std::nth_element(counts.begin(), middle, counts.end());
+  return *middle;
+}
+
+}  // namespace
 
 absl::StatusOr<std::map<std::string, double>> MeasureQuality(
     const Recommender& recommender, const Dataset& dataset,
@@ -43,7 +63,9 @@ absl::StatusOr<std::map<std::string, double>> MeasureQuality(
     RECSAE_ASSIGN_OR_RETURN(const RankingMetrics metrics,
                             EvaluateRecommender(recommender, dataset, *cases, cancelled));
     if (metrics.cases() == 0) continue;
+    const int most = MostCandidates(dataset, AnswerableCases(recommender, dataset, *cases));
     for (const int k : RankingMetrics::kCutoffs) {
+      if (most <= k) continue;  // every item to choose from is among the k: 1 for any recommender
       quality[absl::StrCat(split, "hr@", k)] = metrics.hr(k);
       quality[absl::StrCat(split, "ndcg@", k)] = metrics.ndcg(k);
     }
