@@ -2,6 +2,7 @@
 #include "services/probe/datasets/table.h"
 
 #include <algorithm>
+#include <cstring>
 #include <deque>
 #include <optional>
 #include <utility>
@@ -21,6 +22,14 @@ namespace {
 // A quoted field goes over so many lines and bytes at most; what is longer lacks its closing quote.
 constexpr size_t kMaxRecordLines = 500;
 constexpr size_t kMaxRecordBytes = size_t{256} << 10;
+
+// Where the next delimiter is, or the end.
+size_t EndOfField(absl::string_view line, absl::string_view delimiter, size_t at) {
+  if (delimiter.size() != 1) return std::min(line.find(delimiter, at), line.size());
+  const void* found = std::memchr(line.data() + at, delimiter[0], line.size() - at);
+  return found == nullptr ? line.size()
+                          : static_cast<size_t>(static_cast<const char*>(found) - line.data());
+}
 
 // Ends a quoted field at `at`, where a quote stands: how far it goes on; the closing quote is what
 // the delimiter or the end follows, or what nothing else explains.
@@ -321,12 +330,12 @@ bool SplitFields(absl::string_view line, absl::string_view delimiter, bool quote
         fields->push_back(absl::string_view(*scratch).substr(begin));
         return false;
       }
-      const size_t end = std::min(line.find(delimiter, at), line.size());
+      const size_t end = EndOfField(line, delimiter, at);
       scratch->append(line.data() + at, end - at);  // what stands behind the closing quote
       fields->push_back(absl::string_view(*scratch).substr(begin));
       at = end;
     } else {
-      const size_t end = std::min(line.find(delimiter, at), line.size());
+      const size_t end = EndOfField(line, delimiter, at);
       fields->push_back(line.substr(at, end - at));
       at = end;
     }

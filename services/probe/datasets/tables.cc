@@ -29,8 +29,9 @@ namespace fs = std::filesystem;
 
 constexpr Role kAllRoles[] = {Role::kUser,   Role::kItem,  Role::kTime,
                               Role::kRating, Role::kTitle, Role::kSplit};
-// Seconds after the year 5000 are milliseconds: see ParseTime.
-constexpr double kLargestSeconds = 1e11;
+// A point in time with more digits than seconds have for the next centuries is in milliseconds or
+// less: see ParseTime.
+constexpr size_t kDigitsOfSeconds = 10;
 constexpr double kSecondsOf2001 = 1e9;
 
 TableForm FormOf(const char* columns, bool quotes, const ColumnNames& names) {
@@ -76,7 +77,7 @@ bool ParsePart(absl::string_view text, Part* part) {
 bool IsNull(absl::string_view id) {
   id = absl::StripAsciiWhitespace(id);
   if (id.empty()) return true;
-  if (id.size() > 4) return false;
+  if (id.size() > 4 || absl::ascii_isdigit(id.front())) return false;
   for (const absl::string_view word : {"nan", "null", "none", "\\n", "<na>"}) {
     if (absl::EqualsIgnoreCase(id, word)) return true;
   }
@@ -139,10 +140,10 @@ class InteractionReader {
       return absl::StrCat("time '", text, "' is not a number");
     if (ambiguous)
       log_->reading.tallies.Add(Event::kDatesAmbiguous, [&] { return log_->reading.At(text); });
-    double written = 0;
-    if (*time < kSecondsOf2001 || !ParseNumber(absl::StripAsciiWhitespace(text), &written))
-      return "";
-    const bool milliseconds = written > kLargestSeconds;
+    const bool epoch = *time >= kSecondsOf2001 && absl::ascii_isdigit(text.front()) &&
+                       text.find_first_of("-/:T ") == absl::string_view::npos;
+    if (!epoch) return "";
+    const bool milliseconds = text.size() > kDigitsOfSeconds && text[kDigitsOfSeconds] != '.';
     if (milliseconds) {
       if (seconds_seen_)
         log_->reading.tallies.Add(Event::kTimesMixed, [&] { return log_->reading.At(text); });
@@ -174,10 +175,9 @@ class InteractionReader {
     }
     if (at(Role::kRating) >= 0) {
       const absl::string_view text = fields[static_cast<size_t>(at(Role::kRating))];
-      if (IsMissing(text)) {
+      if (!ParseRating(text, &rating)) {
+        if (!IsMissing(text)) return absl::StrCat("rating '", text, "' is not a number");
         rating = std::numeric_limits<double>::quiet_NaN();
-      } else if (!ParseRating(text, &rating)) {
-        return absl::StrCat("rating '", text, "' is not a number");
       }
       // What a label says is known, however many of them there are.
       if (labels_ && rating == 0) {
