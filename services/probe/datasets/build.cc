@@ -202,6 +202,10 @@ absl::Status DropRepeats(RepeatMode mode, size_t items, InteractionLog* log) {
 // Repeatedly drops users and items with fewer than `core` interactions, until none is left.
 absl::Status KeepCore(int core, size_t users, size_t items, InteractionLog* log) {
   const size_t all = log->interactions.size();
+  // A rule made for the published data may leave nothing of a small part of them.
+  constexpr size_t kSmall = 1'000'000;
+  Interactions before_core;
+  if (log->own_core && all < kSmall) before_core = log->interactions;
   for (size_t before = 0; before != log->interactions.size();) {
     before = log->interactions.size();
     std::vector<int64_t> of_user(users), of_item(items);
@@ -213,6 +217,17 @@ absl::Status KeepCore(int core, size_t users, size_t items, InteractionLog* log)
         Filter(log->reading, &log->interactions, [&](size_t, const Interaction& one) {
           return of_user[static_cast<size_t>(one.user)] >= core && of_item[one.item] >= core;
         }));
+  }
+  if (log->interactions.empty() && !before_core.empty()) {
+    log->interactions = std::move(before_core);
+    log->remarks.push_back({"CORE_IGNORED",
+                            0,
+                            absl::StrCat("the format's ", core,
+                                         "-core would leave nothing: all interactions are kept "
+                                         "(--core says how many a user and an item must have)"),
+                            {},
+                            true});
+    return absl::OkStatus();
   }
   if (const auto count = static_cast<int64_t>(all - log->interactions.size()); count > 0) {
     log->remarks.push_back({"CORE_DROPPED",

@@ -13,19 +13,53 @@ namespace {
 // Of one id, beside its text: a string, its place in a table, a sequence.
 constexpr int64_t kIdBytes = 160;
 
+// Ids below are looked up by their number.
+constexpr size_t kSmallNumbers = size_t{1} << 22;
+
+// The number that `id` is written as, or kSmallNumbers: "7", not "07".
+size_t SmallNumber(absl::string_view id) {
+  constexpr size_t kDigits = 7;
+  if (id.empty() || id.size() > kDigits || (id[0] == '0' && id.size() > 1)) return kSmallNumbers;
+  size_t number = 0;
+  for (const char c : id) {
+    if (!absl::ascii_isdigit(c)) return kSmallNumbers;
+    number = number * 10 + static_cast<size_t>(c - '0');
+  }
+  return std::min(number, kSmallNumbers);
+}
+
 std::string_view View(absl::string_view text) { return {text.data(), text.size()}; }
 
 }  // namespace
 
-int32_t IdIndex::Insert(absl::string_view id, bool converted, Reading& reading) {
+int32_t IdIndex::Known(absl::string_view id) const {
+  const size_t number = SmallNumber(id);
+  if (number < kSmallNumbers) return number < by_number_.size() ? by_number_[number] : -1;
   const auto found = index_.find(View(id));
-  const bool known = found != index_.end();
-  const int32_t index = known ? found->second : size();
-  if (!known) {
-    ids_.emplace_back(id.data(), id.size());
+  return found == index_.end() ? -1 : found->second;
+}
+
+void IdIndex::Remember(absl::string_view id, int32_t index, Reading& reading) {
+  ids_.emplace_back(id.data(), id.size());
+  reading.held += kIdBytes + static_cast<int64_t>(id.size());
+  const size_t number = SmallNumber(id);
+  if (number == kSmallNumbers) {
     index_.emplace(ids_.back(), index);
-    reading.held += kIdBytes + static_cast<int64_t>(id.size());
+    return;
   }
+  if (number >= by_number_.size()) {
+    const size_t before = by_number_.size();
+    by_number_.resize(std::min(kSmallNumbers, 2 * number + 1), -1);
+    reading.held += static_cast<int64_t>((by_number_.size() - before) * sizeof(int32_t));
+  }
+  by_number_[number] = index;
+}
+
+int32_t IdIndex::Insert(absl::string_view id, bool converted, Reading& reading) {
+  const int32_t found = Known(id);
+  const bool known = found >= 0;
+  const int32_t index = known ? found : size();
+  if (!known) Remember(id, index, reading);
   if (!converted && converted_.empty()) return index;
   const auto before = converted_.find(index);
   bool merged = false;
@@ -68,9 +102,6 @@ int32_t IdIndex::Add(absl::string_view id, Reading& reading) {
   return index;
 }
 
-int32_t IdIndex::Find(absl::string_view id) const {
-  const auto found = index_.find(View(id));
-  return found == index_.end() ? -1 : found->second;
-}
+int32_t IdIndex::Find(absl::string_view id) const { return Known(id); }
 
 }  // namespace recsae::probe

@@ -39,8 +39,12 @@ class IdIndex {
  private:
   int32_t Insert(absl::string_view id, bool converted, Reading& reading);
 
-  std::deque<std::string> ids_;  // their addresses stay
-  std::unordered_map<std::string_view, int32_t> index_;
+  int32_t Known(absl::string_view id) const;
+  void Remember(absl::string_view id, int32_t index, Reading& reading);
+
+  std::deque<std::string> ids_;                          // their addresses stay
+  std::unordered_map<std::string_view, int32_t> index_;  // of what by_number_ has not
+  std::vector<int32_t> by_number_;  // most ids are small numbers: found without a hash; -1: none
   // Ids that came in other bytes than they are kept in: whether they also came as they are kept.
   std::unordered_map<int32_t, bool> converted_;
   std::string last_;  // as written; files often have runs of one id

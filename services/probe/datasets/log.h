@@ -43,6 +43,7 @@ struct InteractionLog {
   bool timed = true;            // the files say when each was
   bool split_given = false;     // the files say what is held out
   bool described = true;        // there is a table of items
+  bool own_core = false;        // the core is the format's rule, not asked for
   int64_t rows = 0;             // interactions in the files
   int64_t below = 0;            // of them, those rated below the threshold
   std::vector<Remark> remarks;  // beside reading.tallies

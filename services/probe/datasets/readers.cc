@@ -120,6 +120,7 @@ absl::StatusOr<Dataset> ReadDataset(const std::string& folder, Format format,
   DatasetOptions complete = options;
   const bool given =
       options.split == SplitMode::kGiven || (options.split == SplitMode::kOwn && log.split_given);
+  log.own_core = !options.core.has_value();
   if (!complete.core && !given) complete.core = layout.core;
   RECSAE_ASSIGN_OR_RETURN(Dataset dataset, Assemble(folder, complete, std::move(log)));
   dataset.name = std::filesystem::path(folder).lexically_normal().filename().string();
