@@ -194,7 +194,8 @@ void AddRemarks(const std::vector<Remark>& remarks,
 
 void CheckRef(const v1::DatasetRef& ref, const std::string& field, BadRequest& bad) {
   const std::string& name = ref.name();
-  if (name.empty() || name == "." || name == ".." ||
+  const std::string parts = absl::StrCat("/", name, "/");
+  if (name.empty() || name == "." || parts.find("/../") != std::string::npos ||
       name.find_first_of(std::string("\\\0", 2)) != std::string::npos) {
     bad.Add(field + ".name",
             "must be the name of a folder such as \"ml-1m\", or the path of one in a data folder");

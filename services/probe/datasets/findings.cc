@@ -72,11 +72,17 @@ Counts Count(const Dataset& dataset) {
   return counts;
 }
 
-void NoteShortUsers(InteractionLog* log) {
+void NoteShortUsers(bool given, InteractionLog* log) {
   const Dataset& dataset = log->dataset;
   const auto is_short = [](const auto& sequence) { return sequence.size() < 3; };
   const auto count = std::count_if(dataset.sequences.begin(), dataset.sequences.end(), is_short);
-  if (dataset.test.empty() && dataset.dev.empty()) {
+  if (given) {
+    if (!dataset.test.empty()) return;
+    Say(log, "NO_TEST_ROWS", 0,
+        "the files give no test row: no recommender can be measured, and none is trained on it "
+        "(--split leave-one-out holds out each user's last interactions)",
+        true);
+  } else if (dataset.test.empty()) {
     Say(log, "NO_TEST_ROWS", count,
         "nothing is held out, since no user has three interactions: no recommender can be "
         "measured, "
@@ -127,9 +133,9 @@ absl::Status NoteDescribed(size_t described, InteractionLog* log) {
   return absl::OkStatus();
 }
 
-void NoteSplit(InteractionLog* log) {
+void NoteSplit(bool given, InteractionLog* log) {
   Dataset& dataset = log->dataset;
-  NoteShortUsers(log);
+  NoteShortUsers(given, log);
   const Counts counts = Count(dataset);
   const auto test = static_cast<int64_t>(dataset.test.size());
   const auto share = [&](int64_t count) {

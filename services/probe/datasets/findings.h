@@ -15,8 +15,9 @@ absl::Status NoteDescribed(size_t described, InteractionLog* log);
 
 // Says of the data set, which is split: users too short to hold out from, held-out rows whose item
 // the user has in training (also counted in dataset.test_seen), whose item nobody has in training,
-// whose user has no training, or that have hardly anything to choose from.
-void NoteSplit(InteractionLog* log);
+// whose user has no training, or that have hardly anything to choose from. `given`: the files say
+// what is held out.
+void NoteSplit(bool given, InteractionLog* log);
 
 }  // namespace recsae::probe
 

@@ -154,7 +154,7 @@ constexpr std::array kLayouts = std::to_array<Layout>({
      .name = "amazon-reviews",
      .interactions = "*_5.json|reviews_*|*review*|*.jsonl|*.json|*.csv",
      .items = "meta_*|*_meta.*",
-     .beside = "meta_*|*_meta.*",
+     .beside = "meta_*.json|meta_*.jsonl|*_meta.json|*_meta.jsonl",
      .files = "reviews and meta_… as JSON lines"},
 });
 
