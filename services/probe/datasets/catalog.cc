@@ -83,10 +83,7 @@ absl::Status CatalogBuilder::TakeHeader(const std::string& path, const Header& h
 void CatalogBuilder::TakeTitle(absl::string_view text, size_t item, bool is_new) {
   Item& described = log_->dataset.items[item];
   if (!is_new && titled_[item]) return;
-  std::string title = ToUtf8(absl::StripAsciiWhitespace(text));
-  if (!IsCleanUtf8(text)) {
-    log_->reading.tallies.Add(Event::kTextConverted, [&] { return log_->reading.At(title); });
-  }
+  std::string title = log_->reading.Text(absl::StripAsciiWhitespace(text));
   if (IsMissing(title)) return;
   if (absl::StrContains(title, '&') || absl::StrContains(title, '<')) {
     std::string plain = WithoutMarkup(title);
@@ -109,6 +106,9 @@ void CatalogBuilder::TakeCell(size_t column, absl::string_view text, std::vector
     log_->reading.tallies.Add(Event::kValuesMissing,
                               [&] { return log_->reading.At(absl::StrCat(known.key, " ", text)); });
     return;
+  }
+  if (!IsCleanUtf8(text)) {
+    log_->reading.tallies.Add(Event::kTextConverted, [&] { return log_->reading.At(text); });
   }
   std::string list;
   const bool is_list = text.size() <= kLongListBytes && ParseList(text, &list);

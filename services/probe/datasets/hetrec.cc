@@ -43,7 +43,7 @@ absl::Status ReadColumns(const std::string& path, size_t width, Reading* reading
 absl::Status ReadArtists(const std::string& path, InteractionLog* log) {
   return ReadColumns(path, 2, &log->reading, [&](const Views& fields) -> std::string {
     const CatalogPlace place = PlaceItem(fields[0], log);
-    if (place.is_new) log->dataset.items[place.index].title = ToUtf8(fields[1]);
+    if (place.is_new) log->dataset.items[place.index].title = log->reading.Text(fields[1]);
     return "";
   });
 }
@@ -64,7 +64,7 @@ using TagNames = std::unordered_map<std::string, std::string, TextHash, std::equ
 
 absl::Status ReadTags(const std::string& path, Reading* reading, TagNames* names) {
   return ReadColumns(path, 2, reading, [&](const Views& fields) -> std::string {
-    const bool added = names->try_emplace(std::string(fields[0]), ToUtf8(fields[1])).second;
+    const bool added = names->try_emplace(std::string(fields[0]), reading->Text(fields[1])).second;
     return added ? "" : absl::StrCat("tag ", fields[0], " repeated");
   });
 }

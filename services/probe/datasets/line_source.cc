@@ -91,6 +91,8 @@ bool LineSource::Next(absl::string_view* line) {
   if (end_ == '\r') absl::ConsumePrefix(line, "\n");
   absl::ConsumePrefix(line, kByteOrderMark);
   absl::ConsumeSuffix(line, "\r");
+  // The end of the file for DOS, blank lines behind it or not.
+  if (line->size() == 1 && line->front() == kControlZ) line->remove_prefix(1);
   return true;
 }
 

@@ -24,7 +24,7 @@ void AddMovie(absl::string_view id, absl::string_view title, absl::string_view g
   Item more;
   AddAttributes("genre", genres, &more);
   if (place.is_new) {
-    more.title = item.title = ToUtf8(title);
+    more.title = item.title = log->reading.Text(title);
     AddTitleDecade(&more);
   }
   for (Attribute& attribute : more.attributes) {

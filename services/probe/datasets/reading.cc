@@ -18,6 +18,12 @@ std::string Reading::At(absl::string_view what) const {
   return absl::StrCat(file, ":", line, ": ", what);
 }
 
+std::string Reading::Text(absl::string_view text) {
+  std::string utf8 = ToUtf8(text);
+  if (!IsCleanUtf8(text)) tallies.Add(Event::kTextConverted, [&] { return At(utf8); });
+  return utf8;
+}
+
 absl::Status MalformedError(const std::string& path, int64_t line, absl::string_view problem) {
   return Error(absl::StatusCode::kInvalidArgument, "DATASET_MALFORMED",
                absl::StrCat(path, ":", line, ": ", problem),

@@ -30,6 +30,8 @@ struct Reading {
   absl::Status MayProceed() const { return proceed ? proceed(held) : absl::OkStatus(); }
   // "file:line: <what>".
   std::string At(absl::string_view what) const;
+  // `text` as valid UTF-8; counted if it was not.
+  std::string Text(absl::string_view text);
 };
 inline constexpr size_t kMalformedNamed = 10;
 // No line is longer; a file that has one is not such a table.

@@ -190,7 +190,7 @@ class DelimitedReader {
       }
       reading_->line = number;
       if (!header_line_.empty() && record == header_line_) {
-        reading_->tallies.Add(Event::kHeadersRepeated, [&] { return reading_->At(""); });
+        reading_->tallies.Add(Event::kHeadersRepeated, [&] { return reading_->At("the header line again"); });
         continue;
       }
       refusals_.Note(number, Row(record, parse));
@@ -221,7 +221,8 @@ class DelimitedReader {
       least_ = std::min(form_.columns.size(), fields_.size());
     }
     width_ = header.names.size();
-    if (least_ == 0) least_ = width_;
+    // A header line that ends in a delimiter, over rows that do not.
+    if (least_ == 0) least_ = width_ > 1 && header.names.back().empty() ? width_ - 1 : width_;
     return take(header);
   }
 

@@ -158,6 +158,9 @@ class InteractionReader {
     const absl::string_view user = fields[static_cast<size_t>(at(Role::kUser))];
     const absl::string_view item = fields[static_cast<size_t>(at(Role::kItem))];
     if (IsNull(item)) return "empty item_id";
+    if (absl::StrContains(user, kListSeparator) || absl::StrContains(item, kListSeparator)) {
+      return "the user or the item is a list: one record for each interaction is wanted";
+    }
     if (IsNull(user)) {
       ++log_->rows;
       log_->reading.tallies.Add(Event::kUsersMissing, [&] { return log_->reading.At(item); });

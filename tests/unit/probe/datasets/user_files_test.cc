@@ -72,7 +72,7 @@ TEST(EncodingsTest, FilesInOtherEncodingsAreReadAlike) {
   ExpectPlain(ReadFiles("\xEF\xBB\xBF" + std::string(kLog), "\xEF\xBB\xBF" + std::string(kItems)));
   ExpectPlain(ReadFiles(Utf16(kLog, true), Utf16(kItems, true)));
   ExpectPlain(ReadFiles(Utf16(kLog, false), Utf16(kItems, false)));
-  ExpectPlain(ReadFiles(std::string(kLog) + "\x1A", std::string(kItems) + "\r\n\x1A"));
+  ExpectPlain(ReadFiles(std::string(kLog) + "\x1A", std::string(kItems) + "\r\n\x1A\r\n\r\n"));
 }
 
 TEST(EncodingsTest, IdsBecomeValidUtf8AndStayUnique) {
@@ -108,6 +108,8 @@ TEST(DelimitersTest, EndsOfLines) {
   trailing.replace(trailing.find(",\n"), 2, "\n");  // not in the header line
   ExpectPlain(ReadFiles(trailing));
   ExpectPlain(ReadFiles(In(kLog, "\n", ",\n")));
+  std::string header = kLog;
+  ExpectPlain(ReadFiles(header.insert(header.find('\n'), ",")));
 }
 
 TEST(DelimitersTest, PandasIndexAndRepeatedHeaders) {
