@@ -75,7 +75,7 @@ std::string Percent(int64_t part, int64_t whole) {
   const double percent = 100.0 * static_cast<double>(part) / static_cast<double>(whole);
   if (percent < 0.1) return "< 0.1 %";
   if (part < whole && percent > 99.9) return "> 99.9 %";
-  return absl::StrFormat(percent < 10 ? "%.1f %%" : "%.0f %%", percent);
+  return percent < 10 ? absl::StrFormat("%.1f %%", percent) : absl::StrFormat("%.0f %%", percent);
 }
 
 }  // namespace recsae::probe
