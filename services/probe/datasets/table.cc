@@ -190,7 +190,8 @@ class DelimitedReader {
       }
       reading_->line = number;
       if (!header_line_.empty() && record == header_line_) {
-        reading_->tallies.Add(Event::kHeadersRepeated, [&] { return reading_->At("the header line again"); });
+        reading_->tallies.Add(Event::kHeadersRepeated,
+                              [&] { return reading_->At("the header line again"); });
         continue;
       }
       refusals_.Note(number, Row(record, parse));
