@@ -18,7 +18,9 @@ LIBRARIES = {  # the headers by which an outside library is known
     'PROTOBUF': r'google/(protobuf|rpc)/|recsae/.*(?<!grpc)\.pb\.h|grpc/health/.*(?<!grpc)\.pb\.h',
     'GRPC': r'grpcpp/|grpc/|.*\.grpc\.pb\.h', 'ROCKSDB': r'rocksdb/', 'PROMETHEUS': r'prometheus/',
     'HTTPLIB': r'httplib\.h', 'CLI11': r'CLI/',
-    'CURL': r'curl/|archive', 'OPENSSL': r'openssl/', 'TORCH': r'torch/|ATen/|c10/', 'SECCOMP': r'seccomp\.h|linux/seccomp'}
+    'CURL': r'curl/|archive', 'OPENSSL': r'openssl/', 'ICU': r'unicode/',
+    'COMPRESSION': r'zlib\.h|zstd\.h', 'SIMDJSON': r'simdjson\.h', 'TORCH': r'torch/|ATen/|c10/',
+    'SECCOMP': r'seccomp\.h|linux/seccomp'}
 STUBS_IN_HEADERS = r'(common/process/health|.*/(stubs|peers|\w+_service))\.h'
 PLAIN_ERROR = re.compile(r'absl::\w+Error\(|absl::Status\(absl::StatusCode')
 INCLUDE = re.compile(r'^\s*#\s*include\s+["<]([^">]+)[">]', re.MULTILINE)

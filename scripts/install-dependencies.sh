@@ -22,7 +22,9 @@ servers=(
   # Numbers. oneDNN's CMake package looks for the OpenCL headers.
   libdnnl-dev ocl-icd-opencl-dev libhwy-dev libeigen3-dev
   # Command line and JSON
-  libcli11-dev nlohmann-json3-dev
+  libcli11-dev nlohmann-json3-dev libsimdjson-dev
+  # Words of every script; data sets that come compressed
+  libicu-dev zlib1g-dev libzstd-dev
 )
 download=(libcurl4-openssl-dev libarchive-dev)
 # Without OpenBLAS libtorch falls back to the reference BLAS, twenty times slower.

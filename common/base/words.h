@@ -9,13 +9,19 @@
 
 namespace recsae {
 
-// Runs of letters and digits, and of any bytes beyond ASCII; ASCII letters in lower case. An
+// Runs of letters and digits of any script, without regard to case (ICU's folding, in composed
+// form). Where a script does not part its words (Chinese, Japanese, Thai) a dictionary does. An
 // apostrophe neither parts a word nor stands in one: "Children's" is "childrens", which a search
-// for "children" finds by its beginning.
+// for "children" finds by its beginning. For labels. Thread-safe.
 std::vector<std::string> Words(absl::string_view text);
 
-// The same with apostrophes parting words: "O'Neill" is "o" and "neill".
-std::vector<std::string> WordParts(absl::string_view text);
+// The same for searching, on both sides of it: without accents ("Été" is "ete"), and of a script
+// that does not part its words each letter and each pair of neighbours, so that a part of a text
+// has no word that the text has not, wherever a dictionary parts either.
+std::vector<std::string> SearchWords(absl::string_view text);
+
+// The words of a search with apostrophes parting words: "O'Neill" is "o" and "neill".
+std::vector<std::string> SearchWordParts(absl::string_view text);
 
 }  // namespace recsae
 

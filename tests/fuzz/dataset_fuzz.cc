@@ -3,6 +3,8 @@
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
+#include <set>
+#include <string>
 #include <vector>
 
 #include "services/probe/datasets/readers.h"
@@ -25,12 +27,37 @@ const std::vector<Layout>& Layouts() {
       {Format::kRechorus, {"train.csv", "dev.csv", "test.csv", "item_meta.csv"}},
       {Format::kHetrecLastfm,
        {"artists.dat", "user_artists.dat", "user_taggedartists.dat", "tags.dat"}},
-      {Format::kItemSequences, {"sequences.txt", "items.tsv"}}};
+      {Format::kItemSequences, {"sequences.txt", "items.tsv"}},
+      {Format::kAuto, {"log.csv", "things.json"}},
+      {Format::kCsv, {"interactions.jsonl", "items.json"}},
+      {Format::kRecbole, {"a.inter", "a.item"}},
+      {Format::kAmazonReviews, {"reviews_5.json", "meta_a.json"}},
+      {Format::kSteam, {"australian_users_items.json", "steam_games.json"}},
+      {Format::kMind, {"behaviors.tsv", "news.tsv"}},
+      {Format::kLfm, {"LFM-1b_LEs.txt", "LFM-1b_artists.txt"}},
+      {Format::kCsv, {"interactions.csv.gz", "items.csv.zst"}}};
   return *layouts;
 }
 
 void Check(const recsae::probe::Dataset& dataset) {
   using recsae::fuzz::Require;
+  std::set<std::string> ids;
+  for (const recsae::probe::Item& item : dataset.items) {
+    Require(recsae::IsUtf8(item.id) && recsae::IsUtf8(item.title), "texts are UTF-8");
+    Require(ids.insert(item.id).second, "ids are unique");
+    for (const recsae::probe::Attribute& attribute : item.attributes) {
+      Require(recsae::IsUtf8(attribute.key) && recsae::IsUtf8(attribute.value),
+              "attributes are UTF-8");
+      Require(!attribute.value.empty(), "attributes say something");
+    }
+  }
+  for (const std::string& user : dataset.users) Require(recsae::IsUtf8(user), "users are UTF-8");
+  for (const recsae::probe::Remark& remark : dataset.remarks) {
+    Require(recsae::IsUtf8(remark.text), "remarks are UTF-8");
+    for (const std::string& example : remark.examples) {
+      Require(recsae::IsUtf8(example), "examples are UTF-8");
+    }
+  }
   Require(dataset.sequences.size() == dataset.users.size(), "a sequence for each user");
   Require(dataset.train_length.size() == dataset.users.size(), "a training length for each user");
   for (size_t user = 0; user < dataset.sequences.size(); ++user) {

@@ -73,9 +73,9 @@ class BadInputTest(SuiteTest):
     def test_missing_data_file_is_named(self):
         with self.assertRaises(grpc.RpcError) as caught:
             self.suite.probe.GetDataset(pb.GetDatasetRequest(dataset=pb.DatasetRef(
-                name="half", format=pb.DATASET_FORMAT_CSV)))
+                name="half", format=pb.DATASET_FORMAT_RECHORUS)))
         self.assertEqual(caught.exception.code(), MISSING)
-        self.assertIn("items.csv", caught.exception.details())
+        self.assertIn("test.csv", caught.exception.details())
 
     def test_job_on_a_bad_data_set_fails_and_says_why(self):
         with self.assertRaises(grpc.RpcError) as caught:
@@ -440,7 +440,7 @@ def write_data_sets(folder):
         "item,title\n" + "".join(f"i{i},Item {i}\n" for i in range(15)))
     half = folder / "half"
     half.mkdir()
-    (half / "interactions.csv").write_text("user,item,time\nu,i,1\n")
+    (half / "train.csv").write_text("user,item,time\nu,i,1\n")
 
 
 if __name__ == "__main__":

@@ -120,6 +120,18 @@ void PrintReport(Console& console, const PipelineResult& result) {
   console.Print(TimeTable(result));
 }
 
+// What was made of the files, once, before anything is made of it.
+void SayRemarks(Console& console, const probe::v1::Dataset& dataset) {
+  if (dataset.test_row_count() > 0) {
+    console.Say(absl::StrCat("seen: ", FormatCount(dataset.test_seen_row_count()), " of ",
+                             FormatCount(dataset.test_row_count()),
+                             " test rows ask for an item of the user's training"));
+  }
+  for (const probe::v1::DatasetRemark& remark : dataset.remarks()) {
+    console.Say(absl::StrCat(RemarkLabel(remark), ": ", RemarkText(remark)));
+  }
+}
+
 absl::Status Run(Session& session, const PipelineFlags& flags) {
   RECSAE_RETURN_IF_ERROR(CheckWritable(flags.report));
   RECSAE_ASSIGN_OR_RETURN(const auto dataset, ChooseDataset(session, flags));
@@ -130,6 +142,7 @@ absl::Status Run(Session& session, const PipelineFlags& flags) {
       " interactions to train on, ", FormatCount(dataset.dev_row_count()), " dev and ",
       FormatCount(dataset.test_row_count()), " test rows",
       dataset.location().empty() ? "" : absl::StrCat(" (", dataset.location(), ")")));
+  SayRemarks(console, dataset);
   RECSAE_ASSIGN_OR_RETURN(PipelinePlan plan, MakePlan(flags, dataset.name()));
   // What was made of other data under these names is not taken for what this run makes.
   plan.train_recommender.set_data_fingerprint(dataset.fingerprint());
@@ -137,7 +150,8 @@ absl::Status Run(Session& session, const PipelineFlags& flags) {
                            "; what an earlier run made under these names is used again"));
   const auto finished = RunPipeline(session, plan, flags.detach);
   if (Interrupted()) console.Say("the same command again goes on from here");
-  RECSAE_ASSIGN_OR_RETURN(const PipelineResult result, finished);
+  RECSAE_ASSIGN_OR_RETURN(PipelineResult result, finished);
+  result.dataset = dataset;
   RECSAE_RETURN_IF_ERROR(WriteReport(session, flags.report, result));
   if (session.json()) {
     console.Print(ReportJson(result).dump(2) + "\n");

@@ -11,6 +11,18 @@ using probe::v1::DatasetFormat;
 
 namespace {
 
+// What is wrong with one of --columns, or "".
+std::string ColumnProblem(const std::string& column) {
+  const size_t equals = column.find('=');
+  const std::string meaning = column.substr(0, equals);
+  for (const char* known : {"user", "item", "time", "rating", "title", "split", "attribute"}) {
+    if (equals != std::string::npos && equals + 1 < column.size() && meaning == known) return "";
+  }
+  return absl::StrCat("'", column,
+                      "' is not MEANING=COLUMN with user, item, time, rating, title, split or "
+                      "attribute as the meaning");
+}
+
 void AddOptionFlags(Command& command, DatasetFlags& flags) {
   const std::string group = "Interactions that count (docs/data-sets.md)";
   const auto add = [&](const char* flag, auto& value, const char* what) {
@@ -29,6 +41,31 @@ void AddOptionFlags(Command& command, DatasetFlags& flags) {
   add("--split-seed", flags.split_seed,
       "Of the interactions held out at random where there are no times [default: 0]")
       .Type("N");
+  add("--columns", flags.columns,
+      "What columns mean whose names do not say it: user, item, time, rating, title, split, "
+      "attribute")
+      .Type("MEANING=COLUMN,...")
+      .SeparatedBy(',')
+      .OneArgumentEach()
+      .Must(Check(ColumnProblem));
+  add("--repeats", flags.repeats,
+      "A user's further interactions with an item count, or the first one alone [default: keep]")
+      .Must(Check::OneOf({"keep", "drop"}));
+}
+
+void SetColumns(const DatasetFlags& flags, probe::v1::DatasetOptions& options) {
+  probe::v1::DatasetOptions::Columns& columns = *options.mutable_columns();
+  for (const std::string& column : flags.columns) {
+    const size_t equals = column.find('=');
+    const std::string meaning = column.substr(0, equals), name = column.substr(equals + 1);
+    if (meaning == "user") columns.set_user(name);
+    if (meaning == "item") columns.set_item(name);
+    if (meaning == "time") columns.set_time(name);
+    if (meaning == "rating") columns.set_rating(name);
+    if (meaning == "title") columns.set_title(name);
+    if (meaning == "split") columns.set_split(name);
+    if (meaning == "attribute") columns.add_attributes(name);
+  }
 }
 
 void SetOptions(const DatasetFlags& flags, probe::v1::DatasetRef& dataset) {
@@ -41,6 +78,12 @@ void SetOptions(const DatasetFlags& flags, probe::v1::DatasetRef& dataset) {
   } else if (flags.split == "given") {
     dataset.mutable_options()->set_split(probe::v1::DatasetOptions::SPLIT_MODE_GIVEN);
   }
+  if (!flags.columns.empty()) SetColumns(flags, *dataset.mutable_options());
+  if (flags.repeats == "keep") {
+    dataset.mutable_options()->set_repeats(probe::v1::DatasetOptions::REPEAT_MODE_KEEP);
+  } else if (flags.repeats == "drop") {
+    dataset.mutable_options()->set_repeats(probe::v1::DatasetOptions::REPEAT_MODE_DROP);
+  }
   if (flags.split_seed) dataset.mutable_options()->set_seed(*flags.split_seed);
 }
 
@@ -50,8 +93,9 @@ void AddDatasetFlags(Command& command, DatasetFlags& flags) {
   command
       .Add("--format", flags.format,
            "How the files are laid out [default: recognised by the files there]")
-      .Must(
-          Check::OneOf({"ml_1m", "ml_100k", "rechorus", "csv", "hetrec_lastfm", "item_sequences"}));
+      .Must(Check::OneOf({"ml_1m", "ml_100k", "rechorus", "csv", "hetrec_lastfm", "item_sequences",
+                          "ml_csv", "recbole", "amazon_reviews", "steam", "yelp", "goodreads",
+                          "book_crossing", "kuairec", "yoochoose", "diginetica", "lfm", "mind"}));
   AddOptionFlags(command, flags);
   const std::string group = "Generated data set (planted)";
   const auto add = [&](const char* flag, auto& value, const char* what) {
@@ -67,7 +111,9 @@ void AddDatasetFlags(Command& command, DatasetFlags& flags) {
 
 probe::v1::DatasetRef MakeDatasetRef(const std::string& name, const DatasetFlags& flags) {
   probe::v1::DatasetRef dataset;
-  dataset.set_name(name);
+  // The slash that completing a path adds.
+  const size_t end = name.find_last_not_of('/');
+  dataset.set_name(end == std::string::npos ? name : name.substr(0, end + 1));
   if (!flags.format.empty()) {
     DatasetFormat format = probe::v1::DATASET_FORMAT_UNSPECIFIED;
     probe::v1::DatasetFormat_Parse(

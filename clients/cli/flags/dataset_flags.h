@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "clients/cli/flags/command.h"
 #include "recsae/probe/v1/probe.pb.h"
@@ -20,6 +21,8 @@ struct DatasetFlags {
   std::optional<double> positive_threshold;
   std::string split;
   std::optional<uint64_t> split_seed;
+  std::vector<std::string> columns;
+  std::string repeats;
   std::optional<int> planted_concepts;
   std::optional<int> planted_items;
   std::optional<int> planted_users;
@@ -27,7 +30,8 @@ struct DatasetFlags {
   std::optional<uint64_t> planted_seed;
 };
 
-// --format, --core, --positive-threshold, --split, --split-seed and the --planted-... group.
+// --format, --core, --positive-threshold, --split, --split-seed, --columns, --repeats and the
+// --planted-... group.
 void AddDatasetFlags(Command& command, DatasetFlags& flags);
 
 probe::v1::DatasetRef MakeDatasetRef(const std::string& name, const DatasetFlags& flags);

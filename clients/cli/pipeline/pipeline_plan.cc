@@ -34,13 +34,18 @@ std::string ShortHash(absl::string_view bytes) {
   return absl::StrCat(absl::Hex(Fingerprint(bytes), absl::kZeroPad16)).substr(0, 6);
 }
 
-// A data set's name as part of an id.
+// A data set's name as part of an id. Of letters that ids cannot have a fingerprint stays, so that
+// two names in another script do not become one.
 std::string IdPart(absl::string_view text) {
   std::string id;
+  bool foreign = false;
   for (const char c : text.substr(0, kDatasetPartLength)) {
     const char lower = absl::ascii_tolower(c);
+    foreign |= !absl::ascii_isascii(static_cast<unsigned char>(c));
+    if (!absl::ascii_isascii(static_cast<unsigned char>(c))) continue;
     id += absl::ascii_isalnum(lower) || lower == '.' || lower == '_' ? lower : '-';
   }
+  if (foreign) absl::StrAppend(&id, ShortHash(text));
   return id.empty() || !absl::ascii_isalnum(id.front()) ? "d" + id : id;
 }
 

@@ -106,6 +106,15 @@ Color StateColor(jobs::v1::Job::State state) {
   }
 }
 
+std::string RemarkLabel(const probe::v1::DatasetRemark& remark) {
+  return remark.severity() == probe::v1::DatasetRemark::SEVERITY_WARNING ? "warning" : "note";
+}
+
+std::string RemarkText(const probe::v1::DatasetRemark& remark) {
+  return absl::StrCat(remark.text(), remark.examples().empty() ? "" : " — ",
+                      absl::StrJoin(remark.examples(), "; "));
+}
+
 Table DatasetDetails(const probe::v1::Dataset& dataset) {
   std::vector<std::pair<std::string, std::string>> rows = {
       {"data set", dataset.name()},
@@ -120,6 +129,14 @@ Table DatasetDetails(const probe::v1::Dataset& dataset) {
                        ? ""
                        : Plural(dataset.malformed_line_count(), "malformed line")}};
   for (const std::string& line : dataset.malformed()) rows.emplace_back("malformed", line);
+  if (dataset.test_row_count() > 0) {
+    rows.emplace_back("seen", absl::StrCat(FormatCount(dataset.test_seen_row_count()), " of ",
+                                           FormatCount(dataset.test_row_count()),
+                                           " test rows ask for an item of the user's training"));
+  }
+  for (const probe::v1::DatasetRemark& remark : dataset.remarks()) {
+    rows.emplace_back(RemarkLabel(remark), RemarkText(remark));
+  }
   return Details(rows);
 }
 
@@ -140,16 +157,21 @@ std::string Hosted(const probe::v1::Recommender& recommender) {
 }
 
 Table RecommenderDetails(const probe::v1::Recommender& recommender) {
-  return Details({{"recommender", recommender.name()},
-                  {"kind", KindName(recommender.kind())},
-                  {"catalog", recommender.catalog()},
-                  {"data set", Dataset(recommender.dataset())},
-                  {"activation", Plural(recommender.activation_dim(), "value")},
-                  {"item vectors", recommender.has_prediction_head() ? "known" : "not known"},
-                  {"hosted", Hosted(recommender)},
-                  {"probe sites", ProbeSites(recommender)},
-                  {"quality", Metrics(recommender.metrics())},
-                  {"created", FormatTime(recommender.create_time())}});
+  std::vector<std::pair<std::string, std::string>> rows = {
+      {"recommender", recommender.name()},
+      {"kind", KindName(recommender.kind())},
+      {"catalog", recommender.catalog()},
+      {"data set", Dataset(recommender.dataset())},
+      {"activation", Plural(recommender.activation_dim(), "value")},
+      {"item vectors", recommender.has_prediction_head() ? "known" : "not known"},
+      {"hosted", Hosted(recommender)},
+      {"probe sites", ProbeSites(recommender)},
+      {"quality", Metrics(recommender.metrics())},
+      {"created", FormatTime(recommender.create_time())}};
+  for (const probe::v1::DatasetRemark& remark : recommender.dataset_remarks()) {
+    rows.emplace_back(RemarkLabel(remark), RemarkText(remark));
+  }
+  return Details(rows);
 }
 
 Table CaptureDetails(const probe::v1::Capture& capture) {

@@ -28,6 +28,10 @@ std::string FormatName(probe::v1::DatasetFormat format);
 std::string StateName(jobs::v1::Job::State state);
 Color StateColor(jobs::v1::Job::State state);
 
+// "warning" or "note", and what it says with its examples.
+std::string RemarkLabel(const probe::v1::DatasetRemark& remark);
+std::string RemarkText(const probe::v1::DatasetRemark& remark);
+
 Table DatasetDetails(const probe::v1::Dataset& dataset);
 Table CatalogDetails(const probe::v1::Catalog& catalog);
 Table RecommenderDetails(const probe::v1::Recommender& recommender);

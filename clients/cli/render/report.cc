@@ -73,6 +73,13 @@ ordered_json ReportJson(const PipelineResult& result) {
                         {"inter", similarity.inter()},
                         {"count", similarity.concept_count()}};
   for (const auto& [stage, seconds] : result.seconds) json["seconds"][stage] = seconds;
+  json["dataset"]["test_rows"] = result.dataset.test_row_count();
+  json["dataset"]["test_rows_seen_in_training"] = result.dataset.test_seen_row_count();
+  json["dataset"]["remarks"] = ordered_json::array();
+  for (const probe::v1::DatasetRemark& remark : result.dataset.remarks()) {
+    json["dataset"]["remarks"].push_back(
+        {{"code", remark.code()}, {"count", remark.count()}, {"text", remark.text()}});
+  }
   json["seed"] = result.seed;
   json["version"] = result.version;
   for (const PlantedScore& score : result.planted) {

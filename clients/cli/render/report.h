@@ -10,6 +10,7 @@
 
 #include "recsae/concept_store/v1/concept_store.pb.h"
 #include "recsae/explainer/v1/explainer.pb.h"
+#include "recsae/probe/v1/probe.pb.h"
 
 namespace recsae::cli {
 
@@ -25,6 +26,7 @@ struct PlantedScore {
 };
 
 struct PipelineResult {
+  probe::v1::Dataset dataset;
   concept_store::v1::Sae sae;
   explainer::v1::ConceptReport concepts;
   explainer::v1::Evaluation evaluation;

@@ -41,14 +41,14 @@ void SearchIndex::Put(int32_t latent, const SearchDocument& document) {
   Entry entry;
   entry.weight = document.weight;
   entry.correlation = document.correlation;
-  const std::vector<std::string> description = Words(document.description);
+  const std::vector<std::string> description = SearchWords(document.description);
   entry.description = absl::StrJoin(description, " ");
   for (size_t i = 0; i < description.size(); ++i) {
     entry.frequencies[description[i]] += Discount(i, kWordHalving);
   }
   entry.length = static_cast<int64_t>(description.size());
   for (size_t rank = 0; rank < document.terms.size(); ++rank) {
-    const std::vector<std::string> words = Words(document.terms[rank]);
+    const std::vector<std::string> words = SearchWords(document.terms[rank]);
     entry.terms.push_back(absl::StrJoin(words, " "));
     for (const std::string& word : words) entry.frequencies[word] += Discount(rank, kTermHalving);
     entry.length += static_cast<int64_t>(words.size());

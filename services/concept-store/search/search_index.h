@@ -39,7 +39,7 @@ class SearchIndex {
   void Put(int32_t latent, const SearchDocument& document);
   void Remove(int32_t latent);
 
-  // The concepts in which some word begins with each of `words` (common/base/words.h; not
+  // The concepts in which some word begins with each of `words` (SearchWords; not
   // empty), best first; equal scores by correlation, highest first, then by latent.
   std::vector<SearchHit> Find(const std::vector<std::string>& words, size_t max_results) const;
 

@@ -110,7 +110,7 @@ absl::StatusOr<v1::SearchConceptsResponse> Store::SearchConcepts(
   BadRequest bad;
   const absl::StatusOr<std::string> sae_id = ParseSaeName(request.parent());
   bad.Add("parent", sae_id.status());
-  const std::vector<std::string> words = Words(request.query());
+  const std::vector<std::string> words = SearchWords(request.query());
   if (request.query().size() > kMaxQueryBytes) {
     bad.Add("query", absl::StrCat("must be at most ", kMaxQueryBytes, " bytes, is ",
                                   request.query().size()));

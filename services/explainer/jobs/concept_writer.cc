@@ -19,6 +19,7 @@ using concept_store::v1::Concept;
 constexpr size_t kMaxDescriptionBytes = 1000;
 constexpr size_t kMaxTermBytes = 256;
 constexpr int kEvidenceHistory = 10;
+constexpr size_t kMaxConceptBytes = 60 << 10;  // the store takes 64 KiB with what it adds
 constexpr int kMaxBatch = 500;
 constexpr size_t kMaxBatchBytes = 3 << 20;
 constexpr int kPageSize = 200;
@@ -142,6 +143,19 @@ void WriteEvidence(const ConceptContext& context, const ActiveCase& active,
   }
 }
 
+// Where ids are long (web addresses) the weakest evidence goes, and then the oldest of the history,
+// until the store takes the concept.
+void FitEvidence(Concept& to) {
+  while (to.ByteSizeLong() > kMaxConceptBytes && to.evidence_size() > 0) {
+    auto* history = to.mutable_evidence(0)->mutable_history_item_ids();
+    if (to.evidence_size() > 1 || history->empty()) {
+      to.mutable_evidence()->RemoveLast();
+    } else {
+      history->erase(history->begin());
+    }
+  }
+}
+
 // Sends one batch. Its request_id holds a fingerprint of the content, so that a job that is taken
 // up again stores the same batch once, and a different one (on another kind of machine, rounding
 // may differ) anew. Returns the highest revision.
@@ -217,6 +231,7 @@ Concept MakeConcept(const ConceptContext& context, int32_t latent, const LatentR
   for (const ActiveCase& active : result.evidence) {
     WriteEvidence(context, active, result.statistics, made.add_evidence());
   }
+  FitEvidence(made);
   return made;
 }
 

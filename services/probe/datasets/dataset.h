@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "absl/types/span.h"
+#include "services/probe/datasets/remarks.h"
 
 namespace recsae::probe {
 
@@ -45,6 +46,8 @@ struct Dataset {
   std::vector<std::string> concept_names;  // planted generator only
   int64_t malformed_lines = 0;             // skipped while reading
   std::vector<std::string> malformed;      // the first of them: "file:line: what is wrong"
+  std::vector<Remark> remarks;             // what was dropped, guessed, merged or converted
+  int64_t test_seen = 0;                   // test cases whose item the user has in training too
 };
 
 // The case's target: the item at its position.
@@ -64,8 +67,8 @@ std::vector<Case> TrainCases(const Dataset& dataset, int min_history);
 // The cases with at least one item of history (sequence models skip the others).
 std::vector<Case> WithHistory(absl::Span<const Case> cases);
 
-// Of everything above but the name, the planted concepts and what was malformed: equal for equal
-// data, on every machine. 16 hex digits.
+// Of everything above but the name, the planted concepts and what is said of the reading: equal for
+// equal data, on every machine. 16 hex digits.
 std::string FingerprintOf(const Dataset& dataset);
 
 // Number of interactions: training, dev and test together.

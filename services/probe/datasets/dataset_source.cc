@@ -31,7 +31,7 @@ bool IsPlanted(const v1::DatasetRef& ref) {
   return ref.name() == kPlanted || ref.format() == v1::DATASET_FORMAT_PLANTED;
 }
 
-constexpr std::array<std::pair<v1::DatasetFormat, Format>, 7> kFormats = {{
+constexpr auto kFormats = std::to_array<std::pair<v1::DatasetFormat, Format>>({
     {v1::DATASET_FORMAT_UNSPECIFIED, Format::kAuto},
     {v1::DATASET_FORMAT_ML_1M, Format::kMl1m},
     {v1::DATASET_FORMAT_ML_100K, Format::kMl100k},
@@ -39,7 +39,19 @@ constexpr std::array<std::pair<v1::DatasetFormat, Format>, 7> kFormats = {{
     {v1::DATASET_FORMAT_CSV, Format::kCsv},
     {v1::DATASET_FORMAT_HETREC_LASTFM, Format::kHetrecLastfm},
     {v1::DATASET_FORMAT_ITEM_SEQUENCES, Format::kItemSequences},
-}};
+    {v1::DATASET_FORMAT_ML_CSV, Format::kMlCsv},
+    {v1::DATASET_FORMAT_RECBOLE, Format::kRecbole},
+    {v1::DATASET_FORMAT_AMAZON_REVIEWS, Format::kAmazonReviews},
+    {v1::DATASET_FORMAT_STEAM, Format::kSteam},
+    {v1::DATASET_FORMAT_YELP, Format::kYelp},
+    {v1::DATASET_FORMAT_GOODREADS, Format::kGoodreads},
+    {v1::DATASET_FORMAT_BOOK_CROSSING, Format::kBookCrossing},
+    {v1::DATASET_FORMAT_KUAIREC, Format::kKuairec},
+    {v1::DATASET_FORMAT_YOOCHOOSE, Format::kYoochoose},
+    {v1::DATASET_FORMAT_DIGINETICA, Format::kDiginetica},
+    {v1::DATASET_FORMAT_LFM, Format::kLfm},
+    {v1::DATASET_FORMAT_MIND, Format::kMind},
+});
 
 Format ToFormat(v1::DatasetFormat format) {
   const auto* known = std::find_if(kFormats.begin(), kFormats.end(),
@@ -61,7 +73,34 @@ DatasetOptions ToOptions(const v1::DatasetOptions& message) {
     options.split = SplitMode::kLeaveOneOut;
   if (message.split() == v1::DatasetOptions::SPLIT_MODE_GIVEN) options.split = SplitMode::kGiven;
   options.seed = message.seed();
+  const v1::DatasetOptions::Columns& columns = message.columns();
+  options.columns.of(Role::kUser) = columns.user();
+  options.columns.of(Role::kItem) = columns.item();
+  options.columns.of(Role::kTime) = columns.time();
+  options.columns.of(Role::kRating) = columns.rating();
+  options.columns.of(Role::kTitle) = columns.title();
+  options.columns.of(Role::kSplit) = columns.split();
+  options.columns.attributes = {columns.attributes().begin(), columns.attributes().end()};
+  if (message.repeats() == v1::DatasetOptions::REPEAT_MODE_KEEP)
+    options.repeats = RepeatMode::kKeep;
+  if (message.repeats() == v1::DatasetOptions::REPEAT_MODE_DROP)
+    options.repeats = RepeatMode::kDrop;
   return options;
+}
+
+void CheckColumns(const v1::DatasetOptions::Columns& columns, const std::string& field,
+                  BadRequest& bad) {
+  for (const auto& [name, value] : {std::pair("user", &columns.user()),
+                                    {"item", &columns.item()},
+                                    {"time", &columns.time()},
+                                    {"rating", &columns.rating()},
+                                    {"title", &columns.title()},
+                                    {"split", &columns.split()}}) {
+    bad.Add(absl::StrCat(field, ".", name), CheckTextSize(*value, kMaxDisplayNameBytes));
+  }
+  for (const std::string& attribute : columns.attributes()) {
+    bad.Add(absl::StrCat(field, ".attributes"), CheckTextSize(attribute, kMaxDisplayNameBytes));
+  }
 }
 
 void CheckOptions(const v1::DatasetRef& ref, const std::string& field, BadRequest& bad) {
@@ -80,6 +119,11 @@ void CheckOptions(const v1::DatasetRef& ref, const std::string& field, BadReques
     bad.Add(field + ".options.split",
             absl::StrCat("is ", options.split(), ", which is no SplitMode"));
   }
+  if (!v1::DatasetOptions::RepeatMode_IsValid(options.repeats())) {
+    bad.Add(field + ".options.repeats",
+            absl::StrCat("is ", options.repeats(), ", which is no RepeatMode"));
+  }
+  CheckColumns(options.columns(), field + ".options.columns", bad);
   if (options.split() == v1::DatasetOptions::SPLIT_MODE_GIVEN && options.core() > 0) {
     bad.Add(
         field + ".options.core",
@@ -87,8 +131,13 @@ void CheckOptions(const v1::DatasetRef& ref, const std::string& field, BadReques
   }
 }
 
-// A few malformed lines are no error; the log says where to look for them.
-void LogMalformed(const LoadedDataset& loaded) {
+// A few malformed lines are no error; the log says where to look for them, and what else was made
+// of the files.
+void LogReading(const LoadedDataset& loaded) {
+  for (const Remark& remark : loaded.data.remarks) {
+    Log(remark.warning ? Severity::kWarning : Severity::kInfo, "remark on a data set",
+        {{"dataset", loaded.location}, {"code", remark.code}, {"remark", remark.text}});
+  }
   if (loaded.data.malformed.empty()) return;
   Log(Severity::kWarning, "malformed lines left out",
       {{"dataset", loaded.location},
@@ -116,8 +165,10 @@ std::string FolderState(const std::string& folder) {
   if (folder.empty()) return "";  // generated
   std::set<std::string> files;
   std::error_code error;
-  for (fs::directory_iterator file(folder, error), end; file != end && !error;
+  constexpr int kDepth = 1;  // folders of part files
+  for (fs::recursive_directory_iterator file(folder, error), end; file != end && !error;
        file.increment(error)) {
+    if (file.depth() >= kDepth) file.disable_recursion_pending();
     std::error_code gone;
     const auto time = file->last_write_time(gone).time_since_epoch().count();
     const auto size = file->is_regular_file(gone) ? file->file_size(gone) : 0;
@@ -128,11 +179,26 @@ std::string FolderState(const std::string& folder) {
 
 }  // namespace
 
+void AddRemarks(const std::vector<Remark>& remarks,
+                google::protobuf::RepeatedPtrField<v1::DatasetRemark>& messages) {
+  for (const Remark& remark : remarks) {
+    v1::DatasetRemark& message = *messages.Add();
+    message.set_code(remark.code);
+    message.set_count(remark.count);
+    message.set_text(remark.text);
+    message.mutable_examples()->Assign(remark.examples.begin(), remark.examples.end());
+    message.set_severity(remark.warning ? v1::DatasetRemark::SEVERITY_WARNING
+                                        : v1::DatasetRemark::SEVERITY_NOTE);
+  }
+}
+
 void CheckRef(const v1::DatasetRef& ref, const std::string& field, BadRequest& bad) {
   const std::string& name = ref.name();
-  if (name.empty() || name == "." || name == ".." ||
-      name.find_first_of(std::string("/\\\0", 3)) != std::string::npos) {
-    bad.Add(field + ".name", "must be a folder name such as \"ml-1m\", without path separators");
+  const std::string parts = absl::StrCat("/", name, "/");
+  if (name.empty() || name == "." || parts.find("/../") != std::string::npos ||
+      name.find_first_of(std::string("\\\0", 2)) != std::string::npos) {
+    bad.Add(field + ".name",
+            "must be the name of a folder such as \"ml-1m\", or the path of one in a data folder");
   }
   bad.Add(field + ".name", CheckTextSize(name, kMaxDisplayNameBytes));
   if (!v1::DatasetFormat_IsValid(ref.format())) {
@@ -199,12 +265,13 @@ absl::Status DatasetSource::ReadFiles(const v1::DatasetRef& ref,
   loaded.state = FolderState(loaded.location);
   Format format = ToFormat(ref.format());
   if (format == Format::kAuto) {
-    RECSAE_ASSIGN_OR_RETURN(format, DetectFormat(loaded.location));
+    RECSAE_ASSIGN_OR_RETURN(format,
+                            DetectFormat(loaded.location, ToOptions(ref.options()).columns));
   }
   loaded.format = ToMessage(format);
   const auto proceed = [&](int64_t bytes) -> absl::Status {
     RECSAE_RETURN_IF_ERROR(alive());
-    return permit.Resize(std::max(permit.bytes(), ReadingBytes(bytes)));
+    return permit.Resize(std::max(permit.bytes(), bytes));
   };
   RECSAE_ASSIGN_OR_RETURN(loaded.data,
                           ReadDataset(loaded.location, format, ToOptions(ref.options()), proceed));
@@ -227,7 +294,7 @@ absl::StatusOr<DatasetSource::Cache::Loaded> DatasetSource::Read(
   const bool planted = IsPlanted(ref);
   const PlantedOptions options = ToOptions(ref.planted());
   RECSAE_ASSIGN_OR_RETURN(
-      Permit permit, memory_.Take(planted ? PlantedBytes(options) : ReadingBytes(0),
+      Permit permit, memory_.Take(planted ? PlantedBytes(options) : kReadingBytes,
                                   absl::StrCat("data set \"", ref.name(), "\""),
                                   planted ? "planted.user_count or planted.interactions_per_user"
                                           : "the size of its files"));
@@ -240,16 +307,18 @@ absl::StatusOr<DatasetSource::Cache::Loaded> DatasetSource::Read(
   }
   loaded->data.name = ref.name();
   loaded->fingerprint = FingerprintOf(loaded->data);
-  LogMalformed(*loaded);
+  LogReading(*loaded);
   RECSAE_RETURN_IF_ERROR(permit.Resize(BytesOf(loaded->data)));
   return Cache::Loaded{std::move(permit), std::move(loaded)};
 }
 
 absl::StatusOr<std::shared_ptr<const LoadedDataset>> DatasetSource::Load(
-    const v1::DatasetRef& ref, absl::FunctionRef<absl::Status()> alive) {
+    const v1::DatasetRef& asked, absl::FunctionRef<absl::Status()> alive) {
   BadRequest bad;
-  CheckRef(ref, "dataset", bad);
+  CheckRef(asked, "dataset", bad);
   RECSAE_RETURN_IF_ERROR(bad.ToStatus());
+  v1::DatasetRef ref = asked;
+  RECSAE_ASSIGN_OR_RETURN(*ref.mutable_name(), DatasetName(asked.name(), options_));
   const std::string key = ref.SerializeAsString();
   const auto read = [&] { return Read(ref, alive); };
   RECSAE_ASSIGN_OR_RETURN(std::shared_ptr<const LoadedDataset> loaded,

@@ -5,6 +5,7 @@
 #include <memory>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "absl/base/thread_annotations.h"
 #include "absl/functional/function_ref.h"
@@ -27,6 +28,10 @@ struct LoadedDataset {
   std::string state;        // names, sizes and times of its files when it was read
   std::string fingerprint;  // FingerprintOf(data)
 };
+
+// What a message says of the reading of a data set.
+void AddRemarks(const std::vector<Remark>& remarks,
+                google::protobuf::RepeatedPtrField<v1::DatasetRemark>& messages);
 
 // Adds the violations of the reference's documentation; `field` is its path in the request.
 void CheckRef(const v1::DatasetRef& ref, const std::string& field, BadRequest& bad);

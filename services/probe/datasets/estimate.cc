@@ -13,10 +13,6 @@ constexpr int64_t kPlantedItem = 512;
 // An id, its sequence's vector, its split.
 constexpr int64_t kUser =
     sizeof(std::string) + sizeof(std::vector<int32_t>) + sizeof(int32_t) + 2 * sizeof(Case);
-// Of a byte of text: the shortest record, "1\t2\n" or " 17" in a sequence, becomes an Interaction
-// in a vector that grows by doubling, beside the sorted copy of it.
-constexpr int64_t kBytesOfText = 12;
-
 int64_t TextBytes(const std::string& text) {
   return text.capacity() < sizeof(std::string) / 2
              ? 0
@@ -29,10 +25,6 @@ int64_t PlantedBytes(const PlantedOptions& options) {
   return Sum({Product({options.users, options.max_length, sizeof(int32_t)}),
               Product({options.users, kUser + 2 * kAllocation}),
               Product({options.items, kPlantedItem})});
-}
-
-int64_t ReadingBytes(int64_t text_bytes) {
-  return Sum({kMib, SaturatingProduct(text_bytes, kBytesOfText)});
 }
 
 int64_t BytesOf(const Dataset& dataset) {

@@ -11,8 +11,10 @@
 #include "absl/strings/str_split.h"
 #include "common/base/status.h"
 #include "services/probe/datasets/build.h"
-#include "services/probe/datasets/readers.h"
-#include "services/probe/datasets/text_file.h"
+#include "services/probe/datasets/encoding.h"
+#include "services/probe/datasets/layouts.h"
+#include "services/probe/datasets/table.h"
+#include "services/probe/datasets/values.h"
 
 namespace recsae::probe {
 namespace {
@@ -40,9 +42,8 @@ absl::Status ReadColumns(const std::string& path, size_t width, Reading* reading
 
 absl::Status ReadArtists(const std::string& path, InteractionLog* log) {
   return ReadColumns(path, 2, &log->reading, [&](const Views& fields) -> std::string {
-    if (log->items.Find(fields[0]) >= 0) return absl::StrCat("artist ", fields[0], " repeated");
-    log->items.Add(fields[0]);
-    log->dataset.items.push_back({std::string(fields[0]), ToUtf8(fields[1]), {}});
+    const CatalogPlace place = PlaceItem(fields[0], log);
+    if (place.is_new) log->dataset.items[place.index].title = log->reading.Text(fields[1]);
     return "";
   });
 }
@@ -50,6 +51,7 @@ absl::Status ReadArtists(const std::string& path, InteractionLog* log) {
 absl::Status ReadCounts(const std::string& path, InteractionLog* log) {
   log->rated = true;
   log->ordered = false;
+  log->timed = false;
   return ReadColumns(path, 3, &log->reading, [&](const Views& fields) -> std::string {
     double count = 0;
     if (!ParseNumber(fields[2], &count)) return absl::StrCat("weight '", fields[2], "'");
@@ -62,7 +64,7 @@ using TagNames = std::unordered_map<std::string, std::string, TextHash, std::equ
 
 absl::Status ReadTags(const std::string& path, Reading* reading, TagNames* names) {
   return ReadColumns(path, 2, reading, [&](const Views& fields) -> std::string {
-    const bool added = names->try_emplace(std::string(fields[0]), ToUtf8(fields[1])).second;
+    const bool added = names->try_emplace(std::string(fields[0]), reading->Text(fields[1])).second;
     return added ? "" : absl::StrCat("tag ", fields[0], " repeated");
   });
 }
@@ -94,13 +96,14 @@ void AddTags(const std::map<std::string, int>& given, Item* item) {
 }  // namespace
 
 absl::Status ReadHetrecLastfm(const std::string& folder, InteractionLog* log) {
-  RECSAE_RETURN_IF_ERROR(ReadArtists(folder + "/artists.dat", log));
+  RECSAE_RETURN_IF_ERROR(ReadArtists(FileIn(folder, "artists.dat"), log));
   TagNames names;
-  RECSAE_RETURN_IF_ERROR(ReadTags(folder + "/tags.dat", &log->reading, &names));
+  RECSAE_RETURN_IF_ERROR(ReadTags(FileIn(folder, "tags.dat"), &log->reading, &names));
   Taggers taggers(log->dataset.items.size());
-  RECSAE_RETURN_IF_ERROR(ReadTaggings(folder + "/user_taggedartists.dat", names, log, &taggers));
+  RECSAE_RETURN_IF_ERROR(
+      ReadTaggings(FileIn(folder, "user_taggedartists.dat"), names, log, &taggers));
   for (size_t i = 0; i < taggers.size(); ++i) AddTags(taggers[i], &log->dataset.items[i]);
-  return ReadCounts(folder + "/user_artists.dat", log);
+  return ReadCounts(FileIn(folder, "user_artists.dat"), log);
 }
 
 }  // namespace recsae::probe

@@ -9,24 +9,18 @@
 #include "absl/strings/str_split.h"
 #include "common/base/status.h"
 #include "services/probe/datasets/build.h"
-#include "services/probe/datasets/readers.h"
-#include "services/probe/datasets/text_file.h"
+#include "services/probe/datasets/encoding.h"
+#include "services/probe/datasets/layouts.h"
+#include "services/probe/datasets/table.h"
+#include "services/probe/datasets/values.h"
 
 namespace recsae::probe {
 namespace {
 
-// Text taken from web pages keeps their entities.
-std::string Unescape(absl::string_view text) {
-  return ToUtf8(absl::StrReplaceAll(text, {{"&amp;", "&"},
-                                           {"&#39;", "'"},
-                                           {"&quot;", "\""},
-                                           {"&lt;", "<"},
-                                           {"&gt;", ">"},
-                                           {"&reg;", "\xC2\xAE"}}));
-}
+std::string Unescape(absl::string_view text) { return WithoutMarkup(ToUtf8(text)); }
 
 // The values of an item's attributes column in their order; "Unknown" is none.
-std::vector<std::string> Values(const std::string& field) {
+std::vector<std::string> Values(absl::string_view field) {
   std::vector<std::string> values;
   for (absl::string_view value : absl::StrSplit(field, '|')) {
     value = absl::StripAsciiWhitespace(value);
@@ -55,22 +49,26 @@ absl::Status ReadItems(const std::string& path, InteractionLog* log) {
   int id = -1, title = -1, attributes = -1;
   std::vector<std::vector<std::string>> values;
   RECSAE_RETURN_IF_ERROR(ReadTable(
-      path, &log->reading,
-      [&](const Fields& header) {
-        id = FindColumn(header, {"item_id", "item"});
-        title = FindColumn(header, {"title", "short_text"});
-        attributes = FindColumn(header, {"attributes"});
+      path, {}, &log->reading,
+      [&](const Header& header) {
+        id = FindRole(header, Role::kItem, "");
+        title = FindRole(header, Role::kTitle, "");
+        attributes = FindNamed(header, "attributes");
         if (id >= 0 && title >= 0 && attributes >= 0) return absl::OkStatus();
-        return MalformedError(path, 1, "the header must name item_id, short_text and attributes");
+        return MalformedError(
+            path, 1,
+            absl::StrCat("the header must name item_id, short_text and attributes; ",
+                         ListColumns(header)));
       },
       [&](const Fields& fields) -> std::string {
-        const std::string& item = fields[id];
+        const absl::string_view item = fields[static_cast<size_t>(id)];
         if (item.empty()) return "empty item_id";
-        if (log->items.Find(item) >= 0) return absl::StrCat("item ", item, " repeated");
-        log->items.Add(item);
-        const std::string text = Unescape(fields[title]);
-        log->dataset.items.push_back({item, text.empty() ? item : text, {}});
-        values.push_back(Values(fields[attributes]));
+        const CatalogPlace place = PlaceItem(item, log);
+        values.resize(log->dataset.items.size());
+        const std::string text = Unescape(fields[static_cast<size_t>(title)]);
+        if (place.is_new && !text.empty()) log->dataset.items[place.index].title = text;
+        for (std::string& value : Values(fields[static_cast<size_t>(attributes)]))
+          values[place.index].push_back(std::move(value));
         return "";
       }));
   AddBrandAndCategories(values, &log->dataset.items);
@@ -80,13 +78,13 @@ absl::Status ReadItems(const std::string& path, InteractionLog* log) {
 }  // namespace
 
 absl::Status ReadItemSequences(const std::string& folder, InteractionLog* log) {
-  RECSAE_RETURN_IF_ERROR(ReadItems(folder + "/items.tsv", log));
-  const std::string path = folder + "/sequences.txt";
+  RECSAE_RETURN_IF_ERROR(ReadItems(FileIn(folder, "items.tsv"), log));
+  const std::string path = FileIn(folder, "sequences.txt");
   return ReadLines(path, &log->reading, [&](absl::string_view line) -> std::string {
     const std::vector<absl::string_view> ids =
         absl::StrSplit(line, absl::ByAnyChar(" \t"), absl::SkipEmpty());
     if (ids.size() < 2) return "has no item: a user and then items are wanted";
-    if (log->users.Find(ids[0]) >= 0) return absl::StrCat("user ", ids[0], " repeated");
+    if (log->users.Find(ToUtf8(ids[0])) >= 0) return absl::StrCat("user ", ids[0], " repeated");
     for (size_t i = 1; i < ids.size(); ++i) log->Add(ids[0], ids[i], static_cast<double>(i));
     return "";
   });

@@ -33,6 +33,14 @@ absl::Status CheckName(const std::string& name) {
                {{"dataset", name}});
 }
 
+// In the order in which they are looked in.
+std::vector<std::string> DataFolders(const LocateOptions& options) {
+  std::vector<std::string> dirs = options.data_dirs;
+  if (!options.env_dir.empty()) dirs.push_back(options.env_dir);
+  if (!options.cache_dir.empty()) dirs.push_back(options.cache_dir);
+  return dirs;
+}
+
 bool HasPublisher(const std::string& name) { return name == "ml-1m" || name == "ml-100k"; }
 
 // Removes a path at the end of a scope.
@@ -91,11 +99,29 @@ LocateOptions DefaultLocateOptions(std::vector<std::string> data_dirs) {
   return options;
 }
 
+absl::StatusOr<std::string> DatasetName(const std::string& name, const LocateOptions& options) {
+  std::string path = name;
+  while (path.size() > 1 && path.back() == '/') path.pop_back();
+  while (path.starts_with("./")) path.erase(0, 2);
+  if (path.find('/') == std::string::npos || path.find('\0') != std::string::npos) return path;
+  if (path.starts_with("~/")) path = Env("HOME") + path.substr(1);
+  std::error_code error;
+  const fs::path folder = fs::path(path).lexically_normal();
+  for (const std::string& dir : DataFolders(options)) {
+    if (fs::equivalent(folder.parent_path(), dir, error) && !error)
+      return folder.filename().string();
+  }
+  return Error(
+      absl::StatusCode::kInvalidArgument, "DATASET_NAME_INVALID",
+      absl::StrCat("'", name, "' is a path, and in none of the server's data folders (",
+                   absl::StrJoin(DataFolders(options), ", "), "): start the server with --data ",
+                   folder.parent_path().string(), ", then --dataset ", folder.filename().string()),
+      {{"dataset", name}});
+}
+
 absl::StatusOr<std::string> LocateDataset(const std::string& name, const LocateOptions& options) {
   RECSAE_RETURN_IF_ERROR(CheckName(name));
-  std::vector<std::string> dirs = options.data_dirs;
-  if (!options.env_dir.empty()) dirs.push_back(options.env_dir);
-  if (!options.cache_dir.empty()) dirs.push_back(options.cache_dir);
+  const std::vector<std::string> dirs = DataFolders(options);
   std::vector<std::string> looked;
   for (const std::string& dir : dirs) {
     const std::string folder = (fs::path(dir) / name).string();

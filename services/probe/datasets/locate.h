@@ -26,6 +26,11 @@ struct LocateOptions {
 // $RECSAE_DATA_DIR, ${XDG_CACHE_HOME:-~/.cache}/recsae, and GroupLens.
 LocateOptions DefaultLocateOptions(std::vector<std::string> data_dirs);
 
+// What a caller calls a data set, as the name of one folder: without slashes at its end; of a path
+// that lies in one of the data folders (also with "~" for the home folder) the last part.
+// INVALID_ARGUMENT (DATASET_NAME_INVALID) says for another path how to have it read.
+absl::StatusOr<std::string> DatasetName(const std::string& name, const LocateOptions& options);
+
 // The folder of the data set `name`: the first <dir>/<name> there is. ml-1m and ml-100k are
 // downloaded into the cache when they are nowhere; a broken download leaves nothing behind, and two
 // processes may do it at once. Thread-safe.

@@ -1,4 +1,5 @@
 // Reads MovieLens-1M and MovieLens-100K in their published layouts.
+#include <algorithm>
 #include <array>
 #include <string>
 #include <vector>
@@ -7,22 +8,30 @@
 #include "absl/strings/str_split.h"
 #include "common/base/status.h"
 #include "services/probe/datasets/build.h"
-#include "services/probe/datasets/readers.h"
-#include "services/probe/datasets/text_file.h"
+#include "services/probe/datasets/encoding.h"
+#include "services/probe/datasets/layouts.h"
+#include "services/probe/datasets/table.h"
+#include "services/probe/datasets/values.h"
 
 namespace recsae::probe {
 namespace {
 
-// Takes one catalogue entry; says what is wrong with it, or "".
-std::string AddMovie(absl::string_view id, absl::string_view title, absl::string_view genres,
-                     InteractionLog* log) {
-  if (log->items.Find(id) >= 0) return absl::StrCat("movie ", id, " repeated");
-  log->items.Add(id);
-  Item item{std::string(id), ToUtf8(title), {}};
-  AddAttributes("genre", genres, &item);
-  AddTitleDecade(&item);
-  log->dataset.items.push_back(std::move(item));
-  return "";
+// Takes one catalogue entry; of a movie that was there before the genres alone.
+void AddMovie(absl::string_view id, absl::string_view title, absl::string_view genres,
+              InteractionLog* log) {
+  const CatalogPlace place = PlaceItem(id, log);
+  Item& item = log->dataset.items[place.index];
+  Item more;
+  AddAttributes("genre", genres, &more);
+  if (place.is_new) {
+    more.title = item.title = log->reading.Text(title);
+    AddTitleDecade(&more);
+  }
+  for (Attribute& attribute : more.attributes) {
+    const bool known = std::find(item.attributes.begin(), item.attributes.end(), attribute) !=
+                       item.attributes.end();
+    if (!known) item.attributes.push_back(std::move(attribute));
+  }
 }
 
 // Ratings: user, movie, stars, time, separated by `separator`.
@@ -60,27 +69,29 @@ std::string ParseMovie100k(absl::string_view line, InteractionLog* log) {
   for (size_t g = 1; g < kGenres100k.size(); ++g) {  // not "unknown"
     if (fields[kFlags + g] == "1") absl::StrAppend(&genres, kGenres100k[g], "|");
   }
-  return AddMovie(fields[0], fields[1], genres, log);
+  AddMovie(fields[0], fields[1], genres, log);
+  return "";
 }
 
 }  // namespace
 
 absl::Status ReadMl1m(const std::string& folder, InteractionLog* log) {
-  RECSAE_RETURN_IF_ERROR(
-      ReadLines(folder + "/movies.dat", &log->reading, [&](absl::string_view line) -> std::string {
+  RECSAE_RETURN_IF_ERROR(ReadLines(
+      FileIn(folder, "movies.dat"), &log->reading, [&](absl::string_view line) -> std::string {
         const std::vector<absl::string_view> fields = absl::StrSplit(line, "::");
         if (fields.size() != 3) return absl::StrCat("has ", fields.size(), " fields, not 3");
         if (fields[0].empty()) return "empty movie id";
-        return AddMovie(fields[0], fields[1], fields[2], log);
+        AddMovie(fields[0], fields[1], fields[2], log);
+        return "";
       }));
-  return ReadRatings(folder + "/ratings.dat", "::", log);
+  return ReadRatings(FileIn(folder, "ratings.dat"), "::", log);
 }
 
 absl::Status ReadMl100k(const std::string& folder, InteractionLog* log) {
-  RECSAE_RETURN_IF_ERROR(ReadLines(folder + "/u.item", &log->reading, [&](absl::string_view line) {
-    return ParseMovie100k(line, log);
-  }));
-  return ReadRatings(folder + "/u.data", "\t", log);
+  RECSAE_RETURN_IF_ERROR(
+      ReadLines(FileIn(folder, "u.item"), &log->reading,
+                [&](absl::string_view line) { return ParseMovie100k(line, log); }));
+  return ReadRatings(FileIn(folder, "u.data"), "\t", log);
 }
 
 }  // namespace recsae::probe

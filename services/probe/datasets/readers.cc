@@ -2,77 +2,92 @@
 #include "services/probe/datasets/readers.h"
 
 #include <algorithm>
-#include <array>
 #include <filesystem>
-#include <limits>
 #include <vector>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "common/base/status.h"
 #include "services/probe/datasets/build.h"
+#include "services/probe/datasets/layouts.h"
 
 namespace recsae::probe {
 namespace {
 
-struct FormatRule {
-  Format format;
-  const char* name;    // as users type it
-  const char* marker;  // the file that tells it
-  const char* files;   // all that it needs
-  absl::Status (*read)(const std::string& folder, InteractionLog* log);
-  double positive_threshold;  // of what is rated
-  int core;
-  SplitMode split;
-};
-
-constexpr double kAll = -std::numeric_limits<double>::infinity();
-
-constexpr std::array<FormatRule, 6> kFormats = {{
-    {Format::kMl1m, "ml-1m", "ratings.dat", "ratings.dat and movies.dat", ReadMl1m, 4, 5,
-     SplitMode::kLeaveOneOut},
-    {Format::kMl100k, "ml-100k", "u.data", "u.data and u.item", ReadMl100k, 4, 5,
-     SplitMode::kLeaveOneOut},
-    {Format::kRechorus, "rechorus", "train.csv", "train.csv, dev.csv, test.csv and item_meta.csv",
-     ReadRechorus, kAll, 0, SplitMode::kGiven},
-    {Format::kCsv, "csv", "interactions.csv", "interactions.csv and items.csv", ReadCsv, 4, 0,
-     SplitMode::kLeaveOneOut},
-    {Format::kHetrecLastfm, "hetrec-lastfm", "user_artists.dat",
-     "user_artists.dat, artists.dat, tags.dat and user_taggedartists.dat", ReadHetrecLastfm, kAll,
-     5, SplitMode::kLeaveOneOut},
-    {Format::kItemSequences, "item-sequences", "sequences.txt", "sequences.txt and items.tsv",
-     ReadItemSequences, kAll, 0, SplitMode::kLeaveOneOut},
-}};
-
 std::string Names() {
-  return absl::StrJoin(kFormats, ", ", [](std::string* out, const FormatRule& rule) {
-    absl::StrAppend(out, rule.name);
-  });
+  std::vector<std::string> names;
+  for (const Layout& layout : Layouts()) {
+    if (std::find(names.begin(), names.end(), layout.name) == names.end())
+      names.emplace_back(layout.name);
+  }
+  return absl::StrJoin(names, ", ");
+}
+
+bool HasParquet(const std::string& folder) {
+  std::error_code error;
+  for (std::filesystem::directory_iterator file(folder, error), end; file != end && !error;
+       file.increment(error)) {
+    if (absl::EndsWithIgnoreCase(file->path().filename().string(), ".parquet")) return true;
+  }
+  return false;
+}
+
+bool Fits(const std::string& folder, const Layout& layout) {
+  if (InteractionFiles(folder, layout).empty()) return false;
+  if (*layout.beside != '\0' && FindFiles(folder, layout.beside).empty()) return false;
+  // Training rows of files that are parted; train.csv alone says that the others are missing.
+  return *layout.test == '\0' || layout.format == Format::kRechorus ||
+         !FindFiles(folder, layout.test).empty();
+}
+
+// The line of the table that the folder has the files of.
+const Layout& LayoutIn(const std::string& folder, Format format) {
+  for (const Layout& layout : Layouts()) {
+    if (layout.format == format && Fits(folder, layout)) return layout;
+  }
+  return LayoutOf(format);
+}
+
+absl::Status UnknownFormat(const std::string& folder, absl::string_view seen) {
+  std::vector<std::string> wanted;
+  for (const Layout& layout : Layouts()) {
+    std::string one = absl::StrCat(layout.files, " (", layout.name, ")");
+    if (std::find(wanted.begin(), wanted.end(), one) == wanted.end())
+      wanted.push_back(std::move(one));
+  }
+  return Error(
+      absl::StatusCode::kInvalidArgument, "DATASET_FORMAT_UNKNOWN",
+      absl::StrCat(seen,
+                   HasParquet(folder) ? ". Parquet files are read by the Python package, which "
+                                        "sends them, or as CSV: df.to_csv(…)"
+                                      : "",
+                   ". Name a table's columns (--columns user=…,item=…,time=…), or put there ",
+                   absl::StrJoin(wanted, ", or ")),
+      {{"path", folder}});
 }
 
 }  // namespace
 
-absl::StatusOr<Format> DetectFormat(const std::string& folder) {
+absl::StatusOr<Format> DetectFormat(const std::string& folder, const ColumnNames& columns) {
   std::error_code error;
   if (!std::filesystem::is_directory(folder, error)) {
     return Error(absl::StatusCode::kNotFound, "DATASET_NOT_FOUND",
                  absl::StrCat(folder, " is not a folder"), {{"path", folder}});
   }
-  std::vector<std::string> wanted;
-  for (const FormatRule& rule : kFormats) {
-    if (std::filesystem::exists(absl::StrCat(folder, "/", rule.marker), error)) return rule.format;
-    wanted.push_back(absl::StrCat(rule.files, " (", rule.name, ")"));
+  for (const Layout& layout : Layouts()) {
+    if (Fits(folder, layout)) return layout.format;
   }
-  return Error(
-      absl::StatusCode::kInvalidArgument, "DATASET_FORMAT_UNKNOWN",
-      absl::StrCat(folder, " holds no data set: put there ", absl::StrJoin(wanted, ", or ")),
-      {{"path", folder}});
+  Reading reading;
+  const absl::Status found = FindTables(folder, columns, &reading).status();
+  if (found.ok()) return Format::kCsv;
+  return Reason(found) == "DATASET_FORMAT_UNKNOWN" ? UnknownFormat(folder, found.message()) : found;
 }
 
 absl::StatusOr<Format> ParseFormat(const std::string& name) {
   if (name.empty() || name == "auto") return Format::kAuto;
-  for (const FormatRule& rule : kFormats) {
-    if (name == rule.name) return rule.format;
+  for (const Layout& layout : Layouts()) {
+    if (name == layout.name) return layout.format;
   }
   return Error(absl::StatusCode::kInvalidArgument, "DATASET_FORMAT_UNKNOWN",
                absl::StrCat("'", name, "' is not a format: use auto, ", Names()),
@@ -82,17 +97,31 @@ absl::StatusOr<Format> ParseFormat(const std::string& name) {
 absl::StatusOr<Dataset> ReadDataset(const std::string& folder, Format format,
                                     const DatasetOptions& options, const Proceed& proceed) {
   if (format == Format::kAuto) {
-    RECSAE_ASSIGN_OR_RETURN(format, DetectFormat(folder));
+    RECSAE_ASSIGN_OR_RETURN(format, DetectFormat(folder, options.columns));
   }
-  const FormatRule& rule = *std::find_if(kFormats.begin(), kFormats.end(),
-                                         [&](const FormatRule& r) { return r.format == format; });
+  const Layout& layout = LayoutIn(folder, format);
   InteractionLog log;
   log.reading.proceed = proceed;
-  log.positive_threshold = options.positive_threshold.value_or(rule.positive_threshold);
-  RECSAE_RETURN_IF_ERROR(rule.read(folder, &log));
+  log.reading.held = kReadingBytes;
+  log.positive_threshold =
+      options.positive_threshold ? options.positive_threshold : layout.positive_threshold;
+  RECSAE_RETURN_IF_ERROR(layout.read != nullptr
+                             ? layout.read(folder, &log)
+                             : ReadLayout(folder, layout, options.columns, &log));
+  if (!options.positive_threshold && layout.positive_threshold && log.rated && log.below > 0) {
+    log.remarks.push_back({"RATING_THRESHOLD",
+                           log.below,
+                           absl::StrCat(Counted(log.below, "row"), " rated below ",
+                                        *layout.positive_threshold, ", the rule of ", layout.name,
+                                        ": left out (--positive-threshold says otherwise)"),
+                           {},
+                           false});
+  }
   DatasetOptions complete = options;
-  if (complete.split == SplitMode::kOwn) complete.split = rule.split;
-  if (!complete.core && complete.split != SplitMode::kGiven) complete.core = rule.core;
+  const bool given =
+      options.split == SplitMode::kGiven || (options.split == SplitMode::kOwn && log.split_given);
+  log.own_core = !options.core.has_value();
+  if (!complete.core && !given) complete.core = layout.core;
   RECSAE_ASSIGN_OR_RETURN(Dataset dataset, Assemble(folder, complete, std::move(log)));
   dataset.name = std::filesystem::path(folder).lexically_normal().filename().string();
   return dataset;

@@ -1,9 +1,10 @@
-// The readers of data sets: published layouts, the ReChorus folder, plain tables, generated data.
+// The readers of data sets: published layouts, tables of one's own, generated data.
 //
 // All of them: malformed lines are skipped, counted and named in the data set; more than 1 % of a
 // file is INVALID_ARGUMENT (DATASET_MALFORMED) naming file and line; a missing file is NOT_FOUND
-// (DATA_FILE_NOT_FOUND) naming the file. A title that ends in "(1995)" gives the attribute
-// decade=1990s.
+// (DATA_FILE_NOT_FOUND) naming the file. Texts are valid UTF-8 whatever the files hold. A title
+// that ends in "(1995)" gives the attribute decade=1990s. What is dropped, guessed, merged or
+// converted is in Dataset::remarks.
 #ifndef RECSAE_SERVICES_PROBE_DATASETS_READERS_H_
 #define RECSAE_SERVICES_PROBE_DATASETS_READERS_H_
 
@@ -14,56 +15,46 @@
 #include "absl/status/statusor.h"
 #include "services/probe/datasets/dataset.h"
 #include "services/probe/datasets/options.h"
-#include "services/probe/datasets/text_file.h"
+#include "services/probe/datasets/reading.h"
 
 namespace recsae::probe {
 
-struct InteractionLog;
-
-enum class Format { kAuto, kMl1m, kMl100k, kRechorus, kCsv, kHetrecLastfm, kItemSequences };
+enum class Format {
+  kAuto,
+  kMl1m,
+  kMl100k,
+  kRechorus,
+  kCsv,
+  kHetrecLastfm,
+  kItemSequences,
+  kMlCsv,
+  kRecbole,
+  kAmazonReviews,
+  kSteam,
+  kYelp,
+  kGoodreads,
+  kBookCrossing,
+  kKuairec,
+  kYoochoose,
+  kDiginetica,
+  kLfm,
+  kMind
+};
 
 // Reads `folder` in the given format; kAuto tells it from the files that are there
-// (INVALID_ARGUMENT, DATASET_FORMAT_UNKNOWN, lists what each format would need). Options that are
-// not set take the rule of the format, given with its reader below. Errors also as Assemble, and
-// what `proceed` returns, which is asked every few milliseconds.
+// (INVALID_ARGUMENT, DATASET_FORMAT_UNKNOWN, lists what each format would need, and the columns of
+// the tables that are there). Options that are not set take the rule of the format (layouts.cc).
+// Errors also as Assemble, DATASET_COLUMN_UNKNOWN (lists a table's columns and says what was looked
+// for), and what `proceed` returns, which is asked every few milliseconds.
 absl::StatusOr<Dataset> ReadDataset(const std::string& folder, Format format = Format::kAuto,
                                     const DatasetOptions& options = {},
                                     const Proceed& proceed = {});
 
 // What kAuto takes the folder for, from the files that are there; errors as ReadDataset.
-absl::StatusOr<Format> DetectFormat(const std::string& folder);
+absl::StatusOr<Format> DetectFormat(const std::string& folder, const ColumnNames& columns = {});
 
-// The formats by the names users type: auto, ml-1m, ml-100k, rechorus, csv, hetrec-lastfm,
-// item-sequences.
+// The formats by the names users type: auto, ml-1m, ml-100k, rechorus, csv, ...
 absl::StatusOr<Format> ParseFormat(const std::string& name);
-
-// The readers proper: what the files say, before any option but the threshold is applied.
-
-// MovieLens as published. By themselves: ratings of 4 and more, 5-core, leave-one-out.
-absl::Status ReadMl1m(const std::string& folder, InteractionLog* log);
-absl::Status ReadMl100k(const std::string& folder, InteractionLog* log);
-
-// train.csv, dev.csv, test.csv, item_meta.csv. By itself: all, in the split given.
-absl::Status ReadRechorus(const std::string& folder, InteractionLog* log);
-
-// interactions.csv (user, item[, time][, rating][, split]) and items.csv (item, title[, attribute
-// columns]), comma or tab, header lines. Without time the order of the file counts; split is train,
-// dev or test. By itself: with rating only ratings of 4 and more, leave-one-out, no core.
-absl::Status ReadCsv(const std::string& folder, InteractionLog* log);
-
-// Last.fm of HetRec 2011 as published: artists, listening counts, and as tag=<...> of an artist the
-// (at most 10) tags that most people gave to it, at least two each. There are no times. By itself:
-// all counts, 5-core, leave-one-out at random.
-absl::Status ReadHetrecLastfm(const std::string& folder, InteractionLog* log);
-
-// sequences.txt (a user, then item ids, oldest first) and items.tsv (item_id, short_text or title,
-// attributes). Of an item's attributes the first is its brand unless it stands in a later place
-// elsewhere; the others are its categories. By itself: all, leave-one-out, no core.
-absl::Status ReadItemSequences(const std::string& folder, InteractionLog* log);
-
-// Catalogue table with an item (item_id, item, id) and a title column; every other column is an
-// attribute named after it, with several values separated by '|'.
-absl::Status ReadItemTable(const std::string& path, InteractionLog* log);
 
 // Generated interactions whose concepts are known.
 struct PlantedOptions {
@@ -89,8 +80,8 @@ absl::StatusOr<Dataset> GeneratePlanted(const PlantedOptions& options, const Pro
 // Bytes that GeneratePlanted holds at most.
 int64_t PlantedBytes(const PlantedOptions& options);
 
-// Bytes that ReadDataset holds at most after so many bytes of text.
-int64_t ReadingBytes(int64_t text_bytes);
+// Bytes that ReadDataset holds before it has read anything.
+inline constexpr int64_t kReadingBytes = int64_t{1} << 20;
 
 // Bytes that a data set holds.
 int64_t BytesOf(const Dataset& dataset);

@@ -244,9 +244,9 @@ absl::Status CaptureJob::DatasetChanged() const {
 std::vector<Case> CaptureJob::SplitCases() const {
   switch (request_.split()) {
     case v1::SPLIT_DEV:
-      return AnswerableCases(*model_, loaded_->data.dev);
+      return AnswerableCases(*model_, loaded_->data, loaded_->data.dev);
     case v1::SPLIT_TEST:
-      return AnswerableCases(*model_, loaded_->data.test);
+      return AnswerableCases(*model_, loaded_->data, loaded_->data.test);
     default:
       if (request_.with_cases() && !model_->reads_history()) return LastOfUsers(loaded_->data);
       return TrainRows(*model_, loaded_->data);

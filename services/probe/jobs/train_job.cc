@@ -26,6 +26,19 @@
 namespace recsae::probe {
 namespace {
 
+// A recommender that cannot be measured is not worth the minutes that it takes.
+absl::Status CheckHeldOut(const Dataset& data, const std::string& name) {
+  if (!data.test.empty()) return absl::OkStatus();
+  return Error(
+      absl::StatusCode::kFailedPrecondition, "DATASET_NO_TEST_ROWS",
+      absl::StrCat("data set \"", name,
+                   "\" has no test row, so that nothing could be measured or explained: no "
+                   "user has three interactions, or the split that its files give has none "
+                   "(recsae datasets get ",
+                   name, " says what is in it)"),
+      {{"dataset", name}});
+}
+
 class TrainJob {
  public:
   TrainJob(JobEnvironment environment, JobContext& job)
@@ -80,6 +93,8 @@ absl::StatusOr<v1::Recommender> TrainJob::Run() {
   }
   *recommender_.mutable_dataset() = request_.dataset();
   recommender_.set_data_fingerprint(dataset_->fingerprint);
+  RECSAE_RETURN_IF_ERROR(CheckHeldOut(dataset_->data, request_.dataset().name()));
+  AddRemarks(dataset_->data.remarks, *recommender_.mutable_dataset_remarks());
   RECSAE_RETURN_IF_ERROR(HasCatalogOf(resources_, recommender_, dataset_->data).status());
   RECSAE_ASSIGN_OR_RETURN(
       const Permit permit,
@@ -134,6 +149,8 @@ absl::Status TrainJob::Evaluate(const Recommender& model) {
                             return !job_.Interrupted().ok();
                           }));
   for (const auto& [name, value] : metrics) SetMetric(name, value);
+  SetMetric("test_seen_share", static_cast<double>(dataset_->data.test_seen) /
+                                   static_cast<double>(dataset_->data.test.size()));
   return absl::OkStatus();
 }
 

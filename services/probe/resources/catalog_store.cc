@@ -38,9 +38,9 @@ absl::StatusOr<std::string> KeyOf(absl::string_view name) {
 
 // Words, and where an apostrophe stands within one also the parts of it.
 void AddWords(absl::string_view text, std::vector<std::string>* words) {
-  for (std::string& word : Words(text)) words->push_back(std::move(word));
-  if (!absl::StrContains(text, '\'')) return;
-  for (std::string& part : WordParts(text)) words->push_back(std::move(part));
+  for (std::string& word : SearchWords(text)) words->push_back(std::move(word));
+  if (!absl::StrContains(text, '\'') && !absl::StrContains(text, "\xE2\x80\x99")) return;
+  for (std::string& part : SearchWordParts(text)) words->push_back(std::move(part));
 }
 
 bool HasAll(const std::vector<std::string>& words, const std::vector<std::string>& wanted) {
@@ -231,7 +231,8 @@ absl::StatusOr<CatalogStore::Indexes::Loaded> CatalogStore::ReadIndex(
   return Indexes::Loaded{std::move(permit), std::move(index)};
 }
 
-ItemQuery::ItemQuery(absl::string_view query) : words_(Words(query)), parts_(WordParts(query)) {}
+ItemQuery::ItemQuery(absl::string_view query)
+    : words_(SearchWords(query)), parts_(SearchWordParts(query)) {}
 
 bool ItemQuery::Matches(const v1::Item& item) const {
   if (words_.empty()) return true;

@@ -56,6 +56,8 @@ grpc::Status ProbeService::GetDataset(Context* context, const v1::GetDatasetRequ
     response->set_fingerprint(loaded->fingerprint);
     response->set_malformed_line_count(dataset.malformed_lines);
     for (const std::string& line : dataset.malformed) response->add_malformed(line);
+    AddRemarks(dataset.remarks, *response->mutable_remarks());
+    response->set_test_seen_row_count(dataset.test_seen);
     return absl::OkStatus();
   });
 }

@@ -42,7 +42,23 @@ TEST(DatasetFlagsTest, EachFlagSetsItsOption) {
   EXPECT_EQ(Parsed("--format item_sequences").format(), probe::v1::DATASET_FORMAT_ITEM_SEQUENCES);
 }
 
+TEST(DatasetFlagsTest, ColumnsAndRepeats) {
+  const probe::v1::DatasetOptions options =
+      Parsed("--columns user=who,item=what --columns attribute=kind,attribute=brand --repeats drop")
+          .options();
+  EXPECT_EQ(options.columns().user(), "who");
+  EXPECT_EQ(options.columns().item(), "what");
+  ASSERT_EQ(options.columns().attributes_size(), 2);
+  EXPECT_EQ(options.columns().attributes(1), "brand");
+  EXPECT_EQ(options.repeats(), probe::v1::DatasetOptions::REPEAT_MODE_DROP);
+  EXPECT_EQ(MakeDatasetRef("shop/", DatasetFlags()).name(), "shop");
+  EXPECT_EQ(MakeDatasetRef("/", DatasetFlags()).name(), "/");
+}
+
 TEST(DatasetFlagsTest, UnknownWordsAreRefused) {
+  EXPECT_THROW(Parsed("--columns who"), CLI::ValidationError);
+  EXPECT_THROW(Parsed("--columns buyer=who"), CLI::ValidationError);
+  EXPECT_THROW(Parsed("--repeats some"), CLI::ValidationError);
   EXPECT_THROW(Parsed("--split random"), CLI::ValidationError);
   EXPECT_THROW(Parsed("--core few"), CLI::ConversionError);
 }

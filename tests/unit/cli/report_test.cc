@@ -53,6 +53,9 @@ PipelineResult ExampleResult() {
   result.evaluation.mutable_similarity()->set_inter(0.1);
   result.evaluation.mutable_similarity()->set_concept_count(112);
   result.seconds = {{"train_recommender", 300}, {"capture", 20}};
+  result.dataset.set_test_row_count(60);
+  result.dataset.set_test_seen_row_count(12);
+  result.dataset.add_remarks()->set_code("TEST_ITEMS_SEEN");
   result.seed = 1;
   result.version = "0.1.0";
   return result;
@@ -61,7 +64,10 @@ PipelineResult ExampleResult() {
 TEST(ReportJsonTest, HasExactlyTheDocumentedKeys) {
   const auto json = ReportJson(ExampleResult());
   EXPECT_THAT(Keys(json), ElementsAre("recommender", "reconstructed", "sae", "concepts",
-                                      "similarity", "seconds", "seed", "version"));
+                                      "similarity", "seconds", "dataset", "seed", "version"));
+  EXPECT_THAT(Keys(json["dataset"]),
+              ElementsAre("test_rows", "test_rows_seen_in_training", "remarks"));
+  EXPECT_THAT(Keys(json["dataset"]["remarks"][0]), ElementsAre("code", "count", "text"));
   EXPECT_THAT(Keys(json["recommender"]), ElementsAre("hr@10", "ndcg@10", "hr@20", "ndcg@20"));
   EXPECT_THAT(Keys(json["reconstructed"]), ElementsAre("hr@10", "ndcg@10", "hr@20", "ndcg@20"));
   EXPECT_THAT(Keys(json["sae"]), ElementsAre("d", "latents", "k", "fvu", "dead_fraction", "rows",
@@ -80,6 +86,8 @@ TEST(ReportJsonTest, TakesEachValueFromItsPlace) {
   const auto json = ReportJson(ExampleResult());
   EXPECT_EQ(json["recommender"]["hr@10"], 0.1813);
   EXPECT_EQ(json["reconstructed"]["ndcg@20"], 0.12);
+  EXPECT_EQ(json["dataset"]["test_rows_seen_in_training"], 12);
+  EXPECT_EQ(json["dataset"]["remarks"][0]["code"], "TEST_ITEMS_SEEN");
   EXPECT_EQ(json["sae"]["d"], 64);
   EXPECT_EQ(json["sae"]["rows"], 562729);
   EXPECT_EQ(json["sae"]["distinct_rows"], 6040);

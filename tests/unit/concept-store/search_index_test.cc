@@ -17,7 +17,7 @@ using ::testing::UnorderedElementsAre;
 
 std::vector<int32_t> Find(const SearchIndex& index, const std::string& query, size_t max = 10) {
   std::vector<int32_t> latents;
-  for (const SearchHit& hit : index.Find(Words(query), max)) latents.push_back(hit.latent);
+  for (const SearchHit& hit : index.Find(SearchWords(query), max)) latents.push_back(hit.latent);
   return latents;
 }
 

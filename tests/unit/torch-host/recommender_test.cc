@@ -44,7 +44,7 @@ std::unique_ptr<Recommender> Trained(const RecommenderOptions& options) {
 }
 
 std::vector<float> TestActivations(const Recommender& model) {
-  const auto cases = AnswerableCases(model, Planted().test);
+  const auto cases = AnswerableCases(model, Planted(), Planted().test);
   const auto activations = model.Activations(QueriesOf(Planted(), cases, model.options().history));
   EXPECT_TRUE(activations.ok()) << activations.status();
   return *activations;

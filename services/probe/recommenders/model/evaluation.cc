@@ -1,6 +1,7 @@
 // "Test-all" evaluation.
 #include "services/probe/recommenders/model/evaluation.h"
 
+#include <algorithm>
 #include <limits>
 #include <utility>
 #include <vector>
@@ -30,13 +31,31 @@ absl::StatusOr<RankingMetrics> EvaluateRecommender(const Recommender& recommende
                                                    const Dataset& dataset,
                                                    absl::Span<const Case> cases,
                                                    const std::function<bool()>& cancelled) {
-  const std::vector<Case> answerable = AnswerableCases(recommender, cases);
+  const std::vector<Case> answerable = AnswerableCases(recommender, dataset, cases);
   const std::vector<Query> queries = QueriesOf(dataset, answerable, recommender.options().history);
   RECSAE_ASSIGN_OR_RETURN(const std::vector<float> activations,
                           recommender.Activations(queries, cancelled));
   return Evaluate(dataset, answerable, activations, recommender.item_vectors(),
                   recommender.item_biases(), recommender.withheld());
 }
+
+namespace {
+
+// So many items that half of the cases have no more to choose from.
+int MostCandidates(const Dataset& dataset, const std::vector<Case>& cases, size_t withheld) {
+  if (cases.empty()) return 0;
+  const auto candidates = [&](const Case& c) {
+    return static_cast<int>(dataset.items.size() - Excluded(dataset, c).size() - withheld);
+  };
+  std::vector<int> counts;
+  counts.reserve(cases.size());
+  for (const Case& c : cases) counts.push_back(candidates(c));
+  const auto middle = counts.begin() + static_cast<int64_t>(counts.size() / 2);
+  std::nth_element(counts.begin(), middle, counts.end());
+  return *middle;
+}
+
+}  // namespace
 
 absl::StatusOr<std::map<std::string, double>> MeasureQuality(
     const Recommender& recommender, const Dataset& dataset,
@@ -46,7 +65,10 @@ absl::StatusOr<std::map<std::string, double>> MeasureQuality(
     RECSAE_ASSIGN_OR_RETURN(const RankingMetrics metrics,
                             EvaluateRecommender(recommender, dataset, *cases, cancelled));
     if (metrics.cases() == 0) continue;
+    const int most = MostCandidates(dataset, AnswerableCases(recommender, dataset, *cases),
+                                    recommender.withheld().size());
     for (const int k : RankingMetrics::kCutoffs) {
+      if (most <= k) continue;  // every item to choose from is among the k: 1 for any recommender
       quality[absl::StrCat(split, "hr@", k)] = metrics.hr(k);
       quality[absl::StrCat(split, "ndcg@", k)] = metrics.ndcg(k);
     }

@@ -27,9 +27,13 @@ std::vector<Case> TrainRows(const Recommender& recommender, const Dataset& datas
   return TrainCases(dataset, recommender.reads_history() ? 1 : 0);
 }
 
-std::vector<Case> AnswerableCases(const Recommender& recommender, absl::Span<const Case> cases) {
+std::vector<Case> AnswerableCases(const Recommender& recommender, const Dataset& dataset,
+                                  absl::Span<const Case> cases) {
   if (recommender.reads_history()) return WithHistory(cases);
-  return {cases.begin(), cases.end()};
+  std::vector<Case> known(cases.begin(), cases.end());
+  std::erase_if(
+      known, [&](const Case& c) { return dataset.train_length[static_cast<size_t>(c.user)] == 0; });
+  return known;
 }
 
 std::vector<Query> QueriesOf(const Dataset& dataset, absl::Span<const Case> cases, int history) {

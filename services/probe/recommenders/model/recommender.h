@@ -186,9 +186,11 @@ class Recommender {
   RecommenderOptions options_;
 };
 
-// The cases of a split that this recommender can answer: those with history if it reads it.
+// The cases of a split that this recommender can answer: those with history if it reads it, else
+// those of users with training rows, since of others it knows the noise that it started from.
 std::vector<Case> TrainRows(const Recommender& recommender, const Dataset& dataset);
-std::vector<Case> AnswerableCases(const Recommender& recommender, absl::Span<const Case> cases);
+std::vector<Case> AnswerableCases(const Recommender& recommender, const Dataset& dataset,
+                                  absl::Span<const Case> cases);
 
 // INVALID_ARGUMENT (HISTORY_EMPTY, ITEM_UNKNOWN) unless every query has a history of known items.
 absl::Status CheckHistories(absl::Span<const Query> queries, int64_t items);

@@ -19,8 +19,44 @@ TEST(WordsTest, LowersSplitsAndDropsApostrophes) {
 }
 
 TEST(WordsTest, PartsAreWhatApostrophesPart) {
-  EXPECT_THAT(WordParts("O'Neill's List"), ElementsAre("o", "neill", "s", "list"));
-  EXPECT_THAT(WordParts("sci-fi"), ElementsAre("sci", "fi"));
+  EXPECT_THAT(SearchWordParts("O'Neill's List"), ElementsAre("o", "neill", "s", "list"));
+  EXPECT_THAT(SearchWordParts("O\u2019Neill"), ElementsAre("o", "neill"));
+  EXPECT_THAT(SearchWordParts("sci-fi"), ElementsAre("sci", "fi"));
+}
+
+TEST(WordsTest, CaseAndFormOfLettersDoNotMatter) {
+  EXPECT_THAT(Words("\u00C9T\u00C9"), ElementsAre("\u00E9t\u00E9"));
+  EXPECT_THAT(Words("E\u0301te\u0301"), ElementsAre("\u00E9t\u00E9")) << "decomposed";
+  EXPECT_THAT(Words("STRASSE Stra\u00DFe"), ElementsAre("strasse", "strasse"));
+  EXPECT_THAT(Words("\u041C\u0418\u0420, \u043C\u0438\u0440"),
+              ElementsAre("\u043C\u0438\u0440", "\u043C\u0438\u0440"));
+  EXPECT_THAT(Words("\u201CTea\u201D \u2013 don\u2019t"), ElementsAre("tea", "dont"));
+}
+
+TEST(WordsTest, SearchesDoWithoutAccents) {
+  EXPECT_THAT(SearchWords("TH\u00C9 d'\u00E9t\u00E9"), ElementsAre("the", "dete"));
+  EXPECT_EQ(SearchWords("caf\u00E9 \u0141\u00F3d\u017A"),
+            SearchWords("CAFE\u0301 \u0142o\u0301dz"));
+  // The marks of other scripts are letters of their own.
+  EXPECT_THAT(SearchWords("\u0939\u093F\u0928\u094D\u0926\u0940").size(), testing::Eq(1U));
+}
+
+TEST(WordsTest, ScriptsWithoutSpacesHaveWords) {
+  // "superior green tea", "green tea"
+  const std::string title = "\u9AD8\u7EA7\u7EFF\u8336\u7B2C\u0030\u6B3E", query = "\u7EFF\u8336";
+  EXPECT_THAT(Words(title), testing::Contains(query));
+  const std::vector<std::string> there = SearchWords(title);
+  for (const std::string& word : SearchWords(query)) EXPECT_THAT(there, testing::Contains(word));
+  EXPECT_THAT(SearchWords("\u8336"), ElementsAre("\u8336"));
+  EXPECT_THAT(there, testing::Contains("\u8336"));
+  EXPECT_THAT(SearchWords("iPhone\u624B\u673A"),
+              ElementsAre("iphone", "\u624B", "\u624B\u673A", "\u673A"));
+  EXPECT_THAT(Words("\u0E20\u0E32\u0E29\u0E32\u0E44\u0E17\u0E22").size(), testing::Gt(1U))
+      << "Thai";
+}
+
+TEST(WordsTest, WhatIsNotUtf8PartsWords) {
+  EXPECT_THAT(Words("caf\xE9 noir"), ElementsAre("caf", "noir"));
 }
 
 }  // namespace

@@ -40,6 +40,14 @@ inline std::vector<std::string> SequenceIds(const Dataset& dataset, const std::s
   return ids;
 }
 
+// What was said of the reading under a code; null: nothing.
+inline const Remark* FindRemark(const Dataset& dataset, const std::string& code) {
+  for (const Remark& remark : dataset.remarks) {
+    if (remark.code == code) return &remark;
+  }
+  return nullptr;
+}
+
 // The data set's folder below $RECSAE_DATA_DIR, or "" if it is not there.
 inline std::string DataFolder(const std::string& name) {
   const char* root = std::getenv("RECSAE_DATA_DIR");

@@ -203,6 +203,19 @@ TEST(DownloadTest, CallbackCancels) {
   EXPECT_EQ(CountEntries(cache), 0);
 }
 
+TEST(DatasetNameTest, PathsIntoDataFoldersAreNames) {
+  const std::string data = NewFolder();
+  const LocateOptions options = {.data_dirs = {"/nowhere", data}};
+  EXPECT_EQ(*DatasetName("shop", options), "shop");
+  EXPECT_EQ(*DatasetName("shop//", options), "shop");
+  EXPECT_EQ(*DatasetName("./shop", options), "shop");
+  EXPECT_EQ(*DatasetName(data + "/shop/", options), "shop");
+  const absl::Status other = DatasetName("/srv/data/shop", options).status();
+  EXPECT_EQ(Reason(other), "DATASET_NAME_INVALID");
+  EXPECT_NE(other.message().find("--data /srv/data, then --dataset shop"), absl::string_view::npos);
+  EXPECT_EQ(Reason(DatasetName("a/b", options).status()), "DATASET_NAME_INVALID");
+}
+
 TEST(DownloadTest, OnlyPublishedNamesAreAskedFor) {
   const HttpServer server({});
   const auto found =

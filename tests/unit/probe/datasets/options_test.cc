@@ -38,7 +38,9 @@ TEST(OptionsTest, UnsetIsTheFormatsOwnRule) {
   EXPECT_THAT(SequenceIds(*dataset, "v"), ElementsAre("a", "c"));
   EXPECT_THAT(SequenceIds(*dataset, "w"), ElementsAre("a"));
   EXPECT_EQ(dataset->items.size(), 4);
-  EXPECT_THAT(dataset->test, ElementsAre(Case{0, 2}));  // leave-one-out, not the column
+  EXPECT_THAT(dataset->test, ElementsAre(Case{0, 2}));  // the column: b, after a and c
+  EXPECT_THAT(SequenceIds(*dataset, "u"), ElementsAre("a", "c", "b"));
+  EXPECT_THAT(dataset->train_length, ElementsAre(2, 2, 1));
 }
 
 TEST(OptionsTest, ThresholdMovesWhatCounts) {
@@ -46,7 +48,7 @@ TEST(OptionsTest, ThresholdMovesWhatCounts) {
   WriteCsv(folder);
   const auto lower = Read(folder, {.positive_threshold = 3});
   ASSERT_TRUE(lower.ok()) << lower.status();
-  EXPECT_THAT(SequenceIds(*lower, "v"), ElementsAre("a", "b", "c"));
+  EXPECT_THAT(SequenceIds(*lower, "v"), ElementsAre("a", "c", "b"));  // b is held out
   const auto higher = Read(folder, {.positive_threshold = 4.5});
   ASSERT_TRUE(higher.ok()) << higher.status();
   EXPECT_THAT(SequenceIds(*higher, "u"), ElementsAre("a"));
@@ -106,9 +108,9 @@ TEST(OptionsTest, WhatTheFilesCannotGiveIsRefused) {
 TEST(OptionsTest, SplitThatIsNoneIsMalformed) {
   const std::string folder = NewFolder();
   WriteFile(folder + "/items.csv", "item,title\na,A\n");
-  WriteFile(folder + "/interactions.csv", "user,item,split\nu,a,training\n");
+  WriteFile(folder + "/interactions.csv", "user,item,split\nu,a,holdout\n");
   EXPECT_THAT(std::string(Read(folder, {}).status().message()),
-              HasSubstr("interactions.csv:2: split 'training'"));
+              HasSubstr("interactions.csv:2: split 'holdout'"));
 }
 
 }  // namespace

@@ -2,7 +2,10 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdlib>
+#include <fstream>
 #include <set>
+#include <string>
 
 #include "services/probe/models/hyper_parameters.h"
 #include "tests/unit/probe/service/fixture.h"
@@ -28,6 +31,19 @@ class HostedTest : public ProbeServerTest {
     request.mutable_hyper_parameters()->set_embedding_dim(8);
     request.mutable_hyper_parameters()->set_epoch_count(epochs);
     return request;
+  }
+
+  // Makes a data set of interactions alone, and starts the probe anew where it finds it.
+  void WriteDataset(const std::string& name, const std::string& interactions) {
+    const std::string data = folder_ + "/data";
+    std::filesystem::create_directories(data + "/" + name);
+    std::ofstream(data + "/" + name + "/interactions.csv") << interactions;
+    const char* before = std::getenv("RECSAE_DATA_DIR");
+    const std::string kept = before == nullptr ? "" : before;
+    setenv("RECSAE_DATA_DIR", data.c_str(), 1);
+    Stop();
+    Start();
+    before == nullptr ? unsetenv("RECSAE_DATA_DIR") : setenv("RECSAE_DATA_DIR", kept.c_str(), 1);
   }
 
   // Follows the job to its end.
@@ -369,6 +385,49 @@ TEST_F(HostedTest, ATrainingThatWasStoppedGoesOnAfterARestart) {
   get.set_name("recommenders/h");
   v1::Recommender recommender;
   EXPECT_TRUE(Run(&Stub::GetRecommender, get, &recommender).ok());
+}
+
+TEST_F(HostedTest, DataSetsWithoutTestRowsAreRefusedBeforeTraining) {
+  v1::TrainRecommenderRequest request = TrainRequest(v1::Recommender::KIND_BPRMF, 1000);
+  request.mutable_dataset()->mutable_planted()->Clear();
+  request.mutable_dataset()->set_name("short");
+  WriteDataset("short", "user,item\nann,a\nann,b\nbob,b\n");
+  v1::GetDatasetRequest get;
+  *get.mutable_dataset() = request.dataset();
+  v1::Dataset facts;
+  ASSERT_TRUE(Run(&Stub::GetDataset, get, &facts).ok());
+  const auto said = [&](const char* code) {
+    return std::any_of(facts.remarks().begin(), facts.remarks().end(),
+                       [&](const v1::DatasetRemark& remark) { return remark.code() == code; });
+  };
+  EXPECT_TRUE(said("NO_TEST_ROWS"));
+  EXPECT_TRUE(said("NO_ITEM_FILE"));
+  jobs::v1::Job job;
+  ASSERT_TRUE(Run(&Stub::TrainRecommender, request, &job).ok());
+  job = Watch(job.name());
+  EXPECT_EQ(job.state(), jobs::v1::Job::STATE_FAILED);
+  EXPECT_NE(job.error().message().find("no test row"), std::string::npos) << job.DebugString();
+}
+
+TEST_F(HostedTest, WhatIsSaidOfTheDataIsKeptWithTheRecommender) {
+  std::string log = "user,item,time\n";
+  for (int i = 0; i < 200; ++i) absl::StrAppend(&log, "u", i % 20, ",i", i * 7 % 40, ",", i, "\n");
+  absl::StrAppend(&log, "u0,i0,0\n");
+  WriteDataset("shop", log);
+  v1::TrainRecommenderRequest request = TrainRequest(v1::Recommender::KIND_BPRMF, 1);
+  request.mutable_dataset()->mutable_planted()->Clear();
+  request.mutable_dataset()->set_name("shop");
+  jobs::v1::Job job;
+  ASSERT_TRUE(Run(&Stub::TrainRecommender, request, &job).ok());
+  job = Watch(job.name());
+  v1::Recommender recommender;
+  ASSERT_TRUE(job.result().UnpackTo(&recommender)) << job.DebugString();
+  ASSERT_GE(recommender.dataset_remarks_size(), 2);
+  EXPECT_EQ(recommender.dataset_remarks(0).code(), "NO_ITEM_FILE");
+  EXPECT_TRUE(recommender.metrics().contains("test_seen_share"));
+  // 40 items: whatever is recommended, the one in question is among 50.
+  EXPECT_FALSE(recommender.metrics().contains("test_hr@50"));
+  EXPECT_TRUE(recommender.metrics().contains("test_hr@10"));
 }
 
 TEST_F(HostedTest, BadRequestsAndMissingDataAreNamed) {

@@ -1,0 +1,407 @@
+// Reads the tables of a layout: interactions by the meaning of their columns, items by a
+// CatalogBuilder.
+#include <algorithm>
+#include <cmath>
+#include <filesystem>
+#include <limits>
+#include <utility>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/match.h"
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "absl/strings/str_split.h"
+#include "common/base/status.h"
+#include "common/base/utf8.h"
+#include "services/probe/datasets/byte_source.h"
+#include "services/probe/datasets/catalog.h"
+#include "services/probe/datasets/columns.h"
+#include "services/probe/datasets/encoding.h"
+#include "services/probe/datasets/layouts.h"
+#include "services/probe/datasets/table.h"
+#include "services/probe/datasets/values.h"
+
+namespace recsae::probe {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr Role kAllRoles[] = {Role::kUser,   Role::kItem,  Role::kTime,
+                              Role::kRating, Role::kTitle, Role::kSplit};
+// A point in time with more digits than seconds have for the next centuries is in milliseconds or
+// less: see ParseTime.
+constexpr size_t kDigitsOfSeconds = 10;
+constexpr double kSecondsOf2001 = 1e9;
+
+TableForm FormOf(const char* columns, bool quotes, const ColumnNames& names) {
+  TableForm form;
+  form.quotes = quotes;
+  form.columns = absl::StrSplit(columns, ' ', absl::SkipEmpty());
+  int numbers = 0, given = 0;
+  for (const Role role : kAllRoles) {
+    int ignored = 0;
+    if (names.of(role).empty()) continue;
+    ++given;
+    numbers += absl::SimpleAtoi(names.of(role), &ignored) ? 1 : 0;
+  }
+  form.numbered = given > 0 && numbers == given;
+  if (form.numbered) form.columns.clear();
+  return form;
+}
+
+absl::Status UnknownColumn(const std::string& path, const Header& header, Role role,
+                           const std::string& named) {
+  const std::string why = named.empty() ? absl::StrCat("no column is the ", RoleName(role),
+                                                       " (looked for ", UsualNames(role), ")")
+                                        : absl::StrCat("there is no column '", ToUtf8(named), "'");
+  return Error(absl::StatusCode::kInvalidArgument, "DATASET_COLUMN_UNKNOWN",
+               absl::StrCat(path, ":1: ", why, "; ", ListColumns(header), ". Name it: --columns ",
+                            RoleName(role),
+                            "=NAME, or without a header line by number: --columns user=1,item=2"),
+               {{"file", path}, {"columns", absl::StrJoin(header.names, ",")}});
+}
+
+// "train", "dev" or "test" and what else people call them; false for anything else.
+bool ParsePart(absl::string_view text, Part* part) {
+  const std::string plain = PlainName(text);
+  if (plain == "train" || plain == "training") return *part = Part::kTrain, true;
+  if (plain == "dev" || plain == "valid" || plain == "val" || plain == "validation" ||
+      plain == "validate" || plain == "eval") {
+    return *part = Part::kDev, true;
+  }
+  if (plain == "test" || plain == "testing") return *part = Part::kTest, true;
+  return false;
+}
+
+bool IsNull(absl::string_view id) {
+  id = absl::StripAsciiWhitespace(id);
+  if (id.empty()) return true;
+  if (id.size() > 4 || absl::ascii_isdigit(id.front())) return false;
+  for (const absl::string_view word : {"nan", "null", "none", "\\n", "<na>"}) {
+    if (absl::EqualsIgnoreCase(id, word)) return true;
+  }
+  return false;
+}
+
+class InteractionReader {
+ public:
+  InteractionReader(const Layout& layout, const ColumnNames& names, InteractionLog* log)
+      : layout_(layout), names_(names), log_(log) {}
+
+  absl::Status Read(const std::string& path, const TableForm& form, Part part, bool part_given) {
+    part_ = part;
+    part_given_ = part_given;
+    return ReadTable(
+        path, form, &log_->reading, [&](const Header& header) { return TakeHeader(path, header); },
+        [&](const Fields& fields) { return TakeRow(fields); });
+  }
+
+ private:
+  int Find(const Header& header, Role role) {
+    if (!names_.of(role).empty()) return FindRole(header, role, names_.of(role));
+    for (const absl::string_view meaning :
+         absl::StrSplit(layout_.meaning, ' ', absl::SkipEmpty())) {
+      const std::pair<absl::string_view, absl::string_view> pair = absl::StrSplit(meaning, '=');
+      if (pair.first != RoleName(role)) continue;
+      if (const int column = FindRole(header, role, std::string(pair.second)); column >= 0)
+        return column;
+    }
+    if (role == Role::kItem && !common_.empty()) return FindRole(header, role, common_);
+    return FindRole(header, role, "");
+  }
+
+  absl::Status TakeHeader(const std::string& path, const Header& header) {
+    for (const Role role : kAllRoles) {
+      const int column = Find(header, role);
+      column_[static_cast<size_t>(role)] = column;
+      const bool needed = role == Role::kUser || role == Role::kItem;
+      if (column < 0 && role != Role::kTitle && (needed || !names_.of(role).empty())) {
+        return UnknownColumn(path, header, role, names_.of(role));
+      }
+    }
+    if (part_given_) column_[static_cast<size_t>(Role::kSplit)] = -1;
+    if (at(Role::kRating) >= 0) {
+      const std::string name = PlainName(header.names[static_cast<size_t>(at(Role::kRating))]);
+      labels_ = name == "label" || name == "click" || name == "clicked" || name == "isclick";
+    }
+    log_->rated = log_->rated || at(Role::kRating) >= 0;
+    log_->timed = log_->timed && at(Role::kTime) >= 0;
+    log_->split_given = log_->split_given || part_given_ || at(Role::kSplit) >= 0;
+    return absl::OkStatus();
+  }
+
+  int at(Role role) const { return column_[static_cast<size_t>(role)]; }
+
+  // Says what is wrong with the time, or "".
+  std::string TakeTime(absl::string_view text, double* time) {
+    bool ambiguous = false;
+    if (!ParseTime(text, time, &ambiguous))
+      return absl::StrCat("time '", text, "' is not a number");
+    if (ambiguous)
+      log_->reading.tallies.Add(Event::kDatesAmbiguous, [&] { return log_->reading.At(text); });
+    const bool epoch = *time >= kSecondsOf2001 && absl::ascii_isdigit(text.front()) &&
+                       text.find_first_of("-/:T ") == absl::string_view::npos;
+    if (!epoch) return "";
+    const bool milliseconds = text.size() > kDigitsOfSeconds && text[kDigitsOfSeconds] != '.';
+    if (milliseconds) {
+      if (seconds_seen_)
+        log_->reading.tallies.Add(Event::kTimesMixed, [&] { return log_->reading.At(text); });
+    } else {
+      seconds_seen_ = true;
+    }
+    return "";
+  }
+
+  std::string TakeRow(const Fields& fields) {
+    double time = 0, rating = kUnrated;
+    const absl::string_view user = fields[static_cast<size_t>(at(Role::kUser))];
+    const absl::string_view item = fields[static_cast<size_t>(at(Role::kItem))];
+    if (IsNull(item)) return "empty item_id";
+    if (absl::StrContains(user, kListSeparator) || absl::StrContains(item, kListSeparator)) {
+      return "the user or the item is a list: one record for each interaction is wanted";
+    }
+    if (IsNull(user)) {
+      ++log_->rows;
+      log_->reading.tallies.Add(Event::kUsersMissing, [&] { return log_->reading.At(item); });
+      return "";
+    }
+    if (at(Role::kTime) >= 0) {
+      const std::string problem = TakeTime(fields[static_cast<size_t>(at(Role::kTime))], &time);
+      if (!problem.empty()) return problem;
+    }
+    Part part = part_;
+    if (at(Role::kSplit) >= 0) {
+      const absl::string_view text = fields[static_cast<size_t>(at(Role::kSplit))];
+      if (!ParsePart(text, &part))
+        return absl::StrCat("split '", text, "' is not train, dev or test");
+    }
+    if (at(Role::kRating) >= 0) {
+      const absl::string_view text = fields[static_cast<size_t>(at(Role::kRating))];
+      if (!ParseRating(text, &rating)) {
+        if (!IsMissing(text)) return absl::StrCat("rating '", text, "' is not a number");
+        rating = std::numeric_limits<double>::quiet_NaN();
+      }
+      // What a label says is known, however many of them there are.
+      if (labels_ && rating == 0) {
+        ++log_->rows;
+        log_->reading.tallies.Add(Event::kNegatives,
+                                  [&] { return log_->reading.At(absl::StrCat(user, ", ", item)); });
+        return "";
+      }
+    }
+    log_->Add(user, item, time, rating, part);
+    return "";
+  }
+
+ public:
+  void SetCommon(std::string item) { common_ = std::move(item); }
+
+ private:
+  const Layout& layout_;
+  const ColumnNames& names_;
+  InteractionLog* log_;
+  std::string common_;  // the column of items that the catalogue has too
+  std::array<int, kRoles> column_ = {};
+  Part part_ = Part::kTrain;
+  bool part_given_ = false;
+  bool labels_ = false;
+  bool seconds_seen_ = false;
+};
+
+// The name of the item's column that both tables have: of "asin" and "parent_asin" the one that the
+// catalogue is made by.
+std::string CommonItem(const Header& interactions, const Header& items) {
+  Header both;
+  for (const std::string& name : interactions.names) {
+    for (const std::string& other : items.names) {
+      if (PlainName(name) != PlainName(other)) continue;
+      both.names.push_back(name);
+      both.types.emplace_back();
+    }
+  }
+  const int column = FindRole(both, Role::kItem, "");
+  return column < 0 ? "" : both.names[static_cast<size_t>(column)];
+}
+
+bool IsTable(const std::string& name) {
+  static constexpr absl::string_view kEndings[] = {".csv",  ".tsv",   ".txt",    ".dat",
+                                                   ".json", ".jsonl", ".ndjson", ".inter",
+                                                   ".item", ".tab",   ".data"};
+  const absl::string_view plain = WithoutPacking(name);
+  return std::any_of(std::begin(kEndings), std::end(kEndings), [&](absl::string_view ending) {
+    return absl::EndsWithIgnoreCase(plain, ending);
+  });
+}
+
+// Which part a file's name says that it holds: "movies_train.csv".
+bool PartOfName(const std::string& path, Part* part) {
+  const std::string name = fs::path(path).filename().string();
+  for (const absl::string_view word :
+       absl::StrSplit(WithoutPacking(name), absl::ByAnyChar("._- "))) {
+    if (ParsePart(word, part)) return true;
+  }
+  return false;
+}
+
+struct Files {
+  std::vector<std::pair<std::string, Part>> interactions;
+  std::vector<std::string> items;
+  bool parted = false;  // by files
+};
+
+absl::StatusOr<Files> FilesOf(const std::string& folder, const Layout& layout,
+                              const ColumnNames& names, InteractionLog* log) {
+  Files files;
+  for (const std::string& path : InteractionFiles(folder, layout))
+    files.interactions.emplace_back(path, Part::kTrain);
+  for (const auto& [patterns, part] :
+       {std::pair(layout.dev, Part::kDev), std::pair(layout.test, Part::kTest)}) {
+    if (*patterns == '\0') continue;
+    files.parted = true;
+    const std::vector<std::string> paths = FindFiles(folder, patterns);
+    for (const std::string& path : paths) files.interactions.emplace_back(path, part);
+    if (!paths.empty()) continue;
+    const bool test = part == Part::kTest;
+    if (test) {
+      return Error(
+          absl::StatusCode::kNotFound, "DATA_FILE_NOT_FOUND",
+          absl::StrCat(
+              "cannot read ", folder,
+              "/test.csv, which belongs to train.csv; check that it is there and readable"),
+          {{"file", folder + "/test.csv"}});
+    }
+    log->remarks.push_back(
+        {"NO_DEV_FILE",
+         0,
+         "there is no file of dev rows (dev.csv, valid.csv, val.csv, validation.csv): "
+         "nothing tells the best epoch",
+         {},
+         true});
+  }
+  for (const absl::string_view pattern : absl::StrSplit(layout.items, '|', absl::SkipEmpty())) {
+    for (std::string& path : FindFiles(folder, std::string(pattern).c_str())) {
+      if (std::find(files.items.begin(), files.items.end(), path) == files.items.end())
+        files.items.push_back(std::move(path));
+    }
+  }
+  if (!files.interactions.empty() || layout.format != Format::kCsv) return files;
+  RECSAE_ASSIGN_OR_RETURN(const FoundTables found, FindTables(folder, names, &log->reading));
+  for (const std::string& path : found.interactions) {
+    Part part = Part::kTrain;
+    files.parted |= PartOfName(path, &part);
+    files.interactions.emplace_back(path, part);
+  }
+  if (files.items.empty()) files.items = found.items;
+  if (!found.others.empty()) {
+    log->remarks.push_back({"FILES_NOT_READ",
+                            static_cast<int64_t>(found.others.size()),
+                            absl::StrCat("not read, since neither interactions nor items: ",
+                                         absl::StrJoin(found.others, "; ")),
+                            {},
+                            false});
+  }
+  return files;
+}
+
+}  // namespace
+
+absl::StatusOr<FoundTables> FindTables(const std::string& folder, const ColumnNames& names,
+                                       Reading* reading) {
+  FoundTables found;
+  std::vector<std::pair<std::string, Header>> candidates;
+  std::error_code error;
+  std::vector<std::string> paths;
+  for (fs::directory_iterator file(folder, error), end; file != end && !error;
+       file.increment(error)) {
+    const std::string name = file->path().filename().string();
+    if (name[0] != '.' && name[0] != '_' && file->is_regular_file(error) && IsTable(name))
+      paths.push_back(file->path().string());
+  }
+  std::sort(paths.begin(), paths.end());
+  const TableForm form = FormOf("", true, names);
+  std::vector<std::string> seen;  // for messages
+  for (const std::string& path : paths) {
+    const absl::StatusOr<Header> header = PeekHeader(path, form, reading);
+    const std::string name = ToUtf8(fs::path(path).filename().string());
+    if (!header.ok()) {
+      if (Reason(header.status()) != "DATASET_MALFORMED" &&
+          Reason(header.status()) != "DATA_FILE_NOT_FOUND")
+        return header.status();
+      found.others.push_back(absl::StrCat(name, " (unreadable)"));
+      continue;
+    }
+    seen.push_back(absl::StrCat(name, " (", ListColumns(*header), ")"));
+    const bool user = FindRole(*header, Role::kUser, names.of(Role::kUser)) >= 0;
+    const bool item = FindRole(*header, Role::kItem, names.of(Role::kItem), !user) >= 0;
+    if (user && item) {
+      candidates.emplace_back(path, *header);
+    } else if (item && header->names.size() > 1 && !form.numbered) {
+      found.items.push_back(path);
+    } else {
+      found.others.push_back(name);
+    }
+  }
+  if (candidates.empty()) {
+    return Error(
+        absl::StatusCode::kInvalidArgument, "DATASET_FORMAT_UNKNOWN",
+        absl::StrCat(
+            folder, " holds no data set that is recognised",
+            seen.empty() ? "" : absl::StrCat(": its tables are ", absl::StrJoin(seen, "; "))),
+        {{"path", folder}});
+  }
+  for (const auto& [path, header] : candidates) {
+    // Parts of one log have the same columns.
+    if (header.names == candidates.front().second.names) {
+      found.interactions.push_back(path);
+    } else {
+      found.others.push_back(ToUtf8(fs::path(path).filename().string()));
+    }
+  }
+  return found;
+}
+
+absl::Status ReadLayout(const std::string& folder, const Layout& layout, const ColumnNames& columns,
+                        InteractionLog* log) {
+  RECSAE_ASSIGN_OR_RETURN(const Files files, FilesOf(folder, layout, columns, log));
+  if (files.interactions.empty()) {
+    return Error(absl::StatusCode::kNotFound, "DATA_FILE_NOT_FOUND",
+                 absl::StrCat(folder, " has no file of interactions; ", layout.name, " needs ",
+                              layout.files),
+                 {{"file", folder}});
+  }
+  const TableForm form = FormOf(layout.columns, layout.quotes, columns);
+  TableForm item_form = FormOf(layout.item_columns, layout.quotes, {});
+  InteractionReader reader(layout, columns, log);
+  log->described = !files.items.empty();
+  if (log->described) {
+    ColumnNames names = columns;
+    if (columns.of(Role::kItem).empty()) {
+      RECSAE_ASSIGN_OR_RETURN(const Header interactions,
+                              PeekHeader(files.interactions.front().first, form, &log->reading));
+      RECSAE_ASSIGN_OR_RETURN(const Header items,
+                              PeekHeader(files.items.front(), item_form, &log->reading));
+      names.of(Role::kItem) = CommonItem(interactions, items);
+      reader.SetCommon(names.of(Role::kItem));
+    }
+    if (form.numbered) names.of(Role::kTitle).clear();
+    CatalogBuilder catalog(names, log);
+    for (const std::string& path : files.items)
+      RECSAE_RETURN_IF_ERROR(catalog.Read(path, item_form));
+    RECSAE_RETURN_IF_ERROR(catalog.Finish());
+  } else {
+    log->remarks.push_back({"NO_ITEM_FILE",
+                            0,
+                            "there is no table of items: their ids are the titles, and concepts "
+                            "have no words but them "
+                            "(put an items.csv with item and title beside the interactions)",
+                            {},
+                            true});
+  }
+  for (const auto& [path, part] : files.interactions) {
+    RECSAE_RETURN_IF_ERROR(reader.Read(path, form, part, files.parted));
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace recsae::probe
