@@ -17,7 +17,7 @@ LIBRARIES = {  # the headers by which an outside library is known
     'SIMD': r'hwy/|[a-z]*mmintrin\.h|arm_neon\.h', 'DNNL': r'dnnl|oneapi/', 'EIGEN': r'Eigen/',
     'PROTOBUF': r'google/(protobuf|rpc)/|recsae/.*(?<!grpc)\.pb\.h|grpc/health/.*(?<!grpc)\.pb\.h',
     'GRPC': r'grpcpp/|grpc/|.*\.grpc\.pb\.h', 'ROCKSDB': r'rocksdb/', 'PROMETHEUS': r'prometheus/',
-    'HTTPLIB': r'httplib\.h', 'CLI11': r'CLI/',
+    'HTTPLIB': r'httplib\.h', 'ZLIB': r'zlib\.h', 'CLI11': r'CLI/',
     'CURL': r'curl/|archive', 'OPENSSL': r'openssl/', 'TORCH': r'torch/|ATen/|c10/'}
 STUBS_IN_HEADERS = r'(common/process/health|.*/(stubs|peers|\w+_service))\.h'
 PLAIN_ERROR = re.compile(r'absl::\w+Error\(|absl::Status\(absl::StatusCode')

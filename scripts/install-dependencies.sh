@@ -23,6 +23,8 @@ servers=(
   libdnnl-dev ocl-icd-opencl-dev libhwy-dev libeigen3-dev
   # Command line and JSON
   libcli11-dev nlohmann-json3-dev
+  # Archives of arrays
+  zlib1g-dev
 )
 download=(libcurl4-openssl-dev libarchive-dev)
 # Without OpenBLAS libtorch falls back to the reference BLAS, twenty times slower.

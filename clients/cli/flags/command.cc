@@ -34,6 +34,8 @@ Check Check::ExistingDirectory() {
   return Check(std::make_shared<CLI::Validator>(CLI::ExistingDirectory));
 }
 
+Check Check::ExistingPath() { return Check(std::make_shared<CLI::Validator>(CLI::ExistingPath)); }
+
 Flag Flag::Required() {
   option_->required();
   return *this;

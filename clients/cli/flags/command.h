@@ -28,6 +28,8 @@ class Check {
   static Check OneOf(const std::vector<std::string>& names);
   static Check ExistingFile();
   static Check ExistingDirectory();
+  // A file or a folder.
+  static Check ExistingPath();
 
  private:
   friend class Flag;
