@@ -112,9 +112,12 @@ class Comparison:
 
 def main():
     with tempfile.TemporaryDirectory() as folder, tempfile.TemporaryDirectory() as data:
-        with Suite(data) as suite:
+        suite = Suite(data)
+        try:
             comparison = Comparison(sys.argv[1], suite, folder)
             comparison.run()
+        finally:
+            suite.stop()
     sys.exit(comparison.failed > 0)
 
 

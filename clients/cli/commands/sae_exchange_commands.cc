@@ -162,7 +162,8 @@ void AddExport(CommandLine& line, Command& group) {
             .Must(Check::OneOf(WritableFormats()));
         command.Add("--out", flags.folder, "Folder to write the settings and weights to")
             .Required()
-            .Type("DIR");
+            .Type("DIR")
+            .Must(Check::Path());
         command.AddSwitch("--force", flags.force, "Replace files that are there");
       },
       Export);
