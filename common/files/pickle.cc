@@ -354,14 +354,4 @@ absl::StatusOr<Pickle> Parse(absl::string_view bytes, bool (*is_known)(absl::str
   return Machine(bytes, is_known).Run();
 }
 
-const Value* Find(const Value& value, absl::string_view key) {
-  if (value.kind != Kind::kDict) return nullptr;
-  const Value* found = nullptr;
-  for (size_t i = 0; i + 1 < value.items.size(); i += 2) {
-    const Value& name = *value.items[i];
-    if (name.kind == Kind::kText && name.text == key) found = value.items[i + 1];
-  }
-  return found;
-}
-
 }  // namespace recsae::pickle

@@ -50,9 +50,6 @@ struct Pickle {
 // `is_known` says true to, and nothing is looked up, imported or called.
 absl::StatusOr<Pickle> Parse(absl::string_view bytes, bool (*is_known)(absl::string_view global));
 
-// The value of a dict's entry, or null: not there, or `value` is no dict. The last one counts.
-const Value* Find(const Value& value, absl::string_view key);
-
 }  // namespace recsae::pickle
 
 #endif  // RECSAE_COMMON_FILES_PICKLE_H_

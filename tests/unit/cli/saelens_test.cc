@@ -186,7 +186,7 @@ TEST(SaeLensTest, RefusesWithTheReason) {
   constexpr char kMalformed[] = "SAE_FILES_MALFORMED";
   constexpr char kUnknown[] = "SAE_NOT_REPRESENTABLE";
   const Refusal kCases[] = {
-      {"topk", Set("architecture", "gated"), kUnknown, "\"gated\""},
+      {"topk", Set("architecture", "matching_pursuit"), kUnknown, "\"matching_pursuit\""},
       {"topk", Set("architecture", "batchtopk"), kUnknown, "save_inference_model"},
       {"topk", Set("architecture", 3), kMalformed, "architecture must be text, is 3"},
       {"topk", Set("normalize_activations", "layer_norm"), kUnknown, "layer_norm"},
