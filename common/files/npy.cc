@@ -89,8 +89,8 @@ absl::StatusOr<Header> ReadHeader(const std::string& path, absl::string_view byt
 absl::StatusOr<NpyArray> ParseNpy(const std::string& path, absl::string_view bytes) {
   RECSAE_ASSIGN_OR_RETURN(const Header header, ReadHeader(path, bytes));
   if (header.type != "<f4" && header.type != "<f8" && header.type != "<f2") {
-    return Malformed(path, absl::StrCat("its type is '", header.type,
-                                        "', must be '<f4', '<f8' or '<f2'"));
+    return Malformed(
+        path, absl::StrCat("its type is '", header.type, "', must be '<f4', '<f8' or '<f2'"));
   }
   if (header.shape.empty() || header.shape.size() > 2) {
     return Malformed(path,

@@ -19,8 +19,8 @@ struct NpyArray {
 };
 
 // Format versions 1 to 3, little-endian float32 ('<f4'), float64 ('<f8', rounded) or half ('<f2'),
-// by rows or columns (Fortran order), one or two dimensions. NOT_FOUND (FILE_NOT_FOUND), INVALID_ARGUMENT (FILE_MALFORMED) naming the file
-// and what is wrong with it.
+// by rows or columns (Fortran order), one or two dimensions. NOT_FOUND (FILE_NOT_FOUND),
+// INVALID_ARGUMENT (FILE_MALFORMED) naming the file and what is wrong with it.
 absl::StatusOr<NpyArray> ReadNpy(const std::string& path);
 
 // The arrays of a .npz archive's bytes, by name. INVALID_ARGUMENT: FILE_MALFORMED naming the array,

@@ -29,9 +29,7 @@ absl::Status NotPlain(absl::string_view what) {
                             "pickles run code when they are loaded"));
 }
 
-std::string Shown(absl::string_view text) {
-  return ShortenedUtf8(ValidUtf8(text), kLongestShown);
-}
+std::string Shown(absl::string_view text) { return ShortenedUtf8(ValidUtf8(text), kLongestShown); }
 
 // The machine that a pickle is a program of, as far as plain data needs it.
 class Machine {
@@ -340,8 +338,8 @@ absl::Status Machine::Step(uint8_t code) {
     case 'b':
       return Build();
     default:
-      return NotPlain(absl::StrCat("the operation 0x", absl::Hex(code, absl::kZeroPad2),
-                                   " of pickles"));
+      return NotPlain(
+          absl::StrCat("the operation 0x", absl::Hex(code, absl::kZeroPad2), " of pickles"));
   }
 }
 

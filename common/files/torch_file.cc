@@ -95,7 +95,8 @@ struct Layout {
 
 bool ReadSizes(const Value& value, std::vector<int64_t>& sizes) {
   const Value* sequence = &value;
-  if (value.kind == Kind::kCall && value.items.size() == 1) sequence = value.items[0];  // torch.Size
+  if (value.kind == Kind::kCall && value.items.size() == 1)
+    sequence = value.items[0];  // torch.Size
   if (sequence->kind != Kind::kSequence || sequence->items.size() > kMostDimensions) return false;
   for (const Value* size : sequence->items) {
     if (size->kind != Kind::kInt || size->number < 0) return false;
@@ -192,8 +193,8 @@ class Reader {
     if (entry == nullptr) return absl::OkStatus();
     RECSAE_ASSIGN_OR_RETURN(const std::string order, zip::Read(*entry));
     if (order == "little") return absl::OkStatus();
-    return Malformed(absl::StrCat("its values are in byte order ", Quoted(order),
-                                  ", must be little"));
+    return Malformed(
+        absl::StrCat("its values are in byte order ", Quoted(order), ", must be little"));
   }
 
   absl::Status AddDict(const Value& dict, const std::string& prefix, int depth) {
@@ -281,8 +282,8 @@ class Reader {
     }
     const StorageType* type = FindType(id->items[1]->text);
     if (type == nullptr) {
-      return Malformed(absl::StrCat("tensor ", Quoted(name), " is of ",
-                                    Quoted(id->items[1]->text), ", which is no type of numbers"));
+      return Malformed(absl::StrCat("tensor ", Quoted(name), " is of ", Quoted(id->items[1]->text),
+                                    ", which is no type of numbers"));
     }
     const std::string& key = id->items[2]->text;
     const auto read = storages_.find(key);

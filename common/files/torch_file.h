@@ -20,7 +20,7 @@ inline constexpr char kMalformed[] = "TORCH_FILE_MALFORMED";
 // The values of a dict, those of dicts in it under "outer.inner".
 struct File {
   std::map<std::string, safetensors::Tensor> tensors;
-  std::map<std::string, double> numbers;    // true = 1
+  std::map<std::string, double> numbers;  // true = 1
   std::map<std::string, std::string> texts;
   // Whole numbers among the tensors are written as int32.
   std::vector<std::string> whole;

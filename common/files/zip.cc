@@ -124,7 +124,8 @@ std::optional<absl::string_view> ContentOf(absl::string_view bytes, const Line& 
 }
 
 absl::StatusOr<Entry> ReadLine(absl::string_view bytes, absl::string_view& directory) {
-  if (directory.size() < kDirectoryEntryBytes || Number<uint32_t>(directory, 0) != kDirectoryEntry) {
+  if (directory.size() < kDirectoryEntryBytes ||
+      Number<uint32_t>(directory, 0) != kDirectoryEntry) {
     return Malformed("its directory is cut off");
   }
   const size_t name_bytes = Number<uint16_t>(directory, 28);
@@ -149,7 +150,8 @@ absl::StatusOr<Entry> ReadLine(absl::string_view bytes, absl::string_view& direc
     return Malformed(absl::StrCat(Quoted(entry.name), " is compressed by method ", method,
                                   "; store or deflate it"));
   }
-  const bool extra = ReadExtra(directory.substr(kDirectoryEntryBytes + name_bytes, extra_bytes), line);
+  const bool extra =
+      ReadExtra(directory.substr(kDirectoryEntryBytes + name_bytes, extra_bytes), line);
   const auto content = ContentOf(bytes, line);
   if (!extra || !content || (!entry.deflated && line.packed != line.size)) {
     return Malformed(absl::StrCat(Quoted(entry.name), " is not where the directory says"));
@@ -185,8 +187,8 @@ absl::StatusOr<std::vector<Entry>> List(absl::string_view bytes) {
       return Malformed(absl::StrCat(Quoted(entry.name), " is there twice"));
     }
     if (entry.size > most - total) {
-      return Malformed(absl::StrCat("its entries say to be larger than ", kMostGrowth,
-                                    " times the archive"));
+      return Malformed(
+          absl::StrCat("its entries say to be larger than ", kMostGrowth, " times the archive"));
     }
     total += entry.size;
     entries.push_back(std::move(entry));
@@ -264,7 +266,8 @@ void Writer::Add(absl::string_view name, absl::string_view content) {
 absl::StatusOr<std::string> Writer::Finish() {
   if (bytes_.size() + directory_.size() + kEndBytes > kIn64 || entries_ > 0xFFFF) {
     return Error(absl::StatusCode::kInvalidArgument, "ZIP_TOO_LARGE",
-                 absl::StrCat("an archive of ", bytes_.size(), " bytes is above the 4 GiB that are "
+                 absl::StrCat("an archive of ", bytes_.size(),
+                              " bytes is above the 4 GiB that are "
                               "written; choose another format"));
   }
   const size_t begin = bytes_.size();

@@ -75,8 +75,8 @@ size_t EditDistance(absl::string_view a, absl::string_view b) {
 
 // Read by something else than flags of this program: by the client, or the other servers.
 constexpr const char* kOtherVariables[] = {
-    "RECSAE_CONFIG",        "RECSAE_DATA_DIR", "RECSAE_SERVER",       "RECSAE_PROBE",
-    "RECSAE_TRAINER",       "RECSAE_EXPLAINER", "RECSAE_CONCEPT_STORE", "RECSAE_DATA",
+    "RECSAE_CONFIG",        "RECSAE_DATA_DIR",   "RECSAE_SERVER",        "RECSAE_PROBE",
+    "RECSAE_TRAINER",       "RECSAE_EXPLAINER",  "RECSAE_CONCEPT_STORE", "RECSAE_DATA",
     "RECSAE_ROW_CACHE_MIB", "RECSAE_JOB_WORKERS"};
 
 // Names of the process's environment.
@@ -128,8 +128,8 @@ void FlagSet::Impl::NoteWarnings() {
                                     " times; the last one counts: ", results.back()));
   }
   for (const auto& [variable, meant] : MisspeltVariables(VariableNames(), known)) {
-    warnings.push_back(absl::StrCat("the environment has ", variable,
-                                    ", which nothing reads; is ", meant, " meant?"));
+    warnings.push_back(absl::StrCat("the environment has ", variable, ", which nothing reads; is ",
+                                    meant, " meant?"));
   }
 }
 
@@ -169,7 +169,8 @@ void FlagSet::AddPath(absl::string_view name, std::string* value, absl::string_v
       [](std::string& path) -> std::string {
         const char* home = std::getenv("HOME");
         if (path != "~" && !absl::StartsWith(path, "~/")) return "";
-        if (home == nullptr || *home == '\0') return absl::StrCat("HOME is not set for '", path, "'");
+        if (home == nullptr || *home == '\0')
+          return absl::StrCat("HOME is not set for '", path, "'");
         path = absl::StrCat(home, path.substr(1));
         return "";
       },

@@ -63,8 +63,8 @@ class FlagSet {
   // After Parse: whether command line, environment or config file gave the flag.
   bool Given(absl::string_view name) const;
 
-  // After Parse, a sentence each: flags that were given twice, and variables of the environment that
-  // are nearly one of a flag's.
+  // After Parse, a sentence each: flags that were given twice, and variables of the environment
+  // that are nearly one of a flag's.
   const std::vector<std::string>& warnings() const;
 
  private:
@@ -72,9 +72,9 @@ class FlagSet {
   std::unique_ptr<Impl> impl_;
 };
 
-// Of the variables that begin with RECSAE_ those that are nearly, but not, one of `known`: with the one
-// that they are like. "RECSAE_LISTN", "RECSAE_LISTEN". Those that Kubernetes makes of services are
-// passed over.
+// Of the variables that begin with RECSAE_ those that are nearly, but not, one of `known`: with the
+// one that they are like. "RECSAE_LISTN", "RECSAE_LISTEN". Those that Kubernetes makes of services
+// are passed over.
 std::vector<std::pair<std::string, std::string>> MisspeltVariables(
     const std::vector<std::string>& variables, const std::vector<std::string>& known);
 

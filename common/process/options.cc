@@ -23,9 +23,8 @@ std::string DefaultDataDir(const std::string& program) {
   const char* base = std::getenv("XDG_DATA_HOME");
   const char* home = std::getenv("HOME");
   if ((base == nullptr || *base == '\0') && (home == nullptr || *home == '\0')) return "";
-  const std::string root = base != nullptr && *base != '\0'
-                               ? base
-                               : absl::StrCat(home, "/.local/share");
+  const std::string root =
+      base != nullptr && *base != '\0' ? base : absl::StrCat(home, "/.local/share");
   return absl::StrCat(root, "/recsae/", absl::StripPrefix(program, "recsae-"));
 }
 
@@ -59,9 +58,11 @@ bool HasFolder(const std::string& path) {
 void NoteStoreVariable(bool data_dir_given, ServerOptions* options) {
   const char* folder = std::getenv("RECSAE_DATA_DIR");
   if (data_dir_given || folder == nullptr || *folder == '\0' || HasFolder(folder)) return;
-  options->warnings.push_back(absl::StrCat(
-      "RECSAE_DATA_DIR is ", folder, ", which holds no data set; it is not the variable of --data-dir: "
-      "the server stores everything in ", options->data_dir, ", which RECSAE_STORE_DIR changes"));
+  options->warnings.push_back(
+      absl::StrCat("RECSAE_DATA_DIR is ", folder,
+                   ", which holds no data set; it is not the variable of --data-dir: "
+                   "the server stores everything in ",
+                   options->data_dir, ", which RECSAE_STORE_DIR changes"));
 }
 
 }  // namespace
@@ -90,7 +91,7 @@ int ParseServerOptions(int argc, const char* const* argv, const ServerSpec& spec
                    "nowhere",
                    true, true);
   flags.AddPath("port-file", &options->port_file,
-            "Write the gRPC port to this file once the server takes calls");
+                "Write the gRPC port to this file once the server takes calls");
   for (const std::string& peer : OutsidePeers(spec)) {
     std::string& address = options->peers[peer];
     address = DefaultPeerAddress(peer);

@@ -1,5 +1,5 @@
-// Bytes as a file of torch.save, as a pickle in one, and as an .npz: refused with a reason, or tensors
-// of as many values as their shapes say.
+// Bytes as a file of torch.save, as a pickle in one, and as an .npz: refused with a reason, or
+// tensors of as many values as their shapes say.
 #include <cstddef>
 #include <cstdint>
 #include <string>

@@ -1,6 +1,5 @@
 // recsae concepts: what the latents of an SAE mean.
 
-
 #include <optional>
 #include <string>
 #include <vector>

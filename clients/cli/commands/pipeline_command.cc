@@ -158,8 +158,9 @@ absl::Status Run(Session& session, const PipelineFlags& flags) {
 }
 
 void Declare(Command& command, PipelineFlags& flags) {
-  command.Add("--dataset", flags.dataset,
-              "Data set [default: ml-1m, or planted if that is not to be had]")
+  command
+      .Add("--dataset", flags.dataset,
+           "Data set [default: ml-1m, or planted if that is not to be had]")
       .Must(Check::Dataset());
   command.Add("--recommender", flags.recommender, "Which recommender to open")
       .Must(Check::OneOf(std::vector<std::string>(std::begin(kKinds), std::end(kKinds))))

@@ -95,14 +95,15 @@ std::optional<double> TellChangeOfRule(Session& session, const StoredSae& stored
   if (!exported.changes_rule) return std::nullopt;
   const absl::StatusOr<double> share = CompareRules(session, stored, exported);
   if (share.ok()) {
-    exported.notes.push_back(absl::StrFormat(
-        "the same latents are active on %.1f %% of the rows of %s", 100 * *share,
-        stored.sae.capture()));
+    exported.notes.push_back(
+        absl::StrFormat("the same latents are active on %.1f %% of the rows of %s", 100 * *share,
+                        stored.sae.capture()));
     return *share;
   }
-  exported.notes.push_back(absl::StrCat("on how many rows the same latents are active could not be "
-                                        "measured: ",
-                                        std::string(share.status().message())));
+  exported.notes.push_back(
+      absl::StrCat("on how many rows the same latents are active could not be "
+                   "measured: ",
+                   std::string(share.status().message())));
   return std::nullopt;
 }
 
@@ -266,10 +267,12 @@ void AddImport(CommandLine& line, Command& group) {
       "  safetensors-saelens   cfg.json, sae_weights.safetensors: topk, abstopk, jumprelu, gated,\n"
       "                        standard\n"
       "  safetensors-sparsify  cfg.json, sae.safetensors: topk\n"
-      "  dictionary-learning   config.json, ae.pt: its AutoEncoder, GatedAutoEncoder, BatchTopKSAE …\n"
+      "  dictionary-learning   config.json, ae.pt: its AutoEncoder, GatedAutoEncoder, BatchTopKSAE "
+      "…\n"
       "  gemma-scope           params.npz: jumprelu\n"
       "  openai                another .pt, of sparse_autoencoder: TopK, ReLU\n"
-      "What the SAE cannot take over is refused with the reason. Its quality is measured on rows of\n"
+      "What the SAE cannot take over is refused with the reason. Its quality is measured on rows "
+      "of\n"
       "the capture. (docs/sae-files.md) Then:\n"
       "  recsae concepts build movies-2 --capture movies/test",
       [](Command& command, ImportFlags& flags) {

@@ -16,8 +16,7 @@ namespace {
 // A user by id alone, as the recommender was trained on them. `not_found` is returned where it was
 // not.
 absl::StatusOr<ChosenSubject> FromTraining(Session& session, const concept_store::v1::Sae& sae,
-                                           const std::string& user,
-                                           const absl::Status& not_found) {
+                                           const std::string& user, const absl::Status& not_found) {
   probe::v1::ComputeActivationsRequest request;
   request.set_recommender(sae.capture().substr(0, sae.capture().find("/captures/")));
   request.add_queries()->set_user_id(user);
@@ -52,8 +51,7 @@ absl::StatusOr<ChosenSubject> FromCapture(Session& session, const concept_store:
   probe::v1::BatchGetCasesRequest request;
   request.set_capture(capture);
   request.add_user_ids(flags.user);
-  const auto found =
-      session.Call(session.probe(), &probe::v1::Probe::Stub::BatchGetCases, request);
+  const auto found = session.Call(session.probe(), &probe::v1::Probe::Stub::BatchGetCases, request);
   // Users with few interactions have no test row, but the recommender knows them all the same.
   if (Reason(found.status()) == "CASE_NOT_FOUND" && flags.capture.empty()) {
     return FromTraining(session, sae, flags.user, found.status());

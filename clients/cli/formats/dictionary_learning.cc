@@ -55,9 +55,9 @@ absl::StatusOr<std::string> ReadClass(const SaeFiles& files) {
         kTopK, "\" or \"", kBatchTopK, "\"}}"));
   }
   if (std::find(std::begin(kClasses), std::end(kClasses), name) != std::end(kClasses)) return name;
-  return NotRepresentable(absl::StrCat("dict_class \"", name, "\" is not read; those that are: ",
-                                       kTopK, ", ", kBatchTopK, ", ", kMatryoshka, ", ", kJumpRelu,
-                                       ", ", kGated, ", ", kAutoEncoder, ", ", kAutoEncoderNew));
+  return NotRepresentable(absl::StrCat(
+      "dict_class \"", name, "\" is not read; those that are: ", kTopK, ", ", kBatchTopK, ", ",
+      kMatryoshka, ", ", kJumpRelu, ", ", kGated, ", ", kAutoEncoder, ", ", kAutoEncoderNew));
 }
 
 // encoder.weight [F, d] and decoder.weight [d, F] of torch's Linear.
@@ -117,7 +117,8 @@ absl::StatusOr<std::vector<std::string>> ReadAutoEncoder(const File& file, bool 
   SaeWeights& weights = imported.weights;
   RECSAE_RETURN_IF_ERROR(ReadLinear(file, weights));
   const std::string bias = newer ? "decoder.bias" : "bias";
-  RECSAE_ASSIGN_OR_RETURN(weights.encoder_bias, ReadTensor(file, "encoder.bias", {weights.latents}));
+  RECSAE_ASSIGN_OR_RETURN(weights.encoder_bias,
+                          ReadTensor(file, "encoder.bias", {weights.latents}));
   RECSAE_ASSIGN_OR_RETURN(weights.pre_bias, ReadTensor(file, bias, {weights.dim}));
   if (newer) {
     FoldDecoderBias(imported);
@@ -143,8 +144,7 @@ absl::StatusOr<std::vector<std::string>> ReadGated(const File& file, ImportedSae
 }
 
 // Fills in all weights; returns the names of the tensors that it knows.
-absl::StatusOr<std::vector<std::string>> ReadByClass(const SaeFiles& files,
-                                                     const std::string& name,
+absl::StatusOr<std::vector<std::string>> ReadByClass(const SaeFiles& files, const std::string& name,
                                                      ImportedSae& imported) {
   const File& file = files.weights;
   SaeWeights& weights = imported.weights;
@@ -244,8 +244,7 @@ absl::StatusOr<ImportedSae> FromDictionaryLearning(const SaeFiles& files) {
   RECSAE_ASSIGN_OR_RETURN(const std::string name, ReadClass(files));
   ImportedSae imported;
   imported.facts["dict_class"] = name;
-  RECSAE_ASSIGN_OR_RETURN(const std::vector<std::string> known,
-                          ReadByClass(files, name, imported));
+  RECSAE_ASSIGN_OR_RETURN(const std::vector<std::string> known, ReadByClass(files, name, imported));
   const ordered_json& trainer = TrainerOf(files.config);
   RECSAE_RETURN_IF_ERROR(CheckSize(trainer, "activation_dim", imported.weights.dim));
   RECSAE_RETURN_IF_ERROR(CheckSize(trainer, "dict_size", imported.weights.latents));

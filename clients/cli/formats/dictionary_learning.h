@@ -12,7 +12,8 @@
 
 namespace recsae::cli {
 
-// Its classes compute, with pre = encoder.weight (x − b) + encoder.bias and x̂ = decoder.weight z + b,
+// Its classes compute, with pre = encoder.weight (x − b) + encoder.bias and x̂ = decoder.weight z +
+// b,
 //   AutoEncoder: z = ReLU(pre), b = bias;  AutoEncoderNew: the same of pre = encoder(x);
 //   AutoEncoderTopK: the k largest of ReLU(pre), b = b_dec;
 //   BatchTopKSAE, MatryoshkaBatchTopKSAE (W_enc, b_enc, W_dec): ReLU(pre) above one threshold;
@@ -20,8 +21,8 @@ namespace recsae::cli {
 //   GatedAutoEncoder: as SAELens' "gated", b = decoder_bias.
 
 // Of weights with input scale 1: TOPK as AutoEncoderTopK, BATCH_TOPK as BatchTopKSAE, JUMP_RELU as
-// JumpReluAutoEncoder, RELU as AutoEncoder, whose loader makes decoder rows of length 1: so they are
-// written. What that changes is told in `notes`. INVALID_ARGUMENT (SAE_NOT_REPRESENTABLE) for
+// JumpReluAutoEncoder, RELU as AutoEncoder, whose loader makes decoder rows of length 1: so they
+// are written. What that changes is told in `notes`. INVALID_ARGUMENT (SAE_NOT_REPRESENTABLE) for
 // TOPK_SIGNED.
 absl::StatusOr<SaeFiles> ToDictionaryLearning(const sae::SaeWeights& weights,
                                               std::vector<std::string>& notes);

@@ -26,8 +26,8 @@ bool FoldDecoderNorm(sae::SaeWeights& weights);
 absl::Status FoldGate(const std::vector<float>& r_mag, const std::vector<float>& b_gate,
                       const std::vector<float>& b_mag, ImportedSae& imported);
 
-// The k latents of largest |pre|, with their signs, as a TopK of twice as many: latent F + j has the
-// negative of encoder, bias and decoder row j, and fires where latent j would be negative.
+// The k latents of largest |pre|, with their signs, as a TopK of twice as many: latent F + j has
+// the negative of encoder, bias and decoder row j, and fires where latent j would be negative.
 void SplitSigns(ImportedSae& imported);
 
 // Thresholds below 0 of an encoder whose ReLU comes first.

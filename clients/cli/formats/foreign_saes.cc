@@ -22,8 +22,8 @@ absl::Status ReadActivation(const SaeFiles& files, SaeWeights& weights) {
   weights.architecture = Architecture::kRelu;
   if (name == "ReLU") return absl::OkStatus();
   if (name != "TopK") {
-    return NotRepresentable(absl::StrCat("activation \"", name,
-                                         "\" is not read; those that are: TopK, ReLU"));
+    return NotRepresentable(
+        absl::StrCat("activation \"", name, "\" is not read; those that are: TopK, ReLU"));
   }
   RECSAE_ASSIGN_OR_RETURN(const std::string after,
                           TextIn(files.config, "activation_state_dict.postact_fn", "ReLU"));
@@ -81,8 +81,8 @@ absl::StatusOr<ImportedSae> FromOpenAi(const SaeFiles& files) {
   RECSAE_RETURN_IF_ERROR(ReadActivation(files, weights));
   // How long ago a latent fired while training.
   RECSAE_RETURN_IF_ERROR(CheckKnownTensors(
-      files.weights, {"encoder.weight", "latent_bias", "decoder.weight", "pre_bias",
-                      "stats_last_nonzero"}));
+      files.weights,
+      {"encoder.weight", "latent_bias", "decoder.weight", "pre_bias", "stats_last_nonzero"}));
   if (weights.architecture != Architecture::kRelu) {
     imported.notes.emplace_back(
         "openai's library subtracts from each activation its mean and divides it by its standard "

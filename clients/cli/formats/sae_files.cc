@@ -47,7 +47,8 @@ absl::Status NotRepresentable(absl::string_view what) {
 absl::Status CheckNotSigned(sae::Architecture architecture) {
   if (architecture != sae::Architecture::kTopKSigned) return absl::OkStatus();
   return NotRepresentable(
-      "architecture topk-signed keeps the largest pre-activations whatever their sign, which none of "
+      "architecture topk-signed keeps the largest pre-activations whatever their sign, which none "
+      "of "
       "the libraries does; an SAE trained with --architecture topk can be exported");
 }
 

@@ -43,8 +43,8 @@ absl::Status NotRepresentable(absl::string_view what);
 // NotRepresentable for TOPK_SIGNED, which no format has.
 absl::Status CheckNotSigned(sae::Architecture architecture);
 
-// Fields of cfg.json. One that is absent or null is `absent`; another type is FilesMalformed. 4.0 is
-// the whole number 4.
+// Fields of cfg.json. One that is absent or null is `absent`; another type is FilesMalformed. 4.0
+// is the whole number 4.
 absl::StatusOr<bool> BoolIn(const nlohmann::ordered_json& config, const char* key, bool absent);
 absl::StatusOr<std::string> TextIn(const nlohmann::ordered_json& config, const char* key,
                                    absl::string_view absent);

@@ -171,7 +171,8 @@ std::vector<fs::path> FoldersWithWeights(const fs::path& folder, std::optional<S
 absl::Status Unclear(const std::string& path, const std::vector<fs::path>& found,
                      absl::string_view way_out) {
   std::vector<std::string> shown;
-  for (size_t i = 0; i < std::min(found.size(), kMostShown); ++i) shown.push_back(found[i].string());
+  for (size_t i = 0; i < std::min(found.size(), kMostShown); ++i)
+    shown.push_back(found[i].string());
   if (found.size() > kMostShown) shown.push_back(absl::StrCat(found.size() - kMostShown, " more"));
   return Error(absl::StatusCode::kInvalidArgument, "SAE_FORMAT_UNCLEAR",
                absl::StrCat(path, " has several: ", absl::StrJoin(shown, ", "), "; ", way_out),
@@ -181,9 +182,9 @@ absl::Status Unclear(const std::string& path, const std::vector<fs::path>& found
 absl::Status NothingFound(const std::string& path) {
   std::vector<std::string> looked_for;
   for (const FormatNames& names : kFormats) {
-    looked_for.push_back(absl::StrCat(
-        names.format == SaeFormat::kOpenAi ? "another .pt" : names.weights, " (", names.library,
-        ")"));
+    looked_for.push_back(
+        absl::StrCat(names.format == SaeFormat::kOpenAi ? "another .pt" : names.weights, " (",
+                     names.library, ")"));
   }
   return Error(absl::StatusCode::kNotFound, "FILE_NOT_FOUND",
                absl::StrCat(path, " has none of ", absl::StrJoin(looked_for, ", "),

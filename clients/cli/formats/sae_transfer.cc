@@ -69,8 +69,8 @@ absl::StatusOr<sae::SaeWeights> DownloadWeights(Session& session, const Sae& sae
   return assembler.Finish();
 }
 
-// Calls `use` with [count, dim] rows of the capture, `rows` of them drawn at random, or all if there
-// are fewer.
+// Calls `use` with [count, dim] rows of the capture, `rows` of them drawn at random, or all if
+// there are fewer.
 absl::Status ForRandomRows(Session& session, const probe::v1::Capture& capture, int64_t rows,
                            int dim,
                            absl::FunctionRef<void(const float* values, int64_t count)> use) {
@@ -175,8 +175,8 @@ absl::StatusOr<double> ShareOfSameLatents(Session& session, const probe::v1::Cap
   };
   int64_t same = 0;
   int64_t seen = 0;
-  RECSAE_RETURN_IF_ERROR(ForRandomRows(
-      session, capture, rows, a.dim(), [&](const float* values, int64_t count) {
+  RECSAE_RETURN_IF_ERROR(
+      ForRandomRows(session, capture, rows, a.dim(), [&](const float* values, int64_t count) {
         for (int64_t row = 0; row < count; ++row) {
           const float* x = values + row * a.dim();
           same += active(a, x) == active(b, x) ? 1 : 0;

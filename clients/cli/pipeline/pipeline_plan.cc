@@ -48,7 +48,9 @@ std::string IdPart(absl::string_view text) {
     }
   }
   if (id.empty() || !absl::ascii_isalnum(id.front())) id = "d" + id;
-  return all ? id : absl::StrCat(id, "-", ShortHash(text));
+  if (all) return id;
+  const std::string hash = "-" + ShortHash(text);
+  return id.substr(0, kDatasetPartLength - hash.size()) + hash;
 }
 
 // "ml-1m-sasrec", "-s2" for another seed, and a fingerprint of whatever else was asked for.

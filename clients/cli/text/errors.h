@@ -15,17 +15,17 @@ absl::Status UsageError(absl::string_view message);
 // What a script may branch on; --help and docs/cli.md list them.
 enum ExitCode {
   kExitDone = 0,
-  kExitFailed = 1,         // whatever is not below
-  kExitUsage = 2,          // the command line
-  kExitInvalid = 3,        // INVALID_ARGUMENT, OUT_OF_RANGE: a value or file
-  kExitNotFound = 4,       // NOT_FOUND
-  kExitConflict = 5,       // ALREADY_EXISTS, ABORTED
-  kExitPrecondition = 6,   // FAILED_PRECONDITION
-  kExitUnavailable = 7,    // UNAVAILABLE
-  kExitTimeout = 8,        // DEADLINE_EXCEEDED
-  kExitExhausted = 9,      // RESOURCE_EXHAUSTED
-  kExitCancelled = 10,     // CANCELLED
-  kExitNotWritten = 11,    // standard output took no more
+  kExitFailed = 1,        // whatever is not below
+  kExitUsage = 2,         // the command line
+  kExitInvalid = 3,       // INVALID_ARGUMENT, OUT_OF_RANGE: a value or file
+  kExitNotFound = 4,      // NOT_FOUND
+  kExitConflict = 5,      // ALREADY_EXISTS, ABORTED
+  kExitPrecondition = 6,  // FAILED_PRECONDITION
+  kExitUnavailable = 7,   // UNAVAILABLE
+  kExitTimeout = 8,       // DEADLINE_EXCEEDED
+  kExitExhausted = 9,     // RESOURCE_EXHAUSTED
+  kExitCancelled = 10,    // CANCELLED
+  kExitNotWritten = 11,   // standard output took no more
 };
 
 ExitCode ExitStatus(const absl::Status& status);

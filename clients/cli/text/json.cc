@@ -37,8 +37,8 @@ void NumberValue(const FieldDescriptor& field, ordered_json& value) {
   }
   int64_t number = 0;
   if (Is64Bit(field) && value.is_string() &&
-      absl::SimpleAtoi(value.get_ref<const std::string&>(), &number) &&
-      number <= kExactlyDouble && number >= -kExactlyDouble) {
+      absl::SimpleAtoi(value.get_ref<const std::string&>(), &number) && number <= kExactlyDouble &&
+      number >= -kExactlyDouble) {
     value = number;
   }
 }
@@ -48,8 +48,7 @@ const Descriptor* TypeInAny(const ordered_json& any) {
   const auto url = any.find(kAnyType);
   if (url == any.end() || !url->is_string()) return nullptr;
   const std::string& text = url->get_ref<const std::string&>();
-  return DescriptorPool::generated_pool()->FindMessageTypeByName(
-      text.substr(text.rfind('/') + 1));
+  return DescriptorPool::generated_pool()->FindMessageTypeByName(text.substr(text.rfind('/') + 1));
 }
 
 void NumberFields(const Descriptor& type, ordered_json& object) {

@@ -121,9 +121,9 @@ absl::Status RunRecommender(Backend& backend, const Caller& caller,
     const auto& past = response.pasts(0);
     if (!keep_seen) ExcludeKnown(past.item_ids(), resolved);
     if (past.known() && past.trained_count() == 0 && history.item_ids().empty()) {
-      resolved.warnings.push_back(absl::StrCat(
-          recommender, " was trained on no interaction of user \"", history.user_id(),
-          "\": the activation says nothing of this user"));
+      resolved.warnings.push_back(
+          absl::StrCat(recommender, " was trained on no interaction of user \"", history.user_id(),
+                       "\": the activation says nothing of this user"));
     }
   }
   return ReadProbeActivation(response.activations(), *resolved.sae, recommender, resolved);
@@ -231,10 +231,12 @@ absl::StatusOr<ResolvedSubject> ResolveSubject(
           ReadActivations(subject.activations(), resolved.sae->model.dim(), resolved));
       break;
     case v1::Subject::kCapturedUser:
-      RECSAE_RETURN_IF_ERROR(ReadCapturedUser(backend, caller, subject.captured_user(), keep_seen, resolved));
+      RECSAE_RETURN_IF_ERROR(
+          ReadCapturedUser(backend, caller, subject.captured_user(), keep_seen, resolved));
       break;
     case v1::Subject::kHistory:
-      RECSAE_RETURN_IF_ERROR(RunRecommender(backend, caller, subject.history(), keep_seen, resolved));
+      RECSAE_RETURN_IF_ERROR(
+          RunRecommender(backend, caller, subject.history(), keep_seen, resolved));
       break;
     case v1::Subject::SUBJECT_NOT_SET:
       return Error(absl::StatusCode::kInternal, "SUBJECT_NOT_SET",

@@ -22,11 +22,12 @@ using QueryMessages = google::protobuf::RepeatedPtrField<v1::ComputeActivationsR
 
 absl::Status UnknownUser(int query, const std::string& id) {
   return Error(absl::StatusCode::kNotFound, "USER_NOT_FOUND",
-               id.empty() ? absl::StrCat("queries[", query,
-                                         "] needs a user_id: the recommender knows users by what it "
-                                         "was trained on, and reads no histories")
-                          : absl::StrCat("queries[", query, "]: there is no user \"", id,
-                                         "\" in the data that the recommender was trained on"),
+               id.empty()
+                   ? absl::StrCat("queries[", query,
+                                  "] needs a user_id: the recommender knows users by what it "
+                                  "was trained on, and reads no histories")
+                   : absl::StrCat("queries[", query, "]: there is no user \"", id,
+                                  "\" in the data that the recommender was trained on"),
                {{"query", absl::StrCat(query)}, {"user", id}});
 }
 

@@ -25,8 +25,8 @@ TEST(ServerAddressTest, TakesWhatPeoplePaste) {
 }
 
 TEST(ServerAddressTest, RefusesWhatIsNone) {
-  for (const char* typed : {"localhost", "host:", "host:0", "host:70000", "host:7400/path", "::1:7400",
-                            "https://host:7400", ":7400", "http://host"}) {
+  for (const char* typed : {"localhost", "host:", "host:0", "host:70000", "host:7400/path",
+                            "::1:7400", "https://host:7400", ":7400", "http://host"}) {
     const absl::Status status = ServerAddress("--probe", typed).status();
     EXPECT_EQ(ExitStatus(status), kExitUsage) << typed;
     EXPECT_THAT(std::string(status.message()), testing::HasSubstr("not HOST:PORT")) << typed;

@@ -274,8 +274,8 @@ TEST_F(SaeFolderTest, OtherFilesAreOpenAisOrGemmaScopes) {
 }
 
 TEST(ParseConfigTest, TakesPythonsNumbersThatAreNone) {
-  const auto config = ParseConfig(
-      R"({"a": NaN, "b": [-Infinity, Infinity], "c": "NaN \" Infinity", "k": 4.0})");
+  const auto config =
+      ParseConfig(R"({"a": NaN, "b": [-Infinity, Infinity], "c": "NaN \" Infinity", "k": 4.0})");
   ASSERT_TRUE(config.ok()) << config.status();
   EXPECT_TRUE((*config)["a"].is_null());
   EXPECT_TRUE((*config)["b"][1].is_null());
@@ -320,9 +320,9 @@ TEST(SaeFormatsTest, ExportsHaveTheLatentsOfTheSae) {
 }
 
 TEST(SaeFormatsTest, DictionaryLearningRestoresEveryKind) {
-  for (const Architecture architecture : {Architecture::kTopK, Architecture::kBatchTopK,
-                                          Architecture::kJumpRelu, Architecture::kRelu,
-                                          Architecture::kPursuit}) {
+  for (const Architecture architecture :
+       {Architecture::kTopK, Architecture::kBatchTopK, Architecture::kJumpRelu, Architecture::kRelu,
+        Architecture::kPursuit}) {
     SCOPED_TRACE(static_cast<int>(architecture));
     const SaeFiles files = Exported(SaeFormat::kDictionaryLearning, OurSae(architecture));
     const auto imported = ImportSae(SaeFormat::kDictionaryLearning, files, 0);
@@ -361,8 +361,8 @@ TEST(SaeFormatsTest, GatesAndSignsAreFolded) {
     std::vector<double> expected(kLatents);
     for (int j = 0; j < kLatents; ++j) {
       const double u = project(x, j);
-      const double magnitude = std::exp(double{tensors["r_mag"].values[j]}) * u +
-                               tensors["b_mag"].values[j];
+      const double magnitude =
+          std::exp(double{tensors["r_mag"].values[j]}) * u + tensors["b_mag"].values[j];
       expected[j] = u + tensors["b_gate"].values[j] > 0 ? std::max(0.0, magnitude) : 0;
     }
     std::vector<double> ours(kLatents);

@@ -57,12 +57,12 @@ std::string Archive(const std::string& pickle, const std::string& storage = "",
 std::string Dict(const std::string& entries) { return "}(" + entries + "u"; }
 
 TEST(TorchFileTest, ReadsTensorsNumbersTextsAndDictsOfThem) {
-  const auto file = Parse(Archive(
-      Dict(Text("w") + Tensor("FloatStorage", "0", 6, 0, {2, 3}, {3, 1}) + Text("transposed") +
-           Tensor("FloatStorage", "0", 6, 0, {3, 2}, {1, 3}) + Text("one") +
-           Tensor("FloatStorage", "0", 6, 4, {}, {}) + Text("state") +
-           Dict(Text("k") + "K\x07" + Text("name") + Text("TopK") + Text("on") + "\x88")),
-      Floats({1, 2, 3, 4, 5, 6})));
+  const auto file = Parse(
+      Archive(Dict(Text("w") + Tensor("FloatStorage", "0", 6, 0, {2, 3}, {3, 1}) +
+                   Text("transposed") + Tensor("FloatStorage", "0", 6, 0, {3, 2}, {1, 3}) +
+                   Text("one") + Tensor("FloatStorage", "0", 6, 4, {}, {}) + Text("state") +
+                   Dict(Text("k") + "K\x07" + Text("name") + Text("TopK") + Text("on") + "\x88")),
+              Floats({1, 2, 3, 4, 5, 6})));
   ASSERT_TRUE(file.ok()) << file.status();
   EXPECT_THAT(file->tensors.at("w").values, ElementsAre(1, 2, 3, 4, 5, 6));
   EXPECT_THAT(file->tensors.at("transposed").shape, ElementsAre(3, 2));
@@ -75,12 +75,13 @@ TEST(TorchFileTest, ReadsTensorsNumbersTextsAndDictsOfThem) {
 
 TEST(TorchFileTest, ReadsOtherTypesOfNumbers) {
   const auto read = [](const std::string& type, int count, const std::string& bytes) {
-    const auto file = Parse(
-        Archive(Dict(Text("w") + Tensor(type, "0", count, 0, {count}, {1})), bytes));
+    const auto file =
+        Parse(Archive(Dict(Text("w") + Tensor(type, "0", count, 0, {count}, {1})), bytes));
     EXPECT_TRUE(file.ok()) << type << ": " << file.status();
     return file->tensors.at("w").values;
   };
-  EXPECT_THAT(read("BFloat16Storage", 2, Number(0x3F80, 2) + Number(0xC000, 2)), ElementsAre(1, -2));
+  EXPECT_THAT(read("BFloat16Storage", 2, Number(0x3F80, 2) + Number(0xC000, 2)),
+              ElementsAre(1, -2));
   EXPECT_THAT(read("HalfStorage", 1, Number(0x3E00, 2)), ElementsAre(1.5));
   EXPECT_THAT(read("LongStorage", 1, Number(static_cast<uint64_t>(-9), 8)), ElementsAre(-9));
   EXPECT_THAT(read("IntStorage", 1, Number(300, 4)), ElementsAre(300));
@@ -114,9 +115,12 @@ TEST(TorchFileTest, RefusesWhatCouldDoHarm) {
       {"a class", Archive(Dict(Text("m") + "cmodel\nSae\n)\x81")), "PICKLE_NOT_PLAIN", "model.Sae"},
       {"an object", Archive("ctorch\nSize\n)R" + Dict("") + "b"), "PICKLE_NOT_PLAIN", "attributes"},
       {"an operation", Archive("S'x'\n"), "PICKLE_NOT_PLAIN", "0x53"},
-      {"beyond its storage", Archive(Dict(Text("w") + Tensor("FloatStorage", "0", 2, 1, {2}, {1})), bytes),
-       kMalformed, "does not fit its storage"},
-      {"huge", Archive(Dict(Text("w") + Tensor("FloatStorage", "0", 2, 0, {1 << 30, 1 << 30}, {0, 0})), bytes),
+      {"beyond its storage",
+       Archive(Dict(Text("w") + Tensor("FloatStorage", "0", 2, 1, {2}, {1})), bytes), kMalformed,
+       "does not fit its storage"},
+      {"huge",
+       Archive(Dict(Text("w") + Tensor("FloatStorage", "0", 2, 0, {1 << 30, 1 << 30}, {0, 0})),
+               bytes),
        kMalformed, "does not fit its storage"},
       {"no storage", Archive(Dict(Text("w") + Tensor("FloatStorage", "7", 2, 0, {2}, {1})), bytes),
        kMalformed, "data/7"},
@@ -124,8 +128,9 @@ TEST(TorchFileTest, RefusesWhatCouldDoHarm) {
       {"cut off", Archive("}(" + Text("abc")).substr(0, 90), "ZIP_MALFORMED", "cut off"},
       {"legacy", "\x80\x02\x8a", kMalformed, "torch 1.6"},
       {"big-endian", Archive(Dict(""), "", "big"), kMalformed, "byte order"},
-      {"not finite", Archive(Dict(Text("w") + Tensor("FloatStorage", "0", 1, 0, {1}, {1})),
-                             Number(0x7F800000, 4)),
+      {"not finite",
+       Archive(Dict(Text("w") + Tensor("FloatStorage", "0", 1, 0, {1}, {1})),
+               Number(0x7F800000, 4)),
        kMalformed, "no finite"},
   };
   for (const auto& c : kCases) {
