@@ -38,6 +38,8 @@ std::vector<int32_t> LastTestPositions(const Dataset& dataset) {
 
 UserPast PastOf(const Dataset& dataset, size_t user, int32_t held_out) {
   UserPast past;
+  // A host says who its users are, but not what they touched.
+  if (user >= dataset.sequences.size() || user >= dataset.train_length.size()) return past;
   past.known = true;
   past.trained = dataset.train_length[user];
   past.items = dataset.sequences[user];
