@@ -12,7 +12,11 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "absl/strings/string_view.h"
+#include "absl/strings/strip.h"
+#include "absl/types/span.h"
 #include "common/base/status.h"
+#include "common/files/values.h"
+#include "common/files/zip.h"
 
 namespace recsae::cli {
 namespace {
@@ -33,6 +37,7 @@ struct Header {
   std::string type;
   std::vector<int64_t> shape;
   size_t data_start = 0;
+  bool by_columns = false;
 };
 
 // What stands in `text` behind 'key': and spaces.
@@ -53,8 +58,8 @@ std::optional<absl::string_view> Within(std::optional<absl::string_view> text, c
 }
 
 // The text of the header is a Python dict: {'descr': '<f4', 'fortran_order': False, 'shape': (3,)}.
-absl::StatusOr<Header> ReadHeader(const std::string& path, const std::string& bytes) {
-  if (bytes.size() < 12 || bytes.compare(0, kMagicBytes, kMagic, kMagicBytes) != 0) {
+absl::StatusOr<Header> ReadHeader(const std::string& path, absl::string_view bytes) {
+  if (bytes.size() < 12 || bytes.substr(0, kMagicBytes) != kMagic) {
     return Malformed(path, "not a .npy file");
   }
   const auto byte = [&](size_t i) { return static_cast<size_t>(static_cast<uint8_t>(bytes[i])); };
@@ -65,17 +70,14 @@ absl::StatusOr<Header> ReadHeader(const std::string& path, const std::string& by
   if (length > kMaxHeaderBytes) return Malformed(path, "its header is too long");
   if (start + length > bytes.size()) return Malformed(path, "cut off within its header");
 
-  const absl::string_view text = absl::string_view(bytes).substr(start, length);
+  const absl::string_view text = bytes.substr(start, length);
   const auto type = Within(Behind(text, "descr"), '\'', '\'');
   const auto order = Behind(text, "fortran_order");
   const auto shape = Within(Behind(text, "shape"), '(', ')');
   if (!type || !order || !shape) {
     return Malformed(path, "its header has no descr, fortran_order and shape");
   }
-  if (!absl::StartsWith(*order, "False")) {
-    return Malformed(path, "in Fortran order, must be in C order");
-  }
-  Header header{std::string(*type), {}, start + length};
+  Header header{std::string(*type), {}, start + length, absl::StartsWith(*order, "True")};
   for (absl::string_view size : absl::StrSplit(*shape, ',', absl::SkipWhitespace())) {
     int64_t value = 0;
     if (!absl::SimpleAtoi(size, &value)) return Malformed(path, "its shape is not of numbers");
@@ -84,33 +86,17 @@ absl::StatusOr<Header> ReadHeader(const std::string& path, const std::string& by
   return header;
 }
 
-template <typename Value>
-void ReadValues(const char* data, std::vector<float>& values) {
-  for (size_t i = 0; i < values.size(); ++i) {
-    Value value;
-    std::memcpy(&value, data + i * sizeof(Value), sizeof(Value));
-    values[i] = static_cast<float>(value);
-  }
-}
-
-}  // namespace
-
-absl::StatusOr<NpyArray> ReadNpy(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  if (!file) {
-    return Error(absl::StatusCode::kNotFound, "FILE_NOT_FOUND",
-                 absl::StrCat(path, ": ", std::strerror(errno)), {{"file", path}});
-  }
-  const std::string bytes{std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
+absl::StatusOr<NpyArray> ParseNpy(const std::string& path, absl::string_view bytes) {
   RECSAE_ASSIGN_OR_RETURN(const Header header, ReadHeader(path, bytes));
-  if (header.type != "<f4" && header.type != "<f8") {
-    return Malformed(path, absl::StrCat("its type is '", header.type, "', must be '<f4' or '<f8'"));
+  if (header.type != "<f4" && header.type != "<f8" && header.type != "<f2") {
+    return Malformed(
+        path, absl::StrCat("its type is '", header.type, "', must be '<f4', '<f8' or '<f2'"));
   }
   if (header.shape.empty() || header.shape.size() > 2) {
     return Malformed(path,
                      absl::StrCat("it has ", header.shape.size(), " dimensions, must have 1 or 2"));
   }
-  const size_t value_bytes = header.type == "<f4" ? 4 : 8;
+  const size_t value_bytes = header.type == "<f2" ? 2 : header.type == "<f4" ? 4 : 8;
   // Compared one by one, so that no product can overflow.
   size_t count = (bytes.size() - header.data_start) / value_bytes;
   const bool whole = (bytes.size() - header.data_start) % value_bytes == 0;
@@ -127,12 +113,45 @@ absl::StatusOr<NpyArray> ReadNpy(const std::string& path) {
   }
   NpyArray array{header.shape, std::vector<float>(count)};
   const char* data = bytes.data() + header.data_start;
-  if (value_bytes == 4) {
-    ReadValues<float>(data, array.values);
+  if (value_bytes == 2) {
+    ReadValues<uint16_t>(data, absl::MakeSpan(array.values), FromHalf);
+  } else if (value_bytes == 4) {
+    ReadValues<float>(data, absl::MakeSpan(array.values), [](float value) { return value; });
   } else {
-    ReadValues<double>(data, array.values);
+    ReadValues<double>(data, absl::MakeSpan(array.values),
+                       [](double value) { return static_cast<float>(value); });
+  }
+  if (header.by_columns && array.shape.size() == 2) {
+    const auto rows = static_cast<size_t>(array.shape[0]);
+    const auto columns = static_cast<size_t>(array.shape[1]);
+    std::vector<float> by_rows(count);
+    for (size_t i = 0; i < count; ++i) by_rows[i % rows * columns + i / rows] = array.values[i];
+    array.values = std::move(by_rows);
   }
   return array;
+}
+
+}  // namespace
+
+absl::StatusOr<NpyArray> ReadNpy(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  if (!file) {
+    return Error(absl::StatusCode::kNotFound, "FILE_NOT_FOUND",
+                 absl::StrCat(path, ": ", std::strerror(errno)), {{"file", path}});
+  }
+  const std::string bytes{std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
+  return ParseNpy(path, bytes);
+}
+
+absl::StatusOr<std::map<std::string, NpyArray>> ParseNpz(absl::string_view bytes) {
+  RECSAE_ASSIGN_OR_RETURN(const std::vector<zip::Entry> entries, zip::List(bytes));
+  std::map<std::string, NpyArray> arrays;
+  for (const zip::Entry& entry : entries) {
+    RECSAE_ASSIGN_OR_RETURN(const std::string content, zip::Read(entry));
+    RECSAE_ASSIGN_OR_RETURN(arrays[std::string(absl::StripSuffix(entry.name, ".npy"))],
+                            ParseNpy(entry.name, content));
+  }
+  return arrays;
 }
 
 }  // namespace recsae::cli

@@ -1,6 +1,5 @@
 #include "common/files/safetensors.h"
 
-#include <bit>
 #include <cmath>
 #include <cstring>
 #include <nlohmann/json.hpp>
@@ -10,35 +9,12 @@
 #include "absl/types/span.h"
 #include "common/base/status.h"
 #include "common/files/safetensors_header.h"
+#include "common/files/values.h"
 
 namespace recsae::safetensors {
 namespace {
 
-static_assert(std::endian::native == std::endian::little,
-              "values are copied as they are: a big-endian host would have to swap bytes");
-
 constexpr uint64_t kMaxHeaderBytes = 100'000'000;
-
-float FromHalf(uint16_t bits) {
-  const int exponent = (bits >> 10) & 0x1F;
-  const int fraction = bits & 0x3FF;
-  const float sign = (bits & 0x8000) != 0 ? -1.0f : 1.0f;
-  if (exponent == 0x1F) return std::bit_cast<float>(0x7F800000u | static_cast<uint32_t>(fraction));
-  // 1.f · 2^(e − 15), or 0.f · 2^−14 for the smallest.
-  if (exponent == 0) return sign * std::ldexp(static_cast<float>(fraction), -24);
-  return sign * std::ldexp(static_cast<float>(0x400 | fraction), exponent - 25);
-}
-
-float FromBfloat(uint16_t bits) { return std::bit_cast<float>(static_cast<uint32_t>(bits) << 16); }
-
-template <typename Stored, typename Convert>
-void ReadValues(const char* bytes, absl::Span<float> values, Convert convert) {
-  for (size_t i = 0; i < values.size(); ++i) {
-    Stored stored;
-    std::memcpy(&stored, bytes + i * sizeof(Stored), sizeof(Stored));
-    values[i] = convert(stored);
-  }
-}
 
 absl::StatusOr<Tensor> ReadTensor(const TensorInfo& info, const char* bytes) {
   Tensor tensor{info.shape, std::vector<float>(info.values)};
@@ -48,7 +24,7 @@ absl::StatusOr<Tensor> ReadTensor(const TensorInfo& info, const char* bytes) {
       ReadValues<uint16_t>(bytes, values, FromHalf);
       break;
     case DataType::kBf16:
-      ReadValues<uint16_t>(bytes, values, FromBfloat);
+      ReadValues<uint16_t>(bytes, values, FromBfloat16);
       break;
     case DataType::kF32:
       ReadValues<float>(bytes, values, [](float value) { return value; });

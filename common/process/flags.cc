@@ -1,11 +1,14 @@
 #include "common/process/flags.h"
 
+#include <unistd.h>
+
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cstdlib>
 #include <iostream>
 
 #include "absl/strings/ascii.h"
+#include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
@@ -54,6 +57,38 @@ CLI::Validator Between(T low, T high, Parse parse) {
       absl::StrCat("[", range, "]"));
 }
 
+// Insertions, deletions and replacements that make b of a.
+size_t EditDistance(absl::string_view a, absl::string_view b) {
+  std::vector<size_t> row(b.size() + 1);
+  for (size_t j = 0; j <= b.size(); ++j) row[j] = j;
+  for (size_t i = 1; i <= a.size(); ++i) {
+    size_t diagonal = row[0];
+    row[0] = i;
+    for (size_t j = 1; j <= b.size(); ++j) {
+      const size_t above = row[j];
+      row[j] = std::min({row[j - 1] + 1, above + 1, diagonal + (a[i - 1] == b[j - 1] ? 0 : 1)});
+      diagonal = above;
+    }
+  }
+  return row[b.size()];
+}
+
+// Read by something else than flags of this program: by the client, or the other servers.
+constexpr const char* kOtherVariables[] = {
+    "RECSAE_CONFIG",        "RECSAE_DATA_DIR",   "RECSAE_SERVER",        "RECSAE_PROBE",
+    "RECSAE_TRAINER",       "RECSAE_EXPLAINER",  "RECSAE_CONCEPT_STORE", "RECSAE_DATA",
+    "RECSAE_ROW_CACHE_MIB", "RECSAE_JOB_WORKERS"};
+
+// Names of the process's environment.
+std::vector<std::string> VariableNames() {
+  std::vector<std::string> names;
+  for (char** entry = environ; entry != nullptr && *entry != nullptr; ++entry) {
+    const absl::string_view text(*entry);
+    names.emplace_back(text.substr(0, text.find('=')));
+  }
+  return names;
+}
+
 std::string OneLine(std::string text) {
   absl::StrReplaceAll({{"\n", " "}, {"\r", " "}}, &text);
   absl::StripTrailingAsciiWhitespace(&text);
@@ -75,10 +110,28 @@ struct FlagSet::Impl {
     option->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
   }
 
+  void NoteWarnings();
+
+  std::vector<std::string> warnings;
   std::string program;
   std::string group = "Options";
   CLI::App app;
 };
+
+void FlagSet::Impl::NoteWarnings() {
+  std::vector<std::string> known(std::begin(kOtherVariables), std::end(kOtherVariables));
+  for (const CLI::Option* option : app.get_options()) {
+    if (!option->get_envname().empty()) known.push_back(option->get_envname());
+    const std::vector<std::string>& results = option->results();
+    if (option->get_expected_min() == 0 || results.size() < 2) continue;
+    warnings.push_back(absl::StrCat(option->get_name(), " is given ", results.size(),
+                                    " times; the last one counts: ", results.back()));
+  }
+  for (const auto& [variable, meant] : MisspeltVariables(VariableNames(), known)) {
+    warnings.push_back(absl::StrCat("the environment has ", variable, ", which nothing reads; is ",
+                                    meant, " meant?"));
+  }
+}
 
 FlagSet::FlagSet(const std::string& program, const std::string& description,
                  const std::string& examples, const std::string& version)
@@ -107,6 +160,21 @@ void FlagSet::Group(std::string title) { impl_->group = std::move(title); }
 
 void FlagSet::Add(absl::string_view name, std::string* value, absl::string_view help) {
   CLI::Option* option = impl_->app.add_option(absl::StrCat("--", name), *value, std::string(help));
+  impl_->Finish(option->capture_default_str(), name);
+}
+
+void FlagSet::AddPath(absl::string_view name, std::string* value, absl::string_view help) {
+  CLI::Option* option = impl_->app.add_option(absl::StrCat("--", name), *value, std::string(help));
+  option->transform(CLI::Validator(
+      [](std::string& path) -> std::string {
+        const char* home = std::getenv("HOME");
+        if (path != "~" && !absl::StartsWith(path, "~/")) return "";
+        if (home == nullptr || *home == '\0')
+          return absl::StrCat("HOME is not set for '", path, "'");
+        path = absl::StrCat(home, path.substr(1));
+        return "";
+      },
+      ""));
   impl_->Finish(option->capture_default_str(), name);
 }
 
@@ -199,6 +267,7 @@ int FlagSet::Parse(int argc, const char* const* argv) {
   std::reverse(args.begin(), args.end());  // the order that CLI11 takes a vector in
   try {
     impl_->app.parse(args);
+    impl_->NoteWarnings();
     return -1;
   } catch (const CLI::CallForHelp&) {
     std::cout << absl::StripTrailingAsciiWhitespace(impl_->app.help()) << '\n';
@@ -213,6 +282,37 @@ int FlagSet::Parse(int argc, const char* const* argv) {
   } catch (const std::exception& error) {
     return fail(error.what());
   }
+}
+
+bool FlagSet::Given(absl::string_view name) const {
+  return impl_->app.get_option(absl::StrCat("--", name))->count() > 0;
+}
+
+const std::vector<std::string>& FlagSet::warnings() const { return impl_->warnings; }
+
+std::vector<std::pair<std::string, std::string>> MisspeltVariables(
+    const std::vector<std::string>& variables, const std::vector<std::string>& known) {
+  constexpr size_t kFar = 3;
+  std::vector<std::pair<std::string, std::string>> found;
+  for (const std::string& variable : variables) {
+    const bool of_service = absl::StrContains(variable, "_SERVICE_") ||
+                            absl::StrContains(variable, "_PORT_") ||
+                            absl::EndsWith(variable, "_PORT");
+    if (!absl::StartsWith(variable, "RECSAE_") || of_service ||
+        std::find(known.begin(), known.end(), variable) != known.end()) {
+      continue;
+    }
+    size_t least = kFar;
+    std::string nearest;
+    for (const std::string& name : known) {
+      const size_t distance = EditDistance(variable, name);
+      if (distance >= least) continue;
+      least = distance;
+      nearest = name;
+    }
+    if (!nearest.empty()) found.emplace_back(variable, nearest);
+  }
+  return found;
 }
 
 bool SplitAddress(absl::string_view address, std::string* host, int* port) {

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/strings/string_view.h"
@@ -35,6 +36,8 @@ class FlagSet {
 
   void Add(absl::string_view name, std::string* value, absl::string_view help);
   void Add(absl::string_view name, bool* value, absl::string_view help);
+  // A file or folder; ~ and ~/… are the home directory.
+  void AddPath(absl::string_view name, std::string* value, absl::string_view help);
   // Refuses values outside [low, high].
   void Add(absl::string_view name, int64_t* value, absl::string_view help, int64_t low,
            int64_t high);
@@ -57,10 +60,23 @@ class FlagSet {
   // after one line on standard error.
   int Parse(int argc, const char* const* argv);
 
+  // After Parse: whether command line, environment or config file gave the flag.
+  bool Given(absl::string_view name) const;
+
+  // After Parse, a sentence each: flags that were given twice, and variables of the environment
+  // that are nearly one of a flag's.
+  const std::vector<std::string>& warnings() const;
+
  private:
   struct Impl;
   std::unique_ptr<Impl> impl_;
 };
+
+// Of the variables that begin with RECSAE_ those that are nearly, but not, one of `known`: with the
+// one that they are like. "RECSAE_LISTN", "RECSAE_LISTEN". Those that Kubernetes makes of services
+// are passed over.
+std::vector<std::pair<std::string, std::string>> MisspeltVariables(
+    const std::vector<std::string>& variables, const std::vector<std::string>& known);
 
 // Splits "host:port" or "[v6]:port". False if `address` is neither or the port is above 65535.
 bool SplitAddress(absl::string_view address, std::string* host, int* port);

@@ -2,8 +2,11 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <filesystem>
+#include <iostream>
 #include <memory>
 #include <set>
+#include <system_error>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
@@ -15,13 +18,13 @@
 namespace recsae {
 namespace {
 
-// "~/.local/share/recsae/probe" for recsae-probe.
+// "~/.local/share/recsae/probe" for recsae-probe; "" where nothing says where home is.
 std::string DefaultDataDir(const std::string& program) {
   const char* base = std::getenv("XDG_DATA_HOME");
   const char* home = std::getenv("HOME");
-  const std::string root = base != nullptr && *base != '\0'
-                               ? base
-                               : absl::StrCat(home != nullptr ? home : "", "/.local/share");
+  if ((base == nullptr || *base == '\0') && (home == nullptr || *home == '\0')) return "";
+  const std::string root =
+      base != nullptr && *base != '\0' ? base : absl::StrCat(home, "/.local/share");
   return absl::StrCat(root, "/recsae/", absl::StripPrefix(program, "recsae-"));
 }
 
@@ -41,6 +44,25 @@ std::set<std::string> OutsidePeers(const ServerSpec& spec) {
   }
   for (const auto& module : spec.modules) outside.erase(std::string(module->name()));
   return outside;
+}
+
+bool HasFolder(const std::string& path) {
+  std::error_code error;
+  for (const auto& entry : std::filesystem::directory_iterator(path, error)) {
+    if (entry.is_directory(error)) return true;
+  }
+  return false;
+}
+
+// RECSAE_DATA_DIR is where data sets are, but looks like the variable of --data-dir.
+void NoteStoreVariable(bool data_dir_given, ServerOptions* options) {
+  const char* folder = std::getenv("RECSAE_DATA_DIR");
+  if (data_dir_given || folder == nullptr || *folder == '\0' || HasFolder(folder)) return;
+  options->warnings.push_back(
+      absl::StrCat("RECSAE_DATA_DIR is ", folder,
+                   ", which holds no data set; it is not the variable of --data-dir: "
+                   "the server stores everything in ",
+                   options->data_dir, ", which RECSAE_STORE_DIR changes"));
 }
 
 }  // namespace
@@ -68,15 +90,15 @@ int ParseServerOptions(int argc, const char* const* argv, const ServerSpec& spec
                    "Where to serve Prometheus metrics (/metrics); port 0 = any free port, off = "
                    "nowhere",
                    true, true);
-  flags.Add("port-file", &options->port_file,
-            "Write the gRPC port to this file once the server takes calls");
+  flags.AddPath("port-file", &options->port_file,
+                "Write the gRPC port to this file once the server takes calls");
   for (const std::string& peer : OutsidePeers(spec)) {
     std::string& address = options->peers[peer];
     address = DefaultPeerAddress(peer);
     flags.AddAddress(peer, &address, absl::StrCat("Where the ", peer, " service is"), false, false);
   }
   flags.Group("State and logs");
-  flags.Add("data-dir", &options->data_dir, "Directory of everything that this server stores");
+  flags.AddPath("data-dir", &options->data_dir, "Directory of everything that this server stores");
   flags.ReadFrom("data-dir", "RECSAE_STORE_DIR");
   flags.AddChoice("log-level", &options->log_level, "Least severity of log lines",
                   {"debug", "info", "warning", "error"});
@@ -98,7 +120,17 @@ int ParseServerOptions(int argc, const char* const* argv, const ServerSpec& spec
     flags.Group(absl::StrCat("Service ", module->name()));
     module->AddFlags(flags);
   }
-  return flags.Parse(argc, argv);
+  const int status = flags.Parse(argc, argv);
+  if (status != -1) return status;
+  if (options->data_dir.empty()) {
+    std::cerr << spec.program
+              << ": say with --data-dir (RECSAE_STORE_DIR) where to keep what the server stores: "
+                 "HOME is not set\n";
+    return 2;
+  }
+  options->warnings = flags.warnings();
+  NoteStoreVariable(flags.Given("data-dir"), options);
+  return -1;
 }
 
 }  // namespace recsae

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <map>
 #include <string>
+#include <vector>
 
 namespace recsae {
 
@@ -22,6 +23,8 @@ struct ServerOptions {
   double drain_seconds = 10;
   double lame_duck_seconds = 0.2;
   std::map<std::string, std::string> peers;  // address by name
+  // What is doubtful about the flags, a sentence each.
+  std::vector<std::string> warnings;
 };
 
 // Whether any module of the process uses jobs.

@@ -320,6 +320,7 @@ int Live(ServerSpec spec, ServerOptions options) {
   Severity severity = Severity::kInfo;
   ParseSeverity(options.log_level, &severity);
   SetLogLevel(severity);
+  for (const std::string& warning : options.warnings) Log(Severity::kWarning, warning);
   gpr_set_log_function(LogGrpc);
   // absl as Debian compiles it looks at every lock, gRPC's among them, for mutexes that are taken
   // in two orders, one thread at a time, and aborts on it. That is for tests.

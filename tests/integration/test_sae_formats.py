@@ -8,6 +8,7 @@ import pathlib
 import struct
 import subprocess
 import unittest
+import zipfile
 
 import numpy as np
 
@@ -196,7 +197,7 @@ class SaeFormatsTest(SuiteTest):
         return {key: np.concatenate(pieces).astype(np.float64) for key, pieces in arrays.items()}
 
     def explained(self, name, x):
-        """Latents (in the recommender's units) and reconstructions of rows, through Explain."""
+        """Latents and reconstructions of rows, through Explain."""
         sae = self.suite.store.GetSae(cs.GetSaeRequest(name=name))
         weights = self.weights(name)
         explanations = self.suite.explainer.Explain(ex.ExplainRequest(
@@ -208,7 +209,7 @@ class SaeFormatsTest(SuiteTest):
         reconstruction = (z @ weights[cs.SaeWeights.ARRAY_W_DEC] + weights[cs.SaeWeights.ARRAY_B_PRE]) / sae.scale
         error = ((x - reconstruction) ** 2).sum(1) / (x.astype(np.float64) ** 2).sum(1)
         np.testing.assert_allclose([e.relative_error for e in explanations], error, rtol=1e-3)
-        return z / sae.scale, reconstruction
+        return z, reconstruction
 
     def assert_computes(self, name, library, x):
         """The SAE computes what `library` does, but for rows that rounding could decide."""
@@ -295,8 +296,11 @@ class SaeFormatsTest(SuiteTest):
         folder = self.write("scaled", SAELENS, scaled, tensors)
         sae = self.import_(folder, "scaled", "--input-scale", "0.5")
         self.assert_computes(
-            sae.name, lambda x: [part / 0.5 for part in saelens(scaled, tensors, x * 0.5)],
-            self.rows[:64])
+            sae.name, lambda x: (saelens(scaled, tensors, x * 0.5)[0],
+                                 saelens(scaled, tensors, x * 0.5)[1] / 0.5), self.rows[:64])
+        # SAELens' own file of the factor says the same.
+        (folder / "activation_scaler.json").write_text('{"scaling_factor": 0.5}')
+        self.assertEqual(self.import_(folder, "by-scaler").scale, 0.5)
 
         config, tensors = sparsify_files(random)
         halves = {name: values.astype("<f2") for name, values in tensors.items()}
@@ -304,9 +308,98 @@ class SaeFormatsTest(SuiteTest):
                            "--format", SPARSIFY)
         self.assert_computes(sae.name, lambda x: sparsify(config, halves, x), self.rows[:64])
 
+    # ---- files of torch and numpy, written byte by byte
+
+    def write_pt(self, folder, name, values):
+        """A file as torch.save writes it, of arrays, numbers, text and dicts."""
+        storages = []
+
+        def text(value):
+            return b"X" + struct.pack("<I", len(value)) + value.encode()
+
+        def number(value):
+            return b"J" + struct.pack("<i", value)
+
+        def pickled(value):
+            if isinstance(value, dict):
+                return b"}(" + b"".join(text(k) + pickled(v) for k, v in value.items()) + b"u"
+            if isinstance(value, str):
+                return text(value)
+            if isinstance(value, int):
+                return number(value)
+            kind = "LongStorage" if value.dtype == np.int64 else "FloatStorage"
+            storages.append(value.tobytes())
+            strides = [stride // value.itemsize for stride in value.strides]
+            return (b"ctorch._utils\n_rebuild_tensor_v2\n((" + text("storage")
+                    + f"ctorch\n{kind}\n".encode() + text(str(len(storages) - 1)) + text("cpu")
+                    + number(value.size) + b"tQ" + number(0)
+                    + b"(" + b"".join(map(number, value.shape)) + b"t"
+                    + b"(" + b"".join(map(number, strides)) + b"t"
+                    + b"\x89ccollections\nOrderedDict\n)RtR")
+
+        folder.mkdir(parents=True, exist_ok=True)
+        data = b"\x80\x02" + pickled(values) + b"."
+        with zipfile.ZipFile(folder / name, "w") as archive:
+            archive.writestr("a/data.pkl", data)
+            for key, raw in enumerate(storages):
+                archive.writestr(f"a/data/{key}", raw)
+            archive.writestr("a/version", "3\n")
+        return folder
+
+    def test_files_of_dictionary_learning_openai_and_gemma_scope(self):
+        random = np.random.default_rng(12)
+        _, theirs = saelens_files(random, "jumprelu")
+        encoder, decoder = theirs["W_enc"].T.copy(), theirs["W_dec"].T.copy()
+
+        def top_k(x):
+            return saelens({"architecture": "topk", "k": K, "apply_b_dec_to_input": True}, theirs, x)
+
+        def jump_relu(x):
+            return saelens({"architecture": "jumprelu", "apply_b_dec_to_input": False}, theirs, x)
+
+        folder = self.write_pt(self.folder / "dl", "ae.pt", {
+            "encoder.weight": encoder, "encoder.bias": theirs["b_enc"], "decoder.weight": decoder,
+            "b_dec": theirs["b_dec"], "k": np.array(K, dtype=np.int64),
+            "threshold": np.array(-1, dtype="<f4")})
+        (folder / "config.json").write_text(json.dumps(
+            {"trainer": {"dict_class": "AutoEncoderTopK", "k": K, "lr": float("nan")}}))
+        self.assert_computes(self.import_(folder, "dl").name, top_k, self.rows[:64])
+
+        folder = self.write_pt(self.folder / "openai" / "v5", "3.pt", {
+            "encoder.weight": encoder, "latent_bias": theirs["b_enc"], "decoder.weight": decoder,
+            "pre_bias": theirs["b_dec"], "activation": "TopK",
+            "activation_state_dict": {"k": K, "postact_fn": "ReLU"}})
+        self.assert_computes(self.import_(folder.parent, "openai").name, top_k, self.rows[:64])
+
+        (self.folder / "gemma").mkdir()
+        np.savez(self.folder / "gemma" / "params.npz", **theirs)
+        self.assert_computes(self.import_(self.folder / "gemma", "gemma").name, jump_relu,
+                             self.rows[:64])
+
+        whole = self.folder / "whole-model"
+        whole.mkdir()
+        with zipfile.ZipFile(whole / "ae.pt", "w") as archive:
+            archive.writestr("a/data.pkl", b"\x80\x02cos\nsystem\n(X\x04\0\0\0truetR.")
+        self.assert_refused(("import", whole, "--id", "bad", "--capture", "r/live"),
+                            "PICKLE_NOT_PLAIN", "os.system")
+
+    def test_a_pursuit_says_on_how_many_rows_the_library_agrees(self):
+        self.publish("pursuit", "PURSUIT")
+        for file_format in (SAELENS, SPARSIFY, "dictionary-learning"):
+            done = self.recsae("export", "pursuit", "--format", file_format, "--out",
+                               self.folder / file_format)
+            self.assertTrue(done["changesRule"])
+            self.assertTrue(0 <= done["sameLatentsShare"] < 1, done)
+            self.assertIn("pursuit", done["notes"][0])
+        text = self.command("export", "pursuit", "--format", SPARSIFY, "--out", self.folder / "again")
+        self.assertIn("% of the rows of " + CAPTURE, text.stderr)
+        self.assertIn("SPARSIFY_DISABLE_TRITON=1", text.stdout)
+        back = self.import_(self.folder / "dictionary-learning", "pursuit-again")
+        self.assertEqual(back.architecture, cs.Sae.ARCHITECTURE_PURSUIT)
+
     # ---- what is refused
 
-    def assert_refused(self, arguments, reason, mentions, status=1):
+    def assert_refused(self, arguments, reason, mentions, status=3):
         done = self.command(*arguments)
         self.assertEqual(done.returncode, status, done.stdout + done.stderr)
         self.assertIn(reason, done.stderr)
@@ -323,12 +416,13 @@ class SaeFormatsTest(SuiteTest):
                             "--architecture topk can be exported")
         for sae in ("jump-relu", "batch-topk", "relu"):
             self.assert_refused(export(sae, SPARSIFY), "SAE_NOT_REPRESENTABLE", SAELENS)
-        self.assert_refused(export("no-such", SPARSIFY), "SAE_NOT_FOUND", "recsae saes list")
+        self.assert_refused(export("no-such", SPARSIFY), "SAE_NOT_FOUND", "recsae saes list",
+                            status=4)
         self.assert_refused(export("topk", "onnx"), "--format", SAELENS, status=2)
         self.assertFalse(out.exists())
 
         self.export("topk", SPARSIFY, "out")
-        self.assert_refused(export("topk", SPARSIFY), "FILE_EXISTS", "--force")
+        self.assert_refused(export("topk", SPARSIFY), "FILE_EXISTS", "--force", status=5)
         self.recsae(*export("topk", SPARSIFY), "--force")
 
     def test_refused_imports(self):
@@ -343,8 +437,8 @@ class SaeFormatsTest(SuiteTest):
 
         write("normed", SAELENS, "SAE_NOT_REPRESENTABLE", "layer_norm",
               {**config, "normalize_activations": "layer_norm"}, tensors)
-        write("gated", SAELENS, "SAE_NOT_REPRESENTABLE", "gated",
-              {**config, "architecture": "gated"}, tensors)
+        write("pursuit", SAELENS, "SAE_NOT_REPRESENTABLE", "matching_pursuit",
+              {**config, "architecture": "matching_pursuit"}, tensors)
         write("unscaled", SAELENS, "SAE_NOT_REPRESENTABLE", "--input-scale",
               {**config, "normalize_activations": "expected_average_only_in"}, tensors)
         write("transcoder", SPARSIFY, "SAE_NOT_REPRESENTABLE", "transcode",
@@ -367,19 +461,23 @@ class SaeFormatsTest(SuiteTest):
         for folder, reason, mentions in bad:
             with self.subTest(folder.name):
                 self.assert_refused(("import", folder, "--id", "bad", "--capture", "r/live"),
-                                    reason, mentions)
+                                    reason, mentions, status=4 if reason == "FILE_NOT_FOUND" else 3)
         (self.folder / "elsewhere.json").rename(whole / "cfg.json")
 
         def into(*flags):
             return "import", whole, "--id", "bad", *flags
 
-        self.assert_refused(into("--capture", "r/none"), "CAPTURE_NOT_FOUND", "captures list")
+        self.assert_refused(into("--capture", "r/none"), "CAPTURE_NOT_FOUND", "captures list",
+                            status=4)
         self.assert_refused(into("--capture", "other/live"), "DIMENSION_MISMATCH", "13 values")
         self.assert_refused(into("--capture", "r/live", "--k", "7"), "", "files say 5", status=2)
         self.assert_refused(("import", self.folder, "--id", "bad", "--capture", "r/live"),
-                            "FILE_NOT_FOUND", "neither")
+                            "SAE_FORMAT_UNCLEAR", "several")
+        (self.folder / "nothing").mkdir()
+        self.assert_refused(("import", self.folder / "nothing", "--id", "bad", "--capture", "r/live"),
+                            "FILE_NOT_FOUND", "ae.pt", status=4)
         self.assert_refused(("import", whole, "--id", "topk", "--capture", "r/live"), "SAE_EXISTS",
-                            "topk")
+                            "topk", status=5)
         jump = self.write("jump", SAELENS, *saelens_files(random, "jumprelu"))
         self.assert_refused(("import", jump, "--id", "bad", "--capture", "r/empty"), "", "--k",
                             status=2)

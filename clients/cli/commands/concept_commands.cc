@@ -1,7 +1,5 @@
 // recsae concepts: what the latents of an SAE mean.
 
-#include <google/protobuf/util/json_util.h>
-
 #include <optional>
 #include <string>
 #include <vector>
@@ -14,6 +12,7 @@
 #include "clients/cli/render/render.h"
 #include "clients/cli/render/result_text.h"
 #include "clients/cli/session/defaults.h"
+#include "clients/cli/text/json.h"
 #include "clients/cli/text/resource.h"
 #include "clients/cli/text/text.h"
 #include "common/base/status.h"
@@ -234,9 +233,8 @@ absl::Status Watch(Session& session, const WatchFlags& flags) {
       session.console().Say(absl::StrCat("that is all up to revision ", change.revision(),
                                          "; waiting for more (Ctrl-C ends)"));
     } else if (session.json()) {
-      std::string json;
-      if (!google::protobuf::util::MessageToJsonString(change, &json).ok()) continue;
-      session.console().Print(json + "\n");
+      RECSAE_ASSIGN_OR_RETURN(const nlohmann::ordered_json json, AsJson(change));
+      session.console().Print(json.dump() + "\n");
     } else {
       session.console().Print(ChangeText(change));
     }

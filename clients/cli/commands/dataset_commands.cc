@@ -41,7 +41,8 @@ void AddDatasetCommands(CommandLine& line) {
       [](Command& command, GetFlags& flags) {
         command
             .Add("NAME", flags.name, "Folder under one of the server's data folders, or 'planted'")
-            .Required();
+            .Required()
+            .Must(Check::Dataset());
         AddDatasetFlags(command, flags.dataset);
       },
       Get);

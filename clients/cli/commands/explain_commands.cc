@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "clients/cli/flags/command_line.h"
 #include "clients/cli/flags/job_flags.h"
 #include "clients/cli/flags/subject.h"
@@ -44,6 +45,7 @@ struct ExplainFlags {
   int top_items = 0;
   std::vector<std::string> items;
   std::vector<std::string> exclude;
+  bool keep_seen = false;
   int concepts = 3;
   bool latents = false;
 };
@@ -55,6 +57,7 @@ struct SteerFlags {
   int per_text = 1;
   int top_items = 0;
   std::vector<std::string> exclude;
+  bool keep_seen = false;
 };
 
 void PrintEvaluation(Console& console, const explainer::v1::Evaluation& evaluation, bool auc) {
@@ -109,8 +112,7 @@ void PrintExplanation(Console& console, const ChosenSubject& chosen,
   if (const std::string titles = Titles(explanation, recent); !titles.empty()) {
     console.PrintLine("recently: " + titles);
   }
-  console.Print(absl::StrCat("\n", FormatPercent(1 - explanation.relative_error()),
-                             " of the activation is in these concepts:\n"));
+  console.Print(absl::StrCat("\n", ShareExplained(explanation), "\n"));
   console.Print(flags.latents ? ActiveLatents(explanation) : ActiveGroups(explanation));
   std::set<std::string> left_out(recent.begin(), recent.end());
   for (const std::string& id : flags.items) left_out.erase(id);
@@ -120,6 +122,15 @@ void PrintExplanation(Console& console, const ChosenSubject& chosen,
   console.Print(items);
 }
 
+// What the caller should know of ids and of the subject.
+template <typename Response>
+void SayNotes(Console& console, const Response& response) {
+  for (const std::string& warning : response.warnings()) console.Say("warning: " + warning);
+  if (response.unknown_item_ids().empty()) return;
+  console.Say(absl::StrCat("not in the catalogue, and left out: ",
+                           absl::StrJoin(response.unknown_item_ids(), ", ")));
+}
+
 absl::Status ExplainUser(Session& session, const ExplainFlags& flags) {
   RECSAE_ASSIGN_OR_RETURN(const auto sae, ChooseSae(session, flags.subject.sae));
   RECSAE_ASSIGN_OR_RETURN(const ChosenSubject chosen, ChooseSubject(session, sae, flags.subject));
@@ -127,6 +138,7 @@ absl::Status ExplainUser(Session& session, const ExplainFlags& flags) {
   request.set_sae(sae.name());
   *request.mutable_subject() = chosen.subject;
   request.set_top_item_count(flags.top_items);
+  request.set_keep_seen_items(flags.keep_seen);
   for (const std::string& id : flags.exclude) request.add_exclude_item_ids(id);
   for (const std::string& id : flags.items) request.add_item_ids(id);
   // Asked for along with the rest, for their titles.
@@ -140,6 +152,7 @@ absl::Status ExplainUser(Session& session, const ExplainFlags& flags) {
   }
   RECSAE_ASSIGN_OR_RETURN(const auto response,
                           session.Call(session.explainer(), &Explainer::Stub::Explain, request));
+  SayNotes(session.console(), response);
   if (session.json()) return session.PrintJson(response);
   for (int i = 0; i < response.explanations_size(); ++i) {
     ChosenSubject one = chosen;
@@ -162,11 +175,19 @@ absl::Status Steer(Session& session, const SteerFlags& flags) {
   request.set_mode(flags.mode == "reconstruction" ? SteerRequest::MODE_RECONSTRUCTION
                                                   : SteerRequest::MODE_DELTA);
   request.set_top_item_count(flags.top_items);
+  request.set_keep_seen_items(flags.keep_seen);
   for (const std::string& id : flags.exclude) request.add_exclude_item_ids(id);
   RECSAE_ASSIGN_OR_RETURN(const auto response,
                           session.Call(session.explainer(), &Explainer::Stub::Steer, request));
-  if (session.json()) return session.PrintJson(response);
   Console& console = session.console();
+  SayNotes(console, response);
+  for (const auto& ineffective : response.ineffective_edits()) {
+    const int edit = ineffective.edit();
+    const bool known = edit >= 0 && static_cast<size_t>(edit) < flags.edits.size();
+    console.Say(absl::StrCat("--edit ", known ? flags.edits[static_cast<size_t>(edit)] : "",
+                             " changes nothing: ", ineffective.reason()));
+  }
+  if (session.json()) return session.PrintJson(response);
   console.Heading(absl::StrCat(chosen.title, ", steered"));
   console.Print(AppliedEdits(response));
   console.Print("\n");
@@ -180,10 +201,12 @@ absl::Status Steer(Session& session, const SteerFlags& flags) {
   return absl::OkStatus();
 }
 
-void AddExclude(Command& command, std::vector<std::string>& exclude) {
+void AddExclude(Command& command, std::vector<std::string>& exclude, bool& keep_seen) {
   command.Add("--exclude", exclude, "Item ids never to recommend, besides those of the user's past")
       .SeparatedBy(',')
       .Type("ID,...");
+  command.AddSwitch("--keep-seen", keep_seen,
+                    "Recommend what the user touched as well, in the data set or this history");
 }
 
 void AddEvaluate(CommandLine& line) {
@@ -228,7 +251,7 @@ void AddExplain(CommandLine& line) {
         command.Add("--item", flags.items, "Explain these as well, whatever their rank")
             .SeparatedBy(',')
             .Type("ID,...");
-        AddExclude(command, flags.exclude);
+        AddExclude(command, flags.exclude, flags.keep_seen);
         command.AddSwitch("--latents", flags.latents,
                           "Show active latents one by one, not those that say the same as one");
         command.Add("--concepts", flags.concepts, "Contributions shown for an item [default: 3]")
@@ -265,7 +288,7 @@ void AddSteer(CommandLine& line) {
             .ShowDefault();
         command.Add("--top", flags.top_items, "Items in each list [default: 10]")
             .Must(Check::Positive());
-        AddExclude(command, flags.exclude);
+        AddExclude(command, flags.exclude, flags.keep_seen);
       },
       Steer);
 }

@@ -2,9 +2,11 @@
 
 #include <cerrno>
 #include <cstring>
+#include <filesystem>
 #include <fstream>
 #include <nlohmann/json.hpp>
 #include <string>
+#include <system_error>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
@@ -32,8 +34,15 @@ constexpr int kShownAttributes = 8;
 
 // Early, so that a wrong path does not show after minutes of work.
 absl::Status CheckWritable(const std::string& path) {
-  if (path.empty() || std::ofstream(path, std::ios::app)) return absl::OkStatus();
-  return UsageError(absl::StrCat("--report ", path, ": ", std::strerror(errno)));
+  if (path.empty()) return absl::OkStatus();
+  std::error_code error;
+  const bool there = std::filesystem::exists(path, error);
+  if (!std::ofstream(path, std::ios::app)) {
+    return UsageError(absl::StrCat("--report ", path, ": ", std::strerror(errno)));
+  }
+  // A run that fails later leaves no empty report.
+  if (!there) std::filesystem::remove(path, error);
+  return absl::OkStatus();
 }
 
 absl::Status WriteReport(Session& session, const std::string& path, const PipelineResult& result) {
@@ -146,6 +155,7 @@ absl::Status Run(Session& session, const PipelineFlags& flags) {
   RECSAE_ASSIGN_OR_RETURN(PipelinePlan plan, MakePlan(flags, dataset.name()));
   // What was made of other data under these names is not taken for what this run makes.
   plan.train_recommender.set_data_fingerprint(dataset.fingerprint());
+  RECSAE_RETURN_IF_ERROR(CheckSettings(session, plan));
   console.Say(absl::StrCat("making ", plan.recommender(), " and ", plan.sae(),
                            "; what an earlier run made under these names is used again"));
   const auto finished = RunPipeline(session, plan, flags.detach);
@@ -162,8 +172,10 @@ absl::Status Run(Session& session, const PipelineFlags& flags) {
 }
 
 void Declare(Command& command, PipelineFlags& flags) {
-  command.Add("--dataset", flags.dataset,
-              "Data set [default: ml-1m, or planted if that is not to be had]");
+  command
+      .Add("--dataset", flags.dataset,
+           "Data set [default: ml-1m, or planted if that is not to be had]")
+      .Must(Check::Dataset());
   command.Add("--recommender", flags.recommender, "Which recommender to open")
       .Must(Check::OneOf(std::vector<std::string>(std::begin(kKinds), std::end(kKinds))))
       .ShowDefault();
@@ -172,7 +184,8 @@ void Declare(Command& command, PipelineFlags& flags) {
               "Name of what is made; a run under the same name goes on where the last "
               "stopped [default: from data set, recommender, seed and settings]");
   command.Add("--report", flags.report, "Write the measurements to this file, as JSON")
-      .Type("FILE");
+      .Type("FILE")
+      .Must(Check::Path());
   command.Add("--users", flags.users, "Users explained at the end [default: 3]")
       .Must(Check::Range(0, 100));
   command

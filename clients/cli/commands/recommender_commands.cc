@@ -238,7 +238,8 @@ void AddTrain(CommandLine& line, Command& group) {
       [](Command& command, TrainFlags& flags) {
         AddName(command, flags.recommender);
         command.Add("--dataset", flags.dataset, "Data set, as recsae datasets get names it")
-            .Required();
+            .Required()
+            .Must(Check::Dataset());
         command.Add("--kind", flags.kind, "Which recommender")
             .Must(Check::OneOf(std::vector<std::string>(std::begin(kKinds), std::end(kKinds))))
             .ShowDefault();

@@ -4,10 +4,12 @@
 #include <cmath>
 #include <cstdint>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <string>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
 #include "clients/cli/flags/job_flags.h"
 #include "clients/cli/flags/sae_subcommands.h"
 #include "clients/cli/formats/sae_formats.h"
@@ -44,7 +46,8 @@ struct ImportFlags {
   std::string request_id;
 };
 
-Check IsFormat() { return Check::OneOf({kSaeLensFormat, kSparsifyFormat}); }
+// Rows to compare on where a format changes the rule.
+constexpr int64_t kComparedRows = 10'000;
 
 // ---- export
 
@@ -59,54 +62,109 @@ nlohmann::ordered_json About(const Sae& sae) {
 }
 
 std::string HowToLoad(SaeFormat format, const std::string& folder) {
-  return format == SaeFormat::kSaeLens
-             ? absl::StrCat("sae_lens.SAE.load_from_disk(\"", folder, "\")")
-             : absl::StrCat("sparsify.SparseCoder.load_from_disk(\"", folder, "\")");
+  if (format == SaeFormat::kSaeLens) {
+    return absl::StrCat("sae_lens.SAE.load_from_disk(\"", folder, "\")");
+  }
+  if (format == SaeFormat::kDictionaryLearning) {
+    return absl::StrCat("dictionary_learning.utils.load_dictionary(\"", folder, "\", \"cpu\")");
+  }
+  return absl::StrCat("sparsify.SparseCoder.load_from_disk(\"", folder,
+                      "\")  (without a GPU: set SPARSIFY_DISABLE_TRITON=1 before Python starts)");
+}
+
+// On how many rows of the SAE's own capture the same latents are active by the format's rule.
+absl::StatusOr<double> CompareRules(Session& session, const StoredSae& stored,
+                                    const ExportedSae& exported) {
+  probe::v1::GetCaptureRequest request;
+  request.set_name(stored.sae.capture());
+  RECSAE_ASSIGN_OR_RETURN(
+      const auto capture,
+      session.Call(session.probe(), &probe::v1::Probe::Stub::GetCapture, request));
+  if (capture.row_count() == 0) {
+    return Error(absl::StatusCode::kFailedPrecondition, "CAPTURE_EMPTY",
+                 absl::StrCat(capture.name(), " has no rows"));
+  }
+  RECSAE_ASSIGN_OR_RETURN(const sae::SaeModel ours, sae::SaeModel::Create(stored.weights));
+  RECSAE_ASSIGN_OR_RETURN(const sae::SaeModel theirs, sae::SaeModel::Create(exported.computes));
+  return ShareOfSameLatents(session, capture, kComparedRows, ours, theirs);
+}
+
+// Adds to the notes what the change of rule does; returns the share, or nothing.
+std::optional<double> TellChangeOfRule(Session& session, const StoredSae& stored,
+                                       ExportedSae& exported) {
+  if (!exported.changes_rule) return std::nullopt;
+  const absl::StatusOr<double> share = CompareRules(session, stored, exported);
+  if (share.ok()) {
+    exported.notes.push_back(
+        absl::StrFormat("the same latents are active on %.1f %% of the rows of %s", 100 * *share,
+                        stored.sae.capture()));
+    return *share;
+  }
+  exported.notes.push_back(
+      absl::StrCat("on how many rows the same latents are active could not be "
+                   "measured: ",
+                   std::string(share.status().message())));
+  return std::nullopt;
+}
+
+absl::Status PrintExport(Session& session, const ExportFlags& flags, SaeFormat format,
+                         const StoredSae& stored, const ExportedSae& exported,
+                         std::optional<double> same_latents) {
+  const std::string& name = stored.sae.name();
+  for (const std::string& note : exported.notes) session.console().Say("note: " + note);
+  if (session.json()) {
+    nlohmann::ordered_json json = {{"sae", name},
+                                   {"format", SaeFormatName(format)},
+                                   {"folder", flags.folder},
+                                   {"files", {ConfigName(format), WeightsName(format)}},
+                                   {"weightsSha256", stored.sae.weights_sha256()},
+                                   {"changesRule", exported.changes_rule},
+                                   {"notes", exported.notes}};
+    if (same_latents) json["sameLatentsShare"] = *same_latents;
+    session.console().Print(json.dump(2) + "\n");
+    return absl::OkStatus();
+  }
+  session.console().Print(Details(
+      {{"sae", name},
+       {"format", SaeFormatName(format)},
+       {"files", absl::StrCat(flags.folder, ": ", ConfigName(format), ", ", WeightsName(format))},
+       {"load it with", HowToLoad(format, flags.folder)}}));
+  return absl::OkStatus();
 }
 
 absl::Status Export(Session& session, const ExportFlags& flags) {
   const SaeFormat format = ParseSaeFormat(flags.format);
   RECSAE_ASSIGN_OR_RETURN(const std::string name, FullName(flags.sae, kSaePattern));
   RECSAE_ASSIGN_OR_RETURN(const StoredSae stored, DownloadSae(session, name));
-  absl::StatusOr<SaeFiles> files = ExportSae(format, stored.weights, About(stored.sae));
-  if (!files.ok()) return Annotate(files.status(), name);
-  RECSAE_RETURN_IF_ERROR(WriteSaeFiles(*files, flags.folder, WeightsName(format), flags.force));
-  if (session.json()) {
-    const nlohmann::ordered_json json = {{"sae", name},
-                                         {"format", SaeFormatName(format)},
-                                         {"folder", flags.folder},
-                                         {"files", {"cfg.json", WeightsName(format)}},
-                                         {"weightsSha256", stored.sae.weights_sha256()}};
-    session.console().Print(json.dump(2) + "\n");
-    return absl::OkStatus();
-  }
-  session.console().Print(
-      Details({{"sae", name},
-               {"format", SaeFormatName(format)},
-               {"files", absl::StrCat(flags.folder, ": cfg.json, ", WeightsName(format))},
-               {"load it with", HowToLoad(format, flags.folder)}}));
-  return absl::OkStatus();
+  absl::StatusOr<ExportedSae> exported = ExportSae(format, stored.weights, About(stored.sae));
+  if (!exported.ok()) return Annotate(exported.status(), name);
+  RECSAE_RETURN_IF_ERROR(WriteSae(exported->files, format, flags.folder, flags.force));
+  const std::optional<double> share = TellChangeOfRule(session, stored, *exported);
+  return PrintExport(session, flags, format, stored, *exported, share);
 }
 
 void AddExport(CommandLine& line, Command& group) {
   line.Add<ExportFlags>(
-      group, "export", "Write an SAE to files that SAELens or sparsify load",
+      group, "export", "Write an SAE to files that other libraries load",
       "  recsae saes export movies --format safetensors-saelens --out movies-sae\n"
       "  python3 -c 'import sae_lens; print(sae_lens.SAE.load_from_disk(\"movies-sae\"))'\n\n"
-      "Run by that library, the SAE reconstructs activations in the recommender's own units as it\n"
-      "does here; its latents' activations are divided by the SAE's input scale. import restores\n"
-      "the SAE from the files to the bit.\n"
+      "Run by that library, the SAE has the latents and reconstructions that it has here, of\n"
+      "activations in the recommender's own units: its input scale is folded into the weights.\n"
+      "import restores the SAE from the files to the bit.\n"
       "  safetensors-saelens   topk, batch-topk and jump-relu (both as jumprelu), relu (standard)\n"
       "  safetensors-sparsify  topk\n"
-      "A pursuit SAE goes into both as topk: those libraries encode by its encoder, and "
-      "reconstruct\n"
-      "less well; import restores the pursuit.",
+      "  dictionary-learning   topk, batch-topk, jump-relu, relu (with decoder rows of length 1)\n"
+      "A pursuit SAE goes into each as topk: no library encodes by pursuit, and other latents are\n"
+      "active; the command says on how many rows. import restores the pursuit. (docs/sae-files.md)",
       [](Command& command, ExportFlags& flags) {
         command.Add("SAE", flags.sae, "Name, for example ml-1m or saes/ml-1m").Required();
-        command.Add("--format", flags.format, "What to write").Required().Must(IsFormat());
-        command.Add("--out", flags.folder, "Folder to write cfg.json and the weights to")
+        command.Add("--format", flags.format, "What to write")
             .Required()
-            .Type("DIR");
+            .Must(Check::OneOf(WritableFormats()));
+        command.Add("--out", flags.folder, "Folder to write the settings and weights to")
+            .Required()
+            .Type("DIR")
+            .Must(Check::Path());
         command.AddSwitch("--force", flags.force, "Replace files that are there");
       },
       Export);
@@ -181,14 +239,13 @@ absl::StatusOr<Sae> Describe(Session& session, const ImportFlags& flags,
 }
 
 absl::Status Import(Session& session, const ImportFlags& flags) {
-  SaeFormat format = ParseSaeFormat(flags.format);
-  if (flags.format.empty()) {
-    RECSAE_ASSIGN_OR_RETURN(format, GuessSaeFormat(flags.folder));
-  }
-  RECSAE_ASSIGN_OR_RETURN(const SaeFiles files, ReadSaeFiles(flags.folder, WeightsName(format)));
+  std::optional<SaeFormat> asked;
+  if (!flags.format.empty()) asked = ParseSaeFormat(flags.format);
+  RECSAE_ASSIGN_OR_RETURN(const SaeLocation location, FindSae(flags.folder, asked));
+  RECSAE_ASSIGN_OR_RETURN(const SaeFiles files, ReadSae(location));
   absl::StatusOr<ImportedSae> imported =
-      ImportSae(format, files, static_cast<float>(flags.input_scale));
-  if (!imported.ok()) return Annotate(imported.status(), flags.folder);
+      ImportSae(location.format, files, static_cast<float>(flags.input_scale));
+  if (!imported.ok()) return Annotate(imported.status(), location.weights);
   RECSAE_RETURN_IF_ERROR(ChooseK(flags, imported->weights));
   RECSAE_ASSIGN_OR_RETURN(const Sae sae, Describe(session, flags, *imported));
   imported->weights.k = sae.k();
@@ -203,27 +260,34 @@ absl::Status Import(Session& session, const ImportFlags& flags) {
 
 void AddImport(CommandLine& line, Command& group) {
   line.Add<ImportFlags>(
-      group, "import", "Publish an SAE from files that SAELens, sparsify or export wrote",
+      group, "import", "Publish an SAE from files that other libraries or export wrote",
       "  recsae saes import movies-sae --id movies-2 --capture movies/train\n"
       "  recsae saes import trained --id ext --capture shop/live --input-scale 0.37\n\n"
-      "DIR has cfg.json beside sae_weights.safetensors (SAELens: topk, jumprelu, standard) or\n"
-      "sae.safetensors (sparsify: topk). What the SAE cannot take over is refused with the "
-      "reason.\n"
-      "Its quality is measured on rows of the capture. Then:\n"
+      "PATH is a folder, a folder of folders with one SAE, or the file of the weights:\n"
+      "  safetensors-saelens   cfg.json, sae_weights.safetensors: topk, abstopk, jumprelu, gated,\n"
+      "                        standard\n"
+      "  safetensors-sparsify  cfg.json, sae.safetensors: topk\n"
+      "  dictionary-learning   config.json, ae.pt: its AutoEncoder, GatedAutoEncoder, BatchTopKSAE "
+      "…\n"
+      "  gemma-scope           params.npz: jumprelu\n"
+      "  openai                another .pt, of sparse_autoencoder: TopK, ReLU\n"
+      "What the SAE cannot take over is refused with the reason. Its quality is measured on rows "
+      "of\n"
+      "the capture. (docs/sae-files.md) Then:\n"
       "  recsae concepts build movies-2 --capture movies/test",
       [](Command& command, ImportFlags& flags) {
-        command.Add("DIR", flags.folder, "Folder with the files")
+        command.Add("PATH", flags.folder, "Folder with the files, or the file of the weights")
             .Required()
-            .Must(Check::ExistingDirectory());
+            .Must(Check::ExistingPath());
         command.Add("--id", flags.id, "Name of the SAE to publish").Required();
         command.Add("--capture", flags.capture, "Activations that it reads: RECOMMENDER/CAPTURE")
             .Required();
-        command.Add("--format", flags.format, "What DIR holds [default: by its files]")
-            .Must(IsFormat());
+        command.Add("--format", flags.format, "What PATH holds [default: by its files]")
+            .Must(Check::OneOf(ReadableFormats()));
         command
             .Add("--input-scale", flags.input_scale,
                  "What activations were multiplied by before they came to the SAE, where "
-                 "that is not in the files [default: 1]")
+                 "that is not in the files [default: what they say, or 1]")
             .Type("FACTOR")
             .Must(Check::Positive());
         command

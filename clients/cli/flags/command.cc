@@ -2,17 +2,38 @@
 
 #include <CLI/CLI.hpp>
 #include <cstdint>
+#include <cstdlib>
 #include <optional>
 #include <utility>
 
 namespace recsae::cli {
+namespace {
+
+// "~" and "~/…" as the shell would have them; it does not look behind "=".
+void ExpandHome(std::string& path) {
+  const char* home = std::getenv("HOME");
+  const bool ours = path == "~" || path.rfind("~/", 0) == 0;
+  if (ours && home != nullptr && *home != '\0') path = home + path.substr(1);
+}
+
+std::shared_ptr<const CLI::Validator> PathThen(std::string (*check)(std::string& path)) {
+  return std::make_shared<CLI::Validator>(
+      [check](std::string& path) {
+        ExpandHome(path);
+        return check(path);
+      },
+      "");
+}
+
+}  // namespace
 
 Check::Check(const std::function<std::string(const std::string& value)>& error)
     : validator_(std::make_shared<CLI::Validator>(
           // CLI11 lets validators change the value.
           [error](std::string& value) { return error(value); }, "")) {}
 
-Check::Check(std::shared_ptr<const CLI::Validator> validator) : validator_(std::move(validator)) {}
+Check::Check(std::shared_ptr<const CLI::Validator> validator, bool rewrites)
+    : validator_(std::move(validator)), rewrites_(rewrites) {}
 
 Check Check::Positive() { return Check(std::make_shared<CLI::Validator>(CLI::PositiveNumber)); }
 
@@ -28,10 +49,36 @@ Check Check::OneOf(const std::vector<std::string>& names) {
   return Check(std::make_shared<CLI::IsMember>(names));
 }
 
-Check Check::ExistingFile() { return Check(std::make_shared<CLI::Validator>(CLI::ExistingFile)); }
+Check Check::ExistingFile() {
+  return Check(PathThen([](std::string& path) { return CLI::ExistingFile(path); }), true);
+}
 
 Check Check::ExistingDirectory() {
-  return Check(std::make_shared<CLI::Validator>(CLI::ExistingDirectory));
+  return Check(PathThen([](std::string& path) { return CLI::ExistingDirectory(path); }), true);
+}
+
+Check Check::ExistingPath() {
+  return Check(PathThen([](std::string& path) { return CLI::ExistingPath(path); }), true);
+}
+
+Check Check::Path() {
+  return Check(PathThen([](std::string&) { return std::string(); }), true);
+}
+
+Check Check::Dataset() {
+  return Check(std::make_shared<CLI::Validator>(
+                   [](std::string& name) {
+                     while (name.size() > 1 && name.back() == '/') name.pop_back();
+                     const size_t slash = name.rfind('/');
+                     if (slash == std::string::npos) return std::string();
+                     const std::string folder = slash == 0 ? "/" : name.substr(0, slash);
+                     return "'" + name +
+                            "' is a path, but a data set is a folder that the server finds by its "
+                            "name: start the server with --data " +
+                            folder + " (RECSAE_DATA_DIR), then say " + name.substr(slash + 1);
+                   },
+                   ""),
+               true);
 }
 
 Flag Flag::Required() {
@@ -60,7 +107,11 @@ Flag Flag::From(const std::string& environment_variable) {
 }
 
 Flag Flag::Must(const Check& check) {
-  option_->check(*check.validator_);
+  if (check.rewrites_) {
+    option_->transform(*check.validator_);
+  } else {
+    option_->check(*check.validator_);
+  }
   return *this;
 }
 

@@ -28,12 +28,19 @@ class Check {
   static Check OneOf(const std::vector<std::string>& names);
   static Check ExistingFile();
   static Check ExistingDirectory();
+  // A file or a folder.
+  static Check ExistingPath();
+  // A file or folder that need not be there. All of these take ~/… for the home directory.
+  static Check Path();
+  // The name of a data set: a slash at its end is taken off, and a path refused with the way out.
+  static Check Dataset();
 
  private:
   friend class Flag;
-  explicit Check(std::shared_ptr<const CLI::Validator> validator);
+  explicit Check(std::shared_ptr<const CLI::Validator> validator, bool rewrites = false);
 
   std::shared_ptr<const CLI::Validator> validator_;
+  bool rewrites_ = false;  // changes the value
 };
 
 // One flag or positional argument. A handle: copies are the same flag, of which each method changes

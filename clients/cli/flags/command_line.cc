@@ -2,19 +2,22 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <cstring>
+#include <iostream>
+#include <string_view>
 #include <utility>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "clients/cli/session/interrupt.h"
+#include "clients/cli/text/address.h"
 #include "clients/cli/text/errors.h"
+#include "common/base/status.h"
 #include "common/base/version.h"
 
 namespace recsae::cli {
 namespace {
-
-constexpr int kUsageExit = 2;
 
 constexpr char kDescription[] =
     "Opens the inside of a recommender: records its activations, trains a sparse autoencoder on "
@@ -29,9 +32,13 @@ constexpr char kExamples[] = R"(Examples:
 
 Names may be short (ml-1m, ml-1m/test) or whole (saes/ml-1m).
 Every command: recsae COMMAND --help. Results go to standard output, everything else to
-standard error. Exit status: 0 done, 1 a call failed, 2 wrong command line, 130 Ctrl-C,
-143 SIGTERM; either cancels the job that is being waited for, unless --detach. A terminal that is
-closed (SIGHUP) leaves the job to the server.)";
+standard error; with --json an error is a JSON document there. Exit status:
+  0 done                    4 not found             8 no answer in time
+  1 failed                  5 exists, or changed    9 out of memory, disk or quota
+  2 wrong command line      6 not possible now     10 cancelled
+  3 a value or file wrong   7 server unavailable   11 standard output took no more
+130 Ctrl-C and 143 SIGTERM cancel the job that is being waited for, unless --detach. A terminal that
+is closed (SIGHUP) leaves the job to the server.)";
 
 void AddGlobalOptions(Command& root, GlobalOptions& options) {
   const std::string where = "Servers";
@@ -111,25 +118,57 @@ std::string CommandLine::MissingCommand() const {
                       " --help.");
 }
 
+int CommandLine::Refuse(const std::string& message, bool json) const {
+  Console console(false, options_.no_color);
+  console.Fail(json ? ErrorAsJson(UsageError(message)) : message);
+  return kExitUsage;
+}
+
+absl::Status CommandLine::CheckAddresses() {
+  const std::pair<const char*, std::string*> addresses[] = {
+      {"--server", &options_.server},
+      {"--probe", &options_.probe},
+      {"--trainer", &options_.trainer},
+      {"--concept-store", &options_.concept_store},
+      {"--explainer", &options_.explainer}};
+  for (const auto& [flag, address] : addresses) {
+    if (address->empty()) continue;
+    RECSAE_ASSIGN_OR_RETURN(*address, ServerAddress(flag, *address));
+  }
+  return absl::OkStatus();
+}
+
 int CommandLine::Run(int argc, const char* const* argv) {
   try {
     app_->parse(argc, argv);
   } catch (const CLI::Success& help_or_version) {
-    return app_->exit(help_or_version);
+    const int status = app_->exit(help_or_version);
+    return std::cout.flush() ? status : kExitNotWritten;
   } catch (const CLI::ParseError& error) {
-    Console(false, options_.no_color)
-        .Fail(std::string("recsae: ") + error.what() + "\nTry recsae --help.");
-    return kUsageExit;
+    // What was parsed before the error may not have come to it.
+    const bool json = options_.json || std::any_of(argv, argv + argc, [](const char* argument) {
+                        return std::string_view(argument) == "--json";
+                      });
+    return Refuse(std::string("recsae: ") + error.what() + "\nTry recsae --help.", json);
   }
-  if (!run_) {
-    Console(false, options_.no_color).Fail(MissingCommand());
-    return kUsageExit;
+  if (!run_) return Refuse(MissingCommand(), options_.json);
+  if (const absl::Status status = CheckAddresses(); !status.ok()) {
+    return Refuse(absl::StrCat("recsae: ", status.message()), options_.json);
   }
   Session session(options_);
   const absl::Status status = run_(session);
   if (Interrupted()) return InterruptedExit();
-  if (!status.ok()) session.console().Fail("recsae: " + DescribeError(status));
-  return ExitStatus(status);
+  Console& console = session.console();
+  if (!status.ok()) {
+    console.Fail(session.json() ? ErrorAsJson(status) : "recsae: " + DescribeError(status));
+    return ExitStatus(status);
+  }
+  if (console.output_error() == 0) return kExitDone;
+  const absl::Status not_written =
+      Error(absl::StatusCode::kInternal, "OUTPUT_NOT_WRITTEN",
+            absl::StrCat("standard output: ", std::strerror(console.output_error())));
+  console.Fail(session.json() ? ErrorAsJson(not_written) : "recsae: " + DescribeError(not_written));
+  return kExitNotWritten;
 }
 
 }  // namespace recsae::cli

@@ -41,8 +41,8 @@ class CommandLine {
     return command;
   }
 
-  // Parses, runs the chosen command and returns the exit status: 0, 1 for a call that failed, 2 for
-  // a mistake in the command line.
+  // Parses, runs the chosen command and returns the exit status (ExitCode, text/errors.h). With
+  // --json an error is one JSON document on standard error.
   int Run(int argc, const char* const* argv);
 
  private:
@@ -51,6 +51,10 @@ class CommandLine {
   static Command NewCommand(Command& parent, const std::string& name, const std::string& summary,
                             const std::string& examples);
   void RunIfChosen(Command& command, Work work);
+  // Says a usage error; returns its exit status.
+  int Refuse(const std::string& message, bool json) const;
+  // The servers' addresses as they are dialled.
+  absl::Status CheckAddresses();
   // What to say to a command line that ends before it names a command.
   std::string MissingCommand() const;
 

@@ -13,6 +13,33 @@
 namespace recsae::cli {
 namespace {
 
+// A user by id alone, as the recommender was trained on them. `not_found` is returned where it was
+// not.
+absl::StatusOr<ChosenSubject> FromTraining(Session& session, const concept_store::v1::Sae& sae,
+                                           const std::string& user, const absl::Status& not_found) {
+  probe::v1::ComputeActivationsRequest request;
+  request.set_recommender(sae.capture().substr(0, sae.capture().find("/captures/")));
+  request.add_queries()->set_user_id(user);
+  request.set_with_past(true);
+  const auto computed =
+      session.Call(session.probe(), &probe::v1::Probe::Stub::ComputeActivations, request);
+  if (!computed.ok()) {
+    return Error(absl::StatusCode::kNotFound, "USER_NOT_FOUND",
+                 absl::StrCat(std::string(not_found.message()), ", and ", request.recommender(),
+                              " cannot tell of this user by id either: ",
+                              std::string(computed.status().message())),
+                 {{"user", user}, {"recommender", request.recommender()}});
+  }
+  ChosenSubject chosen;
+  chosen.subject.mutable_history()->set_user_id(user);
+  chosen.title = absl::StrCat("user ", user, ", from what the recommender was trained on");
+  if (!computed->pasts().empty()) {
+    const auto& items = computed->pasts(0).item_ids();
+    chosen.history.assign(items.begin(), items.end());
+  }
+  return chosen;
+}
+
 absl::StatusOr<ChosenSubject> FromCapture(Session& session, const concept_store::v1::Sae& sae,
                                           const SubjectFlags& flags) {
   ChosenSubject chosen;
@@ -24,11 +51,14 @@ absl::StatusOr<ChosenSubject> FromCapture(Session& session, const concept_store:
   probe::v1::BatchGetCasesRequest request;
   request.set_capture(capture);
   request.add_user_ids(flags.user);
-  RECSAE_ASSIGN_OR_RETURN(
-      const auto found,
-      session.Call(session.probe(), &probe::v1::Probe::Stub::BatchGetCases, request));
-  if (!found.cases().empty()) {
-    const auto& history = found.cases(0).history_item_ids();
+  const auto found = session.Call(session.probe(), &probe::v1::Probe::Stub::BatchGetCases, request);
+  // Users with few interactions have no test row, but the recommender knows them all the same.
+  if (Reason(found.status()) == "CASE_NOT_FOUND" && flags.capture.empty()) {
+    return FromTraining(session, sae, flags.user, found.status());
+  }
+  RECSAE_RETURN_IF_ERROR(found.status());
+  if (!found->cases().empty()) {
+    const auto& history = found->cases(0).history_item_ids();
     chosen.history.assign(history.begin(), history.end());
   }
   return chosen;
@@ -52,7 +82,7 @@ absl::StatusOr<ChosenSubject> FromActivations(const SubjectFlags& flags) {
 void AddSubjectFlags(Command& command, SubjectFlags& flags) {
   const std::string group = "Whose recommendations";
   command.Add("--sae", flags.sae, "SAE [default: the only one]").Group("SAE");
-  command.Add("--user", flags.user, "A user of the capture").Group(group);
+  command.Add("--user", flags.user, "A user of the capture, or of the data set").Group(group);
   command
       .Add("--capture", flags.capture,
            "Where the user is [default: the test capture of the SAE's recommender]")

@@ -1,4 +1,4 @@
-// What SAE libraries save an SAE as: a folder with cfg.json and a safetensors file.
+// What SAE libraries save an SAE as: settings in a JSON file, and tensors by name.
 #ifndef RECSAE_CLIENTS_CLI_FORMATS_SAE_FILES_H_
 #define RECSAE_CLIENTS_CLI_FORMATS_SAE_FILES_H_
 
@@ -19,8 +19,10 @@ namespace recsae::cli {
 
 // NOLINTNEXTLINE(bugprone-exception-escape): moving a JSON value throws nothing.
 struct SaeFiles {
-  nlohmann::ordered_json config;  // cfg.json, an object
-  safetensors::File weights;
+  nlohmann::ordered_json config;  // cfg.json or config.json; an object, empty where there is none
+  safetensors::File weights;      // of whatever kind of file
+  // activation_scaler.json of SAELens: what activations are multiplied by; 0 = not there.
+  float scaling_factor = 0;
 };
 
 // An SAE read from files.
@@ -41,7 +43,8 @@ absl::Status NotRepresentable(absl::string_view what);
 // NotRepresentable for TOPK_SIGNED, which no format has.
 absl::Status CheckNotSigned(sae::Architecture architecture);
 
-// Fields of cfg.json. One that is absent or null is `absent`; another type is FilesMalformed.
+// Fields of cfg.json. One that is absent or null is `absent`; another type is FilesMalformed. 4.0
+// is the whole number 4.
 absl::StatusOr<bool> BoolIn(const nlohmann::ordered_json& config, const char* key, bool absent);
 absl::StatusOr<std::string> TextIn(const nlohmann::ordered_json& config, const char* key,
                                    absl::string_view absent);
@@ -58,7 +61,7 @@ absl::StatusOr<int> CheckK(std::optional<int> k, int latents);
 absl::StatusOr<const safetensors::Tensor*> FindTensor(const safetensors::File& file,
                                                       const std::string& name, size_t rank);
 
-// The values of a tensor that must have this shape.
+// The values of a tensor that must have this shape; dimensions of 1 in front of it are passed over.
 absl::StatusOr<std::vector<float>> ReadTensor(const safetensors::File& file,
                                               const std::string& name,
                                               const std::vector<int64_t>& shape);
@@ -67,14 +70,8 @@ absl::StatusOr<std::vector<float>> ReadTensor(const safetensors::File& file,
 absl::Status CheckKnownTensors(const safetensors::File& file,
                                const std::vector<std::string>& known);
 
-// Reads DIR/cfg.json and DIR/`weights_name`. NOT_FOUND (FILE_NOT_FOUND), FilesMalformed,
-// INVALID_ARGUMENT (SAFETENSORS_MALFORMED); each names the file.
-absl::StatusOr<SaeFiles> ReadSaeFiles(const std::string& folder, const std::string& weights_name);
-
-// Writes both, making the folder where it is missing. ALREADY_EXISTS (FILE_EXISTS) where one of
-// them is there, unless `overwrite`; INTERNAL (FILE_NOT_WRITTEN).
-absl::Status WriteSaeFiles(const SaeFiles& files, const std::string& folder,
-                           const std::string& weights_name, bool overwrite);
+// The values of a tensor that must be one number.
+absl::StatusOr<float> ReadScalar(const safetensors::File& file, const std::string& name);
 
 }  // namespace recsae::cli
 

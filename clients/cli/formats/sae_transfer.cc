@@ -4,7 +4,9 @@
 #include <functional>
 #include <memory>
 #include <utility>
+#include <vector>
 
+#include "absl/functional/function_ref.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
 #include "clients/cli/session/progress_line.h"
@@ -67,6 +69,48 @@ absl::StatusOr<sae::SaeWeights> DownloadWeights(Session& session, const Sae& sae
   return assembler.Finish();
 }
 
+// Calls `use` with [count, dim] rows of the capture, `rows` of them drawn at random, or all if
+// there are fewer.
+absl::Status ForRandomRows(Session& session, const probe::v1::Capture& capture, int64_t rows,
+                           int dim,
+                           absl::FunctionRef<void(const float* values, int64_t count)> use) {
+  if (capture.dim() != dim) {
+    return Error(absl::StatusCode::kInvalidArgument, "DIMENSION_MISMATCH",
+                 absl::StrCat(capture.name(), " holds activations of ", capture.dim(),
+                              " values, but the SAE takes ", dim),
+                 {{"capture", capture.name()}});
+  }
+  const int64_t total = std::min(rows, capture.row_count());
+  const double timeout = session.Timeout(kTransferTimeout);
+  grpc::ClientContext context;
+  SetDeadline(context, absl::Seconds(timeout));
+  probe::v1::ReadActivationsRequest request;
+  request.set_capture(capture.name());
+  request.set_row_limit(capture.row_count());
+  request.mutable_shuffle()->set_seed(1);
+  ProgressLine progress(session, "measuring", "rows", total);
+  const auto reader = session.probe()->ReadActivations(&context, request);
+  int64_t done = 0;
+  const absl::Status read = ReadAll<probe::v1::ActivationBatch>(
+      context, session.probe().peer(), *reader,
+      [&](const probe::v1::ActivationBatch& batch) -> absl::Status {
+        RECSAE_ASSIGN_OR_RETURN(const MatrixView view,
+                                ReadMatrix(batch.activations(), "activations", kAnySize, dim));
+        const int64_t taken = std::min(view.rows, total - done);
+        use(view.data, taken);
+        done += taken;
+        progress.Add(taken);
+        return done < total ? absl::OkStatus()
+                            : Error(absl::StatusCode::kCancelled, "ENOUGH_ROWS", "");
+      });
+  if (done == total) return absl::OkStatus();
+  RECSAE_RETURN_IF_ERROR(ExplainTimeout(read, timeout));
+  return Error(
+      absl::StatusCode::kDataLoss, "CAPTURE_INCONSISTENT",
+      absl::StrCat("the probe sent ", done, " of the ", total, " rows of ", capture.name()),
+      {{"capture", capture.name()}});
+}
+
 }  // namespace
 
 absl::StatusOr<StoredSae> DownloadSae(Session& session, const std::string& name) {
@@ -113,43 +157,33 @@ absl::StatusOr<Sae> UploadSae(Session& session, const Sae& sae, const sae::SaeWe
 absl::StatusOr<sae::ReconstructionMetrics> MeasureSae(Session& session,
                                                       const probe::v1::Capture& capture,
                                                       int64_t rows, const sae::SaeModel& model) {
-  if (capture.dim() != model.dim()) {
-    return Error(absl::StatusCode::kInvalidArgument, "DIMENSION_MISMATCH",
-                 absl::StrCat(capture.name(), " holds activations of ", capture.dim(),
-                              " values, but the SAE takes ", model.dim()),
-                 {{"capture", capture.name()}});
-  }
-  const int64_t total = std::min(rows, capture.row_count());
-  const double timeout = session.Timeout(kTransferTimeout);
-  grpc::ClientContext context;
-  SetDeadline(context, absl::Seconds(timeout));
-  probe::v1::ReadActivationsRequest request;
-  request.set_capture(capture.name());
-  request.set_row_limit(capture.row_count());
-  request.mutable_shuffle()->set_seed(1);
   sae::MetricsAccumulator metrics(model.dim(), model.latents());
-  ProgressLine progress(session, "measuring", "rows", total);
-  const auto reader = session.probe()->ReadActivations(&context, request);
-  int64_t done = 0;
-  const absl::Status read = ReadAll<probe::v1::ActivationBatch>(
-      context, session.probe().peer(), *reader,
-      [&](const probe::v1::ActivationBatch& batch) -> absl::Status {
-        RECSAE_ASSIGN_OR_RETURN(
-            const MatrixView view,
-            ReadMatrix(batch.activations(), "activations", kAnySize, model.dim()));
-        const int64_t taken = std::min(view.rows, total - done);
-        metrics.Add(model, view.data, taken);
-        done += taken;
-        progress.Add(taken);
-        return done < total ? absl::OkStatus()
-                            : Error(absl::StatusCode::kCancelled, "ENOUGH_ROWS", "");
-      });
-  if (done == total) return metrics.Result();
-  RECSAE_RETURN_IF_ERROR(ExplainTimeout(read, timeout));
-  return Error(
-      absl::StatusCode::kDataLoss, "CAPTURE_INCONSISTENT",
-      absl::StrCat("the probe sent ", done, " of the ", total, " rows of ", capture.name()),
-      {{"capture", capture.name()}});
+  RECSAE_RETURN_IF_ERROR(ForRandomRows(
+      session, capture, rows, model.dim(),
+      [&](const float* values, int64_t count) { metrics.Add(model, values, count); }));
+  return metrics.Result();
+}
+
+absl::StatusOr<double> ShareOfSameLatents(Session& session, const probe::v1::Capture& capture,
+                                          int64_t rows, const sae::SaeModel& a,
+                                          const sae::SaeModel& b) {
+  const auto active = [](const sae::SaeModel& model, const float* x) {
+    std::vector<int32_t> latents;
+    for (const sae::LatentActivation& latent : model.Encode(x)) latents.push_back(latent.latent);
+    std::sort(latents.begin(), latents.end());
+    return latents;
+  };
+  int64_t same = 0;
+  int64_t seen = 0;
+  RECSAE_RETURN_IF_ERROR(
+      ForRandomRows(session, capture, rows, a.dim(), [&](const float* values, int64_t count) {
+        for (int64_t row = 0; row < count; ++row) {
+          const float* x = values + row * a.dim();
+          same += active(a, x) == active(b, x) ? 1 : 0;
+        }
+        seen += count;
+      }));
+  return seen == 0 ? 1.0 : static_cast<double>(same) / static_cast<double>(seen);
 }
 
 }  // namespace recsae::cli

@@ -34,6 +34,11 @@ absl::StatusOr<sae::ReconstructionMetrics> MeasureSae(Session& session,
                                                       const probe::v1::Capture& capture,
                                                       int64_t rows, const sae::SaeModel& model);
 
+// The share of rows, as MeasureSae draws them, on which both have the same active latents.
+absl::StatusOr<double> ShareOfSameLatents(Session& session, const probe::v1::Capture& capture,
+                                          int64_t rows, const sae::SaeModel& a,
+                                          const sae::SaeModel& b);
+
 }  // namespace recsae::cli
 
 #endif  // RECSAE_CLIENTS_CLI_FORMATS_SAE_TRANSFER_H_

@@ -5,25 +5,29 @@
 #include <string>
 
 #include "absl/status/statusor.h"
+#include "common/files/safetensors.h"
 #include "common/sae/model.h"
 
 namespace recsae::cli {
 
-// The same SAE with input scale 1. With s the scale, it computes z / s of the codes that the SAE
-// has, and with
-//   pre / s = encoder (x − pre_bias / s) + encoder_bias / s,   threshold / s,
-//   x̂ = decoderᵀ (z / s) + pre_bias / s
-// the same reconstructions x̂ of activations x. Encoder and decoder stay as they are, bit for bit.
-// INVALID_ARGUMENT (SAE_NOT_REPRESENTABLE) where a quotient is not finite.
-absl::StatusOr<sae::SaeWeights> InRecommenderUnits(const sae::SaeWeights& weights);
+// The same SAE with input scale 1. With s the scale,
+//   pre = (s encoder) (x − pre_bias / s) + encoder_bias,   threshold as it is,
+//   x̂ = (decoder / s)ᵀ z + pre_bias / s:
+// latents z and reconstructions x̂ of activations x are those that the SAE has. Decoder rows of
+// length 1 become rows of length 1 / s. INVALID_ARGUMENT (SAE_NOT_REPRESENTABLE) where a value is
+// not finite.
+absl::StatusOr<sae::SaeWeights> WithoutScale(const sae::SaeWeights& weights);
 
-// What InRecommenderUnits loses by rounding, and the architecture and k, as a line of text to go
-// with the exported weights.
-std::string OriginRecord(const sae::SaeWeights& weights);
+// What an import of the exported tensors, `exported`, loses of the SAE that they were made of:
+// scale, architecture, k, and what rounding lost, as a line of text to go with the tensors.
+// `imported` are the weights that the import makes of them, of the same size.
+std::string OriginRecord(const sae::SaeWeights& weights, const safetensors::File& exported,
+                         const sae::SaeWeights& imported);
 
-// Undoes InRecommenderUnits to the bit. False, and `weights` stay, when the record is not the one
-// of these weights: somebody changed them after the export.
-bool RestoreOrigin(const std::string& record, sae::SaeWeights& weights);
+// Gives imported weights back what the record holds, to the bit. False, and `weights` stay, when
+// the record is not the one of these tensors: somebody changed them after the export.
+bool RestoreOrigin(const std::string& record, const safetensors::File& exported,
+                   sae::SaeWeights& weights);
 
 }  // namespace recsae::cli
 

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "clients/cli/formats/folding.h"
 #include "common/base/status.h"
 #include "common/math/matrix.h"
 
@@ -20,10 +21,8 @@ using sae::SaeWeights;
 constexpr char kTopK[] = "topk";
 constexpr char kJumpRelu[] = "jumprelu";
 constexpr char kStandard[] = "standard";
-
-// Decoder rows this close to length 1 are taken as that: SAELens folds their length in when it
-// saves, and leaves the setting on.
-constexpr double kUnitTolerance = 1e-5;
+constexpr char kGated[] = "gated";
+constexpr char kAbsTopK[] = "abstopk";
 
 // Of any but kTopKSigned.
 const char* NameOf(Architecture architecture) {
@@ -31,17 +30,25 @@ const char* NameOf(Architecture architecture) {
   return HasThreshold(architecture) ? kJumpRelu : kStandard;
 }
 
-absl::StatusOr<Architecture> ReadArchitecture(const ordered_json& config) {
+absl::StatusOr<std::string> ReadArchitecture(const ordered_json& config) {
   RECSAE_ASSIGN_OR_RETURN(const std::string name, TextIn(config, "architecture", kStandard));
-  if (name == kTopK) return Architecture::kTopK;
-  if (name == kJumpRelu) return Architecture::kJumpRelu;
-  if (name == kStandard) return Architecture::kRelu;
+  // Of files from before version 6, which said so by the activation function.
+  RECSAE_ASSIGN_OR_RETURN(const std::string function, TextIn(config, "activation_fn_str", ""));
+  if (name == kStandard && function == kTopK) return std::string(kTopK);
+  for (const char* known : {kTopK, kJumpRelu, kStandard, kGated, kAbsTopK}) {
+    if (name == known) return name;
+  }
   const bool training = name == "batchtopk" || name == "matryoshka_batchtopk";
   return NotRepresentable(
       absl::StrCat("architecture \"", name, "\" of SAELens ",
                    training ? "is a checkpoint of its training; save it with save_inference_model"
-                            : absl::StrCat("is not read; those that are: ", kTopK, ", ", kJumpRelu,
-                                           ", ", kStandard)));
+                            : absl::StrCat("is not read; those that are: ", kTopK, ", ", kAbsTopK,
+                                           ", ", kJumpRelu, ", ", kGated, ", ", kStandard)));
+}
+
+Architecture ArchitectureOf(absl::string_view name) {
+  if (name == kTopK || name == kAbsTopK) return Architecture::kTopK;
+  return name == kStandard ? Architecture::kRelu : Architecture::kJumpRelu;
 }
 
 // Before version 6 the activation function could be another than the architecture's.
@@ -84,8 +91,8 @@ absl::Status CheckInput(const ordered_json& config, float input_scale) {
   }
   return NotRepresentable(absl::StrCat(
       "normalize_activations is \"", normalise,
-      "\", which scales each activation by itself: no one SAE computes that; record activations "
-      "that are normalised already, and set it to none"));
+      "\", which changes each activation before the SAE reads it, by a rule that no SAE's weights "
+      "hold; record activations that are normalised already, and set it to none"));
 }
 
 absl::StatusOr<int> ReadK(const ordered_json& config, int latents) {
@@ -113,7 +120,35 @@ absl::Status CheckScalingFactor(const safetensors::File& file, int64_t latents) 
       "without it");
 }
 
-absl::Status ReadTensors(const SaeFiles& files, SaeWeights& weights) {
+// The encoder's bias and threshold, or what a gated SAE has for them.
+absl::Status ReadEncoderRule(const safetensors::File& file, absl::string_view architecture,
+                             std::vector<std::string>& known, ImportedSae& imported) {
+  SaeWeights& weights = imported.weights;
+  const int64_t latents = weights.latents;
+  if (architecture == kGated) {
+    known.insert(known.end(), {"r_mag", "b_gate", "b_mag"});
+    RECSAE_ASSIGN_OR_RETURN(const std::vector<float> r_mag, ReadTensor(file, "r_mag", {latents}));
+    RECSAE_ASSIGN_OR_RETURN(const std::vector<float> b_gate, ReadTensor(file, "b_gate", {latents}));
+    RECSAE_ASSIGN_OR_RETURN(const std::vector<float> b_mag, ReadTensor(file, "b_mag", {latents}));
+    return FoldGate(r_mag, b_gate, b_mag, imported);
+  }
+  known.emplace_back("b_enc");
+  RECSAE_ASSIGN_OR_RETURN(weights.encoder_bias, ReadTensor(file, "b_enc", {latents}));
+  if (!HasThreshold(weights.architecture)) return absl::OkStatus();
+  // A checkpoint of SAELens' training has the logarithm.
+  const bool logarithm =
+      file.tensors.contains("log_threshold") && !file.tensors.contains("threshold");
+  known.emplace_back(logarithm ? "log_threshold" : "threshold");
+  RECSAE_ASSIGN_OR_RETURN(weights.threshold, ReadTensor(file, known.back(), {latents}));
+  if (!logarithm) return absl::OkStatus();
+  for (float& threshold : weights.threshold) threshold = std::exp(threshold);
+  imported.notes.emplace_back("thresholds are exp(log_threshold) of the file");
+  return absl::OkStatus();
+}
+
+absl::Status ReadTensors(const SaeFiles& files, absl::string_view architecture,
+                         ImportedSae& imported) {
+  SaeWeights& weights = imported.weights;
   RECSAE_ASSIGN_OR_RETURN(const safetensors::Tensor* encoder,
                           FindTensor(files.weights, "W_enc", 2));
   const int64_t d = encoder->shape[0];
@@ -123,73 +158,12 @@ absl::Status ReadTensors(const SaeFiles& files, SaeWeights& weights) {
   weights.encoder = math::Transposed(encoder->values, d, latents);
   RECSAE_RETURN_IF_ERROR(CheckSize(files.config, "d_in", d));
   RECSAE_RETURN_IF_ERROR(CheckSize(files.config, "d_sae", latents));
-  RECSAE_ASSIGN_OR_RETURN(weights.encoder_bias, ReadTensor(files.weights, "b_enc", {latents}));
   RECSAE_ASSIGN_OR_RETURN(weights.decoder, ReadTensor(files.weights, "W_dec", {latents, d}));
   RECSAE_ASSIGN_OR_RETURN(weights.pre_bias, ReadTensor(files.weights, "b_dec", {d}));
-  std::vector<std::string> known = {"W_enc", "b_enc", "W_dec", "b_dec", "scaling_factor"};
-  if (HasThreshold(weights.architecture)) {
-    known.emplace_back("threshold");
-    RECSAE_ASSIGN_OR_RETURN(weights.threshold, ReadTensor(files.weights, "threshold", {latents}));
-  }
+  std::vector<std::string> known = {"W_enc", "W_dec", "b_dec", "scaling_factor"};
+  RECSAE_RETURN_IF_ERROR(ReadEncoderRule(files.weights, architecture, known, imported));
   RECSAE_RETURN_IF_ERROR(CheckScalingFactor(files.weights, latents));
   return CheckKnownTensors(files.weights, known);
-}
-
-// SAELens' ReLU comes first: a threshold below 0 is one of 0.
-void RaiseThresholds(ImportedSae& imported) {
-  int64_t raised = 0;
-  for (float& threshold : imported.weights.threshold) {
-    if (threshold >= 0.0f) continue;
-    threshold = 0.0f;
-    ++raised;
-  }
-  if (raised == 0) return;
-  imported.notes.push_back(absl::StrCat(raised,
-                                        " thresholds below 0 were set to 0, which SAELens "
-                                        "takes them for"));
-}
-
-// Without apply_b_dec_to_input pre = W_enc x + b_enc = W_enc (x − b_dec) + (b_enc + W_enc b_dec).
-void FoldDecoderBias(ImportedSae& imported) {
-  SaeWeights& weights = imported.weights;
-  const auto d = static_cast<size_t>(weights.dim);
-  for (size_t j = 0; j < weights.encoder_bias.size(); ++j) {
-    double bias = weights.encoder_bias[j];
-    for (size_t i = 0; i < d; ++i) {
-      bias += double{weights.encoder[j * d + i]} * weights.pre_bias[i];
-    }
-    weights.encoder_bias[j] = static_cast<float>(bias);
-  }
-  imported.facts["apply_b_dec_to_input"] = "false";
-  imported.notes.emplace_back(
-      "b_enc + W_enc b_dec is the encoder bias, since the file has apply_b_dec_to_input false; an "
-      "export has it true");
-}
-
-// With rescale_acts_by_decoder_norm latents are chosen by, and have, pre · ‖w_dec‖, and are divided
-// by ‖w_dec‖ again before they are decoded.
-void FoldDecoderNorm(ImportedSae& imported) {
-  SaeWeights& weights = imported.weights;
-  const auto d = static_cast<size_t>(weights.dim);
-  const std::vector<double> norms = math::RowNorms(weights.decoder, weights.dim);
-  if (std::all_of(norms.begin(), norms.end(),
-                  [](double norm) { return std::abs(norm - 1.0) <= kUnitTolerance; })) {
-    return;
-  }
-  for (size_t j = 0; j < norms.size(); ++j) {
-    weights.encoder_bias[j] = static_cast<float>(weights.encoder_bias[j] * norms[j]);
-    for (size_t i = 0; i < d; ++i) {
-      weights.encoder[j * d + i] = static_cast<float>(weights.encoder[j * d + i] * norms[j]);
-      // A direction of zeros has pre-activation 0 now, and is never chosen.
-      if (norms[j] > 0) {
-        weights.decoder[j * d + i] = static_cast<float>(weights.decoder[j * d + i] / norms[j]);
-      }
-    }
-  }
-  imported.facts["rescale_acts_by_decoder_norm"] = "true";
-  imported.notes.emplace_back(
-      "the lengths of the decoder's rows were folded into the encoder, since the file has "
-      "rescale_acts_by_decoder_norm true");
 }
 
 // k and the rest that FromSaeLens needs the tensors for.
@@ -199,12 +173,15 @@ absl::Status ApplySettings(const ordered_json& config, ImportedSae& imported) {
     RECSAE_ASSIGN_OR_RETURN(weights.k, ReadK(config, weights.latents));
     RECSAE_ASSIGN_OR_RETURN(const bool rescale,
                             BoolIn(config, "rescale_acts_by_decoder_norm", false));
-    if (rescale) FoldDecoderNorm(imported);
+    if (rescale && FoldDecoderNorm(weights)) {
+      imported.facts["rescale_acts_by_decoder_norm"] = "true";
+      imported.notes.emplace_back(
+          "the lengths of the decoder's rows were folded into the encoder, since the file has "
+          "rescale_acts_by_decoder_norm true");
+    }
   }
   RECSAE_ASSIGN_OR_RETURN(const bool subtract, BoolIn(config, "apply_b_dec_to_input", true));
-  const bool centred = std::all_of(weights.pre_bias.begin(), weights.pre_bias.end(),
-                                   [](float value) { return value == 0.0f; });
-  if (!subtract && !centred) FoldDecoderBias(imported);
+  if (!subtract) FoldDecoderBias(imported);
   return absl::OkStatus();
 }
 
@@ -242,11 +219,13 @@ absl::StatusOr<SaeFiles> ToSaeLens(const SaeWeights& weights) {
 absl::StatusOr<ImportedSae> FromSaeLens(const SaeFiles& files, float input_scale) {
   ImportedSae imported;
   SaeWeights& weights = imported.weights;
-  RECSAE_ASSIGN_OR_RETURN(weights.architecture, ReadArchitecture(files.config));
+  RECSAE_ASSIGN_OR_RETURN(const std::string name, ReadArchitecture(files.config));
+  weights.architecture = ArchitectureOf(name);
   RECSAE_RETURN_IF_ERROR(CheckActivationFunction(files.config, weights.architecture));
   RECSAE_RETURN_IF_ERROR(CheckInput(files.config, input_scale));
-  RECSAE_RETURN_IF_ERROR(ReadTensors(files, weights));
+  RECSAE_RETURN_IF_ERROR(ReadTensors(files, name, imported));
   RECSAE_RETURN_IF_ERROR(ApplySettings(files.config, imported));
+  if (name == kAbsTopK) SplitSigns(imported);
   RaiseThresholds(imported);
   return imported;
 }

@@ -87,7 +87,7 @@ absl::StatusOr<SaeFiles> ToSparsify(const SaeWeights& weights) {
   if (weights.architecture != Architecture::kTopK) {
     return NotRepresentable(
         "sparsify has TopK SAEs alone, and this one encodes by thresholds; --format "
-        "safetensors-saelens can hold it");
+        "safetensors-saelens and dictionary-learning can hold it");
   }
   const int64_t d = weights.dim;
   const int64_t latents = weights.latents;

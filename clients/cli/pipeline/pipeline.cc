@@ -13,6 +13,7 @@
 #include "recsae/explainer/v1/explainer.grpc.pb.h"
 #include "recsae/jobs/v1/jobs.pb.h"
 #include "recsae/probe/v1/probe.grpc.pb.h"
+#include "recsae/trainer/v1/trainer.grpc.pb.h"
 
 namespace recsae::cli {
 namespace {
@@ -20,6 +21,9 @@ namespace {
 using concept_store::v1::ConceptStore;
 using explainer::v1::Explainer;
 using probe::v1::Probe;
+
+// Of an activation of every kind of recommender that is trained with its defaults.
+constexpr int kUsualDim = 64;
 
 // The stages share a session, a plan and the times they took.
 class Pipeline {
@@ -135,6 +139,20 @@ absl::StatusOr<probe::v1::Dataset> ChooseDataset(Session& session, const Pipelin
       ").\nGoing on with the generated data set '", kPlantedDataset,
       "', whose concepts are known. For real data, see --dataset and the server's --data."));
   return get(kPlantedDataset);
+}
+
+absl::Status CheckSettings(Session& session, const PipelinePlan& plan) {
+  // The activations' length is that of the recommender that is there, or will be.
+  int dim = plan.train_recommender.hyper_parameters().embedding_dim();
+  probe::v1::GetRecommenderRequest get;
+  get.set_name(plan.recommender());
+  const auto found = session.Call(session.probe(), &Probe::Stub::GetRecommender, get);
+  if (found.ok()) dim = found->activation_dim();
+  trainer::v1::ResolveConfigRequest request;
+  *request.mutable_config() = plan.train_sae.config();
+  request.set_activation_dim(dim > 0 ? dim : kUsualDim);
+  return session.Call(session.trainer(), &trainer::v1::Trainer::Stub::ResolveConfig, request)
+      .status();
 }
 
 absl::StatusOr<PipelineResult> RunPipeline(Session& session, const PipelinePlan& plan,

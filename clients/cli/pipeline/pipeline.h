@@ -16,6 +16,9 @@ namespace recsae::cli {
 // and cannot get it, which is said.
 absl::StatusOr<probe::v1::Dataset> ChooseDataset(Session& session, const PipelineFlags& flags);
 
+// Refuses before the first stage what the trainer would refuse after the recommender's training.
+absl::Status CheckSettings(Session& session, const PipelinePlan& plan);
+
 // Trains, captures, builds and evaluates. Whatever an earlier run made under the same names is
 // used. FAILED_PRECONDITION (NAME_TAKEN) if a name belongs to something else.
 absl::StatusOr<PipelineResult> RunPipeline(Session& session, const PipelinePlan& plan, bool detach);

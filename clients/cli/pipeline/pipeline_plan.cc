@@ -34,19 +34,23 @@ std::string ShortHash(absl::string_view bytes) {
   return absl::StrCat(absl::Hex(Fingerprint(bytes), absl::kZeroPad16)).substr(0, 6);
 }
 
-// A data set's name as part of an id. Of letters that ids cannot have a fingerprint stays, so that
-// two names in another script do not become one.
+// A data set's name as part of an id. What ids cannot hold is left to a fingerprint of the name, so
+// that names in other scripts, and long ones, stay apart.
 std::string IdPart(absl::string_view text) {
   std::string id;
-  bool foreign = false;
+  bool all = text.size() <= kDatasetPartLength;
   for (const char c : text.substr(0, kDatasetPartLength)) {
     const char lower = absl::ascii_tolower(c);
-    foreign |= !absl::ascii_isascii(static_cast<unsigned char>(c));
-    if (!absl::ascii_isascii(static_cast<unsigned char>(c))) continue;
-    id += absl::ascii_isalnum(lower) || lower == '.' || lower == '_' ? lower : '-';
+    if (static_cast<unsigned char>(c) >= 0x80) {
+      all = false;
+    } else {
+      id += absl::ascii_isalnum(lower) || lower == '.' || lower == '_' ? lower : '-';
+    }
   }
-  if (foreign) absl::StrAppend(&id, ShortHash(text));
-  return id.empty() || !absl::ascii_isalnum(id.front()) ? "d" + id : id;
+  if (id.empty() || !absl::ascii_isalnum(id.front())) id = "d" + id;
+  if (all) return id;
+  const std::string hash = "-" + ShortHash(text);
+  return id.substr(0, kDatasetPartLength - hash.size()) + hash;
 }
 
 // "ml-1m-sasrec", "-s2" for another seed, and a fingerprint of whatever else was asked for.

@@ -53,6 +53,9 @@ Cell CameFrom(int rank, int other_rank) {
           up ? Color::kGreen : Color::kRed};
 }
 
+// Whether the reconstruction is nearer to the activation than 0 is.
+bool Explains(const Explanation& explanation) { return explanation.relative_error() < 1; }
+
 // A description that tells next to nothing of when the latent fires is no reason to be read as one.
 Color Trust(double correlation) {
   constexpr double kTold = 0.2;
@@ -66,6 +69,19 @@ Cell LevelCell(int level) {
 }
 
 }  // namespace
+
+std::string ShareExplained(const Explanation& explanation) {
+  constexpr double kFarthestShown = 1000;
+  if (Explains(explanation)) {
+    return absl::StrCat(FormatPercent(1 - explanation.relative_error()),
+                        " of the activation is in these concepts:");
+  }
+  const double times = std::sqrt(explanation.relative_error());
+  return absl::StrCat("The SAE does not explain this activation: its reconstruction is off by ",
+                      times < kFarthestShown ? absl::StrCat(FormatFixed(times, 1), " times")
+                                             : std::string("more than 1,000 times"),
+                      " the activation's length. Active, but of little meaning:");
+}
 
 std::string LatentLabel(int latent, const std::string& description) {
   if (description.empty()) return absl::StrCat("#", latent);
@@ -96,7 +112,8 @@ Table ActiveGroups(const Explanation& explanation) {
       numbers.push_back(absl::StrCat("#", explanation.latents(place).latent()));
       level = std::max(level, explanation.latents(place).level());
     }
-    table.Add({{group.description(), Trust(group.correlation())},
+    const Color trust = Explains(explanation) ? Trust(group.correlation()) : Color::kDim;
+    table.Add({{group.description(), trust},
                CorrelationCell(group.correlation(), group.verified()),
                LevelCell(level),
                {absl::StrJoin(numbers, " "), Color::kDim}});

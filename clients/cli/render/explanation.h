@@ -14,6 +14,9 @@ namespace recsae::cli {
 
 class Console;
 
+// "87.1 % of the activation is in these concepts:", or that the SAE does not explain it.
+std::string ShareExplained(const explainer::v1::Explanation& explanation);
+
 // "#412 horror, 1980s", its description cut where it is long; "#412" without one.
 std::string LatentLabel(int latent, const std::string& description);
 

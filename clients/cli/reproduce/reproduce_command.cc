@@ -127,6 +127,7 @@ void Declare(const std::string& study, Command& command, Arguments& arguments) {
       .Add("--out", flags.out,
            "Folder for the results; with the same one a run goes on where the last stopped")
       .Type("DIR")
+      .Must(Check::Path())
       .ShowDefault();
   command
       .Add("--dataset", flags.datasets,

@@ -3,6 +3,7 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <cstdio>
 #include <cstdlib>
 
@@ -29,9 +30,12 @@ bool ColorWanted() {
   return term != nullptr && absl::string_view(term) != "dumb";
 }
 
-void Write(std::FILE* file, absl::string_view text) {
-  std::fwrite(text.data(), 1, text.size(), file);
-  std::fflush(file);
+// 0, or errno.
+int Write(std::FILE* file, absl::string_view text) {
+  errno = 0;
+  const bool written = std::fwrite(text.data(), 1, text.size(), file) == text.size();
+  if (std::fflush(file) == 0 && written) return 0;
+  return errno != 0 ? errno : EIO;
 }
 
 }  // namespace
@@ -46,7 +50,9 @@ Console::Console(bool quiet, bool no_color)
 void Console::Print(absl::string_view text) {
   std::lock_guard<std::mutex> lock(mutex_);
   EraseProgressLine();
-  Write(stdout, text);
+  const int error = Write(stdout, text);
+  int none = 0;
+  if (error != 0) output_error_.compare_exchange_strong(none, error);
 }
 
 void Console::Heading(absl::string_view text) {

@@ -2,6 +2,7 @@
 #ifndef RECSAE_CLIENTS_CLI_SESSION_CONSOLE_H_
 #define RECSAE_CLIENTS_CLI_SESSION_CONSOLE_H_
 
+#include <atomic>
 #include <mutex>
 #include <string>
 
@@ -41,6 +42,9 @@ class Console {
   // A line on standard error, even when quiet.
   void Fail(absl::string_view text);
 
+  // errno of the first text that standard output did not take; 0 if it took all.
+  int output_error() const { return output_error_; }
+
  private:
   void EraseProgressLine();
 
@@ -51,6 +55,7 @@ class Console {
   const bool error_color_;
   std::mutex mutex_;
   bool has_progress_line_ = false;
+  std::atomic<int> output_error_{0};
 };
 
 }  // namespace recsae::cli

@@ -1,6 +1,5 @@
 #include "clients/cli/session/session.h"
 
-#include <google/protobuf/util/json_util.h>
 #include <grpcpp/client_context.h>
 #include <grpcpp/support/status.h>
 
@@ -10,6 +9,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
 #include "clients/cli/text/errors.h"
+#include "clients/cli/text/json.h"
 #include "common/base/status.h"
 #include "common/client/retry.h"
 
@@ -48,18 +48,8 @@ std::vector<PeerStub<jobs::v1::Jobs>*> Session::all_jobs() {
 }
 
 absl::Status Session::PrintJson(const google::protobuf::Message& message) {
-  google::protobuf::util::JsonPrintOptions format;
-  format.add_whitespace = true;
-  format.always_print_primitive_fields = true;
-  std::string json;
-  const auto status = google::protobuf::util::MessageToJsonString(message, &json, format);
-  if (!status.ok()) {
-    return Error(absl::StatusCode::kInternal, "NOT_PRINTABLE",
-                 absl::StrCat("the answer cannot be written as JSON: ",
-                              absl::string_view(status.message().data(), status.message().size()),
-                              "; is the server newer than this client?"));
-  }
-  console_.Print(json);
+  RECSAE_ASSIGN_OR_RETURN(const nlohmann::ordered_json json, AsJson(message));
+  console_.Print(json.dump(1) + "\n");
   return absl::OkStatus();
 }
 

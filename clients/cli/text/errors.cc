@@ -1,8 +1,11 @@
 #include "clients/cli/text/errors.h"
 
+#include <nlohmann/json.hpp>
+
 #include "absl/strings/str_cat.h"
 #include "clients/cli/text/text.h"
 #include "common/base/status.h"
+#include "common/base/utf8.h"
 
 namespace recsae::cli {
 namespace {
@@ -21,6 +24,8 @@ constexpr Advice kAdvice[] = {
     {"DATASET_NOT_FOUND",
      "put the data set into a folder that the server looks in (its --data, RECSAE_DATA_DIR), or "
      "use --dataset planted"},
+    {"USER_NOT_FOUND",
+     "a user of the data set that the recommender was trained on, or --history ID,..."},
     {"CATALOG_NOT_FOUND", "recsae catalogs list"},
     {"RECOMMENDER_NOT_FOUND", "recsae recommenders list"},
     {"CAPTURE_NOT_FOUND", "recsae captures list"},
@@ -40,15 +45,52 @@ absl::Status UsageError(absl::string_view message) {
   return Error(absl::StatusCode::kInvalidArgument, kUsageReason, message);
 }
 
-int ExitStatus(const absl::Status& status) {
-  if (status.ok()) return 0;
+ExitCode ExitStatus(const absl::Status& status) {
   const std::string reason = Reason(status);
-  return reason == kUsageReason || reason == "EDIT_MALFORMED" ? 2 : 1;
+  if (reason == kUsageReason || reason == "EDIT_MALFORMED") return kExitUsage;
+  switch (status.code()) {
+    case absl::StatusCode::kOk:
+      return kExitDone;
+    case absl::StatusCode::kInvalidArgument:
+    case absl::StatusCode::kOutOfRange:
+      return kExitInvalid;
+    case absl::StatusCode::kNotFound:
+      return kExitNotFound;
+    case absl::StatusCode::kAlreadyExists:
+    case absl::StatusCode::kAborted:
+      return kExitConflict;
+    case absl::StatusCode::kFailedPrecondition:
+      return kExitPrecondition;
+    case absl::StatusCode::kUnavailable:
+      return kExitUnavailable;
+    case absl::StatusCode::kDeadlineExceeded:
+      return kExitTimeout;
+    case absl::StatusCode::kResourceExhausted:
+      return kExitExhausted;
+    case absl::StatusCode::kCancelled:
+      return kExitCancelled;
+    default:
+      return kExitFailed;
+  }
+}
+
+std::string ErrorAsJson(const absl::Status& status) {
+  nlohmann::ordered_json metadata = nlohmann::ordered_json::object();
+  for (const auto& [key, value] : Metadata(status)) metadata[key] = ValidUtf8(value);
+  nlohmann::ordered_json error = {{"code", absl::StatusCodeToString(status.code())},
+                                  {"reason", Reason(status)},
+                                  {"message", ValidUtf8(status.message())},
+                                  {"metadata", metadata}};
+  for (const auto& [field, description] : Violations(status)) {
+    error["violations"].push_back(
+        {{"field", ValidUtf8(field)}, {"description", ValidUtf8(description)}});
+  }
+  return nlohmann::ordered_json{{"error", error}}.dump(2);
 }
 
 std::string DescribeError(const absl::Status& status) {
   const std::string message(status.message());
-  if (ExitStatus(status) == 2) return message;
+  if (ExitStatus(status) == kExitUsage) return message;
   const std::string reason = Reason(status);
   std::string text = absl::StatusCodeToString(status.code());
   if (!reason.empty()) absl::StrAppend(&text, " (", reason, ")");

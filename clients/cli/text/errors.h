@@ -12,8 +12,27 @@ namespace recsae::cli {
 // A mistake in how the command was called, found after its flags were read.
 absl::Status UsageError(absl::string_view message);
 
-// 0 for OK, 2 for usage errors, else 1.
-int ExitStatus(const absl::Status& status);
+// What a script may branch on; --help and docs/cli.md list them.
+enum ExitCode {
+  kExitDone = 0,
+  kExitFailed = 1,        // whatever is not below
+  kExitUsage = 2,         // the command line
+  kExitInvalid = 3,       // INVALID_ARGUMENT, OUT_OF_RANGE: a value or file
+  kExitNotFound = 4,      // NOT_FOUND
+  kExitConflict = 5,      // ALREADY_EXISTS, ABORTED
+  kExitPrecondition = 6,  // FAILED_PRECONDITION
+  kExitUnavailable = 7,   // UNAVAILABLE
+  kExitTimeout = 8,       // DEADLINE_EXCEEDED
+  kExitExhausted = 9,     // RESOURCE_EXHAUSTED
+  kExitCancelled = 10,    // CANCELLED
+  kExitNotWritten = 11,   // standard output took no more
+};
+
+ExitCode ExitStatus(const absl::Status& status);
+
+// {"error": {"code": "NOT_FOUND", "reason": "SAE_NOT_FOUND", "message": …, "metadata": {…}}}, with
+// "violations" [{"field", "description"}] where a request's fields are wrong.
+std::string ErrorAsJson(const absl::Status& status);
 
 // "NOT_FOUND (SAE_NOT_FOUND): saes/x ...", and in a second line what to do where that is known.
 // Usage errors are their message alone.

@@ -60,7 +60,8 @@ void ExcludeKnown(const Ids& ids, ResolvedSubject& resolved) {
 }
 
 absl::Status ReadCapturedUser(Backend& backend, const Caller& caller,
-                              const v1::Subject::CapturedUser& user, ResolvedSubject& resolved) {
+                              const v1::Subject::CapturedUser& user, bool keep_seen,
+                              ResolvedSubject& resolved) {
   // Only where there are several sites can the capture be of another.
   if (resolved.recommender != nullptr && resolved.recommender->resource.probe_sites_size() > 1) {
     RECSAE_ASSIGN_OR_RETURN(const probe::v1::Capture capture,
@@ -80,8 +81,10 @@ absl::Status ReadCapturedUser(Backend& backend, const Caller& caller,
                  absl::StrCat(user.capture(), " has no case of user \"", user.user_id(), "\""),
                  {{"capture", user.capture()}, {"user_id", user.user_id()}});
   }
-  ExcludeKnown(response.cases(0).history_item_ids(), resolved);
-  ExcludeKnown(response.cases(0).excluded_item_ids(), resolved);
+  if (!keep_seen) {
+    ExcludeKnown(response.cases(0).history_item_ids(), resolved);
+    ExcludeKnown(response.cases(0).excluded_item_ids(), resolved);
+  }
   resolved.query = QueryOf(response.cases(0));
   return ReadProbeActivation(response.activations(), *resolved.sae,
                              absl::StrCat("user \"", user.user_id(), "\" of ", user.capture()),
@@ -89,7 +92,8 @@ absl::Status ReadCapturedUser(Backend& backend, const Caller& caller,
 }
 
 absl::Status RunRecommender(Backend& backend, const Caller& caller,
-                            const v1::Subject::History& history, ResolvedSubject& resolved) {
+                            const v1::Subject::History& history, bool keep_seen,
+                            ResolvedSubject& resolved) {
   if (resolved.recommender == nullptr) {
     return Error(absl::StatusCode::kFailedPrecondition, "RECOMMENDER_UNKNOWN",
                  absl::StrCat(resolved.sae->name,
@@ -105,11 +109,23 @@ absl::Status RunRecommender(Backend& backend, const Caller& caller,
     probe::v1::ComputeActivationsRequest request;
     request.set_recommender(recommender);
     request.set_site(resolved.sae->probe_site);
+    request.set_with_past(true);
     *request.add_queries() = resolved.query;
     return backend.peers.probe.peer().FromGrpc(
         backend.peers.probe->ComputeActivations(&context, request, &response));
   }));
-  ExcludeKnown(history.item_ids(), resolved);
+  resolved.unknown_items.insert(response.unknown_item_ids().begin(),
+                                response.unknown_item_ids().end());
+  if (!keep_seen) ExcludeKnown(history.item_ids(), resolved);
+  if (!response.pasts().empty()) {
+    const auto& past = response.pasts(0);
+    if (!keep_seen) ExcludeKnown(past.item_ids(), resolved);
+    if (past.known() && past.trained_count() == 0 && history.item_ids().empty()) {
+      resolved.warnings.push_back(
+          absl::StrCat(recommender, " was trained on no interaction of user \"", history.user_id(),
+                       "\": the activation says nothing of this user"));
+    }
+  }
   return ReadProbeActivation(response.activations(), *resolved.sae, recommender, resolved);
 }
 
@@ -187,7 +203,7 @@ absl::StatusOr<std::vector<int32_t>> FindItems(const LoadedRecommender& recommen
 
 absl::StatusOr<ResolvedSubject> ResolveSubject(
     Backend& backend, const Caller& caller, const std::string& sae, const v1::Subject& subject,
-    absl::Span<const std::string* const> exclude_item_ids) {
+    absl::Span<const std::string* const> exclude_item_ids, bool keep_seen) {
   ResolvedSubject resolved;
   RECSAE_ASSIGN_OR_RETURN(resolved.sae, backend.saes.Get(sae, caller));
   std::string recommender = resolved.sae->recommender;
@@ -200,7 +216,14 @@ absl::StatusOr<ResolvedSubject> ResolveSubject(
     RECSAE_ASSIGN_OR_RETURN(resolved.recommender, backend.recommenders.Get(recommender, caller));
     RECSAE_RETURN_IF_ERROR(
         CheckIncarnation(*resolved.sae, recommender, resolved.recommender->resource.uid()));
-    RECSAE_ASSIGN_OR_RETURN(resolved.excluded, FindItems(*resolved.recommender, exclude_item_ids));
+    for (const std::string* id : exclude_item_ids) {
+      const int32_t item = resolved.recommender->Item(*id);
+      if (item >= 0) {
+        resolved.excluded.push_back(item);
+      } else {
+        resolved.unknown_items.insert(*id);
+      }
+    }
   }
   switch (subject.subject_case()) {
     case v1::Subject::kActivations:
@@ -208,10 +231,12 @@ absl::StatusOr<ResolvedSubject> ResolveSubject(
           ReadActivations(subject.activations(), resolved.sae->model.dim(), resolved));
       break;
     case v1::Subject::kCapturedUser:
-      RECSAE_RETURN_IF_ERROR(ReadCapturedUser(backend, caller, subject.captured_user(), resolved));
+      RECSAE_RETURN_IF_ERROR(
+          ReadCapturedUser(backend, caller, subject.captured_user(), keep_seen, resolved));
       break;
     case v1::Subject::kHistory:
-      RECSAE_RETURN_IF_ERROR(RunRecommender(backend, caller, subject.history(), resolved));
+      RECSAE_RETURN_IF_ERROR(
+          RunRecommender(backend, caller, subject.history(), keep_seen, resolved));
       break;
     case v1::Subject::SUBJECT_NOT_SET:
       return Error(absl::StatusCode::kInternal, "SUBJECT_NOT_SET",

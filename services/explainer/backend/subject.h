@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -36,6 +37,10 @@ struct ResolvedSubject {
   std::vector<float> user_activation;
   // Items never to be recommended: what the case or history leaves out, and what the request does.
   std::vector<int32_t> excluded;
+  // Items of the history and exclusions that the catalogue does not have.
+  std::set<std::string> unknown_items;
+  // What makes an explanation of it doubtful, a sentence each.
+  std::vector<std::string> warnings;
 
   absl::Span<const float> Activation(int64_t row) const {
     const size_t dim = sae->model.dim();
@@ -56,9 +61,10 @@ void CheckSubject(const v1::Subject& subject, absl::string_view field, BadReques
 //                     recommender or site
 //   NOT_FOUND         the SAE, recommender, capture, user or item that is not there
 //   FAILED_PRECONDITION  RECOMMENDER_CHANGED, as CheckIncarnation (capture_reader.h)
+// `keep_seen`: what the subject touched is not excluded. Unknown ids of exclude_item_ids are noted.
 absl::StatusOr<ResolvedSubject> ResolveSubject(
     Backend& backend, const Caller& caller, const std::string& sae, const v1::Subject& subject,
-    absl::Span<const std::string* const> exclude_item_ids);
+    absl::Span<const std::string* const> exclude_item_ids, bool keep_seen);
 
 // FAILED_PRECONDITION (HISTORY_NEEDED): from an activation of an inner probe site alone nothing can
 // be ranked.

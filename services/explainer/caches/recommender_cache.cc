@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <utility>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "common/base/status.h"
 #include "common/budget/bytes.h"
@@ -97,6 +98,8 @@ void AddItem(Item& item, LoadedRecommender& loaded) {
   ItemText text;
   text.title = std::move(*item.mutable_title());
   for (probe::v1::Attribute& attribute : *item.mutable_attributes()) {
+    // Says nothing of the item, and would be the name of a concept.
+    if (absl::StripAsciiWhitespace(attribute.value()).empty()) continue;
     text.attributes.emplace_back(std::move(*attribute.mutable_key()),
                                  std::move(*attribute.mutable_value()));
   }

@@ -124,10 +124,13 @@ absl::Status Explain(Backend& backend, const Caller& caller, const v1::ExplainRe
   RECSAE_ASSIGN_OR_RETURN(const ResolvedSubject subject,
                           ResolveSubject(backend, caller, request.sae(), request.subject(),
                                          {request.exclude_item_ids().data(),
-                                          static_cast<size_t>(request.exclude_item_ids_size())}));
+                                          static_cast<size_t>(request.exclude_item_ids_size())},
+                                         request.keep_seen_items()));
   RECSAE_ASSIGN_OR_RETURN(const std::vector<int32_t> also, RequestedItems(request, subject));
   // Without the concept-store it goes on with the concepts that are here.
   backend.concepts.WaitUntilFilled(caller).IgnoreError();
+  for (const std::string& id : subject.unknown_items) response->add_unknown_item_ids(id);
+  for (const std::string& warning : subject.warnings) response->add_warnings(warning);
   ItemChoice choice;
   choice.top = request.top_item_count() == 0 ? kDefaultTopItems : request.top_item_count();
   choice.excluded = subject.excluded;

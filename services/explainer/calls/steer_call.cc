@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "common/base/status.h"
 #include "common/messages/tensor.h"
 #include "recsae/explainer/v1/explainer.pb.h"
@@ -128,13 +129,19 @@ absl::StatusOr<LatentEdit> ResolveEdit(const v1::Edit& edit, const std::string& 
   }
 }
 
+// Edits of latents, and the place in the request of the edit that each comes from.
+struct ResolvedEdits {
+  std::vector<LatentEdit> edits;
+  std::vector<int> origins;
+};
+
 // From edits by number or words to edits of latents; the concepts they name go to `concepts`.
-absl::StatusOr<std::vector<LatentEdit>> ResolveEdits(Backend& backend, const Caller& caller,
-                                                     const v1::SteerRequest& request, int latents,
-                                                     NamedConcepts& concepts) {
+absl::StatusOr<ResolvedEdits> ResolveEdits(Backend& backend, const Caller& caller,
+                                           const v1::SteerRequest& request, int latents,
+                                           NamedConcepts& concepts) {
   // An error here matters only to a latent whose concept is needed and not found.
   const absl::Status filled = backend.concepts.WaitUntilFilled(caller);
-  std::vector<LatentEdit> edits;
+  ResolvedEdits all;
   for (int i = 0; i < request.edits_size(); ++i) {
     const v1::Edit& edit = request.edits(i);
     std::vector<int32_t> targets = {edit.latent()};
@@ -153,10 +160,40 @@ absl::StatusOr<std::vector<LatentEdit>> ResolveEdits(Backend& backend, const Cal
       if (edit.has_add() && latent_concept == nullptr) RECSAE_RETURN_IF_ERROR(filled);
       RECSAE_ASSIGN_OR_RETURN(const LatentEdit resolved,
                               ResolveEdit(edit, request.sae(), latent, latent_concept));
-      edits.push_back(resolved);
+      all.edits.push_back(resolved);
+      all.origins.push_back(i);
     }
   }
-  return edits;
+  return all;
+}
+
+std::string WhyIneffective(const v1::Edit& edit, const v1::IneffectiveEdit& ineffective) {
+  const bool one = ineffective.latents_size() == 1;
+  const std::string latents =
+      absl::StrCat(one ? "latent " : "latents ", absl::StrJoin(ineffective.latents(), ", "));
+  // Of what is at 0, multiples and less are 0 again.
+  const bool idle = edit.has_scale() ? edit.scale() != 1 : edit.has_remove() || edit.add() < 0;
+  return idle
+             ? absl::StrCat(latents, one ? " is" : " are", " not active here: nothing to take away")
+             : absl::StrCat("the edit leaves ", latents, " as ", one ? "it is" : "they are");
+}
+
+// Edits of the request of which no latent changed.
+void WriteIneffective(const v1::SteerRequest& request, const ResolvedEdits& resolved,
+                      const std::vector<bool>& effective, v1::SteerResponse* response) {
+  size_t e = 0;
+  for (int i = 0; i < request.edits_size(); ++i) {
+    v1::IneffectiveEdit ineffective;
+    ineffective.set_edit(i);
+    bool changed = false;
+    for (; e < resolved.edits.size() && resolved.origins[e] == i; ++e) {
+      changed = changed || effective[e];
+      ineffective.add_latents(resolved.edits[e].latent);
+    }
+    if (changed) continue;
+    ineffective.set_reason(WhyIneffective(request.edits(i), ineffective));
+    *response->add_ineffective_edits() = std::move(ineffective);
+  }
 }
 
 void WriteItems(const LoadedRecommender& recommender, const std::vector<ComparedItem>& items,
@@ -188,7 +225,8 @@ absl::Status Steer(Backend& backend, const Caller& caller, const v1::SteerReques
   RECSAE_ASSIGN_OR_RETURN(const ResolvedSubject subject,
                           ResolveSubject(backend, caller, request.sae(), request.subject(),
                                          {request.exclude_item_ids().data(),
-                                          static_cast<size_t>(request.exclude_item_ids_size())}));
+                                          static_cast<size_t>(request.exclude_item_ids_size())},
+                                         request.keep_seen_items()));
   if (subject.rows != 1) {
     return Error(absl::StatusCode::kInvalidArgument, "TENSOR_SHAPE_MISMATCH",
                  absl::StrCat("subject.activations: one activation is steered in a call, not ",
@@ -197,13 +235,13 @@ absl::Status Steer(Backend& backend, const Caller& caller, const v1::SteerReques
   if (subject.at_inner_site() && subject.user_activation.empty()) return HistoryNeeded(subject);
   const sae::SaeModel& model = subject.sae->model;
   NamedConcepts concepts;
-  RECSAE_ASSIGN_OR_RETURN(const std::vector<LatentEdit> edits,
+  RECSAE_ASSIGN_OR_RETURN(const ResolvedEdits resolved,
                           ResolveEdits(backend, caller, request, model.latents(), concepts));
   const SteeringMode mode = request.mode() == v1::SteerRequest::MODE_RECONSTRUCTION
                                 ? SteeringMode::kReconstruction
                                 : SteeringMode::kDelta;
   RECSAE_ASSIGN_OR_RETURN(const SteeredActivation steered,
-                          SteerActivation(model, subject.Activation(0), edits, mode));
+                          SteerActivation(model, subject.Activation(0), resolved.edits, mode));
 
   WriteVector(steered.activation, response->mutable_activation());
   for (const LatentChange& change : steered.changes) {
@@ -215,6 +253,9 @@ absl::Status Steer(Backend& backend, const Caller& caller, const v1::SteerReques
     applied->set_activation_before(change.before);
     applied->set_activation_after(change.after);
   }
+  WriteIneffective(request, resolved, steered.effective, response);
+  for (const std::string& id : subject.unknown_items) response->add_unknown_item_ids(id);
+  for (const std::string& warning : subject.warnings) response->add_warnings(warning);
   if (subject.head() == nullptr) return absl::OkStatus();
   const int top = request.top_item_count() == 0 ? kDefaultTopItems : request.top_item_count();
   absl::Span<const float> before = subject.Activation(0), after = steered.activation;

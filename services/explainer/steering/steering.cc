@@ -30,7 +30,8 @@ double Apply(const LatentEdit& edit, double z) {
 }
 
 std::vector<LatentChange> ApplyAll(const std::vector<sae::LatentActivation>& code,
-                                   absl::Span<const LatentEdit> edits) {
+                                   absl::Span<const LatentEdit> edits,
+                                   std::vector<bool>& effective) {
   std::vector<LatentChange> changes;
   for (const LatentEdit& edit : edits) {
     const auto same_latent = [&](const auto& other) { return other.latent == edit.latent; };
@@ -40,7 +41,9 @@ std::vector<LatentChange> ApplyAll(const std::vector<sae::LatentActivation>& cod
       const double z = active == code.end() ? 0 : active->value;
       change = changes.insert(changes.end(), LatentChange{edit.latent, z, z});
     }
-    change->after = Apply(edit, change->after);
+    const double before = change->after;
+    change->after = Apply(edit, before);
+    effective.push_back(change->after != before);
   }
   return changes;
 }
@@ -79,7 +82,7 @@ absl::StatusOr<SteeredActivation> SteerActivation(const sae::SaeModel& sae,
                                                   SteeringMode mode) {
   const std::vector<sae::LatentActivation> code = sae.Encode(x.data());
   SteeredActivation steered;
-  steered.changes = ApplyAll(code, edits);
+  steered.changes = ApplyAll(code, edits, steered.effective);
 
   // In both modes the edits add their differences; only what they are added to differs.
   std::vector<double> sum(x.begin(), x.end());

@@ -45,6 +45,8 @@ struct SteeredActivation {
   std::vector<float> activation;
   // One for each latent that was named, in the order of the first edit that names it.
   std::vector<LatentChange> changes;
+  // For each edit whether it changed its latent.
+  std::vector<bool> effective;
 };
 
 // Applies `edits` in order to the code of `x` [d]. INVALID_ARGUMENT (STEERED_NOT_FINITE) when the

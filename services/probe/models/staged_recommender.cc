@@ -28,6 +28,27 @@ v1::Item ItemMessage(const Item& item) {
   return message;
 }
 
+// Where the last test item of each user stands in its sequence, -1 without one.
+std::vector<int32_t> LastTestPositions(const Dataset& dataset) {
+  std::vector<int32_t> positions(dataset.users.size(), -1);
+  for (const Case& c : dataset.test) {
+    int32_t& last = positions[static_cast<size_t>(c.user)];
+    last = std::max(last, c.position);
+  }
+  return positions;
+}
+
+UserPast PastOf(const Dataset& dataset, size_t user, int32_t held_out) {
+  UserPast past;
+  // A host says who its users are, but not what they touched.
+  if (user >= dataset.sequences.size() || user >= dataset.train_length.size()) return past;
+  past.known = true;
+  past.trained = dataset.train_length[user];
+  past.items = dataset.sequences[user];
+  if (held_out >= 0) past.items.erase(past.items.begin() + held_out);
+  return past;
+}
+
 }  // namespace
 
 absl::StatusOr<bool> HasCatalogOf(Resources& resources, const v1::Recommender& recommender,
@@ -87,8 +108,11 @@ absl::Status StagedRecommender::StageContents(const Recommender& model) {
     ids.assign(index->ids().begin(), index->ids().begin() + model.items());
   }
   RECSAE_ASSIGN_OR_RETURN(model_, Staging::Begin(store));
-  RECSAE_RETURN_IF_ERROR(
-      RecommenderStore::PutModel(store.db(), model_->uid(), model.Save(), users));
+  const std::vector<int32_t> held_out =
+      dataset_ == nullptr ? std::vector<int32_t>() : LastTestPositions(*dataset_);
+  RECSAE_RETURN_IF_ERROR(RecommenderStore::PutModel(
+      store.db(), model_->uid(), model.Save(), users,
+      [&](size_t user) { return PastOf(*dataset_, user, held_out[user]); }));
   return StageHead(model, ids);
 }
 

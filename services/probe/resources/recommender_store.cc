@@ -24,6 +24,28 @@ absl::StatusOr<std::string> KeyOf(absl::string_view name) {
   return KeyPrefix({ids[0]});
 }
 
+// [u32 index], and behind it, where the past is known, [u32 trained, u32 items …].
+std::string EncodePast(const UserPast& past, size_t index) {
+  std::string bytes = BigEndian32(static_cast<uint32_t>(index));
+  if (!past.known) return bytes;
+  bytes += BigEndian32(static_cast<uint32_t>(past.trained));
+  for (const int32_t item : past.items) bytes += BigEndian32(static_cast<uint32_t>(item));
+  return bytes;
+}
+
+UserPast DecodePast(absl::string_view bytes) {
+  constexpr size_t kWidth = sizeof(uint32_t);
+  UserPast past;
+  past.index = static_cast<int32_t>(ReadBigEndian32(bytes));
+  if (bytes.size() < 2 * kWidth) return past;
+  past.known = true;
+  past.trained = static_cast<int32_t>(ReadBigEndian32(bytes.substr(kWidth)));
+  for (size_t at = 2 * kWidth; at + kWidth <= bytes.size(); at += kWidth) {
+    past.items.push_back(static_cast<int32_t>(ReadBigEndian32(bytes.substr(at))));
+  }
+  return past;
+}
+
 }  // namespace
 
 RecommenderStore::RecommenderStore(Store& store, MemoryBudget& memory)
@@ -117,7 +139,8 @@ absl::StatusOr<std::shared_ptr<const PredictionHead>> RecommenderStore::Head(
 }
 
 absl::Status RecommenderStore::PutModel(Database& db, uint64_t uid, absl::string_view model,
-                                        absl::Span<const std::string> user_ids) {
+                                        absl::Span<const std::string> user_ids,
+                                        absl::FunctionRef<UserPast(size_t user)> past_of) {
   uint32_t part = 0;
   for (size_t at = 0; at < model.size(); at += kModelPartBytes) {
     RECSAE_RETURN_IF_ERROR(db.Put(kModelFamily, BigEndian64(uid) + BigEndian32(part++),
@@ -127,7 +150,8 @@ absl::Status RecommenderStore::PutModel(Database& db, uint64_t uid, absl::string
     WriteBatch batch = db.NewBatch();
     size_t index = at;
     for (const std::string& user : user_ids.subspan(at, kUsersPerWrite)) {
-      batch.Put(kUserFamily, BigEndian64(uid) + user, BigEndian32(static_cast<uint32_t>(index++)));
+      batch.Put(kUserFamily, BigEndian64(uid) + user, EncodePast(past_of(index), index));
+      ++index;
     }
     RECSAE_RETURN_IF_ERROR(db.Write(std::move(batch), Durability::kUnsynced));
   }
@@ -166,17 +190,26 @@ absl::StatusOr<std::vector<std::string>> RecommenderStore::UserIds(
   return ids;
 }
 
-absl::StatusOr<std::vector<int32_t>> RecommenderStore::UserIndices(
+absl::StatusOr<std::vector<UserPast>> RecommenderStore::UserPasts(
     const StoredRecommender& recommender, absl::Span<const std::string> user_ids) const {
   std::vector<std::string> keys;
   keys.reserve(user_ids.size());
   for (const std::string& user : user_ids) keys.push_back(BigEndian64(recommender.uid) + user);
   RECSAE_ASSIGN_OR_RETURN(const auto values, store_.db().MultiGet(kUserFamily, keys));
-  std::vector<int32_t> indices;
-  indices.reserve(values.size());
+  std::vector<UserPast> pasts;
+  pasts.reserve(values.size());
   for (const std::optional<std::string>& value : values) {
-    indices.push_back(value ? static_cast<int32_t>(ReadBigEndian32(*value)) : -1);
+    pasts.push_back(value ? DecodePast(*value) : UserPast());
   }
+  return pasts;
+}
+
+absl::StatusOr<std::vector<int32_t>> RecommenderStore::UserIndices(
+    const StoredRecommender& recommender, absl::Span<const std::string> user_ids) const {
+  RECSAE_ASSIGN_OR_RETURN(const std::vector<UserPast> pasts, UserPasts(recommender, user_ids));
+  std::vector<int32_t> indices;
+  indices.reserve(pasts.size());
+  for (const UserPast& past : pasts) indices.push_back(past.index);
   return indices;
 }
 

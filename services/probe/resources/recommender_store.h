@@ -24,6 +24,15 @@ namespace recsae::probe {
 
 using StoredRecommender = Stored<v1::Recommender>;
 
+// What a user of the data set touched that a recommender was trained on.
+struct UserPast {
+  int32_t index = -1;  // in the training data; -1 = unknown
+  // Whether the rest is known: recommenders of version 0.1 and imported ones do not have it.
+  bool known = false;
+  int32_t trained = 0;         // of `items`, the first ones, which were trained on
+  std::vector<int32_t> items;  // positions in the catalogue, oldest first; no held-out test item
+};
+
 // Thread-safe. Names are "recommenders/{recommender}"; every call that takes one returns
 // INVALID_ARGUMENT (RESOURCE_NAME_INVALID) or NOT_FOUND (RECOMMENDER_NOT_FOUND) for a bad one.
 class RecommenderStore {
@@ -54,8 +63,10 @@ class RecommenderStore {
       absl::FunctionRef<absl::Status()> alive = NeverGone) const;
 
   // Stores what a hosted recommender is made of under the uid of a staged write, unsynced.
+  // `past_of`: of a user by index.
   static absl::Status PutModel(Database& db, uint64_t uid, absl::string_view model,
-                               absl::Span<const std::string> user_ids);
+                               absl::Span<const std::string> user_ids,
+                               absl::FunctionRef<UserPast(size_t user)> past_of);
   // No model has more bytes than this says.
   absl::StatusOr<int64_t> ModelBytes(const StoredRecommender& recommender) const;
   // `most`: its ModelBytes.
@@ -65,6 +76,9 @@ class RecommenderStore {
   // Indices of users in the training data, -1 for unknown ones.
   absl::StatusOr<std::vector<int32_t>> UserIndices(const StoredRecommender& recommender,
                                                    absl::Span<const std::string> user_ids) const;
+  // The same with what each user touched.
+  absl::StatusOr<std::vector<UserPast>> UserPasts(const StoredRecommender& recommender,
+                                                  absl::Span<const std::string> user_ids) const;
 
  private:
   using Heads = WeighedCache<uint64_t, PredictionHead>;  // by head_uid

@@ -1,5 +1,6 @@
 // ProbeService: runs hosted recommenders on histories, up to a probe site or on from it.
 #include <memory>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -19,10 +20,23 @@ constexpr int kMaxQueries = 1000;
 
 using QueryMessages = google::protobuf::RepeatedPtrField<v1::ComputeActivationsRequest::Query>;
 
-absl::Status Unknown(const char* reason, int query, absl::string_view what, const std::string& id) {
-  return Error(absl::StatusCode::kNotFound, reason,
-               absl::StrCat("queries[", query, "]: there is no ", what, " \"", id, "\""),
-               {{"query", absl::StrCat(query)}, {std::string(what), id}});
+absl::Status UnknownUser(int query, const std::string& id) {
+  return Error(absl::StatusCode::kNotFound, "USER_NOT_FOUND",
+               id.empty()
+                   ? absl::StrCat("queries[", query,
+                                  "] needs a user_id: the recommender knows users by what it "
+                                  "was trained on, and reads no histories")
+                   : absl::StrCat("queries[", query, "]: there is no user \"", id,
+                                  "\" in the data that the recommender was trained on"),
+               {{"query", absl::StrCat(query)}, {"user", id}});
+}
+
+absl::Status NothingKnown(int query, const v1::ComputeActivationsRequest::Query& message) {
+  return Error(absl::StatusCode::kNotFound, "ITEM_NOT_FOUND",
+               absl::StrCat("queries[", query, "]: none of the ", message.history_item_ids_size(),
+                            " items of its history (\"", message.history_item_ids(0),
+                            "\" …) is in the recommender's catalogue"),
+               {{"query", absl::StrCat(query)}, {"item", message.history_item_ids(0)}});
 }
 
 }  // namespace
@@ -39,6 +53,8 @@ class ProbeService::QueryBatch {
   const ProbeSite& site() const { return site_; }
   absl::Span<const Query> queries() const { return queries_; }
 
+  // Writes what is to be said of the queries: unknown items, and users' pasts if asked for.
+  void WriteNotes(bool with_past, v1::ComputeActivationsResponse* response) const;
   // Writes one row of `dim` values for each query; an error names the recommender.
   absl::Status Write(const absl::StatusOr<std::vector<float>>& activations, int64_t dim,
                      v1::ComputeActivationsResponse* response) const;
@@ -46,12 +62,17 @@ class ProbeService::QueryBatch {
  private:
   absl::Status CheckSize(int count) const;
   absl::Status Resolve(ProbeService& service, Context* context, const QueryMessages& messages);
+  // The history of query i, which is its user's past where it gives none.
+  absl::Status ReadHistory(const v1::ComputeActivationsRequest::Query& message, int i);
 
   StoredRecommender recommender_;
   std::shared_ptr<const Recommender> model_;
   ProbeSite site_;
+  std::shared_ptr<const ItemIndex> index_;
+  std::vector<UserPast> pasts_;
   std::vector<std::vector<int32_t>> histories_;
   std::vector<Query> queries_;
+  std::set<std::string> unknown_;
 };
 
 absl::StatusOr<std::unique_ptr<ProbeService::QueryBatch>> ProbeService::QueryBatch::Read(
@@ -82,25 +103,48 @@ absl::Status ProbeService::QueryBatch::CheckSize(int count) const {
 
 absl::Status ProbeService::QueryBatch::Resolve(ProbeService& service, Context* context,
                                                const QueryMessages& messages) {
-  RECSAE_ASSIGN_OR_RETURN(const std::shared_ptr<const ItemIndex> index,
-                          service.IndexOf(context, recommender_));
+  RECSAE_ASSIGN_OR_RETURN(index_, service.IndexOf(context, recommender_));
   std::vector<std::string> user_ids;
   for (const auto& message : messages) user_ids.push_back(message.user_id());
-  RECSAE_ASSIGN_OR_RETURN(const std::vector<int32_t> users,
-                          service.resources_.recommenders().UserIndices(recommender_, user_ids));
+  RECSAE_ASSIGN_OR_RETURN(pasts_,
+                          service.resources_.recommenders().UserPasts(recommender_, user_ids));
   histories_.resize(messages.size());
   for (int i = 0; i < messages.size(); ++i) {
-    if (!model_->reads_history() && users[i] < 0) {
-      return Unknown("USER_NOT_FOUND", i, "user", user_ids[i]);
-    }
-    for (const std::string& id : messages[i].history_item_ids()) {
-      if (!model_->reads_history()) break;
-      histories_[i].push_back(index->Find(id));
-      if (histories_[i].back() < 0) return Unknown("ITEM_NOT_FOUND", i, "item", id);
-    }
-    queries_.push_back({users[i], histories_[i]});
+    if (!model_->reads_history() && pasts_[i].index < 0) return UnknownUser(i, user_ids[i]);
+    if (model_->reads_history()) RECSAE_RETURN_IF_ERROR(ReadHistory(messages[i], i));
+    queries_.push_back({pasts_[i].index, histories_[i]});
   }
   return absl::OkStatus();
+}
+
+absl::Status ProbeService::QueryBatch::ReadHistory(
+    const v1::ComputeActivationsRequest::Query& message, int i) {
+  std::vector<int32_t>& history = histories_[i];
+  for (const std::string& id : message.history_item_ids()) {
+    const int32_t item = index_->Find(id);
+    if (item >= 0) {
+      history.push_back(item);
+    } else {
+      unknown_.insert(id);
+    }
+  }
+  if (history.empty() && !message.history_item_ids().empty()) return NothingKnown(i, message);
+  if (history.empty()) history = pasts_[i].items;
+  return absl::OkStatus();
+}
+
+void ProbeService::QueryBatch::WriteNotes(bool with_past,
+                                          v1::ComputeActivationsResponse* response) const {
+  for (const std::string& id : unknown_) response->add_unknown_item_ids(id);
+  if (!with_past) return;
+  for (const UserPast& past : pasts_) {
+    auto* out = response->add_pasts();
+    out->set_known(past.known);
+    out->set_trained_count(past.trained);
+    for (const int32_t item : past.items) {
+      if (item < index_->size()) out->add_item_ids(index_->ids()[static_cast<size_t>(item)]);
+    }
+  }
 }
 
 absl::Status ProbeService::QueryBatch::Write(const absl::StatusOr<std::vector<float>>& activations,
@@ -119,6 +163,7 @@ grpc::Status ProbeService::ComputeActivations(Context* context,
     RECSAE_ASSIGN_OR_RETURN(const std::unique_ptr<QueryBatch> batch,
                             QueryBatch::Read(*this, context, request->recommender(),
                                              request->site(), request->queries()));
+    batch->WriteNotes(request->with_past(), response);
     return batch->Write(
         batch->model().ActivationsAt(batch->site().name, Positions::kLast, batch->queries(),
                                      [&] { return !CheckAlive(context).ok(); }),
@@ -136,6 +181,7 @@ grpc::Status ProbeService::ResumeFromSite(Context* context,
     RECSAE_ASSIGN_OR_RETURN(const MatrixView activations,
                             ReadMatrix(request->activations(), "activations",
                                        request->queries_size(), batch->site().dim));
+    batch->WriteNotes(/*with_past=*/false, response);
     return batch->Write(
         batch->model().Resume(batch->site().name, batch->queries(), activations.flat(),
                               [&] { return !CheckAlive(context).ok(); }),

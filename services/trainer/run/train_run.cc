@@ -28,6 +28,16 @@ double SecondsSince(Clock::time_point start) {
   return std::chrono::duration<double>(Clock::now() - start).count();
 }
 
+// FAILED_PRECONDITION where training made nothing that could be used.
+absl::Status CheckAlive(const std::vector<sae::ReconstructionMetrics>& metrics) {
+  const bool dead = std::all_of(metrics.begin(), metrics.end(),
+                                [](const auto& of_one) { return of_one.dead_fraction >= 1; });
+  if (!dead) return absl::OkStatus();
+  return Error(absl::StatusCode::kFailedPrecondition, "SAE_DEAD",
+               absl::StrCat("nothing is published: ",
+                            QualityWarning(metrics[0].fvu, metrics[0].dead_fraction)));
+}
+
 }  // namespace
 
 TrainRun::TrainRun(const TrainJobEnvironment& environment, JobContext& job,
@@ -40,6 +50,7 @@ absl::StatusOr<std::vector<Sae>> TrainRun::Run() {
   RECSAE_ASSIGN_OR_RETURN(const std::vector<sae::SaeModel> models, MakeModels());
   RECSAE_ASSIGN_OR_RETURN(const std::vector<sae::ReconstructionMetrics> metrics,
                           EvaluateAll(models));
+  RECSAE_RETURN_IF_ERROR(CheckAlive(metrics));
   std::vector<Sae> saes;
   for (size_t i = 0; i < models.size(); ++i) {
     RECSAE_RETURN_IF_ERROR(job_.Interrupted());
@@ -418,6 +429,8 @@ void TrainRun::AddWarnings(size_t i, concept_store::v1::TrainingReport* report) 
   }
   const std::string latents = LatentsWarning(configs_[i], AllRowsCount());
   if (!latents.empty()) report->add_warnings(latents);
+  const std::string quality = QualityWarning(report->fvu(), report->dead_fraction());
+  if (!quality.empty()) report->add_warnings(quality);
 }
 
 }  // namespace recsae::trainer

@@ -8,6 +8,7 @@
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_replace.h"
 #include "absl/strings/strip.h"
@@ -274,6 +275,18 @@ TrainingConfig FillIn(const TrainingConfig& config, const DataShape& data, const
   FillInPrefixes(out);
   CheckAgainstLatents(out, check);
   return out;
+}
+
+std::string QualityWarning(double fvu, double dead_fraction) {
+  if (dead_fraction >= 1) {
+    return "none of its latents fires on any row: it is of no use; try a smaller learning rate or "
+           "sparsity_weight, or more epochs";
+  }
+  if (fvu <= 1) return "";
+  return absl::StrFormat(
+      "FVU is %.4g, above 1: it reconstructs worse than the mean of the activations would, and its "
+      "latents say little; try a smaller learning rate, more epochs or a larger k",
+      fvu);
 }
 
 std::string LatentsWarning(const TrainingConfig& filled_in, int64_t distinct_rows) {

@@ -48,6 +48,10 @@ v1::TrainingConfig FillIn(const v1::TrainingConfig& config, const DataShape& dat
 // nothing is.
 std::string LatentsWarning(const v1::TrainingConfig& filled_in, int64_t distinct_rows);
 
+// What is to be said of an SAE that reconstructs no better than the mean of its data would; empty
+// where there is nothing.
+std::string QualityWarning(double fvu, double dead_fraction);
+
 // The engine's view of a filled-in configuration.
 sae::TrainConfig ToEngine(const v1::TrainingConfig& filled_in);
 

@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <nlohmann/json.hpp>
+
 #include "common/base/status.h"
 
 namespace recsae::cli {
@@ -13,8 +15,27 @@ using testing::HasSubstr;
 TEST(ErrorsTest, ExitStatus) {
   EXPECT_EQ(ExitStatus(absl::OkStatus()), 0);
   EXPECT_EQ(ExitStatus(UsageError("no")), 2);
-  EXPECT_EQ(ExitStatus(absl::NotFoundError("no")), 1);
-  EXPECT_EQ(ExitStatus(absl::InvalidArgumentError("k is 0")), 1);
+  EXPECT_EQ(ExitStatus(absl::InternalError("no")), 1);
+  EXPECT_EQ(ExitStatus(absl::InvalidArgumentError("k is 0")), 3);
+  EXPECT_EQ(ExitStatus(absl::NotFoundError("no")), 4);
+  EXPECT_EQ(ExitStatus(absl::AlreadyExistsError("no")), 5);
+  EXPECT_EQ(ExitStatus(absl::FailedPreconditionError("no")), 6);
+  EXPECT_EQ(ExitStatus(absl::UnavailableError("no")), 7);
+  EXPECT_EQ(ExitStatus(absl::DeadlineExceededError("no")), 8);
+  EXPECT_EQ(ExitStatus(absl::ResourceExhaustedError("no")), 9);
+  EXPECT_EQ(ExitStatus(absl::CancelledError("no")), 10);
+}
+
+TEST(ErrorsTest, AsJson) {
+  BadRequest bad;
+  bad.Add("k", "is 0");
+  const auto json = nlohmann::json::parse(ErrorAsJson(bad.ToStatus()));
+  EXPECT_EQ(json["error"]["code"], "INVALID_ARGUMENT");
+  EXPECT_EQ(json["error"]["violations"][0]["field"], "k");
+  const auto found = nlohmann::json::parse(ErrorAsJson(
+      Error(absl::StatusCode::kNotFound, "SAE_NOT_FOUND", "no \xFF", {{"sae", "saes/x"}})));
+  EXPECT_EQ(found["error"]["reason"], "SAE_NOT_FOUND");
+  EXPECT_EQ(found["error"]["metadata"]["sae"], "saes/x");
 }
 
 TEST(ErrorsTest, SaysCodeReasonTextAndWhatToDo) {

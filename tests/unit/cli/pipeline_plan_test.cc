@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <set>
+#include <string>
 
 #include "clients/cli/text/errors.h"
 #include "common/base/names.h"
@@ -122,6 +123,17 @@ TEST(PipelinePlanTest, AnyDataSetMakesAValidId) {
     EXPECT_TRUE(ValidateId(plan.train_recommender.recommender_id(), "id").ok()) << dataset;
     EXPECT_EQ(plan.train_recommender.dataset().name(), dataset);
   }
+}
+
+TEST(PipelinePlanTest, NamesInOtherScriptsStayApart) {
+  std::set<std::string> names;
+  for (const char* dataset :
+       {"映画", "音楽", "Фильмы", "фильмы", "films", "a-data-set-of-thirty-three-bytes-1",
+        "a-data-set-of-thirty-three-bytes-2"}) {
+    EXPECT_TRUE(names.insert(Plan({}, dataset).recommender()).second) << dataset;
+    EXPECT_EQ(Plan({}, dataset).recommender(), Plan({}, dataset).recommender());
+  }
+  EXPECT_EQ(Plan({}, "films").recommender(), "recommenders/films-sasrec");
 }
 
 TEST(PipelinePlanTest, OnlyWhatWasAskedForIsSet) {

@@ -75,7 +75,7 @@ TEST(SaeLensTest, FoldsInADecoderBiasThatIsNotSubtracted) {
   for (const char* architecture : {"topk", "jumprelu", "standard"}) {
     SaeFiles files = SaeLensFiles(architecture);
     files.config["apply_b_dec_to_input"] = false;
-    EXPECT_THAT(ExpectImported(files).notes, ElementsAre(HasSubstr("apply_b_dec_to_input")));
+    EXPECT_THAT(ExpectImported(files).notes, ElementsAre(HasSubstr("without subtracting b_dec")));
     // All but the folded bias is as it was.
     ImportedSae imported = ExpectImported(files);
     imported.weights.k = kActive;
@@ -186,16 +186,17 @@ TEST(SaeLensTest, RefusesWithTheReason) {
   constexpr char kMalformed[] = "SAE_FILES_MALFORMED";
   constexpr char kUnknown[] = "SAE_NOT_REPRESENTABLE";
   const Refusal kCases[] = {
-      {"topk", Set("architecture", "gated"), kUnknown, "\"gated\""},
+      {"topk", Set("architecture", "matching_pursuit"), kUnknown, "\"matching_pursuit\""},
       {"topk", Set("architecture", "batchtopk"), kUnknown, "save_inference_model"},
       {"topk", Set("architecture", 3), kMalformed, "architecture must be text, is 3"},
       {"topk", Set("normalize_activations", "layer_norm"), kUnknown, "layer_norm"},
-      {"topk", Set("normalize_activations", "constant_norm_rescale"), kUnknown, "by itself"},
+      {"topk", Set("normalize_activations", "constant_norm_rescale"), kUnknown,
+       "no SAE's weights hold"},
       {"topk", Set("normalize_activations", true), kUnknown, "--input-scale"},
       {"topk", Set("normalize_activations", 1), kMalformed, "normalize_activations"},
       {"topk", Set("reshape_activations", "hook_z"), kUnknown, "hook_z"},
       {"topk", Set("apply_b_dec_to_input", "yes"), kMalformed, "apply_b_dec_to_input"},
-      {"standard", Set("activation_fn_str", "topk"), kUnknown, "activation_fn_str"},
+      {"standard", Set("activation_fn_str", "tanh-relu"), kUnknown, "activation_fn_str"},
       {"standard", Set("activation_fn", "tanh-relu"), kUnknown, "tanh-relu"},
       {"topk", Set("k", 0), kMalformed, "from 1 to the 40 latents, is 0"},
       {"topk", Set("k", 41), kMalformed, "is 41"},

@@ -415,5 +415,11 @@ TEST(DifferencesTest, SameNameIsNotSameThing) {
   EXPECT_EQ(Differences(made, kCapture, "second", other), "");
 }
 
+TEST(QualityWarningTest, IsOfDeadOrWorseThanTheMean) {
+  EXPECT_EQ(QualityWarning(0.9, 0.99), "");
+  EXPECT_NE(QualityWarning(1.5, 0.2).find("FVU is 1.5"), std::string::npos);
+  EXPECT_NE(QualityWarning(1.0, 1.0).find("none of its latents"), std::string::npos);
+}
+
 }  // namespace
 }  // namespace recsae::trainer

@@ -116,5 +116,32 @@ TEST(FlagsTest, AddressesAreSplit) {
   EXPECT_FALSE(SplitAddress("localhost", &host, &port));
 }
 
+TEST(MisspeltVariablesTest, NamesTheNearestOne) {
+  const std::vector<std::string> known = {"RECSAE_LISTEN", "RECSAE_DATA_DIR", "RECSAE_STORE_DIR"};
+  const auto found = MisspeltVariables(
+      {"RECSAE_LISTN", "RECSAE_LISTEN", "RECSAE_DATADIR", "PATH", "RECSAE_LISTEN_PORT",
+       "RECSAE_PROBE_SERVICE_HOST", "RECSAE_SOMETHING_ELSE"},
+      known);
+  EXPECT_EQ(found, (std::vector<std::pair<std::string, std::string>>{
+                       {"RECSAE_LISTN", "RECSAE_LISTEN"}, {"RECSAE_DATADIR", "RECSAE_DATA_DIR"}}));
+}
+
+TEST(FlagSetTest, APathMayBeginAtHome) {
+  setenv("HOME", "/home/ann", 1);
+  FlagSet flags("program", "", "", "1");
+  std::string path;
+  std::string other;
+  flags.AddPath("path", &path, "");
+  flags.AddPath("other", &other, "");
+  const char* argv[] = {"program", "--path=~/data", "--other", "/tmp/~", "--other", "/tmp/x"};
+  EXPECT_EQ(flags.Parse(6, argv), -1);
+  EXPECT_EQ(path, "/home/ann/data");
+  EXPECT_EQ(other, "/tmp/x");
+  ASSERT_EQ(flags.warnings().size(), 1u);
+  EXPECT_NE(flags.warnings()[0].find("--other is given 2 times"), std::string::npos)
+      << flags.warnings()[0];
+  EXPECT_TRUE(flags.Given("path"));
+}
+
 }  // namespace
 }  // namespace recsae

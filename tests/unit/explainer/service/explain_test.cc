@@ -127,7 +127,10 @@ TEST_F(ExplainTest, PartsOfEveryScoreAddUpAndItemsAreTheBest) {
   v1::ExplainRequest request = RequestFor(x);
   request.set_top_item_count(20);
   request.add_exclude_item_ids(Stack::ItemId(RankedItems(stack_.head(), x, {})[0]));
+  request.add_exclude_item_ids("sold-out");
   const v1::ExplainResponse response = Explain(request);
+  ASSERT_EQ(response.unknown_item_ids_size(), 1);
+  EXPECT_EQ(response.unknown_item_ids(0), "sold-out");
   ASSERT_EQ(response.explanations_size(), 1);
   const v1::Explanation& explanation = response.explanations(0);
   EXPECT_EQ(explanation.latents(0).latent(), 6 % Stack::kGenres);
@@ -384,8 +387,6 @@ TEST_F(ExplainTest, BadRequestsAreRefusedWithTheirReasons) {
        [](auto& r) { r.set_top_item_count(-1); }},
       {Code::kInvalidArgument, "INVALID_REQUEST", "top_item_count",
        [](auto& r) { r.set_top_item_count(1001); }},
-      {Code::kNotFound, "ITEM_NOT_FOUND", "nothing",
-       [](auto& r) { r.add_exclude_item_ids("nothing"); }},
       {Code::kNotFound, "ITEM_NOT_FOUND", "nothing", [](auto& r) { r.add_item_ids("nothing"); }},
       {Code::kInvalidArgument, "TENSOR_TYPE_MISMATCH", "subject.activations",
        [&](auto& r) { tensor(r)->set_data_type(tensor::v1::DATA_TYPE_FLOAT64); }},
