@@ -13,6 +13,7 @@
 
 namespace recsae::cli {
 
+// NOLINTNEXTLINE(bugprone-exception-escape): see SaeFiles.
 struct ExportedSae {
   SaeFiles files;
   // What the format's library computes; another architecture than the SAE's where it changes.

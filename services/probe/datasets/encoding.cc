@@ -73,7 +73,7 @@ bool IsAscii(absl::string_view text) {
 }  // namespace
 
 bool IsCleanUtf8(absl::string_view text) {
-  if (std::memchr(text.data(), 0, text.size()) != nullptr) return false;
+  if (absl::StrContains(text, '\0')) return false;
   return IsAscii(text) || IsUtf8(text);
 }
 

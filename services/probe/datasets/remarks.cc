@@ -45,7 +45,7 @@ constexpr std::array<Wording, static_cast<size_t>(Event::kCount)> kWordings = {{
 
 }  // namespace
 
-void Tallies::Keep(Tally& tally, std::string example) {
+void Tallies::Keep(Tally& tally, const std::string& example) {
   tally.examples.push_back(ShortenedUtf8(ToUtf8(example), kExampleBytes));
 }
 

@@ -63,7 +63,7 @@ class Tallies {
   std::vector<Remark> Remarks() const;
 
  private:
-  static void Keep(Tally& tally, std::string example);
+  static void Keep(Tally& tally, const std::string& example);
 
   std::array<Tally, static_cast<size_t>(Event::kCount)> tallies_;
 };

@@ -26,6 +26,7 @@ constexpr size_t kMaxRecordBytes = size_t{256} << 10;
 // Where the next delimiter is, or the end.
 size_t EndOfField(absl::string_view line, absl::string_view delimiter, size_t at) {
   if (delimiter.size() != 1) return std::min(line.find(delimiter, at), line.size());
+  if (at >= line.size()) return line.size();
   const void* found = std::memchr(line.data() + at, delimiter[0], line.size() - at);
   return found == nullptr ? line.size()
                           : static_cast<size_t>(static_cast<const char*>(found) - line.data());
@@ -42,15 +43,13 @@ size_t TakeQuoted(absl::string_view line, size_t at, absl::string_view delimiter
   while (at < line.size()) {
     const char c = line[at];
     const bool quote_next = at + 1 < line.size() && line[at + 1] == '"';
-    if (c == '"' && quote_next) {
+    // Doubled, or as C writes it.
+    if (quote_next && (c == '"' || (c == '\\' && !ends(at + 2)))) {
       *text += '"';
       at += 2;
     } else if (c == '"') {
       *closed = true;
       return at + 1;
-    } else if (c == '\\' && quote_next && !ends(at + 2)) {
-      *text += '"';
-      at += 2;
     } else {
       *text += c;
       ++at;
