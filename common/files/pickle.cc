@@ -8,13 +8,13 @@
 #include "absl/strings/str_cat.h"
 #include "common/base/status.h"
 #include "common/base/utf8.h"
+#include "common/files/shown.h"
 
 namespace recsae::pickle {
 namespace {
 
 constexpr size_t kMostBytes = size_t{16} << 20;
 constexpr size_t kMostValues = 100'000;
-constexpr size_t kLongestShown = 100;
 constexpr char kOrderedDict[] = "collections.OrderedDict";
 
 absl::Status Malformed(absl::string_view what) {
@@ -28,8 +28,6 @@ absl::Status NotPlain(absl::string_view what) {
                             "; tensors, numbers, text, lists and dicts alone are read, since other "
                             "pickles run code when they are loaded"));
 }
-
-std::string Shown(absl::string_view text) { return ShortenedUtf8(ValidUtf8(text), kLongestShown); }
 
 // The machine that a pickle is a program of, as far as plain data needs it.
 class Machine {

@@ -9,8 +9,8 @@
 
 #include "absl/strings/str_cat.h"
 #include "common/base/status.h"
-#include "common/base/utf8.h"
 #include "common/files/safetensors.h"
+#include "common/files/shown.h"
 
 namespace recsae::safetensors {
 namespace {
@@ -20,12 +20,6 @@ using nlohmann::json;
 constexpr char kMetadata[] = "__metadata__";
 // Object, tensor, array: what is deeper is no header, and not worth the memory.
 constexpr int kDeepest = 4;
-constexpr size_t kLongestName = 100;
-
-// A name from the file (valid UTF-8, since its JSON was), fit for a message.
-std::string Quoted(absl::string_view text) {
-  return absl::StrCat("\"", ShortenedUtf8(text, kLongestName), "\"");
-}
 
 // The JSON of the header. nlohmann's parser keeps the last of two equal keys and ends at a NUL.
 absl::StatusOr<json> ParseJson(absl::string_view text) {

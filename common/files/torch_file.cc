@@ -11,8 +11,8 @@
 #include "absl/strings/strip.h"
 #include "absl/types/span.h"
 #include "common/base/status.h"
-#include "common/base/utf8.h"
 #include "common/files/pickle.h"
+#include "common/files/shown.h"
 #include "common/files/values.h"
 #include "common/files/zip.h"
 
@@ -31,15 +31,10 @@ constexpr size_t kMostDimensions = 8;
 constexpr int kDeepest = 8;
 constexpr uint64_t kMostGrowth = 4;
 constexpr uint64_t kAlwaysTaken = uint64_t{64} << 20;
-constexpr size_t kLongestShown = 100;
 
 absl::Status Malformed(absl::string_view what) {
   return Error(absl::StatusCode::kInvalidArgument, kMalformed,
                absl::StrCat("not a file of torch.save that can be read: ", what));
-}
-
-std::string Quoted(absl::string_view text) {
-  return absl::StrCat("\"", ShortenedUtf8(ValidUtf8(text), kLongestShown), "\"");
 }
 
 // The types of torch's storages.

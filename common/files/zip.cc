@@ -11,6 +11,7 @@
 #include "absl/strings/str_cat.h"
 #include "common/base/status.h"
 #include "common/base/utf8.h"
+#include "common/files/shown.h"
 
 namespace recsae::zip {
 namespace {
@@ -29,7 +30,6 @@ constexpr size_t kLongestComment = 0xFFFF;
 constexpr uint64_t kIn64 = 0xFFFFFFFF;  // the value is in the extra field
 constexpr uint64_t kMostEntries = 100'000;
 constexpr size_t kLongestName = 4096;
-constexpr size_t kLongestShown = 100;
 // Floats hardly shrink: what grows far more than this is no file of arrays.
 constexpr uint64_t kMostGrowth = 16;
 constexpr uint64_t kAlwaysTaken = uint64_t{64} << 20;
@@ -38,10 +38,6 @@ constexpr size_t kAlignment = 64;
 absl::Status Malformed(absl::string_view what) {
   return Error(absl::StatusCode::kInvalidArgument, kMalformed,
                absl::StrCat("not a zip archive that can be read: ", what));
-}
-
-std::string Quoted(absl::string_view name) {
-  return absl::StrCat("\"", ShortenedUtf8(ValidUtf8(name), kLongestShown), "\"");
 }
 
 template <typename T>
