@@ -9,12 +9,16 @@ thread_local CallerScope* innermost = nullptr;
 
 }  // namespace
 
-CallerScope::CallerScope(std::function<absl::Status()> check)
-    : check_(std::move(check)), outer_(innermost) {
+CallerScope::CallerScope(std::function<absl::Status()> check, std::function<std::string()> name)
+    : check_(std::move(check)), name_(std::move(name)), outer_(innermost) {
   innermost = this;
 }
 
 CallerScope::~CallerScope() { innermost = outer_; }
+
+std::string CallerName() {
+  return innermost == nullptr || innermost->name_ == nullptr ? "" : innermost->name_();
+}
 
 absl::Status CheckCaller() { return innermost == nullptr ? absl::OkStatus() : innermost->check_(); }
 

@@ -4,12 +4,18 @@
 #include <grpcpp/create_channel.h>
 #include <grpcpp/security/credentials.h>
 #include <grpcpp/support/channel_arguments.h>
+#include <grpcpp/support/client_interceptor.h>
 
 #include <utility>
+#include <vector>
 
 #include "absl/strings/ascii.h"
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
+#include "absl/strings/strip.h"
+#include "common/access/credentials.h"
+#include "common/access/token_sender.h"
 #include "common/base/status.h"
 #include "common/budget/limits.h"
 #include "common/rpc/grpc_status.h"
@@ -20,9 +26,16 @@ namespace {
 // The servers' 4 MiB and some room for what is around a message of that size.
 constexpr int kMaxReplyBytes = kMaxMessageBytes + 64 * 1024;
 
-}  // namespace
+constexpr char kDns[] = "dns:///";
 
-std::shared_ptr<grpc::Channel> NewChannel(const std::string& address) {
+// Whether calls to "host:port" stay on this machine.
+bool IsLoopback(absl::string_view address) {
+  absl::ConsumePrefix(&address, kDns);
+  const absl::string_view host = address.substr(0, address.rfind(':'));
+  return host == "localhost" || host == "[::1]" || absl::StartsWith(host, "127.");
+}
+
+grpc::ChannelArguments ArgumentsFor(const std::string& address) {
   grpc::ChannelArguments args;
   args.SetMaxReceiveMessageSize(kMaxReplyBytes);
   args.SetMaxSendMessageSize(kMaxReplyBytes);
@@ -34,11 +47,41 @@ std::shared_ptr<grpc::Channel> NewChannel(const std::string& address) {
   args.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, 2'000);
   // Addresses of services are never behind the proxy that http_proxy names.
   args.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
-  return grpc::CreateCustomChannel(address, grpc::InsecureChannelCredentials(), args);
+  if (absl::StartsWith(address, kDns)) {
+    args.SetLoadBalancingPolicyName("round_robin");
+    args.SetInt(GRPC_ARG_DNS_MIN_TIME_BETWEEN_RESOLUTIONS_MS, 1'000);
+  }
+  return args;
 }
 
-Peer::Peer(std::string name, std::string address)
-    : name_(std::move(name)), address_(std::move(address)), channel_(NewChannel(address_)) {}
+}  // namespace
+
+absl::Status CheckSecurity(const std::string& address, const ChannelSecurity& security) {
+  if (security.tls) RECSAE_RETURN_IF_ERROR(CheckTlsFiles(security.files));
+  if (security.token_file.empty()) return absl::OkStatus();
+  if (!security.tls && !IsLoopback(address)) {
+    return Error(absl::StatusCode::kFailedPrecondition, "TOKEN_IN_PLAINTEXT",
+                 absl::StrCat("the token of ", security.token_file, " would go to ", address,
+                              " in plaintext, for anyone on the way to read; name the authority of "
+                              "its certificate, so that TLS is used"),
+                 {{"address", address}});
+  }
+  return CheckTokenFile(security.token_file);
+}
+
+std::shared_ptr<grpc::Channel> NewChannel(const std::string& address,
+                                          const ChannelSecurity& security) {
+  std::vector<std::unique_ptr<grpc::experimental::ClientInterceptorFactoryInterface>> interceptors;
+  if (!security.token_file.empty()) interceptors.push_back(SendToken(security.token_file));
+  return grpc::experimental::CreateCustomChannelWithInterceptors(
+      address, security.tls ? ChannelTls(security.files) : grpc::InsecureChannelCredentials(),
+      ArgumentsFor(address), std::move(interceptors));
+}
+
+Peer::Peer(std::string name, std::string address, const ChannelSecurity& security)
+    : name_(std::move(name)),
+      address_(std::move(address)),
+      channel_(NewChannel(address_, security)) {}
 
 Peer::Peer(std::string name) : name_(std::move(name)), address_("this process") {}
 

@@ -11,6 +11,7 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
+#include "common/access/certificate.h"
 
 namespace grpc {
 class Channel;
@@ -20,15 +21,31 @@ class Status;
 
 namespace recsae {
 
+// How a caller makes itself known to the services that it calls, and they to it.
+struct ChannelSecurity {
+  // TLS, judged by and shown with `files`; without it calls are plaintext.
+  bool tls = false;
+  TlsFiles files;
+  // File of the bearer token that is sent with each call; "" sends none.
+  std::string token_file;
+};
+
+// FAILED_PRECONDITION for files that cannot be used (TLS_FILE_INVALID, TOKEN_FILE_UNREADABLE), and
+// for a token that would go to `address` in plaintext over more than this machine
+// (TOKEN_IN_PLAINTEXT).
+absl::Status CheckSecurity(const std::string& address, const ChannelSecurity& security);
+
 // A channel to "host:port" that connects at the first call and again after a failure, with
-// keepalive, the suite's message limit (4 MiB and a margin) and plaintext.
-std::shared_ptr<grpc::Channel> NewChannel(const std::string& address);
+// keepalive and the suite's message limit (4 MiB and a margin). "dns:///host:port" shares calls
+// among all addresses of the host, and looks for new ones when one goes away.
+std::shared_ptr<grpc::Channel> NewChannel(const std::string& address,
+                                          const ChannelSecurity& security = {});
 
 // One service that this process calls. Thread-safe.
 class Peer {
  public:
   // `name`: "probe", "trainer", "concept-store", "explainer"; also the flag that sets its address.
-  Peer(std::string name, std::string address);
+  Peer(std::string name, std::string address, const ChannelSecurity& security = {});
 
   // A service in the same process, whose channel arrives with SetChannel once the server runs.
   explicit Peer(std::string name);

@@ -33,7 +33,7 @@ void SetDeadline(grpc::ClientContext& context, absl::Duration timeout) {
 }
 
 bool IsRetryable(const absl::Status& status, const RetryOptions& options) {
-  return absl::IsUnavailable(status) ||
+  return absl::IsUnavailable(status) || Reason(status) == "OVERLOADED" ||
          (options.retry_resource_exhausted && absl::IsResourceExhausted(status));
 }
 

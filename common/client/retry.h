@@ -27,7 +27,8 @@ struct RetryOptions {
   absl::Duration longest_wait = absl::Seconds(5);
   double factor = 2;
   // Also retry RESOURCE_EXHAUSTED. Off by default: for most calls of the suite it means that the
-  // request is too large, which no repetition changes.
+  // request is too large, which no repetition changes. (A server that is busy, OVERLOADED, is
+  // called again in any case.)
   bool retry_resource_exhausted = false;
   // No attempt begins so long after the first one, or after the last that `progressed`: a peer that
   // hangs takes long to fail.
@@ -42,8 +43,8 @@ struct RetryOptions {
   std::function<bool()> cancelled;
 };
 
-// True for the codes that the contract documents as retryable: UNAVAILABLE, and RESOURCE_EXHAUSTED
-// where the options say so.
+// True for what the contract documents as retryable: UNAVAILABLE, the reason OVERLOADED, and
+// RESOURCE_EXHAUSTED where the options say so.
 bool IsRetryable(const absl::Status& status, const RetryOptions& options = {});
 
 // Calls `call` until it succeeds, fails for good, or the attempts are used up; returns its last

@@ -14,6 +14,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
+#include "common/base/caller.h"
 #include "common/base/names.h"
 #include "common/base/status.h"
 #include "common/budget/memory_budget.h"
@@ -342,6 +343,7 @@ absl::StatusOr<Job> JobRunner::Submit(absl::string_view kind,
   Job submitted;
   submitted.set_kind(std::string(kind));
   *submitted.mutable_spec() = spec;
+  submitted.set_creator(CallerName());
   if (!targets.empty()) {
     submitted.set_target(targets[0]);
     submitted.mutable_further_targets()->Assign(targets.begin() + 1, targets.end());

@@ -2,10 +2,13 @@
 
 #include <grpcpp/server_context.h>
 
+#include <optional>
 #include <utility>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/strings/str_cat.h"
+#include "common/access/access_control.h"
 #include "common/base/status.h"
 #include "common/jobs/job_runner.h"
 #include "common/jobs/job_watches.h"
@@ -55,6 +58,7 @@ class JobsService final
   grpc::Status CancelJob(grpc::ServerContext* context, const CancelJobRequest* request,
                          Job* response) override {
     return Guard(context, [&]() -> absl::Status {
+      RECSAE_RETURN_IF_ERROR(CheckMayCancel(*context, request->name()));
       RECSAE_ASSIGN_OR_RETURN(*response, runner_.Cancel(request->name()));
       return absl::OkStatus();
     });
@@ -66,6 +70,21 @@ class JobsService final
   }
 
  private:
+  // Writers end what they began, admins everything.
+  absl::Status CheckMayCancel(const grpc::ServerContext& context, const std::string& name) const {
+    const std::optional<Identity> caller = CallerOf(context);
+    if (!caller.has_value() || caller->role >= Role::kAdmin) return absl::OkStatus();
+    RECSAE_ASSIGN_OR_RETURN(const Job job, runner_.Get(name));
+    if (job.creator() == caller->name) return absl::OkStatus();
+    return Error(
+        absl::StatusCode::kPermissionDenied, "JOB_OF_ANOTHER",
+        absl::StrCat(name, " was started by ",
+                     job.creator().empty() ? "somebody unnamed" : job.creator(), "; ", caller->name,
+                     ", a writer, may cancel its own jobs only: ask an "
+                     "admin"),
+        {{"job", name}, {"creator", job.creator()}});
+  }
+
   JobRunner& runner_;
   JobWatches watches_;
 };

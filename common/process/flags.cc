@@ -75,9 +75,9 @@ size_t EditDistance(absl::string_view a, absl::string_view b) {
 
 // Read by something else than flags of this program: by the client, or the other servers.
 constexpr const char* kOtherVariables[] = {
-    "RECSAE_CONFIG",        "RECSAE_DATA_DIR",   "RECSAE_SERVER",        "RECSAE_PROBE",
-    "RECSAE_TRAINER",       "RECSAE_EXPLAINER",  "RECSAE_CONCEPT_STORE", "RECSAE_DATA",
-    "RECSAE_ROW_CACHE_MIB", "RECSAE_JOB_WORKERS"};
+    "RECSAE_CONFIG",        "RECSAE_DATA_DIR",    "RECSAE_SERVER",        "RECSAE_PROBE",
+    "RECSAE_TRAINER",       "RECSAE_EXPLAINER",   "RECSAE_CONCEPT_STORE", "RECSAE_DATA",
+    "RECSAE_ROW_CACHE_MIB", "RECSAE_JOB_WORKERS", "RECSAE_TLS_CA",        "RECSAE_TOKEN_FILE"};
 
 // Names of the process's environment.
 std::vector<std::string> VariableNames() {

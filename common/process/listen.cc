@@ -1,13 +1,17 @@
 #include "common/process/listen.h"
 
 #include <netdb.h>
+#include <netinet/in.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstdint>
+#include <cstring>
 #include <fstream>
 #include <system_error>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "common/base/status.h"
 #include "common/process/flags.h"
@@ -24,12 +28,17 @@ absl::Status NotAvailable(const std::string& address, absl::string_view flag,
 }
 
 // The socket, or minus the errno of what failed.
-int TryBind(const addrinfo& info) {
+int TryBind(const addrinfo& info, int port) {
+  sockaddr_storage address = {};
+  std::memcpy(&address, info.ai_addr, info.ai_addrlen);
+  (address.ss_family == AF_INET6 ? reinterpret_cast<sockaddr_in6&>(address).sin6_port
+                                 : reinterpret_cast<sockaddr_in&>(address).sin_port) =
+      htons(static_cast<uint16_t>(port));
   const int fd = socket(info.ai_family, info.ai_socktype | SOCK_CLOEXEC, info.ai_protocol);
   if (fd < 0) return -errno;
   const int on = 1;
   setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
-  if (bind(fd, info.ai_addr, info.ai_addrlen) == 0) return fd;
+  if (bind(fd, reinterpret_cast<const sockaddr*>(&address), info.ai_addrlen) == 0) return fd;
   const int error = errno;
   close(fd);
   return -error;
@@ -37,7 +46,7 @@ int TryBind(const addrinfo& info) {
 
 }  // namespace
 
-absl::StatusOr<int> BindTcp(const std::string& address, absl::string_view flag) {
+absl::StatusOr<std::vector<int>> BindAllTcp(const std::string& address, absl::string_view flag) {
   std::string host;
   int port = 0;
   if (!SplitAddress(address, &host, &port)) {
@@ -47,31 +56,46 @@ absl::StatusOr<int> BindTcp(const std::string& address, absl::string_view flag) 
   hints.ai_socktype = SOCK_STREAM;
   hints.ai_flags = AI_PASSIVE;
   addrinfo* found = nullptr;
-  const int unresolved = getaddrinfo(host.c_str(), absl::StrCat(port).c_str(), &hints, &found);
+  const int unresolved = getaddrinfo(host.c_str(), nullptr, &hints, &found);
   if (unresolved != 0) return NotAvailable(address, flag, gai_strerror(unresolved));
   // A name may stand for addresses that this machine lacks (::1); one that is taken is an error.
-  int bound = -1;
+  std::vector<int> bound;
   int error = 0;
   for (const addrinfo* info = found; info != nullptr && error != EADDRINUSE; info = info->ai_next) {
-    const int result = TryBind(*info);
-    if (result < 0) {
-      if (error == 0 || result == -EADDRINUSE) error = -result;
-    } else if (bound < 0) {
-      bound = result;
-    } else {
-      close(result);
+    const int result = TryBind(*info, port);
+    if (result >= 0) {
+      bound.push_back(result);
+      port = BoundPort(result);
+    } else if (error == 0 || result == -EADDRINUSE) {
+      error = -result;
     }
   }
   freeaddrinfo(found);
-  if (bound >= 0 && error != EADDRINUSE) return bound;
-  if (bound >= 0) close(bound);
+  if (!bound.empty() && error != EADDRINUSE) return bound;
+  for (const int fd : bound) close(fd);
   return NotAvailable(address, flag, std::generic_category().message(error));
 }
 
-absl::Status CheckAddressFree(const std::string& address, absl::string_view flag) {
-  RECSAE_ASSIGN_OR_RETURN(const int fd, BindTcp(address, flag));
-  close(fd);
-  return absl::OkStatus();
+absl::StatusOr<int> BindTcp(const std::string& address, absl::string_view flag) {
+  RECSAE_ASSIGN_OR_RETURN(const std::vector<int> bound, BindAllTcp(address, flag));
+  for (size_t i = 1; i < bound.size(); ++i) close(bound[i]);
+  return bound.front();
+}
+
+int BoundPort(int socket) {
+  sockaddr_storage address = {};
+  socklen_t size = sizeof(address);
+  if (getsockname(socket, reinterpret_cast<sockaddr*>(&address), &size) != 0) return 0;
+  return ntohs(address.ss_family == AF_INET6
+                   ? reinterpret_cast<const sockaddr_in6&>(address).sin6_port
+                   : reinterpret_cast<const sockaddr_in&>(address).sin_port);
+}
+
+bool IsLoopback(const std::string& address) {
+  std::string host;
+  int port = 0;
+  return SplitAddress(address, &host, &port) &&
+         (host == "localhost" || host == "::1" || absl::StartsWith(host, "127."));
 }
 
 absl::Status WriteFileAtomically(const std::string& path, const std::string& text) {

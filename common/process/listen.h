@@ -3,6 +3,7 @@
 #define RECSAE_COMMON_PROCESS_LISTEN_H_
 
 #include <string>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -10,13 +11,19 @@
 
 namespace recsae {
 
-// A TCP socket bound to "host:port", for the caller to close. FAILED_PRECONDITION (reason
-// ADDRESS_NOT_AVAILABLE), naming `flag`, if that fails or any address of the host is in use.
+// TCP sockets bound to "host:port", one for each address of the host that this machine has and all
+// with the same port, for the caller to close; at least one. FAILED_PRECONDITION (reason
+// ADDRESS_NOT_AVAILABLE), naming `flag`, if none can be bound or any is in use.
+absl::StatusOr<std::vector<int>> BindAllTcp(const std::string& address, absl::string_view flag);
+
+// The first of them.
 absl::StatusOr<int> BindTcp(const std::string& address, absl::string_view flag);
 
-// Binds for a moment, for what gRPC will listen on: its own report is several log lines and lacks
-// the cause.
-absl::Status CheckAddressFree(const std::string& address, absl::string_view flag);
+// The port of a bound socket.
+int BoundPort(int socket);
+
+// Whether "host:port" is reached from this machine alone.
+bool IsLoopback(const std::string& address);
 
 // Writes `text` so that a reader sees all of it or no file. FAILED_PRECONDITION
 // (reason FILE_NOT_WRITABLE).

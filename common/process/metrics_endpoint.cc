@@ -36,6 +36,8 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
+constexpr char kPaths[] = "GET /metrics, /livez or /readyz\n";
+
 constexpr int kWorkers = 4;
 constexpr int kBacklog = 16;  // connections that the kernel holds meanwhile
 constexpr auto kRequestTime = std::chrono::seconds(5);
@@ -171,23 +173,14 @@ class Workers : public httplib::TaskQueue {
   std::vector<std::thread> threads_;
 };
 
-// 0 if the socket is not bound.
-int BoundPort(int fd) {
-  sockaddr_storage address = {};
-  socklen_t size = sizeof(address);
-  if (getsockname(fd, reinterpret_cast<sockaddr*>(&address), &size) != 0) return 0;
-  return ntohs(address.ss_family == AF_INET6
-                   ? reinterpret_cast<const sockaddr_in6*>(&address)->sin6_port
-                   : reinterpret_cast<const sockaddr_in*>(&address)->sin_port);
-}
-
 }  // namespace
 
 // cpp-httplib's server with sockets, workers and an end of our own.
 class MetricsEndpoint::Server : public httplib::Server {
  public:
   // `listener` is listened on already, and closed in the end.
-  Server(int listener, const MetricsRegistry& metrics) : listener_(listener), metrics_(metrics) {
+  Server(int listener, const MetricsRegistry& metrics, Readiness readiness)
+      : listener_(listener), metrics_(metrics), readiness_(std::move(readiness)) {
     new_task_queue = [this] { return new Workers([this] { LeaveOldest(); }); };
     set_pre_routing_handler([this](const httplib::Request& request, httplib::Response& response) {
       Answer(request, response);
@@ -195,7 +188,7 @@ class MetricsEndpoint::Server : public httplib::Server {
     });
     set_error_handler([](const httplib::Request&, httplib::Response& response) {
       if (!response.body.empty()) return;
-      response.set_content("this is the metrics endpoint: GET /metrics\n", "text/plain");
+      response.set_content(kPaths, "text/plain");
     });
     thread_ = std::thread([this] { Listen(); });
   }
@@ -273,21 +266,35 @@ class MetricsEndpoint::Server : public httplib::Server {
   }
 
   void Answer(const httplib::Request& request, httplib::Response& response) const {
+    response.status = 200;
     if (request.method != "GET") {
       response.status = 405;
-      response.set_content("only GET /metrics\n", "text/plain");
-    } else if (request.path != "/metrics") {
-      response.status = 404;
-      response.set_content("only GET /metrics\n", "text/plain");
-    } else {
-      response.status = 200;
+      response.set_content(kPaths, "text/plain");
+    } else if (request.path == "/metrics") {
       response.set_content(prometheus::TextSerializer().Serialize(metrics_.Collect()),
                            "text/plain; version=0.0.4; charset=utf-8");
+    } else if (request.path == "/livez") {
+      response.set_content("ok\n", "text/plain");
+    } else if (request.path == "/readyz") {
+      AnswerReadiness(response);
+    } else {
+      response.status = 404;
+      response.set_content(kPaths, "text/plain");
     }
+  }
+
+  void AnswerReadiness(httplib::Response& response) const {
+    std::string text;
+    for (const auto& [name, status] : readiness_()) {
+      if (!status.ok()) response.status = 503;
+      absl::StrAppend(&text, name, ": ", status.ok() ? "ok" : status.message(), "\n");
+    }
+    response.set_content(text, "text/plain");
   }
 
   const int listener_;
   const MetricsRegistry& metrics_;
+  const Readiness readiness_;
   std::mutex mutex_;
   std::condition_variable closed_;
   bool closing_ = false;
@@ -296,7 +303,7 @@ class MetricsEndpoint::Server : public httplib::Server {
 };
 
 absl::StatusOr<std::unique_ptr<MetricsEndpoint>> MetricsEndpoint::Start(
-    const std::string& address, const MetricsRegistry& registry) {
+    const std::string& address, const MetricsRegistry& registry, Readiness readiness) {
   RECSAE_ASSIGN_OR_RETURN(const int listener, BindTcp(address, "metrics-listen"));
   if (listen(listener, kBacklog) != 0) {
     const std::string why = std::generic_category().message(errno);
@@ -306,8 +313,8 @@ absl::StatusOr<std::unique_ptr<MetricsEndpoint>> MetricsEndpoint::Start(
                               "; choose another address with --metrics-listen"),
                  {{"address", address}});
   }
-  return std::unique_ptr<MetricsEndpoint>(
-      new MetricsEndpoint(BoundPort(listener), std::make_unique<Server>(listener, registry)));
+  return std::unique_ptr<MetricsEndpoint>(new MetricsEndpoint(
+      BoundPort(listener), std::make_unique<Server>(listener, registry, std::move(readiness))));
 }
 
 MetricsEndpoint::MetricsEndpoint(int port, std::unique_ptr<Server> server)

@@ -21,6 +21,7 @@
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
+#include "common/budget/gate.h"
 #include "common/budget/memory_budget.h"
 
 namespace grpc {
@@ -45,6 +46,8 @@ struct ModuleContext {
   MetricsRegistry* metrics = nullptr;
   // What work and caches of all the process's modules may take together (--memory-limit).
   MemoryBudget* memory = &MemoryBudget::Unlimited();
+  // For the gates of calls that compute: --max-concurrent-calls, --max-waiting-calls.
+  Gate::Limits call_limits;
   // The services named by ServiceModule::peers(), in that order. Their channels connect lazily and,
   // for a service in the same process, exist only once the server runs: keep the Peer (or a
   // PeerStub, common/client/peer.h) in Open, use it from Start on and in handlers and jobs.
@@ -85,6 +88,11 @@ class ServiceModule {
   // The server runs and the peers can be called: starts background threads, if any. Calls may
   // already be coming in. Jobs start after every module has started.
   virtual absl::Status Start() { return absl::OkStatus(); }
+
+  // Whether the module can do its work now, for /readyz: its caches are filled, what it cannot go
+  // without is there. Called from any thread, after Start, often; returns at once. UNAVAILABLE and
+  // the like say what is missing.
+  virtual absl::Status Ready() const { return absl::OkStatus(); }
 
   // The process is about to stop: ends long-lived server streams (watches) soon, with UNAVAILABLE.
   // New calls still arrive and must be answered.

@@ -10,9 +10,11 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
+#include "common/base/status.h"
 #include "common/base/version.h"
 #include "common/budget/memory_limit.h"
 #include "common/process/flags.h"
+#include "common/process/listen.h"
 #include "common/process/server.h"
 
 namespace recsae {
@@ -67,6 +69,35 @@ void NoteStoreVariable(bool data_dir_given, ServerOptions* options) {
 
 }  // namespace
 
+bool AsksIdentity(const ServerOptions& options) {
+  return !options.tokens.empty() || !options.tls.authorities.empty();
+}
+
+absl::Status CheckIdentity(const ServerOptions& options) {
+  RECSAE_RETURN_IF_ERROR(CheckTlsFiles(options.tls));
+  const bool tls = !options.tls.certificate.empty();
+  if (!options.tls.authorities.empty() && !tls) {
+    return Error(absl::StatusCode::kFailedPrecondition, "TLS_FILE_INVALID",
+                 "--tls-client-ca needs a certificate of the server's own: --tls-cert, --tls-key");
+  }
+  for (const auto& [name, address] : options.peers) {
+    RECSAE_RETURN_IF_ERROR(Annotate(CheckSecurity(address, options.peer_security), name));
+  }
+  if (IsLoopback(options.listen)) return absl::OkStatus();
+  if (!options.tokens.empty() && !tls) {
+    return Error(absl::StatusCode::kFailedPrecondition, "TOKEN_IN_PLAINTEXT",
+                 absl::StrCat("callers would send their tokens to ", options.listen,
+                              " in plaintext, for anyone on the way to read: give --tls-cert and "
+                              "--tls-key"));
+  }
+  if (AsksIdentity(options) || options.insecure) return absl::OkStatus();
+  return Error(absl::StatusCode::kFailedPrecondition, "IDENTITY_MISSING",
+               absl::StrCat("--listen ", options.listen,
+                            " is reached from other machines, and anyone there could read, change "
+                            "and delete everything: give --tls-cert, --tls-key and --tokens or "
+                            "--tls-client-ca, or say --insecure where something else protects it"));
+}
+
 bool UsesJobs(const ServerSpec& spec) {
   return std::any_of(
       spec.modules.begin(), spec.modules.end(),
@@ -97,6 +128,45 @@ int ParseServerOptions(int argc, const char* const* argv, const ServerSpec& spec
     address = DefaultPeerAddress(peer);
     flags.AddAddress(peer, &address, absl::StrCat("Where the ", peer, " service is"), false, false);
   }
+  flags.Group("Who may call");
+  flags.AddPath("tls-cert", &options->tls.certificate,
+                "Certificate that this server shows, with those that lead to its authority (PEM); "
+                "read again when it changes, as are all of these files");
+  flags.AddPath("tls-key", &options->tls.key, "Key of --tls-cert (PEM)");
+  flags.AddPath("tls-client-ca", &options->tls.authorities,
+                "Authorities of client certificates (PEM); one whose URI name is "
+                "recsae:role/reader, writer or admin may call as that");
+  flags.AddPath("tokens", &options->tokens,
+                "File of the bearer tokens that callers may show, a line each: NAME ROLE SHA256, "
+                "where ROLE is reader, writer or admin");
+  flags.Add("insecure", &options->insecure,
+            "Listen beyond this machine without asking callers who they are");
+  if (!options->peers.empty()) {
+    flags.AddPath("peer-ca", &options->peer_security.files.authorities,
+                  "Authorities of the services that this one calls (PEM); calls them by TLS");
+    flags.AddPath("peer-cert", &options->peer_security.files.certificate,
+                  "Certificate that is shown to them (PEM)");
+    flags.AddPath("peer-key", &options->peer_security.files.key, "Key of --peer-cert (PEM)");
+    flags.AddPath("peer-token", &options->peer_security.token_file,
+                  "File of the bearer token that is sent to them");
+  }
+  flags.Group("Limits at the door");
+  flags.Add("max-connections", &options->max_connections,
+            "Connections at a time; one more is closed at once. 0 = 1000, or what the number of "
+            "files allows that the process may open",
+            0, 1'000'000);
+  flags.Add("max-connections-per-peer", &options->max_connections_per_peer,
+            "Connections at a time from one address; 0 = three quarters of --max-connections", 0,
+            1'000'000);
+  flags.Add(
+      "max-connection-age-seconds", &options->max_connection_age_seconds,
+      "After this, a tenth more or less, a connection takes no new calls and its client makes "
+      "another, so that new replicas get their share; 0 = never",
+      0, 1e7);
+  flags.Add("max-concurrent-calls", &options->max_concurrent_calls,
+            "Explain and Steer, and as many ComputeActivations, that run at a time", 1, 96);
+  flags.Add("max-waiting-calls", &options->max_waiting_calls,
+            "How many more of each wait for their turn; one more is OVERLOADED", 0, 96);
   flags.Group("State and logs");
   flags.AddPath("data-dir", &options->data_dir, "Directory of everything that this server stores");
   flags.ReadFrom("data-dir", "RECSAE_STORE_DIR");
@@ -130,6 +200,8 @@ int ParseServerOptions(int argc, const char* const* argv, const ServerSpec& spec
   }
   options->warnings = flags.warnings();
   NoteStoreVariable(flags.Given("data-dir"), options);
+  const TlsFiles& peer_files = options->peer_security.files;
+  options->peer_security.tls = !peer_files.authorities.empty() || !peer_files.certificate.empty();
   return -1;
 }
 

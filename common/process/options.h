@@ -7,6 +7,10 @@
 #include <string>
 #include <vector>
 
+#include "absl/status/status.h"
+#include "common/access/certificate.h"
+#include "common/client/peer.h"
+
 namespace recsae {
 
 struct ServerSpec;
@@ -23,9 +27,28 @@ struct ServerOptions {
   double drain_seconds = 10;
   double lame_duck_seconds = 0.2;
   std::map<std::string, std::string> peers;  // address by name
+  // What this server shows to those that call it, and by which authorities it judges theirs.
+  TlsFiles tls;
+  std::string tokens;
+  bool insecure = false;
+  // What it shows to, and by what it judges, the services that it calls.
+  ChannelSecurity peer_security;
+  int64_t max_connections = 0;           // 0: by the number of files that may be open
+  int64_t max_connections_per_peer = 0;  // 0: three quarters of those
+  double max_connection_age_seconds = 1800;
+  int64_t max_concurrent_calls = 48;
+  int64_t max_waiting_calls = 48;
   // What is doubtful about the flags, a sentence each.
   std::vector<std::string> warnings;
 };
+
+// Whether a caller has to say who it is.
+bool AsksIdentity(const ServerOptions& options);
+
+// FAILED_PRECONDITION for files that cannot be used, and for a server that would listen beyond this
+// machine without asking callers who they are (IDENTITY_MISSING) or would take tokens in plaintext
+// (TOKEN_IN_PLAINTEXT).
+absl::Status CheckIdentity(const ServerOptions& options);
 
 // Whether any module of the process uses jobs.
 bool UsesJobs(const ServerSpec& spec);

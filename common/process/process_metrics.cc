@@ -1,13 +1,18 @@
 #include "common/process/process_metrics.h"
 
+#include <atomic>
 #include <cstdint>
 #include <filesystem>
 #include <system_error>
 #include <utility>
 
+#include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
+#include "absl/time/time.h"
+#include "common/access/certificate.h"
 #include "common/budget/memory_budget.h"
 #include "common/jobs/job_runner.h"
+#include "common/process/acceptor.h"
 #include "common/rpc/metrics.h"
 
 namespace recsae {
@@ -64,6 +69,46 @@ void AddJobMetrics(MetricsRegistry& metrics, const JobRunner& jobs) {
       show(kind, "running", count.running);
     }
   });
+}
+
+void AddConnectionMetrics(MetricsRegistry& metrics, const ConnectionCounts& connections) {
+  const Gauge open =
+      metrics.GetGauge("recsae_connections", "Connections that are open at the gRPC port.");
+  metrics.OnCollect([open, &connections] { open.Set(static_cast<double>(connections.open)); });
+  const auto count = [&metrics](const Counter& counter, const std::atomic<int64_t>& value) {
+    metrics.OnCollect([counter, &value, told = int64_t{0}]() mutable {
+      const int64_t now = value;
+      counter.Increment(static_cast<double>(now - told));
+      told = now;
+    });
+  };
+  const auto refused = [&metrics](const char* reason) {
+    return metrics.GetCounter("recsae_connections_refused_total",
+                              "Connections that were closed at once: there were as many as may be "
+                              "in all (all), or from that address (peer).",
+                              {{"reason", reason}});
+  };
+  count(refused("all"), connections.refused_for_all);
+  count(refused("peer"), connections.refused_for_one_peer);
+  count(metrics.GetCounter("recsae_connections_silent_closed_total",
+                           "Connections that had not sent a byte and were closed, where there was "
+                           "no more room, for others."),
+        connections.silent_closed);
+}
+
+void AddCertificateMetrics(MetricsRegistry& metrics, const std::vector<std::string>& files) {
+  for (const std::string& file : files) {
+    if (file.empty()) continue;
+    const Gauge expiry = metrics.GetGauge(
+        "recsae_certificate_expiry_seconds",
+        "When the first certificate of the file expires, in seconds since 1970; 0 = it cannot be "
+        "read.",
+        {{"file", fs::path(file).filename().string()}});
+    metrics.OnCollect([expiry, file] {
+      const absl::StatusOr<absl::Time> when = CertificateExpiry(file);
+      expiry.Set(when.ok() ? static_cast<double>(absl::ToUnixSeconds(*when)) : 0);
+    });
+  }
 }
 
 void AddStoreMetrics(MetricsRegistry& metrics, const std::string& data_dir,

@@ -11,6 +11,7 @@ namespace recsae {
 class JobRunner;
 class MemoryBudget;
 class MetricsRegistry;
+struct ConnectionCounts;
 
 // All arguments must live as long as `metrics` is collected.
 
@@ -23,6 +24,15 @@ void AddJobMetrics(MetricsRegistry& metrics, const JobRunner& jobs);
 // recsae_store_bytes{store}: the size of the files in "<data_dir>/<store>", for each of `stores`.
 void AddStoreMetrics(MetricsRegistry& metrics, const std::string& data_dir,
                      const std::vector<std::string>& stores);
+
+// recsae_connections, recsae_connections_refused_total{reason}, and
+// recsae_connections_silent_closed_total.
+void AddConnectionMetrics(MetricsRegistry& metrics, const ConnectionCounts& connections);
+
+// recsae_certificate_expiry_seconds{file}: when the first certificate of each of `files` expires,
+// as Unix time, looked at again at each scrape. Empty names are passed over; one that cannot be
+// read is 0.
+void AddCertificateMetrics(MetricsRegistry& metrics, const std::vector<std::string>& files);
 
 }  // namespace recsae
 

@@ -1,9 +1,11 @@
 #include "common/process/server.h"
 
 #include <grpc/grpc.h>
+#include <grpc/grpc_security_constants.h>
 #include <grpc/support/log.h>
 #include <grpcpp/ext/proto_server_reflection_plugin.h>
 #include <grpcpp/resource_quota.h>
+#include <grpcpp/security/server_credentials.h>
 #include <grpcpp/server.h>
 #include <grpcpp/server_builder.h>
 #include <unistd.h>
@@ -15,6 +17,7 @@
 #include <future>
 #include <iostream>
 #include <map>
+#include <mutex>
 #include <thread>
 #include <utility>
 
@@ -24,6 +27,10 @@
 #include "absl/synchronization/mutex.h"
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
+#include "common/access/access_control.h"
+#include "common/access/audit.h"
+#include "common/access/credentials.h"
+#include "common/access/tokens.h"
 #include "common/base/status.h"
 #include "common/base/version.h"
 #include "common/budget/limits.h"
@@ -31,6 +38,7 @@
 #include "common/client/peer.h"
 #include "common/jobs/job_runner.h"
 #include "common/jobs/jobs_service.h"
+#include "common/process/acceptor.h"
 #include "common/process/flags.h"
 #include "common/process/health.h"
 #include "common/process/listen.h"
@@ -58,11 +66,39 @@ constexpr absl::Duration kForceAnyway = absl::Milliseconds(100);
 // What all calls together may take: threads of synchronous handlers (a call that finds none is
 // RESOURCE_EXHAUSTED) and bytes of messages in flight (the transport stops reading meanwhile).
 constexpr int kMaxThreads = 256;
+// Calls at a time on one connection.
+constexpr int kMaxStreamsOfConnection = 256;
 constexpr size_t kMaxTransportBytes = size_t{512} << 20;
 
 // Clients may ping so often, also while they make no calls; those that do so more often than they
 // may have their connection closed as abusive. The usual keepalives are of 10 s and more.
 constexpr int kLeastPingIntervalMs = 1'000;
+
+// A connection has so long to become one of HTTP/2, may be idle so long, and is closed where its
+// client does not answer a ping that was sent after so long a silence.
+constexpr int kHandshakeMs = 10'000;
+constexpr int kIdleMs = 15 * 60'000;
+constexpr int kPingMs = 60'000;
+constexpr int kPingAnswerMs = 20'000;
+
+// Without --max-connections, and the descriptors that are kept for stores and everything else.
+constexpr int64_t kMaxConnections = 1000;
+constexpr int64_t kOtherFiles = 300;
+
+// Descriptors that a connection costs (common/process/acceptor.h).
+constexpr int64_t kFilesOfConnection = 2;
+
+ConnectionLimits LimitsOf(const ServerOptions& options, int64_t files) {
+  ConnectionLimits limits;
+  limits.all = options.max_connections;
+  if (limits.all == 0) {
+    limits.all =
+        std::clamp((files - kOtherFiles) / kFilesOfConnection, int64_t{16}, kMaxConnections);
+  }
+  limits.one_peer = options.max_connections_per_peer;
+  if (limits.one_peer == 0) limits.one_peer = std::max<int64_t>(1, limits.all * 3 / 4);
+  return limits;
+}
 
 // gRPC's own log lines in our form.
 void LogGrpc(gpr_log_func_args* args) {
@@ -88,10 +124,14 @@ class Process {
 
  private:
   absl::Status StartMetrics();
+  std::vector<ReadyCheck> Ready();
   absl::Status OpenJobs();
   absl::Status OpenModules(const StopSignal& stop);
   std::vector<std::shared_ptr<Peer>> PeersOf(const ServiceModule& module);
+  absl::StatusOr<std::shared_ptr<grpc::ServerCredentials>> Credentials();
+  void SetLimits(grpc::ServerBuilder& builder) const;
   absl::Status StartGrpc();
+  absl::Status ServePort(grpc::ServerBuilder& builder);
   absl::Status StartModules();
   void End(absl::Time drained);
   absl::Status StopJobs(absl::Time end);
@@ -107,16 +147,21 @@ class Process {
   std::unique_ptr<JobRunner> jobs_;
   std::unique_ptr<grpc::Service> jobs_service_;
   HealthService health_;
+  std::unique_ptr<Acceptor> acceptor_;
   std::unique_ptr<MetricsEndpoint> metrics_endpoint_;
   std::shared_ptr<const std::atomic<int64_t>> active_calls_;
   ServerSpec spec_;
   std::vector<ServiceModule*> opened_;
+  std::mutex ready_mutex_;  // held while modules are asked, and while they begin to end
+  bool serving_ = false;
   std::unique_ptr<grpc::Server> server_;
   std::thread shutdown_;
 };
 
 absl::Status Process::Open(const StopSignal& stop) {
-  RECSAE_RETURN_IF_ERROR(CheckAddressFree(options_.listen, "listen"));
+  RECSAE_RETURN_IF_ERROR(CheckIdentity(options_));
+  RECSAE_ASSIGN_OR_RETURN(acceptor_,
+                          Acceptor::Bind(options_.listen, LimitsOf(options_, RaiseFileLimit())));
   RECSAE_RETURN_IF_ERROR(StartMetrics());
   RECSAE_RETURN_IF_ERROR(ClaimFolder(options_.data_dir, spec_.program));
   RECSAE_RETURN_IF_ERROR(OpenJobs());
@@ -133,10 +178,28 @@ absl::Status Process::StartMetrics() {
   for (const auto& module : spec_.modules) stores.emplace_back(module->name());
   if (UsesJobs(spec_)) stores.emplace_back(kJobsFolder);
   AddStoreMetrics(metrics_, options_.data_dir, stores);
+  AddConnectionMetrics(metrics_, acceptor_->counts());
+  AddCertificateMetrics(metrics_, {options_.tls.certificate, options_.tls.authorities,
+                                   options_.peer_security.files.certificate,
+                                   options_.peer_security.files.authorities});
   if (options_.metrics_listen == kOff) return absl::OkStatus();
-  RECSAE_ASSIGN_OR_RETURN(metrics_endpoint_,
-                          MetricsEndpoint::Start(options_.metrics_listen, metrics_));
+  RECSAE_ASSIGN_OR_RETURN(
+      metrics_endpoint_,
+      MetricsEndpoint::Start(options_.metrics_listen, metrics_, [this] { return Ready(); }));
   return absl::OkStatus();
+}
+
+std::vector<ReadyCheck> Process::Ready() {
+  const std::lock_guard<std::mutex> lock(ready_mutex_);
+  std::vector<ReadyCheck> checks;
+  checks.emplace_back("serving", serving_ ? absl::OkStatus()
+                                          : Error(absl::StatusCode::kUnavailable, "NOT_SERVING",
+                                                  "the server is starting or stopping"));
+  if (!serving_) return checks;
+  for (const auto& module : spec_.modules) {
+    checks.emplace_back(std::string(module->name()), module->Ready());
+  }
+  return checks;
 }
 
 absl::Status Process::OpenJobs() {
@@ -159,6 +222,8 @@ absl::Status Process::OpenModules(const StopSignal& stop) {
     context.jobs = jobs_.get();
     context.metrics = &metrics_;
     context.memory = &memory_;
+    context.call_limits.running = static_cast<int>(options_.max_concurrent_calls);
+    context.call_limits.waiting = static_cast<int>(options_.max_waiting_calls);
     context.peers = PeersOf(*module);
     std::error_code error;
     std::filesystem::create_directories(context.data_dir, error);
@@ -178,8 +243,9 @@ std::vector<std::shared_ptr<Peer>> Process::PeersOf(const ServiceModule& module)
     std::shared_ptr<Peer>& peer = peers_[name];
     if (peer == nullptr) {
       const auto address = options_.peers.find(name);
-      peer = address == options_.peers.end() ? std::make_shared<Peer>(name)
-                                             : std::make_shared<Peer>(name, address->second);
+      peer = address == options_.peers.end()
+                 ? std::make_shared<Peer>(name)
+                 : std::make_shared<Peer>(name, address->second, options_.peer_security);
     }
     result.push_back(peer);
   }
@@ -190,23 +256,76 @@ absl::Status Process::Start() {
   RECSAE_RETURN_IF_ERROR(StartGrpc());
   RECSAE_RETURN_IF_ERROR(StartModules());
   health_.SetServing(true);
+  const std::lock_guard<std::mutex> lock(ready_mutex_);
+  serving_ = true;
   return absl::OkStatus();
+}
+
+// Where callers say who they are but nothing is encrypted, the port is this machine's alone.
+absl::StatusOr<std::shared_ptr<grpc::ServerCredentials>> Process::Credentials() {
+  std::shared_ptr<grpc::ServerCredentials> credentials;
+  if (!options_.tls.certificate.empty()) {
+    credentials = ServerTls(options_.tls);
+  } else if (AsksIdentity(options_)) {
+    credentials = grpc::experimental::LocalServerCredentials(LOCAL_TCP);
+  } else {
+    return grpc::InsecureServerCredentials();
+  }
+  if (!AsksIdentity(options_)) return credentials;
+  std::shared_ptr<Tokens> tokens;
+  if (!options_.tokens.empty()) {
+    RECSAE_ASSIGN_OR_RETURN(tokens, Tokens::Open(options_.tokens));
+  }
+  credentials->SetAuthMetadataProcessor(MakeAccessControl(std::move(tokens), metrics_));
+  return credentials;
+}
+
+void Process::SetLimits(grpc::ServerBuilder& builder) const {
+  builder.AddChannelArgument(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS,
+                             kLeastPingIntervalMs);
+  builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1);
+  builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIME_MS, kPingMs);
+  builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, kPingAnswerMs);
+  builder.AddChannelArgument(GRPC_ARG_SERVER_HANDSHAKE_TIMEOUT_MS, kHandshakeMs);
+  builder.AddChannelArgument(GRPC_ARG_MAX_CONNECTION_IDLE_MS, kIdleMs);
+  if (options_.max_connection_age_seconds > 0) {
+    builder.AddChannelArgument(
+        GRPC_ARG_MAX_CONNECTION_AGE_MS,
+        static_cast<int>(std::min(options_.max_connection_age_seconds, 2e6) * 1000));
+  }
+  builder.AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS, kMaxStreamsOfConnection);
+  builder.SetResourceQuota(
+      grpc::ResourceQuota("server").Resize(kMaxTransportBytes).SetMaxThreads(kMaxThreads));
+  builder.SetMaxReceiveMessageSize(kMaxMessageBytes);
+  builder.SetMaxSendMessageSize(kMaxMessageBytes);
+}
+
+absl::Status Process::ServePort(grpc::ServerBuilder& builder) {
+  RECSAE_ASSIGN_OR_RETURN(const std::shared_ptr<grpc::ServerCredentials> credentials,
+                          Credentials());
+  using Connections = grpc::experimental::ExternalConnectionAcceptor;
+  const std::shared_ptr<Connections> connections(
+      builder.experimental().AddExternalConnectionAcceptor(
+          grpc::ServerBuilder::experimental_type::ExternalConnectionType::FROM_FD, credentials));
+  server_ = builder.BuildAndStart();
+  if (server_ == nullptr) {
+    return Error(absl::StatusCode::kFailedPrecondition, "ADDRESS_NOT_AVAILABLE",
+                 absl::StrCat("cannot serve on ", options_.listen,
+                              "; the log lines before this one say why"));
+  }
+  return acceptor_->Start([connections](int socket, int listener) {
+    Connections::NewConnectionParameters connection;
+    connection.fd = socket;
+    connection.listener_fd = listener;
+    connections->HandleNewConnection(&connection);
+  });
 }
 
 absl::Status Process::StartGrpc() {
   grpc::EnableDefaultHealthCheckService(false);
   grpc::reflection::InitProtoReflectionServerBuilderPlugin();
   grpc::ServerBuilder builder;
-  int port = 0;
-  builder.AddListeningPort(options_.listen, grpc::InsecureServerCredentials(), &port);
-  builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
-  builder.AddChannelArgument(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS,
-                             kLeastPingIntervalMs);
-  builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1);
-  builder.SetResourceQuota(
-      grpc::ResourceQuota("server").Resize(kMaxTransportBytes).SetMaxThreads(kMaxThreads));
-  builder.SetMaxReceiveMessageSize(kMaxMessageBytes);
-  builder.SetMaxSendMessageSize(kMaxMessageBytes);
+  SetLimits(builder);
   builder.RegisterService(&health_);
   if (jobs_service_ != nullptr) builder.RegisterService(jobs_service_.get());
   for (const auto& module : spec_.modules) {
@@ -215,13 +334,11 @@ absl::Status Process::StartGrpc() {
   ReceiveServiceNames(builder, [this](const std::vector<std::string>& services) {
     for (const std::string& service : services) health_.Add(service);
   });
-  active_calls_ = AddGrpcMetrics(builder, metrics_);
-  server_ = builder.BuildAndStart();
-  if (server_ == nullptr) {
-    return Error(absl::StatusCode::kFailedPrecondition, "ADDRESS_NOT_AVAILABLE",
-                 absl::StrCat("cannot serve on ", options_.listen,
-                              "; the log lines before this one say why"));
-  }
+  std::vector<std::unique_ptr<grpc::experimental::ServerInterceptorFactoryInterface>> interceptors;
+  active_calls_ = AddGrpcMetrics(builder, metrics_, interceptors);
+  interceptors.push_back(MakeAudit());
+  builder.experimental().SetInterceptorCreators(std::move(interceptors));
+  RECSAE_RETURN_IF_ERROR(ServePort(builder));
   grpc::ChannelArguments args;
   args.SetMaxReceiveMessageSize(kMaxMessageBytes);
   args.SetMaxSendMessageSize(kMaxMessageBytes);
@@ -234,11 +351,13 @@ absl::Status Process::StartGrpc() {
       {{"program", spec_.program},
        {"version", Version()},
        {"address", options_.listen},
-       {"port", port},
+       {"port", acceptor_->port()},
+       {"tls", !options_.tls.certificate.empty()},
+       {"identity", AsksIdentity(options_)},
        {"metrics_port", metrics_port},
        {"data_dir", options_.data_dir}});
   if (options_.port_file.empty()) return absl::OkStatus();
-  return WriteFileAtomically(options_.port_file, absl::StrCat(port, "\n"));
+  return WriteFileAtomically(options_.port_file, absl::StrCat(acceptor_->port(), "\n"));
 }
 
 absl::Status Process::StartModules() {
@@ -249,6 +368,10 @@ absl::Status Process::StartModules() {
 int Process::Stop() {
   Log(Severity::kInfo, "stopping", {{"drain_seconds", options_.drain_seconds}});
   health_.SetServing(false);
+  {
+    const std::lock_guard<std::mutex> lock(ready_mutex_);
+    serving_ = false;
+  }
   if (server_ != nullptr) absl::SleepFor(absl::Seconds(options_.lame_duck_seconds));
   End(absl::Now() + absl::Seconds(options_.drain_seconds));
   Log(Severity::kInfo, "stopped");
@@ -278,6 +401,7 @@ absl::Status Process::StopJobs(absl::Time end) {
 }
 
 absl::Status Process::StopGrpc(absl::Time drained, absl::Time end) {
+  if (acceptor_ != nullptr) acceptor_->Stop();
   if (server_ == nullptr) return absl::OkStatus();
   std::promise<void> done;
   std::future<void> ended = done.get_future();

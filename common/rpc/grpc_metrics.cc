@@ -207,17 +207,17 @@ class CallMeterFactory : public grpc::experimental::ServerInterceptorFactoryInte
 
 }  // namespace
 
-std::shared_ptr<const std::atomic<int64_t>> AddGrpcMetrics(grpc::ServerBuilder& builder,
-                                                           MetricsRegistry& registry) {
+std::shared_ptr<const std::atomic<int64_t>> AddGrpcMetrics(
+    grpc::ServerBuilder& builder, MetricsRegistry& registry,
+    std::vector<std::unique_ptr<grpc::experimental::ServerInterceptorFactoryInterface>>&
+        interceptors) {
   auto active = std::make_shared<std::atomic<int64_t>>(0);
   auto table = std::make_shared<MethodTable>(registry);
   ReceiveServiceNames(builder, [table](const std::vector<std::string>& services) {
     for (const std::string& service : services) table->AddService(service);
     table->AddService("grpc.reflection.v1alpha.ServerReflection");
   });
-  std::vector<std::unique_ptr<grpc::experimental::ServerInterceptorFactoryInterface>> creators;
-  creators.push_back(std::make_unique<CallMeterFactory>(std::move(table), active));
-  builder.experimental().SetInterceptorCreators(std::move(creators));
+  interceptors.push_back(std::make_unique<CallMeterFactory>(std::move(table), active));
   return active;
 }
 

@@ -14,9 +14,13 @@
 #include <atomic>
 #include <cstdint>
 #include <memory>
+#include <vector>
 
 namespace grpc {
 class ServerBuilder;
+namespace experimental {
+class ServerInterceptorFactoryInterface;
+}  // namespace experimental
 }  // namespace grpc
 
 namespace recsae {
@@ -25,9 +29,12 @@ class MetricsRegistry;
 
 // Measures every call to the server that `builder` will build; returns the number of calls going
 // on. Calls of methods that the server does not have all count under the label value "unknown".
-// `registry` must outlive the server.
-std::shared_ptr<const std::atomic<int64_t>> AddGrpcMetrics(grpc::ServerBuilder& builder,
-                                                           MetricsRegistry& registry);
+// What measures goes into `interceptors`, for the caller to give to the builder. `registry` must
+// outlive the server.
+std::shared_ptr<const std::atomic<int64_t>> AddGrpcMetrics(
+    grpc::ServerBuilder& builder, MetricsRegistry& registry,
+    std::vector<std::unique_ptr<grpc::experimental::ServerInterceptorFactoryInterface>>&
+        interceptors);
 
 }  // namespace recsae
 

@@ -3,9 +3,13 @@
 #include <google/protobuf/any.pb.h>
 #include <google/rpc/status.pb.h>
 
+#include <algorithm>
 #include <new>
 #include <string>
 
+#include "absl/strings/ascii.h"
+#include "absl/strings/string_view.h"
+#include "common/base/status.h"
 #include "common/base/utf8.h"
 
 namespace recsae {
@@ -36,6 +40,17 @@ grpc::Status WithDetails(const absl::Status& status) {
   return grpc::Status(static_cast<grpc::StatusCode>(status.code()), rpc.message(), details);
 }
 
+// "TOKEN_MISSING" of "TOKEN_MISSING: send a token": what refuses calls before they are taken can
+// send no details, so that the reason begins the message. "" where none does.
+std::string LeadingReason(absl::string_view message) {
+  const size_t end = message.find(": ");
+  if (end == absl::string_view::npos || end < 4) return "";
+  const absl::string_view word = message.substr(0, end);
+  const bool is_reason = std::all_of(word.begin(), word.end(),
+                                     [](char c) { return absl::ascii_isupper(c) || c == '_'; });
+  return is_reason ? std::string(word) : "";
+}
+
 }  // namespace
 
 grpc::Status ToGrpc(const absl::Status& status) {
@@ -53,7 +68,12 @@ absl::Status FromGrpc(const grpc::Status& status) {
   if (!rpc.ParseFromString(status.error_details())) rpc.Clear();
   rpc.set_code(status.error_code());
   rpc.set_message(status.error_message());
-  return FromRpcStatus(rpc);
+  absl::Status result = FromRpcStatus(rpc);
+  if (rpc.details_size() > 0) return result;
+  const std::string reason = LeadingReason(status.error_message());
+  if (reason.empty()) return result;
+  return Error(result.code(), reason,
+               absl::string_view(status.error_message()).substr(reason.size() + 2));
 }
 
 }  // namespace recsae

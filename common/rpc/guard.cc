@@ -1,11 +1,17 @@
 #include "common/rpc/guard.h"
 
+#include <grpcpp/security/auth_context.h>
 #include <grpcpp/server_context.h>
 
 #include <chrono>
 #include <exception>
+#include <map>
+#include <memory>
+#include <mutex>
 #include <new>
+#include <vector>
 
+#include "absl/cleanup/cleanup.h"
 #include "absl/strings/str_cat.h"
 #include "common/base/caller.h"
 #include "common/base/status.h"
@@ -17,6 +23,10 @@ namespace recsae {
 namespace {
 
 constexpr char kThisCall[] = "this call";
+
+// Streams that hold a thread each, of the 256 that a process serves calls with.
+constexpr int kMaxStreams = 96;
+constexpr int kMaxStreamsOfPeer = 64;
 
 absl::Status Failed(absl::string_view what, absl::string_view exception) {
   Log(Severity::kError, "handler failed", {{"work", what}, {"exception", exception}});
@@ -36,6 +46,41 @@ absl::Status Run(absl::string_view what, absl::FunctionRef<absl::Status()> work)
     return Failed(what, "of an unknown type");
   }
 }
+
+// "ipv4:10.0.0.7" of "ipv4:10.0.0.7:51234".
+std::string AddressOf(const std::string& peer) { return peer.substr(0, peer.rfind(':')); }
+
+// The threads of a process are one: so is the count of streams that hold them.
+class Streams {
+ public:
+  absl::Status Add(const std::string& peer) {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    int& of_peer = by_peer_[peer];
+    if (all_ < kMaxStreams && of_peer < kMaxStreamsOfPeer) {
+      ++all_;
+      ++of_peer;
+      return absl::OkStatus();
+    }
+    const bool full = all_ >= kMaxStreams;
+    if (of_peer == 0) by_peer_.erase(peer);
+    return Error(
+        absl::StatusCode::kResourceExhausted, "OVERLOADED",
+        absl::StrCat("as many streams are open as may be: ", full ? kMaxStreams : kMaxStreamsOfPeer,
+                     full ? " in all" : " from one address",
+                     "; end one, or call again after a while"));
+  }
+
+  void Remove(const std::string& peer) {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    --all_;
+    if (--by_peer_[peer] == 0) by_peer_.erase(peer);
+  }
+
+ private:
+  std::mutex mutex_;
+  int all_ = 0;
+  std::map<std::string, int> by_peer_;
+};
 
 }  // namespace
 
@@ -58,12 +103,20 @@ absl::Status CheckAlive(const grpc::ServerContextBase* context) {
   return absl::OkStatus();
 }
 
+std::string CallerProperty(const grpc::ServerContextBase& context, const char* property) {
+  const std::shared_ptr<const grpc::AuthContext> auth = context.auth_context();
+  if (auth == nullptr) return "";
+  const std::vector<grpc::string_ref> values = auth->FindPropertyValues(property);
+  return values.empty() ? "" : std::string(values.front().data(), values.front().size());
+}
+
 grpc::Status Guard(const grpc::ServerContextBase* context,
                    absl::FunctionRef<absl::Status()> handler) {
   absl::Status status = CheckAlive(context);
   if (!status.ok()) return ToGrpc(status);
   {
-    const CallerScope caller([context] { return CheckAlive(context); });
+    const CallerScope caller([context] { return CheckAlive(context); },
+                             [context] { return CallerProperty(*context, kCallerNameProperty); });
     status = Contain(kThisCall, handler);
   }
   // Work that broke off because its caller is gone may report that in any way (a peer's error, a
@@ -72,6 +125,17 @@ grpc::Status Guard(const grpc::ServerContextBase* context,
     if (const absl::Status alive = CheckAlive(context); !alive.ok()) return ToGrpc(alive);
   }
   return ToGrpc(status);
+}
+
+grpc::Status GuardStream(const grpc::ServerContextBase* context,
+                         absl::FunctionRef<absl::Status()> handler) {
+  static auto* const streams = new Streams;
+  return Guard(context, [&]() -> absl::Status {
+    const std::string peer = AddressOf(context->peer());
+    RECSAE_RETURN_IF_ERROR(streams->Add(peer));
+    const absl::Cleanup done = [&] { streams->Remove(peer); };
+    return handler();
+  });
 }
 
 }  // namespace recsae

@@ -9,6 +9,8 @@
 
 #include <grpcpp/support/status.h>
 
+#include <string>
+
 #include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
@@ -23,13 +25,27 @@ namespace recsae {
 // caller no longer waits. Long handlers call it between steps, at least every 50 ms.
 absl::Status CheckAlive(const grpc::ServerContextBase* context);
 
+// Properties of a call's auth context by which the server knows its caller, set where callers have
+// to say who they are: their name and their role.
+inline constexpr char kCallerNameProperty[] = "recsae-name";
+inline constexpr char kCallerRoleProperty[] = "recsae-role";
+
+// The first value of such a property of a call; "" without one.
+std::string CallerProperty(const grpc::ServerContextBase& context, const char* property);
+
 // Runs `handler` unless the caller has already gone, and returns its status for the wire. Meanwhile
-// CheckCaller (common/base/caller.h) tells all that runs below it what CheckAlive says. An
-// exception becomes INTERNAL (reason INTERNAL_ERROR), is logged, and tells the caller no detail; an
-// allocation that failed becomes RESOURCE_EXHAUSTED (OUT_OF_MEMORY). Work that ended because the
-// call was cancelled or its time was up reports just that.
+// CheckCaller (common/base/caller.h) tells all that runs below it what CheckAlive says, and
+// CallerName who calls. An exception becomes INTERNAL (reason INTERNAL_ERROR), is logged, and tells
+// the caller no detail; an allocation that failed becomes RESOURCE_EXHAUSTED (OUT_OF_MEMORY). Work
+// that ended because the call was cancelled or its time was up reports just that.
 grpc::Status Guard(const grpc::ServerContextBase* context,
                    absl::FunctionRef<absl::Status()> handler);
+
+// The same for a stream that holds its thread from its first message to its last: there are so many
+// at a time at most, in all and from one address, that other calls find threads. One more ends
+// RESOURCE_EXHAUSTED (OVERLOADED).
+grpc::Status GuardStream(const grpc::ServerContextBase* context,
+                         absl::FunctionRef<absl::Status()> handler);
 
 // The same for what runs in a thread or a callback of our own: nobody above would take an
 // exception, which would end the process, or leave a call open for ever. `what` names the work

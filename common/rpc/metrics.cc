@@ -6,7 +6,10 @@
 #include <prometheus/metric_family.h>
 #include <prometheus/registry.h>
 
+#include <cstdint>
 #include <utility>
+
+#include "common/budget/gate.h"
 
 namespace recsae {
 
@@ -53,6 +56,25 @@ std::vector<prometheus::MetricFamily> MetricsRegistry::Collect() const {
     for (const std::function<void()>& refresh : refresh_) refresh();
   }
   return registry_->Collect();
+}
+
+void AddGateMetrics(MetricsRegistry& metrics, const Gate& gate) {
+  const Labels labels = {{"gate", gate.name()}};
+  const Gauge running =
+      metrics.GetGauge("recsae_calls_running", "Calls that run, by gate.", labels);
+  const Gauge waiting =
+      metrics.GetGauge("recsae_calls_waiting", "Calls that wait for their turn, by gate.", labels);
+  const Counter rejected = metrics.GetCounter(
+      "recsae_calls_rejected_total",
+      "Calls that were turned away (OVERLOADED), because as many waited as may or for too long.",
+      labels);
+  metrics.OnCollect([&gate, running, waiting, rejected, told = int64_t{0}]() mutable {
+    const Gate::Counts counts = gate.counts();
+    running.Set(counts.running);
+    waiting.Set(counts.waiting);
+    rejected.Increment(static_cast<double>(counts.rejected - told));
+    told = counts.rejected;
+  });
 }
 
 std::vector<double> DurationBuckets() {

@@ -20,6 +20,8 @@ struct MetricFamily;
 
 namespace recsae {
 
+class Gate;  // common/budget
+
 // Handles: cheap to copy, thread-safe, valid as long as their registry. Look them up once.
 class Counter {
  public:
@@ -81,6 +83,10 @@ class MetricsRegistry {
   mutable std::mutex refresh_mutex_;  // held while they run
   std::vector<std::function<void()>> refresh_;
 };
+
+// recsae_calls_running{gate}, recsae_calls_waiting{gate}, recsae_calls_rejected_total{gate}, looked
+// up when they are asked for. `gate` lives as long as `metrics` is collected.
+void AddGateMetrics(MetricsRegistry& metrics, const Gate& gate);
 
 // Upper bounds from 100 µs to 60 s, for durations in seconds.
 std::vector<double> DurationBuckets();

@@ -79,7 +79,7 @@ class ConceptStoreService::Rpc final
 
   grpc::Status PublishSae(ServerContext* context, grpc::ServerReader<v1::PublishSaeRequest>* reader,
                           v1::Sae* response) override {
-    return Guard(context, [&]() -> absl::Status {
+    return GuardStream(context, [&]() -> absl::Status {
       v1::PublishSaeRequest message;
       RECSAE_RETURN_IF_ERROR(ReadHeader(*reader, &message));
       RECSAE_ASSIGN_OR_RETURN(const auto upload, store_.BeginPublish(message.header()));
@@ -118,7 +118,7 @@ class ConceptStoreService::Rpc final
 
   grpc::Status ReadSaeWeights(ServerContext* context, const v1::ReadSaeWeightsRequest* request,
                               grpc::ServerWriter<v1::SaeWeights>* writer) override {
-    return Guard(context, [&]() -> absl::Status {
+    return GuardStream(context, [&]() -> absl::Status {
       RECSAE_ASSIGN_OR_RETURN(const auto weights, store_.ReadWeights(request->name()));
       v1::SaeWeights piece;
       while (true) {

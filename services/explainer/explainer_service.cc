@@ -42,11 +42,14 @@ absl::Status WithSaeOfNow(const Backend& backend, const std::string& sae,
 
 }  // namespace
 
-ExplainerService::ExplainerService(Backend& backend, JobRunner& jobs, MetricsRegistry& metrics)
+ExplainerService::ExplainerService(Backend& backend, JobRunner& jobs, MetricsRegistry& metrics,
+                                   const Gate::Limits& limits)
     : backend_(backend),
       jobs_(jobs),
       explained_activations_(metrics.GetCounter("recsae_explainer_explained_activations_total",
-                                                "Activations explained by Explain.")) {
+                                                "Activations explained by Explain.")),
+      gate_("explain", limits) {
+  AddGateMetrics(metrics, gate_);
   jobs.Register(kBuildConcepts,
                 [&backend](JobContext& job) { return RunBuildConcepts(backend, job); });
   jobs.Register(kEvaluateSae, [&backend](JobContext& job) { return RunEvaluateSae(backend, job); });
@@ -79,6 +82,7 @@ grpc::Status ExplainerService::Explain(grpc::ServerContext* context,
                                        const v1::ExplainRequest* request,
                                        v1::ExplainResponse* response) {
   return Guard(context, [&]() -> absl::Status {
+    RECSAE_ASSIGN_OR_RETURN(const Gate::Permit permit, gate_.Enter());
     RECSAE_RETURN_IF_ERROR(WithSaeOfNow(backend_, request->sae(), [&] {
       response->Clear();
       return explainer::Explain(backend_, Caller(context), *request, response);
@@ -91,6 +95,7 @@ grpc::Status ExplainerService::Explain(grpc::ServerContext* context,
 grpc::Status ExplainerService::Steer(grpc::ServerContext* context, const v1::SteerRequest* request,
                                      v1::SteerResponse* response) {
   return Guard(context, [&]() -> absl::Status {
+    RECSAE_ASSIGN_OR_RETURN(const Gate::Permit permit, gate_.Enter());
     return WithSaeOfNow(backend_, request->sae(), [&] {
       response->Clear();
       return explainer::Steer(backend_, Caller(context), *request, response);

@@ -2,6 +2,7 @@
 #ifndef RECSAE_SERVICES_EXPLAINER_EXPLAINER_SERVICE_H_
 #define RECSAE_SERVICES_EXPLAINER_EXPLAINER_SERVICE_H_
 
+#include "common/budget/gate.h"
 #include "common/jobs/job_runner.h"
 #include "common/rpc/metrics.h"
 #include "recsae/explainer/v1/explainer.grpc.pb.h"
@@ -12,7 +13,8 @@ namespace recsae::explainer {
 // Thread-safe. Registers its kinds of job with `jobs`; all arguments must outlive the service.
 class ExplainerService final : public v1::Explainer::Service {
  public:
-  ExplainerService(Backend& backend, JobRunner& jobs, MetricsRegistry& metrics);
+  ExplainerService(Backend& backend, JobRunner& jobs, MetricsRegistry& metrics,
+                   const Gate::Limits& limits);
 
   grpc::Status BuildConcepts(grpc::ServerContext* context, const v1::BuildConceptsRequest* request,
                              jobs::v1::Job* response) override;
@@ -27,6 +29,7 @@ class ExplainerService final : public v1::Explainer::Service {
   Backend& backend_;
   JobRunner& jobs_;
   const Counter explained_activations_;
+  Gate gate_;  // of Explain and Steer
 };
 
 }  // namespace recsae::explainer

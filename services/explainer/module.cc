@@ -12,7 +12,8 @@ ExplainerModule::~ExplainerModule() = default;
 absl::Status ExplainerModule::Open(const ModuleContext& context) {
   backend_ = std::make_unique<Backend>(context.peers[0], context.peers[1], *context.metrics,
                                        *context.memory);
-  service_ = std::make_unique<ExplainerService>(*backend_, *context.jobs, *context.metrics);
+  service_ = std::make_unique<ExplainerService>(*backend_, *context.jobs, *context.metrics,
+                                                context.call_limits);
   return absl::OkStatus();
 }
 
@@ -22,6 +23,8 @@ absl::Status ExplainerModule::Start() {
   backend_->Start();
   return absl::OkStatus();
 }
+
+absl::Status ExplainerModule::Ready() const { return backend_->Ready(); }
 
 // Calls go on with what is cached; an open feed would hold up the concept-store's own stop where
 // both are in one process.

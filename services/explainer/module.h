@@ -25,6 +25,7 @@ class ExplainerModule : public ServiceModule {
   absl::Status Open(const ModuleContext& context) override;
   std::vector<grpc::Service*> services() override;
   absl::Status Start() override;
+  absl::Status Ready() const override;
   void Drain() override;
   absl::Status Stop(absl::Time deadline) override;
 

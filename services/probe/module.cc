@@ -31,7 +31,7 @@ struct ProbeModule::Parts {
         models(resources->recommenders(), hosts, torch, *context.memory),
         model_hosts(*resources, hosts, *context.memory),
         service(*resources, datasets, models, torch, *context.jobs, *context.metrics,
-                *context.memory) {
+                *context.memory, context.call_limits) {
     host_count.Set(0);
   }
 

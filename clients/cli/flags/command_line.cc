@@ -55,6 +55,17 @@ void AddGlobalOptions(Command& root, GlobalOptions& options) {
           "Where the concept-store is [default: --server]");
   address("--explainer", "RECSAE_EXPLAINER", options.explainer,
           "Where the explainer is [default: --server]");
+  const auto file = [&](const char* flag, const char* variable, std::string& value,
+                        const std::string& what) {
+    root.Add(flag, value, what).From(variable).Type("FILE").Group(where);
+  };
+  file("--tls-ca", "RECSAE_TLS_CA", options.tls.authorities,
+       "Call servers by TLS, and trust those whose certificate is of these authorities (PEM)");
+  file("--tls-cert", "RECSAE_TLS_CERT", options.tls.certificate,
+       "Certificate to show to servers (PEM)");
+  file("--tls-key", "RECSAE_TLS_KEY", options.tls.key, "Key of --tls-cert (PEM)");
+  file("--token-file", "RECSAE_TOKEN_FILE", options.token_file,
+       "File of the token to show to servers");
   root.Add("--timeout", options.timeout_seconds,
            "Limit for one call (jobs may run longer) [default: 60; more where it must be]")
       .Type("SECONDS")
@@ -134,6 +145,7 @@ absl::Status CommandLine::CheckAddresses() {
   for (const auto& [flag, address] : addresses) {
     if (address->empty()) continue;
     RECSAE_ASSIGN_OR_RETURN(*address, ServerAddress(flag, *address));
+    RECSAE_RETURN_IF_ERROR(CheckSecurity(*address, SecurityOf(options_)));
   }
   return absl::OkStatus();
 }

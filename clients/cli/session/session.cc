@@ -18,13 +18,22 @@ namespace {
 
 std::vector<std::shared_ptr<Peer>> MakePeers(const GlobalOptions& options) {
   const auto peer = [&](const char* name, const std::string& address) {
-    return std::make_shared<Peer>(name, address.empty() ? options.server : address);
+    return std::make_shared<Peer>(name, address.empty() ? options.server : address,
+                                  SecurityOf(options));
   };
   return {peer("probe", options.probe), peer("trainer", options.trainer),
           peer("concept-store", options.concept_store), peer("explainer", options.explainer)};
 }
 
 }  // namespace
+
+ChannelSecurity SecurityOf(const GlobalOptions& options) {
+  ChannelSecurity security;
+  security.tls = !options.tls.authorities.empty() || !options.tls.certificate.empty();
+  security.files = options.tls;
+  security.token_file = options.token_file;
+  return security;
+}
 
 Session::Session(const GlobalOptions& options)
     : options_(options),

@@ -45,12 +45,18 @@ struct GlobalOptions {
   std::string trainer;
   std::string concept_store;
   std::string explainer;
+  // How servers are judged and what they are shown; TLS where there is an authority or a
+  // certificate.
+  TlsFiles tls;
+  std::string token_file;
   bool json = false;
   bool quiet = false;
   bool no_color = false;
   // For a single call; 0 = what suits the call.
   double timeout_seconds = 0;
 };
+
+ChannelSecurity SecurityOf(const GlobalOptions& options);
 
 // Not thread-safe, but for the console. A command that calls a service includes its .grpc.pb.h.
 class Session {

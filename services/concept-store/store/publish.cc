@@ -5,13 +5,13 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "common/base/sha256.h"
 #include "common/base/status.h"
 #include "common/messages/tensor.h"
 #include "common/messages/time.h"
 #include "recsae/concept_store/v1/concept_store.pb.h"
 #include "services/concept-store/store/layout.h"
 #include "services/concept-store/store/mutation.h"
-#include "services/concept-store/store/sha256.h"
 #include "services/concept-store/store/store.h"
 
 namespace recsae::concept_store {

@@ -4,6 +4,7 @@
 
 #include <memory>
 
+#include "absl/status/status.h"
 #include "common/budget/memory_budget.h"
 #include "services/explainer/caches/concept_cache.h"
 #include "services/explainer/caches/recommender_cache.h"
@@ -22,6 +23,9 @@ class Backend {
 
   // Starts to keep the caches fresh by the feeds of the concept-store and the probe.
   void Start();
+  // OK once the feeds have filled the caches for the first time, or UNAVAILABLE (CACHES_NOT_FILLED)
+  // naming the service whose feed is awaited.
+  absl::Status Ready() const;
   // Ends that, and the calls that it has open; the caches stay as they are. Idempotent.
   void Stop();
 

@@ -50,6 +50,8 @@ class ConceptCache {
   void Start() { follower_.Start(); }
   // Ends that at once; what is here stays. Idempotent.
   void Stop() { follower_.Stop(); }
+  // Whether its first snapshot is complete; it is used without one only as long as a call waits.
+  bool filled() const { return follower_.cursor().has_value(); }
 
   // One for each of `latents`; null for a latent without a concept.
   std::vector<std::shared_ptr<const CachedConcept>> Lookup(

@@ -47,6 +47,8 @@ class RecommenderCache {
 
   // Starts to follow the probe's feed, once.
   void Start() { feed_.Start(); }
+  // Whether the feed's first snapshot is complete.
+  bool filled() const { return feed_.filled(); }
   // Ends that at once; what is here stays. Idempotent.
   void Stop() { feed_.Stop(); }
 

@@ -27,6 +27,8 @@ class ResourceFeed {
   void Start() { follower_.Start(); }
   // Ends that at once; what is here stays. Idempotent.
   void Stop() { follower_.Stop(); }
+  // Whether the first snapshot is complete.
+  bool filled() const { return follower_.cursor().has_value(); }
 
   // VersionOf a recommender with a prediction head; unset where the feed knows none of that name,
   // or one that had no head yet.

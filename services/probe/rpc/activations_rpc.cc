@@ -160,6 +160,7 @@ grpc::Status ProbeService::ComputeActivations(Context* context,
                                               const v1::ComputeActivationsRequest* request,
                                               v1::ComputeActivationsResponse* response) {
   return Guard(context, [&]() -> absl::Status {
+    RECSAE_ASSIGN_OR_RETURN(const Gate::Permit permit, gate_.Enter());
     RECSAE_ASSIGN_OR_RETURN(const std::unique_ptr<QueryBatch> batch,
                             QueryBatch::Read(*this, context, request->recommender(),
                                              request->site(), request->queries()));
@@ -175,6 +176,7 @@ grpc::Status ProbeService::ResumeFromSite(Context* context,
                                           const v1::ResumeFromSiteRequest* request,
                                           v1::ComputeActivationsResponse* response) {
   return Guard(context, [&]() -> absl::Status {
+    RECSAE_ASSIGN_OR_RETURN(const Gate::Permit permit, gate_.Enter());
     RECSAE_ASSIGN_OR_RETURN(const std::unique_ptr<QueryBatch> batch,
                             QueryBatch::Read(*this, context, request->recommender(),
                                              request->site(), request->queries()));

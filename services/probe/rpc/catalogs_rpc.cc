@@ -49,7 +49,7 @@ grpc::Status ProbeService::CreateCatalog(Context* context, const v1::CreateCatal
 grpc::Status ProbeService::UploadItems(Context* context,
                                        grpc::ServerReader<v1::UploadItemsRequest>* reader,
                                        v1::UploadItemsResponse* response) {
-  return Guard(context, [&]() -> absl::Status {
+  return GuardStream(context, [&]() -> absl::Status {
     v1::UploadItemsRequest message;
     RECSAE_RETURN_IF_ERROR(ReadHeader(*reader, &message));
     const std::string name = message.header().catalog();
@@ -149,7 +149,7 @@ grpc::Status ProbeService::ListItems(Context* context, const v1::ListItemsReques
 
 grpc::Status ProbeService::ReadItems(Context* context, const v1::ReadItemsRequest* request,
                                      grpc::ServerWriter<v1::ReadItemsResponse>* writer) {
-  return Guard(context, [&]() -> absl::Status {
+  return GuardStream(context, [&]() -> absl::Status {
     RECSAE_ASSIGN_OR_RETURN(const StoredCatalog catalog,
                             resources_.catalogs().Get(request->catalog()));
     // A scan for each message: none is held open while a slow caller takes one.

@@ -323,7 +323,7 @@ absl::Status ProbeService::Import::Finish(v1::Recommender* response) {
 grpc::Status ProbeService::ImportRecommender(
     Context* context, grpc::ServerReader<v1::ImportRecommenderRequest>* reader,
     v1::Recommender* response) {
-  return Guard(context, [&]() -> absl::Status {
+  return GuardStream(context, [&]() -> absl::Status {
     v1::ImportRecommenderRequest message;
     RECSAE_RETURN_IF_ERROR(ReadHeader(*reader, &message));
     Import import(*this, context);

@@ -8,7 +8,7 @@ namespace recsae::probe {
 
 ProbeService::ProbeService(Resources& resources, DatasetSource& datasets, HostedModels& models,
                            const TorchKinds& torch, JobRunner& jobs, MetricsRegistry& metrics,
-                           MemoryBudget& memory)
+                           MemoryBudget& memory, const Gate::Limits& limits)
     : resources_(resources),
       datasets_(datasets),
       models_(models),
@@ -20,7 +20,9 @@ ProbeService::ProbeService(Resources& resources, DatasetSource& datasets, Hosted
       rows_read_(metrics.GetCounter("recsae_probe_rows_read_total",
                                     "Rows of captures sent by ReadActivations.")),
       watchers_(metrics.GetGauge("recsae_probe_watchers", "Open WatchResources calls.")),
-      watches_([this](int64_t watchers) { watchers_.Set(static_cast<double>(watchers)); }) {
+      watches_([this](int64_t watchers) { watchers_.Set(static_cast<double>(watchers)); }),
+      gate_("activations", limits) {
+  AddGateMetrics(metrics, gate_);
   watchers_.Set(0);
   resources_.store().changes().SetCallback([this] { watches_.Notify(); });
 }

@@ -11,6 +11,7 @@
 #include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
+#include "common/budget/gate.h"
 #include "common/rpc/metrics.h"
 #include "common/rpc/watch_hub.h"
 #include "recsae/probe/v1/probe.grpc.pb.h"
@@ -35,7 +36,7 @@ class ProbeService final : public v1::Probe::WithCallbackMethod_WatchResources<v
  public:
   ProbeService(Resources& resources, DatasetSource& datasets, HostedModels& models,
                const TorchKinds& torch, JobRunner& jobs, MetricsRegistry& metrics,
-               MemoryBudget& memory);
+               MemoryBudget& memory, const Gate::Limits& limits);
   // The server that serves it must have shut down.
   ~ProbeService() override;
 
@@ -129,6 +130,7 @@ class ProbeService final : public v1::Probe::WithCallbackMethod_WatchResources<v
   const Counter rows_read_;
   const Gauge watchers_;
   WatchHub<v1::ResourceChange> watches_;
+  Gate gate_;  // of ComputeActivations and ResumeFromSite
 };
 
 }  // namespace recsae::probe

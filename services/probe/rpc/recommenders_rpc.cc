@@ -184,7 +184,7 @@ grpc::Status ProbeService::DeleteRecommender(Context* context,
 grpc::Status ProbeService::UploadPredictionHead(
     Context* context, grpc::ServerReader<v1::UploadPredictionHeadRequest>* reader,
     v1::Recommender* response) {
-  return Guard(context, [&]() -> absl::Status {
+  return GuardStream(context, [&]() -> absl::Status {
     v1::UploadPredictionHeadRequest message;
     RECSAE_RETURN_IF_ERROR(ReadHeader(*reader, &message));
     RECSAE_ASSIGN_OR_RETURN(const StoredRecommender recommender,
@@ -219,7 +219,7 @@ grpc::Status ProbeService::UploadPredictionHead(
 grpc::Status ProbeService::ReadPredictionHead(
     Context* context, const v1::ReadPredictionHeadRequest* request,
     grpc::ServerWriter<v1::ReadPredictionHeadResponse>* writer) {
-  return Guard(context, [&]() -> absl::Status {
+  return GuardStream(context, [&]() -> absl::Status {
     RECSAE_ASSIGN_OR_RETURN(const StoredRecommender recommender,
                             resources_.recommenders().Get(request->recommender()));
     RECSAE_ASSIGN_OR_RETURN(

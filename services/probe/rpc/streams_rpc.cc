@@ -148,7 +148,7 @@ absl::Status ProbeService::Recording::Describe(v1::Capture* capture) const {
 grpc::Status ProbeService::RecordActivations(
     Context* context, grpc::ServerReader<v1::RecordActivationsRequest>* reader,
     v1::RecordActivationsResponse* response) {
-  return Guard(context, [&]() -> absl::Status {
+  return GuardStream(context, [&]() -> absl::Status {
     v1::RecordActivationsRequest message;
     RECSAE_RETURN_IF_ERROR(ReadHeader(*reader, &message));
     Recording recording(*this, context);
@@ -319,7 +319,7 @@ absl::Status ProbeService::ActivationStream::Send() {
 grpc::Status ProbeService::ReadActivations(Context* context,
                                            const v1::ReadActivationsRequest* request,
                                            grpc::ServerWriter<v1::ActivationBatch>* writer) {
-  return Guard(context, [&]() -> absl::Status {
+  return GuardStream(context, [&]() -> absl::Status {
     ActivationStream stream(*this, context, writer);
     RECSAE_RETURN_IF_ERROR(stream.Open(*request));
     return stream.Send();

@@ -10,8 +10,8 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "common/base/sha256.h"
 #include "common/base/status.h"
-#include "services/concept-store/store/sha256.h"
 #include "services/concept-store/store/store.h"
 #include "tests/contract/power-loss/power_loss.h"
 #include "tests/unit/concept-store/samples.h"

@@ -6,7 +6,7 @@
 #include <random>
 #include <vector>
 
-#include "services/concept-store/store/sha256.h"
+#include "common/base/sha256.h"
 #include "tests/unit/concept-store/samples.h"
 
 namespace recsae::concept_store {

@@ -93,7 +93,8 @@ class MetricsEndpointTest : public ::testing::Test {
  protected:
   void SetUp() override {
     registry_.GetCounter("recsae_things_total", "Things.").Increment(3);
-    auto endpoint = MetricsEndpoint::Start("127.0.0.1:0", registry_);
+    auto endpoint =
+        MetricsEndpoint::Start("127.0.0.1:0", registry_, [] { return std::vector<ReadyCheck>(); });
     ASSERT_TRUE(endpoint.ok()) << endpoint.status();
     endpoint_ = *std::move(endpoint);
   }
@@ -159,7 +160,8 @@ TEST_F(MetricsEndpointTest, EndsAtOnceWithADrippingScrapeOpen) {
 
 TEST_F(MetricsEndpointTest, MayEndBeforeItHasBegun) {
   for (int i = 0; i < 50; ++i) {
-    const auto endpoint = MetricsEndpoint::Start("127.0.0.1:0", registry_);
+    const auto endpoint =
+        MetricsEndpoint::Start("127.0.0.1:0", registry_, [] { return std::vector<ReadyCheck>(); });
     ASSERT_TRUE(endpoint.ok()) << endpoint.status();
   }
 }

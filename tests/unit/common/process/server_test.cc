@@ -425,9 +425,9 @@ TEST(ServerTest, MetricsCountEveryCallByMethodAndCode) {
 TEST(ServerTest, MetricsEndpointServesNothingElse) {
   const Server server;
   const int port = server.LogLine("listening")["metrics_port"];
-  EXPECT_EQ(testing::HttpGet(port, "/"), "only GET /metrics\n");
-  EXPECT_EQ(testing::HttpGet(port, "/metricsx"), "only GET /metrics\n");
-  EXPECT_EQ(testing::HttpGet(port, ""), "this is the metrics endpoint: GET /metrics\n");
+  EXPECT_EQ(testing::HttpGet(port, "/"), "GET /metrics, /livez or /readyz\n");
+  EXPECT_EQ(testing::HttpGet(port, "/metricsx"), "GET /metrics, /livez or /readyz\n");
+  EXPECT_EQ(testing::HttpGet(port, ""), "GET /metrics, /livez or /readyz\n");
   EXPECT_THAT(testing::HttpGet(port, "/metrics?x=1"), HasSubstr("recsae_build_info"));
 }
 

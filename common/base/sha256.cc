@@ -1,4 +1,4 @@
-#include "services/concept-store/store/sha256.h"
+#include "common/base/sha256.h"
 
 #include <openssl/evp.h>
 
@@ -6,7 +6,7 @@
 
 #include "absl/strings/escaping.h"
 
-namespace recsae::concept_store {
+namespace recsae {
 
 struct Sha256::Impl {
   EVP_MD_CTX* context = EVP_MD_CTX_new();
@@ -30,4 +30,4 @@ std::string Sha256::Hex() {
   return absl::BytesToHexString({reinterpret_cast<const char*>(digest.data()), size});
 }
 
-}  // namespace recsae::concept_store
+}  // namespace recsae

@@ -1,13 +1,13 @@
 // SHA-256 of bytes that come in pieces.
-#ifndef RECSAE_SERVICES_CONCEPT_STORE_STORE_SHA256_H_
-#define RECSAE_SERVICES_CONCEPT_STORE_STORE_SHA256_H_
+#ifndef RECSAE_COMMON_BASE_SHA256_H_
+#define RECSAE_COMMON_BASE_SHA256_H_
 
 #include <memory>
 #include <string>
 
 #include "absl/strings/string_view.h"
 
-namespace recsae::concept_store {
+namespace recsae {
 
 // Used by one thread.
 class Sha256 {
@@ -26,6 +26,6 @@ class Sha256 {
   std::unique_ptr<Impl> impl_;
 };
 
-}  // namespace recsae::concept_store
+}  // namespace recsae
 
-#endif  // RECSAE_SERVICES_CONCEPT_STORE_STORE_SHA256_H_
+#endif  // RECSAE_COMMON_BASE_SHA256_H_
