@@ -86,7 +86,7 @@ trap 'exit 143' TERM
 # In a session of its own, so that Ctrl-C reaches the pipeline alone: it cancels its job, then the
 # server is stopped in an orderly way.
 setsid "$bin/recsae-standalone" --listen 127.0.0.1:0 --metrics-listen 127.0.0.1:0 \
-  --port-file "$work/port" --data-dir "$store" ${data:+--data "$data"} \
+  --port-file "$work/port" --data-dir "$store" --allow-downloads ${data:+--data "$data"} \
   >"$log" 2>&1 &
 server=$!
 

@@ -4,6 +4,7 @@
 #include <grpcpp/security/auth_context.h>
 #include <grpcpp/security/auth_metadata_processor.h>
 #include <grpcpp/server_context.h>
+#include <grpcpp/support/server_interceptor.h>
 
 #include <algorithm>
 #include <chrono>
@@ -15,6 +16,8 @@
 #include <vector>
 
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
@@ -29,6 +32,7 @@ namespace {
 
 constexpr char kRoleUri[] = "recsae:role/";
 constexpr char kAuthorization[] = "authorization";
+constexpr char kBearer[] = "bearer ";
 constexpr char kPath[] = ":path";
 
 // Refusals that are logged in a second; a flood of them is counted alone.
@@ -61,6 +65,31 @@ std::optional<Identity> OfCertificate(const grpc::AuthContext& context) {
   return identity;
 }
 
+using Metadata = std::multimap<grpc::string_ref, grpc::string_ref>;
+
+// By the token that is shown, else by the certificate.
+absl::StatusOr<Identity> Identify(const Metadata& metadata, const grpc::AuthContext& context,
+                                  Tokens* tokens) {
+  const auto header = metadata.find(kAuthorization);
+  if (header == metadata.end()) {
+    if (std::optional<Identity> identity = OfCertificate(context)) return *std::move(identity);
+    return Refusal(absl::StatusCode::kUnauthenticated, "TOKEN_MISSING",
+                   "send a token as metadata `authorization: Bearer TOKEN` (recsae --token-file), "
+                   "or a client certificate with the URI name recsae:role/…");
+  }
+  absl::string_view token = View(header->second);
+  if (!absl::StartsWithIgnoreCase(token, kBearer)) {
+    return Refusal(absl::StatusCode::kUnauthenticated, "TOKEN_UNKNOWN",
+                   "authorization is not `Bearer TOKEN`");
+  }
+  token = absl::StripAsciiWhitespace(token.substr(sizeof(kBearer) - 1));
+  std::optional<Identity> identity;
+  if (tokens != nullptr) identity = tokens->Find(token);
+  if (identity.has_value()) return *std::move(identity);
+  return Refusal(absl::StatusCode::kUnauthenticated, "TOKEN_UNKNOWN",
+                 "the token is none of this server's --tokens");
+}
+
 class AccessControl : public grpc::AuthMetadataProcessor {
  public:
   AccessControl(std::shared_ptr<Tokens> tokens, MetricsRegistry& metrics)
@@ -77,16 +106,12 @@ class AccessControl : public grpc::AuthMetadataProcessor {
   bool IsBlocking() const override { return false; }
 
   grpc::Status Process(const InputMetadata& metadata, grpc::AuthContext* context,
-                       OutputMetadata* consumed, OutputMetadata* /*response*/) override {
+                       OutputMetadata* /*consumed*/, OutputMetadata* /*response*/) override {
     const auto found = metadata.find(kPath);
     const absl::string_view path = found == metadata.end() ? "" : View(found->second);
     std::optional<Identity> identity;
-    const absl::Status status = Contain(
-        "judging a call", [&] { return Judge(metadata, *context, path, &identity, consumed); });
-    if (identity.has_value()) {
-      context->AddProperty(kCallerNameProperty, identity->name);
-      context->AddProperty(kCallerRoleProperty, std::string(RoleName(identity->role)));
-    }
+    const absl::Status status =
+        Contain("judging a call", [&] { return Judge(metadata, *context, path, &identity); });
     if (status.ok()) return grpc::Status::OK;
     Tell(status, path, identity);
     return grpc::Status(static_cast<grpc::StatusCode>(status.code()),
@@ -95,11 +120,10 @@ class AccessControl : public grpc::AuthMetadataProcessor {
 
  private:
   absl::Status Judge(const InputMetadata& metadata, const grpc::AuthContext& context,
-                     absl::string_view path, std::optional<Identity>* identity,
-                     OutputMetadata* consumed) const {
+                     absl::string_view path, std::optional<Identity>* identity) const {
     const std::optional<Role> needed = NeededRole(path);
     if (needed == Role::kAnyone) return absl::OkStatus();
-    RECSAE_RETURN_IF_ERROR(Identify(metadata, context, identity, consumed));
+    RECSAE_ASSIGN_OR_RETURN(*identity, Identify(metadata, context, tokens_.get()));
     if (!needed.has_value()) {
       return Refusal(absl::StatusCode::kUnimplemented, "NO_SUCH_METHOD",
                      absl::StrCat("there is no method ", path));
@@ -108,28 +132,6 @@ class AccessControl : public grpc::AuthMetadataProcessor {
     return Refusal(absl::StatusCode::kPermissionDenied, "ROLE_TOO_LOW",
                    absl::StrCat(path, " needs the role ", RoleName(*needed), "; ",
                                 (*identity)->name, " is a ", RoleName((*identity)->role)));
-  }
-
-  absl::Status Identify(const InputMetadata& metadata, const grpc::AuthContext& context,
-                        std::optional<Identity>* identity, OutputMetadata* consumed) const {
-    const auto header = metadata.find(kAuthorization);
-    if (header == metadata.end()) {
-      *identity = OfCertificate(context);
-      if (identity->has_value()) return absl::OkStatus();
-      return Refusal(
-          absl::StatusCode::kUnauthenticated, "TOKEN_MISSING",
-          "send a token as metadata `authorization: Bearer TOKEN` (recsae --token-file), "
-          "or a client certificate with the URI name recsae:role/…");
-    }
-    consumed->emplace(kAuthorization, std::string(View(header->second)));
-    absl::string_view token = View(header->second);
-    const bool bearer = absl::StartsWithIgnoreCase(token, "bearer ");
-    if (bearer) token = absl::StripAsciiWhitespace(token.substr(sizeof("bearer")));
-    if (bearer && tokens_ != nullptr) *identity = tokens_->Find(token);
-    if (identity->has_value()) return absl::OkStatus();
-    return Refusal(absl::StatusCode::kUnauthenticated, "TOKEN_UNKNOWN",
-                   bearer ? "the token is none of this server's --tokens"
-                          : "authorization is not `Bearer TOKEN`");
   }
 
   void Tell(const absl::Status& status, absl::string_view path,
@@ -166,7 +168,71 @@ class AccessControl : public grpc::AuthMetadataProcessor {
   int64_t unlogged_ = 0;
 };
 
+// Names the caller of one call.
+class Namer : public grpc::experimental::Interceptor {
+ public:
+  Namer(grpc::experimental::ServerRpcInfo* call, Tokens* tokens, bool asks)
+      : call_(call), tokens_(tokens), asks_(asks) {}
+
+  void Intercept(grpc::experimental::InterceptorBatchMethods* methods) override {
+    if (methods->QueryInterceptionHookPoint(
+            grpc::experimental::InterceptionHookPoints::POST_RECV_INITIAL_METADATA)) {
+      Contain("naming a caller", [&] {
+        Name(*methods->GetRecvInitialMetadata());
+        return absl::OkStatus();
+      }).IgnoreError();
+    }
+    methods->Proceed();
+  }
+
+ private:
+  void Name(Metadata& metadata) {
+    metadata.erase(kCallerNameKey);
+    metadata.erase(kCallerRoleKey);
+    if (!asks_) return;
+    const std::shared_ptr<const grpc::AuthContext> context =
+        call_->server_context()->auth_context();
+    absl::StatusOr<Identity> identity = Identify(metadata, *context, tokens_);
+    if (identity.ok()) {
+      name_ = std::move(identity->name);
+      role_ = std::string(RoleName(identity->role));
+    } else if (Reason(identity.status()) == "TOKEN_MISSING") {
+      return;  // from within the process, or a method that is anyone's
+    } else {   // its token was revoked since it passed the door
+      role_ = std::string(RoleName(Role::kReader));
+    }
+    metadata.emplace(kCallerNameKey, name_);
+    metadata.emplace(kCallerRoleKey, role_);
+  }
+
+  grpc::experimental::ServerRpcInfo* const call_;  // outlives its interceptors
+  Tokens* const tokens_;
+  const bool asks_;
+  std::string name_;  // what the metadata refer to
+  std::string role_;
+};
+
+class NamerFactory : public grpc::experimental::ServerInterceptorFactoryInterface {
+ public:
+  NamerFactory(std::shared_ptr<Tokens> tokens, bool asks)
+      : tokens_(std::move(tokens)), asks_(asks) {}
+
+  grpc::experimental::Interceptor* CreateServerInterceptor(
+      grpc::experimental::ServerRpcInfo* call) override {
+    return new Namer(call, tokens_.get(), asks_);
+  }
+
+ private:
+  const std::shared_ptr<Tokens> tokens_;
+  const bool asks_;
+};
+
 }  // namespace
+
+std::unique_ptr<grpc::experimental::ServerInterceptorFactoryInterface> NameCallers(
+    std::shared_ptr<Tokens> tokens, bool asks) {
+  return std::make_unique<NamerFactory>(std::move(tokens), asks);
+}
 
 std::shared_ptr<grpc::AuthMetadataProcessor> MakeAccessControl(std::shared_ptr<Tokens> tokens,
                                                                MetricsRegistry& metrics) {
@@ -174,9 +240,9 @@ std::shared_ptr<grpc::AuthMetadataProcessor> MakeAccessControl(std::shared_ptr<T
 }
 
 std::optional<Identity> CallerOf(const grpc::ServerContextBase& context) {
-  const std::optional<Role> role = ParseRole(CallerProperty(context, kCallerRoleProperty));
+  const std::optional<Role> role = ParseRole(ClientMetadata(context, kCallerRoleKey));
   if (!role.has_value()) return std::nullopt;
-  return Identity{CallerProperty(context, kCallerNameProperty), *role};
+  return Identity{ClientMetadata(context, kCallerNameKey), *role};
 }
 
 }  // namespace recsae

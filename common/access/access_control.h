@@ -11,6 +11,9 @@
 namespace grpc {
 class AuthMetadataProcessor;
 class ServerContextBase;
+namespace experimental {
+class ServerInterceptorFactoryInterface;
+}  // namespace experimental
 }  // namespace grpc
 
 namespace recsae {
@@ -28,6 +31,12 @@ class MetricsRegistry;
 // count. `metrics` outlives the processor. Thread-safe.
 std::shared_ptr<grpc::AuthMetadataProcessor> MakeAccessControl(std::shared_ptr<Tokens> tokens,
                                                                MetricsRegistry& metrics);
+
+// Puts who calls into the metadata of each call, for CallerOf and CallerName, after what the caller
+// itself sent under those keys was removed. `tokens` as for MakeAccessControl; `asks`: whether
+// there is such a door at all, without which nobody has a name.
+std::unique_ptr<grpc::experimental::ServerInterceptorFactoryInterface> NameCallers(
+    std::shared_ptr<Tokens> tokens, bool asks);
 
 // Who makes a call that came through the door; none where there is no door, or within the process.
 std::optional<Identity> CallerOf(const grpc::ServerContextBase& context);

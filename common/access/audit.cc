@@ -68,8 +68,7 @@ absl::string_view CodeName(grpc::StatusCode code) {
 // One call.
 class Audit : public grpc::experimental::Interceptor {
  public:
-  explicit Audit(grpc::experimental::ServerRpcInfo* call)
-      : call_(call), start_(Clock::now()) {}
+  explicit Audit(grpc::experimental::ServerRpcInfo* call) : call_(call), start_(Clock::now()) {}
 
   // A call that ended without a status was cut off.
   ~Audit() override {

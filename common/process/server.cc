@@ -128,7 +128,7 @@ class Process {
   absl::Status OpenJobs();
   absl::Status OpenModules(const StopSignal& stop);
   std::vector<std::shared_ptr<Peer>> PeersOf(const ServiceModule& module);
-  absl::StatusOr<std::shared_ptr<grpc::ServerCredentials>> Credentials();
+  std::shared_ptr<grpc::ServerCredentials> Credentials();
   void SetLimits(grpc::ServerBuilder& builder) const;
   absl::Status StartGrpc();
   absl::Status ServePort(grpc::ServerBuilder& builder);
@@ -147,6 +147,7 @@ class Process {
   std::unique_ptr<JobRunner> jobs_;
   std::unique_ptr<grpc::Service> jobs_service_;
   HealthService health_;
+  std::shared_ptr<Tokens> tokens_;  // null without --tokens
   std::unique_ptr<Acceptor> acceptor_;
   std::unique_ptr<MetricsEndpoint> metrics_endpoint_;
   std::shared_ptr<const std::atomic<int64_t>> active_calls_;
@@ -160,6 +161,9 @@ class Process {
 
 absl::Status Process::Open(const StopSignal& stop) {
   RECSAE_RETURN_IF_ERROR(CheckIdentity(options_));
+  if (!options_.tokens.empty()) {
+    RECSAE_ASSIGN_OR_RETURN(tokens_, Tokens::Open(options_.tokens));
+  }
   RECSAE_ASSIGN_OR_RETURN(acceptor_,
                           Acceptor::Bind(options_.listen, LimitsOf(options_, RaiseFileLimit())));
   RECSAE_RETURN_IF_ERROR(StartMetrics());
@@ -262,7 +266,7 @@ absl::Status Process::Start() {
 }
 
 // Where callers say who they are but nothing is encrypted, the port is this machine's alone.
-absl::StatusOr<std::shared_ptr<grpc::ServerCredentials>> Process::Credentials() {
+std::shared_ptr<grpc::ServerCredentials> Process::Credentials() {
   std::shared_ptr<grpc::ServerCredentials> credentials;
   if (!options_.tls.certificate.empty()) {
     credentials = ServerTls(options_.tls);
@@ -272,11 +276,7 @@ absl::StatusOr<std::shared_ptr<grpc::ServerCredentials>> Process::Credentials() 
     return grpc::InsecureServerCredentials();
   }
   if (!AsksIdentity(options_)) return credentials;
-  std::shared_ptr<Tokens> tokens;
-  if (!options_.tokens.empty()) {
-    RECSAE_ASSIGN_OR_RETURN(tokens, Tokens::Open(options_.tokens));
-  }
-  credentials->SetAuthMetadataProcessor(MakeAccessControl(std::move(tokens), metrics_));
+  credentials->SetAuthMetadataProcessor(MakeAccessControl(tokens_, metrics_));
   return credentials;
 }
 
@@ -301,12 +301,10 @@ void Process::SetLimits(grpc::ServerBuilder& builder) const {
 }
 
 absl::Status Process::ServePort(grpc::ServerBuilder& builder) {
-  RECSAE_ASSIGN_OR_RETURN(const std::shared_ptr<grpc::ServerCredentials> credentials,
-                          Credentials());
   using Connections = grpc::experimental::ExternalConnectionAcceptor;
   const std::shared_ptr<Connections> connections(
       builder.experimental().AddExternalConnectionAcceptor(
-          grpc::ServerBuilder::experimental_type::ExternalConnectionType::FROM_FD, credentials));
+          grpc::ServerBuilder::experimental_type::ExternalConnectionType::FROM_FD, Credentials()));
   server_ = builder.BuildAndStart();
   if (server_ == nullptr) {
     return Error(absl::StatusCode::kFailedPrecondition, "ADDRESS_NOT_AVAILABLE",
@@ -336,6 +334,7 @@ absl::Status Process::StartGrpc() {
   });
   std::vector<std::unique_ptr<grpc::experimental::ServerInterceptorFactoryInterface>> interceptors;
   active_calls_ = AddGrpcMetrics(builder, metrics_, interceptors);
+  interceptors.push_back(NameCallers(tokens_, AsksIdentity(options_)));
   interceptors.push_back(MakeAudit());
   builder.experimental().SetInterceptorCreators(std::move(interceptors));
   RECSAE_RETURN_IF_ERROR(ServePort(builder));

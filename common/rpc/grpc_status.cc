@@ -8,6 +8,7 @@
 #include <string>
 
 #include "absl/strings/ascii.h"
+#include "absl/strings/match.h"
 #include "absl/strings/string_view.h"
 #include "common/base/status.h"
 #include "common/base/utf8.h"
@@ -48,7 +49,7 @@ std::string LeadingReason(absl::string_view message) {
   const absl::string_view word = message.substr(0, end);
   const bool is_reason = std::all_of(word.begin(), word.end(),
                                      [](char c) { return absl::ascii_isupper(c) || c == '_'; });
-  return is_reason ? std::string(word) : "";
+  return is_reason && absl::StrContains(word, '_') ? std::string(word) : "";
 }
 
 }  // namespace

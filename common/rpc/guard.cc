@@ -1,15 +1,12 @@
 #include "common/rpc/guard.h"
 
-#include <grpcpp/security/auth_context.h>
 #include <grpcpp/server_context.h>
 
 #include <chrono>
 #include <exception>
 #include <map>
-#include <memory>
 #include <mutex>
 #include <new>
-#include <vector>
 
 #include "absl/cleanup/cleanup.h"
 #include "absl/strings/str_cat.h"
@@ -103,11 +100,10 @@ absl::Status CheckAlive(const grpc::ServerContextBase* context) {
   return absl::OkStatus();
 }
 
-std::string CallerProperty(const grpc::ServerContextBase& context, const char* property) {
-  const std::shared_ptr<const grpc::AuthContext> auth = context.auth_context();
-  if (auth == nullptr) return "";
-  const std::vector<grpc::string_ref> values = auth->FindPropertyValues(property);
-  return values.empty() ? "" : std::string(values.front().data(), values.front().size());
+std::string ClientMetadata(const grpc::ServerContextBase& context, const char* key) {
+  const auto found = context.client_metadata().find(key);
+  if (found == context.client_metadata().end()) return "";
+  return std::string(found->second.data(), found->second.size());
 }
 
 grpc::Status Guard(const grpc::ServerContextBase* context,
@@ -116,7 +112,7 @@ grpc::Status Guard(const grpc::ServerContextBase* context,
   if (!status.ok()) return ToGrpc(status);
   {
     const CallerScope caller([context] { return CheckAlive(context); },
-                             [context] { return CallerProperty(*context, kCallerNameProperty); });
+                             [context] { return ClientMetadata(*context, kCallerNameKey); });
     status = Contain(kThisCall, handler);
   }
   // Work that broke off because its caller is gone may report that in any way (a peer's error, a

@@ -25,13 +25,13 @@ namespace recsae {
 // caller no longer waits. Long handlers call it between steps, at least every 50 ms.
 absl::Status CheckAlive(const grpc::ServerContextBase* context);
 
-// Properties of a call's auth context by which the server knows its caller, set where callers have
-// to say who they are: their name and their role.
-inline constexpr char kCallerNameProperty[] = "recsae-name";
-inline constexpr char kCallerRoleProperty[] = "recsae-role";
+// Metadata of a call in which the server itself says who its caller is (common/access names them;
+// what a caller sends under these keys is removed): their name and their role.
+inline constexpr char kCallerNameKey[] = "recsae-caller-name";
+inline constexpr char kCallerRoleKey[] = "recsae-caller-role";
 
-// The first value of such a property of a call; "" without one.
-std::string CallerProperty(const grpc::ServerContextBase& context, const char* property);
+// The first value of a key of a call's metadata; "" without one.
+std::string ClientMetadata(const grpc::ServerContextBase& context, const char* key);
 
 // Runs `handler` unless the caller has already gone, and returns its status for the wire. Meanwhile
 // CheckCaller (common/base/caller.h) tells all that runs below it what CheckAlive says, and

@@ -52,6 +52,9 @@ void ProbeModule::AddFlags(FlagSet& flags) {
   flags.Add("data", &data_,
             "folders that data sets are looked for in first, separated by colons; then "
             "$RECSAE_DATA_DIR and the cache folder");
+  flags.Add("allow-downloads", &allow_downloads_,
+            "fetch data sets that are asked for and not there (ml-1m, ml-100k) from their "
+            "publisher into the cache folder");
   flags.Add("torch-host", &torch_host_,
             "path of the program recsae-torch-host, which runs SASRec, TiMiRec and TorchScript "
             "modules and trains ECF; empty: beside this program, then in $PATH");
@@ -69,7 +72,8 @@ absl::Status ProbeModule::Open(const ModuleContext& context) {
   RECSAE_ASSIGN_OR_RETURN(std::unique_ptr<Resources> resources,
                           Resources::Open(context.data_dir, *context.memory));
   parts_ = std::make_unique<Parts>(
-      std::move(resources), DefaultLocateOptions(absl::StrSplit(data_, ':', absl::SkipEmpty())),
+      std::move(resources),
+      DefaultLocateOptions(absl::StrSplit(data_, ':', absl::SkipEmpty()), allow_downloads_),
       TorchHostOptions{.program = torch_host_,
                        .allow_modules = allow_modules_,
                        .module_memory = module_memory_,

@@ -31,6 +31,7 @@ class ProbeModule : public ServiceModule {
 
   std::string data_;
   std::string torch_host_;
+  bool allow_downloads_ = false;
   bool allow_modules_ = false;
   int64_t module_memory_ = int64_t{2} << 30;
   double module_deadline_ = 30;

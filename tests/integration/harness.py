@@ -5,6 +5,7 @@ import json
 import os
 import pathlib
 import re
+import resource
 import shutil
 import signal
 import subprocess
@@ -74,7 +75,9 @@ def array(message):
 class Server:
     """One server process on free ports, with its data in a folder of its own."""
 
-    def __init__(self, service, directory, flags=(), env=None):
+    def __init__(self, service, directory, flags=(), env=None, files=None):
+        """files: how many files the process may have open."""
+        self.files = files
         self.service = service
         self.directory = pathlib.Path(directory)
         self.flags = list(flags)
@@ -94,7 +97,7 @@ class Server:
                 [BIN / f"recsae-{self.service}", "--listen", listen,
                  "--metrics-listen", "127.0.0.1:0", "--data-dir", self.directory,
                  "--port-file", port_file, *self.flags],
-                env=self.env, stderr=log, stdin=subprocess.DEVNULL)
+                env=self.env, stderr=log, stdin=subprocess.DEVNULL, preexec_fn=self._limit_files)
         deadline = time.monotonic() + START_SECONDS
         while not (port_file.exists() and port_file.read_text().strip()):
             if self.process.poll() is not None:
@@ -107,6 +110,10 @@ class Server:
         self.address = text if ":" in text else f"127.0.0.1:{text}"
         self.wait_until_serving()
         return self
+
+    def _limit_files(self):
+        if self.files is not None:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (self.files, self.files))
 
     def log_text(self):
         return self.log.read_text(errors="replace")

@@ -3,12 +3,15 @@
 
 #include <unistd.h>
 
+#include <array>
 #include <cstdlib>
 #include <filesystem>
+#include <fstream>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "common/base/sha256.h"
 #include "common/base/status.h"
 #include "services/probe/datasets/download.h"
 
@@ -58,6 +61,26 @@ class Cleanup {
   fs::path path_;
 };
 
+// DATA_LOSS (DOWNLOAD_CORRUPT) unless the files in `folder` are what was published.
+absl::Status CheckPublished(const fs::path& folder, const std::vector<PublishedFile>& files) {
+  for (const PublishedFile& file : files) {
+    std::ifstream in(folder / file.path, std::ios::binary);
+    Sha256 hash;
+    std::array<char, size_t{1} << 16> buffer{};
+    while (in.read(buffer.data(), buffer.size()) || in.gcount() > 0) {
+      hash.Update({buffer.data(), static_cast<size_t>(in.gcount())});
+    }
+    if (hash.Hex() == file.sha256) continue;
+    return Error(absl::StatusCode::kDataLoss, "DOWNLOAD_CORRUPT",
+                 absl::StrCat(file.path,
+                              " of the download is not what was published: its SHA-256 "
+                              "is not ",
+                              file.sha256),
+                 {{"file", file.path}});
+  }
+  return absl::OkStatus();
+}
+
 // Fetches and unpacks beside the final place, then renames: the data set appears whole or not at
 // all.
 absl::Status Fetch(const std::string& name, const LocateOptions& options) {
@@ -75,6 +98,10 @@ absl::Status Fetch(const std::string& name, const LocateOptions& options) {
   RECSAE_RETURN_IF_ERROR(Download(absl::StrCat(options.base_url, "/", name, ".zip"), archive,
                                   options.connect_timeout_seconds, options.progress));
   RECSAE_RETURN_IF_ERROR(Unpack(archive, unpacked, kMaxUnpackedBytes, options.progress));
+  const auto published = options.published.find(name);
+  if (published != options.published.end()) {
+    RECSAE_RETURN_IF_ERROR(CheckPublished(fs::path(unpacked) / name, published->second));
+  }
   fs::rename(fs::path(unpacked) / name, final_place, error);
   // Another process may have put it there in the meantime: just as good.
   if (!error || fs::is_directory(final_place)) return absl::OkStatus();
@@ -85,7 +112,7 @@ absl::Status Fetch(const std::string& name, const LocateOptions& options) {
 
 }  // namespace
 
-LocateOptions DefaultLocateOptions(std::vector<std::string> data_dirs) {
+LocateOptions DefaultLocateOptions(std::vector<std::string> data_dirs, bool allow_downloads) {
   LocateOptions options;
   options.data_dirs = std::move(data_dirs);
   options.env_dir = Env("RECSAE_DATA_DIR");
@@ -95,7 +122,18 @@ LocateOptions DefaultLocateOptions(std::vector<std::string> data_dirs) {
   } else if (!home.empty()) {
     options.cache_dir = home + "/.cache/recsae";
   }
+  if (!allow_downloads) return options;
   options.base_url = "https://files.grouplens.org/datasets/movielens";
+  options.published = {
+      {"ml-1m",
+       {{"ratings.dat", "d718806ed52ab26ce7698d189dc60b0dde6737a2208d56daf6fe81d3e64236c7"},
+        {"movies.dat", "0140fc2356357c1a851d0f52e893a1e4d3696df632c4141cea8d5bc3d621f0b9"},
+        {"users.dat", "1dc3a95300cb19f7c10e027daf29b8cdf1d908dab65b5edfb45950aa389a10a3"}}},
+      {"ml-100k",
+       {{"u.data", "06416e597f82b7342361e41163890c81036900f418ad91315590814211dca490"},
+        {"u.item", "553841ebc7de3a0fd0d6b62a204ea30c1e651aacfb2814c7a6584ac52f2c5701"},
+        {"u.genre", "750f797f10947e52242fc9a2ba35354618a2b07b11c76e404279cf6d727421ad"},
+        {"u.user", "f120e114da2e8cf314fd28f99417c94ae9ddf1cb6db8ce0e4b5995d40e90e62c"}}}};
   return options;
 }
 
@@ -135,6 +173,8 @@ absl::StatusOr<std::string> LocateDataset(const std::string& name, const LocateO
     if (fetched.ok()) return (fs::path(options.cache_dir) / name).string();
     if (absl::IsCancelled(fetched)) return fetched;
     tried = absl::StrCat("; the download failed: ", std::string(fetched.message()));
+  } else if (HasPublisher(name)) {
+    tried = "; a server that was started with --allow-downloads would fetch it";
   }
   return Error(
       absl::StatusCode::kNotFound, "DATASET_NOT_FOUND",

@@ -1,5 +1,6 @@
 """Errors of the suite as Python has them: code, reason and metadata of google.rpc.ErrorInfo."""
 
+import re
 from typing import Any, Dict, Optional
 
 import grpc
@@ -45,4 +46,8 @@ def from_rpc(error: grpc.RpcError, kind: "type[Error]" = Error) -> Error:
                 reason, metadata = info.reason, dict(info.metadata)
     code: Any = getattr(error, "code", lambda: grpc.StatusCode.UNKNOWN)()
     details: Any = getattr(error, "details", lambda: str(error))()
+    if not reason:  # a refusal before the call was taken has no details: its reason begins the message
+        leading = re.match(r"([A-Z]+_[A-Z_]+): ", details or "")
+        if leading is not None:
+            reason, details = leading[1], details[leading.end():]
     return kind(code, reason, details or code.name, metadata)

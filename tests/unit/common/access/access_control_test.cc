@@ -8,6 +8,7 @@
 #include <grpcpp/server.h>
 #include <grpcpp/server_builder.h>
 #include <grpcpp/server_context.h>
+#include <grpcpp/support/server_interceptor.h>
 #include <gtest/gtest.h>
 #include <unistd.h>
 
@@ -52,7 +53,6 @@ class Jobs final : public jobs::v1::Jobs::Service {
       job->set_creator(CallerName());
       const std::optional<Identity> caller = CallerOf(*context);
       if (caller.has_value()) job->set_kind(std::string(RoleName(caller->role)));
-      if (context->client_metadata().count("authorization") > 0) job->set_target("token seen");
       return absl::OkStatus();
     });
   }
@@ -77,6 +77,9 @@ class AccessControlTest : public ::testing::Test {
     grpc::ServerBuilder builder;
     int port = 0;
     builder.AddListeningPort("127.0.0.1:0", credentials, &port);
+    std::vector<std::unique_ptr<grpc::experimental::ServerInterceptorFactoryInterface>> namers;
+    namers.push_back(NameCallers(tokens, true));
+    builder.experimental().SetInterceptorCreators(std::move(namers));
     builder.RegisterService(&jobs_);
     builder.RegisterService(&health_);
     server_ = builder.BuildAndStart();
@@ -113,8 +116,26 @@ TEST_F(AccessControlTest, AReaderReads) {
   ASSERT_TRUE(Call("Bearer r", false, &job).ok());
   EXPECT_EQ(job.creator(), "rita");
   EXPECT_EQ(job.kind(), "reader");
-  EXPECT_EQ(job.target(), "") << "the handler sees the token";
   EXPECT_TRUE(Call("bearer  r", false).ok()) << "the word is the same in small letters";
+}
+
+TEST_F(AccessControlTest, EachCallOfAConnectionHasItsOwnCaller) {
+  jobs::v1::Job job;
+  ASSERT_TRUE(Call("Bearer w", false, &job).ok());
+  EXPECT_EQ(job.creator(), "wim");
+  ASSERT_TRUE(Call("Bearer r", false, &job).ok());
+  EXPECT_EQ(job.creator(), "rita");
+}
+
+TEST_F(AccessControlTest, NobodyNamesThemselves) {
+  grpc::ClientContext context;
+  context.AddMetadata("authorization", "Bearer r");
+  context.AddMetadata(kCallerNameKey, "ada");
+  context.AddMetadata(kCallerRoleKey, "admin");
+  jobs::v1::Job job;
+  ASSERT_TRUE(stub_->GetJob(&context, {}, &job).ok());
+  EXPECT_EQ(job.creator(), "rita");
+  EXPECT_EQ(job.kind(), "reader");
 }
 
 TEST_F(AccessControlTest, RefusesWithTheReason) {

@@ -431,6 +431,13 @@ TEST(ServerTest, MetricsEndpointServesNothingElse) {
   EXPECT_THAT(testing::HttpGet(port, "/metrics?x=1"), HasSubstr("recsae_build_info"));
 }
 
+TEST(ServerTest, SaysWhetherItLivesAndIsReady) {
+  const Server server;
+  const int port = server.LogLine("listening")["metrics_port"];
+  EXPECT_EQ(testing::HttpGet(port, "/livez"), "ok\n");
+  EXPECT_THAT(testing::HttpGet(port, "/readyz"), StartsWith("serving: ok\n"));
+}
+
 // A stream that a client opens to any path; what a scanner would do.
 grpc::Status CallPath(const std::shared_ptr<grpc::Channel>& channel, const std::string& path) {
   grpc::GenericStub stub(channel);

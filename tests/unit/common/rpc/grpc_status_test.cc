@@ -84,6 +84,18 @@ TEST(GrpcStatus, UnreadableDetailsAreLeftOut) {
   EXPECT_EQ(status, absl::InternalError("m"));
 }
 
+TEST(GrpcStatus, AReasonBeginsAMessageWithoutDetails) {
+  const absl::Status refused =
+      FromGrpc({grpc::StatusCode::UNAUTHENTICATED, "TOKEN_MISSING: send a token"});
+  EXPECT_EQ(Reason(refused), "TOKEN_MISSING");
+  EXPECT_EQ(refused.message(), "send a token");
+  for (const char* other : {"UNKNOWN: socket closed", "not_a: reason", "_: x", "no colon"}) {
+    const absl::Status plain = FromGrpc({grpc::StatusCode::UNAVAILABLE, other});
+    EXPECT_EQ(Reason(plain), "") << other;
+    EXPECT_EQ(plain.message(), other);
+  }
+}
+
 TEST(GrpcStatus, LargeErrorsFitTheTrailers) {
   BadRequest bad;
   for (int i = 0; i < 30; ++i) bad.Add(absl::StrCat("field", i), std::string(500, 'x'));

@@ -14,6 +14,7 @@
 #include <thread>
 
 #include "absl/strings/str_cat.h"
+#include "common/base/sha256.h"
 #include "common/base/status.h"
 #include "services/probe/datasets/download.h"
 #include "tests/unit/probe/datasets/files.h"
@@ -175,6 +176,28 @@ TEST(DownloadTest, FailureLeavesNothing) {
     EXPECT_EQ(CountEntries(cache), 0);
     EXPECT_FALSE(std::filesystem::exists(cache + "/../evil"));
   }
+}
+
+TEST(DownloadTest, TakesOnlyWhatWasPublished) {
+  Sha256 hash;
+  hash.Update("x");
+  const std::string published = hash.Hex();
+  for (const auto& [content, taken] : {std::pair("x", true), std::pair("y", false)}) {
+    const std::string cache = NewFolder("cache");
+    const HttpServer server({{"/ml-1m.zip", Zip({{"ml-1m/ratings.dat", content}})}});
+    const auto found =
+        LocateDataset("ml-1m", {.cache_dir = cache,
+                                .base_url = server.url(),
+                                .published = {{"ml-1m", {{"ratings.dat", published}}}}});
+    EXPECT_EQ(found.ok(), taken) << found.status();
+    EXPECT_EQ(CountEntries(cache), taken ? 1 : 0);
+  }
+}
+
+TEST(LocateTest, SaysHowADownloadIsAllowed) {
+  const auto found = LocateDataset("ml-1m", {.cache_dir = NewFolder("cache")});
+  EXPECT_EQ(Reason(found.status()), "DATASET_NOT_FOUND");
+  EXPECT_THAT(std::string(found.status().message()), HasSubstr("--allow-downloads"));
 }
 
 TEST(DownloadTest, ArchiveUnpacksToSoMuchInAll) {
