@@ -12,6 +12,7 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
+#include "absl/strings/strip.h"
 #include "common/budget/bytes.h"
 
 namespace recsae {
@@ -231,7 +232,10 @@ void FlagSet::AddAddress(absl::string_view name, std::string* value, absl::strin
         int port = 0;
         if (text.empty() && allow_off) text = kOff;
         if (text == kOff && allow_off) return "";
-        if (SplitAddress(text, &host, &port) && (port > 0 || allow_any)) return "";
+        absl::string_view place = text;
+        if (!allow_any)
+          absl::ConsumePrefix(&place, "dns:///");  // calls are shared among its addresses
+        if (SplitAddress(place, &host, &port) && (port > 0 || allow_any)) return "";
         return absl::StrCat("'", text, "' is not HOST:PORT with a port from ", allow_any ? 0 : 1,
                             " to 65535, for example 127.0.0.1:7401");
       },

@@ -48,7 +48,8 @@ class FlagSet {
   void AddChoice(absl::string_view name, std::string* value, absl::string_view help,
                  const std::vector<std::string>& choices);
   // Host and port, "127.0.0.1:7401" or "[::1]:7401". Port 0 = any free port, where `allow_any`.
-  // kOff is accepted where `allow_off`, and so is an empty value, which becomes kOff.
+  // "dns:///host:port" where not: an address that is called. kOff is accepted where `allow_off`,
+  // and so is an empty value, which becomes kOff.
   void AddAddress(absl::string_view name, std::string* value, absl::string_view help,
                   bool allow_any, bool allow_off);
 

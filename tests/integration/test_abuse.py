@@ -205,7 +205,7 @@ class AbuseTest(unittest.TestCase):
             quiet.append(time.monotonic() - begin)
         request = pb.ComputeActivationsRequest(
             recommender="recommenders/none",
-            queries=[pb.ComputeActivationsRequest.Query(item_ids=["x"] * 500)] * 100)
+            queries=[pb.ComputeActivationsRequest.Query(history_item_ids=["x"] * 500)] * 100)
         codes = []
         with Bystander(self.server.address) as bystander:
             calls = [stub.ComputeActivations.future(request, timeout=30) for _ in range(1000)]

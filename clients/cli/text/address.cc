@@ -43,7 +43,7 @@ absl::StatusOr<std::string> ServerAddress(absl::string_view flag, absl::string_v
   const bool secure = absl::StartsWithIgnoreCase(address, "https://");
   return UsageError(absl::StrCat(
       flag, ": '", text, "' is not HOST:PORT, for example 127.0.0.1:7400",
-      secure ? "; the servers speak plaintext, so put a proxy that ends TLS in between" : ""));
+      secure ? "; for TLS name the authority of the server's certificate with --tls-ca" : ""));
 }
 
 }  // namespace recsae::cli
