@@ -4,14 +4,17 @@
 #include <grpcpp/create_channel.h>
 #include <grpcpp/security/credentials.h>
 #include <grpcpp/support/channel_arguments.h>
+#include <grpcpp/support/client_interceptor.h>
 
 #include <utility>
+#include <vector>
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
 #include "common/base/status.h"
 #include "common/budget/limits.h"
+#include "common/rpc/call_trace.h"
 #include "common/rpc/grpc_status.h"
 
 namespace recsae {
@@ -22,7 +25,7 @@ constexpr int kMaxReplyBytes = kMaxMessageBytes + 64 * 1024;
 
 }  // namespace
 
-std::shared_ptr<grpc::Channel> NewChannel(const std::string& address) {
+std::shared_ptr<grpc::Channel> NewChannel(const std::string& address, const std::string& name) {
   grpc::ChannelArguments args;
   args.SetMaxReceiveMessageSize(kMaxReplyBytes);
   args.SetMaxSendMessageSize(kMaxReplyBytes);
@@ -34,11 +37,14 @@ std::shared_ptr<grpc::Channel> NewChannel(const std::string& address) {
   args.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, 2'000);
   // Addresses of services are never behind the proxy that http_proxy names.
   args.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
-  return grpc::CreateCustomChannel(address, grpc::InsecureChannelCredentials(), args);
+  std::vector<std::unique_ptr<grpc::experimental::ClientInterceptorFactoryInterface>> interceptors;
+  interceptors.push_back(TraceCallsTo(name));
+  return grpc::experimental::CreateCustomChannelWithInterceptors(
+      address, grpc::InsecureChannelCredentials(), args, std::move(interceptors));
 }
 
 Peer::Peer(std::string name, std::string address)
-    : name_(std::move(name)), address_(std::move(address)), channel_(NewChannel(address_)) {}
+    : name_(std::move(name)), address_(std::move(address)), channel_(NewChannel(address_, name_)) {}
 
 Peer::Peer(std::string name) : name_(std::move(name)), address_("this process") {}
 

@@ -21,8 +21,9 @@ class Status;
 namespace recsae {
 
 // A channel to "host:port" that connects at the first call and again after a failure, with
-// keepalive, the suite's message limit (4 MiB and a margin) and plaintext.
-std::shared_ptr<grpc::Channel> NewChannel(const std::string& address);
+// keepalive, the suite's message limit (4 MiB and a margin) and plaintext. Its calls carry the
+// CurrentTrace of who makes them; `name` is the service's in spans.
+std::shared_ptr<grpc::Channel> NewChannel(const std::string& address, const std::string& name = "");
 
 // One service that this process calls. Thread-safe.
 class Peer {

@@ -6,6 +6,8 @@
 #include <grpcpp/resource_quota.h>
 #include <grpcpp/server.h>
 #include <grpcpp/server_builder.h>
+#include <grpcpp/support/client_interceptor.h>
+#include <grpcpp/support/server_interceptor.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -24,6 +26,7 @@
 #include "absl/synchronization/mutex.h"
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
+#include "common/base/id.h"
 #include "common/base/status.h"
 #include "common/base/version.h"
 #include "common/budget/limits.h"
@@ -36,13 +39,16 @@
 #include "common/process/listen.h"
 #include "common/process/metrics_endpoint.h"
 #include "common/process/options.h"
+#include "common/process/otlp_exporter.h"
 #include "common/process/process_metrics.h"
 #include "common/process/signals.h"
+#include "common/rpc/call_trace.h"
 #include "common/rpc/grpc_metrics.h"
 #include "common/rpc/guard.h"
 #include "common/rpc/log.h"
 #include "common/rpc/metrics.h"
 #include "common/rpc/service_names.h"
+#include "common/rpc/spans.h"
 #include "common/storage/marker.h"
 
 namespace recsae {
@@ -54,6 +60,8 @@ constexpr char kJobsFolder[] = "jobs";
 // anyway, and how much later it does so where even that is not noticed.
 constexpr absl::Duration kForceAfter = absl::Milliseconds(800);
 constexpr absl::Duration kForceAnyway = absl::Milliseconds(100);
+// How long a collector may take for the last spans.
+constexpr absl::Duration kSpansAtEnd = absl::Milliseconds(300);
 
 // What all calls together may take: threads of synchronous handlers (a call that finds none is
 // RESOURCE_EXHAUSTED) and bytes of messages in flight (the transport stops reading meanwhile).
@@ -88,6 +96,7 @@ class Process {
 
  private:
   absl::Status StartMetrics();
+  absl::Status StartSpans();
   absl::Status OpenJobs();
   absl::Status OpenModules(const StopSignal& stop);
   std::vector<std::shared_ptr<Peer>> PeersOf(const ServiceModule& module);
@@ -103,6 +112,7 @@ class Process {
   // they were given.
   MemoryBudget memory_;
   MetricsRegistry metrics_;
+  std::unique_ptr<OtlpExporter> spans_;
   std::map<std::string, std::shared_ptr<Peer>> peers_;
   std::unique_ptr<JobRunner> jobs_;
   std::unique_ptr<grpc::Service> jobs_service_;
@@ -118,6 +128,7 @@ class Process {
 absl::Status Process::Open(const StopSignal& stop) {
   RECSAE_RETURN_IF_ERROR(CheckAddressFree(options_.listen, "listen"));
   RECSAE_RETURN_IF_ERROR(StartMetrics());
+  RECSAE_RETURN_IF_ERROR(StartSpans());
   RECSAE_RETURN_IF_ERROR(ClaimFolder(options_.data_dir, spec_.program));
   RECSAE_RETURN_IF_ERROR(OpenJobs());
   return OpenModules(stop);
@@ -133,9 +144,23 @@ absl::Status Process::StartMetrics() {
   for (const auto& module : spec_.modules) stores.emplace_back(module->name());
   if (UsesJobs(spec_)) stores.emplace_back(kJobsFolder);
   AddStoreMetrics(metrics_, options_.data_dir, stores);
+  AddDatabaseMetrics(metrics_);
+  AddProcessMetrics(metrics_);
   if (options_.metrics_listen == kOff) return absl::OkStatus();
   RECSAE_ASSIGN_OR_RETURN(metrics_endpoint_,
                           MetricsEndpoint::Start(options_.metrics_listen, metrics_));
+  return absl::OkStatus();
+}
+
+absl::Status Process::StartSpans() {
+  const Counter dropped = metrics_.GetCounter(
+      "recsae_spans_dropped_total",
+      "Spans that the collector at --otlp-endpoint did not take, or that came faster than it did.");
+  if (options_.otlp_endpoint.empty()) return absl::OkStatus();
+  RECSAE_ASSIGN_OR_RETURN(OtlpEndpoint endpoint, ParseOtlpEndpoint(options_.otlp_endpoint));
+  spans_ = std::make_unique<OtlpExporter>(
+      std::move(endpoint), SpanSource{spec_.program, std::string(Version()), NewId()}, dropped);
+  SetSpanReceiver(spans_.get());
   return absl::OkStatus();
 }
 
@@ -144,6 +169,7 @@ absl::Status Process::OpenJobs() {
   JobRunnerOptions job_options;
   job_options.service = std::string(absl::StripPrefix(spec_.program, "recsae-"));
   job_options.workers = static_cast<int>(options_.job_workers);
+  job_options.metrics = &metrics_;
   RECSAE_ASSIGN_OR_RETURN(
       jobs_, JobRunner::Open(absl::StrCat(options_.data_dir, "/", kJobsFolder), job_options));
   AddJobMetrics(metrics_, *jobs_);
@@ -215,7 +241,10 @@ absl::Status Process::StartGrpc() {
   ReceiveServiceNames(builder, [this](const std::vector<std::string>& services) {
     for (const std::string& service : services) health_.Add(service);
   });
-  active_calls_ = AddGrpcMetrics(builder, metrics_);
+  std::vector<std::unique_ptr<grpc::experimental::ServerInterceptorFactoryInterface>> interceptors;
+  interceptors.push_back(TraceServedCalls());
+  active_calls_ = AddGrpcMetrics(builder, metrics_, interceptors);
+  builder.experimental().SetInterceptorCreators(std::move(interceptors));
   server_ = builder.BuildAndStart();
   if (server_ == nullptr) {
     return Error(absl::StatusCode::kFailedPrecondition, "ADDRESS_NOT_AVAILABLE",
@@ -227,7 +256,11 @@ absl::Status Process::StartGrpc() {
   args.SetMaxSendMessageSize(kMaxMessageBytes);
   for (const auto& module : spec_.modules) {
     const auto peer = peers_.find(std::string(module->name()));
-    if (peer != peers_.end()) peer->second->SetChannel(server_->InProcessChannel(args));
+    if (peer == peers_.end()) continue;
+    std::vector<std::unique_ptr<grpc::experimental::ClientInterceptorFactoryInterface>> calls;
+    calls.push_back(TraceCallsTo(std::string(module->name())));
+    peer->second->SetChannel(
+        server_->experimental().InProcessChannelWithInterceptors(args, std::move(calls)));
   }
   const int metrics_port = metrics_endpoint_ == nullptr ? 0 : metrics_endpoint_->port();
   Log(Severity::kInfo, "listening",
@@ -271,6 +304,9 @@ void Process::End(absl::Time drained) {
     _exit(1);
   }
   metrics_endpoint_.reset();
+  if (spans_ == nullptr) return;
+  SetSpanReceiver(nullptr);
+  spans_->Stop(std::min(kSpansAtEnd, end - absl::Now()));
 }
 
 absl::Status Process::StopJobs(absl::Time end) {

@@ -56,8 +56,7 @@ std::vector<prometheus::MetricFamily> MetricsRegistry::Collect() const {
 }
 
 std::vector<double> DurationBuckets() {
-  return {.0001, .00025, .0005, .001, .0025, .005, .01, .025, .05,
-          .1,    .25,    .5,    1,    2.5,   5,    10,  30,   60};
+  return {.0005, .001, .0025, .005, .01, .025, .1, .5, 2.5, 10, 60};
 }
 
 }  // namespace recsae

@@ -82,7 +82,7 @@ class MetricsRegistry {
   std::vector<std::function<void()>> refresh_;
 };
 
-// Upper bounds from 100 µs to 60 s, for durations in seconds.
+// Upper bounds from 500 µs to 60 s, for durations of calls in seconds.
 std::vector<double> DurationBuckets();
 
 }  // namespace recsae
