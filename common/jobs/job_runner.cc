@@ -164,8 +164,7 @@ absl::Status JobRunner::Start() {
     RECSAE_ASSIGN_OR_RETURN(
         const JobRecord recovered,
         impl_->table->Change(stored.sequence, [&](JobRecord& record) { impl_->Recover(record); }));
-    impl_->events.Recovered(recovered.job,
-                            recovered.job.resume_count() > stored.job.resume_count(),
+    impl_->events.Recovered(recovered.job, recovered.job.resume_count() > stored.job.resume_count(),
                             recovered.crashes > stored.crashes);
     if (IsFinal(recovered.job.state())) {
       impl_->events.Ended(recovered.job);

@@ -124,8 +124,8 @@ std::vector<Span> OtlpExporter::NextBatch() {
   changed_.wait_for(lock, kBatchWait,
                     [this] { return stopping_ || waiting_.size() >= kBatchSpans; });
   std::vector<Span> batch;
-  const auto end = waiting_.begin() +
-                   static_cast<ptrdiff_t>(std::min(waiting_.size(), kBatchSpans));
+  const auto end =
+      waiting_.begin() + static_cast<ptrdiff_t>(std::min(waiting_.size(), kBatchSpans));
   batch.assign(std::make_move_iterator(waiting_.begin()), std::make_move_iterator(end));
   waiting_.erase(waiting_.begin(), end);
   ended_ = stopping_ && batch.empty();

@@ -47,15 +47,14 @@ Json ToJson(const Span& span) {
 std::string OtlpJson(const SpanSource& source, const std::vector<Span>& spans) {
   Json list = Json::array();
   for (const Span& span : spans) list.push_back(ToJson(span));
-  const Json resource = {{"attributes",
-                          {Text("service.name", source.service),
-                           Text("service.version", source.version),
-                           Text("service.instance.id", source.instance)}}};
+  const Json resource = {
+      {"attributes",
+       {Text("service.name", source.service), Text("service.version", source.version),
+        Text("service.instance.id", source.instance)}}};
   const Json scope = {{"scope", {{"name", "recsae"}, {"version", source.version}}},
                       {"spans", std::move(list)}};
-  const Json request = {
-      {"resourceSpans",
-       Json::array({{{"resource", resource}, {"scopeSpans", Json::array({scope})}}})}};
+  const Json request = {{"resourceSpans", Json::array({{{"resource", resource},
+                                                        {"scopeSpans", Json::array({scope})}}})}};
   return request.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 

@@ -68,8 +68,8 @@ void AddCacheMetrics(MetricsRegistry& metrics, const MemoryBudget& memory) {
   const auto make = [&metrics](const std::string& name) -> Cache {
     const Labels labels = {{"cache", name}};
     return {
-        metrics.GetGauge("recsae_cache_bytes",
-                         "What the cache holds of recsae_memory_taken_bytes.", labels),
+        metrics.GetGauge("recsae_cache_bytes", "What the cache holds of recsae_memory_taken_bytes.",
+                         labels),
         Told(metrics.GetCounter("recsae_cache_hits_total",
                                 "How often the cache was asked for what it had.", labels)),
         Told(metrics.GetCounter(

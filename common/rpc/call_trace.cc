@@ -83,8 +83,7 @@ class ServedCall : public grpc::experimental::Interceptor {
     if (methods->QueryInterceptionHookPoint(InterceptionHookPoints::POST_RECV_INITIAL_METADATA)) {
       Begin();
     }
-    if (exported_ &&
-        methods->QueryInterceptionHookPoint(InterceptionHookPoints::PRE_SEND_STATUS)) {
+    if (exported_ && methods->QueryInterceptionHookPoint(InterceptionHookPoints::PRE_SEND_STATUS)) {
       Contain("a span of a call", [&] {
         End(methods->GetSendStatus().error_code());
         return absl::OkStatus();
@@ -100,8 +99,7 @@ class ServedCall : public grpc::experimental::Interceptor {
     context_ = SpanBelow(parent, !absl::StartsWith(call_->method(), kOwnServices));
     if (!context_.has_value()) return;
     // gRPC's own place for what a tracer knows of a call.
-    grpc_census_call_set_context(context->c_call(),
-                                 reinterpret_cast<census_context*>(&*context_));
+    grpc_census_call_set_context(context->c_call(), reinterpret_cast<census_context*>(&*context_));
     exported_ = IsExported(context_);
     if (!exported_) return;
     if (parent.has_value()) parent_id_ = parent->span_id;

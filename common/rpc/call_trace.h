@@ -1,5 +1,5 @@
-// Traces over calls: taken in from the metadata `traceparent` of each call that is served, passed on
-// with each call to another service, and a span for either where spans are exported
+// Traces over calls: taken in from the metadata `traceparent` of each call that is served, passed
+// on with each call to another service, and a span for either where spans are exported
 // (common/rpc/spans.h).
 #ifndef RECSAE_COMMON_RPC_CALL_TRACE_H_
 #define RECSAE_COMMON_RPC_CALL_TRACE_H_

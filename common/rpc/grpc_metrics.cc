@@ -69,21 +69,23 @@ class MethodMetrics {
   // False for want of memory; then something is not counted, and the call goes on.
   bool MakeRest() {
     if (made_.load(std::memory_order_acquire)) return true;
-    return Contain("measuring a call", [this] {
-             const std::lock_guard<std::mutex> lock(mutex_);
-             if (made_) return absl::OkStatus();
-             received_ =
-                 registry_.GetCounter("grpc_server_msg_received_total",
-                                      "Total number of messages received on the server.", labels_);
-             sent_ = registry_.GetCounter("grpc_server_msg_sent_total",
-                                          "Total number of messages sent by the server.", labels_);
-             seconds_ = registry_.GetHistogram(
-                 "grpc_server_handling_seconds",
-                 "Time from the start of an RPC to its status, in seconds.", DurationBuckets(),
-                 labels_);
-             made_.store(true, std::memory_order_release);
-             return absl::OkStatus();
-           })
+    return Contain("measuring a call",
+                   [this] {
+                     const std::lock_guard<std::mutex> lock(mutex_);
+                     if (made_) return absl::OkStatus();
+                     received_ = registry_.GetCounter(
+                         "grpc_server_msg_received_total",
+                         "Total number of messages received on the server.", labels_);
+                     sent_ = registry_.GetCounter("grpc_server_msg_sent_total",
+                                                  "Total number of messages sent by the server.",
+                                                  labels_);
+                     seconds_ = registry_.GetHistogram(
+                         "grpc_server_handling_seconds",
+                         "Time from the start of an RPC to its status, in seconds.",
+                         DurationBuckets(), labels_);
+                     made_.store(true, std::memory_order_release);
+                     return absl::OkStatus();
+                   })
         .ok();
   }
 

@@ -25,9 +25,10 @@ absl::Status CheckAlive(const grpc::ServerContextBase* context);
 
 // Runs `handler` unless the caller has already gone, and returns its status for the wire. Meanwhile
 // CheckCaller (common/base/caller.h) tells all that runs below it what CheckAlive says, and
-// CurrentTrace (common/base/trace.h) the call's trace. An exception becomes INTERNAL (reason INTERNAL_ERROR), is logged, and tells the caller no detail; an
-// allocation that failed becomes RESOURCE_EXHAUSTED (OUT_OF_MEMORY). Work that ended because the
-// call was cancelled or its time was up reports just that.
+// CurrentTrace (common/base/trace.h) the call's trace. An exception becomes INTERNAL (reason
+// INTERNAL_ERROR), is logged, and tells the caller no detail; an allocation that failed becomes
+// RESOURCE_EXHAUSTED (OUT_OF_MEMORY). Work that ended because the call was cancelled or its time
+// was up reports just that.
 grpc::Status Guard(const grpc::ServerContextBase* context,
                    absl::FunctionRef<absl::Status()> handler);
 

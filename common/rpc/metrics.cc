@@ -11,6 +11,7 @@
 namespace recsae {
 
 void Counter::Increment(double by) const { counter_->Increment(by); }
+double Counter::value() const { return counter_->Value(); }
 
 void Gauge::Set(double value) const { gauge_->Set(value); }
 void Gauge::Add(double by) const { gauge_->Increment(by); }

@@ -25,6 +25,7 @@ class Counter {
  public:
   explicit Counter(prometheus::Counter* counter) : counter_(counter) {}
   void Increment(double by = 1) const;
+  double value() const;
 
  private:
   prometheus::Counter* counter_;

@@ -1,4 +1,5 @@
-// Spans of traces on their way out of the process (--otlp-endpoint). Off unless there is a receiver.
+// Spans of traces on their way out of the process (--otlp-endpoint). Off unless there is a
+// receiver.
 #ifndef RECSAE_COMMON_RPC_SPANS_H_
 #define RECSAE_COMMON_RPC_SPANS_H_
 
@@ -42,8 +43,9 @@ class SpanReceiver {
 void SetSpanReceiver(SpanReceiver* receiver);
 SpanReceiver* CurrentSpanReceiver();
 
-// A span below `parent`, or the first of a new trace; one of its own only where it will be exported:
-// who looks at a trace should not miss the span that others name as theirs. Else it is `parent`.
+// A span below `parent`, or the first of a new trace; one of its own only where it will be
+// exported: who looks at a trace should not miss the span that others name as theirs. Else it is
+// `parent`.
 std::optional<TraceContext> SpanBelow(const std::optional<TraceContext>& parent, bool may_begin);
 // Whether a span with that context is to be exported.
 bool IsExported(const std::optional<TraceContext>& context);

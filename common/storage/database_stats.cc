@@ -16,7 +16,7 @@ struct OpenDatabases {
   std::vector<const Database*> databases ABSL_GUARDED_BY(mutex);
 };
 
-OpenDatabases& Open() {
+OpenDatabases& AllOpen() {
   static auto* const open = new OpenDatabases;
   return *open;
 }
@@ -53,20 +53,20 @@ DatabaseStats Database::Stats() const {
 }
 
 void Database::AddToStats(const Database* database) {
-  const absl::MutexLock lock(&Open().mutex);
-  Open().databases.push_back(database);
+  const absl::MutexLock lock(&AllOpen().mutex);
+  AllOpen().databases.push_back(database);
 }
 
 void Database::RemoveFromStats(const Database* database) {
-  const absl::MutexLock lock(&Open().mutex);
-  std::erase(Open().databases, database);
+  const absl::MutexLock lock(&AllOpen().mutex);
+  std::erase(AllOpen().databases, database);
 }
 
 std::vector<DatabaseStats> StatsOfOpenDatabases() {
-  const absl::MutexLock lock(&Open().mutex);
+  const absl::MutexLock lock(&AllOpen().mutex);
   std::vector<DatabaseStats> stats;
-  stats.reserve(Open().databases.size());
-  for (const Database* database : Open().databases) stats.push_back(database->Stats());
+  stats.reserve(AllOpen().databases.size());
+  for (const Database* database : AllOpen().databases) stats.push_back(database->Stats());
   return stats;
 }
 

@@ -28,15 +28,14 @@ TEST(TraceParentTest, IsReadAndWrittenAlike) {
 
 TEST(TraceParentTest, WhatIsNotOneIsNone) {
   const std::string parent = kParent;
-  for (const std::string& bad : {
-           std::string(), std::string("00"), parent.substr(0, 54), parent + "-more", parent + " ",
-           "ff" + parent.substr(2),                                   // a version that never is
-           "0g" + parent.substr(2), "00_" + parent.substr(3),
-           "00-0AF7651916cd43dd8448eb211c80319c" + parent.substr(35),  // upper case
-           "00-00000000000000000000000000000000" + parent.substr(35),
-           parent.substr(0, 36) + "0000000000000000-01",
-           parent.substr(0, 52) + "_01", parent.substr(0, 53) + "0x",
-           "01" + parent.substr(2) + "x"}) {
+  for (const std::string& bad :
+       {std::string(), std::string("00"), parent.substr(0, 54), parent + "-more", parent + " ",
+        "ff" + parent.substr(2),  // a version that never is
+        "0g" + parent.substr(2), "00_" + parent.substr(3),
+        "00-0AF7651916cd43dd8448eb211c80319c" + parent.substr(35),  // upper case
+        "00-00000000000000000000000000000000" + parent.substr(35),
+        parent.substr(0, 36) + "0000000000000000-01", parent.substr(0, 52) + "_01",
+        parent.substr(0, 53) + "0x", "01" + parent.substr(2) + "x"}) {
     EXPECT_EQ(ParseTraceParent(bad), std::nullopt) << bad;
   }
 }
