@@ -36,16 +36,17 @@ Span Named(const std::string& name) {
 class Collector {
  public:
   explicit Collector(int status = 200) {
-    server_.Post("/v1/traces", [this, status](const httplib::Request& request,
-                                              httplib::Response& response) {
-      while (hangs) std::this_thread::sleep_for(std::chrono::milliseconds(5));
-      const std::lock_guard<std::mutex> lock(mutex_);
-      types_.push_back(request.get_header_value("Content-Type"));
-      for (Json& span : Json::parse(request.body)["resourceSpans"][0]["scopeSpans"][0]["spans"]) {
-        spans_.push_back(std::move(span));
-      }
-      response.status = status;
-    });
+    server_.Post("/v1/traces",
+                 [this, status](const httplib::Request& request, httplib::Response& response) {
+                   while (hangs) std::this_thread::sleep_for(std::chrono::milliseconds(5));
+                   const std::lock_guard<std::mutex> lock(mutex_);
+                   types_.push_back(request.get_header_value("Content-Type"));
+                   Json body = Json::parse(request.body);
+                   for (Json& span : body["resourceSpans"][0]["scopeSpans"][0]["spans"]) {
+                     spans_.push_back(std::move(span));
+                   }
+                   response.status = status;
+                 });
     port_ = server_.bind_to_any_port("127.0.0.1");
     thread_ = std::thread([this] { server_.listen_after_bind(); });
   }
@@ -154,7 +155,11 @@ TEST_F(OtlpExporterTest, SendsWithoutBeingAskedTo) {
   Collector collector;
   const auto exporter = Exporter(collector.endpoint());
   exporter->Take(Named("a"));
-  while (collector.spans().empty()) std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+  while (collector.spans().empty()) {
+    ASSERT_LT(std::chrono::steady_clock::now(), end);
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  }
 }
 
 TEST_F(OtlpExporterTest, WhatACollectorDoesNotTakeIsCountedAndSaidOnce) {
