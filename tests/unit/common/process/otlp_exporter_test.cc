@@ -142,8 +142,9 @@ TEST_F(OtlpExporterTest, SendsWhatItTookAlsoTheLast) {
   const auto exporter = Exporter(collector.endpoint());
   for (int i = 0; i < 1200; ++i) exporter->Take(Named(absl::StrCat(i)));
   exporter->Stop(absl::Seconds(20));
-  ASSERT_EQ(collector.spans().size(), 1200u);
-  for (int i = 0; i < 1200; ++i) EXPECT_EQ(collector.spans()[i]["name"], absl::StrCat(i));
+  const std::vector<Json> spans = collector.spans();
+  ASSERT_EQ(spans.size(), 1200u);
+  for (int i = 0; i < 1200; ++i) EXPECT_EQ(spans[i]["name"], absl::StrCat(i));
   EXPECT_THAT(collector.types(), ::testing::Each("application/json"));
   EXPECT_LE(collector.types().size(), 6u);
   EXPECT_EQ(dropped_.value(), 0);
