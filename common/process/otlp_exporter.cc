@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cstdint>
 #include <iterator>
 #include <utility>
 
@@ -62,11 +63,17 @@ class OtlpExporter::Connection {
     client_.set_tcp_nodelay(true);
   }
 
-  // Empty if the collector took it, else why not.
-  std::string Post(const std::string& body) {
+  struct Answer {
+    std::string failure;   // empty if the collector took it
+    int64_t rejected = 0;  // spans that it did not take all the same
+  };
+  Answer Post(const std::string& body) {
     const httplib::Result result = client_.Post(path_, body, "application/json");
-    if (!result) return httplib::to_string(result.error());
-    return result->status / 100 == 2 ? "" : absl::StrCat("HTTP status ", result->status);
+    if (!result) return {.failure = httplib::to_string(result.error())};
+    if (result->status / 100 != 2) {
+      return {.failure = absl::StrCat("HTTP status ", result->status)};
+    }
+    return {.failure = "", .rejected = RejectedSpans(result->body)};
   }
 
   // Ends a Post that is going on.
@@ -156,9 +163,9 @@ void OtlpExporter::Run() {
 
 // Not tried again: what comes next is worth as much.
 void OtlpExporter::Send(const std::vector<Span>& batch) {
-  const std::string failure = connection_->Post(OtlpJson(source_, batch));
+  const auto [failure, rejected] = connection_->Post(OtlpJson(source_, batch));
   const bool was_away = std::exchange(away_, !failure.empty());
-  if (away_) dropped_.Increment(static_cast<double>(batch.size()));
+  dropped_.Increment(away_ ? static_cast<double>(batch.size()) : static_cast<double>(rejected));
   if (away_ == was_away) return;
   if (away_) {
     Log(Severity::kWarning, "spans are dropped: the collector does not take them",

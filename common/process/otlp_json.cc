@@ -1,8 +1,10 @@
 #include "common/process/otlp_json.h"
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 #include <utility>
 
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
 
@@ -56,6 +58,19 @@ std::string OtlpJson(const SpanSource& source, const std::vector<Span>& spans) {
   const Json request = {{"resourceSpans", Json::array({{{"resource", resource},
                                                         {"scopeSpans", Json::array({scope})}}})}};
   return request.dump(-1, ' ', false, Json::error_handler_t::replace);
+}
+
+int64_t RejectedSpans(const std::string& answer) {
+  const Json json = Json::parse(answer, nullptr, /*allow_exceptions=*/false);
+  if (!json.is_object() || !json.contains("partialSuccess")) return 0;
+  const Json& partial = json["partialSuccess"];
+  if (!partial.is_object() || !partial.contains("rejectedSpans")) return 0;
+  const Json& rejected = partial["rejectedSpans"];
+  int64_t count = 0;
+  if (rejected.is_number_integer()) count = rejected.get<int64_t>();
+  // Protobuf's JSON has 64 bits as text.
+  if (rejected.is_string() && !absl::SimpleAtoi(rejected.get<std::string>(), &count)) return 0;
+  return std::max<int64_t>(count, 0);
 }
 
 }  // namespace recsae

@@ -2,6 +2,7 @@
 #ifndef RECSAE_COMMON_PROCESS_OTLP_JSON_H_
 #define RECSAE_COMMON_PROCESS_OTLP_JSON_H_
 
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -18,6 +19,10 @@ struct SpanSource {
 
 // An ExportTraceServiceRequest. Bytes that are not UTF-8 are replaced.
 std::string OtlpJson(const SpanSource& source, const std::vector<Span>& spans);
+
+// How many spans a collector that answered with success did not take all the same; 0 where the
+// answer, an ExportTraceServiceResponse, does not say.
+int64_t RejectedSpans(const std::string& answer);
 
 }  // namespace recsae
 

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "absl/base/thread_annotations.h"
 #include "absl/synchronization/mutex.h"
 #include "common/storage/database_impl.h"
 

@@ -137,6 +137,17 @@ TEST(OtlpJsonTest, IsWhatTheProtocolSays) {
   EXPECT_EQ(alone["status"], Json::object());
 }
 
+TEST(OtlpJsonTest, OfAnAnswerWhatWasNotTaken) {
+  EXPECT_EQ(RejectedSpans(R"({"partialSuccess": {"rejectedSpans": "3", "errorMessage": "x"}})"), 3);
+  EXPECT_EQ(RejectedSpans(R"({"partialSuccess": {"rejectedSpans": 3}})"), 3);
+  for (const char* none :
+       {"", "{}", "[]", "{", "\xff", R"({"partialSuccess": {}})", R"({"partialSuccess": 1})",
+        R"({"partialSuccess": {"rejectedSpans": "x"}})",
+        R"({"partialSuccess": {"rejectedSpans": -1}})"}) {
+    EXPECT_EQ(RejectedSpans(none), 0) << none;
+  }
+}
+
 TEST_F(OtlpExporterTest, SendsWhatItTookAlsoTheLast) {
   Collector collector;
   const auto exporter = Exporter(collector.endpoint());
