@@ -284,7 +284,7 @@ class LifeTest(unittest.TestCase):
 
         self.assertEqual(scrape("recsae_memory_limit_bytes"), {"recsae_memory_limit_bytes": 1 << 30})
         self.assertEqual(scrape("recsae_memory_taken_bytes"), {"recsae_memory_taken_bytes": 0})
-        idle = scrape("recsae_jobs")
+        idle = scrape("recsae_jobs{")
         self.assertIn('recsae_jobs{kind="train-recommender",state="running"}', idle)
         self.assertEqual(set(idle.values()), {0})
         before = scrape("recsae_store_bytes")
@@ -298,14 +298,14 @@ class LifeTest(unittest.TestCase):
         train = 'recsae_jobs{kind="train-recommender",state="%s"}'
         busy = None
         while busy is None or busy[train % "running"] != 1:
-            busy = scrape("recsae_jobs")
+            busy = scrape("recsae_jobs{")
         self.assertEqual(busy[train % "pending"], 2)
         while scrape("recsae_memory_taken_bytes")["recsae_memory_taken_bytes"] == 0:
             pass
         for job in reversed(jobs):
             suite.jobs["probe"].CancelJob(jb.CancelJobRequest(name=job.name))
             suite.finish("probe", job)
-        self.assertEqual(set(scrape("recsae_jobs").values()), {0})
+        self.assertEqual(set(scrape("recsae_jobs{").values()), {0})
         after = scrape("recsae_store_bytes")
         jobs = 'recsae_store_bytes{store="jobs"}'
         self.assertGreater(before[jobs], 0)
