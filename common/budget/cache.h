@@ -10,6 +10,7 @@
 #include <map>
 #include <memory>
 #include <set>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -45,9 +46,13 @@ class WeighedCache final : public MemoryBudget::Holder {
   // How many values there are, and their bytes.
   using Observer = std::function<void(size_t values, int64_t bytes)>;
 
-  // Values of at most `capacity` bytes in all; the last one used stays however large it is.
-  WeighedCache(MemoryBudget& budget, int64_t capacity, Observer observer = {})
-      : budget_(budget), capacity_(capacity), observer_(std::move(observer)) {
+  // Values of at most `capacity` bytes in all; the last one used stays however large it is. `name`
+  // says of what, for metrics.
+  WeighedCache(std::string name, MemoryBudget& budget, int64_t capacity, Observer observer = {})
+      : name_(std::move(name)),
+        budget_(budget),
+        capacity_(capacity),
+        observer_(std::move(observer)) {
     budget_.AddHolder(this);
   }
   ~WeighedCache() override { budget_.RemoveHolder(this); }
@@ -63,9 +68,13 @@ class WeighedCache final : public MemoryBudget::Holder {
       while (true) {
         if (const auto found = index_.find(key); found != index_.end()) {
           entries_.splice(entries_.begin(), entries_, found->second);
+          ++hits_;
           return found->second->value;
         }
-        if (loading_.insert(key).second) break;
+        if (loading_.insert(key).second) {
+          ++misses_;
+          break;
+        }
         loaded_.WaitWithTimeout(&mutex_, absl::Milliseconds(20));
         RECSAE_RETURN_IF_ERROR(alive());
       }
@@ -93,6 +102,12 @@ class WeighedCache final : public MemoryBudget::Holder {
   int64_t bytes() const {
     const absl::MutexLock lock(&mutex_);
     return bytes_;
+  }
+
+  // Who waits for another's load and gets it has hit.
+  CacheUse Use() const override {
+    const absl::MutexLock lock(&mutex_);
+    return {name_, bytes_, hits_, misses_};
   }
 
   void GiveUp(int64_t bytes) override {
@@ -160,6 +175,7 @@ class WeighedCache final : public MemoryBudget::Holder {
     if (observer_) observer_(entries_.size(), bytes_);
   }
 
+  const std::string name_;
   MemoryBudget& budget_;
   const int64_t capacity_;
   const Observer observer_;
@@ -169,6 +185,8 @@ class WeighedCache final : public MemoryBudget::Holder {
   std::map<Key, Iterator> index_ ABSL_GUARDED_BY(mutex_);
   std::set<Key> loading_ ABSL_GUARDED_BY(mutex_);
   int64_t bytes_ ABSL_GUARDED_BY(mutex_) = 0;
+  int64_t hits_ ABSL_GUARDED_BY(mutex_) = 0;
+  int64_t misses_ ABSL_GUARDED_BY(mutex_) = 0;
 };
 
 }  // namespace recsae

@@ -118,4 +118,12 @@ void MemoryBudget::RemoveHolder(Holder* holder) {
   std::erase(holders_, holder);
 }
 
+std::vector<CacheUse> MemoryBudget::Caches() const {
+  const absl::MutexLock lock(&holders_mutex_);
+  std::vector<CacheUse> caches;
+  caches.reserve(holders_.size());
+  for (const Holder* holder : holders_) caches.push_back(holder->Use());
+  return caches;
+}
+
 }  // namespace recsae

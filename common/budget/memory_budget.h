@@ -55,6 +55,14 @@ class Permit {
   std::string what_, lower_;
 };
 
+// What a cache holds, and how often it was asked for what it had, or had not.
+struct CacheUse {
+  std::string name;
+  int64_t bytes = 0;
+  int64_t hits = 0;
+  int64_t misses = 0;
+};
+
 // Thread-safe.
 class MemoryBudget {
  public:
@@ -65,6 +73,8 @@ class MemoryBudget {
     // Gives up what it can do without until about `bytes` are free, least useful first. Called
     // from any thread, without locks of the budget's but the one that keeps holders alive.
     virtual void GiveUp(int64_t bytes) = 0;
+    // Called as GiveUp.
+    virtual CacheUse Use() const = 0;
   };
 
   explicit MemoryBudget(int64_t limit_bytes) : limit_(limit_bytes) {}
@@ -91,6 +101,8 @@ class MemoryBudget {
   void AddHolder(Holder* holder);
   // On return it is not asked any more.
   void RemoveHolder(Holder* holder);
+  // Of each holder that there is.
+  std::vector<CacheUse> Caches() const;
 
  private:
   friend class Permit;
@@ -105,7 +117,7 @@ class MemoryBudget {
   mutable absl::Mutex mutex_;
   int64_t taken_ ABSL_GUARDED_BY(mutex_) = 0;
   // Held while holders are asked. Never taken while mutex_ is held.
-  absl::Mutex holders_mutex_ ABSL_ACQUIRED_BEFORE(mutex_);
+  mutable absl::Mutex holders_mutex_ ABSL_ACQUIRED_BEFORE(mutex_);
   std::vector<Holder*> holders_ ABSL_GUARDED_BY(holders_mutex_);
 };
 

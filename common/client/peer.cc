@@ -18,6 +18,7 @@
 #include "common/access/token_sender.h"
 #include "common/base/status.h"
 #include "common/budget/limits.h"
+#include "common/rpc/call_trace.h"
 #include "common/rpc/grpc_status.h"
 
 namespace recsae {
@@ -70,8 +71,10 @@ absl::Status CheckSecurity(const std::string& address, const ChannelSecurity& se
 }
 
 std::shared_ptr<grpc::Channel> NewChannel(const std::string& address,
-                                          const ChannelSecurity& security) {
+                                          const ChannelSecurity& security,
+                                          const std::string& name) {
   std::vector<std::unique_ptr<grpc::experimental::ClientInterceptorFactoryInterface>> interceptors;
+  interceptors.push_back(TraceCallsTo(name));
   if (!security.token_file.empty()) interceptors.push_back(SendToken(security.token_file));
   return grpc::experimental::CreateCustomChannelWithInterceptors(
       address, security.tls ? ChannelTls(security.files) : grpc::InsecureChannelCredentials(),
@@ -81,7 +84,7 @@ std::shared_ptr<grpc::Channel> NewChannel(const std::string& address,
 Peer::Peer(std::string name, std::string address, const ChannelSecurity& security)
     : name_(std::move(name)),
       address_(std::move(address)),
-      channel_(NewChannel(address_, security)) {}
+      channel_(NewChannel(address_, security, name_)) {}
 
 Peer::Peer(std::string name) : name_(std::move(name)), address_("this process") {}
 

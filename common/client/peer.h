@@ -37,9 +37,11 @@ absl::Status CheckSecurity(const std::string& address, const ChannelSecurity& se
 
 // A channel to "host:port" that connects at the first call and again after a failure, with
 // keepalive and the suite's message limit (4 MiB and a margin). "dns:///host:port" shares calls
-// among all addresses of the host, and looks for new ones when one goes away.
+// among all addresses of the host, and looks for new ones when one goes away. Its calls carry the
+// CurrentTrace of who makes them; `name` is the service's in spans.
 std::shared_ptr<grpc::Channel> NewChannel(const std::string& address,
-                                          const ChannelSecurity& security = {});
+                                          const ChannelSecurity& security = {},
+                                          const std::string& name = "");
 
 // One service that this process calls. Thread-safe.
 class Peer {

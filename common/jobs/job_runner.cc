@@ -13,12 +13,13 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "absl/strings/strip.h"
 #include "common/base/caller.h"
 #include "common/base/names.h"
 #include "common/base/status.h"
+#include "common/base/trace.h"
 #include "common/budget/memory_budget.h"
 #include "common/jobs/job_context.h"
+#include "common/jobs/job_events.h"
 #include "common/jobs/job_spec.h"
 #include "common/jobs/job_store.h"
 #include "common/jobs/job_table.h"
@@ -47,39 +48,6 @@ void Fail(JobRecord& record, const absl::Status& error) {
   *record.job.mutable_error() = ToRpcStatus(error);
 }
 
-std::string StateName(Job::State state) {
-  return std::string(absl::StripPrefix(Job::State_Name(state), "STATE_"));
-}
-
-void LogStart(const Job& job) {
-  Log(Severity::kInfo, "job started",
-      {{"job", job.name()},
-       {"kind", job.kind()},
-       {"target", job.target()},
-       {"resumes", job.resume_count()}});
-}
-
-double SecondsBetween(const google::protobuf::Timestamp& from,
-                      const google::protobuf::Timestamp& to) {
-  return static_cast<double>(to.seconds() - from.seconds()) + 1e-9 * (to.nanos() - from.nanos());
-}
-
-// Of a job in a final state; the seconds are from its first start, 0 if it never ran.
-void LogEnd(const Job& job) {
-  const absl::Status error = job.has_error() ? FromRpcStatus(job.error()) : absl::OkStatus();
-  const double seconds =
-      job.has_start_time() ? SecondsBetween(job.start_time(), job.end_time()) : 0.0;
-  Log(error.ok() ? Severity::kInfo : Severity::kWarning, "job ended",
-      {{"job", job.name()},
-       {"kind", job.kind()},
-       {"target", job.target()},
-       {"state", StateName(job.state())},
-       {"seconds", seconds},
-       {"resumes", job.resume_count()},
-       {"reason", Reason(error)},
-       {"error", error}});
-}
-
 absl::StatusOr<Any> CallHandler(const JobHandler& handler, JobContext& context) {
   std::string what = "unknown exception";
   try {
@@ -97,7 +65,10 @@ absl::StatusOr<Any> CallHandler(const JobHandler& handler, JobContext& context) 
 }  // namespace
 
 struct JobRunner::Impl {
-  JobRunnerOptions options;
+  explicit Impl(const JobRunnerOptions& given) : options(given), events(given.metrics) {}
+
+  const JobRunnerOptions options;
+  const JobEvents events;
   std::unique_ptr<JobStore> store;
   std::unique_ptr<JobTable> table;
   std::unique_ptr<RequestLog> requests;
@@ -146,8 +117,7 @@ JobRunner::~JobRunner() {
 
 absl::StatusOr<std::unique_ptr<JobRunner>> JobRunner::Open(const std::string& directory,
                                                            const JobRunnerOptions& options) {
-  auto impl = std::make_unique<Impl>();
-  impl->options = options;
+  auto impl = std::make_unique<Impl>(options);
   RECSAE_ASSIGN_OR_RETURN(impl->store,
                           JobStore::Open(directory, options.service, options.environment));
   impl->table = std::make_unique<JobTable>(*impl->store, impl->options);
@@ -159,6 +129,7 @@ absl::StatusOr<std::unique_ptr<JobRunner>> JobRunner::Open(const std::string& di
 void JobRunner::Register(absl::string_view kind, JobHandler handler) {
   const std::lock_guard<std::mutex> lock(impl_->mutex);
   impl_->handlers[std::string(kind)] = std::move(handler);
+  impl_->events.Registered(std::string(kind));
 }
 
 void JobRunner::Impl::Recover(JobRecord& record) const {
@@ -194,8 +165,10 @@ absl::Status JobRunner::Start() {
     RECSAE_ASSIGN_OR_RETURN(
         const JobRecord recovered,
         impl_->table->Change(stored.sequence, [&](JobRecord& record) { impl_->Recover(record); }));
+    impl_->events.Recovered(recovered.job, recovered.job.resume_count() > stored.job.resume_count(),
+                            recovered.crashes > stored.crashes);
     if (IsFinal(recovered.job.state())) {
-      LogEnd(recovered.job);
+      impl_->events.Ended(recovered.job);
     } else {
       impl_->queue.push_back(stored.sequence);
     }
@@ -255,6 +228,7 @@ void JobRunner::Impl::RunOne(std::unique_lock<std::mutex>& lock, uint64_t sequen
   lock.unlock();
   absl::StatusOr<Any> result;
   const absl::Status contained = Contain("a job", [&] {
+    const TraceScope trace(TraceOf(impl->record.job));
     JobContext context(impl);
     result = CallHandler(handler, context);
     return absl::OkStatus();
@@ -269,10 +243,10 @@ void JobRunner::Impl::RunOne(std::unique_lock<std::mutex>& lock, uint64_t sequen
   running.erase(sequence);
   Contain("ending a job", [&] {
     if (ended.ok() && IsFinal(ended->job.state())) {
-      LogEnd(ended->job);
+      events.Ended(ended->job);
       table->Retire();
     } else {
-      Log(Severity::kInfo, "job paused", {{"job", impl->record.job.name()}});
+      events.Paused(impl->record.job);
     }
     return absl::OkStatus();
   }).IgnoreError();
@@ -284,7 +258,7 @@ std::shared_ptr<JobContext::Impl> JobRunner::Impl::Begin(std::unique_lock<std::m
   std::shared_ptr<JobContext::Impl> impl;
   while (!stopping) {
     const absl::Status begun = Contain("starting a job", [&] {
-      LogStart(record.job);
+      events.Started(record.job);
       impl = std::make_shared<JobContext::Impl>(*store, *table, record);
       running[sequence] = impl;
       return absl::OkStatus();
@@ -344,6 +318,7 @@ absl::StatusOr<Job> JobRunner::Submit(absl::string_view kind,
   submitted.set_kind(std::string(kind));
   *submitted.mutable_spec() = spec;
   submitted.set_creator(CallerName());
+  if (const auto trace = CurrentTrace()) submitted.set_trace_parent(FormatTraceParent(*trace));
   if (!targets.empty()) {
     submitted.set_target(targets[0]);
     submitted.mutable_further_targets()->Assign(targets.begin() + 1, targets.end());
@@ -417,7 +392,7 @@ absl::StatusOr<Job> JobRunner::Cancel(absl::string_view name) {
     }));
     if (context == nullptr) {
       impl_->Unqueue(record.sequence);
-      LogEnd(record.job);
+      impl_->events.Ended(record.job);
     }
   }
   // Without the lock: callbacks may look at the job.

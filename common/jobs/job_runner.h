@@ -29,6 +29,7 @@ class ListJobsResponse;
 namespace recsae {
 
 class JobContext;
+class MetricsRegistry;
 
 // Does the work of one job and returns the result. Runs on a worker thread; may be started again
 // after a restart of the process, then LoadCheckpoint tells how far it was. Must return soon after
@@ -71,12 +72,17 @@ struct JobRunnerOptions {
   // answer names the job.)
   int keep_ended = 1000;
   absl::Duration keep_ended_for = absl::Hours(24 * 30);
+  // Where jobs that end are counted (recsae_jobs_finished_total, recsae_job_seconds and others);
+  // null = nowhere. Outlives the runner.
+  MetricsRegistry* metrics = nullptr;
 };
 
 // Jobs of one kind that have not ended.
 struct UnfinishedJobs {
   int64_t pending = 0;
   int64_t running = 0;
+  // How long the one that has waited longest has.
+  absl::Duration oldest_pending = absl::ZeroDuration();
 };
 
 // Thread-safe. One for each process, shared by all services in it. Lifecycle: Open, Register...,

@@ -219,12 +219,18 @@ std::vector<JobRecord> JobTable::All() const {
 }
 
 void JobTable::CountUnfinished(std::map<std::string, UnfinishedJobs>& counts) const {
+  const absl::Time now = absl::Now();
   const absl::MutexLock lock(&mutex_);
   for (const auto& [sequence, entry] : entries_) {
     const Job& job = entry->record.job;
     const auto count = counts.find(job.kind());
     if (count == counts.end()) continue;
-    if (job.state() == Job::STATE_PENDING) ++count->second.pending;
+    if (job.state() == Job::STATE_PENDING) {
+      ++count->second.pending;
+      const absl::Time created = absl::FromUnixSeconds(job.create_time().seconds()) +
+                                 absl::Nanoseconds(job.create_time().nanos());
+      count->second.oldest_pending = std::max(count->second.oldest_pending, now - created);
+    }
     if (job.state() == Job::STATE_RUNNING) ++count->second.running;
   }
 }

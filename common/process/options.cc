@@ -172,6 +172,10 @@ int ParseServerOptions(int argc, const char* const* argv, const ServerSpec& spec
   flags.ReadFrom("data-dir", "RECSAE_STORE_DIR");
   flags.AddChoice("log-level", &options->log_level, "Least severity of log lines",
                   {"debug", "info", "warning", "error"});
+  flags.Add("otlp-endpoint", &options->otlp_endpoint,
+            "Send a span of each call and job to the OpenTelemetry collector at http://HOST:PORT "
+            "(OTLP over HTTP, usually port 4318); empty: none. Without it traces that callers "
+            "began are passed on, and named in log lines, all the same");
   if (UsesJobs(spec)) {
     flags.Add("job-workers", &options->job_workers, "Jobs that run at once", 1, 64);
   }

@@ -22,6 +22,7 @@ struct ServerOptions {
   std::string port_file;
   std::string data_dir;
   std::string log_level = "info";
+  std::string otlp_endpoint;  // empty = no spans are sent
   int64_t job_workers = 1;
   int64_t memory_limit = 0;  // bytes
   double drain_seconds = 10;

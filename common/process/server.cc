@@ -8,6 +8,8 @@
 #include <grpcpp/security/server_credentials.h>
 #include <grpcpp/server.h>
 #include <grpcpp/server_builder.h>
+#include <grpcpp/support/client_interceptor.h>
+#include <grpcpp/support/server_interceptor.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -31,6 +33,7 @@
 #include "common/access/audit.h"
 #include "common/access/credentials.h"
 #include "common/access/tokens.h"
+#include "common/base/id.h"
 #include "common/base/status.h"
 #include "common/base/version.h"
 #include "common/budget/limits.h"
@@ -44,13 +47,16 @@
 #include "common/process/listen.h"
 #include "common/process/metrics_endpoint.h"
 #include "common/process/options.h"
+#include "common/process/otlp_exporter.h"
 #include "common/process/process_metrics.h"
 #include "common/process/signals.h"
+#include "common/rpc/call_trace.h"
 #include "common/rpc/grpc_metrics.h"
 #include "common/rpc/guard.h"
 #include "common/rpc/log.h"
 #include "common/rpc/metrics.h"
 #include "common/rpc/service_names.h"
+#include "common/rpc/spans.h"
 #include "common/storage/marker.h"
 
 namespace recsae {
@@ -62,6 +68,8 @@ constexpr char kJobsFolder[] = "jobs";
 // anyway, and how much later it does so where even that is not noticed.
 constexpr absl::Duration kForceAfter = absl::Milliseconds(800);
 constexpr absl::Duration kForceAnyway = absl::Milliseconds(100);
+// How long a collector may take for the last spans.
+constexpr absl::Duration kSpansAtEnd = absl::Milliseconds(300);
 
 // What all calls together may take: threads of synchronous handlers (a call that finds none is
 // RESOURCE_EXHAUSTED) and bytes of messages in flight (the transport stops reading meanwhile).
@@ -125,6 +133,7 @@ class Process {
  private:
   absl::Status StartMetrics();
   std::vector<ReadyCheck> Ready();
+  absl::Status StartSpans();
   absl::Status OpenJobs();
   absl::Status OpenModules(const StopSignal& stop);
   std::vector<std::shared_ptr<Peer>> PeersOf(const ServiceModule& module);
@@ -143,6 +152,7 @@ class Process {
   // they were given.
   MemoryBudget memory_;
   MetricsRegistry metrics_;
+  std::unique_ptr<OtlpExporter> spans_;
   std::map<std::string, std::shared_ptr<Peer>> peers_;
   std::unique_ptr<JobRunner> jobs_;
   std::unique_ptr<grpc::Service> jobs_service_;
@@ -167,6 +177,7 @@ absl::Status Process::Open(const StopSignal& stop) {
   RECSAE_ASSIGN_OR_RETURN(acceptor_,
                           Acceptor::Bind(options_.listen, LimitsOf(options_, RaiseFileLimit())));
   RECSAE_RETURN_IF_ERROR(StartMetrics());
+  RECSAE_RETURN_IF_ERROR(StartSpans());
   RECSAE_RETURN_IF_ERROR(ClaimFolder(options_.data_dir, spec_.program));
   RECSAE_RETURN_IF_ERROR(OpenJobs());
   return OpenModules(stop);
@@ -186,6 +197,8 @@ absl::Status Process::StartMetrics() {
   AddCertificateMetrics(metrics_, {options_.tls.certificate, options_.tls.authorities,
                                    options_.peer_security.files.certificate,
                                    options_.peer_security.files.authorities});
+  AddDatabaseMetrics(metrics_);
+  AddProcessMetrics(metrics_);
   if (options_.metrics_listen == kOff) return absl::OkStatus();
   RECSAE_ASSIGN_OR_RETURN(
       metrics_endpoint_,
@@ -206,11 +219,24 @@ std::vector<ReadyCheck> Process::Ready() {
   return checks;
 }
 
+absl::Status Process::StartSpans() {
+  const Counter dropped = metrics_.GetCounter(
+      "recsae_spans_dropped_total",
+      "Spans that the collector at --otlp-endpoint did not take, or that came faster than it did.");
+  if (options_.otlp_endpoint.empty()) return absl::OkStatus();
+  RECSAE_ASSIGN_OR_RETURN(OtlpEndpoint endpoint, ParseOtlpEndpoint(options_.otlp_endpoint));
+  spans_ = std::make_unique<OtlpExporter>(
+      std::move(endpoint), SpanSource{spec_.program, std::string(Version()), NewId()}, dropped);
+  SetSpanReceiver(spans_.get());
+  return absl::OkStatus();
+}
+
 absl::Status Process::OpenJobs() {
   if (!UsesJobs(spec_)) return absl::OkStatus();
   JobRunnerOptions job_options;
   job_options.service = std::string(absl::StripPrefix(spec_.program, "recsae-"));
   job_options.workers = static_cast<int>(options_.job_workers);
+  job_options.metrics = &metrics_;
   RECSAE_ASSIGN_OR_RETURN(
       jobs_, JobRunner::Open(absl::StrCat(options_.data_dir, "/", kJobsFolder), job_options));
   AddJobMetrics(metrics_, *jobs_);
@@ -333,6 +359,7 @@ absl::Status Process::StartGrpc() {
     for (const std::string& service : services) health_.Add(service);
   });
   std::vector<std::unique_ptr<grpc::experimental::ServerInterceptorFactoryInterface>> interceptors;
+  interceptors.push_back(TraceServedCalls());
   active_calls_ = AddGrpcMetrics(builder, metrics_, interceptors);
   interceptors.push_back(NameCallers(tokens_, AsksIdentity(options_)));
   interceptors.push_back(MakeAudit());
@@ -343,7 +370,11 @@ absl::Status Process::StartGrpc() {
   args.SetMaxSendMessageSize(kMaxMessageBytes);
   for (const auto& module : spec_.modules) {
     const auto peer = peers_.find(std::string(module->name()));
-    if (peer != peers_.end()) peer->second->SetChannel(server_->InProcessChannel(args));
+    if (peer == peers_.end()) continue;
+    std::vector<std::unique_ptr<grpc::experimental::ClientInterceptorFactoryInterface>> calls;
+    calls.push_back(TraceCallsTo(std::string(module->name())));
+    peer->second->SetChannel(
+        server_->experimental().InProcessChannelWithInterceptors(args, std::move(calls)));
   }
   const int metrics_port = metrics_endpoint_ == nullptr ? 0 : metrics_endpoint_->port();
   Log(Severity::kInfo, "listening",
@@ -393,6 +424,9 @@ void Process::End(absl::Time drained) {
     _exit(1);
   }
   metrics_endpoint_.reset();
+  if (spans_ == nullptr) return;
+  SetSpanReceiver(nullptr);
+  spans_->Stop(std::min(kSpansAtEnd, end - absl::Now()));
 }
 
 absl::Status Process::StopJobs(absl::Time end) {

@@ -15,6 +15,8 @@
 
 #include "absl/functional/function_ref.h"
 #include "common/base/status.h"
+#include "common/base/trace.h"
+#include "common/rpc/call_trace.h"
 #include "common/rpc/grpc_status.h"
 #include "common/rpc/guard.h"
 #include "common/rpc/log.h"
@@ -41,30 +43,58 @@ const char* TypeOf(const google::protobuf::MethodDescriptor& method) {
   return method.server_streaming() ? "server_stream" : "unary";
 }
 
-// The metrics of one method, looked up once.
+// The metrics of one method; all but the first from their first use on. Thread-safe.
 class MethodMetrics {
  public:
   MethodMetrics(MetricsRegistry& registry, Labels labels)
       : registry_(registry),
         labels_(std::move(labels)),
-        started(registry.GetCounter("grpc_server_started_total",
-                                    "Total number of RPCs started on the server.", labels_)),
-        received(registry.GetCounter("grpc_server_msg_received_total",
-                                     "Total number of messages received on the server.", labels_)),
-        sent(registry.GetCounter("grpc_server_msg_sent_total",
-                                 "Total number of messages sent by the server.", labels_)),
-        seconds(registry.GetHistogram("grpc_server_handling_seconds",
-                                      "Time from the start of an RPC to its status, in seconds.",
-                                      DurationBuckets(), labels_)) {
-    Handled(0);
+        started_(registry.GetCounter("grpc_server_started_total",
+                                     "Total number of RPCs started on the server.", labels_)) {}
+
+  void Started() { started_.Increment(); }
+  void Received() {
+    if (MakeRest()) received_.Increment();
+  }
+  void Sent() {
+    if (MakeRest()) sent_.Increment();
+  }
+  void Ended(size_t code, double seconds) {
+    if (!MakeRest()) return;
+    Handled(code).Increment();
+    seconds_.Observe(seconds);
   }
 
-  // Counters exist from their first use on: 17 for each method would be noise.
+ private:
+  // False for want of memory; then something is not counted, and the call goes on.
+  bool MakeRest() {
+    if (made_.load(std::memory_order_acquire)) return true;
+    return Contain("measuring a call",
+                   [this] {
+                     const std::lock_guard<std::mutex> lock(mutex_);
+                     if (made_) return absl::OkStatus();
+                     received_ = registry_.GetCounter(
+                         "grpc_server_msg_received_total",
+                         "Total number of messages received on the server.", labels_);
+                     sent_ = registry_.GetCounter("grpc_server_msg_sent_total",
+                                                  "Total number of messages sent by the server.",
+                                                  labels_);
+                     seconds_ = registry_.GetHistogram(
+                         "grpc_server_handling_seconds",
+                         "Time from the start of an RPC to its status, in seconds.",
+                         DurationBuckets(), labels_);
+                     made_.store(true, std::memory_order_release);
+                     return absl::OkStatus();
+                   })
+        .ok();
+  }
+
   Counter Handled(size_t code) {
     if (code >= kCodeNames.size()) code = grpc::StatusCode::UNKNOWN;
     std::atomic<bool>& known = known_[code];
     if (!known.load(std::memory_order_acquire)) {
       const std::lock_guard<std::mutex> lock(mutex_);
+      if (known) return handled_[code];
       Labels labels = labels_;
       labels["grpc_code"] = kCodeNames[code];
       handled_[code] =
@@ -75,18 +105,16 @@ class MethodMetrics {
     return handled_[code];
   }
 
- private:
   MetricsRegistry& registry_;
   const Labels labels_;
+  const Counter started_;
   std::mutex mutex_;
+  std::atomic<bool> made_{false};
+  Counter received_{nullptr};
+  Counter sent_{nullptr};
+  Histogram seconds_{nullptr};
   std::array<std::atomic<bool>, kCodeNames.size()> known_{};
   std::vector<Counter> handled_ = std::vector<Counter>(kCodeNames.size(), Counter(nullptr));
-
- public:
-  const Counter started;
-  const Counter received;
-  const Counter sent;
-  const Histogram seconds;
 };
 
 // Metrics by path, "/package.Service/Method". Filled when the server is built, only read after.
@@ -131,10 +159,10 @@ bool IsFault(grpc::StatusCode code) {
 // Measures one call.
 class CallMeter : public grpc::experimental::Interceptor {
  public:
-  CallMeter(const grpc::experimental::ServerRpcInfo* call, MethodMetrics& metrics,
+  CallMeter(grpc::experimental::ServerRpcInfo* call, MethodMetrics& metrics,
             std::shared_ptr<std::atomic<int64_t>> active)
       : call_(call), metrics_(metrics), active_(std::move(active)), start_(Clock::now()) {
-    metrics_.started.Increment();
+    metrics_.Started();
     ++*active_;
   }
 
@@ -147,10 +175,10 @@ class CallMeter : public grpc::experimental::Interceptor {
   void Intercept(grpc::experimental::InterceptorBatchMethods* methods) override {
     if (methods->QueryInterceptionHookPoint(InterceptionHookPoints::POST_RECV_MESSAGE) &&
         methods->GetRecvMessage() != nullptr) {
-      metrics_.received.Increment();
+      metrics_.Received();
     }
     if (methods->QueryInterceptionHookPoint(InterceptionHookPoints::PRE_SEND_MESSAGE)) {
-      metrics_.sent.Increment();
+      metrics_.Sent();
     }
     if (methods->QueryInterceptionHookPoint(InterceptionHookPoints::PRE_SEND_STATUS)) {
       Measure([methods] { return methods->GetSendStatus(); });
@@ -170,6 +198,7 @@ class CallMeter : public grpc::experimental::Interceptor {
   }
 
   void LogFault(const grpc::Status& status) const {
+    const TraceScope trace(TraceOf(call_->server_context()));
     Log(Severity::kError, "call failed",
         {{"method", call_->method()},
          {"code", kCodeNames[status.error_code()]},
@@ -179,11 +208,11 @@ class CallMeter : public grpc::experimental::Interceptor {
 
   void Handled(grpc::StatusCode code) {
     handled_ = true;
-    metrics_.Handled(static_cast<size_t>(code)).Increment();
-    metrics_.seconds.Observe(std::chrono::duration<double>(Clock::now() - start_).count());
+    metrics_.Ended(static_cast<size_t>(code),
+                   std::chrono::duration<double>(Clock::now() - start_).count());
   }
 
-  const grpc::experimental::ServerRpcInfo* const call_;  // outlives its interceptors
+  grpc::experimental::ServerRpcInfo* const call_;  // outlives its interceptors
   MethodMetrics& metrics_;
   const std::shared_ptr<std::atomic<int64_t>> active_;
   const Clock::time_point start_;

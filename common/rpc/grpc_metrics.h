@@ -2,8 +2,10 @@
 //   grpc_server_started_total, grpc_server_handled_total{grpc_code},
 //   grpc_server_msg_received_total, grpc_server_msg_sent_total, grpc_server_handling_seconds
 // with the labels grpc_type, grpc_service and grpc_method. Names and values are those of
-// go-grpc-prometheus, which the common dashboards expect. And a log line for each call that ends
-// with a code that blames the server (INTERNAL, DATA_LOSS, UNKNOWN): method, code, reason, message.
+// go-grpc-prometheus, which the common dashboards expect. The first of them is there for each
+// method from the start; the others of a method from its first call on, or they would be most of
+// what is served. And a log line for each call that ends with a code that blames the server
+// (INTERNAL, DATA_LOSS, UNKNOWN): method, code, reason, message.
 //
 // A message above the limit of the server is refused by the transport, which tells the caller
 // RESOURCE_EXHAUSTED but nobody here: a unary call is not counted at all, a stream as what its

@@ -12,7 +12,9 @@
 #include "absl/strings/str_cat.h"
 #include "common/base/caller.h"
 #include "common/base/status.h"
+#include "common/base/trace.h"
 #include "common/budget/memory_budget.h"
+#include "common/rpc/call_trace.h"
 #include "common/rpc/grpc_status.h"
 #include "common/rpc/log.h"
 
@@ -113,6 +115,7 @@ grpc::Status Guard(const grpc::ServerContextBase* context,
   {
     const CallerScope caller([context] { return CheckAlive(context); },
                              [context] { return ClientMetadata(*context, kCallerNameKey); });
+    const TraceScope trace(TraceOf(context));
     status = Contain(kThisCall, handler);
   }
   // Work that broke off because its caller is gone may report that in any way (a peer's error, a

@@ -6,9 +6,11 @@
 #include <cmath>
 #include <new>
 #include <nlohmann/json.hpp>
+#include <optional>
 
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
+#include "common/base/trace.h"
 
 namespace recsae {
 namespace {
@@ -54,6 +56,13 @@ std::string Line(Severity severity, absl::string_view message,
     line += Quote(field.key());
     line += ':';
     line += field.json();
+  }
+  if (const std::optional<TraceContext> trace = CurrentTrace()) {
+    line += ",\"trace_id\":\"";
+    line += TraceIdText(*trace);
+    line += "\",\"span_id\":\"";
+    line += SpanIdText(trace->span_id);
+    line += '"';
   }
   line += "}\n";
   return line;

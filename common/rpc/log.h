@@ -3,6 +3,9 @@
 //
 //   Log(Severity::kInfo, "capture finished", {{"capture", name}, {"rows", rows}});
 //   {"time":"2024-05-01T12:00:00.123456Z","severity":"INFO","message":"capture finished",...}
+//
+// Lines written within a call or a job that is part of a trace (common/base/trace.h) end with its
+// trace_id and span_id.
 #ifndef RECSAE_COMMON_RPC_LOG_H_
 #define RECSAE_COMMON_RPC_LOG_H_
 

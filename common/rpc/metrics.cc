@@ -14,6 +14,7 @@
 namespace recsae {
 
 void Counter::Increment(double by) const { counter_->Increment(by); }
+double Counter::value() const { return counter_->Value(); }
 
 void Gauge::Set(double value) const { gauge_->Set(value); }
 void Gauge::Add(double by) const { gauge_->Increment(by); }
@@ -78,8 +79,7 @@ void AddGateMetrics(MetricsRegistry& metrics, const Gate& gate) {
 }
 
 std::vector<double> DurationBuckets() {
-  return {.0001, .00025, .0005, .001, .0025, .005, .01, .025, .05,
-          .1,    .25,    .5,    1,    2.5,   5,    10,  30,   60};
+  return {.0005, .001, .0025, .005, .01, .025, .1, .5, 2.5, 10, 60};
 }
 
 }  // namespace recsae

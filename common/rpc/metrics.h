@@ -27,6 +27,7 @@ class Counter {
  public:
   explicit Counter(prometheus::Counter* counter) : counter_(counter) {}
   void Increment(double by = 1) const;
+  double value() const;
 
  private:
   prometheus::Counter* counter_;
@@ -88,7 +89,7 @@ class MetricsRegistry {
 // up when they are asked for. `gate` lives as long as `metrics` is collected.
 void AddGateMetrics(MetricsRegistry& metrics, const Gate& gate);
 
-// Upper bounds from 100 µs to 60 s, for durations in seconds.
+// Upper bounds from 500 µs to 60 s, for durations of calls in seconds.
 std::vector<double> DurationBuckets();
 
 }  // namespace recsae

@@ -68,8 +68,8 @@ struct Scanner::Impl {
   std::unique_ptr<rocksdb::Iterator> iterator;
 };
 
-Database::Database(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
-Database::~Database() = default;
+Database::Database(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) { AddToStats(this); }
+Database::~Database() { RemoveFromStats(this); }
 
 int Database::format() const { return impl_->marker.format; }
 const std::string& Database::path() const { return impl_->path; }

@@ -13,6 +13,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "absl/types/span.h"
+#include "common/storage/database_stats.h"
 #include "common/storage/environment.h"
 
 namespace recsae {
@@ -158,9 +159,14 @@ class Database {
   // as it is the same data. Another one after the directory was emptied.
   const std::string& store_id() const;
 
+  DatabaseStats Stats() const;
+
  private:
   struct Impl;
   explicit Database(std::unique_ptr<Impl> impl);
+  // See StatsOfOpenDatabases.
+  static void AddToStats(const Database* database);
+  static void RemoveFromStats(const Database* database);
   std::unique_ptr<Impl> impl_;
 };
 

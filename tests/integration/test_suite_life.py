@@ -233,6 +233,7 @@ class LifeTest(unittest.TestCase):
         with self.assertRaises(grpc.RpcError) as caught:
             unknown(None)
         self.assertEqual(caught.exception.code(), grpc.StatusCode.UNIMPLEMENTED)
+        self.train_something(suite)
         with urllib.request.urlopen(f"http://{server.metrics_address()}/metrics") as page:
             text = page.read().decode()
         self.assertRegex(text, r'grpc_server_handled_total\{[^}]*grpc_code="NotFound"[^}]*'
@@ -242,7 +243,34 @@ class LifeTest(unittest.TestCase):
         self.assertNotIn("catalogs/none", text)
         page = (pathlib.Path(__file__).parents[2] / "docs" / "metrics.md").read_text()
         self.assertEqual(set(re.findall(r"^# TYPE (\w+)", text, re.MULTILINE)),
-                         set(re.findall(r"`((?:recsae|grpc_server)_\w+)`", page)))
+                         set(re.findall(r"`((?:recsae|grpc_server|process)_\w+)`", page)))
+        self.assertRegex(text, r'recsae_job_seconds_count\{kind="train-recommender",'
+                               r'state="succeeded"\} 1')
+        values = {line.rsplit(" ", 1)[0]: float(line.rsplit(" ", 1)[1])
+                  for line in text.splitlines() if not line.startswith("#")}
+        self.assertEqual(values['recsae_cache_misses_total{cache="datasets"}'], 1)
+        for store in ("probe", "concept-store", "jobs"):
+            self.assertGreater(values[f'recsae_rocksdb_memtable_bytes{{store="{store}"}}'], 0)
+        self.assertGreater(values["process_cpu_seconds_total"], 0)
+        self.assertGreater(values["process_resident_memory_bytes"], 10 << 20)
+        self.assertLess(values["process_resident_memory_bytes"],
+                        values["process_virtual_memory_bytes"])
+        self.assertLess(values["process_open_fds"], values["process_max_fds"])
+        self.assertGreater(values["process_threads"], 4)
+        self.assertLess(abs(values["process_start_time_seconds"] - time.time()), 120)
+
+    def train_something(self, suite):
+        suite.finish("probe", suite.probe.TrainRecommender(pb.TrainRecommenderRequest(
+            recommender_id="small", kind=pb.Recommender.KIND_BPRMF, dataset=PLANTED,
+            hyper_parameters=pb.HyperParameters(epoch_count=1))), pb.Recommender)
+
+    def test_an_idle_suite_has_few_samples(self):
+        suite = self.start("suite")
+        address = suite.servers["probe"].metrics_address()
+        with urllib.request.urlopen(f"http://{address}/metrics") as page:
+            lines = page.read().decode().splitlines()
+        samples = [line for line in lines if line and not line.startswith("#")]
+        self.assertLessEqual(len(samples), 400, "\n".join(samples))
 
     def test_metrics_of_memory_jobs_and_disk(self):
         suite = self.start("suite", all_flags=("--memory-limit", "1GiB", "--job-workers", "1"))
@@ -256,7 +284,7 @@ class LifeTest(unittest.TestCase):
 
         self.assertEqual(scrape("recsae_memory_limit_bytes"), {"recsae_memory_limit_bytes": 1 << 30})
         self.assertEqual(scrape("recsae_memory_taken_bytes"), {"recsae_memory_taken_bytes": 0})
-        idle = scrape("recsae_jobs")
+        idle = scrape("recsae_jobs{")
         self.assertIn('recsae_jobs{kind="train-recommender",state="running"}', idle)
         self.assertEqual(set(idle.values()), {0})
         before = scrape("recsae_store_bytes")
@@ -270,14 +298,14 @@ class LifeTest(unittest.TestCase):
         train = 'recsae_jobs{kind="train-recommender",state="%s"}'
         busy = None
         while busy is None or busy[train % "running"] != 1:
-            busy = scrape("recsae_jobs")
+            busy = scrape("recsae_jobs{")
         self.assertEqual(busy[train % "pending"], 2)
         while scrape("recsae_memory_taken_bytes")["recsae_memory_taken_bytes"] == 0:
             pass
         for job in reversed(jobs):
             suite.jobs["probe"].CancelJob(jb.CancelJobRequest(name=job.name))
             suite.finish("probe", job)
-        self.assertEqual(set(scrape("recsae_jobs").values()), {0})
+        self.assertEqual(set(scrape("recsae_jobs{").values()), {0})
         after = scrape("recsae_store_bytes")
         jobs = 'recsae_store_bytes{store="jobs"}'
         self.assertGreater(before[jobs], 0)

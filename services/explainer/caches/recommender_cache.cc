@@ -131,7 +131,7 @@ RecommenderCache::RecommenderCache(Peers& peers, MetricsRegistry& metrics, Memor
     : peers_(peers),
       feed_(peers),
       memory_(memory),
-      cache_(memory, memory.limit() / kShare,
+      cache_("recommenders", memory, memory.limit() / kShare,
              [size = metrics.GetGauge("recsae_explainer_cached_recommenders",
                                       "Recommenders whose items are in memory.")](
                  size_t recommenders, int64_t) { size.Set(static_cast<double>(recommenders)); }) {}

@@ -66,7 +66,7 @@ SaeCache::SaeCache(Peers& peers, const ConceptCache& concepts, MetricsRegistry& 
     : peers_(peers),
       concepts_(concepts),
       memory_(memory),
-      cache_(memory, memory.limit() / kShare,
+      cache_("saes", memory, memory.limit() / kShare,
              [size = metrics.GetGauge("recsae_explainer_cached_saes",
                                       "SAEs whose weights are in memory.")](size_t saes, int64_t) {
                size.Set(static_cast<double>(saes));

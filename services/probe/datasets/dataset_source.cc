@@ -247,7 +247,9 @@ class DatasetSource::Slot {
 };
 
 DatasetSource::DatasetSource(LocateOptions options, MemoryBudget& memory)
-    : options_(std::move(options)), memory_(memory), cache_(memory, memory.limit() / kKeptShare) {}
+    : options_(std::move(options)),
+      memory_(memory),
+      cache_("datasets", memory, memory.limit() / kKeptShare) {}
 
 absl::Status DatasetSource::ReadFiles(const v1::DatasetRef& ref,
                                       absl::FunctionRef<absl::Status()> alive, Permit& permit,

@@ -34,7 +34,7 @@ HostedModels::HostedModels(RecommenderStore& recommenders, HostRegistry& hosts,
       hosts_(hosts),
       torch_(torch),
       memory_(memory),
-      models_(memory, memory.limit() / kModelShare) {}
+      models_("models", memory, memory.limit() / kModelShare) {}
 
 absl::StatusOr<std::shared_ptr<const Recommender>> HostedModels::Get(
     const StoredRecommender& recommender, absl::FunctionRef<absl::Status()> alive) {

@@ -91,7 +91,7 @@ CatalogStore::CatalogStore(Store& store, MemoryBudget& memory)
     : store_(store),
       memory_(memory),
       table_(store.db(), kCatalogFamily, "catalog", "CATALOG_NOT_FOUND"),
-      indexes_(memory, memory.limit() / kIndexShare) {}
+      indexes_("item-indexes", memory, memory.limit() / kIndexShare) {}
 
 absl::StatusOr<StoredCatalog> CatalogStore::Get(absl::string_view name) const {
   RECSAE_ASSIGN_OR_RETURN(const std::string key, KeyOf(name));

@@ -52,7 +52,7 @@ RecommenderStore::RecommenderStore(Store& store, MemoryBudget& memory)
     : store_(store),
       memory_(memory),
       table_(store.db(), kRecommenderFamily, "recommender", "RECOMMENDER_NOT_FOUND"),
-      heads_(memory, memory.limit() / kHeadShare) {}
+      heads_("heads", memory, memory.limit() / kHeadShare) {}
 
 absl::StatusOr<StoredRecommender> RecommenderStore::Get(absl::string_view name) const {
   RECSAE_ASSIGN_OR_RETURN(const std::string key, KeyOf(name));

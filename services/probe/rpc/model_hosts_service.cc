@@ -14,7 +14,9 @@
 
 #include "absl/strings/str_cat.h"
 #include "common/base/status.h"
+#include "common/base/trace.h"
 #include "common/budget/memory_budget.h"
+#include "common/rpc/call_trace.h"
 #include "common/rpc/grpc_status.h"
 #include "common/rpc/guard.h"
 #include "common/rpc/log.h"
@@ -58,7 +60,7 @@ class ModelHosts::Stream final
       public std::enable_shared_from_this<Stream> {
  public:
   Stream(ModelHosts& hosts, grpc::CallbackServerContext* context)
-      : hosts_(hosts), context_(context) {}
+      : hosts_(hosts), context_(context), trace_(TraceOf(context)), peer_(context->peer()) {}
 
   void Begin() { StartRead(&incoming_); }
 
@@ -82,7 +84,9 @@ class ModelHosts::Stream final
   absl::StatusOr<HostRecommenderRequest> NextPart();
 
   ModelHosts& hosts_;
-  grpc::CallbackServerContext* const context_;
+  grpc::CallbackServerContext* const context_;  // gone with the call
+  const std::optional<TraceContext> trace_;
+  const std::string peer_;
   HostRecommenderRequest incoming_;  // of the read that is under way, or of who uses it
 
   std::mutex mutex_;
@@ -117,6 +121,8 @@ void ModelHosts::Stream::OnWriteDone(bool ok) {
 void ModelHosts::Stream::End(const absl::Status& status) {
   std::shared_ptr<const HostSession> session;
   std::string uid, name;
+  const std::string peer = peer_;
+  const TraceScope trace(trace_);
   {
     const std::lock_guard lock(mutex_);
     if (end_.has_value()) return;
@@ -128,12 +134,18 @@ void ModelHosts::Stream::End(const absl::Status& status) {
     if (outgoing_.empty() && !std::exchange(finished_, true)) Finish(ToGrpc(status));
   }
   came_.notify_all();
-  if (session == nullptr) return;
+  if (session == nullptr) {
+    // It dials again and again.
+    if (!status.ok() && Reason(status) != Reason(Draining())) {
+      Log(Severity::kWarning, "a model host was not admitted", {{"peer", peer}, {"why", status}});
+    }
+    return;
+  }
   hosts_.registry_.Remove(uid, session.get());
   session->Close(HostAway(name));
   if (uid.empty()) {
     Log(Severity::kWarning, "a model host was not admitted",
-        {{"recommender", name}, {"why", status}});
+        {{"recommender", name}, {"peer", peer}, {"why", status}});
   } else {
     Log(Severity::kInfo, "a model host is gone", {{"recommender", name}, {"why", status}});
   }
@@ -225,6 +237,7 @@ absl::Status ModelHosts::Stream::Serve() {
 }
 
 void ModelHosts::Stream::Admit() {
+  const TraceScope trace(trace_);
   const absl::Status served = Contain("admitting a model host", [this] { return Serve(); });
   if (!served.ok()) End(served);
 }

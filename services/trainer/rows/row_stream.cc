@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "common/base/status.h"
+#include "common/base/trace.h"
 
 namespace recsae::trainer {
 namespace {
@@ -21,7 +22,11 @@ int64_t BytesOf(const RowChunk& chunk) {
 
 RowStream::RowStream(ActivationSource& source, const RowStreamOptions& options)
     : options_(options), epochs_(source, options) {
-  if (!source.in_memory()) thread_ = std::thread([this] { ReadAhead(); });
+  if (source.in_memory()) return;
+  thread_ = std::thread([this, trace = CurrentTrace()] {
+    const TraceScope scope(trace);
+    ReadAhead();
+  });
 }
 
 RowStream::~RowStream() {

@@ -40,7 +40,7 @@ class WeighedCacheTest : public ::testing::Test {
   }
 
   MemoryBudget budget_{100};
-  Cache cache_{budget_, 40};
+  Cache cache_{"words", budget_, 40};
   std::atomic<int> loads_ = 0;
 };
 
@@ -53,6 +53,12 @@ TEST_F(WeighedCacheTest, LoadsOnceAndDropsTheLeastRecentlyUsedBytes) {
   EXPECT_THAT(Names(), ElementsAre("c", "a"));
   EXPECT_EQ(cache_.bytes(), 40);
   EXPECT_EQ(budget_.taken(), 40);
+  const std::vector<CacheUse> caches = budget_.Caches();
+  ASSERT_EQ(caches.size(), 1u);
+  EXPECT_EQ(caches[0].name, "words");
+  EXPECT_EQ(caches[0].bytes, 40);
+  EXPECT_EQ(caches[0].hits, 1);
+  EXPECT_EQ(caches[0].misses, 3);
 }
 
 TEST_F(WeighedCacheTest, TheLastOneStaysHoweverLarge) {

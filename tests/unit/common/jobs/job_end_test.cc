@@ -1,16 +1,22 @@
 // The end of a job on a disk that is full, and what the log says of jobs.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <prometheus/metric_family.h>
 #include <rocksdb/env.h>
 
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "absl/strings/str_split.h"
 #include "common/base/status.h"
+#include "common/base/trace.h"
+#include "common/rpc/metrics.h"
+#include "common/rpc/spans.h"
 #include "tests/unit/common/jobs/full_disk.h"
 #include "tests/unit/common/jobs/job_fixture.h"
 
@@ -147,20 +153,146 @@ TEST_F(JobEndTest, OneLineForEachStartAndEachEnd) {
   EXPECT_EQ(started[0]["job"], done);
   EXPECT_EQ(started[0]["kind"], "echo");
   EXPECT_EQ(started[0]["target"], "saes/x");
+  EXPECT_GE(started[0]["queue_seconds"], 0);
+  EXPECT_EQ(started[0]["resumes"], 0);
+  EXPECT_FALSE(started[0].contains("trace_id"));
   const auto ended = log.Take("job ended");
   ASSERT_EQ(ended.size(), 3u);
   EXPECT_EQ(ended[0]["job"], done);
   EXPECT_EQ(ended[0]["state"], "SUCCEEDED");
   EXPECT_GE(ended[0]["seconds"], 0);
+  EXPECT_GE(ended[0]["queue_seconds"], 0);
+  EXPECT_EQ(ended[0]["code"], "OK");
   EXPECT_EQ(ended[1]["job"], failed);
   EXPECT_EQ(ended[1]["severity"], "WARNING");
   EXPECT_EQ(ended[1]["state"], "FAILED");
+  EXPECT_EQ(ended[1]["code"], "UNAVAILABLE");
   EXPECT_EQ(ended[1]["reason"], "PEER_DOWN");
   EXPECT_EQ(ended[2]["job"], pending);
   EXPECT_EQ(ended[2]["state"], "CANCELLED");
   const auto paused = log.Take("job paused");
   ASSERT_EQ(paused.size(), 1u);
   EXPECT_EQ(paused[0]["job"], running);
+}
+
+// A job is part of the trace of the call that submitted it, also after a restart.
+class JobTraceTest : public JobEndTest {
+ protected:
+  static constexpr char kParent[] = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+
+  // "traced" keeps what it is part of.
+  void RegisterTraced() {
+    runner_->Register("traced", [this](JobContext& context) -> absl::StatusOr<Any> {
+      seen_.push_back(CurrentTrace());
+      if (context.resumes() == 0) RECSAE_RETURN_IF_ERROR(context.Sleep(absl::Hours(1)));
+      return context.spec();
+    });
+  }
+  std::string SubmitTraced() {
+    const TraceScope scope(ParseTraceParent(kParent));
+    return Submit("traced");
+  }
+  // Stopped in the middle and taken up again.
+  Job RunOverARestart(const std::string& name) {
+    Start();
+    WaitFor(name, Job::STATE_RUNNING);
+    while (runner_->Stop(absl::Seconds(20)).ok() && seen_.empty()) std::this_thread::yield();
+    Open();
+    RegisterTraced();
+    Start();
+    const Job job = WaitFor(name, Job::STATE_SUCCEEDED);
+    EXPECT_TRUE(runner_->Stop(absl::Seconds(20)).ok());
+    return job;
+  }
+
+  std::vector<std::optional<TraceContext>> seen_;  // No lock: one worker.
+};
+
+TEST_F(JobTraceTest, GoesWithTheJobAndIntoItsLines) {
+  RegisterTraced();
+  const std::string name = SubmitTraced();
+  CapturedLog log;
+  const Job job = RunOverARestart(name);
+  EXPECT_EQ(job.trace_parent(), kParent);
+  EXPECT_THAT(seen_, ElementsAre(ParseTraceParent(kParent), ParseTraceParent(kParent)));
+  for (const char* message : {"job started", "job paused", "job ended"}) {
+    for (const auto& line : log.Take(message)) {
+      EXPECT_EQ(line["trace_id"], "0af7651916cd43dd8448eb211c80319c") << message;
+      EXPECT_EQ(line["span_id"], "b7ad6b7169203331") << message;
+    }
+  }
+}
+
+TEST_F(JobTraceTest, HasOneSpanWhereSpansAreTaken) {
+  struct Spans final : SpanReceiver {
+    Spans() { SetSpanReceiver(this); }
+    ~Spans() override { SetSpanReceiver(nullptr); }
+    void Take(Span span) noexcept override { spans.push_back(std::move(span)); }
+    std::vector<Span> spans;  // No lock: one worker.
+  } receiver;
+  RegisterTraced();
+  const Job job = RunOverARestart(SubmitTraced());
+  ASSERT_EQ(receiver.spans.size(), 1u);
+  const Span& span = receiver.spans[0];
+  EXPECT_EQ(TraceIdText(span.context), "0af7651916cd43dd8448eb211c80319c");
+  EXPECT_EQ(SpanIdText(span.parent_id), "b7ad6b7169203331");
+  EXPECT_EQ(span.name, "traced");
+  EXPECT_FALSE(span.failed);
+  EXPECT_EQ(absl::ToUnixSeconds(span.start), job.start_time().seconds());
+  EXPECT_EQ(absl::ToUnixSeconds(span.end), job.end_time().seconds());
+  // What it did before the restart and after it is below the same span.
+  EXPECT_THAT(seen_, ElementsAre(span.context, span.context));
+}
+
+// Of the counter with these labels; -1 if there is none.
+double Value(const prometheus::MetricFamily& family, const Labels& labels) {
+  for (const prometheus::ClientMetric& metric : family.metric) {
+    Labels own;
+    for (const auto& label : metric.label) own[label.name] = label.value;
+    if (own == labels) return metric.counter.value;
+  }
+  return -1;
+}
+
+TEST_F(JobEndTest, JobsAreCountedByHowTheyEnd) {
+  MetricsRegistry metrics;
+  options_.metrics = &metrics;
+  Open();
+  Register();
+  runner_->Register("fail", [](JobContext&) -> absl::StatusOr<Any> {
+    return Error(absl::StatusCode::kUnavailable, "PEER_DOWN", "probe is down");
+  });
+  const auto finished = [&metrics](const char* kind, const char* state) {
+    for (const prometheus::MetricFamily& family : metrics.Collect()) {
+      if (family.name == "recsae_jobs_finished_total") {
+        return Value(family, {{"kind", kind}, {"state", state}});
+      }
+    }
+    return -1.0;
+  };
+  EXPECT_EQ(finished("echo", "failed"), 0);  // There before the first one.
+  Start();
+  WaitFor(Submit("echo"), Job::STATE_SUCCEEDED);
+  WaitFor(Submit("fail"), Job::STATE_FAILED);
+  const std::string running = Submit("wait"), pending = Submit("echo");
+  WaitFor(running, Job::STATE_RUNNING);
+  EXPECT_GT(runner_->Unfinished().at("echo").oldest_pending, absl::ZeroDuration());
+  ASSERT_TRUE(runner_->Cancel(pending).ok());
+  ASSERT_TRUE(runner_->Stop(absl::Seconds(20)).ok());
+  EXPECT_EQ(finished("echo", "succeeded"), 1);
+  EXPECT_EQ(finished("echo", "cancelled"), 1);
+  EXPECT_EQ(finished("fail", "failed"), 1);
+  EXPECT_EQ(finished("wait", "cancelled"), 0);
+  int series = 0;
+  for (const prometheus::MetricFamily& family : metrics.Collect()) {
+    if (family.name != "recsae_job_seconds") continue;
+    for (const prometheus::ClientMetric& metric : family.metric) {
+      EXPECT_EQ(metric.histogram.sample_count, 1u);
+      ++series;
+    }
+  }
+  EXPECT_EQ(series, 2);  // One that never ran has no duration.
+  runner_.reset();       // Ends before its metrics.
 }
 
 }  // namespace

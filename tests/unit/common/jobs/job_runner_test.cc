@@ -14,6 +14,7 @@
 
 #include "common/base/status.h"
 #include "common/rpc/grpc_status.h"
+#include "common/rpc/metrics.h"
 #include "tests/unit/common/jobs/job_fixture.h"
 
 namespace recsae {
@@ -572,15 +573,27 @@ TEST_F(JobCrashTest, StartsAgainWithoutACheckpoint) {
 
 TEST_F(JobCrashTest, AJobThatEndsTheProcessIsTriedTwiceMore) {
   for (int i = 0; i < 2; ++i) RunUntilItDies(/*checkpoint=*/false);
+  MetricsRegistry metrics;
+  options_.metrics = &metrics;
   EXPECT_EQ(Finish(Job::STATE_SUCCEEDED).resume_count(), 2);
+  EXPECT_EQ(metrics.GetCounter("recsae_jobs_resumed_total", "", {{"kind", "crash"}}).value(), 1);
+  runner_.reset();  // Ends before its metrics.
 }
 
 TEST_F(JobCrashTest, AJobThatEndedTheProcessThriceFails) {
   for (int i = 0; i < 3; ++i) RunUntilItDies(/*checkpoint=*/false);
+  MetricsRegistry metrics;
+  options_.metrics = &metrics;
+  const auto count = [&metrics](const std::string& name) {
+    return metrics.GetCounter(name, "", {{"kind", "crash"}}).value();
+  };
   const absl::Status error = FromRpcStatus(Finish(Job::STATE_FAILED).error());
   EXPECT_EQ(Reason(error), "JOB_CRASHED");
   EXPECT_THAT(std::string(error.message()),
               HasSubstr(absl::StrCat("the process ended during ", TheJob(), " 3 times")));
+  EXPECT_EQ(count("recsae_jobs_crashed_total"), 1);  // Since this process began.
+  EXPECT_EQ(count("recsae_jobs_resumed_total"), 0);
+  runner_.reset();
 }
 
 TEST_F(JobCrashTest, AJobThatGetsFurtherIsTriedAgain) {

@@ -231,6 +231,28 @@ TEST_F(DatabaseTest, DamagedDataIsDataLossNotAWrongAnswer) {
   EXPECT_EQ(Reason(read.status()), "STORE_CORRUPT");
 }
 
+TEST_F(DatabaseTest, TellsHowItIsWhileItIsOpen) {
+  const auto told = [this] {
+    std::vector<DatabaseStats> stats = StatsOfOpenDatabases();
+    std::erase_if(stats, [this](const DatabaseStats& one) { return one.path != path_; });
+    return stats;
+  };
+  EXPECT_THAT(told(), IsEmpty());
+  auto database = Open();
+  ASSERT_TRUE(database->Put("rows", "a", std::string(1 << 20, 'x')).ok());
+  ASSERT_EQ(told().size(), 1u);
+  EXPECT_GT(told()[0].memtable_bytes, 1 << 20);
+  EXPECT_EQ(told()[0].background_errors, 0);
+  const int64_t tables = told()[0].table_files;
+  database.reset();
+  EXPECT_THAT(told(), IsEmpty());
+  // What was in the log is in a table now.
+  database = Open();
+  EXPECT_GT(told()[0].table_files, tables);
+  ASSERT_TRUE(database->Get("rows", "a").ok());
+  EXPECT_GT(told()[0].block_cache_bytes, 0);
+}
+
 TEST(RocksDbStatus, MapsToCodes) {
   using rocksdb::Status;
   const std::vector<std::pair<Status, absl::StatusCode>> cases = {
