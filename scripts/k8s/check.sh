@@ -17,6 +17,7 @@ if [[ -x $bin/recsae-probe ]]; then export RECSAE_BIN=$bin; else unset RECSAE_BI
 
 hadolint docker/Dockerfile
 scripts/k8s/prometheus_rule.py --check
+(cd scripts/k8s && python -m unittest --quiet test_checks)
 python scripts/k8s/check_manifests.py
 python scripts/k8s/check_monitoring.py
 if [[ ${1:-} == --api-server ]]; then
