@@ -144,6 +144,11 @@ def edges_of(objects):
     return edges
 
 
+def help_of(*command):
+    done = subprocess.run([*command, "--help"], capture_output=True, text=True, check=False)
+    return done.stdout if done.returncode == 0 else ""
+
+
 def check_programs(overlay, objects, folder, found):
     """Flags, variables, ports and paths against the programs."""
     helps = {}
@@ -151,20 +156,20 @@ def check_programs(overlay, objects, folder, found):
         for container in manifests.template(workload)["spec"]["containers"]:
             name = f"{overlay}: {workload['metadata']['name']}"
             program = manifests.program(container)
-            words = [word for word in container["args"] if not word.startswith("--")] if program == "recsae" else []
-            key = (program, *words[:2])
+            words = [word for word in container["args"] if not word.startswith("--")][:2] if program == "recsae" else []
+            key = (program, *words)
             if key not in helps:
-                helps[key] = subprocess.run([folder / program, *words[:2], "--help"], capture_output=True, text=True,
-                                            check=False).stdout
+                # Flags of the command as a whole stand in its own help.
+                helps[key] = help_of(folder / program) + (help_of(folder / program, *words) if words else "")
+                if words and help_of(folder / program, *words) in ("", help_of(folder / program)):
+                    found(f"{name}: {program} has no command {' '.join(words)}")
             text = helps[key]
             for flag in [word.split("=")[0] for word in container["args"] if word.startswith("--")]:
                 if not re.search(rf"(?<![\w-]){flag}(?![\w-])", text):
                     found(f"{name}: {program} has no flag {flag}")
             for variable in manifests.environment(objects, container):
-                flag = "--data-dir" if variable == "RECSAE_STORE_DIR" else \
-                    "--" + variable.removeprefix("RECSAE_").lower().replace("_", "-")
-                if not re.search(rf"(?<![\w-]){flag}(?![\w-])", text) and variable not in text:
-                    found(f"{name}: {program} has no {flag}, which {variable} would set")
+                if f"Env:{variable})" not in text:
+                    found(f"{name}: {program} reads no {variable}")
             if program != "recsae":
                 check_ports(name, container, text, found)
     for program in sorted({key[0] for key in helps} - {"recsae"}):
