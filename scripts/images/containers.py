@@ -109,16 +109,18 @@ class Server:
 
 
 def sizes(image, base):
-    """Bytes that an image adds to its base: unpacked, and as its layers are stored and pulled (gzip)."""
-    def layers(name):
-        return json.loads(podman("image", "inspect", name).stdout)[0]["RootFS"]["Layers"]
-    def size(name):
-        return json.loads(podman("image", "inspect", name).stdout)[0]["Size"]
-    own = [layer for layer in layers(image) if layer not in layers(base)]
+    """Bytes that an image adds to its base: unpacked, and gzipped, as registries keep and nodes pull it."""
+    def inspected(name):
+        return json.loads(podman("image", "inspect", name).stdout)[0]
+    own = len(inspected(image)["RootFS"]["Layers"]) - len(inspected(base)["RootFS"]["Layers"])
     with tempfile.TemporaryDirectory() as scratch:
-        podman("push", "--quiet", "--compression-format=gzip", image, f"dir:{scratch}")
+        podman("push", "--quiet", image, f"dir:{scratch}")
         manifest = json.loads(pathlib.Path(scratch, "manifest.json").read_text())
-        packed = sum(layer["size"] for layer in manifest["layers"][-len(own):])
-    return size(image) - size(base), packed
-
-
+        packed = 0
+        for layer in manifest["layers"][-own:]:
+            blob = pathlib.Path(scratch, layer["digest"].removeprefix("sha256:"))
+            if not layer["mediaType"].endswith("gzip"):
+                packed += int(subprocess.run(f"gzip -6 <{blob} | wc -c", shell=True, check=True, capture_output=True).stdout)
+            else:
+                packed += layer["size"]
+    return inspected(image)["Size"] - inspected(base)["Size"], packed
