@@ -3,6 +3,8 @@
 #
 #   scripts/check.sh hosts                      the Python package and its adapters, from an empty environment
 #   scripts/check.sh hosts recbole-sasrec docs  some of it: names of scripts/hosts/libraries.py, docs, pythons
+#   scripts/check.sh images                     scripts/images/check.sh: builds every image, runs it by podman
+#   scripts/check.sh k8s [--api-server]         scripts/k8s/check.sh: manifests, alerts, dashboards
 #
 # hosts: builds the wheel and installs it, with PyTorch and the recommender libraries, into build/hosts/venv (some
 # minutes and 6 GB, once); trains each library's recommenders for a short time on MovieLens-100K ($RECSAE_DATA_DIR), hosts
@@ -74,5 +76,7 @@ pythons() {
 verb=${1:-}
 case $verb in
   hosts) shift; hosts "$@" ;;
+  images) shift; scripts/images/check.sh "$@" ;;
+  k8s) shift; scripts/k8s/check.sh "$@" ;;
   *) sed -n '2,/^set/{/^set/d;s/^# \{0,1\}//;p}' "$0" >&2; exit 2 ;;
 esac

@@ -2,6 +2,7 @@
 
 #include <atomic>
 #include <cerrno>
+#include <initializer_list>
 
 namespace recsae {
 namespace {

@@ -115,6 +115,9 @@ class RequestStream : public httplib::Stream {
   size_t received_ = 0;
 };
 
+// void in cpp-httplib 0.11 (Debian 12), bool in 0.18 (Debian 13): whether the task was taken.
+using Enqueued = decltype(std::declval<httplib::TaskQueue&>().enqueue({}));
+
 // Hands each connection to a worker. While all are taken the next one waits here and those behind
 // it in the kernel; `make_room` is called meanwhile.
 class Workers : public httplib::TaskQueue {
@@ -131,12 +134,13 @@ class Workers : public httplib::TaskQueue {
   }
 
   // Allocates nothing: what it threw would leave the workers unjoined.
-  void enqueue(std::function<void()> task) override {
+  Enqueued enqueue(std::function<void()> task) override {
     std::unique_lock<std::mutex> lock(mutex_);
     while (!freed_.wait_for(lock, kMakeRoomAgain, [this] { return free_ > 0; })) make_room_();
     --free_;
     tasks_.push_back(std::move(task));
     added_.notify_one();
+    return Enqueued(true);
   }
 
   void shutdown() override {
@@ -251,11 +255,21 @@ class MetricsEndpoint::Server : public httplib::Server {
       connections_.erase(connection);
     };
     RequestStream stream(socket, Clock::now() + kRequestTime);
-    bool closed = false;
-    return process_request(stream, /*close_connection=*/true, closed, [&](httplib::Request&) {
+    return Process(stream, [&](httplib::Request&) {
       const std::lock_guard<std::mutex> lock(mutex_);
       connection->asked = true;
     });
+  }
+
+  // Newer versions of cpp-httplib want to be told addresses, which nothing here asks for.
+  template <typename Asked>
+  bool Process(RequestStream& stream, const Asked& asked) {
+    bool closed = false;
+    if constexpr (requires { process_request(stream, true, closed, asked); }) {
+      return process_request(stream, /*close_connection=*/true, closed, asked);
+    } else {
+      return process_request(stream, "", 0, "", 0, /*close_connection=*/true, closed, asked);
+    }
   }
 
   void LeaveOldest() {

@@ -1,0 +1,156 @@
+#!/usr/bin/env python3
+"""Applies both overlays to a real kube-apiserver, which runs for the time of the check on loopback.
+
+    check_apiserver.py --apiserver PROGRAM [--etcd PROGRAM] [--kubectl PROGRAM]
+
+Each overlay twice, strictly validated: everything is created, then unchanged, without a warning; each pod template is
+taken as a pod under Pod Security `restricted`, and one that is not is refused; no account of ours may do anything.
+etcd is Debian's etcd-server.
+"""
+import argparse
+import contextlib
+import pathlib
+import re
+import secrets
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+
+import yaml
+
+import manifests
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+OVERLAYS = {"dev": "recsae-dev", "prod": "recsae"}
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+@contextlib.contextmanager
+def process(command, log):
+    with open(log, "wb") as sink:
+        child = subprocess.Popen(command, stdout=sink, stderr=sink, stdin=subprocess.DEVNULL, cwd=log.parent)
+    try:
+        yield child
+    finally:
+        child.terminate()
+        try:
+            child.wait(20)
+        except subprocess.TimeoutExpired:
+            child.kill()
+            child.wait()
+
+
+@contextlib.contextmanager
+def control_plane(options, folder):
+    """A function that calls kubectl as an administrator: (arguments, input) -> CompletedProcess."""
+    client, peer, port = free_port(), free_port(), free_port()
+    token = secrets.token_hex(16)
+    (folder / "tokens.csv").write_text(f'{token},admin,1,"system:masters"\n')
+    subprocess.run(["openssl", "genrsa", "-out", folder / "accounts.key", "2048"], check=True, capture_output=True)
+    etcd = [options.etcd, f"--data-dir={folder}/etcd", f"--listen-client-urls=http://127.0.0.1:{client}",
+            f"--advertise-client-urls=http://127.0.0.1:{client}", f"--listen-peer-urls=http://127.0.0.1:{peer}",
+            f"--initial-advertise-peer-urls=http://127.0.0.1:{peer}", f"--initial-cluster=default=http://127.0.0.1:{peer}"]
+    apiserver = [options.apiserver, f"--etcd-servers=http://127.0.0.1:{client}", "--bind-address=127.0.0.1",
+                 f"--secure-port={port}", f"--cert-dir={folder}/certificates", f"--token-auth-file={folder}/tokens.csv",
+                 f"--service-account-key-file={folder}/accounts.key",
+                 f"--service-account-signing-key-file={folder}/accounts.key",
+                 "--service-account-issuer=https://recsae.test", "--authorization-mode=RBAC",
+                 "--endpoint-reconciler-type=none", "--service-cluster-ip-range=10.96.0.0/16"]
+    with process(etcd, folder / "etcd.log"), process(apiserver, folder / "apiserver.log") as server:
+        (folder / "kubeconfig").write_text(yaml.safe_dump({
+            "apiVersion": "v1", "kind": "Config", "current-context": "test",
+            "clusters": [{"name": "test", "cluster": {"server": f"https://127.0.0.1:{port}",
+                                                      "insecure-skip-tls-verify": True}}],
+            "users": [{"name": "test", "user": {"token": token}}],
+            "contexts": [{"name": "test", "context": {"cluster": "test", "user": "test"}}]}))
+
+        def kubectl(*words, text=None):
+            return subprocess.run([options.kubectl, f"--kubeconfig={folder}/kubeconfig", *words], input=text,
+                                  capture_output=True, text=True, check=False)
+
+        began = time.monotonic()
+        while kubectl("get", "--raw=/readyz").stdout != "ok":
+            if server.poll() is not None or time.monotonic() - began > 120:
+                raise SystemExit("the API server does not start:\n" + (folder / "apiserver.log").read_text()[-3000:])
+            time.sleep(0.5)
+        version = re.search(r'"gitVersion": "([^"]*)"', kubectl("get", "--raw=/version").stdout)
+        print(f"kube-apiserver {version[1]} up after {time.monotonic() - began:.0f} s")
+        yield kubectl
+
+
+def check_apply(kubectl, overlay, objects, found):
+    folder = ROOT / "k8s" / "overlays" / overlay
+    for attempt, word in enumerate(["created", "unchanged"]):
+        done = kubectl("apply", "--validate=strict", "-k", folder)
+        lines = done.stdout.splitlines()
+        if done.returncode != 0 or done.stderr:
+            found.append(f"{overlay}: apply: {done.stderr}")
+        if len(lines) != len(objects):
+            found.append(f"{overlay}: {len(lines)} of {len(objects)} objects were taken")
+        found += [f"{overlay}: apply {attempt + 1}: {line}" for line in lines if not line.endswith(word)]
+        print(f"{overlay}: {sum(line.endswith(word) for line in lines)} objects {word}")
+
+
+def check_pods(kubectl, overlay, namespace, objects, found):
+    """The pods as such: the label `warn` speaks of templates, `enforce` of pods."""
+    pods = 0
+    for workload in manifests.of_kind(objects, *manifests.WORKLOADS):
+        template = manifests.template(workload)
+        pod = {"apiVersion": "v1", "kind": "Pod",
+               "metadata": {"name": "try-" + workload["metadata"]["name"], "namespace": namespace,
+                            "labels": template["metadata"]["labels"]},
+               "spec": dict(template["spec"])}
+        # What a StatefulSet would make of its claims.
+        claims = [claim["metadata"]["name"] for claim in workload["spec"].get("volumeClaimTemplates", [])]
+        pod["spec"]["volumes"] = pod["spec"].get("volumes", []) + [
+            {"name": name, "persistentVolumeClaim": {"claimName": name}} for name in claims]
+        done = kubectl("create", "--dry-run=server", "--validate=strict", "-f", "-", text=yaml.safe_dump(pod))
+        if done.returncode != 0 or done.stderr:
+            found.append(f"{overlay}: the pod of {workload['metadata']['name']}: {done.stderr}")
+        pods += 1
+        pod["spec"]["hostNetwork"] = True
+        if "violates PodSecurity" not in kubectl("create", "--dry-run=server", "-f", "-", text=yaml.safe_dump(pod)).stderr:
+            found.append(f"{overlay}: a pod with hostNetwork is not refused")
+    print(f"{overlay}: {pods} pods taken under Pod Security restricted, and refused with hostNetwork")
+
+
+def check_accounts(kubectl, overlay, namespace, objects, found):
+    for account in manifests.of_kind(objects, "ServiceAccount"):
+        name = f"system:serviceaccount:{namespace}:{account['metadata']['name']}"
+        for verb, what in [("get", "pods"), ("list", "secrets"), ("get", "configmaps"), ("create", "pods"), ("*", "*")]:
+            if kubectl("auth", "can-i", verb, what, "--namespace", namespace, f"--as={name}").stdout.strip() != "no":
+                found.append(f"{overlay}: {name} may {verb} {what}")
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--apiserver", required=True, type=pathlib.Path)
+    parser.add_argument("--etcd", default="etcd")
+    parser.add_argument("--kubectl", default="kubectl")
+    options = parser.parse_args()
+    options.apiserver = options.apiserver.resolve()
+    found = []
+    with tempfile.TemporaryDirectory() as scratch, control_plane(options, pathlib.Path(scratch)) as kubectl:
+        done = kubectl("create", "-f", ROOT / "scripts" / "k8s" / "operator-kinds.yaml")
+        if done.returncode != 0:
+            raise SystemExit(done.stderr)
+        kubectl("wait", "--for=condition=Established", "crd", "--all", "--timeout=30s")
+        for overlay, namespace in OVERLAYS.items():
+            objects = manifests.render(options.kubectl, ROOT / "k8s" / "overlays" / overlay)
+            check_apply(kubectl, overlay, objects, found)
+            check_pods(kubectl, overlay, namespace, objects, found)
+            check_accounts(kubectl, overlay, namespace, objects, found)
+    for line in found:
+        print(line, file=sys.stderr)
+    return 1 if found else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
