@@ -12,6 +12,7 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
+#include "common/base/address.h"
 #include "common/budget/bytes.h"
 
 namespace recsae {
@@ -227,13 +228,16 @@ void FlagSet::AddAddress(absl::string_view name, std::string* value, absl::strin
   option->type_name("HOST:PORT");
   option->transform(CLI::Validator(
       [allow_any, allow_off](std::string& text) -> std::string {
-        std::string host;
-        int port = 0;
-        if (text.empty() && allow_off) text = kOff;
-        if (text == kOff && allow_off) return "";
-        if (SplitAddress(text, &host, &port) && (port > 0 || allow_any)) return "";
-        return absl::StrCat("'", text, "' is not HOST:PORT with a port from ", allow_any ? 0 : 1,
-                            " to 65535, for example 127.0.0.1:7401");
+        const absl::string_view bare = absl::StripAsciiWhitespace(text);
+        if ((bare.empty() || bare == kOff) && allow_off) {
+          text = kOff;
+          return "";
+        }
+        absl::StatusOr<std::string> address =
+            ReadAddress(text, allow_any ? AddressUse::kListen : AddressUse::kDial);
+        if (!address.ok()) return std::string(address.status().message());
+        text = *std::move(address);
+        return "";
       },
       ""));
   impl_->Finish(option->capture_default_str(), name);
@@ -313,22 +317,6 @@ std::vector<std::pair<std::string, std::string>> MisspeltVariables(
     if (!nearest.empty()) found.emplace_back(variable, nearest);
   }
   return found;
-}
-
-bool SplitAddress(absl::string_view address, std::string* host, int* port) {
-  const size_t colon = address.rfind(':');
-  if (colon == absl::string_view::npos) return false;
-  absl::string_view name = address.substr(0, colon);
-  const absl::string_view digits = address.substr(colon + 1);
-  if (name.size() > 2 && name.front() == '[' && name.back() == ']') {
-    name = name.substr(1, name.size() - 2);
-  } else if (name.find(':') != absl::string_view::npos) {
-    return false;
-  }
-  const bool all_digits = std::all_of(digits.begin(), digits.end(), absl::ascii_isdigit);
-  if (name.empty() || !all_digits || !absl::SimpleAtoi(digits, port) || *port > 65535) return false;
-  *host = std::string(name);
-  return true;
 }
 
 }  // namespace recsae

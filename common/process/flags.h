@@ -47,8 +47,9 @@ class FlagSet {
   // Refuses values that are not among `choices`.
   void AddChoice(absl::string_view name, std::string* value, absl::string_view help,
                  const std::vector<std::string>& choices);
-  // Host and port, "127.0.0.1:7401" or "[::1]:7401". Port 0 = any free port, where `allow_any`.
-  // kOff is accepted where `allow_off`, and so is an empty value, which becomes kOff.
+  // Host and port, "127.0.0.1:7401" or "[::1]:7401", as ReadAddress takes them: to listen on, where
+  // port 0 is any free port, if `allow_any`, else to dial. kOff is accepted where `allow_off`, and
+  // so is an empty value, which becomes kOff.
   void AddAddress(absl::string_view name, std::string* value, absl::string_view help,
                   bool allow_any, bool allow_off);
 
@@ -77,9 +78,6 @@ class FlagSet {
 // are passed over.
 std::vector<std::pair<std::string, std::string>> MisspeltVariables(
     const std::vector<std::string>& variables, const std::vector<std::string>& known);
-
-// Splits "host:port" or "[v6]:port". False if `address` is neither or the port is above 65535.
-bool SplitAddress(absl::string_view address, std::string* host, int* port);
 
 }  // namespace recsae
 

@@ -9,8 +9,8 @@
 #include <system_error>
 
 #include "absl/strings/str_cat.h"
+#include "common/base/address.h"
 #include "common/base/status.h"
-#include "common/process/flags.h"
 
 namespace recsae {
 namespace {

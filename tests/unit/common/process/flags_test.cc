@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <fstream>
 
@@ -103,17 +104,21 @@ TEST(FlagsTest, LastOfTwoCounts) {
   EXPECT_EQ(values.address, kOff);
 }
 
-TEST(FlagsTest, AddressesAreSplit) {
-  std::string host;
-  int port = 0;
-  EXPECT_TRUE(SplitAddress("[::1]:7401", &host, &port));
-  EXPECT_EQ(host, "::1");
-  EXPECT_EQ(port, 7401);
-  EXPECT_TRUE(SplitAddress("localhost:0", &host, &port));
-  EXPECT_EQ(host, "localhost");
-  EXPECT_EQ(port, 0);
-  EXPECT_FALSE(SplitAddress("localhost:", &host, &port));
-  EXPECT_FALSE(SplitAddress("localhost", &host, &port));
+// As the client takes the address of a server.
+TEST(FlagsTest, AddressesAreTakenAsPeopleWriteThem) {
+  Values values;
+  EXPECT_EQ(values.Parse({"--at=http://host:7401/", "--to", " grpc://127.0.0.1:0 "}), -1);
+  EXPECT_EQ(values.address, "host:7401");
+  EXPECT_EQ(values.to, "127.0.0.1:0");
+  for (const auto& [arg, said] : {std::pair{"--at=host", "the port is missing"},
+                                  {"--at=https://host:7401", "plaintext"},
+                                  {"--to=:7401", "0.0.0.0:7401"}}) {
+    CaptureStderr();
+    EXPECT_EQ(Values().Parse({arg}), 2);
+    const std::string error = GetCapturedStderr();
+    EXPECT_THAT(error, testing::HasSubstr(said)) << arg;
+    EXPECT_EQ(std::count(error.begin(), error.end(), '\n'), 1) << error;
+  }
 }
 
 TEST(MisspeltVariablesTest, NamesTheNearestOne) {
