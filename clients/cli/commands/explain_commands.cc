@@ -61,9 +61,7 @@ struct SteerFlags {
 };
 
 void PrintEvaluation(Console& console, const explainer::v1::Evaluation& evaluation, bool auc) {
-  if (evaluation.row_count() == 0) {
-    console.Say("no case has a held-out item, so no ranking could be judged");
-  }
+  for (const std::string& warning : evaluation.warnings()) console.Say("warning: " + warning);
   console.Print(RankingTable(evaluation));
   console.Print("\n");
   console.Print(EvaluationDetails(evaluation));
