@@ -26,6 +26,7 @@ constexpr Advice kAdvice[] = {
      "use --dataset planted"},
     {"USER_NOT_FOUND",
      "a user of the data set that the recommender was trained on, or --history ID,..."},
+    {"HISTORY_UNKNOWN", "--history ID,..., or --capture of one that has the user"},
     {"CATALOG_NOT_FOUND", "recsae catalogs list"},
     {"RECOMMENDER_NOT_FOUND", "recsae recommenders list"},
     {"CAPTURE_NOT_FOUND", "recsae captures list"},

@@ -149,8 +149,6 @@ absl::Status TrainJob::Evaluate(const Recommender& model) {
                             return !job_.Interrupted().ok();
                           }));
   for (const auto& [name, value] : metrics) SetMetric(name, value);
-  SetMetric("test_seen_share", static_cast<double>(dataset_->data.test_seen) /
-                                   static_cast<double>(dataset_->data.test.size()));
   return absl::OkStatus();
 }
 

@@ -182,6 +182,7 @@ absl::Status ProbeService::Import::FindItems() {
         loaded_, service_.datasets_.Load(header_.dataset(), [&] { return CheckAlive(context_); }));
     *recommender_.mutable_dataset() = header_.dataset();
     recommender_.set_data_fingerprint(loaded_->fingerprint);
+    AddRemarks(loaded_->data.remarks, *recommender_.mutable_dataset_remarks());
     recommender_.set_catalog(absl::StrCat("catalogs/", header_.recommender_id()));
     items_ = static_cast<int64_t>(loaded_->data.items.size());
     users_ = static_cast<int64_t>(loaded_->data.users.size());

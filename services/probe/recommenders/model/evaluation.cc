@@ -59,6 +59,10 @@ absl::StatusOr<std::map<std::string, double>> MeasureQuality(
       quality[absl::StrCat(split, "ndcg@", k)] = metrics.ndcg(k);
     }
   }
+  if (!dataset.test.empty()) {
+    quality["test_seen_share"] =
+        static_cast<double>(dataset.test_seen) / static_cast<double>(dataset.test.size());
+  }
   return quality;
 }
 
