@@ -74,9 +74,10 @@ class ScriptsTest(TypedInputTest):
 
     def test_a_path_as_data_set(self):
         self.assertEqual(self.recsae("datasets", "get", "planted/").returncode, 0)
-        done = self.recsae("datasets", "get", "/srv/data/shop")
-        self.assertEqual(done.returncode, 2)
-        self.assertIn("--data /srv/data", done.stderr)
+        for typed in ("/srv/data/shop", "file:///srv/data/shop/", "/srv/data/x/../shop"):
+            done = self.recsae("datasets", "get", typed)
+            self.assertEqual(done.returncode, 3, typed)
+            self.assertIn("--data /srv/data, then --dataset shop", done.stderr)
 
     def test_settings_are_refused_before_any_training(self):
         report = self.root / "report.json"

@@ -6,6 +6,8 @@
 #include <optional>
 #include <utility>
 
+#include "clients/cli/text/dataset_path.h"
+
 namespace recsae::cli {
 namespace {
 
@@ -68,14 +70,8 @@ Check Check::Path() {
 Check Check::Dataset() {
   return Check(std::make_shared<CLI::Validator>(
                    [](std::string& name) {
-                     while (name.size() > 1 && name.back() == '/') name.pop_back();
-                     const size_t slash = name.rfind('/');
-                     if (slash == std::string::npos) return std::string();
-                     const std::string folder = slash == 0 ? "/" : name.substr(0, slash);
-                     return "'" + name +
-                            "' is a path, but a data set is a folder that the server finds by its "
-                            "name: start the server with --data " +
-                            folder + " (RECSAE_DATA_DIR), then say " + name.substr(slash + 1);
+                     name = DatasetArgument(name);
+                     return std::string();
                    },
                    ""),
                true);
