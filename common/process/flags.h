@@ -5,7 +5,6 @@
 #include <cstdint>
 #include <memory>
 #include <string>
-#include <utility>
 #include <vector>
 
 #include "absl/strings/string_view.h"
@@ -72,12 +71,6 @@ class FlagSet {
   struct Impl;
   std::unique_ptr<Impl> impl_;
 };
-
-// Of the variables that begin with RECSAE_ those that are nearly, but not, one of `known`: with the
-// one that they are like. "RECSAE_LISTN", "RECSAE_LISTEN". Those that Kubernetes makes of services
-// are passed over.
-std::vector<std::pair<std::string, std::string>> MisspeltVariables(
-    const std::vector<std::string>& variables, const std::vector<std::string>& known);
 
 }  // namespace recsae
 

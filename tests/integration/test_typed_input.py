@@ -72,6 +72,11 @@ class ScriptsTest(TypedInputTest):
             self.assertEqual(done.returncode, 2)
             self.assertIn("not HOST:PORT", done.stderr)
 
+    def test_a_misspelt_variable_is_said(self):
+        env = {"RECSAE_SERVR": "elsewhere:7400"}
+        self.assertIn("RECSAE_SERVER meant", self.recsae("saes", "list", env=env).stderr)
+        self.assertEqual(self.recsae("--json", "saes", "list", env=env).stderr, "")
+
     def test_a_path_as_data_set(self):
         self.assertEqual(self.recsae("datasets", "get", "planted/").returncode, 0)
         for typed in ("/srv/data/shop", "file:///srv/data/shop/", "/srv/data/x/../shop"):

@@ -13,6 +13,7 @@
 #include "clients/cli/session/interrupt.h"
 #include "clients/cli/text/address.h"
 #include "clients/cli/text/errors.h"
+#include "common/base/environment.h"
 #include "common/base/status.h"
 #include "common/base/version.h"
 
@@ -67,6 +68,13 @@ void AddGlobalOptions(Command& root, GlobalOptions& options) {
                  "No progress and no messages, only results and errors")
       .Group(output);
   root.AddSwitch("--no-color", options.no_color, "No colours, as with NO_COLOR=1").Group(output);
+}
+
+// A variable that was meant to be one of these leads to another server than meant. Not with --json,
+// whose standard error is for scripts.
+void SayDoubts(Session& session) {
+  if (session.json()) return;
+  for (const std::string& doubt : DoubtfulVariables({})) session.console().Say("warning: " + doubt);
 }
 
 }  // namespace
@@ -156,6 +164,7 @@ int CommandLine::Run(int argc, const char* const* argv) {
     return Refuse(absl::StrCat("recsae: ", status.message()), options_.json);
   }
   Session session(options_);
+  SayDoubts(session);
   const absl::Status status = run_(session);
   if (Interrupted()) return InterruptedExit();
   Console& console = session.console();

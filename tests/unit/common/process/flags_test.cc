@@ -121,16 +121,6 @@ TEST(FlagsTest, AddressesAreTakenAsPeopleWriteThem) {
   }
 }
 
-TEST(MisspeltVariablesTest, NamesTheNearestOne) {
-  const std::vector<std::string> known = {"RECSAE_LISTEN", "RECSAE_DATA_DIR", "RECSAE_STORE_DIR"};
-  const auto found = MisspeltVariables(
-      {"RECSAE_LISTN", "RECSAE_LISTEN", "RECSAE_DATADIR", "PATH", "RECSAE_LISTEN_PORT",
-       "RECSAE_PROBE_SERVICE_HOST", "RECSAE_SOMETHING_ELSE"},
-      known);
-  EXPECT_EQ(found, (std::vector<std::pair<std::string, std::string>>{
-                       {"RECSAE_LISTN", "RECSAE_LISTEN"}, {"RECSAE_DATADIR", "RECSAE_DATA_DIR"}}));
-}
-
 TEST(FlagSetTest, APathMayBeginAtHome) {
   setenv("HOME", "/home/ann", 1);
   FlagSet flags("program", "", "", "1");
