@@ -26,8 +26,8 @@ std::string Advice(absl::string_view address, bool secure, AddressUse use) {
            "https:// out";
   }
   if (IsNumber(address)) return absl::StrCat("; a port alone is 127.0.0.1:", address);
-  if (absl::StartsWith(address, ":") || absl::StartsWith(address, "*:")) {
-    const absl::string_view port = address.substr(address.find(':') + 1);
+  const absl::string_view port = address.substr(address.rfind(':') + 1);
+  if (address == absl::StrCat(":", port) || address == absl::StrCat("*:", port)) {
     return use == AddressUse::kDial
                ? absl::StrCat("; the host is missing, for example 127.0.0.1:", port)
                : absl::StrCat("; all addresses of this machine are 0.0.0.0:", port,
@@ -80,7 +80,8 @@ absl::StatusOr<std::string> ReadAddress(absl::string_view text, AddressUse use) 
   int port = 0;
   const int least = use == AddressUse::kListen ? 0 : 1;
   if (SplitAddress(address, &host, &port) && port >= least &&
-      host.find_first_of("/ @?#[]") == std::string::npos) {
+      host.find_first_of("/ @?#[]") == std::string::npos &&
+      (host != "*" || use == AddressUse::kListen)) {
     return std::string(address);
   }
   return Error(

@@ -9,7 +9,9 @@
 #include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "absl/strings/str_replace.h"
+#include "absl/strings/str_split.h"
 #include "common/base/address.h"
 #include "common/base/environment.h"
 #include "common/budget/bytes.h"
@@ -55,6 +57,29 @@ CLI::Validator Between(T low, T high, Parse parse) {
         return absl::StrCat("'", text, "' is not a number from ", range);
       },
       absl::StrCat("[", range, "]"));
+}
+
+// "~" and "~/…" as the shell would have them; what is wrong, or "".
+std::string ExpandHome(std::string& path) {
+  const char* home = std::getenv("HOME");
+  if (path != "~" && !absl::StartsWith(path, "~/")) return "";
+  if (home == nullptr || *home == '\0') return absl::StrCat("HOME is not set for '", path, "'");
+  path = absl::StrCat(home, path.substr(1));
+  return "";
+}
+
+// The same of "--config=PATH" and of the argument after "--config".
+void ExpandHomeOfConfig(std::vector<std::string>& args) {
+  constexpr absl::string_view kConfig = "--config=";
+  for (size_t i = 0; i < args.size(); ++i) {
+    if (absl::StartsWith(args[i], kConfig)) {
+      std::string path = args[i].substr(kConfig.size());
+      ExpandHome(path);
+      args[i] = absl::StrCat(kConfig, path);
+    } else if (args[i] == "--config" && i + 1 < args.size()) {
+      ExpandHome(args[i + 1]);
+    }
+  }
 }
 
 std::string OneLine(std::string text) {
@@ -131,13 +156,19 @@ void FlagSet::Add(absl::string_view name, std::string* value, absl::string_view 
 
 void FlagSet::AddPath(absl::string_view name, std::string* value, absl::string_view help) {
   CLI::Option* option = impl_->app.add_option(absl::StrCat("--", name), *value, std::string(help));
+  option->transform(CLI::Validator(ExpandHome, ""));
+  impl_->Finish(option->capture_default_str(), name);
+}
+
+void FlagSet::AddPaths(absl::string_view name, std::string* value, absl::string_view help) {
+  CLI::Option* option = impl_->app.add_option(absl::StrCat("--", name), *value, std::string(help));
   option->transform(CLI::Validator(
-      [](std::string& path) -> std::string {
-        const char* home = std::getenv("HOME");
-        if (path != "~" && !absl::StartsWith(path, "~/")) return "";
-        if (home == nullptr || *home == '\0')
-          return absl::StrCat("HOME is not set for '", path, "'");
-        path = absl::StrCat(home, path.substr(1));
+      [](std::string& paths) -> std::string {
+        std::vector<std::string> parts = absl::StrSplit(paths, ':');
+        for (std::string& part : parts) {
+          if (std::string problem = ExpandHome(part); !problem.empty()) return problem;
+        }
+        paths = absl::StrJoin(parts, ":");
         return "";
       },
       ""));
@@ -184,7 +215,8 @@ void FlagSet::AddBytes(absl::string_view name, int64_t* bytes, absl::string_view
 void FlagSet::AddChoice(absl::string_view name, std::string* value, absl::string_view help,
                         const std::vector<std::string>& choices) {
   CLI::Option* option = impl_->app.add_option(absl::StrCat("--", name), *value, std::string(help));
-  impl_->Finish(option->check(CLI::IsMember(choices))->capture_default_str(), name);
+  impl_->Finish(option->transform(CLI::IsMember(choices, CLI::ignore_case))->capture_default_str(),
+                name);
 }
 
 void FlagSet::AddAddress(absl::string_view name, std::string* value, absl::string_view help,
@@ -194,13 +226,17 @@ void FlagSet::AddAddress(absl::string_view name, std::string* value, absl::strin
   option->transform(CLI::Validator(
       [allow_any, allow_off](std::string& text) -> std::string {
         const absl::string_view bare = absl::StripAsciiWhitespace(text);
-        if ((bare.empty() || bare == kOff) && allow_off) {
+        const bool off = bare.empty() || absl::EqualsIgnoreCase(bare, kOff) ||
+                         absl::EqualsIgnoreCase(bare, "none");
+        if (off && allow_off) {
           text = kOff;
           return "";
         }
         absl::StatusOr<std::string> address =
             ReadAddress(text, allow_any ? AddressUse::kListen : AddressUse::kDial);
-        if (!address.ok()) return std::string(address.status().message());
+        if (!address.ok()) {
+          return absl::StrCat(address.status().message(), allow_off ? "; off is nowhere" : "");
+        }
         text = *std::move(address);
         return "";
       },
@@ -228,6 +264,7 @@ int FlagSet::Parse(int argc, const char* const* argv) {
   if (!names_config && config != nullptr && *config != '\0') {
     args.push_back(absl::StrCat("--config=", config));
   }
+  ExpandHomeOfConfig(args);
   const auto fail = [this](absl::string_view why) {
     std::cerr << absl::StrCat(impl_->program, ": ", OneLine(std::string(why)), " (see ",
                               impl_->program, " --help)\n");

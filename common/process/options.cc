@@ -125,7 +125,7 @@ int ParseServerOptions(int argc, const char* const* argv, const ServerSpec& spec
   if (options->data_dir.empty()) {
     std::cerr << spec.program
               << ": say with --data-dir (RECSAE_STORE_DIR) where to keep what the server stores: "
-                 "HOME is not set\n";
+              << (flags.Given("data-dir") ? "it is empty\n" : "HOME is not set\n");
     return 2;
   }
   options->warnings = flags.warnings();

@@ -125,7 +125,7 @@ absl::Status RunRecommender(Backend& backend, const Caller& caller,
           absl::StrCat(recommender, " was trained on no interaction of user \"", history.user_id(),
                        "\": the activation says nothing of this user"));
     }
-    if (!past.known && !keep_seen && !history.user_id().empty() && history.item_ids().empty()) {
+    if (!past.known() && !keep_seen && !history.user_id().empty() && history.item_ids().empty()) {
       resolved.warnings.push_back(absl::StrCat(
           "what user \"", history.user_id(), "\" touched is not known to ", recommender,
           ": items that the user has had may be among the recommended (exclude_item_ids leaves "

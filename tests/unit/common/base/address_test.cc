@@ -63,7 +63,9 @@ TEST(ReadAddressTest, SaysWhatIsWrong) {
   EXPECT_THAT(Why("http://host", AddressUse::kListen), HasSubstr("the port is missing"));
   EXPECT_THAT(Why("7400", AddressUse::kListen), HasSubstr("127.0.0.1:7400"));
   EXPECT_THAT(Why(":7401", AddressUse::kListen), HasSubstr("0.0.0.0:7401"));
-  EXPECT_THAT(Why("*:7401", AddressUse::kListen), HasSubstr("0.0.0.0:7401"));
+  EXPECT_EQ(*ReadAddress("*:7401", AddressUse::kListen), "*:7401");
+  EXPECT_THAT(Why("*:7401", AddressUse::kDial), HasSubstr("the host is missing"));
+  EXPECT_THAT(Why("::1:7401", AddressUse::kListen), HasSubstr("brackets"));
   EXPECT_THAT(Why(":7401", AddressUse::kDial), HasSubstr("the host is missing"));
   EXPECT_THAT(Why("::1:7400", AddressUse::kDial), HasSubstr("brackets"));
   EXPECT_THAT(Why("http://host:7400/v1", AddressUse::kDial), HasSubstr("a path"));

@@ -121,6 +121,32 @@ TEST(FlagsTest, AddressesAreTakenAsPeopleWriteThem) {
   }
 }
 
+TEST(FlagSetTest, HomeOfTheConfigAndInListsOfPaths) {
+  setenv("HOME", ::testing::TempDir().c_str(), 1);
+  std::ofstream(::testing::TempDir() + "/home_test.toml") << "paths = \"/srv:~/data\"\n";
+  for (const bool in_environment : {false, true}) {
+    FlagSet flags("program", "", "", "1");
+    std::string paths;
+    flags.AddPaths("paths", &paths, "");
+    if (in_environment) setenv("RECSAE_CONFIG", "~/home_test.toml", 1);
+    const char* argv[] = {"program", "--config=~/home_test.toml"};
+    EXPECT_EQ(flags.Parse(in_environment ? 1 : 2, argv), -1);
+    EXPECT_EQ(paths, "/srv:" + ::testing::TempDir() + "/data");
+    unsetenv("RECSAE_CONFIG");
+  }
+}
+
+TEST(FlagSetTest, CapitalsAreNoOtherChoice) {
+  FlagSet flags("program", "", "", "1");
+  std::string level, address;
+  flags.AddChoice("level", &level, "", {"debug", "info"});
+  flags.AddAddress("at", &address, "", true, true);
+  const char* argv[] = {"program", "--level=DEBUG", "--at=Off"};
+  EXPECT_EQ(flags.Parse(3, argv), -1);
+  EXPECT_EQ(level, "debug");
+  EXPECT_EQ(address, kOff);
+}
+
 TEST(FlagSetTest, APathMayBeginAtHome) {
   setenv("HOME", "/home/ann", 1);
   FlagSet flags("program", "", "", "1");
