@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <system_error>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
@@ -21,8 +22,9 @@ std::string WithoutSlashes(absl::string_view path) {
 }  // namespace
 
 std::string DatasetArgument(absl::string_view text) {
-  absl::string_view typed = text;
+  absl::string_view typed = absl::StripAsciiWhitespace(text);
   if (absl::ConsumePrefix(&typed, "file://")) absl::ConsumePrefix(&typed, "localhost");
+  if (absl::StrContains(typed, "://")) return std::string(typed);  // no folder
   std::string path = WithoutSlashes(typed);
   const char* home = std::getenv("HOME");
   if ((path == "~" || absl::StartsWith(path, "~/")) && home != nullptr && *home != '\0') {

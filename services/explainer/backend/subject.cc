@@ -116,6 +116,10 @@ absl::Status RunRecommender(Backend& backend, const Caller& caller,
   }));
   resolved.unknown_items.insert(response.unknown_item_ids().begin(),
                                 response.unknown_item_ids().end());
+  // A recommender that reads no histories does not look at them.
+  for (const std::string& id : history.item_ids()) {
+    if (resolved.recommender->Item(id) < 0) resolved.unknown_items.insert(id);
+  }
   if (!keep_seen) ExcludeKnown(history.item_ids(), resolved);
   if (!response.pasts().empty()) {
     const auto& past = response.pasts(0);

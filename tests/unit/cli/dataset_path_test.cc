@@ -15,7 +15,9 @@ namespace fs = std::filesystem;
 TEST(DatasetArgumentTest, NamesStay) {
   for (const auto& [typed, asked] : {std::pair{"ml-1m", "ml-1m"},
                                      {"my shop//", "my shop"},
+                                     {" my-shop ", "my-shop"},
                                      {"..shop", "..shop"},
+                                     {"https://shop.example/data", "https://shop.example/data"},
                                      {"./of-the-server", "of-the-server"}}) {
     EXPECT_EQ(DatasetArgument(typed), asked);
   }
