@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <fstream>
 #include <string>
+#include <vector>
 
 namespace recsae::cli {
 namespace {
@@ -31,8 +32,8 @@ TEST(DatasetArgumentTest, PathsBecomeWholeOnesOfFolders) {
   const fs::path before = fs::current_path();
   fs::current_path(root);
   for (const std::string& typed :
-       {shop, shop + "/", "file://" + shop, "./shop", "shop/../shop/", shop + "/interactions.csv",
-        std::string("shop/interactions.csv")}) {
+       std::vector<std::string>{shop, shop + "/", "file://" + shop, "./shop", "shop/../shop/",
+                                shop + "/interactions.csv", std::string("shop/interactions.csv")}) {
     EXPECT_EQ(DatasetArgument(typed), shop) << typed;
   }
   fs::current_path(shop);
