@@ -69,18 +69,21 @@ absl::Status ReadCapturedUser(Backend& backend, const Caller& caller,
     RECSAE_RETURN_IF_ERROR(CheckSameSite(*resolved.sae, capture));
   }
   probe::v1::BatchGetCasesResponse response;
-  RECSAE_RETURN_IF_ERROR(caller.Call([&](grpc::ClientContext& context) {
+  const absl::Status found = caller.Call([&](grpc::ClientContext& context) {
     probe::v1::BatchGetCasesRequest request;
     request.set_capture(user.capture());
     request.add_user_ids(user.user_id());
     return backend.peers.probe.peer().FromGrpc(
         backend.peers.probe->BatchGetCases(&context, request, &response));
-  }));
-  if (response.cases_size() != 1) {
+  });
+  if (Reason(found) == "CASE_NOT_FOUND" || (found.ok() && response.cases_size() != 1)) {
     return Error(absl::StatusCode::kNotFound, "CASE_NOT_FOUND",
-                 absl::StrCat(user.capture(), " has no case of user \"", user.user_id(), "\""),
+                 absl::StrCat(user.capture(), " has no user \"", user.user_id(),
+                              "\"; a history of the user_id alone asks for what the recommender "
+                              "knows of a user, whether captured or not"),
                  {{"capture", user.capture()}, {"user_id", user.user_id()}});
   }
+  RECSAE_RETURN_IF_ERROR(found);
   if (!keep_seen) {
     ExcludeKnown(response.cases(0).history_item_ids(), resolved);
     ExcludeKnown(response.cases(0).excluded_item_ids(), resolved);
