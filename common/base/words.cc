@@ -11,6 +11,7 @@
 #include <memory>
 
 #include "absl/strings/ascii.h"
+#include "absl/strings/str_cat.h"
 
 namespace recsae {
 namespace {
@@ -176,6 +177,19 @@ std::vector<std::string> SearchWords(absl::string_view text) { return Split(text
 
 std::vector<std::string> SearchWordParts(absl::string_view text) {
   return Split(text, {true, true});
+}
+
+std::string JoinWords(absl::string_view first, absl::string_view second) {
+  const auto unparted = [](absl::string_view letter) {
+    const icu::UnicodeString text = icu::UnicodeString::fromUTF8(
+        icu::StringPiece(letter.data(), static_cast<int32_t>(letter.size())));
+    return !text.isEmpty() && IsUnparted(text.char32At(0));
+  };
+  size_t last = first.size();  // where the first word's last letter begins
+  while (last > 0 && (static_cast<unsigned char>(first[last - 1]) & 0xC0) == 0x80) --last;
+  if (last > 0) --last;
+  const bool close = unparted(first.substr(last)) && unparted(second.substr(0, 4));
+  return absl::StrCat(first, close ? "" : " ", second);
 }
 
 }  // namespace recsae

@@ -23,6 +23,10 @@ std::vector<std::string> SearchWords(absl::string_view text);
 // The words of a search with apostrophes parting words: "O'Neill" is "o" and "neill".
 std::vector<std::string> SearchWordParts(absl::string_view text);
 
+// Two neighbouring words as a text says them: with a space between, but where both are of scripts
+// that do not part their words ("星球", "大战").
+std::string JoinWords(absl::string_view first, absl::string_view second);
+
 }  // namespace recsae
 
 #endif  // RECSAE_COMMON_BASE_WORDS_H_

@@ -13,9 +13,9 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
-#include "absl/strings/strip.h"
 #include "common/access/credentials.h"
 #include "common/access/token_sender.h"
+#include "common/base/address.h"
 #include "common/base/status.h"
 #include "common/budget/limits.h"
 #include "common/rpc/call_trace.h"
@@ -28,13 +28,6 @@ namespace {
 constexpr int kMaxReplyBytes = kMaxMessageBytes + 64 * 1024;
 
 constexpr char kDns[] = "dns:///";
-
-// Whether calls to "host:port" stay on this machine.
-bool IsLoopback(absl::string_view address) {
-  absl::ConsumePrefix(&address, kDns);
-  const absl::string_view host = address.substr(0, address.rfind(':'));
-  return host == "localhost" || host == "[::1]" || absl::StartsWith(host, "127.");
-}
 
 grpc::ChannelArguments ArgumentsFor(const std::string& address) {
   grpc::ChannelArguments args;

@@ -1,7 +1,5 @@
 #include "common/process/flags.h"
 
-#include <unistd.h>
-
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cstdlib>
@@ -11,8 +9,11 @@
 #include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "absl/strings/str_replace.h"
-#include "absl/strings/strip.h"
+#include "absl/strings/str_split.h"
+#include "common/base/address.h"
+#include "common/base/environment.h"
 #include "common/budget/bytes.h"
 
 namespace recsae {
@@ -58,36 +59,27 @@ CLI::Validator Between(T low, T high, Parse parse) {
       absl::StrCat("[", range, "]"));
 }
 
-// Insertions, deletions and replacements that make b of a.
-size_t EditDistance(absl::string_view a, absl::string_view b) {
-  std::vector<size_t> row(b.size() + 1);
-  for (size_t j = 0; j <= b.size(); ++j) row[j] = j;
-  for (size_t i = 1; i <= a.size(); ++i) {
-    size_t diagonal = row[0];
-    row[0] = i;
-    for (size_t j = 1; j <= b.size(); ++j) {
-      const size_t above = row[j];
-      row[j] = std::min({row[j - 1] + 1, above + 1, diagonal + (a[i - 1] == b[j - 1] ? 0 : 1)});
-      diagonal = above;
-    }
-  }
-  return row[b.size()];
+// "~" and "~/…" as the shell would have them; what is wrong, or "".
+std::string ExpandHome(std::string& path) {
+  const char* home = std::getenv("HOME");
+  if (path != "~" && !absl::StartsWith(path, "~/")) return "";
+  if (home == nullptr || *home == '\0') return absl::StrCat("HOME is not set for '", path, "'");
+  path = absl::StrCat(home, path.substr(1));
+  return "";
 }
 
-// Read by something else than flags of this program: by the client, or the other servers.
-constexpr const char* kOtherVariables[] = {
-    "RECSAE_CONFIG",        "RECSAE_DATA_DIR",    "RECSAE_SERVER",        "RECSAE_PROBE",
-    "RECSAE_TRAINER",       "RECSAE_EXPLAINER",   "RECSAE_CONCEPT_STORE", "RECSAE_DATA",
-    "RECSAE_ROW_CACHE_MIB", "RECSAE_JOB_WORKERS", "RECSAE_TLS_CA",        "RECSAE_TOKEN_FILE"};
-
-// Names of the process's environment.
-std::vector<std::string> VariableNames() {
-  std::vector<std::string> names;
-  for (char** entry = environ; entry != nullptr && *entry != nullptr; ++entry) {
-    const absl::string_view text(*entry);
-    names.emplace_back(text.substr(0, text.find('=')));
+// The same of "--config=PATH" and of the argument after "--config".
+void ExpandHomeOfConfig(std::vector<std::string>& args) {
+  constexpr absl::string_view kConfig = "--config=";
+  for (size_t i = 0; i < args.size(); ++i) {
+    if (absl::StartsWith(args[i], kConfig)) {
+      std::string path = args[i].substr(kConfig.size());
+      ExpandHome(path);
+      args[i] = absl::StrCat(kConfig, path);
+    } else if (args[i] == "--config" && i + 1 < args.size()) {
+      ExpandHome(args[i + 1]);
+    }
   }
-  return names;
 }
 
 std::string OneLine(std::string text) {
@@ -120,7 +112,7 @@ struct FlagSet::Impl {
 };
 
 void FlagSet::Impl::NoteWarnings() {
-  std::vector<std::string> known(std::begin(kOtherVariables), std::end(kOtherVariables));
+  std::vector<std::string> known;
   for (const CLI::Option* option : app.get_options()) {
     if (!option->get_envname().empty()) known.push_back(option->get_envname());
     const std::vector<std::string>& results = option->results();
@@ -128,10 +120,8 @@ void FlagSet::Impl::NoteWarnings() {
     warnings.push_back(absl::StrCat(option->get_name(), " is given ", results.size(),
                                     " times; the last one counts: ", results.back()));
   }
-  for (const auto& [variable, meant] : MisspeltVariables(VariableNames(), known)) {
-    warnings.push_back(absl::StrCat("the environment has ", variable, ", which nothing reads; is ",
-                                    meant, " meant?"));
-  }
+  for (std::string& doubt : DoubtfulVariables(std::move(known)))
+    warnings.push_back(std::move(doubt));
 }
 
 FlagSet::FlagSet(const std::string& program, const std::string& description,
@@ -166,13 +156,19 @@ void FlagSet::Add(absl::string_view name, std::string* value, absl::string_view 
 
 void FlagSet::AddPath(absl::string_view name, std::string* value, absl::string_view help) {
   CLI::Option* option = impl_->app.add_option(absl::StrCat("--", name), *value, std::string(help));
+  option->transform(CLI::Validator(ExpandHome, ""));
+  impl_->Finish(option->capture_default_str(), name);
+}
+
+void FlagSet::AddPaths(absl::string_view name, std::string* value, absl::string_view help) {
+  CLI::Option* option = impl_->app.add_option(absl::StrCat("--", name), *value, std::string(help));
   option->transform(CLI::Validator(
-      [](std::string& path) -> std::string {
-        const char* home = std::getenv("HOME");
-        if (path != "~" && !absl::StartsWith(path, "~/")) return "";
-        if (home == nullptr || *home == '\0')
-          return absl::StrCat("HOME is not set for '", path, "'");
-        path = absl::StrCat(home, path.substr(1));
+      [](std::string& paths) -> std::string {
+        std::vector<std::string> parts = absl::StrSplit(paths, ':');
+        for (std::string& part : parts) {
+          if (std::string problem = ExpandHome(part); !problem.empty()) return problem;
+        }
+        paths = absl::StrJoin(parts, ":");
         return "";
       },
       ""));
@@ -219,7 +215,8 @@ void FlagSet::AddBytes(absl::string_view name, int64_t* bytes, absl::string_view
 void FlagSet::AddChoice(absl::string_view name, std::string* value, absl::string_view help,
                         const std::vector<std::string>& choices) {
   CLI::Option* option = impl_->app.add_option(absl::StrCat("--", name), *value, std::string(help));
-  impl_->Finish(option->check(CLI::IsMember(choices))->capture_default_str(), name);
+  impl_->Finish(option->transform(CLI::IsMember(choices, CLI::ignore_case))->capture_default_str(),
+                name);
 }
 
 void FlagSet::AddAddress(absl::string_view name, std::string* value, absl::string_view help,
@@ -228,16 +225,20 @@ void FlagSet::AddAddress(absl::string_view name, std::string* value, absl::strin
   option->type_name("HOST:PORT");
   option->transform(CLI::Validator(
       [allow_any, allow_off](std::string& text) -> std::string {
-        std::string host;
-        int port = 0;
-        if (text.empty() && allow_off) text = kOff;
-        if (text == kOff && allow_off) return "";
-        absl::string_view place = text;
-        if (!allow_any)
-          absl::ConsumePrefix(&place, "dns:///");  // calls are shared among its addresses
-        if (SplitAddress(place, &host, &port) && (port > 0 || allow_any)) return "";
-        return absl::StrCat("'", text, "' is not HOST:PORT with a port from ", allow_any ? 0 : 1,
-                            " to 65535, for example 127.0.0.1:7401");
+        const absl::string_view bare = absl::StripAsciiWhitespace(text);
+        const bool off = bare.empty() || absl::EqualsIgnoreCase(bare, kOff) ||
+                         absl::EqualsIgnoreCase(bare, "none");
+        if (off && allow_off) {
+          text = kOff;
+          return "";
+        }
+        absl::StatusOr<std::string> address =
+            ReadAddress(text, allow_any ? AddressUse::kListen : AddressUse::kDial);
+        if (!address.ok()) {
+          return absl::StrCat(address.status().message(), allow_off ? "; off is nowhere" : "");
+        }
+        text = *std::move(address);
+        return "";
       },
       ""));
   impl_->Finish(option->capture_default_str(), name);
@@ -263,6 +264,7 @@ int FlagSet::Parse(int argc, const char* const* argv) {
   if (!names_config && config != nullptr && *config != '\0') {
     args.push_back(absl::StrCat("--config=", config));
   }
+  ExpandHomeOfConfig(args);
   const auto fail = [this](absl::string_view why) {
     std::cerr << absl::StrCat(impl_->program, ": ", OneLine(std::string(why)), " (see ",
                               impl_->program, " --help)\n");
@@ -293,46 +295,5 @@ bool FlagSet::Given(absl::string_view name) const {
 }
 
 const std::vector<std::string>& FlagSet::warnings() const { return impl_->warnings; }
-
-std::vector<std::pair<std::string, std::string>> MisspeltVariables(
-    const std::vector<std::string>& variables, const std::vector<std::string>& known) {
-  constexpr size_t kFar = 3;
-  std::vector<std::pair<std::string, std::string>> found;
-  for (const std::string& variable : variables) {
-    const bool of_service = absl::StrContains(variable, "_SERVICE_") ||
-                            absl::StrContains(variable, "_PORT_") ||
-                            absl::EndsWith(variable, "_PORT");
-    if (!absl::StartsWith(variable, "RECSAE_") || of_service ||
-        std::find(known.begin(), known.end(), variable) != known.end()) {
-      continue;
-    }
-    size_t least = kFar;
-    std::string nearest;
-    for (const std::string& name : known) {
-      const size_t distance = EditDistance(variable, name);
-      if (distance >= least) continue;
-      least = distance;
-      nearest = name;
-    }
-    if (!nearest.empty()) found.emplace_back(variable, nearest);
-  }
-  return found;
-}
-
-bool SplitAddress(absl::string_view address, std::string* host, int* port) {
-  const size_t colon = address.rfind(':');
-  if (colon == absl::string_view::npos) return false;
-  absl::string_view name = address.substr(0, colon);
-  const absl::string_view digits = address.substr(colon + 1);
-  if (name.size() > 2 && name.front() == '[' && name.back() == ']') {
-    name = name.substr(1, name.size() - 2);
-  } else if (name.find(':') != absl::string_view::npos) {
-    return false;
-  }
-  const bool all_digits = std::all_of(digits.begin(), digits.end(), absl::ascii_isdigit);
-  if (name.empty() || !all_digits || !absl::SimpleAtoi(digits, port) || *port > 65535) return false;
-  *host = std::string(name);
-  return true;
-}
 
 }  // namespace recsae

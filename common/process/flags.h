@@ -5,7 +5,6 @@
 #include <cstdint>
 #include <memory>
 #include <string>
-#include <utility>
 #include <vector>
 
 #include "absl/strings/string_view.h"
@@ -38,18 +37,21 @@ class FlagSet {
   void Add(absl::string_view name, bool* value, absl::string_view help);
   // A file or folder; ~ and ~/… are the home directory.
   void AddPath(absl::string_view name, std::string* value, absl::string_view help);
+  // Several, separated by colons.
+  void AddPaths(absl::string_view name, std::string* value, absl::string_view help);
   // Refuses values outside [low, high].
   void Add(absl::string_view name, int64_t* value, absl::string_view help, int64_t low,
            int64_t high);
   void Add(absl::string_view name, double* value, absl::string_view help, double low, double high);
   // A size above 0: "1073741824", "1024MiB", "1GiB" (see ParseBytes).
   void AddBytes(absl::string_view name, int64_t* bytes, absl::string_view help);
-  // Refuses values that are not among `choices`.
+  // Refuses values that are not among `choices`, which are lower-case; capitals are taken for
+  // these.
   void AddChoice(absl::string_view name, std::string* value, absl::string_view help,
                  const std::vector<std::string>& choices);
-  // Host and port, "127.0.0.1:7401" or "[::1]:7401". Port 0 = any free port, where `allow_any`.
-  // "dns:///host:port" where not: an address that is called. kOff is accepted where `allow_off`,
-  // and so is an empty value, which becomes kOff.
+  // Host and port, "127.0.0.1:7401" or "[::1]:7401", as ReadAddress takes them: to listen on, where
+  // port 0 is any free port, if `allow_any`, else to dial. kOff is accepted where `allow_off`, and
+  // so are "none" and an empty value, which become kOff.
   void AddAddress(absl::string_view name, std::string* value, absl::string_view help,
                   bool allow_any, bool allow_off);
 
@@ -72,15 +74,6 @@ class FlagSet {
   struct Impl;
   std::unique_ptr<Impl> impl_;
 };
-
-// Of the variables that begin with RECSAE_ those that are nearly, but not, one of `known`: with the
-// one that they are like. "RECSAE_LISTN", "RECSAE_LISTEN". Those that Kubernetes makes of services
-// are passed over.
-std::vector<std::pair<std::string, std::string>> MisspeltVariables(
-    const std::vector<std::string>& variables, const std::vector<std::string>& known);
-
-// Splits "host:port" or "[v6]:port". False if `address` is neither or the port is above 65535.
-bool SplitAddress(absl::string_view address, std::string* host, int* port);
 
 }  // namespace recsae
 

@@ -11,10 +11,9 @@
 #include <fstream>
 #include <system_error>
 
-#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "common/base/address.h"
 #include "common/base/status.h"
-#include "common/process/flags.h"
 
 namespace recsae {
 namespace {
@@ -89,13 +88,6 @@ int BoundPort(int socket) {
   return ntohs(address.ss_family == AF_INET6
                    ? reinterpret_cast<const sockaddr_in6&>(address).sin6_port
                    : reinterpret_cast<const sockaddr_in&>(address).sin_port);
-}
-
-bool IsLoopback(const std::string& address) {
-  std::string host;
-  int port = 0;
-  return SplitAddress(address, &host, &port) &&
-         (host == "localhost" || host == "::1" || absl::StartsWith(host, "127."));
 }
 
 absl::Status WriteFileAtomically(const std::string& path, const std::string& text) {

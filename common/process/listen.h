@@ -22,9 +22,6 @@ absl::StatusOr<int> BindTcp(const std::string& address, absl::string_view flag);
 // The port of a bound socket.
 int BoundPort(int socket);
 
-// Whether "host:port" is reached from this machine alone.
-bool IsLoopback(const std::string& address);
-
 // Writes `text` so that a reader sees all of it or no file. FAILED_PRECONDITION
 // (reason FILE_NOT_WRITABLE).
 absl::Status WriteFileAtomically(const std::string& path, const std::string& text);

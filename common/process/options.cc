@@ -10,11 +10,11 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
+#include "common/base/address.h"
 #include "common/base/status.h"
 #include "common/base/version.h"
 #include "common/budget/memory_limit.h"
 #include "common/process/flags.h"
-#include "common/process/listen.h"
 #include "common/process/server.h"
 
 namespace recsae {
@@ -199,7 +199,7 @@ int ParseServerOptions(int argc, const char* const* argv, const ServerSpec& spec
   if (options->data_dir.empty()) {
     std::cerr << spec.program
               << ": say with --data-dir (RECSAE_STORE_DIR) where to keep what the server stores: "
-                 "HOME is not set\n";
+              << (flags.Given("data-dir") ? "it is empty\n" : "HOME is not set\n");
     return 2;
   }
   options->warnings = flags.warnings();

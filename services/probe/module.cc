@@ -2,12 +2,17 @@
 
 #include <google/protobuf/any.pb.h>
 
+#include <filesystem>
+#include <string>
+#include <system_error>
 #include <utility>
+#include <vector>
 
 #include "absl/strings/str_split.h"
 #include "common/base/status.h"
 #include "common/jobs/job_runner.h"
 #include "common/process/flags.h"
+#include "common/rpc/log.h"
 #include "common/rpc/metrics.h"
 #include "services/probe/datasets/dataset_source.h"
 #include "services/probe/hosts/host_registry.h"
@@ -49,15 +54,15 @@ ProbeModule::ProbeModule() = default;
 ProbeModule::~ProbeModule() = default;
 
 void ProbeModule::AddFlags(FlagSet& flags) {
-  flags.Add("data", &data_,
-            "folders that data sets are looked for in first, separated by colons; then "
-            "$RECSAE_DATA_DIR and the cache folder");
+  flags.AddPaths("data", &data_,
+                 "folders that data sets are looked for in first, separated by colons; then "
+                 "$RECSAE_DATA_DIR and the cache folder");
   flags.Add("allow-downloads", &allow_downloads_,
             "fetch data sets that are asked for and not there (ml-1m, ml-100k) from their "
             "publisher into the cache folder");
-  flags.Add("torch-host", &torch_host_,
-            "path of the program recsae-torch-host, which runs SASRec, TiMiRec and TorchScript "
-            "modules and trains ECF; empty: beside this program, then in $PATH");
+  flags.AddPath("torch-host", &torch_host_,
+                "path of the program recsae-torch-host, which runs SASRec, TiMiRec and TorchScript "
+                "modules and trains ECF; empty: beside this program, then in $PATH");
   flags.Add("allow-modules", &allow_modules_,
             "accept and run TorchScript modules: code of whoever may call ImportRecommender. Each "
             "runs in a process of its own without files, network or other programs");
@@ -71,14 +76,19 @@ void ProbeModule::AddFlags(FlagSet& flags) {
 absl::Status ProbeModule::Open(const ModuleContext& context) {
   RECSAE_ASSIGN_OR_RETURN(std::unique_ptr<Resources> resources,
                           Resources::Open(context.data_dir, *context.memory));
-  parts_ = std::make_unique<Parts>(
-      std::move(resources),
-      DefaultLocateOptions(absl::StrSplit(data_, ':', absl::SkipEmpty()), allow_downloads_),
-      TorchHostOptions{.program = torch_host_,
-                       .allow_modules = allow_modules_,
-                       .module_memory = module_memory_,
-                       .module_deadline = absl::Seconds(module_deadline_)},
-      context);
+  const std::vector<std::string> folders = absl::StrSplit(data_, ':', absl::SkipEmpty());
+  for (const std::string& folder : folders) {
+    std::error_code error;
+    if (std::filesystem::is_directory(folder, error)) continue;
+    Log(Severity::kWarning, "a folder of --data is not there", {{"folder", folder}});
+  }
+  parts_ =
+      std::make_unique<Parts>(std::move(resources), DefaultLocateOptions(folders, allow_downloads_),
+                              TorchHostOptions{.program = torch_host_,
+                                               .allow_modules = allow_modules_,
+                                               .module_memory = module_memory_,
+                                               .module_deadline = absl::Seconds(module_deadline_)},
+                              context);
   const JobEnvironment environment{*parts_->resources, parts_->datasets, parts_->models,
                                    parts_->torch, *context.memory};
   context.jobs->Register(

@@ -14,16 +14,16 @@ from harness import BIN, Suite, SuiteTest, cs, ex, pb, tr
 USERS, ITEMS = 40, 30
 
 
-def write_dataset(folder):
+def write_dataset(folder, items=ITEMS):
     """Users with seven interactions, and some with two; items of three kinds."""
     folder.mkdir(parents=True)
     lines = ["user,item,timestamp"]
     for user in range(USERS):
         count = 2 if user >= USERS - 8 else 7
-        lines += [f"u{user},i{(user * 3 + step * 4) % ITEMS},{1000 + step}" for step in range(count)]
+        lines += [f"u{user},i{(user * 3 + step * 4) % items},{1000 + step}" for step in range(count)]
     (folder / "interactions.csv").write_text("\n".join(lines) + "\n")
     (folder / "items.csv").write_text("item,title,kind\n" + "".join(
-        f"i{item},Thing {item},{'abc'[item % 3]}\n" for item in range(ITEMS)))
+        f"i{item},Thing {item},{'abc'[item % 3]}\n" for item in range(items)))
 
 
 class TypedInputTest(SuiteTest):
@@ -72,11 +72,17 @@ class ScriptsTest(TypedInputTest):
             self.assertEqual(done.returncode, 2)
             self.assertIn("not HOST:PORT", done.stderr)
 
+    def test_a_misspelt_variable_is_said(self):
+        env = {"RECSAE_SERVR": "elsewhere:7400"}
+        self.assertIn("RECSAE_SERVER meant", self.recsae("saes", "list", env=env).stderr)
+        self.assertEqual(self.recsae("--json", "saes", "list", env=env).stderr, "")
+
     def test_a_path_as_data_set(self):
         self.assertEqual(self.recsae("datasets", "get", "planted/").returncode, 0)
-        done = self.recsae("datasets", "get", "/srv/data/shop")
-        self.assertEqual(done.returncode, 2)
-        self.assertIn("--data /srv/data", done.stderr)
+        for typed in ("/srv/data/shop", "file:///srv/data/shop/", "/srv/data/x/../shop"):
+            done = self.recsae("datasets", "get", typed)
+            self.assertEqual(done.returncode, 3, typed)
+            self.assertIn("--data /srv/data, then --dataset shop", done.stderr)
 
     def test_settings_are_refused_before_any_training(self):
         report = self.root / "report.json"
@@ -99,6 +105,7 @@ class UsersTest(TypedInputTest):
         write_dataset(root / "data" / "shop")
         write_dataset(root / "data" / "电影")
         write_dataset(root / "data" / "音乐")
+        write_dataset(root / "data" / "few", items=13)
         cls.shop = Suite(root / "shop-server", flags=[f"--data={root / 'data'}"])
         for kind in ("bprmf", "sasrec"):
             cls.pipeline(kind, "shop", "--name", kind)
@@ -171,6 +178,31 @@ class UsersTest(TypedInputTest):
         done = self.recsae("steer", "--sae", "bprmf", "--user", f"u{user}", "--edit", f"#{idle}:x2",
                            server=self.address)
         self.assertIn(f"--edit #{idle}:x2 changes nothing", done.stderr)
+
+    def test_what_a_ranking_cannot_measure_is_said(self):
+        """Seven of thirteen items are the user's own: each list of ten holds whatever is held out."""
+        report = self.root / "few.json"
+        done = self.recsae("pipeline", "--dataset", "few", "--recommender", "bprmf", "--name", "few",
+                           "--recommender-epochs", 3, "--latents", 16, "--k", 2, "--sae-epochs", 3,
+                           "--sae-batch-rows", 32, "--report", report, server=self.address)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        said = "HR and NDCG at 10, 20 and 50 are not measured: 32 of 32 rows have at most 10 items"
+        self.assertIn(said, done.stderr)
+        self.assertRegex(done.stdout, r"recommender +n/a +n/a +n/a +n/a")
+        written = json.loads(report.read_text())
+        self.assertIn(said, written["evaluation"]["warnings"][0])
+        self.assertIsNone(written["recommender"]["hr@10"])
+        done = self.recsae("--json", "evaluate", "--sae", "few", server=self.address)
+        evaluation = json.loads(done.stdout)
+        self.assertIn(said, evaluation["warnings"][0])
+        self.assertIn("hrAt5", evaluation["recommender"])
+        self.assertNotIn("hrAt10", evaluation["recommender"])
+
+    def test_a_path_in_a_data_folder_is_its_data_set(self):
+        shop = self.root / "data" / "shop"
+        for typed in (shop, f"file://{shop}/", shop / "interactions.csv"):
+            done = self.recsae("--json", "datasets", "get", typed, server=self.address)
+            self.assertEqual(json.loads(done.stdout)["name"], "shop", done.stderr)
 
     def test_names_in_other_scripts_stay_apart(self):
         for dataset in ("电影", "音乐"):

@@ -197,8 +197,10 @@ void AddCatalogCommands(CommandLine& line) {
   line.Add<CatalogFlags>(
       group, "upload", "Add or replace items from a file",
       "  recsae catalogs upload shop items.jsonl\n"
-      "Each line: {\"id\": \"7\", \"title\": \"Lamp\", \"attributes\": [{\"key\": \"room\", "
-      "\"value\": \"bedroom\"}]}",
+      "Each line: {\"id\": \"7\", \"title\": \"Lamp\", \"room\": \"bedroom\"}, as pandas writes it "
+      "with "
+      "to_json(FILE, orient=\"records\", lines=True).\n"
+      "Fields besides id and title are attributes.",
       [](Command& command, CatalogFlags& flags) {
         AddName(command, flags);
         command.Add("FILE", flags.file, "Items, one JSON object a line")

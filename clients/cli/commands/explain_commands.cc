@@ -1,7 +1,9 @@
 // recsae evaluate, explain and steer.
 
+#include <algorithm>
 #include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
@@ -61,9 +63,7 @@ struct SteerFlags {
 };
 
 void PrintEvaluation(Console& console, const explainer::v1::Evaluation& evaluation, bool auc) {
-  if (evaluation.row_count() == 0) {
-    console.Say("no case has a held-out item, so no ranking could be judged");
-  }
+  for (const std::string& warning : evaluation.warnings()) console.Say("warning: " + warning);
   console.Print(RankingTable(evaluation));
   console.Print("\n");
   console.Print(EvaluationDetails(evaluation));
@@ -131,6 +131,30 @@ void SayNotes(Console& console, const Response& response) {
                            absl::StrJoin(response.unknown_item_ids(), ", ")));
 }
 
+// Explains `recent` along with what the request asks for, for their titles. Those that the
+// catalogue does not have are taken out of it: they are named with the rest of the history.
+absl::StatusOr<explainer::v1::ExplainResponse> ExplainWithRecent(
+    Session& session, const explainer::v1::ExplainRequest& request,
+    std::vector<std::string>& recent) {
+  const std::set<std::string> asked(request.item_ids().begin(), request.item_ids().end());
+  while (true) {
+    explainer::v1::ExplainRequest with_recent = request;
+    for (const std::string& id : recent) {
+      if (asked.count(id) == 0) with_recent.add_item_ids(id);
+    }
+    auto response = session.Call(session.explainer(), &Explainer::Stub::Explain, with_recent);
+    if (response.ok() || Reason(response.status()) != "ITEM_NOT_FOUND") return response;
+    const auto unknown = std::find_if(recent.begin(), recent.end(), [&](const std::string& id) {
+      const auto metadata = Metadata(response.status());
+      return asked.count(id) == 0 &&
+             std::find(metadata.begin(), metadata.end(),
+                       std::pair<std::string, std::string>("item", id)) != metadata.end();
+    });
+    if (unknown == recent.end()) return response;
+    recent.erase(unknown);
+  }
+}
+
 absl::Status ExplainUser(Session& session, const ExplainFlags& flags) {
   RECSAE_ASSIGN_OR_RETURN(const auto sae, ChooseSae(session, flags.subject.sae));
   RECSAE_ASSIGN_OR_RETURN(const ChosenSubject chosen, ChooseSubject(session, sae, flags.subject));
@@ -141,17 +165,9 @@ absl::Status ExplainUser(Session& session, const ExplainFlags& flags) {
   request.set_keep_seen_items(flags.keep_seen);
   for (const std::string& id : flags.exclude) request.add_exclude_item_ids(id);
   for (const std::string& id : flags.items) request.add_item_ids(id);
-  // Asked for along with the rest, for their titles.
   std::vector<std::string> recent;
-  if (!session.json()) {
-    recent = Newest(chosen.history, kShownHistory);
-    const std::set<std::string> asked(flags.items.begin(), flags.items.end());
-    for (const std::string& id : recent) {
-      if (asked.count(id) == 0) request.add_item_ids(id);
-    }
-  }
-  RECSAE_ASSIGN_OR_RETURN(const auto response,
-                          session.Call(session.explainer(), &Explainer::Stub::Explain, request));
+  if (!session.json()) recent = Newest(chosen.history, kShownHistory);
+  RECSAE_ASSIGN_OR_RETURN(const auto response, ExplainWithRecent(session, request, recent));
   SayNotes(session.console(), response);
   if (session.json()) return session.PrintJson(response);
   for (int i = 0; i < response.explanations_size(); ++i) {

@@ -99,6 +99,8 @@ void PrintReport(Console& console, const PipelineResult& result) {
   PrintComparison(console, result.evaluation);
   console.Print("\n");
   console.Heading("What the SAE keeps of the recommendations");
+  for (const std::string& warning : result.evaluation.warnings())
+    console.Say("warning: " + warning);
   console.Print(RankingTable(result.evaluation));
   console.Print("\n");
   console.Print(EvaluationDetails(result.evaluation));

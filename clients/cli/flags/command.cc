@@ -4,7 +4,12 @@
 #include <cstdint>
 #include <cstdlib>
 #include <optional>
+#include <type_traits>
 #include <utility>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/numbers.h"
+#include "clients/cli/text/dataset_path.h"
 
 namespace recsae::cli {
 namespace {
@@ -35,10 +40,21 @@ Check::Check(const std::function<std::string(const std::string& value)>& error)
 Check::Check(std::shared_ptr<const CLI::Validator> validator, bool rewrites)
     : validator_(std::move(validator)), rewrites_(rewrites) {}
 
-Check Check::Positive() { return Check(std::make_shared<CLI::Validator>(CLI::PositiveNumber)); }
+// CLI11's own name the largest double there is.
+Check Check::Positive() {
+  return Check([](const std::string& value) {
+    double number = 0;
+    const bool good = absl::SimpleAtod(value, &number) && number > 0;
+    return good ? "" : "'" + value + "' is not a number above 0";
+  });
+}
 
 Check Check::NonNegative() {
-  return Check(std::make_shared<CLI::Validator>(CLI::NonNegativeNumber));
+  return Check([](const std::string& value) {
+    double number = 0;
+    const bool good = absl::SimpleAtod(value, &number) && number >= 0;
+    return good ? "" : "'" + value + "' is not a number from 0 up";
+  });
 }
 
 Check Check::Range(int lowest, int highest) {
@@ -46,7 +62,7 @@ Check Check::Range(int lowest, int highest) {
 }
 
 Check Check::OneOf(const std::vector<std::string>& names) {
-  return Check(std::make_shared<CLI::IsMember>(names));
+  return Check(std::make_shared<CLI::IsMember>(names, CLI::ignore_case), true);
 }
 
 Check Check::ExistingFile() {
@@ -67,15 +83,12 @@ Check Check::Path() {
 
 Check Check::Dataset() {
   return Check(std::make_shared<CLI::Validator>(
-                   [](std::string& name) {
-                     while (name.size() > 1 && name.back() == '/') name.pop_back();
-                     const size_t slash = name.rfind('/');
-                     if (slash == std::string::npos) return std::string();
-                     const std::string folder = slash == 0 ? "/" : name.substr(0, slash);
+                   [](std::string& name) -> std::string {
+                     name = DatasetArgument(name);
+                     if (name.find("://") == std::string::npos) return "";
                      return "'" + name +
-                            "' is a path, but a data set is a folder that the server finds by its "
-                            "name: start the server with --data " +
-                            folder + " (RECSAE_DATA_DIR), then say " + name.substr(slash + 1);
+                            "' is an address; put what is there into a folder in one of the "
+                            "server's data folders (--data), and give the folder's name";
                    },
                    ""),
                true);
@@ -122,6 +135,16 @@ Flag Flag::Excludes(const Flag& other) {
 
 Flag Flag::SeparatedBy(char delimiter) {
   option_->delimiter(delimiter);
+  return Trimmed();
+}
+
+Flag Flag::Trimmed() {
+  option_->transform(CLI::Validator(
+      [](std::string& value) {
+        absl::StripAsciiWhitespace(&value);
+        return std::string();
+      },
+      ""));
   return *this;
 }
 
@@ -130,9 +153,29 @@ Flag Flag::OneArgumentEach() {
   return *this;
 }
 
+bool Flag::Given() const { return option_->count() > 0; }
+
+namespace {
+
+// Numbers without a sign, which "-1" would be the largest of.
+template <typename T>
+constexpr bool kUnsigned =
+    std::is_same_v<T, uint64_t> || std::is_same_v<T, std::optional<uint64_t>> ||
+    std::is_same_v<T, std::vector<uint64_t>>;
+
+}  // namespace
+
 template <typename T>
 Flag Command::Add(const std::string& name, T& value, const std::string& what) {
-  return Flag(app_->add_option(name, value, what));
+  CLI::Option* option = app_->add_option(name, value, what);
+  if constexpr (kUnsigned<T>) {
+    option->check(CLI::Validator(
+        [](std::string& text) {
+          return text.find('-') == std::string::npos ? "" : "'" + text + "' is below 0";
+        },
+        ""));
+  }
+  return Flag(option);
 }
 
 // NOLINTBEGIN(bugprone-macro-parentheses): a type takes none.

@@ -25,6 +25,7 @@ class Check {
   static Check Positive();
   static Check NonNegative();
   static Check Range(int lowest, int highest);
+  // Capitals do not matter.
   static Check OneOf(const std::vector<std::string>& names);
   static Check ExistingFile();
   static Check ExistingDirectory();
@@ -32,7 +33,7 @@ class Check {
   static Check ExistingPath();
   // A file or folder that need not be there. All of these take ~/… for the home directory.
   static Check Path();
-  // The name of a data set: a slash at its end is taken off, and a path refused with the way out.
+  // A data set, as DatasetArgument takes it.
   static Check Dataset();
 
  private:
@@ -59,10 +60,14 @@ class Flag {
   Flag From(const std::string& environment_variable);
   Flag Must(const Check& check);
   Flag Excludes(const Flag& other);
-  // A list: one argument holds several values.
+  // Blanks around the value are no part of it.
+  Flag Trimmed();
+  // A list: one argument holds several values, with or without blanks between.
   Flag SeparatedBy(char delimiter);
   // A list: each value, or list of them, follows the flag's name again.
   Flag OneArgumentEach();
+  // After parsing: whether it was given.
+  bool Given() const;
 
  private:
   CLI::Option* option_;

@@ -13,6 +13,7 @@
 #include "clients/cli/session/interrupt.h"
 #include "clients/cli/text/address.h"
 #include "clients/cli/text/errors.h"
+#include "common/base/environment.h"
 #include "common/base/status.h"
 #include "common/base/version.h"
 
@@ -80,6 +81,27 @@ void AddGlobalOptions(Command& root, GlobalOptions& options) {
   root.AddSwitch("--no-color", options.no_color, "No colours, as with NO_COLOR=1").Group(output);
 }
 
+std::string CommandNames(const CLI::App& group) {
+  std::vector<std::string> names;
+  for (const CLI::App* command : group.get_subcommands(nullptr)) {
+    names.push_back(command->get_name());
+  }
+  return absl::StrJoin(names, ", ");
+}
+
+// Whether the arguments ask for JSON; what was parsed before an error may not have come to it.
+bool HasJson(int argc, const char* const* argv) {
+  return std::any_of(argv, argv + argc,
+                     [](const char* argument) { return std::string_view(argument) == "--json"; });
+}
+
+// A variable that was meant to be one of these leads to another server than meant. Not with --json,
+// whose standard error is for scripts.
+void SayDoubts(Session& session) {
+  if (session.json()) return;
+  for (const std::string& doubt : DoubtfulVariables({})) session.console().Say("warning: " + doubt);
+}
+
 }  // namespace
 
 CommandLine::CommandLine()
@@ -115,18 +137,30 @@ Command CommandLine::AddGroup(const std::string& name, const std::string& summar
 }
 
 std::string CommandLine::MissingCommand() const {
+  const auto [where, group] = Chosen();
+  return absl::StrCat(where, ": say which command: ", CommandNames(*group), "\nTry ", where,
+                      " --help.");
+}
+
+std::string CommandLine::UnknownArguments(const std::string& otherwise) const {
+  const auto [where, group] = Chosen();
+  const std::vector<std::string> rest = app_->remaining(true);
+  const bool command = !rest.empty() && !rest[0].empty() && rest[0][0] != '-';
+  if (!command || group->get_subcommands(nullptr).empty()) {
+    return absl::StrCat("recsae: ", otherwise, "\nTry ", where, " --help.");
+  }
+  return absl::StrCat(where, ": there is no command '", rest[0], "'; there are ",
+                      CommandNames(*group), "\nTry ", where, " --help.");
+}
+
+std::pair<std::string, const CLI::App*> CommandLine::Chosen() const {
   const CLI::App* group = app_.get();
   std::string where = app_->get_name();
   for (auto chosen = group->get_subcommands(); !chosen.empty(); chosen = group->get_subcommands()) {
     group = chosen.front();
     absl::StrAppend(&where, " ", group->get_name());
   }
-  std::vector<std::string> names;
-  for (const CLI::App* command : group->get_subcommands(nullptr)) {
-    names.push_back(command->get_name());
-  }
-  return absl::StrCat(where, ": say which command: ", absl::StrJoin(names, ", "), "\nTry ", where,
-                      " --help.");
+  return {where, group};
 }
 
 int CommandLine::Refuse(const std::string& message, bool json) const {
@@ -143,7 +177,7 @@ absl::Status CommandLine::CheckAddresses() {
       {"--concept-store", &options_.concept_store},
       {"--explainer", &options_.explainer}};
   for (const auto& [flag, address] : addresses) {
-    if (address->empty()) continue;
+    if (address->empty() && !root_.Find(flag).Given()) continue;
     RECSAE_ASSIGN_OR_RETURN(*address, ServerAddress(flag, *address));
     RECSAE_RETURN_IF_ERROR(CheckSecurity(*address, SecurityOf(options_)));
   }
@@ -156,18 +190,18 @@ int CommandLine::Run(int argc, const char* const* argv) {
   } catch (const CLI::Success& help_or_version) {
     const int status = app_->exit(help_or_version);
     return std::cout.flush() ? status : kExitNotWritten;
+  } catch (const CLI::ExtrasError& error) {
+    return Refuse(UnknownArguments(error.what()), HasJson(argc, argv));
   } catch (const CLI::ParseError& error) {
-    // What was parsed before the error may not have come to it.
-    const bool json = options_.json || std::any_of(argv, argv + argc, [](const char* argument) {
-                        return std::string_view(argument) == "--json";
-                      });
-    return Refuse(std::string("recsae: ") + error.what() + "\nTry recsae --help.", json);
+    return Refuse(std::string("recsae: ") + error.what() + "\nTry recsae --help.",
+                  HasJson(argc, argv));
   }
   if (!run_) return Refuse(MissingCommand(), options_.json);
   if (const absl::Status status = CheckAddresses(); !status.ok()) {
     return Refuse(absl::StrCat("recsae: ", status.message()), options_.json);
   }
   Session session(options_);
+  SayDoubts(session);
   const absl::Status status = run_(session);
   if (Interrupted()) return InterruptedExit();
   Console& console = session.console();

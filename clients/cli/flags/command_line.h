@@ -55,8 +55,12 @@ class CommandLine {
   int Refuse(const std::string& message, bool json) const;
   // The servers' addresses as they are dialled.
   absl::Status CheckAddresses();
+  // The command that was chosen, as typed, or the group of those that are missing.
+  std::pair<std::string, const CLI::App*> Chosen() const;
   // What to say to a command line that ends before it names a command.
   std::string MissingCommand() const;
+  // The same to one with arguments that nothing takes; `otherwise` where none of them is a command.
+  std::string UnknownArguments(const std::string& otherwise) const;
 
   std::unique_ptr<CLI::App> app_;
   Command root_;

@@ -14,7 +14,8 @@ namespace {
 // What is wrong with one of --columns, or "".
 std::string ColumnProblem(const std::string& column) {
   const size_t equals = column.find('=');
-  const std::string meaning = column.substr(0, equals);
+  const absl::string_view meaning =
+      absl::StripTrailingAsciiWhitespace(absl::string_view(column).substr(0, equals));
   for (const char* known : {"user", "item", "time", "rating", "title", "split", "attribute"}) {
     if (equals != std::string::npos && equals + 1 < column.size() && meaning == known) return "";
   }
@@ -57,7 +58,9 @@ void SetColumns(const DatasetFlags& flags, probe::v1::DatasetOptions& options) {
   probe::v1::DatasetOptions::Columns& columns = *options.mutable_columns();
   for (const std::string& column : flags.columns) {
     const size_t equals = column.find('=');
-    const std::string meaning = column.substr(0, equals), name = column.substr(equals + 1);
+    const absl::string_view text = column;
+    const absl::string_view meaning = absl::StripTrailingAsciiWhitespace(text.substr(0, equals));
+    const std::string name(absl::StripLeadingAsciiWhitespace(text.substr(equals + 1)));
     if (meaning == "user") columns.set_user(name);
     if (meaning == "item") columns.set_item(name);
     if (meaning == "time") columns.set_time(name);

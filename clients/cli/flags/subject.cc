@@ -82,7 +82,9 @@ absl::StatusOr<ChosenSubject> FromActivations(const SubjectFlags& flags) {
 void AddSubjectFlags(Command& command, SubjectFlags& flags) {
   const std::string group = "Whose recommendations";
   command.Add("--sae", flags.sae, "SAE [default: the only one]").Group("SAE");
-  command.Add("--user", flags.user, "A user of the capture, or of the data set").Group(group);
+  command.Add("--user", flags.user, "A user of the capture, or of the data set")
+      .Trimmed()
+      .Group(group);
   command
       .Add("--capture", flags.capture,
            "Where the user is [default: the test capture of the SAE's recommender]")

@@ -1,4 +1,4 @@
-// Files with one message a line, as protobuf JSON.
+// Files with one message a line, as JSON.
 #ifndef RECSAE_CLIENTS_CLI_FORMATS_JSON_LINES_H_
 #define RECSAE_CLIENTS_CLI_FORMATS_JSON_LINES_H_
 
@@ -13,12 +13,13 @@ class Message;
 
 namespace recsae::cli {
 
-// Parses every line that is not blank into `message` and calls `next`, whose error ends the
-// reading. INVALID_ARGUMENT (FILE_MALFORMED) names file and line; NOT_FOUND (FILE_NOT_FOUND).
+// Reads every line that is not blank into `message` (FillFromJson) and calls `next`, whose error
+// ends the reading. A file may be one array of such objects instead. INVALID_ARGUMENT
+// (FILE_MALFORMED) names file and line; NOT_FOUND (FILE_NOT_FOUND).
 absl::Status ReadJsonLines(const std::string& path, google::protobuf::Message& message,
                            const std::function<absl::Status()>& next);
 
-// Calls `next` with every line that is not blank, blanks around it removed.
+// Calls `next` with every line that is not blank, blanks around it and a byte order mark removed.
 absl::Status ReadLines(
     const std::string& path,
     const std::function<absl::Status(int number, const std::string& line)>& next);

@@ -34,20 +34,21 @@ std::string ShortHash(absl::string_view bytes) {
   return absl::StrCat(absl::Hex(Fingerprint(bytes), absl::kZeroPad16)).substr(0, 6);
 }
 
-// A data set's name as part of an id. What ids cannot hold is left to a fingerprint of the name, so
-// that names in other scripts, and long ones, stay apart.
+// A data set's name as part of an id. What ids cannot hold as it is is left to a fingerprint of the
+// name, so that names in other scripts, long ones, and "My shop" and "my-shop" stay apart.
 std::string IdPart(absl::string_view text) {
   std::string id;
   bool all = text.size() <= kDatasetPartLength;
   for (const char c : text.substr(0, kDatasetPartLength)) {
     const char lower = absl::ascii_tolower(c);
-    if (static_cast<unsigned char>(c) >= 0x80) {
-      all = false;
-    } else {
-      id += absl::ascii_isalnum(lower) || lower == '.' || lower == '_' ? lower : '-';
-    }
+    const bool holds = absl::ascii_isalnum(lower) || lower == '.' || lower == '_' || lower == '-';
+    all = all && holds && lower == c;
+    if (static_cast<unsigned char>(c) < 0x80) id += holds ? lower : '-';
   }
-  if (id.empty() || !absl::ascii_isalnum(id.front())) id = "d" + id;
+  if (id.empty() || !absl::ascii_isalnum(id.front())) {
+    id = "d" + id;
+    all = false;
+  }
   if (all) return id;
   const std::string hash = "-" + ShortHash(text);
   return id.substr(0, kDatasetPartLength - hash.size()) + hash;

@@ -16,11 +16,15 @@ using nlohmann::ordered_json;
 // The attribute that names an item's planted concept.
 constexpr char kPlantedKey[] = "concept";
 
+// Null for what is not measured.
 ordered_json Ranking(const explainer::v1::RankingMetrics& metrics) {
-  return {{"hr@10", metrics.hr_at_10()},
-          {"ndcg@10", metrics.ndcg_at_10()},
-          {"hr@20", metrics.hr_at_20()},
-          {"ndcg@20", metrics.ndcg_at_20()}};
+  const auto measured = [](bool there, double value) {
+    return there ? ordered_json(value) : ordered_json();
+  };
+  return {{"hr@10", measured(metrics.has_hr_at_10(), metrics.hr_at_10())},
+          {"ndcg@10", measured(metrics.has_ndcg_at_10(), metrics.ndcg_at_10())},
+          {"hr@20", measured(metrics.has_hr_at_20(), metrics.hr_at_20())},
+          {"ndcg@20", measured(metrics.has_ndcg_at_20(), metrics.ndcg_at_20())}};
 }
 
 }  // namespace
@@ -51,6 +55,11 @@ ordered_json ReportJson(const PipelineResult& result) {
   ordered_json json;
   json["recommender"] = Ranking(result.evaluation.recommender());
   json["reconstructed"] = Ranking(result.evaluation.reconstructed());
+  json["evaluation"] = {{"rows", result.evaluation.row_count()},
+                        {"rows_seen_in_history", result.evaluation.seen_row_count()},
+                        {"warnings", ordered_json::array()}};
+  for (const std::string& warning : result.evaluation.warnings())
+    json["evaluation"]["warnings"].push_back(warning);
   json["sae"] = {{"d", result.sae.activation_dim()},
                  {"latents", result.sae.latent_count()},
                  {"k", result.sae.k()},

@@ -1,6 +1,8 @@
 #include "clients/cli/render/result_text.h"
 
 #include <algorithm>
+#include <array>
+#include <optional>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
@@ -16,23 +18,39 @@ using explainer::v1::AttributeScore;
 using explainer::v1::Evaluation;
 using explainer::v1::RankingMetrics;
 
+namespace {
+
+// HR@10, NDCG@10, HR@20 and NDCG@20; those that are not measured are empty.
+std::array<std::optional<double>, 4> ShownMeasures(const RankingMetrics& metrics) {
+  const auto if_there = [](bool there, double value) {
+    return there ? std::optional<double>(value) : std::nullopt;
+  };
+  return {if_there(metrics.has_hr_at_10(), metrics.hr_at_10()),
+          if_there(metrics.has_ndcg_at_10(), metrics.ndcg_at_10()),
+          if_there(metrics.has_hr_at_20(), metrics.hr_at_20()),
+          if_there(metrics.has_ndcg_at_20(), metrics.ndcg_at_20())};
+}
+
+constexpr char kNotMeasured[] = "n/a";
+
+}  // namespace
+
 Table RankingTable(const Evaluation& evaluation) {
   Table table(
       {{"TEST-ALL"}, {"HR@10", true}, {"NDCG@10", true}, {"HR@20", true}, {"NDCG@20", true}});
-  const auto add = [&](const char* name, const RankingMetrics& metrics) {
-    table.Add({name, FormatFixed(metrics.hr_at_10(), 4), FormatFixed(metrics.ndcg_at_10(), 4),
-               FormatFixed(metrics.hr_at_20(), 4), FormatFixed(metrics.ndcg_at_20(), 4)});
-  };
-  const RankingMetrics& whole = evaluation.recommender();
-  const RankingMetrics& kept = evaluation.reconstructed();
-  add("recommender", whole);
-  add("reconstructed", kept);
-  const auto share = [](double part, double all) {
-    return Cell(all > 0 ? FormatPercent(part / all) : "", Color::kBold);
-  };
-  table.Add({"kept", share(kept.hr_at_10(), whole.hr_at_10()),
-             share(kept.ndcg_at_10(), whole.ndcg_at_10()), share(kept.hr_at_20(), whole.hr_at_20()),
-             share(kept.ndcg_at_20(), whole.ndcg_at_20())});
+  const auto whole = ShownMeasures(evaluation.recommender());
+  const auto after = ShownMeasures(evaluation.reconstructed());
+  std::vector<Cell> first = {"recommender"}, second = {"reconstructed"}, kept = {"kept"};
+  for (size_t i = 0; i < whole.size(); ++i) {
+    const bool both = whole[i].has_value() && after[i].has_value();
+    first.emplace_back(whole[i] ? FormatFixed(*whole[i], 4) : kNotMeasured);
+    second.emplace_back(after[i] ? FormatFixed(*after[i], 4) : kNotMeasured);
+    kept.emplace_back(both && *whole[i] > 0 ? FormatPercent(*after[i] / *whole[i]) : "",
+                      Color::kBold);
+  }
+  table.Add(first);
+  table.Add(second);
+  table.Add(kept);
   return table;
 }
 
@@ -40,6 +58,10 @@ Table EvaluationDetails(const Evaluation& evaluation) {
   const auto& similarity = evaluation.similarity();
   return Details(
       {{"rows", FormatCount(evaluation.row_count())},
+       {"of them seen before", evaluation.seen_row_count() == 0
+                                   ? ""
+                                   : absl::StrCat(FormatCount(evaluation.seen_row_count()),
+                                                  " (the held-out item is in the history, too)")},
        {"top-10 overlap", absl::StrCat(FormatFixed(evaluation.rbo(), 3), " (rank-biased)")},
        {"FVU on these rows", FormatNumber(evaluation.fvu())},
        {"L0", FormatNumber(evaluation.l0())},

@@ -17,11 +17,14 @@ constexpr size_t kItemsOfConcept = 3;
 constexpr int kTermsOfConcept = 3;
 const char* const kRanking[] = {"hr@10", "ndcg@10", "hr@20", "ndcg@20"};
 
+// Without what is not measured.
 ordered_json RankingJson(const explainer::v1::RankingMetrics& metrics) {
-  return {{"hr@10", metrics.hr_at_10()},
-          {"ndcg@10", metrics.ndcg_at_10()},
-          {"hr@20", metrics.hr_at_20()},
-          {"ndcg@20", metrics.ndcg_at_20()}};
+  ordered_json json = ordered_json::object();
+  if (metrics.has_hr_at_10()) json["hr@10"] = metrics.hr_at_10();
+  if (metrics.has_ndcg_at_10()) json["ndcg@10"] = metrics.ndcg_at_10();
+  if (metrics.has_hr_at_20()) json["hr@20"] = metrics.hr_at_20();
+  if (metrics.has_ndcg_at_20()) json["ndcg@20"] = metrics.ndcg_at_20();
+  return json;
 }
 
 ordered_json CountsJson(const explainer::v1::ConfidenceCounts& counts) {

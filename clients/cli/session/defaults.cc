@@ -73,7 +73,8 @@ absl::StatusOr<std::vector<Capture>> CapturesWithCases(Session& session, const S
                                        &probe::v1::ListCapturesResponse::captures_size, 0));
   std::vector<Capture> captures;
   for (const Capture& capture : all.captures()) {
-    if (capture.has_cases()) captures.push_back(capture);
+    // One that nothing was recorded into yet is of no use to anyone.
+    if (capture.has_cases() && capture.row_count() > 0) captures.push_back(capture);
   }
   std::stable_sort(captures.begin(), captures.end(),
                    [](const Capture& a, const Capture& b) { return Order(a) < Order(b); });

@@ -9,9 +9,8 @@
 
 namespace recsae::cli {
 
-// HOST:PORT of "HOST:PORT", " http://HOST:PORT/ " or "grpc://HOST:PORT"; names of gRPC's own
-// ("dns:///…", "unix:…") stay. A usage error for anything else, https:// among it: TLS is
-// chosen by --tls-ca.
+// What ReadAddress makes of the value of a flag; a usage error that names the flag for what is
+// none.
 absl::StatusOr<std::string> ServerAddress(absl::string_view flag, absl::string_view text);
 
 }  // namespace recsae::cli

@@ -25,12 +25,16 @@ constexpr Advice kAdvice[] = {
      "put the data set into a folder that the server looks in (its --data, RECSAE_DATA_DIR), or "
      "use --dataset planted"},
     {"USER_NOT_FOUND",
-     "a user of the data set that the recommender was trained on, or --history ID,..."},
+     "--user ID of the data set that the recommender was trained on; one that reads histories "
+     "takes "
+     "--history ID,..."},
+    {"HISTORY_UNKNOWN", "--history ID,..., or --capture of one that has the user"},
     {"CATALOG_NOT_FOUND", "recsae catalogs list"},
     {"RECOMMENDER_NOT_FOUND", "recsae recommenders list"},
     {"CAPTURE_NOT_FOUND", "recsae captures list"},
     {"SAE_NOT_FOUND", "recsae saes list"},
-    {"CONCEPT_NOT_FOUND", "recsae concepts list, recsae concepts search WORDS"},
+    {"CONCEPT_NOT_FOUND",
+     "recsae concepts list, recsae concepts search WORDS; the latent of number 17 is '#17'"},
     {"JOB_NOT_FOUND", "recsae jobs list"},
     {"RECOMMENDER_IN_USE", "delete its captures first, or add --force"},
     {"JOB_NOT_FINISHED", "recsae jobs cancel JOB"},

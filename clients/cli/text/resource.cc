@@ -2,16 +2,20 @@
 
 #include <vector>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
+#include "absl/strings/strip.h"
 #include "common/base/names.h"
 #include "common/base/status.h"
 
 namespace recsae::cli {
 
-absl::StatusOr<std::string> FullName(absl::string_view text, absl::string_view pattern) {
+absl::StatusOr<std::string> FullName(absl::string_view typed, absl::string_view pattern) {
+  // Without blanks, and the slash that completing a path adds.
+  const absl::string_view text = absl::StripSuffix(absl::StripAsciiWhitespace(typed), "/");
   if (ParseName(text, pattern).ok()) return std::string(text);
   const std::vector<absl::string_view> ids = absl::StrSplit(text, '/');
   std::vector<std::string> parts = absl::StrSplit(pattern, '/');

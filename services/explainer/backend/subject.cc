@@ -69,18 +69,21 @@ absl::Status ReadCapturedUser(Backend& backend, const Caller& caller,
     RECSAE_RETURN_IF_ERROR(CheckSameSite(*resolved.sae, capture));
   }
   probe::v1::BatchGetCasesResponse response;
-  RECSAE_RETURN_IF_ERROR(caller.Call([&](grpc::ClientContext& context) {
+  const absl::Status found = caller.Call([&](grpc::ClientContext& context) {
     probe::v1::BatchGetCasesRequest request;
     request.set_capture(user.capture());
     request.add_user_ids(user.user_id());
     return backend.peers.probe.peer().FromGrpc(
         backend.peers.probe->BatchGetCases(&context, request, &response));
-  }));
-  if (response.cases_size() != 1) {
+  });
+  if (Reason(found) == "CASE_NOT_FOUND" || (found.ok() && response.cases_size() != 1)) {
     return Error(absl::StatusCode::kNotFound, "CASE_NOT_FOUND",
-                 absl::StrCat(user.capture(), " has no case of user \"", user.user_id(), "\""),
+                 absl::StrCat(user.capture(), " has no user \"", user.user_id(),
+                              "\"; a history of the user_id alone asks for what the recommender "
+                              "knows of a user, whether captured or not"),
                  {{"capture", user.capture()}, {"user_id", user.user_id()}});
   }
+  RECSAE_RETURN_IF_ERROR(found);
   if (!keep_seen) {
     ExcludeKnown(response.cases(0).history_item_ids(), resolved);
     ExcludeKnown(response.cases(0).excluded_item_ids(), resolved);
@@ -116,6 +119,10 @@ absl::Status RunRecommender(Backend& backend, const Caller& caller,
   }));
   resolved.unknown_items.insert(response.unknown_item_ids().begin(),
                                 response.unknown_item_ids().end());
+  // A recommender that reads no histories does not look at them.
+  for (const std::string& id : history.item_ids()) {
+    if (resolved.recommender->Item(id) < 0) resolved.unknown_items.insert(id);
+  }
   if (!keep_seen) ExcludeKnown(history.item_ids(), resolved);
   if (!response.pasts().empty()) {
     const auto& past = response.pasts(0);
@@ -124,6 +131,12 @@ absl::Status RunRecommender(Backend& backend, const Caller& caller,
       resolved.warnings.push_back(
           absl::StrCat(recommender, " was trained on no interaction of user \"", history.user_id(),
                        "\": the activation says nothing of this user"));
+    }
+    if (!past.known() && !keep_seen && !history.user_id().empty() && history.item_ids().empty()) {
+      resolved.warnings.push_back(absl::StrCat(
+          "what user \"", history.user_id(), "\" touched is not known to ", recommender,
+          ": items that the user has had may be among the recommended (exclude_item_ids leaves "
+          "them out)"));
     }
   }
   return ReadProbeActivation(response.activations(), *resolved.sae, recommender, resolved);

@@ -135,6 +135,7 @@ absl::Status Explain(Backend& backend, const Caller& caller, const v1::ExplainRe
   choice.top = request.top_item_count() == 0 ? kDefaultTopItems : request.top_item_count();
   choice.excluded = subject.excluded;
   choice.also = also;
+  bool nothing_left = false;
   size_t bytes = 0;
   for (int64_t row = 0; row < subject.rows; ++row) {
     RECSAE_RETURN_IF_ERROR(caller.Alive());
@@ -142,6 +143,8 @@ absl::Status Explain(Backend& backend, const Caller& caller, const v1::ExplainRe
     v1::Explanation* out = response->add_explanations();
     out->set_relative_error(explanation.relative_error);
     WriteLatents(backend, subject, explanation, out);
+    nothing_left = nothing_left || (subject.head() != nullptr && explanation.items.empty() &&
+                                    (!subject.at_inner_site() || !subject.user_activation.empty()));
     for (const ItemAttribution& item : explanation.items) {
       WriteItem(*subject.recommender, item, *out, out->add_items());
     }
@@ -153,6 +156,11 @@ absl::Status Explain(Backend& backend, const Caller& caller, const v1::ExplainRe
                                 " items each do not fit a message of 4 MiB; ask for fewer of them "
                                 "in a call"));
     }
+  }
+  if (nothing_left) {
+    response->add_warnings(
+        "nothing is left to recommend: every item is excluded, or one that the user touched "
+        "(keep_seen_items)");
   }
   return absl::OkStatus();
 }

@@ -173,9 +173,9 @@ std::string WhyIneffective(const v1::Edit& edit, const v1::IneffectiveEdit& inef
       absl::StrCat(one ? "latent " : "latents ", absl::StrJoin(ineffective.latents(), ", "));
   // Of what is at 0, multiples and less are 0 again.
   const bool idle = edit.has_scale() ? edit.scale() != 1 : edit.has_remove() || edit.add() < 0;
-  return idle
-             ? absl::StrCat(latents, one ? " is" : " are", " not active here: nothing to take away")
-             : absl::StrCat("the edit leaves ", latents, " as ", one ? "it is" : "they are");
+  return idle ? absl::StrCat(latents, one ? " is" : " are", " not active here: nothing to ",
+                             edit.has_scale() ? "multiply" : "take away")
+              : absl::StrCat("the edit leaves ", latents, " as ", one ? "it is" : "they are");
 }
 
 // Edits of the request of which no latent changed.

@@ -58,6 +58,7 @@ void ReconstructionEvaluation::Rank(absl::Span<const float> user,
   if (target < 0) return;
   ScoreItems(user, head_, absl::MakeSpan(scores_));
   ScoreItems(reconstructed_user, head_, absl::MakeSpan(reconstructed_scores_));
+  candidates_.Add(CountCandidates(head_.items(), target, excluded, head_.withheld));
   recommender_.Add(RankOf(scores_, target, excluded));
   reconstructed_.Add(RankOf(reconstructed_scores_, target, excluded));
   rbo_sum_ += RankBiasedOverlap(TopItems(scores_, excluded),

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "absl/types/span.h"
+#include "common/ranking/candidates.h"
 #include "common/ranking/prediction_head.h"
 #include "common/ranking/ranking.h"
 #include "common/sae/metrics.h"
@@ -33,6 +34,8 @@ class ReconstructionEvaluation {
   // Test-all quality of the activations as they are, and of x^ in their place.
   const RankingMetrics& recommender() const { return recommender_; }
   const RankingMetrics& reconstructed() const { return reconstructed_; }
+  // What the held-out items were ranked among.
+  const CandidateCounts& candidates() const { return candidates_; }
   // Rank-biased overlap (p = 0.9) of the two top-10 lists, mean over the rows with a target.
   double rbo() const;
   // FVU, L0 and the others over all rows, as common/sae/metrics.h defines them.
@@ -48,6 +51,7 @@ class ReconstructionEvaluation {
   const PredictionHead& head_;
   RankingMetrics recommender_;
   RankingMetrics reconstructed_;
+  CandidateCounts candidates_;
   double rbo_sum_ = 0;
   sae::MetricsAccumulator metrics_;
   std::vector<float> reconstruction_;

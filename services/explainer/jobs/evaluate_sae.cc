@@ -15,6 +15,7 @@
 #include "services/explainer/backend/request_checks.h"
 #include "services/explainer/backend/subject.h"
 #include "services/explainer/evaluation/attribute_scores.h"
+#include "services/explainer/evaluation/evaluation_warnings.h"
 #include "services/explainer/evaluation/latent_use.h"
 #include "services/explainer/evaluation/reconstruction.h"
 #include "services/explainer/evaluation/similarity.h"
@@ -177,6 +178,11 @@ class RowSums {
     const LoadedRecommender& recommender = *inputs_.recommender;
     latent_use_.Add(code);
     const HeldOut held_out = HeldOutOf(captured, recommender.item_of_id);
+    const auto& history = captured.history_item_ids();
+    seen_ += held_out.target >= 0 && std::find(history.begin(), history.end(),
+                                               captured.target_item_id()) != history.end()
+                 ? 1
+                 : 0;
     if (inner == nullptr) {
       reconstruction_.Add(x, code, held_out.target, held_out.excluded);
     } else {
@@ -195,6 +201,8 @@ class RowSums {
   const ReconstructionEvaluation& reconstruction() const { return reconstruction_; }
   const MostActivatedItems& most_activated() const { return most_activated_; }
   LatentUse latent_use() const { return latent_use_.Result(); }
+  // Rows whose held-out item is in their history.
+  int64_t seen() const { return seen_; }
   // Rows with a recommended item.
   const AttributeTable& table() const { return table_; }
 
@@ -204,6 +212,7 @@ class RowSums {
   ReconstructionEvaluation reconstruction_;
   MostActivatedItems most_activated_;
   LatentUseCounts latent_use_;
+  int64_t seen_ = 0;
   AttributeTable table_;
 };
 
@@ -280,15 +289,25 @@ absl::StatusOr<std::vector<int32_t>> ConfidentLatents(Backend& backend, const Ca
   return latents;
 }
 
-void WriteMetrics(const RankingMetrics& metrics, v1::RankingMetrics* out) {
-  out->set_hr_at_5(metrics.hr(5));
-  out->set_hr_at_10(metrics.hr(10));
-  out->set_hr_at_20(metrics.hr(20));
-  out->set_hr_at_50(metrics.hr(50));
-  out->set_ndcg_at_5(metrics.ndcg(5));
-  out->set_ndcg_at_10(metrics.ndcg(10));
-  out->set_ndcg_at_20(metrics.ndcg(20));
-  out->set_ndcg_at_50(metrics.ndcg(50));
+// Those that tell something.
+void WriteMetrics(const RankingMetrics& metrics, const CandidateCounts& candidates,
+                  v1::RankingMetrics* out) {
+  if (candidates.Measures(5)) {
+    out->set_hr_at_5(metrics.hr(5));
+    out->set_ndcg_at_5(metrics.ndcg(5));
+  }
+  if (candidates.Measures(10)) {
+    out->set_hr_at_10(metrics.hr(10));
+    out->set_ndcg_at_10(metrics.ndcg(10));
+  }
+  if (candidates.Measures(20)) {
+    out->set_hr_at_20(metrics.hr(20));
+    out->set_ndcg_at_20(metrics.ndcg(20));
+  }
+  if (candidates.Measures(50)) {
+    out->set_hr_at_50(metrics.hr(50));
+    out->set_ndcg_at_50(metrics.ndcg(50));
+  }
 }
 
 void WriteLatentUse(const LatentUse& use, v1::LatentUse* out) {
@@ -315,13 +334,20 @@ void WriteAttribute(const AttributeNumbers& attributes, const AttributeAuc& scor
 void WriteRowSums(const RowSums& sums, v1::Evaluation& evaluation) {
   const ReconstructionEvaluation& reconstruction = sums.reconstruction();
   evaluation.set_row_count(reconstruction.recommender().cases());
-  WriteMetrics(reconstruction.recommender(), evaluation.mutable_recommender());
-  WriteMetrics(reconstruction.reconstructed(), evaluation.mutable_reconstructed());
+  const CandidateCounts& candidates = reconstruction.candidates();
+  WriteMetrics(reconstruction.recommender(), candidates, evaluation.mutable_recommender());
+  WriteMetrics(reconstruction.reconstructed(), candidates, evaluation.mutable_reconstructed());
+  evaluation.set_seen_row_count(sums.seen());
   evaluation.set_rbo(reconstruction.rbo());
   const sae::ReconstructionMetrics metrics = reconstruction.metrics();
   evaluation.set_fvu(metrics.fvu);
   evaluation.set_l0(metrics.l0);
-  WriteLatentUse(sums.latent_use(), evaluation.mutable_latent_use());
+  const LatentUse use = sums.latent_use();
+  WriteLatentUse(use, evaluation.mutable_latent_use());
+  for (const auto& warnings : {RankingWarnings(candidates, sums.seen()),
+                               ReconstructionWarnings(metrics.fvu, use.latents, use.dead)}) {
+    for (const std::string& warning : warnings) evaluation.add_warnings(warning);
+  }
 }
 
 absl::Status WriteAttributes(JobContext& job, const Inputs& inputs, const RowSums& sums,

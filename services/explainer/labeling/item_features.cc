@@ -36,7 +36,7 @@ std::vector<std::string> TitlePhrases(const std::string& title) {
   for (size_t first = 0; first < words.size(); ++first) {
     std::string phrase;
     for (size_t last = first; last < std::min(words.size(), first + kLongestPhrase); ++last) {
-      phrase += (last == first ? "" : " ") + words[last];
+      phrase = last == first ? words[last] : JoinWords(phrase, words[last]);
       const bool open = IsStopWord(words[first]) || IsStopWord(words[last]) ||
                         IsNumber(words[first]) || IsNumber(words[last]);
       if (!open && phrase.size() > 1) phrases.push_back(phrase);

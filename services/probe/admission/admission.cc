@@ -11,6 +11,8 @@
 #include "common/base/utf8.h"
 #include "common/budget/bytes.h"
 #include "common/messages/tensor.h"
+#include "services/probe/datasets/dataset_source.h"
+#include "services/probe/datasets/findings.h"
 #include "services/probe/hosts/door.h"
 #include "services/probe/models/staged_recommender.h"
 #include "services/probe/recommenders/model/evaluation.h"
@@ -218,17 +220,24 @@ absl::Status Admission::Measure(v1::Recommender& message) {
         "RecordActivations, not captured");
     return absl::OkStatus();
   }
-  Dataset data = dataset_;
-  RECSAE_RETURN_IF_ERROR(model_.ReadInteractions([this] { return session_->closed(); }, data));
-  message.set_data_fingerprint(FingerprintOf(data));
-  const int64_t rows = std::ssize(data.dev) + std::ssize(data.test);
+  InteractionLog log;
+  log.dataset = std::move(dataset_);
+  const absl::Status read =
+      model_.ReadInteractions([this] { return session_->closed(); }, log.dataset);
+  if (read.ok() && !log.dataset.test.empty()) NoteSplit(/*given=*/true, &log);
+  // The users' pasts are stored with them.
+  dataset_ = std::move(log.dataset);
+  RECSAE_RETURN_IF_ERROR(read);
+  AddRemarks(log.remarks, *message.mutable_dataset_remarks());
+  message.set_data_fingerprint(FingerprintOf(dataset_));
+  const int64_t rows = std::ssize(dataset_.dev) + std::ssize(dataset_.test);
   if (rows > kMaxMeasuredRows) {
     remarks_.push_back(absl::StrCat("quality was not measured: there are ", rows,
                                     " held-out rows, more than ", kMaxMeasuredRows));
     return absl::OkStatus();
   }
   RECSAE_ASSIGN_OR_RETURN(const auto quality,
-                          MeasureQuality(model_, data, [this] { return session_->closed(); }));
+                          MeasureQuality(model_, dataset_, [this] { return session_->closed(); }));
   message.mutable_metrics()->insert(quality.begin(), quality.end());
   return absl::OkStatus();
 }

@@ -58,7 +58,7 @@ class Admission {
   Permit permit_;
   MemoryBudget& memory_;
   int64_t bytes_ = 0;
-  Dataset dataset_;  // items and users
+  Dataset dataset_;  // items and users, and what these touched where the host tells it
   std::vector<float> vectors_, biases_;
   std::vector<int32_t> withheld_;
   std::vector<std::string> remarks_;

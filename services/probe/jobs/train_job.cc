@@ -92,6 +92,7 @@ absl::StatusOr<v1::Recommender> TrainJob::Run() {
                  {{"dataset", request_.dataset().name()}, {"fingerprint", dataset_->fingerprint}});
   }
   *recommender_.mutable_dataset() = request_.dataset();
+  recommender_.mutable_dataset()->set_name(dataset_->data.name);  // asked for by a path, maybe
   recommender_.set_data_fingerprint(dataset_->fingerprint);
   RECSAE_RETURN_IF_ERROR(CheckHeldOut(dataset_->data, request_.dataset().name()));
   AddRemarks(dataset_->data.remarks, *recommender_.mutable_dataset_remarks());
@@ -149,8 +150,6 @@ absl::Status TrainJob::Evaluate(const Recommender& model) {
                             return !job_.Interrupted().ok();
                           }));
   for (const auto& [name, value] : metrics) SetMetric(name, value);
-  SetMetric("test_seen_share", static_cast<double>(dataset_->data.test_seen) /
-                                   static_cast<double>(dataset_->data.test.size()));
   return absl::OkStatus();
 }
 

@@ -39,6 +39,30 @@ absl::Status NothingKnown(int query, const v1::ComputeActivationsRequest::Query&
                {{"query", absl::StrCat(query)}, {"item", message.history_item_ids(0)}});
 }
 
+// Of a query without items, to a recommender that reads histories: what is known of its user.
+absl::Status NoPast(int query, const std::string& id, const UserPast& past,
+                    const std::string& recommender) {
+  const std::string place = absl::StrCat("queries[", query, "]");
+  const auto error = [&](absl::StatusCode code, absl::string_view reason, absl::string_view why) {
+    return Error(code, reason, absl::StrCat(place, ": ", why),
+                 {{"query", absl::StrCat(query)}, {"user", id}, {"recommender", recommender}});
+  };
+  if (id.empty()) {
+    return error(absl::StatusCode::kInvalidArgument, "HISTORY_EMPTY",
+                 absl::StrCat(recommender, " reads histories: give history_item_ids"));
+  }
+  if (past.index < 0) {
+    return error(absl::StatusCode::kNotFound, "USER_NOT_FOUND",
+                 absl::StrCat("there is no user \"", id, "\" in the data that ", recommender,
+                              " was trained on: give history_item_ids"));
+  }
+  return error(absl::StatusCode::kFailedPrecondition, "HISTORY_UNKNOWN",
+               absl::StrCat(past.known ? "nothing but held-out rows is" : "no interaction is",
+                            " known of user \"", id, "\" of ", recommender,
+                            past.known ? "" : ", whose host or import tells none",
+                            ": give history_item_ids, or take the user's case of a capture"));
+}
+
 }  // namespace
 
 // The queries of one call, with the model that they are for.
@@ -130,6 +154,7 @@ absl::Status ProbeService::QueryBatch::ReadHistory(
   }
   if (history.empty() && !message.history_item_ids().empty()) return NothingKnown(i, message);
   if (history.empty()) history = pasts_[i].items;
+  if (history.empty()) return NoPast(i, message.user_id(), pasts_[i], recommender_.message.name());
   return absl::OkStatus();
 }
 

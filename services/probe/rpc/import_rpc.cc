@@ -181,7 +181,9 @@ absl::Status ProbeService::Import::FindItems() {
     RECSAE_ASSIGN_OR_RETURN(
         loaded_, service_.datasets_.Load(header_.dataset(), [&] { return CheckAlive(context_); }));
     *recommender_.mutable_dataset() = header_.dataset();
+    recommender_.mutable_dataset()->set_name(loaded_->data.name);
     recommender_.set_data_fingerprint(loaded_->fingerprint);
+    AddRemarks(loaded_->data.remarks, *recommender_.mutable_dataset_remarks());
     recommender_.set_catalog(absl::StrCat("catalogs/", header_.recommender_id()));
     items_ = static_cast<int64_t>(loaded_->data.items.size());
     users_ = static_cast<int64_t>(loaded_->data.users.size());

@@ -133,6 +133,10 @@ TEST(PipelinePlanTest, NamesInOtherScriptsStayApart) {
     EXPECT_TRUE(names.insert(Plan({}, dataset).recommender()).second) << dataset;
     EXPECT_EQ(Plan({}, dataset).recommender(), Plan({}, dataset).recommender());
   }
+  for (const char* dataset :
+       {"my-shop", "my shop", "My-shop", "my_shop", "my+shop", "-shop", "d-shop"})
+    EXPECT_TRUE(names.insert(Plan({}, dataset).recommender()).second) << dataset;
+  EXPECT_EQ(Plan({}, "my-shop").recommender(), "recommenders/my-shop-sasrec");
   EXPECT_EQ(Plan({}, "films").recommender(), "recommenders/films-sasrec");
 }
 

@@ -47,6 +47,9 @@ PipelineResult ExampleResult() {
     counts.set_kind(kind);
     counts.set_verified_count(verified);
   }
+  result.evaluation.set_row_count(60);
+  result.evaluation.set_seen_row_count(7);
+  result.evaluation.add_warnings("few items");
   result.evaluation.mutable_recommender()->set_hr_at_10(0.1813);
   result.evaluation.mutable_reconstructed()->set_ndcg_at_20(0.12);
   result.evaluation.mutable_similarity()->set_intra(0.7);
@@ -63,8 +66,10 @@ PipelineResult ExampleResult() {
 
 TEST(ReportJsonTest, HasExactlyTheDocumentedKeys) {
   const auto json = ReportJson(ExampleResult());
-  EXPECT_THAT(Keys(json), ElementsAre("recommender", "reconstructed", "sae", "concepts",
-                                      "similarity", "seconds", "dataset", "seed", "version"));
+  EXPECT_THAT(Keys(json),
+              ElementsAre("recommender", "reconstructed", "evaluation", "sae", "concepts",
+                          "similarity", "seconds", "dataset", "seed", "version"));
+  EXPECT_THAT(Keys(json["evaluation"]), ElementsAre("rows", "rows_seen_in_history", "warnings"));
   EXPECT_THAT(Keys(json["dataset"]),
               ElementsAre("test_rows", "test_rows_seen_in_training", "remarks"));
   EXPECT_THAT(Keys(json["dataset"]["remarks"][0]), ElementsAre("code", "count", "text"));
@@ -86,6 +91,10 @@ TEST(ReportJsonTest, TakesEachValueFromItsPlace) {
   const auto json = ReportJson(ExampleResult());
   EXPECT_EQ(json["recommender"]["hr@10"], 0.1813);
   EXPECT_EQ(json["reconstructed"]["ndcg@20"], 0.12);
+  EXPECT_TRUE(json["recommender"]["hr@20"].is_null()) << "not measured";
+  EXPECT_EQ(json["evaluation"]["rows"], 60);
+  EXPECT_EQ(json["evaluation"]["rows_seen_in_history"], 7);
+  EXPECT_EQ(json["evaluation"]["warnings"][0], "few items");
   EXPECT_EQ(json["dataset"]["test_rows_seen_in_training"], 12);
   EXPECT_EQ(json["dataset"]["remarks"][0]["code"], "TEST_ITEMS_SEEN");
   EXPECT_EQ(json["sae"]["d"], 64);

@@ -1,13 +1,13 @@
 // "Test-all" evaluation.
 #include "services/probe/recommenders/model/evaluation.h"
 
-#include <algorithm>
 #include <limits>
 #include <utility>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "common/base/status.h"
+#include "common/ranking/candidates.h"
 
 namespace recsae::probe {
 
@@ -39,24 +39,6 @@ absl::StatusOr<RankingMetrics> EvaluateRecommender(const Recommender& recommende
                   recommender.item_biases(), recommender.withheld());
 }
 
-namespace {
-
-// So many items that half of the cases have no more to choose from.
-int MostCandidates(const Dataset& dataset, const std::vector<Case>& cases, size_t withheld) {
-  if (cases.empty()) return 0;
-  const auto candidates = [&](const Case& c) {
-    return static_cast<int>(dataset.items.size() - Excluded(dataset, c).size() - withheld);
-  };
-  std::vector<int> counts;
-  counts.reserve(cases.size());
-  for (const Case& c : cases) counts.push_back(candidates(c));
-  const auto middle = counts.begin() + static_cast<int64_t>(counts.size() / 2);
-  std::nth_element(counts.begin(), middle, counts.end());
-  return *middle;
-}
-
-}  // namespace
-
 absl::StatusOr<std::map<std::string, double>> MeasureQuality(
     const Recommender& recommender, const Dataset& dataset,
     const std::function<bool()>& cancelled) {
@@ -65,13 +47,21 @@ absl::StatusOr<std::map<std::string, double>> MeasureQuality(
     RECSAE_ASSIGN_OR_RETURN(const RankingMetrics metrics,
                             EvaluateRecommender(recommender, dataset, *cases, cancelled));
     if (metrics.cases() == 0) continue;
-    const int most = MostCandidates(dataset, AnswerableCases(recommender, dataset, *cases),
-                                    recommender.withheld().size());
+    CandidateCounts candidates;
+    for (const Case& one : AnswerableCases(recommender, dataset, *cases)) {
+      candidates.Add(CountCandidates(static_cast<int64_t>(dataset.items.size()),
+                                     Target(dataset, one), Excluded(dataset, one),
+                                     recommender.withheld()));
+    }
     for (const int k : RankingMetrics::kCutoffs) {
-      if (most <= k) continue;  // every item to choose from is among the k: 1 for any recommender
+      if (!candidates.Measures(k)) continue;
       quality[absl::StrCat(split, "hr@", k)] = metrics.hr(k);
       quality[absl::StrCat(split, "ndcg@", k)] = metrics.ndcg(k);
     }
+  }
+  if (!dataset.test.empty()) {
+    quality["test_seen_share"] =
+        static_cast<double>(dataset.test_seen) / static_cast<double>(dataset.test.size());
   }
   return quality;
 }

@@ -29,7 +29,8 @@ absl::StatusOr<RankingMetrics> EvaluateRecommender(const Recommender& recommende
                                                    const std::function<bool()>& cancelled = {});
 
 // The same on the dev and test cases, by name: "dev_hr@5", ... "test_ndcg@50". A split without
-// cases has none. Errors: Recommender::Activations.
+// cases has none, and what most of them cannot measure, for want of items to choose from, is left
+// out. With test cases "test_seen_share", too. Errors: Recommender::Activations.
 absl::StatusOr<std::map<std::string, double>> MeasureQuality(
     const Recommender& recommender, const Dataset& dataset, const std::function<bool()>& cancelled);
 

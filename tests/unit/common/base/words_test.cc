@@ -55,6 +55,16 @@ TEST(WordsTest, ScriptsWithoutSpacesHaveWords) {
       << "Thai";
 }
 
+TEST(WordsTest, JoinedAsTheirScriptWritesThem) {
+  EXPECT_EQ(JoinWords("star", "trek"), "star trek");
+  // "green", "tea"; "tea" in Japanese kana
+  EXPECT_EQ(JoinWords("\u7EFF", "\u8336"), "\u7EFF\u8336");
+  EXPECT_EQ(JoinWords("\u7EFF\u8336", "\u30C6\u30A3\u30FC"), "\u7EFF\u8336\u30C6\u30A3\u30FC");
+  EXPECT_EQ(JoinWords("iphone", "\u624B\u673A"), "iphone \u624B\u673A");
+  EXPECT_EQ(JoinWords("\u624B\u673A", "5"), "\u624B\u673A 5");
+  EXPECT_EQ(JoinWords("\uB179\uCC28", "\uB77C\uB5BC"), "\uB179\uCC28 \uB77C\uB5BC") << "Korean";
+}
+
 TEST(WordsTest, WhatIsNotUtf8PartsWords) {
   EXPECT_THAT(Words("caf\xE9 noir"), ElementsAre("caf", "noir"));
 }

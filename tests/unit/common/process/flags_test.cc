@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <fstream>
 
@@ -103,27 +104,47 @@ TEST(FlagsTest, LastOfTwoCounts) {
   EXPECT_EQ(values.address, kOff);
 }
 
-TEST(FlagsTest, AddressesAreSplit) {
-  std::string host;
-  int port = 0;
-  EXPECT_TRUE(SplitAddress("[::1]:7401", &host, &port));
-  EXPECT_EQ(host, "::1");
-  EXPECT_EQ(port, 7401);
-  EXPECT_TRUE(SplitAddress("localhost:0", &host, &port));
-  EXPECT_EQ(host, "localhost");
-  EXPECT_EQ(port, 0);
-  EXPECT_FALSE(SplitAddress("localhost:", &host, &port));
-  EXPECT_FALSE(SplitAddress("localhost", &host, &port));
+// As the client takes the address of a server.
+TEST(FlagsTest, AddressesAreTakenAsPeopleWriteThem) {
+  Values values;
+  EXPECT_EQ(values.Parse({"--at=http://host:7401/", "--to", " grpc://127.0.0.1:0 "}), -1);
+  EXPECT_EQ(values.address, "host:7401");
+  EXPECT_EQ(values.to, "127.0.0.1:0");
+  for (const auto& [arg, said] : {std::pair{"--at=host", "the port is missing"},
+                                  {"--at=https://host:7401", "plaintext"},
+                                  {"--to=:7401", "0.0.0.0:7401"}}) {
+    CaptureStderr();
+    EXPECT_EQ(Values().Parse({arg}), 2);
+    const std::string error = GetCapturedStderr();
+    EXPECT_THAT(error, testing::HasSubstr(said)) << arg;
+    EXPECT_EQ(std::count(error.begin(), error.end(), '\n'), 1) << error;
+  }
 }
 
-TEST(MisspeltVariablesTest, NamesTheNearestOne) {
-  const std::vector<std::string> known = {"RECSAE_LISTEN", "RECSAE_DATA_DIR", "RECSAE_STORE_DIR"};
-  const auto found = MisspeltVariables(
-      {"RECSAE_LISTN", "RECSAE_LISTEN", "RECSAE_DATADIR", "PATH", "RECSAE_LISTEN_PORT",
-       "RECSAE_PROBE_SERVICE_HOST", "RECSAE_SOMETHING_ELSE"},
-      known);
-  EXPECT_EQ(found, (std::vector<std::pair<std::string, std::string>>{
-                       {"RECSAE_LISTN", "RECSAE_LISTEN"}, {"RECSAE_DATADIR", "RECSAE_DATA_DIR"}}));
+TEST(FlagSetTest, HomeOfTheConfigAndInListsOfPaths) {
+  setenv("HOME", ::testing::TempDir().c_str(), 1);
+  std::ofstream(::testing::TempDir() + "/home_test.toml") << "paths = \"/srv:~/data\"\n";
+  for (const bool in_environment : {false, true}) {
+    FlagSet flags("program", "", "", "1");
+    std::string paths;
+    flags.AddPaths("paths", &paths, "");
+    if (in_environment) setenv("RECSAE_CONFIG", "~/home_test.toml", 1);
+    const char* argv[] = {"program", "--config=~/home_test.toml"};
+    EXPECT_EQ(flags.Parse(in_environment ? 1 : 2, argv), -1);
+    EXPECT_EQ(paths, "/srv:" + ::testing::TempDir() + "/data");
+    unsetenv("RECSAE_CONFIG");
+  }
+}
+
+TEST(FlagSetTest, CapitalsAreNoOtherChoice) {
+  FlagSet flags("program", "", "", "1");
+  std::string level, address;
+  flags.AddChoice("level", &level, "", {"debug", "info"});
+  flags.AddAddress("at", &address, "", true, true);
+  const char* argv[] = {"program", "--level=DEBUG", "--at=Off"};
+  EXPECT_EQ(flags.Parse(3, argv), -1);
+  EXPECT_EQ(level, "debug");
+  EXPECT_EQ(address, kOff);
 }
 
 TEST(FlagSetTest, APathMayBeginAtHome) {

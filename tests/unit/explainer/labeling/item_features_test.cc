@@ -54,6 +54,13 @@ TEST_F(ItemFeaturesTest, OfPhrasesOfTheSameItemsTheLongestIsKept) {
   EXPECT_THAT(words, Contains("star")) << "three items have it, so it says something else";
 }
 
+// "rock garden" in Chinese: two words of the dictionary, written as one.
+TEST(ItemFeaturesScriptsTest, PhrasesOfScriptsWithoutSpacesHaveNone) {
+  const std::string garden = "\u82B1\u56ED\u65C5\u6E38";
+  const std::vector<ItemText> items = {{garden + " 1", {}}, {garden + " 2", {}}};
+  EXPECT_THAT(TextsOf(ItemFeatures(items), 0, "word"), ElementsAre(garden));
+}
+
 TEST_F(ItemFeaturesTest, WordsOfOneItemAreLeftToItsTitle) {
   EXPECT_THAT(TextsOf(features_, 3, "word"), IsEmpty());
   EXPECT_THAT(TextsOf(features_, 3, "title"), ElementsAre("Bambi (1942)"));

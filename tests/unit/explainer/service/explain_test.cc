@@ -259,6 +259,18 @@ TEST_F(ExplainTest, CapturedUserLeavesOutWhatTheUserTouched) {
               Score(stack_.head(), stack_.Activation(9), std::stoi(ids[0].substr(4))), 1e-6);
 }
 
+TEST_F(ExplainTest, SaysThatNothingIsLeftToRecommend) {
+  v1::ExplainRequest request = RequestFor(stack_.Activation(0));
+  EXPECT_EQ(Explain(request).warnings_size(), 0);
+  for (int item = 0; item < Stack::kItems; ++item) {
+    request.add_exclude_item_ids(Stack::ItemId(item));
+  }
+  const v1::ExplainResponse response = Explain(request);
+  EXPECT_EQ(response.explanations(0).items_size(), 0);
+  ASSERT_EQ(response.warnings_size(), 1);
+  EXPECT_NE(response.warnings(0).find("nothing is left"), std::string::npos);
+}
+
 TEST_F(ExplainTest, ItemsAskedForFollowTheBest) {
   v1::ExplainRequest request = RequestFor(stack_.Activation(0));
   const auto order = RankedItems(stack_.head(), stack_.Activation(0), {});

@@ -134,6 +134,61 @@ TEST_F(HostsTest, AHostIsRegisteredAndServes) {
   EXPECT_EQ(response.activations().shape(1), SmallHost::kDim);
 }
 
+// What the host tells of its users is known of them afterwards, and what speaks against it is said.
+TEST_F(HostsTest, InteractionsOfAHostAreUsersPasts) {
+  auto host = Dial();
+  ASSERT_TRUE(host->Accepted().ok());
+  const v1::Recommender recommender = Get();
+  ASSERT_EQ(recommender.metrics().count("test_seen_share"), 1u);
+  EXPECT_EQ(recommender.metrics().at("test_seen_share"), 0);
+  ASSERT_EQ(recommender.dataset_remarks_size(), 1);
+  EXPECT_EQ(recommender.dataset_remarks(0).code(), "TEST_ITEMS_UNTRAINED");
+  EXPECT_EQ(recommender.dataset_remarks(0).count(), 5);
+
+  v1::ComputeActivationsRequest by_id, by_items;
+  for (auto* request : {&by_id, &by_items}) {
+    request->set_recommender("recommenders/small");
+    request->set_with_past(true);
+  }
+  by_id.add_queries()->set_user_id("user-0");
+  for (const char* item : {"item-0", "item-5", "item-10"}) {
+    if (by_items.queries().empty()) by_items.add_queries();
+    by_items.mutable_queries(0)->add_history_item_ids(item);
+  }
+  v1::ComputeActivationsResponse response, expected;
+  const absl::Status computed = Run(&Stub::ComputeActivations, by_id, &response);
+  ASSERT_TRUE(computed.ok()) << computed;
+  ASSERT_TRUE(Run(&Stub::ComputeActivations, by_items, &expected).ok());
+  EXPECT_EQ(response.activations().data(), expected.activations().data());
+  EXPECT_TRUE(response.pasts(0).known());
+  EXPECT_EQ(response.pasts(0).trained_count(), 2);
+  EXPECT_THAT(response.pasts(0).item_ids(), ::testing::ElementsAre("item-0", "item-5", "item-10"));
+
+  by_id.mutable_queries(0)->set_user_id("nobody");
+  const absl::Status unknown = Run(&Stub::ComputeActivations, by_id, &response);
+  EXPECT_EQ(unknown.code(), absl::StatusCode::kNotFound);
+  EXPECT_EQ(Reason(unknown), "USER_NOT_FOUND");
+  by_id.mutable_queries(0)->clear_user_id();
+  EXPECT_EQ(Reason(Run(&Stub::ComputeActivations, by_id, &response)), "HISTORY_EMPTY");
+}
+
+TEST_F(HostsTest, AUserWithoutAPastNeedsAHistory) {
+  hosts::v1::Description silent = SmallHost::Describe();
+  silent.set_has_interactions(false);
+  auto host = Dial(silent);
+  ASSERT_TRUE(host->Accepted().ok());
+  v1::ComputeActivationsRequest request;
+  request.set_recommender("recommenders/small");
+  request.add_queries()->set_user_id("user-0");
+  v1::ComputeActivationsResponse response;
+  const absl::Status refused = Run(&Stub::ComputeActivations, request, &response);
+  EXPECT_EQ(refused.code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_EQ(Reason(refused), "HISTORY_UNKNOWN");
+  EXPECT_THAT(std::string(refused.message()), HasSubstr("give history_item_ids"));
+  request.mutable_queries(0)->add_history_item_ids("item-3");
+  EXPECT_TRUE(Run(&Stub::ComputeActivations, request, &response).ok());
+}
+
 TEST_F(HostsTest, WithoutHostsCallsAreUnavailableUntilOneIsBack) {
   auto host = Dial();
   ASSERT_TRUE(host->Accepted().ok());
