@@ -43,8 +43,9 @@ size_t TakeQuoted(absl::string_view line, size_t at, absl::string_view delimiter
   while (at < line.size()) {
     const char c = line[at];
     const bool quote_next = at + 1 < line.size() && line[at + 1] == '"';
-    // Doubled, or as C writes it.
-    if (quote_next && (c == '"' || (c == '\\' && !ends(at + 2)))) {
+    // Doubled, or as C writes it; of \"" the two quotes are one, unless the field ends there.
+    const bool doubled_next = at + 2 < line.size() && line[at + 2] == '"' && !ends(at + 3);
+    if (quote_next && (c == '"' || (c == '\\' && !ends(at + 2) && !doubled_next))) {
       *text += '"';
       at += 2;
     } else if (c == '"') {

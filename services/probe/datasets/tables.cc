@@ -1,6 +1,7 @@
 // Reads the tables of a layout: interactions by the meaning of their columns, items by a
 // CatalogBuilder.
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <filesystem>
 #include <limits>
@@ -84,6 +85,12 @@ bool IsNull(absl::string_view id) {
   return false;
 }
 
+// "[1, 2]", and what JSON lists became.
+bool IsList(absl::string_view id) {
+  return absl::StrContains(id, kListSeparator) ||
+         (absl::StartsWith(id, "[") && absl::EndsWith(id, "]") && absl::StrContains(id, ','));
+}
+
 class InteractionReader {
  public:
   InteractionReader(const Layout& layout, const ColumnNames& names, InteractionLog* log)
@@ -158,7 +165,7 @@ class InteractionReader {
     const absl::string_view user = fields[static_cast<size_t>(at(Role::kUser))];
     const absl::string_view item = fields[static_cast<size_t>(at(Role::kItem))];
     if (IsNull(item)) return "empty item_id";
-    if (absl::StrContains(user, kListSeparator) || absl::StrContains(item, kListSeparator)) {
+    if (IsList(user) || IsList(item)) {
       return "the user or the item is a list: one record for each interaction is wanted";
     }
     if (IsNull(user)) {
@@ -224,21 +231,11 @@ std::string CommonItem(const Header& interactions, const Header& items) {
   return column < 0 ? "" : both.names[static_cast<size_t>(column)];
 }
 
-bool IsTable(const std::string& name) {
-  static constexpr absl::string_view kEndings[] = {".csv",  ".tsv",   ".txt",    ".dat",
-                                                   ".json", ".jsonl", ".ndjson", ".inter",
-                                                   ".item", ".tab",   ".data"};
-  const absl::string_view plain = WithoutPacking(name);
-  return std::any_of(std::begin(kEndings), std::end(kEndings), [&](absl::string_view ending) {
-    return absl::EndsWithIgnoreCase(plain, ending);
-  });
-}
-
-// Which part a file's name says that it holds: "movies_train.csv".
-bool PartOfName(const std::string& path, Part* part) {
-  const std::string name = fs::path(path).filename().string();
+// Which part the name of a file, or of its folder, says that it holds: "movies_train.csv".
+bool PartOfName(const std::string& path, const std::string& folder, Part* part) {
+  const std::string name = fs::path(path).lexically_relative(folder).string();
   for (const absl::string_view word :
-       absl::StrSplit(WithoutPacking(name), absl::ByAnyChar("._- "))) {
+       absl::StrSplit(WithoutPacking(name), absl::ByAnyChar("/._- "))) {
     if (ParsePart(word, part)) return true;
   }
   return false;
@@ -287,11 +284,14 @@ absl::StatusOr<Files> FilesOf(const std::string& folder, const Layout& layout,
   }
   if (!files.interactions.empty() || layout.format != Format::kCsv) return files;
   RECSAE_ASSIGN_OR_RETURN(const FoundTables found, FindTables(folder, names, &log->reading));
+  std::array<bool, 3> named = {};
   for (const std::string& path : found.interactions) {
     Part part = Part::kTrain;
-    files.parted |= PartOfName(path, &part);
+    if (PartOfName(path, folder, &part)) named[static_cast<size_t>(part)] = true;
     files.interactions.emplace_back(path, part);
   }
+  // One word of "train" or "test" among the names says nothing of what is held out.
+  files.parted = named[static_cast<size_t>(Part::kTrain)] && named[static_cast<size_t>(Part::kTest)];
   if (files.items.empty()) files.items = found.items;
   if (!found.others.empty()) {
     log->remarks.push_back({"FILES_NOT_READ",
@@ -309,21 +309,12 @@ absl::StatusOr<Files> FilesOf(const std::string& folder, const Layout& layout,
 absl::StatusOr<FoundTables> FindTables(const std::string& folder, const ColumnNames& names,
                                        Reading* reading) {
   FoundTables found;
-  std::vector<std::pair<std::string, Header>> candidates;
-  std::error_code error;
-  std::vector<std::string> paths;
-  for (fs::directory_iterator file(folder, error), end; file != end && !error;
-       file.increment(error)) {
-    const std::string name = file->path().filename().string();
-    if (name[0] != '.' && name[0] != '_' && file->is_regular_file(error) && IsTable(name))
-      paths.push_back(file->path().string());
-  }
-  std::sort(paths.begin(), paths.end());
+  std::vector<std::pair<std::vector<std::string>, Header>> candidates;
   const TableForm form = FormOf("", true, names);
   std::vector<std::string> seen;  // for messages
-  for (const std::string& path : paths) {
-    const absl::StatusOr<Header> header = PeekHeader(path, form, reading);
-    const std::string name = ToUtf8(fs::path(path).filename().string());
+  for (const std::vector<std::string>& parts : TablesIn(folder)) {
+    const absl::StatusOr<Header> header = PeekHeader(parts.front(), form, reading);
+    const std::string name = ToUtf8(fs::path(parts.front()).lexically_relative(folder).string());
     if (!header.ok()) {
       if (Reason(header.status()) != "DATASET_MALFORMED" &&
           Reason(header.status()) != "DATA_FILE_NOT_FOUND")
@@ -335,9 +326,9 @@ absl::StatusOr<FoundTables> FindTables(const std::string& folder, const ColumnNa
     const bool user = FindRole(*header, Role::kUser, names.of(Role::kUser)) >= 0;
     const bool item = FindRole(*header, Role::kItem, names.of(Role::kItem), !user) >= 0;
     if (user && item) {
-      candidates.emplace_back(path, *header);
+      candidates.emplace_back(parts, *header);
     } else if (item && header->names.size() > 1 && !form.numbered) {
-      found.items.push_back(path);
+      found.items.insert(found.items.end(), parts.begin(), parts.end());
     } else {
       found.others.push_back(name);
     }
@@ -350,12 +341,12 @@ absl::StatusOr<FoundTables> FindTables(const std::string& folder, const ColumnNa
             seen.empty() ? "" : absl::StrCat(": its tables are ", absl::StrJoin(seen, "; "))),
         {{"path", folder}});
   }
-  for (const auto& [path, header] : candidates) {
+  for (const auto& [parts, header] : candidates) {
     // Parts of one log have the same columns.
     if (header.names == candidates.front().second.names) {
-      found.interactions.push_back(path);
+      found.interactions.insert(found.interactions.end(), parts.begin(), parts.end());
     } else {
-      found.others.push_back(ToUtf8(fs::path(path).filename().string()));
+      found.others.push_back(ToUtf8(fs::path(parts.front()).lexically_relative(folder).string()));
     }
   }
   return found;
