@@ -34,8 +34,8 @@ size_t EndOfField(absl::string_view line, absl::string_view delimiter, size_t at
 
 // Ends a quoted field at `at`, where a quote stands: how far it goes on; the closing quote is what
 // the delimiter or the end follows, or what nothing else explains.
-size_t TakeQuoted(absl::string_view line, size_t at, absl::string_view delimiter, std::string* text,
-                  bool* closed) {
+size_t TakeQuoted(absl::string_view line, size_t at, absl::string_view delimiter, bool backslashes,
+                  std::string* text, bool* closed) {
   *closed = false;
   const auto ends = [&](size_t i) {
     return i >= line.size() || absl::StartsWith(line.substr(i), delimiter);
@@ -44,8 +44,9 @@ size_t TakeQuoted(absl::string_view line, size_t at, absl::string_view delimiter
     const char c = line[at];
     const bool quote_next = at + 1 < line.size() && line[at + 1] == '"';
     // Doubled, or as C writes it; of \"" the two quotes are one, unless the field ends there.
-    const bool doubled_next = at + 2 < line.size() && line[at + 2] == '"' && !ends(at + 3);
-    if (quote_next && (c == '"' || (c == '\\' && !ends(at + 2) && !doubled_next))) {
+    const bool escaped = c == '\\' && quote_next &&
+                         (backslashes || (!ends(at + 2) && (line[at + 2] != '"' || ends(at + 3))));
+    if (escaped || (quote_next && c == '"')) {
       *text += '"';
       at += 2;
     } else if (c == '"') {
@@ -227,8 +228,21 @@ class DelimitedReader {
     return take(header);
   }
 
+  // Fills fields_; false: a quote is left open. Whether a backslash, a quote and a delimiter end a
+  // field is told by the number of fields.
+  bool Split(absl::string_view record) {
+    const bool closed = SplitFields(record, delimiter_, form_.quotes, &scratch_, &fields_);
+    if ((closed && fields_.size() == width_) || !form_.quotes ||
+        !absl::StrContains(record, "\\\"")) {
+      return closed;
+    }
+    return (SplitFields(record, delimiter_, true, &scratch_, &fields_, /*backslashes=*/true) &&
+            fields_.size() == width_) ||
+           SplitFields(record, delimiter_, true, &scratch_, &fields_);
+  }
+
   std::string Row(absl::string_view record, const ParseFields& parse) {
-    if (!SplitFields(record, delimiter_, form_.quotes, &scratch_, &fields_)) return "open quote";
+    if (!Split(record)) return "open quote";
     // An end of line that is a delimiter; row numbers that the header line does not name.
     if (fields_.size() == width_ + 1) {
       if (absl::StripAsciiWhitespace(fields_.back()).empty()) {
@@ -311,7 +325,7 @@ absl::StatusOr<Header> PeekHeader(const std::string& path, const TableForm& form
 }
 
 bool SplitFields(absl::string_view line, absl::string_view delimiter, bool quotes,
-                 std::string* scratch, Fields* fields) {
+                 std::string* scratch, Fields* fields, bool backslashes) {
   fields->clear();
   const bool plain = !quotes || !absl::StrContains(line, '"');
   if (!plain) {
@@ -327,7 +341,7 @@ bool SplitFields(absl::string_view line, absl::string_view delimiter, bool quote
     if (!plain && start < line.size() && line[start] == '"') {
       const size_t begin = scratch->size();
       bool closed = false;
-      at = TakeQuoted(line, start + 1, delimiter, scratch, &closed);
+      at = TakeQuoted(line, start + 1, delimiter, backslashes, scratch, &closed);
       if (!closed) {
         fields->push_back(absl::string_view(*scratch).substr(begin));
         return false;
