@@ -11,6 +11,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
+#include "absl/strings/strip.h"
 #include "common/base/status.h"
 #include "services/probe/datasets/encoding.h"
 #include "services/probe/datasets/json_table.h"
@@ -60,7 +61,7 @@ size_t TakeQuoted(absl::string_view line, size_t at, absl::string_view delimiter
   return at;
 }
 
-std::string RecogniseDelimiter(absl::string_view line) {
+std::string RecogniseDelimiter(absl::string_view line, bool numbered) {
   std::string best = ",", scratch;
   int most_roles = -1;
   size_t most_fields = 0;
@@ -73,7 +74,18 @@ std::string RecogniseDelimiter(absl::string_view line) {
       best = delimiter, most_roles = roles, most_fields = fields.size();
     }
   }
-  return best;
+  if (most_roles >= 0 || !absl::StrContains(line, ' ')) return best;
+  // Spaces part fields where nothing else does: of names, or of a file without them.
+  SplitFields(line, " ", true, &scratch, &fields);
+  return numbered || CountRoles(MakeHeader(fields)) > 1 ? " " : best;
+}
+
+// Whether a line names columns rather than being a row of a file without such a line.
+bool IsHeaderLine(const Fields& fields) {
+  double ignored = 0;
+  return CountRoles(MakeHeader(fields)) > 1 &&
+         std::none_of(fields.begin(), fields.end(),
+                      [&](absl::string_view field) { return absl::SimpleAtod(field, &ignored); });
 }
 
 // Numbers 1, 2, ... as names.
@@ -184,6 +196,7 @@ class DelimitedReader {
     while (records_.Next(&record, &number)) {
       if (absl::StripAsciiWhitespace(record).empty()) continue;
       if (first) {
+        if (IsPreamble(record)) continue;
         first = false;
         bool is_header = true;
         RECSAE_RETURN_IF_ERROR(Begin(record, take, &is_header));
@@ -203,15 +216,34 @@ class DelimitedReader {
   }
 
  private:
+  // What stands before a table: "sep=;" of spreadsheets, remarks after '#'.
+  bool IsPreamble(absl::string_view record) {
+    record = absl::StripAsciiWhitespace(record);
+    if (record.size() == 5 && absl::StartsWithIgnoreCase(record, "sep=")) {
+      separator_ = std::string(record.substr(4));
+      return true;
+    }
+    // Without names of columns a '#' may begin an id.
+    if (!absl::ConsumePrefix(&record, form_.numbered ? "# " : "#") || !form_.columns.empty()) {
+      return false;
+    }
+    SplitFields(record, RecogniseDelimiter(record, form_.numbered), form_.quotes, &scratch_,
+                &fields_);
+    return CountRoles(MakeHeader(fields_)) == 0;
+  }
+
   absl::Status Begin(absl::string_view record, const TakeHeader& take, bool* is_header) {
-    delimiter_ = form_.delimiter.empty() ? RecogniseDelimiter(record) : form_.delimiter;
+    delimiter_ = !separator_.empty()       ? separator_
+                 : form_.delimiter.empty() ? RecogniseDelimiter(record, form_.numbered)
+                                           : form_.delimiter;
     records_.SetDelimiter(delimiter_);
     if (!SplitFields(record, delimiter_, form_.quotes, &scratch_, &fields_)) {
       return MalformedError(path_, 1, "the header line has an open quote");
     }
-    *is_header = !form_.numbered && form_.columns.empty();
+    const bool names = IsHeaderLine(fields_);
+    *is_header = names || (!form_.numbered && form_.columns.empty());
     Header header;
-    if (*is_header) {
+    if (*is_header && !form_.numbered) {
       header_line_ = std::string(record);
       header = MakeHeader(fields_);
     } else if (form_.numbered) {
@@ -243,11 +275,12 @@ class DelimitedReader {
 
   std::string Row(absl::string_view record, const ParseFields& parse) {
     if (!Split(record)) return "open quote";
-    // An end of line that is a delimiter; row numbers that the header line does not name.
+    // Ends of lines that are delimiters; row numbers that the header line does not name.
+    while (fields_.size() > width_ && absl::StripAsciiWhitespace(fields_.back()).empty()) {
+      fields_.pop_back();
+    }
     if (fields_.size() == width_ + 1) {
-      if (absl::StripAsciiWhitespace(fields_.back()).empty()) {
-        fields_.pop_back();
-      } else if (index_.value_or(true)) {
+      if (index_.value_or(true)) {
         double ignored = 0;
         if (absl::SimpleAtod(fields_.front(), &ignored)) fields_.erase(fields_.begin());
         index_ = fields_.size() == width_;
@@ -267,7 +300,7 @@ class DelimitedReader {
   RecordSource records_;
   Reading* reading_;
   Refusals refusals_;
-  std::string delimiter_, header_line_, scratch_;
+  std::string delimiter_, separator_, header_line_, scratch_;
   Fields fields_;
   size_t width_ = 0;
   size_t least_ = 0;           // fields of a record; columns after them may be lacking

@@ -99,12 +99,45 @@ class InteractionReader {
   absl::Status Read(const std::string& path, const TableForm& form, Part part, bool part_given) {
     part_ = part;
     part_given_ = part_given;
+    dates_ = {};
+    const size_t first = log_->interactions.size();
+    RECSAE_RETURN_IF_ERROR(ReadRows(path, form));
+    SettleDates(path, first);
+    return absl::OkStatus();
+  }
+
+ private:
+  // How the dates of a file are written, whose day and month are numbers.
+  struct Dates {
+    int64_t ambiguous = 0;
+    bool day_first = false, month_first = false;  // some are, beyond doubt
+  };
+
+  absl::Status ReadRows(const std::string& path, const TableForm& form) {
     return ReadTable(
         path, form, &log_->reading, [&](const Header& header) { return TakeHeader(path, header); },
         [&](const Fields& fields) { return TakeRow(fields); });
   }
 
- private:
+  // Ambiguous dates were read as month/day; the other dates of the file may say otherwise.
+  void SettleDates(const std::string& path, size_t first) {
+    if (dates_.ambiguous == 0 || (dates_.month_first && !dates_.day_first)) return;
+    const bool swap = dates_.day_first && !dates_.month_first;
+    for (size_t i = first; swap && i < log_->interactions.size(); ++i) {
+      log_->interactions[i].time = WithDayAndMonthSwapped(log_->interactions[i].time);
+    }
+    if (swap) return;
+    log_->remarks.push_back(
+        {"DATES_AMBIGUOUS",
+         dates_.ambiguous,
+         absl::StrCat(Counted(dates_.ambiguous, "date"), " of ",
+                      ToUtf8(fs::path(path).filename().string()),
+                      " that may be month/day or day/month: read as month/day",
+                      dates_.day_first ? ", though others can only be day/month" : ""),
+         {},
+         dates_.day_first});
+  }
+
   int Find(const Header& header, Role role) {
     if (!names_.of(role).empty()) return FindRole(header, role, names_.of(role));
     for (const absl::string_view meaning :
@@ -134,19 +167,40 @@ class InteractionReader {
     }
     log_->rated = log_->rated || at(Role::kRating) >= 0;
     log_->timed = log_->timed && at(Role::kTime) >= 0;
+    if (at(Role::kTime) < 0) NoteUntimed(path, header);
     log_->split_given = log_->split_given || part_given_ || at(Role::kSplit) >= 0;
     return absl::OkStatus();
+  }
+
+  // Where there is no time the order of the lines counts; what else there is may be meant.
+  void NoteUntimed(const std::string& path, const Header& header) {
+    Header others;
+    for (size_t c = 0; c < header.names.size(); ++c) {
+      const auto column = static_cast<int>(c);
+      if (std::find(column_.begin(), column_.end(), column) != column_.end()) continue;
+      if (!header.names[c].empty()) others.names.push_back(header.names[c]);
+    }
+    if (others.names.empty() || std::exchange(untimed_, true)) return;
+    log_->remarks.push_back(
+        {"TIMES_UNKNOWN",
+         0,
+         absl::StrCat("no column of ", ToUtf8(fs::path(path).filename().string()),
+                      " is the time: the order of its lines counts (not used: ",
+                      absl::StrJoin(others.names, ", "), "; --columns time=…)"),
+         {},
+         false});
   }
 
   int at(Role role) const { return column_[static_cast<size_t>(role)]; }
 
   // Says what is wrong with the time, or "".
   std::string TakeTime(absl::string_view text, double* time) {
-    bool ambiguous = false;
-    if (!ParseTime(text, time, &ambiguous))
+    DateOrder order = DateOrder::kClear;
+    if (!ParseTime(text, time, &order))
       return absl::StrCat("time '", text, "' is not a number");
-    if (ambiguous)
-      log_->reading.tallies.Add(Event::kDatesAmbiguous, [&] { return log_->reading.At(text); });
+    dates_.ambiguous += order == DateOrder::kAmbiguous ? 1 : 0;
+    dates_.day_first |= order == DateOrder::kDayFirst;
+    dates_.month_first |= order == DateOrder::kMonthFirst;
     const bool epoch = *time >= kSecondsOf2001 && absl::ascii_isdigit(text.front()) &&
                        text.find_first_of("-/:T ") == absl::string_view::npos;
     if (!epoch) return "";
@@ -164,7 +218,11 @@ class InteractionReader {
     double time = 0, rating = kUnrated;
     const absl::string_view user = fields[static_cast<size_t>(at(Role::kUser))];
     const absl::string_view item = fields[static_cast<size_t>(at(Role::kItem))];
-    if (IsNull(item)) return "empty item_id";
+    if (IsNull(item)) {
+      ++log_->rows;
+      log_->reading.tallies.Add(Event::kItemsMissing, [&] { return log_->reading.At(user); });
+      return "";
+    }
     if (IsList(user) || IsList(item)) {
       return "the user or the item is a list: one record for each interaction is wanted";
     }
@@ -214,6 +272,8 @@ class InteractionReader {
   bool part_given_ = false;
   bool labels_ = false;
   bool seconds_seen_ = false;
+  bool untimed_ = false;
+  Dates dates_;
 };
 
 // The name of the item's column that both tables have: of "asin" and "parent_asin" the one that the
@@ -291,7 +351,8 @@ absl::StatusOr<Files> FilesOf(const std::string& folder, const Layout& layout,
     files.interactions.emplace_back(path, part);
   }
   // One word of "train" or "test" among the names says nothing of what is held out.
-  files.parted = named[static_cast<size_t>(Part::kTrain)] && named[static_cast<size_t>(Part::kTest)];
+  files.parted =
+      named[static_cast<size_t>(Part::kTrain)] && named[static_cast<size_t>(Part::kTest)];
   if (files.items.empty()) files.items = found.items;
   if (!found.others.empty()) {
     log->remarks.push_back({"FILES_NOT_READ",

@@ -113,6 +113,84 @@ TEST(VariantsTest, BackslashesInQuotedFields) {
   EXPECT_EQ(TitleOf(*dataset, "c"), "Say \"hi\", now");
 }
 
+TEST(VariantsTest, WhatStandsBeforeTheColumns) {
+  for (const std::string before : {"sep=,\n", "# made in March\n#\n", "\n\n", "#"}) {
+    const auto dataset =
+        Read({{"interactions.csv", before + kLog}, {"items.csv", before + kItems}});
+    ASSERT_TRUE(dataset.ok()) << before << dataset.status();
+    EXPECT_THAT(SequenceIds(*dataset, "u"), ElementsAre("a", "b", "c")) << before;
+    EXPECT_EQ(TitleOf(*dataset, "a"), "Alpha") << before;
+  }
+}
+
+TEST(VariantsTest, HeaderLinesWhereNoneIsUsual) {
+  const auto clicks = Read({{"yoochoose-clicks.csv",
+                             "session_id,timestamp,item_id,category\n"
+                             "1,2014-04-07T10:51:09.277Z,7,0\n1,2014-04-07T10:50:09.277Z,8,S\n"}});
+  ASSERT_TRUE(clicks.ok()) << clicks.status();
+  EXPECT_THAT(SequenceIds(*clicks, "1"), ElementsAre("8", "7"));
+  DatasetOptions options{.core = 0};
+  options.columns.of(Role::kUser) = "1";
+  options.columns.of(Role::kItem) = "2";
+  for (const char* text : {"user item\nu a\nu b\n", "u a\nu b\n"}) {
+    const auto spaces = Read({{"log.txt", text}}, options);
+    ASSERT_TRUE(spaces.ok()) << spaces.status();
+    EXPECT_THAT(SequenceIds(*spaces, "u"), ElementsAre("a", "b"));
+  }
+}
+
+TEST(VariantsTest, TheOtherDatesOfAFileTellItsOrder) {
+  const auto read = [](const std::string& first, const std::string& second,
+                       const std::string& third) {
+    return Read({{"interactions.csv",
+                  "user,item,date\nu,a," + first + "\nu,b," + second + "\nu,c," + third + "\n"}});
+  };
+  const auto day_first = read("10/03/2021", "04/05/2021", "25/02/2021");
+  ASSERT_TRUE(day_first.ok()) << day_first.status();
+  EXPECT_THAT(SequenceIds(*day_first, "u"), ElementsAre("c", "a", "b"));
+  EXPECT_EQ(FindRemark(*day_first, "DATES_AMBIGUOUS"), nullptr);
+  const auto dots = read("01.06.2021", "02.05.2021", "03.04.2021");
+  ASSERT_TRUE(dots.ok()) << dots.status();
+  EXPECT_THAT(SequenceIds(*dots, "u"), ElementsAre("c", "b", "a"));
+  const auto guessed = read("10/03/2021", "04/05/2021", "2021-01-01");
+  ASSERT_TRUE(guessed.ok()) << guessed.status();
+  EXPECT_THAT(SequenceIds(*guessed, "u"), ElementsAre("c", "b", "a"));
+  ASSERT_NE(FindRemark(*guessed, "DATES_AMBIGUOUS"), nullptr);
+  const auto both = read("10/03/2021", "13/05/2021", "12/31/2021");
+  ASSERT_TRUE(both.ok()) << both.status();
+  ASSERT_NE(FindRemark(*both, "DATES_AMBIGUOUS"), nullptr);
+  EXPECT_TRUE(FindRemark(*both, "DATES_AMBIGUOUS")->warning);
+}
+
+TEST(VariantsTest, ColumnsInOtherWords) {
+  const auto dataset =
+      Read({{"transactions.csv", "t_dat,customer_id,article_id\n2018-09-22,u,a\n2018-09-20,u,b\n"},
+            {"articles.csv", "article_id,title_en,colour\na,Top,Red\nb,Vest,Red\n"}});
+  ASSERT_TRUE(dataset.ok()) << dataset.status();
+  EXPECT_THAT(SequenceIds(*dataset, "u"), ElementsAre("b", "a"));
+  EXPECT_EQ(TitleOf(*dataset, "a"), "Top");
+  const auto untimed = Read({{"interactions.csv", "user,item,when_it_was\nu,a,3\nu,b,2\n"}});
+  ASSERT_TRUE(untimed.ok()) << untimed.status();
+  const Remark* remark = FindRemark(*untimed, "TIMES_UNKNOWN");
+  ASSERT_NE(remark, nullptr);
+  EXPECT_THAT(remark->text, HasSubstr("when_it_was"));
+}
+
+TEST(VariantsTest, RowsWithoutAnItemAreCounted) {
+  const auto dataset = Read({{"interactions.csv", std::string(kLog) + "u,,4\nu,nan,5\n"}});
+  ASSERT_TRUE(dataset.ok()) << dataset.status();
+  EXPECT_EQ(dataset->malformed_lines, 0);
+  const Remark* remark = FindRemark(*dataset, "ITEMS_MISSING");
+  ASSERT_NE(remark, nullptr);
+  EXPECT_EQ(remark->count, 2);
+}
+
+TEST(VariantsTest, SeveralDelimitersAtTheEnd) {
+  const auto dataset = Read({{"interactions.csv", "user,item,time\nu,a,1,,\nu,b,2,,\nu,c,3,,\n"}});
+  ASSERT_TRUE(dataset.ok()) << dataset.status();
+  EXPECT_THAT(SequenceIds(*dataset, "u"), ElementsAre("a", "b", "c"));
+}
+
 TEST(VariantsTest, ManyIdsAreFoundAgain) {
   std::string log = "user,item,time\n";
   constexpr int kUsers = 20'000;
