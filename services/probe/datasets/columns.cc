@@ -79,21 +79,6 @@ int FindFirst(const Header& header, absl::string_view names) {
   return -1;
 }
 
-// The column whose name says what it is in other words: "title_en", "checkin_timestamp".
-int FindLike(const Header& header, Role role) {
-  for (size_t i = 0; i < header.names.size(); ++i) {
-    const std::string name = PlainName(header.names[i]);
-    const bool like = role == Role::kTitle
-                          ? absl::StartsWith(name, "title") || absl::StartsWith(name, "namein") ||
-                                absl::StartsWithIgnoreCase(header.names[i], "name_")
-                      : role == Role::kTime
-                          ? absl::EndsWith(name, "timestamp") || absl::EndsWith(name, "datetime")
-                          : false;
-    if (like) return static_cast<int>(i);
-  }
-  return -1;
-}
-
 }  // namespace
 
 std::string PlainName(absl::string_view name) {
@@ -126,6 +111,20 @@ Header MakeHeader(const std::vector<absl::string_view>& fields) {
 int FindNamed(const Header& header, absl::string_view name) {
   for (size_t i = 0; i < header.names.size(); ++i) {
     if (absl::EqualsIgnoreCase(header.names[i], name)) return static_cast<int>(i);
+  }
+  return -1;
+}
+
+int FindLike(const Header& header, Role role) {
+  for (size_t i = 0; i < header.names.size(); ++i) {
+    const std::string name = PlainName(header.names[i]);
+    const bool like = role == Role::kTitle
+                          ? absl::StartsWith(name, "title") || absl::StartsWith(name, "namein") ||
+                                absl::StartsWithIgnoreCase(header.names[i], "name_")
+                      : role == Role::kTime
+                          ? absl::EndsWith(name, "timestamp") || absl::EndsWith(name, "datetime")
+                          : false;
+    if (like) return static_cast<int>(i);
   }
   return -1;
 }

@@ -54,8 +54,10 @@ size_t TakeQuoted(absl::string_view line, size_t at, absl::string_view delimiter
       *closed = true;
       return at + 1;
     } else {
-      *text += c;
-      ++at;
+      // On to what may be of another meaning.
+      const size_t next = std::min(line.find_first_of("\"\\", at + 1), line.size());
+      text->append(line.data() + at, next - at);
+      at = next;
     }
   }
   return at;
@@ -86,6 +88,10 @@ bool IsHeaderLine(const Fields& fields) {
   return CountRoles(MakeHeader(fields)) > 1 &&
          std::none_of(fields.begin(), fields.end(),
                       [&](absl::string_view field) { return absl::SimpleAtod(field, &ignored); });
+}
+
+bool InApostrophes(absl::string_view field) {
+  return field.size() > 1 && field.front() == '\'' && field.back() == '\'';
 }
 
 // Numbers 1, 2, ... as names.
@@ -240,6 +246,8 @@ class DelimitedReader {
     if (!SplitFields(record, delimiter_, form_.quotes, &scratch_, &fields_)) {
       return MalformedError(path_, 1, "the header line has an open quote");
     }
+    apostrophes_ = fields_.size() > 1 && std::all_of(fields_.begin(), fields_.end(), InApostrophes);
+    TakeApostrophesOff();
     const bool names = IsHeaderLine(fields_);
     *is_header = names || (!form_.numbered && form_.columns.empty());
     Header header;
@@ -260,6 +268,14 @@ class DelimitedReader {
     return take(header);
   }
 
+  // 'a','b': as some databases quote; the first line says whether it is so.
+  void TakeApostrophesOff() {
+    if (!apostrophes_) return;
+    for (absl::string_view& field : fields_) {
+      if (InApostrophes(field)) field = field.substr(1, field.size() - 2);
+    }
+  }
+
   // Fills fields_; false: a quote is left open. Whether a backslash, a quote and a delimiter end a
   // field is told by the number of fields.
   bool Split(absl::string_view record) {
@@ -275,6 +291,7 @@ class DelimitedReader {
 
   std::string Row(absl::string_view record, const ParseFields& parse) {
     if (!Split(record)) return "open quote";
+    TakeApostrophesOff();
     // Ends of lines that are delimiters; row numbers that the header line does not name.
     while (fields_.size() > width_ && absl::StripAsciiWhitespace(fields_.back()).empty()) {
       fields_.pop_back();
@@ -304,6 +321,7 @@ class DelimitedReader {
   Fields fields_;
   size_t width_ = 0;
   size_t least_ = 0;           // fields of a record; columns after them may be lacking
+  bool apostrophes_ = false;   // fields are quoted by them
   std::optional<bool> index_;  // the first row says whether rows begin with their number
 };
 

@@ -164,6 +164,7 @@ bool ParseIso(absl::string_view text, double* seconds) {
     return false;
   }
   double fraction = 0;
+  int east = 0;  // of Greenwich, seconds
   if (text.size() > 10) {
     if (text.size() < 19 || (text[10] != 'T' && text[10] != ' ') || text[13] != ':' ||
         text[16] != ':' || !number(11, 2, &hour) || !number(14, 2, &minute) ||
@@ -177,10 +178,20 @@ bool ParseIso(absl::string_view text, double* seconds) {
         fraction += unit * (text[at] - '0');
       }
     }
-    if (at < text.size() && text.substr(at) != "Z") return false;
+    if (at < text.size() && text.substr(at) != "Z") {
+      // "+02:00" or "+0200".
+      const absl::string_view offset = text.substr(at);
+      const bool colon = offset.size() == 6 && offset[3] == ':';
+      int hours = 0, minutes = 0;
+      if ((offset[0] != '+' && offset[0] != '-') || (!colon && offset.size() != 5) ||
+          !number(at + 1, 2, &hours) || !number(at + (colon ? 4 : 3), 2, &minutes)) {
+        return false;
+      }
+      east = (offset[0] == '-' ? -1 : 1) * (hours * 3600 + minutes * 60);
+    }
   }
   const absl::CivilSecond civil(year, month, day, hour, minute, second);
-  *seconds = static_cast<double>(civil - absl::CivilSecond(1970, 1, 1)) + fraction;
+  *seconds = static_cast<double>(civil - absl::CivilSecond(1970, 1, 1) - east) + fraction;
   return true;
 }
 

@@ -191,6 +191,15 @@ TEST(VariantsTest, SeveralDelimitersAtTheEnd) {
   EXPECT_THAT(SequenceIds(*dataset, "u"), ElementsAre("a", "b", "c"));
 }
 
+TEST(VariantsTest, FieldsInApostrophes) {
+  const auto dataset =
+      Read({{"interactions.csv", "'user','item','time'\n'u','a','2'\n'u','b','1'\n"},
+            {"items.csv", "'item','title_de'\n'a','Rock 'n' Roll'\n'b','B'\n"}});
+  ASSERT_TRUE(dataset.ok()) << dataset.status();
+  EXPECT_THAT(SequenceIds(*dataset, "u"), ElementsAre("b", "a"));
+  EXPECT_EQ(TitleOf(*dataset, "a"), "Rock 'n' Roll");
+}
+
 TEST(VariantsTest, ManyIdsAreFoundAgain) {
   std::string log = "user,item,time\n";
   constexpr int kUsers = 20'000;
