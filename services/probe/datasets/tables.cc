@@ -196,8 +196,7 @@ class InteractionReader {
   // Says what is wrong with the time, or "".
   std::string TakeTime(absl::string_view text, double* time) {
     DateOrder order = DateOrder::kClear;
-    if (!ParseTime(text, time, &order))
-      return absl::StrCat("time '", text, "' is not a number");
+    if (!ParseTime(text, time, &order)) return absl::StrCat("time '", text, "' is not a number");
     dates_.ambiguous += order == DateOrder::kAmbiguous ? 1 : 0;
     dates_.day_first |= order == DateOrder::kDayFirst;
     dates_.month_first |= order == DateOrder::kMonthFirst;
