@@ -3,6 +3,9 @@
 #
 #   scripts/check.sh hosts                      the Python package and its adapters, from an empty environment
 #   scripts/check.sh hosts recbole-sasrec docs  some of it: names of scripts/hosts/libraries.py, docs, pythons
+#   scripts/check.sh formats                    SAE files against SAELens, sparsify and dictionary-learning
+#   scripts/check.sh datasets                   Parquet and tables in memory, through the Python package
+#   scripts/check.sh fuzz [SECONDS] [NAME...]   every reader of outside bytes under its fuzzer, ten minutes each
 #   scripts/check.sh images                     scripts/images/check.sh: builds every image, runs it by podman
 #   scripts/check.sh k8s [--api-server]         scripts/k8s/check.sh: manifests, alerts, dashboards
 #
@@ -11,20 +14,63 @@
 # them on a real suite (build/release/bin, or $RECSAE_BIN) and compares with the library itself; runs the examples of
 # docs/hosts.md; installs the wheel into an empty environment of each Python there is. $RECSAE_HOSTS_VENV: an environment
 # that has the libraries already.
+#
+# formats: installs the libraries into build/formats/venv (some minutes and 7 GB, once), or takes $RECSAE_FORMATS_VENV;
+# then scripts/check-formats.sh, which says on how many of 1,000 rows the same latents are active.
+#
+# datasets: installs pyarrow, pandas, polars and the package into build/datasets/venv, or takes $RECSAE_DATASETS_VENV,
+# and runs the package's tests of data sets, with a real server.
+#
+# fuzz: scripts/check-fuzz.sh for 600 seconds each, one after the other.
 set -euo pipefail
 cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.."
 
-hosts() {
-  local work=$PWD/build/hosts venv=${RECSAE_HOSTS_VENV:-$PWD/build/hosts/venv} wheel
-  mkdir --parents "$work"
+# What was built, as an absolute path in RECSAE_BIN.
+programs() {
   RECSAE_BIN=$(realpath --canonicalize-missing "${RECSAE_BIN:-build/release/bin}")
   export RECSAE_BIN
-  export RECSAE_DATA_DIR=${RECSAE_DATA_DIR:-../shared/data}
-  RECSAE_DATA_DIR=$(realpath "$RECSAE_DATA_DIR")
   if [[ ! -x $RECSAE_BIN/recsae-standalone ]]; then
     echo "check.sh: no recsae-standalone in $RECSAE_BIN: build it, or set RECSAE_BIN" >&2
     return 1
   fi
+}
+
+# A virtual environment with packages of PyPI, made once.
+environment() {
+  local venv=$1
+  shift
+  if [[ ! -e $venv/bin/pip ]]; then "${PYTHON:-python3}" -m venv "$venv"; fi
+  "$venv/bin/pip" install --quiet --disable-pip-version-check "$@"
+}
+
+formats() {
+  local venv=${RECSAE_FORMATS_VENV:-$PWD/build/formats/venv}
+  programs
+  environment "$venv" sae-lens==6.54 eai-sparsify==1.3.3 dictionary-learning==0.1
+  scripts/check-formats.sh "$venv/bin/python" "${RECSAE_BIN%/bin}"
+}
+
+datasets() {
+  local venv=${RECSAE_DATASETS_VENV:-$PWD/build/datasets/venv}
+  programs
+  environment "$venv" pyarrow pandas polars mypy ./clients/python
+  rm --recursive --force clients/python/build clients/python/src/recsae.egg-info
+  (cd clients/python && "$venv/bin/mypy" --follow-imports=silent -p recsae.datasets)
+  (cd clients/python/tests && PYTHONPATH=../src "$venv/bin/python" -m unittest -v test_datasets)
+}
+
+fuzz() {
+  local seconds=600
+  if [[ ${1:-} =~ ^[0-9]+$ ]]; then seconds=$1; shift; fi
+  RECSAE_FUZZ_JOBS=1 scripts/check-fuzz.sh "$seconds" "$@"
+}
+
+hosts() {
+  local work=$PWD/build/hosts venv=${RECSAE_HOSTS_VENV:-$PWD/build/hosts/venv} wheel
+  mkdir --parents "$work"
+  programs
+  export RECSAE_DATA_DIR=${RECSAE_DATA_DIR:-../shared/data}
+  RECSAE_DATA_DIR=$(realpath "$RECSAE_DATA_DIR")
   if [[ ! -e $venv/bin/pip ]]; then "${PYTHON:-python3}" -m venv "$venv"; fi
   if [[ ! -e $work/installed ]]; then
     "$venv/bin/pip" install --quiet 'setuptools<81' wheel build mypy torch recbole 'rectools[torch]' implicit lightfm-next cornac
@@ -75,8 +121,7 @@ pythons() {
 
 verb=${1:-}
 case $verb in
-  hosts) shift; hosts "$@" ;;
-  images) shift; scripts/images/check.sh "$@" ;;
-  k8s) shift; scripts/k8s/check.sh "$@" ;;
+  hosts | formats | datasets | fuzz) shift; "$verb" "$@" ;;
+  images | k8s) shift; "scripts/$verb/check.sh" "$@" ;;
   *) sed -n '2,/^set/{/^set/d;s/^# \{0,1\}//;p}' "$0" >&2; exit 2 ;;
 esac

@@ -26,8 +26,9 @@ absl::Status NotAvailable(const std::string& address, absl::string_view flag,
                {{"address", address}});
 }
 
-// The socket, or minus the errno of what failed.
-int TryBind(const addrinfo& info, int port) {
+// The socket, or minus the errno of what failed. `alone`: an IPv6 address takes no IPv4, which has
+// a socket of its own.
+int TryBind(const addrinfo& info, int port, bool alone) {
   sockaddr_storage address = {};
   std::memcpy(&address, info.ai_addr, info.ai_addrlen);
   (address.ss_family == AF_INET6 ? reinterpret_cast<sockaddr_in6&>(address).sin6_port
@@ -37,6 +38,7 @@ int TryBind(const addrinfo& info, int port) {
   if (fd < 0) return -errno;
   const int on = 1;
   setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
+  if (alone) setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on));
   if (bind(fd, reinterpret_cast<const sockaddr*>(&address), info.ai_addrlen) == 0) return fd;
   const int error = errno;
   close(fd);
@@ -55,13 +57,14 @@ absl::StatusOr<std::vector<int>> BindAllTcp(const std::string& address, absl::st
   hints.ai_socktype = SOCK_STREAM;
   hints.ai_flags = AI_PASSIVE;
   addrinfo* found = nullptr;
-  const int unresolved = getaddrinfo(host.c_str(), nullptr, &hints, &found);
+  const int unresolved = getaddrinfo(host == "*" ? nullptr : host.c_str(), "0", &hints, &found);
   if (unresolved != 0) return NotAvailable(address, flag, gai_strerror(unresolved));
   // A name may stand for addresses that this machine lacks (::1); one that is taken is an error.
   std::vector<int> bound;
   int error = 0;
   for (const addrinfo* info = found; info != nullptr && error != EADDRINUSE; info = info->ai_next) {
-    const int result = TryBind(*info, port);
+    const int result =
+        TryBind(*info, port, info->ai_family == AF_INET6 && found->ai_next != nullptr);
     if (result >= 0) {
       bound.push_back(result);
       port = BoundPort(result);

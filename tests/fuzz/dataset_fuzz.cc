@@ -35,7 +35,14 @@ const std::vector<Layout>& Layouts() {
       {Format::kSteam, {"australian_users_items.json", "steam_games.json"}},
       {Format::kMind, {"behaviors.tsv", "news.tsv"}},
       {Format::kLfm, {"LFM-1b_LEs.txt", "LFM-1b_artists.txt"}},
-      {Format::kCsv, {"interactions.csv.gz", "items.csv.zst"}}};
+      {Format::kCsv, {"interactions.csv.gz", "items.csv.zst"}},
+      {Format::kMlCsv, {"ratings.csv", "movies.csv"}},
+      {Format::kYelp, {"yelp_academic_dataset_review.json", "yelp_academic_dataset_business.json"}},
+      {Format::kGoodreads, {"goodreads_interactions_a.json", "goodreads_books_a.json"}},
+      {Format::kBookCrossing, {"BX-Book-Ratings.csv", "BX-Books.csv"}},
+      {Format::kKuairec, {"big_matrix.csv", "item_categories.csv"}},
+      {Format::kYoochoose, {"yoochoose-clicks.dat"}},
+      {Format::kDiginetica, {"train-item-views.csv", "products.csv", "product-categories.csv"}}};
   return *layouts;
 }
 

@@ -20,6 +20,8 @@ constexpr size_t kFewItems = 10;
 constexpr size_t kTextBytes = 60;
 // So many different numbers are a measure rather than kinds.
 constexpr size_t kManyNumbers = 10;
+// Of ten parts of a column's cells so many have to come back, for them to be values.
+constexpr size_t kOfTen = 6;
 
 absl::string_view View(std::string_view text) { return {text.data(), text.size()}; }
 
@@ -79,7 +81,7 @@ Shares Look(const std::vector<std::string_view>& values) {
   for (const std::string_view value : values) {
     absl::string_view text = View(value);
     double number = 0;
-    bool ambiguous = false;
+    DateOrder order = DateOrder::kClear;
     shares.bytes += text.size();
     if (absl::StartsWith(text, "http://") || absl::StartsWith(text, "https://") ||
         absl::StartsWith(text, "www.")) {
@@ -92,7 +94,7 @@ Shares Look(const std::vector<std::string_view>& values) {
       ++shares.numbers;
       if (text.find_first_of(".,") != absl::string_view::npos) ++shares.decimals;
     } else if (absl::ascii_isdigit(text.front()) || absl::StrContains(text, ':')) {
-      shares.dates += ParseTime(text, &number, &ambiguous) ? 1 : 0;
+      shares.dates += ParseTime(text, &number, &order) ? 1 : 0;
     }
   }
   return shares;
@@ -111,6 +113,8 @@ bool Parts(const std::vector<std::string_view>& cells, char separator, size_t of
       if (!added && at->second.first != cell) at->second.second = true;
     }
   }
+  // Of one cell alone nothing can come back.
+  if (distinct.size() == 1 && of_ten < kOfTen) of_ten = 0;
   size_t parted = 0, all = 0, back = 0;
   for (const std::string_view cell : distinct) {
     const std::vector<std::string_view> values = SplitValues(cell, separator);
@@ -137,9 +141,8 @@ bool IsUsuallyList(absl::string_view name) {
 
 char FindSeparator(const ColumnFacts& column) {
   if (column.tokens) return ' ';
-  // Of each ten parts so many have to come back.
-  const size_t back = IsUsuallyList(PlainName(column.key)) ? 3 : 6;
-  for (const char separator : {',', ';', '/'}) {
+  const size_t back = IsUsuallyList(PlainName(column.key)) ? 3 : kOfTen;
+  for (const char separator : {',', ';', '/', '>'}) {
     if (Parts(column.cells, separator, back)) return separator;
   }
   return '\0';

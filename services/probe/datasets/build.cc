@@ -112,12 +112,12 @@ absl::Status Renumber(size_t described, InteractionLog* log, Dataset* dataset) {
     int32_t& user = user_of[static_cast<size_t>(one.user)];
     if (user < 0) {
       user = static_cast<int32_t>(dataset->users.size());
-      dataset->users.push_back(log->users.id(one.user));
+      dataset->users.emplace_back(log->users.id(one.user));
     }
     int32_t& item = item_of[one.item];
     if (item < 0) {
       item = static_cast<int32_t>(dataset->items.size());
-      const std::string& id = log->items.id(static_cast<int32_t>(one.item));
+      const std::string id(log->items.id(static_cast<int32_t>(one.item)));
       dataset->items.push_back({id, id, {}});
     }
     one.user = user;
@@ -377,6 +377,7 @@ absl::StatusOr<Dataset> Assemble(const std::string& folder, const DatasetOptions
   Interactions& interactions = log.interactions;
   const size_t described = dataset.items.size();
   RECSAE_RETURN_IF_ERROR(Renumber(described, &log, &dataset));
+  log.users = IdIndex(), log.items = IdIndex();  // their memory is needed for what follows
   RECSAE_RETURN_IF_ERROR(NoteDescribed(described, &log));
   const bool given = ChooseSplit(options, &log) == SplitMode::kGiven;
   if (!given) {

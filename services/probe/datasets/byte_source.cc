@@ -3,7 +3,6 @@
 #include <zlib.h>
 #include <zstd.h>
 
-#include <array>
 #include <filesystem>
 #include <fstream>
 #include <utility>
@@ -12,6 +11,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
 #include "common/base/status.h"
+#include "services/probe/datasets/other_kinds.h"
 
 namespace recsae::probe {
 namespace {
@@ -160,12 +160,9 @@ absl::StatusOr<std::unique_ptr<ByteSource>> OpenFile(const std::string& path) {
   const std::string magic = file->Magic();
   if (absl::StartsWith(magic, "\x1F\x8B")) return std::make_unique<GzipSource>(std::move(file));
   if (magic == "\x28\xB5\x2F\xFD") return std::make_unique<ZstdSource>(std::move(file));
-  for (const auto& [start, packing] : std::array<std::pair<const char*, const char*>, 3>{
-           {{"BZh", "bzip2 (bunzip2)"}, {"\xFD\x37zX", "xz (unxz)"}, {"PK\x03\x04", "zip"}}}) {
-    if (absl::StartsWith(magic, start)) {
-      return Broken(path, absl::StrCat("it is packed by ", packing,
-                                       "; unpack it first, or pack it as .gz or .zst"));
-    }
+  if (const std::string other = OtherKindOfBytes(magic, path); !other.empty()) {
+    return Error(absl::StatusCode::kInvalidArgument, "DATASET_MALFORMED",
+                 absl::StrCat(path, " is ", other), {{"file", path}});
   }
   return file;
 }

@@ -59,7 +59,7 @@ absl::Status CatalogBuilder::TakeHeader(const std::string& path, const Header& h
                                              UsualNames(Role::kItem), ")"));
   }
   title_ = FindRole(header, Role::kTitle, names_.of(Role::kTitle));
-  if (title_ == id_) title_ = -1;
+  if (title_ == id_) title_ = FindLike(header, Role::kTitle);
   if (title_ < 0 && !names_.of(Role::kTitle).empty() && columns_.empty() && !some_title_) {
     return unknown(Role::kTitle,
                    absl::StrCat("there is no column '", names_.of(Role::kTitle), "'"));

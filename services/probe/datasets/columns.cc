@@ -45,7 +45,7 @@ constexpr std::array<RoleNames, kRoles> kRoleNames = {{
      "timestamp time unixtime unixreviewtime unixtimestamp datetime timestampms timems eventtime "
      "eventtimestamp reviewtime createdat createtime creationtime created dateadded dateread "
      "reviewdate ratingdate interactiontime viewtime clicktime purchasedate orderdate invoicedate "
-     "eventdate date day ts"},
+     "eventdate date day ts tdat dt"},
     {"rating", "rating, overall, stars, score, label, …",
      "rating ratings overall stars star score scores bookrating userrating ratingvalue "
      "reviewoverall "
@@ -56,7 +56,9 @@ constexpr std::array<RoleNames, kRoles> kRoleNames = {{
      "gamename gametitle animename videotitle trackname tracktitle songtitle songname artistname "
      "newstitle headline articletitle recipename showname coursetitle coursename hotelname "
      "businessname filmtitle originaltitle primarytitle displayname productnametokens shorttext "
-     "caption manualcovertext product item"},
+     "caption manualcovertext prodname product item track song book film game show anime recipe "
+     "course "
+     "hotel restaurant"},
     {"split", "split, …", "split partition subset setname"},
 }};
 
@@ -113,12 +115,27 @@ int FindNamed(const Header& header, absl::string_view name) {
   return -1;
 }
 
+int FindLike(const Header& header, Role role) {
+  for (size_t i = 0; i < header.names.size(); ++i) {
+    const std::string name = PlainName(header.names[i]);
+    const bool like = role == Role::kTitle
+                          ? absl::StartsWith(name, "title") || absl::StartsWith(name, "namein") ||
+                                absl::StartsWithIgnoreCase(header.names[i], "name_")
+                      : role == Role::kTime
+                          ? absl::EndsWith(name, "timestamp") || absl::EndsWith(name, "datetime")
+                          : false;
+    if (like) return static_cast<int>(i);
+  }
+  return -1;
+}
+
 int FindRole(const Header& header, Role role, const std::string& named, bool item_ids) {
   if (!named.empty()) {
     const int exact = FindNamed(header, named);
     return exact >= 0 ? exact : FindPlain(header, PlainName(named));
   }
-  const int usual = FindFirst(header, kRoleNames[static_cast<size_t>(role)].usual);
+  int usual = FindFirst(header, kRoleNames[static_cast<size_t>(role)].usual);
+  if (usual < 0) usual = FindLike(header, role);
   return usual < 0 && item_ids ? FindFirst(header, kItemIds) : usual;
 }
 

@@ -29,6 +29,9 @@ Header MakeHeader(const std::vector<absl::string_view>& fields);
 // have for their ids count too.
 int FindRole(const Header& header, Role role, const std::string& named, bool item_ids = false);
 
+// The column whose name says in other words what it is, "title_en", "checkin_timestamp"; or -1.
+int FindLike(const Header& header, Role role);
+
 // How many columns of a header line have a usual name.
 int CountRoles(const Header& header);
 

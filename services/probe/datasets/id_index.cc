@@ -10,8 +10,11 @@
 namespace recsae::probe {
 namespace {
 
-// Of one id, beside its text: a string, its place in a table, a sequence.
-constexpr int64_t kIdBytes = 160;
+// Texts are kept in pieces of this size; a longer one has a piece to itself.
+constexpr size_t kTextBytes = size_t{64} << 10;
+constexpr size_t kFirstSlots = 64;
+// Of one id, here and in what is made of it: a view, a string, a sequence.
+constexpr int64_t kIdBytes = 112;
 
 // Ids below are looked up by their number.
 constexpr size_t kSmallNumbers = size_t{1} << 22;
@@ -28,23 +31,64 @@ size_t SmallNumber(absl::string_view id) {
   return std::min(number, kSmallNumbers);
 }
 
-std::string_view View(absl::string_view text) { return {text.data(), text.size()}; }
-
 }  // namespace
 
-int32_t IdIndex::Known(absl::string_view id) const {
+IdIndex::Key IdIndex::KeyOf(absl::string_view id) {
   const size_t number = SmallNumber(id);
-  if (number < kSmallNumbers) return number < by_number_.size() ? by_number_[number] : -1;
-  const auto found = index_.find(View(id));
-  return found == index_.end() ? -1 : found->second;
+  return {number, number < kSmallNumbers ? 0 : TextHash()(id)};
 }
 
-void IdIndex::Remember(absl::string_view id, int32_t index, Reading& reading) {
-  ids_.emplace_back(id.data(), id.size());
+int32_t IdIndex::Known(absl::string_view id, const Key& key) const {
+  const auto& [number, hash] = key;
+  if (number < kSmallNumbers) return number < by_number_.size() ? by_number_[number] : -1;
+  if (slots_.empty()) return -1;
+  const size_t mask = slots_.size() - 1;
+  for (size_t at = hash & mask; slots_[at].index >= 0; at = (at + 1) & mask) {
+    if (slots_[at].hash == hash >> 32U && this->id(slots_[at].index) == id) return slots_[at].index;
+  }
+  return -1;
+}
+
+absl::string_view IdIndex::Keep(absl::string_view id, Reading& reading) {
+  if (texts_.empty() || id.size() > left_) {
+    const size_t size = std::max(kTextBytes, id.size());
+    texts_.push_back(std::make_unique<char[]>(size));
+    left_ = size;
+    reading.held += static_cast<int64_t>(size);
+  }
+  // A piece is filled from its end.
+  left_ -= id.size();
+  char* text = texts_.back().get() + left_;
+  std::copy(id.begin(), id.end(), text);
+  return {text, id.size()};
+}
+
+// Makes room for one more in the table.
+void IdIndex::Widen(Reading& reading) {
+  if ((used_ + 1) * 2 <= slots_.size()) return;
+  std::vector<Slot> wider(std::max(kFirstSlots, slots_.size() * 2));
+  const size_t mask = wider.size() - 1;
+  for (const Slot& slot : slots_) {
+    if (slot.index < 0) continue;
+    size_t at = TextHash()(id(slot.index)) & mask;
+    while (wider[at].index >= 0) at = (at + 1) & mask;
+    wider[at] = slot;
+  }
+  reading.held += static_cast<int64_t>((wider.size() - slots_.size()) * sizeof(Slot));
+  slots_ = std::move(wider);
+}
+
+void IdIndex::Remember(absl::string_view id, const Key& key, int32_t index, Reading& reading) {
+  const auto& [number, hash] = key;
+  if (number == kSmallNumbers) Widen(reading);
+  ids_.push_back(Keep(id, reading));
   reading.held += kIdBytes + static_cast<int64_t>(id.size());
-  const size_t number = SmallNumber(id);
   if (number == kSmallNumbers) {
-    index_.emplace(ids_.back(), index);
+    const size_t mask = slots_.size() - 1;
+    size_t at = hash & mask;
+    while (slots_[at].index >= 0) at = (at + 1) & mask;
+    slots_[at] = {static_cast<uint32_t>(hash >> 32U), index};
+    ++used_;
     return;
   }
   if (number >= by_number_.size()) {
@@ -56,10 +100,11 @@ void IdIndex::Remember(absl::string_view id, int32_t index, Reading& reading) {
 }
 
 int32_t IdIndex::Insert(absl::string_view id, bool converted, Reading& reading) {
-  const int32_t found = Known(id);
+  const Key key = KeyOf(id);
+  const int32_t found = Known(id, key);
   const bool known = found >= 0;
   const int32_t index = known ? found : size();
-  if (!known) Remember(id, index, reading);
+  if (!known) Remember(id, key, index, reading);
   if (!converted && converted_.empty()) return index;
   const auto before = converted_.find(index);
   bool merged = false;
@@ -102,6 +147,6 @@ int32_t IdIndex::Add(absl::string_view id, Reading& reading) {
   return index;
 }
 
-int32_t IdIndex::Find(absl::string_view id) const { return Known(id); }
+int32_t IdIndex::Find(absl::string_view id) const { return Known(id, KeyOf(id)); }
 
 }  // namespace recsae::probe

@@ -4,8 +4,8 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <deque>
 #include <functional>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -34,16 +34,35 @@ class IdIndex {
   int32_t Add(absl::string_view id, Reading& reading);
   int32_t Find(absl::string_view id) const;  // of an id as it is kept, or -1
   int32_t size() const { return static_cast<int32_t>(ids_.size()); }
-  const std::string& id(int32_t index) const { return ids_[static_cast<size_t>(index)]; }
+  // Valid as long as the index lives.
+  absl::string_view id(int32_t index) const { return ids_[static_cast<size_t>(index)]; }
 
  private:
+  // Where an id may be found: a part of its hash spares most looks at its text.
+  struct Slot {
+    uint32_t hash = 0;
+    int32_t index = -1;  // none
+  };
+
   int32_t Insert(absl::string_view id, bool converted, Reading& reading);
 
-  int32_t Known(absl::string_view id) const;
-  void Remember(absl::string_view id, int32_t index, Reading& reading);
+  // What an id is found by: the small number that it is, else its hash.
+  struct Key {
+    size_t number, hash;
+  };
 
-  std::deque<std::string> ids_;                          // their addresses stay
-  std::unordered_map<std::string_view, int32_t> index_;  // of what by_number_ has not
+  static Key KeyOf(absl::string_view id);
+  int32_t Known(absl::string_view id, const Key& key) const;
+  void Remember(absl::string_view id, const Key& key, int32_t index, Reading& reading);
+  absl::string_view Keep(absl::string_view id, Reading& reading);
+  void Widen(Reading& reading);
+
+  // Tens of millions of ids are kept: texts one behind the other, and a table without nodes.
+  std::vector<std::unique_ptr<char[]>> texts_;
+  size_t left_ = 0;  // bytes of the last of them
+  std::vector<absl::string_view> ids_;
+  std::vector<Slot> slots_;         // of what by_number_ has not; a power of two, at most half full
+  size_t used_ = 0;                 // of them
   std::vector<int32_t> by_number_;  // most ids are small numbers: found without a hash; -1: none
   // Ids that came in other bytes than they are kept in: whether they also came as they are kept.
   std::unordered_map<int32_t, bool> converted_;

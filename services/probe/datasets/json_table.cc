@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "absl/strings/ascii.h"
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "common/base/status.h"
 #include "services/probe/datasets/build.h"
@@ -201,9 +202,12 @@ class JsonReader {
     const auto parse = [&](absl::string_view json) {
       return parser_.parse(json.data(), json.size()).get(*object) == simdjson::SUCCESS;
     };
-    if (parse(text)) return true;
+    // Where the last line was a dictionary of Python this one is likely to be: no JSON begins so.
+    const bool literal =
+        literals_ && (absl::StartsWith(text, "{'") || absl::StartsWith(text, "{u'"));
+    if (!literal && parse(text)) return true;
     rewritten_ = LiteralToJson(ToUtf8(text));
-    return parse(rewritten_);
+    return literals_ = parse(rewritten_);
   }
 
   void Fill(const dom::object& object,
@@ -274,6 +278,7 @@ class JsonReader {
   std::vector<std::string> cells_;
   Fields fields_;
   std::string rewritten_;
+  bool literals_ = false;
 };
 
 }  // namespace

@@ -11,6 +11,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "services/probe/datasets/byte_source.h"
+#include "services/probe/datasets/other_kinds.h"
 
 namespace recsae::probe {
 namespace {
@@ -158,12 +159,32 @@ constexpr std::array kLayouts = std::to_array<Layout>({
      .files = "reviews and meta_… as JSON lines"},
 });
 
+std::string Name(const std::string& path) { return fs::path(path).filename().string(); }
+
+bool IsTable(const std::string& path) {
+  static constexpr absl::string_view kEndings[] = {".csv",  ".tsv",   ".txt",    ".dat",
+                                                   ".json", ".jsonl", ".ndjson", ".inter",
+                                                   ".item", ".tab",   ".data"};
+  const absl::string_view plain = WithoutPacking(path);
+  return std::any_of(std::begin(kEndings), std::end(kEndings), [&](absl::string_view ending) {
+    return absl::EndsWithIgnoreCase(plain, ending);
+  });
+}
+
 bool Matches(absl::string_view name, absl::string_view pattern) {
   return fnmatch(std::string(pattern).c_str(), std::string(WithoutPacking(name)).c_str(),
                  FNM_CASEFOLD) == 0;
 }
 
-bool IsHidden(absl::string_view name) { return name.empty() || name[0] == '.' || name[0] == '_'; }
+// Hidden files, and what editors, Spark and downloads leave beside the real ones.
+bool IsHidden(absl::string_view name) {
+  if (name.empty() || name[0] == '.' || name[0] == '_') return true;
+  for (const absl::string_view ending :
+       {"~", ".bak", ".orig", ".tmp", ".partial", ".crc", ".md5", ".sha1", ".sha256"}) {
+    if (absl::EndsWithIgnoreCase(name, ending)) return true;
+  }
+  return false;
+}
 
 // The names in a folder that a data set may be made of.
 std::vector<std::string> NamesIn(const std::string& folder) {
@@ -172,13 +193,39 @@ std::vector<std::string> NamesIn(const std::string& folder) {
   for (fs::directory_iterator file(folder, error), end; file != end && !error;
        file.increment(error)) {
     std::string name = file->path().filename().string();
-    if (!IsHidden(name)) names.push_back(std::move(name));
+    if (!IsHidden(name) && OtherKind(name).empty()) names.push_back(std::move(name));
   }
   std::sort(names.begin(), names.end());
   return names;
 }
 
+std::vector<std::string> PartsOf(const std::string& path) {
+  std::error_code error;
+  if (!fs::is_directory(path, error)) return {path};
+  std::vector<std::string> parts;
+  for (const std::string& name : NamesIn(path)) {
+    const std::string part = absl::StrCat(path, "/", name);
+    if (fs::is_regular_file(part, error)) parts.push_back(part);
+  }
+  return parts;
+}
+
 }  // namespace
+
+std::vector<std::vector<std::string>> TablesIn(const std::string& folder) {
+  std::vector<std::vector<std::string>> tables;
+  std::error_code error;
+  for (const std::string& name : NamesIn(folder)) {
+    const std::string path = absl::StrCat(folder, "/", name);
+    std::vector<std::string> parts = PartsOf(path);
+    const bool part_files = fs::is_directory(path, error);
+    std::erase_if(parts, [&](const std::string& part) {
+      return !IsTable(part) && !(part_files && absl::StartsWith(Name(part), "part-"));
+    });
+    if (!parts.empty()) tables.push_back(std::move(parts));
+  }
+  return tables;
+}
 
 absl::Span<const Layout> Layouts() { return kLayouts; }
 
@@ -195,14 +242,7 @@ std::vector<std::string> FindFiles(const std::string& folder, const char* patter
       const std::string path = absl::StrCat(folder, "/", name);
       std::error_code error;
       if (!Matches(name, pattern)) continue;
-      if (!fs::is_directory(path, error)) {
-        paths.push_back(path);
-        continue;
-      }
-      for (const std::string& part : NamesIn(path)) {
-        if (fs::is_regular_file(absl::StrCat(path, "/", part), error))
-          paths.push_back(absl::StrCat(path, "/", part));
-      }
+      for (std::string& part : PartsOf(path)) paths.push_back(std::move(part));
     }
     // The same file as it is and packed is one.
     std::erase_if(paths, [&](const std::string& path) {

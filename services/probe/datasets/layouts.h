@@ -47,6 +47,10 @@ std::vector<std::string> FindFiles(const std::string& folder, const char* patter
 // The layout's files of (training) interactions, the same way.
 std::vector<std::string> InteractionFiles(const std::string& folder, const Layout& layout);
 
+// The tables of a folder by the endings of their names, each with its part files if it is a folder,
+// in the order of their names.
+std::vector<std::vector<std::string>> TablesIn(const std::string& folder);
+
 // <folder>/<name>, or what it is when packed.
 std::string FileIn(const std::string& folder, const std::string& name);
 

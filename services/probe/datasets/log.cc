@@ -45,7 +45,7 @@ CatalogPlace PlaceItem(absl::string_view id, InteractionLog* log) {
     log->reading.tallies.Add(Event::kItemsMerged, [&] { return log->reading.At(id); });
     return {static_cast<size_t>(index), false};
   }
-  const std::string& kept = log->items.id(index);
+  const std::string kept(log->items.id(index));
   log->dataset.items.push_back({kept, kept, {}});
   log->reading.held += kItemBytes;
   return {static_cast<size_t>(index), true};

@@ -71,10 +71,10 @@ absl::Status ReadMind(const std::string& folder, InteractionLog* log) {
       &log->reading, [](const Header&) { return absl::OkStatus(); },
       [&](const Fields& fields) -> std::string {
         double time = 0;
-        bool ambiguous = false;  // the layout's are month/day
+        DateOrder order = DateOrder::kClear;  // the layout's are month/day
         const absl::string_view user = absl::StripAsciiWhitespace(fields[1]);
         if (user.empty()) return "empty user";
-        if (!ParseTime(fields[2], &time, &ambiguous))
+        if (!ParseTime(fields[2], &time, &order))
           return absl::StrCat("time '", fields[2], "' is none");
         const bool is_new = log->users.Find(user) < 0;
         if (is_new) AddHistory(user, fields[3], log);

@@ -18,16 +18,36 @@ bool AllDigits(absl::string_view text) {
   return !text.empty() && std::all_of(text.begin(), text.end(), absl::ascii_isdigit);
 }
 
+constexpr size_t kExactDigits = 15;  // a double holds them all
+
+// "4.5": what most ratings are. Both numbers of the division are exact, so that it is rounded once.
+bool ParsePlainDecimal(absl::string_view text, double* value) {
+  const size_t point = text.find('.');
+  if (point == absl::string_view::npos || point == 0 || point + 1 == text.size() ||
+      text.size() > kExactDigits + 1) {
+    return false;
+  }
+  int64_t digits = 0, unit = 1;
+  for (size_t i = 0; i < text.size(); ++i) {
+    if (i == point) continue;
+    if (!absl::ascii_isdigit(text[i])) return false;
+    digits = digits * 10 + (text[i] - '0');
+    if (i > point) unit *= 10;
+  }
+  *value = static_cast<double>(digits) / static_cast<double>(unit);
+  return true;
+}
+
 }  // namespace
 
 bool ParseNumber(absl::string_view text, double* value) {
-  constexpr size_t kExactDigits = 15;  // a double holds them all
   if (text.size() <= kExactDigits && AllDigits(text)) {
     int64_t whole = 0;
     for (const char c : text) whole = whole * 10 + (c - '0');
     *value = static_cast<double>(whole);
     return true;
   }
+  if (ParsePlainDecimal(text, value)) return true;
   return absl::SimpleAtod(text, value) && std::isfinite(*value);
 }
 
@@ -48,7 +68,9 @@ bool IsMissing(absl::string_view text) {
   text = absl::StripAsciiWhitespace(text);
   if (text.empty()) return true;
   constexpr size_t kLongest = 20;
-  if (text.size() > kLongest) return false;
+  // What such words begin with: most texts need no more than this look.
+  constexpr absl::string_view kFirst = "nNuU\\<#-?[{('\"";
+  if (text.size() > kLongest || !absl::StrContains(kFirst, text.front())) return false;
   static constexpr std::array<absl::string_view, 24> kWords = {"nan",
                                                                "none",
                                                                "null",

@@ -5,12 +5,12 @@
 #include <filesystem>
 #include <vector>
 
-#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "common/base/status.h"
 #include "services/probe/datasets/build.h"
 #include "services/probe/datasets/layouts.h"
+#include "services/probe/datasets/other_kinds.h"
 
 namespace recsae::probe {
 namespace {
@@ -22,15 +22,6 @@ std::string Names() {
       names.emplace_back(layout.name);
   }
   return absl::StrJoin(names, ", ");
-}
-
-bool HasParquet(const std::string& folder) {
-  std::error_code error;
-  for (std::filesystem::directory_iterator file(folder, error), end; file != end && !error;
-       file.increment(error)) {
-    if (absl::EndsWithIgnoreCase(file->path().filename().string(), ".parquet")) return true;
-  }
-  return false;
 }
 
 bool Fits(const std::string& folder, const Layout& layout) {
@@ -56,15 +47,24 @@ absl::Status UnknownFormat(const std::string& folder, absl::string_view seen) {
     if (std::find(wanted.begin(), wanted.end(), one) == wanted.end())
       wanted.push_back(std::move(one));
   }
+  const std::vector<std::string> others = OtherKindsIn(folder);
   return Error(
       absl::StatusCode::kInvalidArgument, "DATASET_FORMAT_UNKNOWN",
-      absl::StrCat(seen,
-                   HasParquet(folder) ? ". Parquet files are read by the Python package, which "
-                                        "sends them, or as CSV: df.to_csv(…)"
-                                      : "",
+      absl::StrCat(seen, others.empty() ? "" : absl::StrCat(". ", absl::StrJoin(others, "; ")),
                    ". Name a table's columns (--columns user=…,item=…,time=…), or put there ",
                    absl::StrJoin(wanted, ", or ")),
       {{"path", folder}});
+}
+
+// Says what lies beside the files that were read and may have been meant: items.parquet.
+void NoteOtherKinds(const std::string& folder, InteractionLog* log) {
+  const std::vector<std::string> others = OtherKindsIn(folder);
+  if (others.empty()) return;
+  log->remarks.push_back({"FILES_NOT_READ",
+                          static_cast<int64_t>(others.size()),
+                          absl::StrCat("not read: ", absl::StrJoin(others, "; ")),
+                          {},
+                          !log->described});
 }
 
 }  // namespace
@@ -117,6 +117,7 @@ absl::StatusOr<Dataset> ReadDataset(const std::string& folder, Format format,
                            {},
                            false});
   }
+  NoteOtherKinds(folder, &log);
   DatasetOptions complete = options;
   const bool given =
       options.split == SplitMode::kGiven || (options.split == SplitMode::kOwn && log.split_given);

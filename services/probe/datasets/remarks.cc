@@ -36,9 +36,9 @@ constexpr std::array<Wording, static_cast<size_t>(Event::kCount)> kWordings = {{
      "without the rating column all rows count",
      false},
     {"USERS_MISSING", "row", "without a user: left out", true},
+    {"ITEMS_MISSING", "row", "without an item: left out", true},
     {"NEGATIVES_DROPPED", "row", "of items that were shown and not chosen (label 0): left out",
      false},
-    {"DATES_AMBIGUOUS", "date", "that may be month/day or day/month: read as month/day", false},
     {"TIMES_MIXED", "time", "in milliseconds beside others in seconds: brought to seconds", false},
     {"VALUES_NESTED", "nested value", "that are no text: left out", false},
 }};

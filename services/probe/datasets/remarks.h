@@ -35,10 +35,10 @@ enum class Event {
   kValuesMissing,  // attributes: nan, None, \N
   kRatingsMissing,
   kUsersMissing,
-  kNegatives,       // label 0, no click
-  kDatesAmbiguous,  // 3/4/2020
-  kTimesMixed,      // seconds beside milliseconds
-  kValuesDropped,   // JSON objects where a text is wanted
+  kItemsMissing,   // from interactions
+  kNegatives,      // label 0, no click
+  kTimesMixed,     // seconds beside milliseconds
+  kValuesDropped,  // JSON objects where a text is wanted
   kCount
 };
 

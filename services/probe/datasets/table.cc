@@ -11,6 +11,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
+#include "absl/strings/strip.h"
 #include "common/base/status.h"
 #include "services/probe/datasets/encoding.h"
 #include "services/probe/datasets/json_table.h"
@@ -34,8 +35,8 @@ size_t EndOfField(absl::string_view line, absl::string_view delimiter, size_t at
 
 // Ends a quoted field at `at`, where a quote stands: how far it goes on; the closing quote is what
 // the delimiter or the end follows, or what nothing else explains.
-size_t TakeQuoted(absl::string_view line, size_t at, absl::string_view delimiter, std::string* text,
-                  bool* closed) {
+size_t TakeQuoted(absl::string_view line, size_t at, absl::string_view delimiter, bool backslashes,
+                  std::string* text, bool* closed) {
   *closed = false;
   const auto ends = [&](size_t i) {
     return i >= line.size() || absl::StartsWith(line.substr(i), delimiter);
@@ -43,22 +44,26 @@ size_t TakeQuoted(absl::string_view line, size_t at, absl::string_view delimiter
   while (at < line.size()) {
     const char c = line[at];
     const bool quote_next = at + 1 < line.size() && line[at + 1] == '"';
-    // Doubled, or as C writes it.
-    if (quote_next && (c == '"' || (c == '\\' && !ends(at + 2)))) {
+    // Doubled, or as C writes it; of \"" the two quotes are one, unless the field ends there.
+    const bool escaped = c == '\\' && quote_next &&
+                         (backslashes || (!ends(at + 2) && (line[at + 2] != '"' || ends(at + 3))));
+    if (escaped || (quote_next && c == '"')) {
       *text += '"';
       at += 2;
     } else if (c == '"') {
       *closed = true;
       return at + 1;
     } else {
-      *text += c;
-      ++at;
+      // On to what may be of another meaning.
+      const size_t next = std::min(line.find_first_of("\"\\", at + 1), line.size());
+      text->append(line.data() + at, next - at);
+      at = next;
     }
   }
   return at;
 }
 
-std::string RecogniseDelimiter(absl::string_view line) {
+std::string RecogniseDelimiter(absl::string_view line, bool numbered) {
   std::string best = ",", scratch;
   int most_roles = -1;
   size_t most_fields = 0;
@@ -71,7 +76,22 @@ std::string RecogniseDelimiter(absl::string_view line) {
       best = delimiter, most_roles = roles, most_fields = fields.size();
     }
   }
-  return best;
+  if (most_roles >= 0 || !absl::StrContains(line, ' ')) return best;
+  // Spaces part fields where nothing else does: of names, or of a file without them.
+  SplitFields(line, " ", true, &scratch, &fields);
+  return numbered || CountRoles(MakeHeader(fields)) > 1 ? " " : best;
+}
+
+// Whether a line names columns rather than being a row of a file without such a line.
+bool IsHeaderLine(const Fields& fields) {
+  double ignored = 0;
+  return CountRoles(MakeHeader(fields)) > 1 &&
+         std::none_of(fields.begin(), fields.end(),
+                      [&](absl::string_view field) { return absl::SimpleAtod(field, &ignored); });
+}
+
+bool InApostrophes(absl::string_view field) {
+  return field.size() > 1 && field.front() == '\'' && field.back() == '\'';
 }
 
 // Numbers 1, 2, ... as names.
@@ -182,6 +202,7 @@ class DelimitedReader {
     while (records_.Next(&record, &number)) {
       if (absl::StripAsciiWhitespace(record).empty()) continue;
       if (first) {
+        if (IsPreamble(record)) continue;
         first = false;
         bool is_header = true;
         RECSAE_RETURN_IF_ERROR(Begin(record, take, &is_header));
@@ -201,15 +222,36 @@ class DelimitedReader {
   }
 
  private:
+  // What stands before a table: "sep=;" of spreadsheets, remarks after '#'.
+  bool IsPreamble(absl::string_view record) {
+    record = absl::StripAsciiWhitespace(record);
+    if (record.size() == 5 && absl::StartsWithIgnoreCase(record, "sep=")) {
+      separator_ = std::string(record.substr(4));
+      return true;
+    }
+    // Without names of columns a '#' may begin an id.
+    if (!absl::ConsumePrefix(&record, form_.numbered ? "# " : "#") || !form_.columns.empty()) {
+      return false;
+    }
+    SplitFields(record, RecogniseDelimiter(record, form_.numbered), form_.quotes, &scratch_,
+                &fields_);
+    return CountRoles(MakeHeader(fields_)) == 0;
+  }
+
   absl::Status Begin(absl::string_view record, const TakeHeader& take, bool* is_header) {
-    delimiter_ = form_.delimiter.empty() ? RecogniseDelimiter(record) : form_.delimiter;
+    delimiter_ = !separator_.empty()       ? separator_
+                 : form_.delimiter.empty() ? RecogniseDelimiter(record, form_.numbered)
+                                           : form_.delimiter;
     records_.SetDelimiter(delimiter_);
     if (!SplitFields(record, delimiter_, form_.quotes, &scratch_, &fields_)) {
       return MalformedError(path_, 1, "the header line has an open quote");
     }
-    *is_header = !form_.numbered && form_.columns.empty();
+    apostrophes_ = fields_.size() > 1 && std::all_of(fields_.begin(), fields_.end(), InApostrophes);
+    TakeApostrophesOff();
+    const bool names = IsHeaderLine(fields_);
+    *is_header = names || (!form_.numbered && form_.columns.empty());
     Header header;
-    if (*is_header) {
+    if (*is_header && !form_.numbered) {
       header_line_ = std::string(record);
       header = MakeHeader(fields_);
     } else if (form_.numbered) {
@@ -226,13 +268,36 @@ class DelimitedReader {
     return take(header);
   }
 
+  // 'a','b': as some databases quote; the first line says whether it is so.
+  void TakeApostrophesOff() {
+    if (!apostrophes_) return;
+    for (absl::string_view& field : fields_) {
+      if (InApostrophes(field)) field = field.substr(1, field.size() - 2);
+    }
+  }
+
+  // Fills fields_; false: a quote is left open. Whether a backslash, a quote and a delimiter end a
+  // field is told by the number of fields.
+  bool Split(absl::string_view record) {
+    const bool closed = SplitFields(record, delimiter_, form_.quotes, &scratch_, &fields_);
+    if ((closed && fields_.size() == width_) || !form_.quotes ||
+        !absl::StrContains(record, "\\\"")) {
+      return closed;
+    }
+    return (SplitFields(record, delimiter_, true, &scratch_, &fields_, /*backslashes=*/true) &&
+            fields_.size() == width_) ||
+           SplitFields(record, delimiter_, true, &scratch_, &fields_);
+  }
+
   std::string Row(absl::string_view record, const ParseFields& parse) {
-    if (!SplitFields(record, delimiter_, form_.quotes, &scratch_, &fields_)) return "open quote";
-    // An end of line that is a delimiter; row numbers that the header line does not name.
+    if (!Split(record)) return "open quote";
+    TakeApostrophesOff();
+    // Ends of lines that are delimiters; row numbers that the header line does not name.
+    while (fields_.size() > width_ && absl::StripAsciiWhitespace(fields_.back()).empty()) {
+      fields_.pop_back();
+    }
     if (fields_.size() == width_ + 1) {
-      if (absl::StripAsciiWhitespace(fields_.back()).empty()) {
-        fields_.pop_back();
-      } else if (index_.value_or(true)) {
+      if (index_.value_or(true)) {
         double ignored = 0;
         if (absl::SimpleAtod(fields_.front(), &ignored)) fields_.erase(fields_.begin());
         index_ = fields_.size() == width_;
@@ -252,10 +317,11 @@ class DelimitedReader {
   RecordSource records_;
   Reading* reading_;
   Refusals refusals_;
-  std::string delimiter_, header_line_, scratch_;
+  std::string delimiter_, separator_, header_line_, scratch_;
   Fields fields_;
   size_t width_ = 0;
   size_t least_ = 0;           // fields of a record; columns after them may be lacking
+  bool apostrophes_ = false;   // fields are quoted by them
   std::optional<bool> index_;  // the first row says whether rows begin with their number
 };
 
@@ -310,7 +376,7 @@ absl::StatusOr<Header> PeekHeader(const std::string& path, const TableForm& form
 }
 
 bool SplitFields(absl::string_view line, absl::string_view delimiter, bool quotes,
-                 std::string* scratch, Fields* fields) {
+                 std::string* scratch, Fields* fields, bool backslashes) {
   fields->clear();
   const bool plain = !quotes || !absl::StrContains(line, '"');
   if (!plain) {
@@ -326,7 +392,7 @@ bool SplitFields(absl::string_view line, absl::string_view delimiter, bool quote
     if (!plain && start < line.size() && line[start] == '"') {
       const size_t begin = scratch->size();
       bool closed = false;
-      at = TakeQuoted(line, start + 1, delimiter, scratch, &closed);
+      at = TakeQuoted(line, start + 1, delimiter, backslashes, scratch, &closed);
       if (!closed) {
         fields->push_back(absl::string_view(*scratch).substr(begin));
         return false;

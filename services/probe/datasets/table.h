@@ -51,9 +51,10 @@ absl::Status ReadTable(const std::string& path, const TableForm& form, Reading* 
 absl::StatusOr<Header> PeekHeader(const std::string& path, const TableForm& form, Reading* reading);
 
 // Splits one record at `delimiter`. Quoted fields are written to `scratch`, which the fields point
-// into. False if a quote is left open.
+// into. False if a quote is left open. backslashes: a backslash before a quote always makes it one
+// of the text; else only where the field does not end there.
 bool SplitFields(absl::string_view line, absl::string_view delimiter, bool quotes,
-                 std::string* scratch, Fields* fields);
+                 std::string* scratch, Fields* fields, bool backslashes = false);
 
 }  // namespace recsae::probe
 

@@ -1,6 +1,7 @@
 // Reads the tables of a layout: interactions by the meaning of their columns, items by a
 // CatalogBuilder.
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <filesystem>
 #include <limits>
@@ -84,6 +85,12 @@ bool IsNull(absl::string_view id) {
   return false;
 }
 
+// "[1, 2]", and what JSON lists became.
+bool IsList(absl::string_view id) {
+  return absl::StrContains(id, kListSeparator) ||
+         (absl::StartsWith(id, "[") && absl::EndsWith(id, "]") && absl::StrContains(id, ','));
+}
+
 class InteractionReader {
  public:
   InteractionReader(const Layout& layout, const ColumnNames& names, InteractionLog* log)
@@ -92,12 +99,45 @@ class InteractionReader {
   absl::Status Read(const std::string& path, const TableForm& form, Part part, bool part_given) {
     part_ = part;
     part_given_ = part_given;
+    dates_ = {};
+    const size_t first = log_->interactions.size();
+    RECSAE_RETURN_IF_ERROR(ReadRows(path, form));
+    SettleDates(path, first);
+    return absl::OkStatus();
+  }
+
+ private:
+  // How the dates of a file are written, whose day and month are numbers.
+  struct Dates {
+    int64_t ambiguous = 0;
+    bool day_first = false, month_first = false;  // some are, beyond doubt
+  };
+
+  absl::Status ReadRows(const std::string& path, const TableForm& form) {
     return ReadTable(
         path, form, &log_->reading, [&](const Header& header) { return TakeHeader(path, header); },
         [&](const Fields& fields) { return TakeRow(fields); });
   }
 
- private:
+  // Ambiguous dates were read as month/day; the other dates of the file may say otherwise.
+  void SettleDates(const std::string& path, size_t first) {
+    if (dates_.ambiguous == 0 || (dates_.month_first && !dates_.day_first)) return;
+    const bool swap = dates_.day_first && !dates_.month_first;
+    for (size_t i = first; swap && i < log_->interactions.size(); ++i) {
+      log_->interactions[i].time = WithDayAndMonthSwapped(log_->interactions[i].time);
+    }
+    if (swap) return;
+    log_->remarks.push_back(
+        {"DATES_AMBIGUOUS",
+         dates_.ambiguous,
+         absl::StrCat(Counted(dates_.ambiguous, "date"), " of ",
+                      ToUtf8(fs::path(path).filename().string()),
+                      " that may be month/day or day/month: read as month/day",
+                      dates_.day_first ? ", though others can only be day/month" : ""),
+         {},
+         dates_.day_first});
+  }
+
   int Find(const Header& header, Role role) {
     if (!names_.of(role).empty()) return FindRole(header, role, names_.of(role));
     for (const absl::string_view meaning :
@@ -127,19 +167,39 @@ class InteractionReader {
     }
     log_->rated = log_->rated || at(Role::kRating) >= 0;
     log_->timed = log_->timed && at(Role::kTime) >= 0;
+    if (at(Role::kTime) < 0) NoteUntimed(path, header);
     log_->split_given = log_->split_given || part_given_ || at(Role::kSplit) >= 0;
     return absl::OkStatus();
+  }
+
+  // Where there is no time the order of the lines counts; what else there is may be meant.
+  void NoteUntimed(const std::string& path, const Header& header) {
+    Header others;
+    for (size_t c = 0; c < header.names.size(); ++c) {
+      const auto column = static_cast<int>(c);
+      if (std::find(column_.begin(), column_.end(), column) != column_.end()) continue;
+      if (!header.names[c].empty()) others.names.push_back(header.names[c]);
+    }
+    if (others.names.empty() || std::exchange(untimed_, true)) return;
+    log_->remarks.push_back(
+        {"TIMES_UNKNOWN",
+         0,
+         absl::StrCat("no column of ", ToUtf8(fs::path(path).filename().string()),
+                      " is the time: the order of its lines counts (not used: ",
+                      absl::StrJoin(others.names, ", "), "; --columns time=…)"),
+         {},
+         false});
   }
 
   int at(Role role) const { return column_[static_cast<size_t>(role)]; }
 
   // Says what is wrong with the time, or "".
   std::string TakeTime(absl::string_view text, double* time) {
-    bool ambiguous = false;
-    if (!ParseTime(text, time, &ambiguous))
-      return absl::StrCat("time '", text, "' is not a number");
-    if (ambiguous)
-      log_->reading.tallies.Add(Event::kDatesAmbiguous, [&] { return log_->reading.At(text); });
+    DateOrder order = DateOrder::kClear;
+    if (!ParseTime(text, time, &order)) return absl::StrCat("time '", text, "' is not a number");
+    dates_.ambiguous += order == DateOrder::kAmbiguous ? 1 : 0;
+    dates_.day_first |= order == DateOrder::kDayFirst;
+    dates_.month_first |= order == DateOrder::kMonthFirst;
     const bool epoch = *time >= kSecondsOf2001 && absl::ascii_isdigit(text.front()) &&
                        text.find_first_of("-/:T ") == absl::string_view::npos;
     if (!epoch) return "";
@@ -157,8 +217,12 @@ class InteractionReader {
     double time = 0, rating = kUnrated;
     const absl::string_view user = fields[static_cast<size_t>(at(Role::kUser))];
     const absl::string_view item = fields[static_cast<size_t>(at(Role::kItem))];
-    if (IsNull(item)) return "empty item_id";
-    if (absl::StrContains(user, kListSeparator) || absl::StrContains(item, kListSeparator)) {
+    if (IsNull(item)) {
+      ++log_->rows;
+      log_->reading.tallies.Add(Event::kItemsMissing, [&] { return log_->reading.At(user); });
+      return "";
+    }
+    if (IsList(user) || IsList(item)) {
       return "the user or the item is a list: one record for each interaction is wanted";
     }
     if (IsNull(user)) {
@@ -207,6 +271,8 @@ class InteractionReader {
   bool part_given_ = false;
   bool labels_ = false;
   bool seconds_seen_ = false;
+  bool untimed_ = false;
+  Dates dates_;
 };
 
 // The name of the item's column that both tables have: of "asin" and "parent_asin" the one that the
@@ -224,21 +290,11 @@ std::string CommonItem(const Header& interactions, const Header& items) {
   return column < 0 ? "" : both.names[static_cast<size_t>(column)];
 }
 
-bool IsTable(const std::string& name) {
-  static constexpr absl::string_view kEndings[] = {".csv",  ".tsv",   ".txt",    ".dat",
-                                                   ".json", ".jsonl", ".ndjson", ".inter",
-                                                   ".item", ".tab",   ".data"};
-  const absl::string_view plain = WithoutPacking(name);
-  return std::any_of(std::begin(kEndings), std::end(kEndings), [&](absl::string_view ending) {
-    return absl::EndsWithIgnoreCase(plain, ending);
-  });
-}
-
-// Which part a file's name says that it holds: "movies_train.csv".
-bool PartOfName(const std::string& path, Part* part) {
-  const std::string name = fs::path(path).filename().string();
+// Which part the name of a file, or of its folder, says that it holds: "movies_train.csv".
+bool PartOfName(const std::string& path, const std::string& folder, Part* part) {
+  const std::string name = fs::path(path).lexically_relative(folder).string();
   for (const absl::string_view word :
-       absl::StrSplit(WithoutPacking(name), absl::ByAnyChar("._- "))) {
+       absl::StrSplit(WithoutPacking(name), absl::ByAnyChar("/._- "))) {
     if (ParsePart(word, part)) return true;
   }
   return false;
@@ -287,11 +343,15 @@ absl::StatusOr<Files> FilesOf(const std::string& folder, const Layout& layout,
   }
   if (!files.interactions.empty() || layout.format != Format::kCsv) return files;
   RECSAE_ASSIGN_OR_RETURN(const FoundTables found, FindTables(folder, names, &log->reading));
+  std::array<bool, 3> named = {};
   for (const std::string& path : found.interactions) {
     Part part = Part::kTrain;
-    files.parted |= PartOfName(path, &part);
+    if (PartOfName(path, folder, &part)) named[static_cast<size_t>(part)] = true;
     files.interactions.emplace_back(path, part);
   }
+  // One word of "train" or "test" among the names says nothing of what is held out.
+  files.parted =
+      named[static_cast<size_t>(Part::kTrain)] && named[static_cast<size_t>(Part::kTest)];
   if (files.items.empty()) files.items = found.items;
   if (!found.others.empty()) {
     log->remarks.push_back({"FILES_NOT_READ",
@@ -309,21 +369,12 @@ absl::StatusOr<Files> FilesOf(const std::string& folder, const Layout& layout,
 absl::StatusOr<FoundTables> FindTables(const std::string& folder, const ColumnNames& names,
                                        Reading* reading) {
   FoundTables found;
-  std::vector<std::pair<std::string, Header>> candidates;
-  std::error_code error;
-  std::vector<std::string> paths;
-  for (fs::directory_iterator file(folder, error), end; file != end && !error;
-       file.increment(error)) {
-    const std::string name = file->path().filename().string();
-    if (name[0] != '.' && name[0] != '_' && file->is_regular_file(error) && IsTable(name))
-      paths.push_back(file->path().string());
-  }
-  std::sort(paths.begin(), paths.end());
+  std::vector<std::pair<std::vector<std::string>, Header>> candidates;
   const TableForm form = FormOf("", true, names);
   std::vector<std::string> seen;  // for messages
-  for (const std::string& path : paths) {
-    const absl::StatusOr<Header> header = PeekHeader(path, form, reading);
-    const std::string name = ToUtf8(fs::path(path).filename().string());
+  for (const std::vector<std::string>& parts : TablesIn(folder)) {
+    const absl::StatusOr<Header> header = PeekHeader(parts.front(), form, reading);
+    const std::string name = ToUtf8(fs::path(parts.front()).lexically_relative(folder).string());
     if (!header.ok()) {
       if (Reason(header.status()) != "DATASET_MALFORMED" &&
           Reason(header.status()) != "DATA_FILE_NOT_FOUND")
@@ -335,9 +386,9 @@ absl::StatusOr<FoundTables> FindTables(const std::string& folder, const ColumnNa
     const bool user = FindRole(*header, Role::kUser, names.of(Role::kUser)) >= 0;
     const bool item = FindRole(*header, Role::kItem, names.of(Role::kItem), !user) >= 0;
     if (user && item) {
-      candidates.emplace_back(path, *header);
+      candidates.emplace_back(parts, *header);
     } else if (item && header->names.size() > 1 && !form.numbered) {
-      found.items.push_back(path);
+      found.items.insert(found.items.end(), parts.begin(), parts.end());
     } else {
       found.others.push_back(name);
     }
@@ -350,12 +401,12 @@ absl::StatusOr<FoundTables> FindTables(const std::string& folder, const ColumnNa
             seen.empty() ? "" : absl::StrCat(": its tables are ", absl::StrJoin(seen, "; "))),
         {{"path", folder}});
   }
-  for (const auto& [path, header] : candidates) {
+  for (const auto& [parts, header] : candidates) {
     // Parts of one log have the same columns.
     if (header.names == candidates.front().second.names) {
-      found.interactions.push_back(path);
+      found.interactions.insert(found.interactions.end(), parts.begin(), parts.end());
     } else {
-      found.others.push_back(ToUtf8(fs::path(path).filename().string()));
+      found.others.push_back(ToUtf8(fs::path(parts.front()).lexically_relative(folder).string()));
     }
   }
   return found;

@@ -55,7 +55,7 @@ int MonthOf(absl::string_view word) {
 
 struct Date {
   int year = 0, month = 0, day = 0;
-  bool ambiguous = false;
+  DateOrder order = DateOrder::kClear;
 };
 
 struct Clock {
@@ -112,9 +112,12 @@ bool TakeClock(Tokens& tokens, Clock* clock) {
 // Three numbers, or two and the name of a month; other words (weekdays, T, Z, UTC) say nothing.
 bool TakeDate(const Tokens& tokens, Date* date) {
   std::vector<absl::string_view> numbers;
-  for (const absl::string_view word : tokens.words) {
+  std::string before;  // each of them
+  for (size_t i = 0; i < tokens.words.size(); ++i) {
+    const absl::string_view word = tokens.words[i];
     if (absl::ascii_isdigit(word[0])) {
       numbers.push_back(word);
+      before += tokens.before[i];
     } else if (const int month = MonthOf(word); month != 0 && date->month == 0) {
       date->month = month;
     }
@@ -130,9 +133,15 @@ bool TakeDate(const Tokens& tokens, Date* date) {
   } else if (numbers[0].size() == 4) {
     date->year = n[0], date->month = n[1], date->day = n[2];
   } else {
-    const bool day_first = n[0] > 12;
+    // Where dots part them the day comes first; else what only a day can be tells.
+    const bool dots = n[1] <= 12 && before[1] == '.' && before[2] == '.';
+    const bool day_first = n[0] > 12 || dots;
     date->month = n[day_first ? 1 : 0], date->day = n[day_first ? 0 : 1], date->year = n[2];
-    date->ambiguous = n[0] <= 12 && n[1] <= 12 && n[0] != n[1];
+    date->order = dots           ? DateOrder::kClear
+                  : n[0] > 12    ? DateOrder::kDayFirst
+                  : n[1] > 12    ? DateOrder::kMonthFirst
+                  : n[0] == n[1] ? DateOrder::kClear
+                                 : DateOrder::kAmbiguous;
   }
   if (date->year < 100) date->year += date->year < 70 ? 2000 : 1900;
   return date->month >= 1 && date->month <= 12 && date->day >= 1 && date->day <= 31;
@@ -155,6 +164,7 @@ bool ParseIso(absl::string_view text, double* seconds) {
     return false;
   }
   double fraction = 0;
+  int east = 0;  // of Greenwich, seconds
   if (text.size() > 10) {
     if (text.size() < 19 || (text[10] != 'T' && text[10] != ' ') || text[13] != ':' ||
         text[16] != ':' || !number(11, 2, &hour) || !number(14, 2, &minute) ||
@@ -168,21 +178,31 @@ bool ParseIso(absl::string_view text, double* seconds) {
         fraction += unit * (text[at] - '0');
       }
     }
-    if (at < text.size() && text.substr(at) != "Z") return false;
+    if (at < text.size() && text.substr(at) != "Z") {
+      // "+02:00" or "+0200".
+      const absl::string_view offset = text.substr(at);
+      const bool colon = offset.size() == 6 && offset[3] == ':';
+      int hours = 0, minutes = 0;
+      if ((offset[0] != '+' && offset[0] != '-') || (!colon && offset.size() != 5) ||
+          !number(at + 1, 2, &hours) || !number(at + (colon ? 4 : 3), 2, &minutes)) {
+        return false;
+      }
+      east = (offset[0] == '-' ? -1 : 1) * (hours * 3600 + minutes * 60);
+    }
   }
   const absl::CivilSecond civil(year, month, day, hour, minute, second);
-  *seconds = static_cast<double>(civil - absl::CivilSecond(1970, 1, 1)) + fraction;
+  *seconds = static_cast<double>(civil - absl::CivilSecond(1970, 1, 1) - east) + fraction;
   return true;
 }
 
-bool ParseDate(absl::string_view text, double* seconds, bool* ambiguous) {
+bool ParseDate(absl::string_view text, double* seconds, DateOrder* order) {
   if (ParseIso(text, seconds)) return true;
   if (text.size() > kLongestDate) return false;
   Tokens tokens = Tokenize(text);
   Clock clock;
   Date date;
   if (!TakeClock(tokens, &clock) || !TakeDate(tokens, &date)) return false;
-  *ambiguous = date.ambiguous;
+  *order = date.order;
   const absl::CivilSecond civil(date.year, date.month, date.day, clock.hour, clock.minute, 0);
   *seconds =
       static_cast<double>(civil - absl::CivilSecond(1970, 1, 1)) + clock.second - clock.offset;
@@ -191,12 +211,22 @@ bool ParseDate(absl::string_view text, double* seconds, bool* ambiguous) {
 
 }  // namespace
 
-bool ParseTime(absl::string_view text, double* seconds, bool* ambiguous) {
-  *ambiguous = false;
+bool ParseTime(absl::string_view text, double* seconds, DateOrder* order) {
+  *order = DateOrder::kClear;
   text = absl::StripAsciiWhitespace(text);
-  if (!ParseNumber(text, seconds)) return ParseDate(text, seconds, ambiguous);
+  if (!ParseNumber(text, seconds)) return ParseDate(text, seconds, order);
   while (std::abs(*seconds) > kLargestSeconds && std::abs(*seconds) < 1e20) *seconds /= 1000;
   return true;
+}
+
+double WithDayAndMonthSwapped(double seconds) {
+  const double whole = std::floor(seconds);
+  const absl::CivilSecond read =
+      absl::CivilSecond(1970, 1, 1) + static_cast<absl::civil_diff_t>(whole);
+  if (read.day() > 12) return seconds;
+  const absl::CivilSecond meant(read.year(), read.day(), read.month(), read.hour(), read.minute(),
+                                read.second());
+  return static_cast<double>(meant - absl::CivilSecond(1970, 1, 1)) + (seconds - whole);
 }
 
 }  // namespace recsae::probe

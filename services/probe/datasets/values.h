@@ -18,12 +18,18 @@ bool ParseNumber(absl::string_view text, double* value);
 // A rating: a number (also with a decimal comma), or yes/no, true/false, like/dislike as 1/0.
 bool ParseRating(absl::string_view text, double* value);
 
+// What a date of three numbers, the year last, tells of their order: 3/4/2020 is ambiguous, and
+// read as month/day; 13/4/2020 has the day first.
+enum class DateOrder { kClear, kAmbiguous, kDayFirst, kMonthFirst };
+
 // A point in time as seconds (of the Unix epoch, where the text is a date): a number, taken for
 // milliseconds, microseconds or nanoseconds where as seconds it would lie after the year 5000, or a
 // date with or without a time of day, in ISO 8601 or as people write them ("11/15/2019 9:05:58 AM",
-// "09 1, 2016", "Nov 15, 2019", "Tue Nov 01 11:18:04 -0700 2011"). `ambiguous` is set for a date
-// that might be day/month too.
-bool ParseTime(absl::string_view text, double* seconds, bool* ambiguous);
+// "09 1, 2016", "Nov 15, 2019", "Tue Nov 01 11:18:04 -0700 2011"); 3.4.2020 is the third of April.
+bool ParseTime(absl::string_view text, double* seconds, DateOrder* order);
+
+// What a time that was read from an ambiguous date would be with the day first; of others itself.
+double WithDayAndMonthSwapped(double seconds);
 
 // Whether a text stands for no value: "", nan, None, null, \N, N/A, unknown, (no genres listed).
 bool IsMissing(absl::string_view text);

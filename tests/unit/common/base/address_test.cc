@@ -70,7 +70,7 @@ TEST(ReadAddressTest, SaysWhatIsWrong) {
   EXPECT_THAT(Why("::1:7400", AddressUse::kDial), HasSubstr("brackets"));
   EXPECT_THAT(Why("http://host:7400/v1", AddressUse::kDial), HasSubstr("a path"));
   for (const char* typed : {"https://host:7400", "grpcs://host:7400"})
-    EXPECT_THAT(Why(typed, AddressUse::kDial), HasSubstr("plaintext"));
+    EXPECT_THAT(Why(typed, AddressUse::kDial), HasSubstr("--tls-ca"));
   for (const char* typed : {"", " ", "host:", "host:70000", "host:+1", "a b:1", "me@host:1"})
     Why(typed, AddressUse::kDial);
 }

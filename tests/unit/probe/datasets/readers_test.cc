@@ -110,13 +110,13 @@ TEST(MalformedTest, UpToOnePercentIsCountedAndNamed) {
   WriteRechorus(folder);
   std::string train = "user_id\titem_id\ttime\n1\t20\tsoon\n";
   for (int i = 0; i < 200; ++i) absl::StrAppend(&train, i, "\t10\t", i, "\n");
-  absl::StrAppend(&train, "3\t\t1\n");
+  absl::StrAppend(&train, "3\t10\tlater\n");
   WriteFile(folder + "/train.csv", train);
   const auto dataset = ReadDataset(folder);
   ASSERT_TRUE(dataset.ok()) << dataset.status();
   EXPECT_EQ(dataset->malformed_lines, 2);
   EXPECT_THAT(dataset->malformed, ElementsAre("train.csv:2: time 'soon' is not a number",
-                                              "train.csv:203: empty item_id"));
+                                              "train.csv:203: time 'later' is not a number"));
 }
 
 TEST(MalformedTest, NotANumberIsNoTime) {

@@ -40,8 +40,8 @@ TEST(EncodingTest, Utf16ComesInPieces) {
 
 double Time(const char* text) {
   double seconds = -1;
-  bool ambiguous = false;
-  EXPECT_TRUE(ParseTime(text, &seconds, &ambiguous)) << text;
+  DateOrder order = DateOrder::kClear;
+  EXPECT_TRUE(ParseTime(text, &seconds, &order)) << text;
   return seconds;
 }
 
@@ -61,11 +61,11 @@ TEST(TimesTest, NumbersAndDates) {
   EXPECT_EQ(Time("Nov 15, 2019"), 1573776000);
   EXPECT_EQ(Time("Tue Nov 01 11:18:04 -0700 2011"), Time("2011-11-01T18:18:04Z"));
   double seconds = 0;
-  bool ambiguous = false;
-  EXPECT_TRUE(ParseTime("3/4/2020", &seconds, &ambiguous));
-  EXPECT_TRUE(ambiguous);
+  DateOrder order = DateOrder::kClear;
+  EXPECT_TRUE(ParseTime("3/4/2020", &seconds, &order));
+  EXPECT_EQ(order, DateOrder::kAmbiguous);
   for (const char* none : {"", "soon", "nan", "inf", "1e999", "2014-13-01", "10:30", "1/2"}) {
-    EXPECT_FALSE(ParseTime(none, &seconds, &ambiguous)) << none;
+    EXPECT_FALSE(ParseTime(none, &seconds, &order)) << none;
   }
 }
 
