@@ -14,8 +14,9 @@
 namespace recsae::cli {
 
 absl::StatusOr<std::string> FullName(absl::string_view typed, absl::string_view pattern) {
-  // Without blanks, and the slash that completing a path adds.
-  const absl::string_view text = absl::StripSuffix(absl::StripAsciiWhitespace(typed), "/");
+  // Without blanks, and the slash that completing a path adds; "saes/" is no name at all.
+  absl::string_view text = absl::StripAsciiWhitespace(typed);
+  if (!absl::StartsWith(pattern, text)) text = absl::StripSuffix(text, "/");
   if (ParseName(text, pattern).ok()) return std::string(text);
   const std::vector<absl::string_view> ids = absl::StrSplit(text, '/');
   std::vector<std::string> parts = absl::StrSplit(pattern, '/');

@@ -15,6 +15,8 @@ TEST(FullNameTest, TakesShortAndWholeNames) {
   EXPECT_EQ(FullName("recommenders/a/captures/b", kCapturePattern).value(),
             "recommenders/a/captures/b");
   EXPECT_EQ(FullName("ml-1m/17", kConceptPattern).value(), "saes/ml-1m/concepts/17");
+  EXPECT_EQ(FullName(" ml-1m/ ", kSaePattern).value(), "saes/ml-1m");
+  EXPECT_EQ(FullName("ml-1m/test/", kCapturePattern).value(), "recommenders/ml-1m/captures/test");
   EXPECT_EQ(FullName("saes/17", kConceptPattern).value(), "saes/saes/concepts/17");
 }
 
