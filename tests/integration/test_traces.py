@@ -12,7 +12,7 @@ import unittest
 
 import numpy as np
 
-from harness import Suite, cs, grpc, jb, pb, tr
+from harness import Suite, grpc, jb, pb, tr
 from test_suite_life import record
 
 TRACE = "0af7651916cd43dd8448eb211c80319c"
@@ -88,7 +88,7 @@ class TracesTest(unittest.TestCase):
         job = suite.trainer.TrainSae(tr.TrainSaeRequest(
             sae_id="s", capture=record(suite.probe, rows),
             config=tr.TrainingConfig(latent_count=32, k=4, epoch_count=1)), metadata=metadata)
-        suite.finish("trainer", job, cs.Sae)
+        suite.finish("trainer", job, tr.TrainSaeResult)
         return job
 
     def test_a_call_its_job_and_their_calls_are_one_trace(self):
@@ -108,7 +108,7 @@ class TracesTest(unittest.TestCase):
         self.assertEqual(attributes(work)["recsae.job.name"], job.name)
         self.assertEqual(attributes(work)["recsae.job.state"], "SUCCEEDED")
         for peer, name in (("probe", "Probe/ReadActivations"),
-                           ("concept-store", "ConceptStore/CreateSae")):
+                           ("concept-store", "ConceptStore/PublishSae")):
             call = collector.find("recsae-trainer", CLIENT, name)[0]
             self.assertEqual(call["parentSpanId"], work["spanId"])
             self.assertEqual(attributes(call)["peer.service"], peer)
