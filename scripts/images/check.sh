@@ -1,11 +1,12 @@
 #!/usr/bin/env bash
-# Builds all images (docker/build.sh) and runs them by podman (scripts/images/check_images.py):
+# Builds all images (docker/build.sh) and runs them by podman: each by itself and through a rolling restart
+# (scripts/images/check_images.py), and the pods of k8s/overlays/prod (scripts/images/check_pods.py).
 #
 #   scripts/images/check.sh                     on a base that debootstrap makes of Debian 13, needing no registry; as root
 #   scripts/images/check.sh --base IMAGE        on that base
 #   RECSAE_SUITE=bookworm scripts/images/check.sh     on Debian 12
 #
-# Needs podman, debootstrap and a build of the Python protos (build/release/python, or $RECSAE_PYTHON_PROTOS).
+# Needs podman with netavark, debootstrap and a build of the Python protos (build/release/python, or $RECSAE_PYTHON_PROTOS).
 set -euo pipefail
 cd -- "$(dirname -- "${BASH_SOURCE[0]}")/../.."
 
@@ -23,3 +24,5 @@ if [[ ! -d /run/systemd/system ]]; then export BUILDAH_ISOLATION=${BUILDAH_ISOLA
 tag=check-${base//[^a-z0-9]/-}
 docker/build.sh --engine podman "${from[@]}" --tag "$tag"
 PYTHONPATH=$protos PYTHONDONTWRITEBYTECODE=1 /usr/bin/python3 scripts/images/check_images.py --tag "$tag" --base "$base" "$@"
+scripts/k8s/install_tools.sh build/tools/k8s
+PATH=$PWD/build/tools/k8s/bin:$PATH PYTHONDONTWRITEBYTECODE=1 python scripts/images/check_pods.py --tag "$tag"
