@@ -22,6 +22,7 @@
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 #include "common/budget/memory_budget.h"
+#include "common/storage/environment.h"
 
 namespace grpc {
 class Service;
@@ -45,6 +46,8 @@ struct ModuleContext {
   MetricsRegistry* metrics = nullptr;
   // What work and caches of all the process's modules may take together (--memory-limit).
   MemoryBudget* memory = &MemoryBudget::Unlimited();
+  // What its stores stand on: the process's disk floor, and the group that backups take.
+  Environment environment;
   // The services named by ServiceModule::peers(), in that order. Their channels connect lazily and,
   // for a service in the same process, exist only once the server runs: keep the Peer (or a
   // PeerStub, common/client/peer.h) in Open, use it from Start on and in handlers and jobs.

@@ -31,6 +31,7 @@
 #include "common/client/peer.h"
 #include "common/jobs/job_runner.h"
 #include "common/jobs/jobs_service.h"
+#include "common/process/backups_service.h"
 #include "common/process/flags.h"
 #include "common/process/health.h"
 #include "common/process/listen.h"
@@ -43,7 +44,10 @@
 #include "common/rpc/log.h"
 #include "common/rpc/metrics.h"
 #include "common/rpc/service_names.h"
+#include "common/storage/backup.h"
+#include "common/storage/disk_floor.h"
 #include "common/storage/marker.h"
+#include "common/storage/store_group.h"
 
 namespace recsae {
 namespace {
@@ -71,11 +75,36 @@ void LogGrpc(gpr_log_func_args* args) {
   Log(severity, "grpc", {{"detail", args->message}, {"file", args->file}, {"line", args->line}});
 }
 
+DiskFloorOptions FloorOptions(const ServerOptions& options) {
+  return {.path = options.data_dir,
+          .floor_bytes = options.min_free_disk,
+          .on_change = [path = options.data_dir, floor = options.min_free_disk](bool writable,
+                                                                                int64_t free) {
+            Log(writable ? Severity::kInfo : Severity::kError,
+                writable ? "the disk has room again: writes are taken"
+                         : "the disk is nearly full: writes are refused, deletions are not",
+                {{"path", path}, {"free_bytes", free}, {"floor_bytes", floor}});
+          }};
+}
+
+BackupOptions BackupOptionsOf(const ServerOptions& options, const std::string& program) {
+  return {.folder = options.backup_dir,
+          .data_dir = options.data_dir,
+          .program = program,
+          .version = std::string(Version()),
+          .bytes_per_second = options.backup_rate,
+          .kept = static_cast<int>(options.backup_keep)};
+}
+
 // Everything between the parsed options and the exit status.
 class Process {
  public:
   Process(ServerSpec spec, ServerOptions options)
-      : options_(std::move(options)), memory_(options_.memory_limit), spec_(std::move(spec)) {}
+      : options_(std::move(options)),
+        memory_(options_.memory_limit),
+        floor_(FloorOptions(options_)),
+        backups_(stores_, BackupOptionsOf(options_, spec.program)),
+        spec_(std::move(spec)) {}
 
   // Metrics, stores, models, kinds of job; breaks off early once `stop` was received.
   absl::Status Open(const StopSignal& stop);
@@ -90,6 +119,7 @@ class Process {
   absl::Status StartMetrics();
   absl::Status OpenJobs();
   absl::Status OpenModules(const StopSignal& stop);
+  Environment StoreEnvironment() { return {.floor = &floor_, .group = &stores_}; }
   std::vector<std::shared_ptr<Peer>> PeersOf(const ServiceModule& module);
   absl::Status StartGrpc();
   absl::Status StartModules();
@@ -102,10 +132,14 @@ class Process {
   // Destroyed from the last to the first: calls end before what they use, and modules before what
   // they were given.
   MemoryBudget memory_;
+  DiskFloor floor_;
+  StoreGroup stores_;
+  Backups backups_;
   MetricsRegistry metrics_;
   std::map<std::string, std::shared_ptr<Peer>> peers_;
   std::unique_ptr<JobRunner> jobs_;
   std::unique_ptr<grpc::Service> jobs_service_;
+  const std::unique_ptr<grpc::Service> backups_service_ = MakeBackupsService(backups_);
   HealthService health_;
   std::unique_ptr<MetricsEndpoint> metrics_endpoint_;
   std::shared_ptr<const std::atomic<int64_t>> active_calls_;
@@ -133,6 +167,8 @@ absl::Status Process::StartMetrics() {
   for (const auto& module : spec_.modules) stores.emplace_back(module->name());
   if (UsesJobs(spec_)) stores.emplace_back(kJobsFolder);
   AddStoreMetrics(metrics_, options_.data_dir, stores);
+  AddDiskMetrics(metrics_, floor_);
+  AddBackupMetrics(metrics_, backups_);
   if (options_.metrics_listen == kOff) return absl::OkStatus();
   RECSAE_ASSIGN_OR_RETURN(metrics_endpoint_,
                           MetricsEndpoint::Start(options_.metrics_listen, metrics_));
@@ -144,6 +180,7 @@ absl::Status Process::OpenJobs() {
   JobRunnerOptions job_options;
   job_options.service = std::string(absl::StripPrefix(spec_.program, "recsae-"));
   job_options.workers = static_cast<int>(options_.job_workers);
+  job_options.environment = StoreEnvironment();
   RECSAE_ASSIGN_OR_RETURN(
       jobs_, JobRunner::Open(absl::StrCat(options_.data_dir, "/", kJobsFolder), job_options));
   AddJobMetrics(metrics_, *jobs_);
@@ -159,6 +196,7 @@ absl::Status Process::OpenModules(const StopSignal& stop) {
     context.jobs = jobs_.get();
     context.metrics = &metrics_;
     context.memory = &memory_;
+    context.environment = StoreEnvironment();
     context.peers = PeersOf(*module);
     std::error_code error;
     std::filesystem::create_directories(context.data_dir, error);
@@ -209,6 +247,7 @@ absl::Status Process::StartGrpc() {
   builder.SetMaxSendMessageSize(kMaxMessageBytes);
   builder.RegisterService(&health_);
   if (jobs_service_ != nullptr) builder.RegisterService(jobs_service_.get());
+  builder.RegisterService(backups_service_.get());
   for (const auto& module : spec_.modules) {
     for (grpc::Service* service : module->services()) builder.RegisterService(service);
   }
@@ -260,6 +299,7 @@ void Process::Abandon() { End(absl::Now()); }
 void Process::End(absl::Time drained) {
   const absl::Time end = drained + kForceAfter;
   for (ServiceModule* module : opened_) module->Drain();
+  backups_.Stop();
   health_.EndWatches();
   // Jobs first: in one process with the services they call, they must not see those go away.
   absl::Status status = StopJobs(end);

@@ -67,7 +67,7 @@ void ProbeModule::AddFlags(FlagSet& flags) {
 
 absl::Status ProbeModule::Open(const ModuleContext& context) {
   RECSAE_ASSIGN_OR_RETURN(std::unique_ptr<Resources> resources,
-                          Resources::Open(context.data_dir, *context.memory));
+                          Resources::Open(context.data_dir, *context.memory, context.environment));
   parts_ = std::make_unique<Parts>(
       std::move(resources), DefaultLocateOptions(absl::StrSplit(data_, ':', absl::SkipEmpty())),
       TorchHostOptions{.program = torch_host_,
