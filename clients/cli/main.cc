@@ -21,5 +21,6 @@ int main(int argc, char** argv) {
   AddSaeCommands(line);
   AddConceptCommands(line);
   AddJobCommands(line);
+  AddBackupCommands(line);
   return line.Run(argc, argv);
 }

@@ -75,6 +75,10 @@ constexpr MethodRole kMethods[] = {
     {"/recsae.explainer.v1.Explainer/EvaluateSae", Role::kWriter},
     {"/recsae.explainer.v1.Explainer/Explain", Role::kReader},
     {"/recsae.explainer.v1.Explainer/Steer", Role::kReader},
+    // Backups
+    {"/recsae.backups.v1.Backups/CreateBackup", Role::kAdmin},
+    {"/recsae.backups.v1.Backups/ListBackups", Role::kAdmin},
+    {"/recsae.backups.v1.Backups/VerifyBackup", Role::kAdmin},
     // gRPC's reflection
     {"/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo", Role::kReader},
     {"/grpc.reflection.v1.ServerReflection/ServerReflectionInfo", Role::kReader},

@@ -120,6 +120,8 @@ void JobStore::Add(WriteBatch& batch, const JobRecord& record) const {
 
 absl::Status JobStore::Save(const JobRecord& record, Durability durability) {
   WriteBatch batch = database_->NewBatch();
+  // A change of state is stored on a full disk, too; progress is not.
+  if (durability == Durability::kSynced) batch.UseReserve();
   batch.Put(kJobs, BigEndian64(record.sequence), Encode(record));
   if (IsFinal(record.job.state())) batch.DeletePrefix(kCheckpoints, BigEndian64(record.sequence));
   return database_->Write(std::move(batch), durability);
@@ -127,6 +129,7 @@ absl::Status JobStore::Save(const JobRecord& record, Durability durability) {
 
 absl::Status JobStore::Delete(absl::Span<const uint64_t> sequences, Durability durability) {
   WriteBatch batch = database_->NewBatch();
+  batch.UseReserve();
   for (const uint64_t sequence : sequences) batch.Delete(kJobs, BigEndian64(sequence));
   return database_->Write(std::move(batch), durability);
 }

@@ -196,13 +196,14 @@ void FlagSet::Add(absl::string_view name, double* value, absl::string_view help,
   impl_->Finish(option->capture_default_str(), name);
 }
 
-void FlagSet::AddBytes(absl::string_view name, int64_t* bytes, absl::string_view help) {
+void FlagSet::AddBytes(absl::string_view name, int64_t* bytes, absl::string_view help,
+                       bool allow_zero) {
   CLI::Option* option = impl_->app.add_option(absl::StrCat("--", name), *bytes, std::string(help));
   option->type_name("BYTES")->default_str(FormatBytes(*bytes));
   option->transform(CLI::Validator(
-      [](std::string& text) -> std::string {
+      [allow_zero](std::string& text) -> std::string {
         int64_t size = 0;
-        if (!ParseBytes(text, &size)) {
+        if (!ParseBytes(text, &size) && !(allow_zero && text == "0")) {
           return absl::StrCat("'", text, "' is not a size such as 1073741824, 1024MiB or 1GiB");
         }
         text = absl::StrCat(size);

@@ -43,8 +43,9 @@ class FlagSet {
   void Add(absl::string_view name, int64_t* value, absl::string_view help, int64_t low,
            int64_t high);
   void Add(absl::string_view name, double* value, absl::string_view help, double low, double high);
-  // A size above 0: "1073741824", "1024MiB", "1GiB" (see ParseBytes).
-  void AddBytes(absl::string_view name, int64_t* bytes, absl::string_view help);
+  // A size above 0, or also 0: "1073741824", "1024MiB", "1GiB" (see ParseBytes).
+  void AddBytes(absl::string_view name, int64_t* bytes, absl::string_view help,
+                bool allow_zero = false);
   // Refuses values that are not among `choices`, which are lower-case; capitals are taken for
   // these.
   void AddChoice(absl::string_view name, std::string* value, absl::string_view help,

@@ -23,6 +23,7 @@
 #include "absl/time/time.h"
 #include "common/budget/gate.h"
 #include "common/budget/memory_budget.h"
+#include "common/storage/environment.h"
 
 namespace grpc {
 class Service;
@@ -48,6 +49,8 @@ struct ModuleContext {
   MemoryBudget* memory = &MemoryBudget::Unlimited();
   // For the gates of calls that compute: --max-concurrent-calls, --max-waiting-calls.
   Gate::Limits call_limits;
+  // What its stores stand on: the process's disk floor, and the group that backups take.
+  Environment environment;
   // The services named by ServiceModule::peers(), in that order. Their channels connect lazily and,
   // for a service in the same process, exist only once the server runs: keep the Peer (or a
   // PeerStub, common/client/peer.h) in Open, use it from Start on and in handlers and jobs.

@@ -13,12 +13,17 @@
 #include "common/base/address.h"
 #include "common/base/status.h"
 #include "common/base/version.h"
+#include "common/budget/bytes.h"
 #include "common/budget/memory_limit.h"
 #include "common/process/flags.h"
 #include "common/process/server.h"
+#include "common/storage/disk_floor.h"
 
 namespace recsae {
 namespace {
+
+// So that copying leaves most of a disk to those who wait for answers.
+constexpr int64_t kBackupRate = 64 * kMib;
 
 // "~/.local/share/recsae/probe" for recsae-probe; "" where nothing says where home is.
 std::string DefaultDataDir(const std::string& program) {
@@ -110,6 +115,8 @@ int ParseServerOptions(int argc, const char* const* argv, const ServerSpec& spec
   options->metrics_listen = absl::StrCat("127.0.0.1:", spec.metrics_port);
   options->data_dir = DefaultDataDir(spec.program);
   options->memory_limit = DefaultMemoryLimit();
+  options->min_free_disk = kMinFreeDisk;
+  options->backup_rate = kBackupRate;
 
   std::string version = VersionAndCommit();
   for (const std::string& line : spec.version_lines) absl::StrAppend(&version, "\n", line);
@@ -183,6 +190,17 @@ int ParseServerOptions(int argc, const char* const* argv, const ServerSpec& spec
                  "What data sets, models, training, evaluation and caches may take together, for "
                  "example 6GiB; work beyond it is refused, not started. The default is three "
                  "quarters of what the container or the machine has");
+  flags.AddBytes("min-free-disk", &options->min_free_disk,
+                 "What stays free on the disk of --data-dir: below it writes are refused "
+                 "(STORE_FULL), and what deletes or cancels still works. 0 = nothing. The default "
+                 "is an eighth of a disk on which that is less",
+                 /*allow_zero=*/true);
+  flags.AddPath("backup-dir", &options->backup_dir,
+                "Folder for backups (recsae backup create), one for each server; none without it");
+  flags.AddBytes("backup-rate", &options->backup_rate,
+                 "Bytes that a backup copies in a second; 0 = as fast as it goes",
+                 /*allow_zero=*/true);
+  flags.Add("backup-keep", &options->backup_keep, "Backups that are kept; the oldest go", 1, 1000);
   flags.Group("Stopping");
   flags.Add("lame-duck-seconds", &options->lame_duck_seconds,
             "After SIGTERM: time with health NOT_SERVING in which calls are still taken, so that "
@@ -201,6 +219,9 @@ int ParseServerOptions(int argc, const char* const* argv, const ServerSpec& spec
               << ": say with --data-dir (RECSAE_STORE_DIR) where to keep what the server stores: "
               << (flags.Given("data-dir") ? "it is empty\n" : "HOME is not set\n");
     return 2;
+  }
+  if (!flags.Given("min-free-disk")) {
+    options->min_free_disk = DefaultMinFreeDisk(options->data_dir);
   }
   options->warnings = flags.warnings();
   NoteStoreVariable(flags.Given("data-dir"), options);

@@ -24,7 +24,11 @@ struct ServerOptions {
   std::string log_level = "info";
   std::string otlp_endpoint;  // empty = no spans are sent
   int64_t job_workers = 1;
-  int64_t memory_limit = 0;  // bytes
+  int64_t memory_limit = 0;   // bytes
+  int64_t min_free_disk = 0;  // bytes; 0 = no floor
+  std::string backup_dir;     // empty = no backups
+  int64_t backup_rate = 0;    // bytes a second; 0 = no limit
+  int64_t backup_keep = 14;
   double drain_seconds = 10;
   double lame_duck_seconds = 0.2;
   std::map<std::string, std::string> peers;  // address by name

@@ -23,7 +23,9 @@
 #include "common/jobs/job_runner.h"
 #include "common/process/acceptor.h"
 #include "common/rpc/metrics.h"
+#include "common/storage/backup.h"
 #include "common/storage/database_stats.h"
+#include "common/storage/disk_floor.h"
 
 namespace recsae {
 namespace {
@@ -285,6 +287,34 @@ void AddProcessMetrics(MetricsRegistry& metrics) {
     resident.Set(use.resident_bytes);
     open_fds.Set(use.open_fds);
     max_fds.Set(MaxFds());
+  });
+}
+
+void AddDiskMetrics(MetricsRegistry& metrics, DiskFloor& floor) {
+  const Gauge free = metrics.GetGauge(
+      "recsae_disk_free_bytes",
+      "What is free on the disk of --data-dir, whoever uses it; -1 where that cannot be told.");
+  metrics
+      .GetGauge("recsae_disk_floor_bytes",
+                "What is kept free (--min-free-disk): with less free, writes are refused.")
+      .Set(static_cast<double>(floor.floor_bytes()));
+  const Counter refused = metrics.GetCounter(
+      "recsae_store_writes_refused_total",
+      "Writes that were refused with STORE_FULL for want of room. Deletions still work: delete "
+      "what is not used any more, or give the volume more room.");
+  metrics.OnCollect([&floor, free, refused, told = int64_t{0}]() mutable {
+    free.Set(static_cast<double>(floor.free_bytes()));
+    const int64_t now = floor.refused();
+    refused.Increment(static_cast<double>(now - std::exchange(told, now)));
+  });
+}
+
+void AddBackupMetrics(MetricsRegistry& metrics, const Backups& backups) {
+  const Gauge last = metrics.GetGauge("recsae_backup_last_success_seconds",
+                                      "When the newest backup in --backup-dir was made, in seconds "
+                                      "since 1970; 0 if there is none.");
+  metrics.OnCollect([&backups, last] {
+    last.Set(static_cast<double>(absl::ToUnixSeconds(backups.last_success())));
   });
 }
 

@@ -1,5 +1,5 @@
-// What every server tells Prometheus of itself beside its calls: memory, caches, jobs, disk, the
-// process. The values are looked up when they are asked for.
+// What every server tells Prometheus of itself beside its calls: memory, caches, jobs, disk,
+// backups, the process. The values are looked up when they are asked for.
 #ifndef RECSAE_COMMON_PROCESS_PROCESS_METRICS_H_
 #define RECSAE_COMMON_PROCESS_PROCESS_METRICS_H_
 
@@ -8,6 +8,8 @@
 
 namespace recsae {
 
+class Backups;
+class DiskFloor;
 class JobRunner;
 class MemoryBudget;
 class MetricsRegistry;
@@ -40,6 +42,12 @@ void AddDatabaseMetrics(MetricsRegistry& metrics);
 
 // process_*, as the client libraries of Prometheus name them.
 void AddProcessMetrics(MetricsRegistry& metrics);
+
+// recsae_disk_free_bytes, recsae_disk_floor_bytes, recsae_store_writes_refused_total.
+void AddDiskMetrics(MetricsRegistry& metrics, DiskFloor& floor);
+
+// recsae_backup_last_success_seconds.
+void AddBackupMetrics(MetricsRegistry& metrics, const Backups& backups);
 
 }  // namespace recsae
 

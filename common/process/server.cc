@@ -42,6 +42,7 @@
 #include "common/jobs/job_runner.h"
 #include "common/jobs/jobs_service.h"
 #include "common/process/acceptor.h"
+#include "common/process/backups_service.h"
 #include "common/process/flags.h"
 #include "common/process/health.h"
 #include "common/process/listen.h"
@@ -57,7 +58,10 @@
 #include "common/rpc/metrics.h"
 #include "common/rpc/service_names.h"
 #include "common/rpc/spans.h"
+#include "common/storage/backup.h"
+#include "common/storage/disk_floor.h"
 #include "common/storage/marker.h"
+#include "common/storage/store_group.h"
 
 namespace recsae {
 namespace {
@@ -115,11 +119,36 @@ void LogGrpc(gpr_log_func_args* args) {
   Log(severity, "grpc", {{"detail", args->message}, {"file", args->file}, {"line", args->line}});
 }
 
+DiskFloorOptions FloorOptions(const ServerOptions& options) {
+  return {.path = options.data_dir,
+          .floor_bytes = options.min_free_disk,
+          .on_change = [path = options.data_dir, floor = options.min_free_disk](bool writable,
+                                                                                int64_t free) {
+            Log(writable ? Severity::kInfo : Severity::kError,
+                writable ? "the disk has room again: writes are taken"
+                         : "the disk is nearly full: writes are refused, deletions are not",
+                {{"path", path}, {"free_bytes", free}, {"floor_bytes", floor}});
+          }};
+}
+
+BackupOptions BackupOptionsOf(const ServerOptions& options, const std::string& program) {
+  return {.folder = options.backup_dir,
+          .data_dir = options.data_dir,
+          .program = program,
+          .version = std::string(Version()),
+          .bytes_per_second = options.backup_rate,
+          .kept = static_cast<int>(options.backup_keep)};
+}
+
 // Everything between the parsed options and the exit status.
 class Process {
  public:
   Process(ServerSpec spec, ServerOptions options)
-      : options_(std::move(options)), memory_(options_.memory_limit), spec_(std::move(spec)) {}
+      : options_(std::move(options)),
+        memory_(options_.memory_limit),
+        floor_(FloorOptions(options_)),
+        backups_(stores_, BackupOptionsOf(options_, spec.program)),
+        spec_(std::move(spec)) {}
 
   // Metrics, stores, models, kinds of job; breaks off early once `stop` was received.
   absl::Status Open(const StopSignal& stop);
@@ -136,6 +165,7 @@ class Process {
   absl::Status StartSpans();
   absl::Status OpenJobs();
   absl::Status OpenModules(const StopSignal& stop);
+  Environment StoreEnvironment() { return {.floor = &floor_, .group = &stores_}; }
   std::vector<std::shared_ptr<Peer>> PeersOf(const ServiceModule& module);
   std::shared_ptr<grpc::ServerCredentials> Credentials();
   void SetLimits(grpc::ServerBuilder& builder) const;
@@ -151,11 +181,15 @@ class Process {
   // Destroyed from the last to the first: calls end before what they use, and modules before what
   // they were given.
   MemoryBudget memory_;
+  DiskFloor floor_;
+  StoreGroup stores_;
+  Backups backups_;
   MetricsRegistry metrics_;
   std::unique_ptr<OtlpExporter> spans_;
   std::map<std::string, std::shared_ptr<Peer>> peers_;
   std::unique_ptr<JobRunner> jobs_;
   std::unique_ptr<grpc::Service> jobs_service_;
+  const std::unique_ptr<grpc::Service> backups_service_ = MakeBackupsService(backups_);
   HealthService health_;
   std::shared_ptr<Tokens> tokens_;  // null without --tokens
   std::unique_ptr<Acceptor> acceptor_;
@@ -199,6 +233,8 @@ absl::Status Process::StartMetrics() {
                                    options_.peer_security.files.authorities});
   AddDatabaseMetrics(metrics_);
   AddProcessMetrics(metrics_);
+  AddDiskMetrics(metrics_, floor_);
+  AddBackupMetrics(metrics_, backups_);
   if (options_.metrics_listen == kOff) return absl::OkStatus();
   RECSAE_ASSIGN_OR_RETURN(
       metrics_endpoint_,
@@ -237,6 +273,7 @@ absl::Status Process::OpenJobs() {
   job_options.service = std::string(absl::StripPrefix(spec_.program, "recsae-"));
   job_options.workers = static_cast<int>(options_.job_workers);
   job_options.metrics = &metrics_;
+  job_options.environment = StoreEnvironment();
   RECSAE_ASSIGN_OR_RETURN(
       jobs_, JobRunner::Open(absl::StrCat(options_.data_dir, "/", kJobsFolder), job_options));
   AddJobMetrics(metrics_, *jobs_);
@@ -254,6 +291,7 @@ absl::Status Process::OpenModules(const StopSignal& stop) {
     context.memory = &memory_;
     context.call_limits.running = static_cast<int>(options_.max_concurrent_calls);
     context.call_limits.waiting = static_cast<int>(options_.max_waiting_calls);
+    context.environment = StoreEnvironment();
     context.peers = PeersOf(*module);
     std::error_code error;
     std::filesystem::create_directories(context.data_dir, error);
@@ -352,6 +390,7 @@ absl::Status Process::StartGrpc() {
   SetLimits(builder);
   builder.RegisterService(&health_);
   if (jobs_service_ != nullptr) builder.RegisterService(jobs_service_.get());
+  builder.RegisterService(backups_service_.get());
   for (const auto& module : spec_.modules) {
     for (grpc::Service* service : module->services()) builder.RegisterService(service);
   }
@@ -413,6 +452,7 @@ void Process::Abandon() { End(absl::Now()); }
 void Process::End(absl::Time drained) {
   const absl::Time end = drained + kForceAfter;
   for (ServiceModule* module : opened_) module->Drain();
+  backups_.Stop();
   health_.EndWatches();
   // Jobs first: in one process with the services they call, they must not see those go away.
   absl::Status status = StopJobs(end);

@@ -7,10 +7,15 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "absl/synchronization/mutex.h"
+#include "absl/time/clock.h"
+#include "absl/time/time.h"
+#include "common/base/caller.h"
 #include "common/base/status.h"
 #include "common/storage/database_impl.h"
 #include "common/storage/keys.h"
 #include "common/storage/rocksdb_status.h"
+#include "common/storage/store_group.h"
 
 namespace recsae {
 namespace {
@@ -20,7 +25,11 @@ namespace {
 // process in RocksDB as distributions build it.
 constexpr size_t kSingleDeletions = 256;
 
-rocksdb::Slice ToSlice(absl::string_view text) { return {text.data(), text.size()}; }
+// RocksDB makes a write wait while it writes tables, but refuses it as incomplete once a compaction
+// has found no room.
+constexpr absl::Duration kStallPatience = absl::Seconds(5);
+constexpr absl::Duration kStallCheck = absl::Milliseconds(20);
+
 absl::string_view FromSlice(const rocksdb::Slice& slice) { return {slice.data(), slice.size()}; }
 
 // Keys that a batch puts into a family, of those with a prefix.
@@ -52,13 +61,20 @@ class PutKeys : public rocksdb::WriteBatch::Handler {
 
 struct WriteBatch::Impl {
   const Database* database;
-  const Families* families;
+  std::shared_ptr<Engine> engine;  // null if `error`
   rocksdb::WriteBatch batch;
   absl::Status error;  // the first one; Write returns it
-  bool deletes = false;
+  bool from_reserve = false;
+  std::vector<DeletedRange> deleted;
+
+  absl::StatusOr<rocksdb::ColumnFamilyHandle*> Find(absl::string_view family) const {
+    RECSAE_RETURN_IF_ERROR(error);
+    return engine->families.Find(family);
+  }
 };
 
 struct Scanner::Impl {
+  std::shared_ptr<Engine> engine;
   std::string lower;
   std::string upper;
   rocksdb::Slice lower_slice;
@@ -69,29 +85,35 @@ struct Scanner::Impl {
 };
 
 Database::Database(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) { AddToStats(this); }
-Database::~Database() { RemoveFromStats(this); }
+Database::~Database() {
+  RemoveFromStats(this);
+  if (impl_->options.environment.group != nullptr) impl_->options.environment.group->Leave(this);
+}
 
+const std::string& Database::service() const { return impl_->marker.service; }
 int Database::format() const { return impl_->marker.format; }
 const std::string& Database::path() const { return impl_->path; }
 const std::string& Database::store_id() const { return impl_->marker.store_id; }
 
 absl::StatusOr<std::string> Database::Get(absl::string_view family, absl::string_view key) const {
-  RECSAE_ASSIGN_OR_RETURN(auto* handle, impl_->families.Find(family));
+  RECSAE_ASSIGN_OR_RETURN(const auto engine, impl_->Use());
+  RECSAE_ASSIGN_OR_RETURN(auto* handle, engine->families.Find(family));
   std::string value;
   const rocksdb::Status status =
-      impl_->db->Get(rocksdb::ReadOptions(), handle, ToSlice(key), &value);
+      engine->db->Get(rocksdb::ReadOptions(), handle, ToSlice(key), &value);
   if (!status.ok()) return FromRocksDb(status, absl::StrCat("read from ", impl_->path));
   return value;
 }
 
 absl::StatusOr<std::vector<std::optional<std::string>>> Database::MultiGet(
     absl::string_view family, absl::Span<const std::string> keys) const {
-  RECSAE_ASSIGN_OR_RETURN(auto* handle, impl_->families.Find(family));
+  RECSAE_ASSIGN_OR_RETURN(const auto engine, impl_->Use());
+  RECSAE_ASSIGN_OR_RETURN(auto* handle, engine->families.Find(family));
   const std::vector<rocksdb::Slice> slices(keys.begin(), keys.end());
   std::vector<rocksdb::PinnableSlice> found(keys.size());
   std::vector<rocksdb::Status> statuses(keys.size());
-  impl_->db->MultiGet(rocksdb::ReadOptions(), handle, slices.size(), slices.data(), found.data(),
-                      statuses.data());
+  engine->db->MultiGet(rocksdb::ReadOptions(), handle, slices.size(), slices.data(), found.data(),
+                       statuses.data());
   std::vector<std::optional<std::string>> values(keys.size());
   for (size_t i = 0; i < keys.size(); ++i) {
     if (statuses[i].ok()) {
@@ -113,21 +135,44 @@ absl::Status Database::Put(absl::string_view family, absl::string_view key, absl
 absl::Status Database::Delete(absl::string_view family, absl::string_view key,
                               Durability durability) {
   WriteBatch batch = NewBatch();
+  batch.UseReserve();
   batch.Delete(family, key);
   return Write(std::move(batch), durability);
 }
 
 WriteBatch Database::NewBatch() const {
-  return WriteBatch(std::make_unique<WriteBatch::Impl>(
-      WriteBatch::Impl{this, &impl_->families, rocksdb::WriteBatch(), absl::OkStatus(), false}));
+  auto batch = std::make_unique<WriteBatch::Impl>();
+  batch->database = this;
+  auto engine = impl_->UseForWriting();
+  if (engine.ok()) {
+    batch->engine = *std::move(engine);
+  } else {
+    batch->error = engine.status();
+  }
+  return WriteBatch(std::move(batch));
 }
 
 absl::Status Database::Write(WriteBatch batch, Durability durability) {
   RECSAE_RETURN_IF_ERROR(batch.impl_->error);
-  RECSAE_RETURN_IF_ERROR(impl_->CheckRoom(batch.size(), batch.impl_->deletes));
+  WriteBatch::Impl& writes = *batch.impl_;
+  RECSAE_RETURN_IF_ERROR(impl_->CheckRoom(*writes.engine, batch.size(), writes.from_reserve));
   rocksdb::WriteOptions write;
-  write.sync = durability == Durability::kSynced && impl_->sync;
-  return impl_->Written(impl_->db->Write(write, &batch.impl_->batch));
+  write.sync = durability == Durability::kSynced && impl_->options.environment.sync;
+  rocksdb::Status status;
+  const absl::Time patience = absl::Now() + kStallPatience;
+  while (true) {
+    std::optional<absl::ReaderMutexLock> outside_backups;
+    if (StoreGroup* const group = impl_->options.environment.group; group != nullptr) {
+      outside_backups.emplace(&group->gate());
+    }
+    status = writes.engine->db->Write(write, &writes.batch);
+    if (!status.IsIncomplete() || absl::Now() > patience || !CheckCaller().ok()) break;
+    outside_backups.reset();
+    absl::SleepFor(kStallCheck);
+  }
+  RECSAE_RETURN_IF_ERROR(impl_->Written(*writes.engine, status, writes.batch));
+  if (!writes.deleted.empty()) impl_->Reclaim(std::move(writes.deleted));
+  return absl::OkStatus();
 }
 
 std::unique_ptr<Scanner> Database::Scan(absl::string_view family, absl::string_view prefix,
@@ -151,9 +196,15 @@ std::unique_ptr<Scanner> Database::Scan(absl::string_view family, absl::string_v
     read.readahead_size = size_t{2} << 20;
     read.fill_cache = false;
   }
-  auto handle = impl_->families.Find(family);
+  absl::StatusOr<rocksdb::ColumnFamilyHandle*> handle = nullptr;
+  if (auto engine = impl_->Use(); engine.ok()) {
+    impl->engine = *std::move(engine);
+    handle = impl->engine->families.Find(family);
+  } else {
+    handle = engine.status();
+  }
   if (handle.ok()) {
-    impl->iterator.reset(impl_->db->NewIterator(read, *handle));
+    impl->iterator.reset(impl->engine->db->NewIterator(read, *handle));
     if (options.reverse) {
       impl->iterator->SeekToLast();
     } else {
@@ -171,32 +222,30 @@ WriteBatch& WriteBatch::operator=(WriteBatch&&) noexcept = default;
 WriteBatch::~WriteBatch() = default;
 
 void WriteBatch::Put(absl::string_view family, absl::string_view key, absl::string_view value) {
-  const auto handle = impl_->families->Find(family);
+  const auto handle = impl_->Find(family);
   impl_->error.Update(
       handle.ok() ? FromRocksDb(impl_->batch.Put(*handle, ToSlice(key), ToSlice(value)), "put")
                   : handle.status());
 }
 
 void WriteBatch::Delete(absl::string_view family, absl::string_view key) {
-  // Old records of requests leave with whatever write comes by.
-  if (family != kRequestFamily) impl_->deletes = true;
-  const auto handle = impl_->families->Find(family);
+  const auto handle = impl_->Find(family);
   impl_->error.Update(handle.ok()
                           ? FromRocksDb(impl_->batch.Delete(*handle, ToSlice(key)), "delete")
                           : handle.status());
 }
 
 void WriteBatch::DeletePrefix(absl::string_view family, absl::string_view prefix) {
-  impl_->deletes = true;
   const std::string end = PrefixEnd(prefix);
   if (end.empty()) {
     impl_->error.Update(Error(absl::StatusCode::kInternal, "STORE_ERROR",
                               "a prefix to delete must not be empty or all 0xFF"));
     return;
   }
-  const auto handle = impl_->families->Find(family);
+  const auto handle = impl_->Find(family);
   impl_->error.Update(handle.status());
   if (!handle.ok()) return;
+  impl_->deleted.push_back({std::string(family), std::string(prefix)});
   PutKeys doomed((*handle)->GetID(), prefix);
   impl_->error.Update(FromRocksDb(impl_->batch.Iterate(&doomed), "delete"));
   auto scan = impl_->database->Scan(family, prefix);
@@ -211,6 +260,8 @@ void WriteBatch::DeletePrefix(absl::string_view family, absl::string_view prefix
   }
   for (const std::string& key : doomed.keys) Delete(family, key);
 }
+
+void WriteBatch::UseReserve() { impl_->from_reserve = true; }
 
 size_t WriteBatch::size() const { return impl_->batch.GetDataSize(); }
 

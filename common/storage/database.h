@@ -68,6 +68,9 @@ class WriteBatch {
   // Every key that starts with `prefix` (not empty) and is stored now or in this batch. Nobody else
   // may write such keys until the batch is written.
   void DeletePrefix(absl::string_view family, absl::string_view prefix);
+  // The write may use what is kept free on the disk (Environment::floor): it makes room, or what is
+  // stored already hangs on it, as the end of a job does.
+  void UseReserve();
   // Bytes collected so far.
   size_t size() const;
 
@@ -112,11 +115,14 @@ class Scanner {
 };
 
 // Thread-safe. Codes of every call beside those named: DATA_LOSS (STORE_CORRUPT),
-// RESOURCE_EXHAUSTED (STORE_FULL: no space on the device), UNAVAILABLE (STORE_BUSY: try again),
-// INTERNAL (STORE_ERROR). A few MiB of the device are left free, so that what only deletes still
-// works when nothing else does. Once the device has refused a write all the same, all further
-// writes are refused until the directory is opened again, and reads go on; the refused one may be
-// there then, as a whole.
+// RESOURCE_EXHAUSTED (STORE_FULL: no room on the disk), UNAVAILABLE (STORE_BUSY: try again),
+// INTERNAL (STORE_ERROR). A floor (Environment), or else a few MiB of the disk, are left free, so
+// that what uses the reserve still works when nothing else does; on a disk that is nearly full the
+// room of deleted prefixes is given back at once. Where the disk has refused RocksDB a write all
+// the same, reads go on, and writes once there is room again: the database is opened anew for that,
+// when nobody scans it, at most once a second. What was refused is not there then, or, if the log
+// holds it, there is no more writing until the directory is opened again. The same after a fault
+// of another kind.
 class Database {
  public:
   // Opens the directory at `path` and makes it if it is not there. A marker that was lost is
@@ -152,11 +158,18 @@ class Database {
   std::unique_ptr<Scanner> Scan(absl::string_view family, absl::string_view prefix,
                                 const ScanOptions& options = {}) const;
 
+  // For backups (common/storage/backup.h). Everything in memory goes to tables.
+  absl::Status Flush();
+  // Makes a directory with the database as it is: links to its tables, a copy of the rest. It must
+  // be on the same file system and not be there.
+  absl::Status Checkpoint(const std::string& directory);
+
   // Format of the directory: that of the options, or an older one.
   int format() const;
   const std::string& path() const;
+  const std::string& service() const;
   // 32 hexadecimal digits, drawn when the directory was made and kept in it: the same for as long
-  // as it is the same data. Another one after the directory was emptied.
+  // as it is the same data. Another one after the directory was emptied or restored.
   const std::string& store_id() const;
 
   DatabaseStats Stats() const;

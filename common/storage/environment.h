@@ -8,11 +8,19 @@ class Env;
 
 namespace recsae {
 
+class DiskFloor;   // common/storage/disk_floor.h
+class StoreGroup;  // common/storage/store_group.h
+
+// Everything it points to must outlive the database.
 struct Environment {
-  // File system of the database and its marker; must outlive the database. Null = the machine's.
+  // File system of the database and its marker. Null = the machine's.
   rocksdb::Env* env = nullptr;
   // False: no write is synced, whatever it asks for. For tests that show what syncing is for.
   bool sync = true;
+  // What must stay free on the disk. Null = nothing but what RocksDB itself needs.
+  DiskFloor* floor = nullptr;
+  // The process's databases, which backups take together. Null = by itself.
+  StoreGroup* group = nullptr;
 };
 
 }  // namespace recsae

@@ -1,5 +1,7 @@
 #include "common/storage/epochs.h"
 
+#include <utility>
+
 #include "absl/strings/str_cat.h"
 #include "common/base/id.h"
 #include "common/base/status.h"
@@ -8,7 +10,6 @@
 namespace recsae {
 namespace {
 
-constexpr char kKey[] = "epochs";
 constexpr size_t kKept = 64;
 // An id, as NewId makes them, behind the epoch's start (8 bytes).
 constexpr size_t kIdBytes = 26;
@@ -18,7 +19,7 @@ constexpr size_t kEntryBytes = 8 + kIdBytes;
 
 absl::StatusOr<Epochs> Epochs::Begin(Database& database, int64_t revision) {
   Epochs epochs;
-  const absl::StatusOr<std::string> stored = database.Get(kDefaultFamily, kKey);
+  const absl::StatusOr<std::string> stored = database.Get(kDefaultFamily, kEpochsKey);
   if (!stored.ok() && !absl::IsNotFound(stored.status())) return stored.status();
   if (stored.ok()) {
     if (stored->size() % kEntryBytes != 0) {
@@ -37,7 +38,11 @@ absl::StatusOr<Epochs> Epochs::Begin(Database& database, int64_t revision) {
   for (const Epoch& epoch : epochs.epochs_) {
     absl::StrAppend(&bytes, BigEndian64(static_cast<uint64_t>(epoch.start)), epoch.id);
   }
-  RECSAE_RETURN_IF_ERROR(database.Put(kDefaultFamily, kKey, bytes));
+  // A server starts on a full disk, too.
+  WriteBatch batch = database.NewBatch();
+  batch.UseReserve();
+  batch.Put(kDefaultFamily, kEpochsKey, bytes);
+  RECSAE_RETURN_IF_ERROR(database.Write(std::move(batch)));
   return epochs;
 }
 

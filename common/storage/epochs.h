@@ -13,14 +13,17 @@
 
 namespace recsae {
 
+// Where a database keeps them, in its default family. One that is restored from a backup has none,
+// so that whoever followed it takes a snapshot.
+inline constexpr char kEpochsKey[] = "epochs";
+
 // A store that counts its changes in revisions begins an epoch, under a fresh id, each time it is
 // opened. A revision known with its epoch then stands for one state: a store that was wiped has
 // other epochs, and one that was restored from a copy and goes on differently begins its own where
 // the copy ended. Immutable, so thread-safe.
 class Epochs {
  public:
-  // Begins one at `revision`, the last one so far; durable on return. The 64 newest are kept, under
-  // the key "epochs" of the default family.
+  // Begins one at `revision`, the last one so far; durable on return. The 64 newest are kept.
   static absl::StatusOr<Epochs> Begin(Database& database, int64_t revision);
 
   const std::string& current() const { return epochs_.back().id; }

@@ -3,6 +3,7 @@
 #include <rocksdb/env.h>
 #include <rocksdb/filter_policy.h>
 #include <rocksdb/table.h>
+#include <rocksdb/version.h>
 
 #include <algorithm>
 #include <utility>
@@ -12,15 +13,15 @@
 #include "absl/strings/str_join.h"
 #include "common/base/status.h"
 #include "common/storage/database_impl.h"
+#include "common/storage/info_log.h"
 #include "common/storage/rocksdb_status.h"
+#include "common/storage/store_group.h"
 
 namespace recsae {
 namespace {
 
 // Databases of before they held a copy of their marker are of this format.
 constexpr int kFirstFormat = 1;
-// What opening writes beside the logs that it moves into tables: a manifest and RocksDB's options.
-constexpr uint64_t kOpeningBytes = 1 << 20;
 
 rocksdb::Options DatabaseWideOptions(const DatabaseOptions& options, rocksdb::Env* env) {
   rocksdb::Options rocks;
@@ -30,9 +31,6 @@ rocksdb::Options DatabaseWideOptions(const DatabaseOptions& options, rocksdb::En
   rocks.max_total_wal_size = 2 * options.write_buffer_bytes;
   rocks.max_background_jobs = 2;
   rocks.max_open_files = 512;
-  rocks.info_log_level = rocksdb::InfoLogLevel::WARN_LEVEL;
-  rocks.keep_log_file_num = 3;
-  rocks.max_log_file_size = size_t{4} << 20;
   // A log that takes 18 MB before a byte is in it leaves small volumes no room.
   rocks.allow_fallocate = false;
   rocks.env = env;
@@ -50,6 +48,10 @@ rocksdb::ColumnFamilyOptions FamilyWideOptions(bool incompressible, const Databa
   family.table_factory.reset(rocksdb::NewBlockBasedTableFactory(table));
   family.compression = incompressible ? rocksdb::kNoCompression : rocksdb::kLZ4Compression;
   family.write_buffer_size = std::max(options.write_buffer_bytes / 4, size_t{1} << 20);
+  // What a compaction writes before it removes what it read should fit into what is kept free.
+  family.max_bytes_for_level_base = 4 * family.write_buffer_size;
+  family.target_file_size_base = family.write_buffer_size;
+  family.target_file_size_multiplier = 2;
   return family;
 }
 
@@ -85,7 +87,25 @@ absl::Status OpenError(const rocksdb::Status& status, const std::string& path) {
     return Refused("STORE_LOCKED", path,
                    "is in use by another process: stop it or give another directory");
   }
+  // RocksDB has no code for what a newer one wrote.
+  const std::string text = status.ToString();
+  for (const char* newer : {"format_version", "newer version", "Unknown Footer", "Unknown tag"}) {
+    if (!absl::StrContains(text, newer)) continue;
+    return Refused("STORE_FORMAT_TOO_NEW", path,
+                   absl::StrCat("was written by a RocksDB newer than this program's, ",
+                                rocksdb::GetRocksVersionAsString(), " (", text,
+                                "): use the version that wrote it"));
+  }
   return FromRocksDb(status, absl::StrCat("open data directory ", path));
+}
+
+// Fails for a directory that is not a database yet; a real fault shows when it is opened.
+std::vector<std::string> ListFamilies(const std::string& path, rocksdb::Env* env) {
+  rocksdb::DBOptions listing;
+  listing.env = env;
+  std::vector<std::string> present;
+  if (!rocksdb::DB::ListColumnFamilies(listing, path, &present).ok()) present.clear();
+  return present;
 }
 
 // A directory on its way to a database.
@@ -100,17 +120,11 @@ class Opening {
   rocksdb::Env* env() const { return env_; }
   // Families of the database that is there; none if there is none yet.
   const std::vector<std::string>& present() const { return present_; }
-  // There is room to open it, but not for what its logs hold as tables.
-  bool tight() const { return tight_; }
-
   // Whether the directory is this service's, as far as can be said before it is open; a new one is
   // marked.
   absl::Status Claim() {
     RECSAE_RETURN_IF_ERROR(MakeDirectory(*env_, path_));
-    // Fails for a directory that is not a database yet; a real fault shows when it is opened.
-    rocksdb::DBOptions listing;
-    listing.env = env_;
-    if (!rocksdb::DB::ListColumnFamilies(listing, path_, &present_).ok()) present_.clear();
+    present_ = ListFamilies(path_, env_);
     RECSAE_ASSIGN_OR_RETURN(file_, ReadMarker(*env_, path_));
     if (file_.marker.has_value()) {
       RECSAE_RETURN_IF_ERROR(CheckMarker(*file_.marker, path_, options_.service, options_.format));
@@ -177,18 +191,7 @@ class Opening {
                      ") is not one of ", options_.service, ": give another directory"));
   }
 
-  // RocksDB, as distributions build it, ends the process when the disk is full while it opens.
-  absl::Status CheckRoom() {
-    std::vector<rocksdb::Env::FileAttributes> files;
-    uint64_t logs = 0;
-    if (env_->GetChildrenFileAttributes(path_, &files).ok()) {
-      for (const auto& file : files) {
-        if (absl::EndsWith(file.name, ".log")) logs += file.size_bytes;
-      }
-    }
-    tight_ = !CheckFreeSpace(*env_, path_, kOpeningBytes + logs).ok();
-    return CheckFreeSpace(*env_, path_, kOpeningBytes);
-  }
+  absl::Status CheckRoom() const { return CheckRoomToOpen(*env_, path_).status(); }
 
   const std::string& path_;
   const DatabaseOptions& options_;
@@ -196,7 +199,6 @@ class Opening {
   std::vector<std::string> present_;
   MarkerFile file_;
   Marker made_;  // by Claim
-  bool tight_ = false;
 };
 
 }  // namespace
@@ -209,7 +211,7 @@ absl::StatusOr<rocksdb::ColumnFamilyHandle*> Families::Find(absl::string_view na
                absl::StrCat("the database has no family \"", name, "\""));
 }
 
-Database::Impl::~Impl() {
+Engine::~Engine() {
   if (db == nullptr) return;
   for (rocksdb::ColumnFamilyHandle* handle : families.handles) {
     db->DestroyColumnFamilyHandle(handle).PermitUncheckedError();
@@ -217,33 +219,65 @@ Database::Impl::~Impl() {
   db->Close().PermitUncheckedError();
 }
 
+// RocksDB, as distributions build it, ends the process when the disk is full while it opens.
+absl::StatusOr<bool> CheckRoomToOpen(rocksdb::Env& env, const std::string& path) {
+  std::vector<rocksdb::Env::FileAttributes> files;
+  uint64_t logs = 0;
+  if (env.GetChildrenFileAttributes(path, &files).ok()) {
+    for (const auto& file : files) {
+      if (absl::EndsWith(file.name, ".log")) logs += file.size_bytes;
+    }
+  }
+  RECSAE_RETURN_IF_ERROR(CheckFreeSpace(env, path, kOpeningBytes));
+  return !CheckFreeSpace(env, path, kOpeningBytes + logs).ok();
+}
+
+absl::StatusOr<std::shared_ptr<Engine>> OpenEngine(const std::string& path,
+                                                   const DatabaseOptions& options,
+                                                   const EngineOptions& how) {
+  auto engine = std::make_shared<Engine>();
+  rocksdb::Env* const env =
+      options.environment.env != nullptr ? options.environment.env : rocksdb::Env::Default();
+  rocksdb::Options wide = DatabaseWideOptions(options, env);
+  wide.listeners.push_back(engine->keeper);
+  wide.info_log = MakeInfoLog(path);
+  wide.avoid_flush_during_recovery = how.tight;
+  rocksdb::DB* db = nullptr;
+  std::vector<rocksdb::ColumnFamilyDescriptor> families = AllFamilies(
+      options, ListFamilies(path, env), rocksdb::NewLRUCache(options.block_cache_bytes));
+  for (rocksdb::ColumnFamilyDescriptor& family : families) {
+    family.options.disable_auto_compactions = !how.compactions;
+  }
+  const rocksdb::Status status =
+      rocksdb::DB::Open(wide, path, families, &engine->families.handles, &db);
+  if (!status.ok()) return OpenError(status, path);
+  engine->db.reset(db);
+  return engine;
+}
+
 absl::StatusOr<std::unique_ptr<Database>> Database::Open(const std::string& path,
                                                          const DatabaseOptions& options) {
   Opening opening(path, options);
   RECSAE_RETURN_IF_ERROR(opening.Claim());
-  auto impl = std::make_unique<Impl>();
-  impl->path = path;
-  impl->sync = options.environment.sync;
-  const auto cache = rocksdb::NewLRUCache(options.block_cache_bytes);
-  impl->env = opening.env();
-  rocksdb::Options wide = DatabaseWideOptions(options, opening.env());
-  wide.listeners.push_back(impl->keeper);
-  // What the logs hold stays in memory and in them, so that one can start and delete.
-  wide.avoid_flush_during_recovery = opening.tight();
-  rocksdb::DB* db = nullptr;
-  const rocksdb::Status status = rocksdb::DB::Open(
-      wide, path, AllFamilies(options, opening.present(), cache), &impl->families.handles, &db);
-  if (!status.ok()) return OpenError(status, path);
-  impl->db.reset(db);
+  RECSAE_ASSIGN_OR_RETURN(const bool tight, CheckRoomToOpen(*opening.env(), path));
+  auto impl = std::make_unique<Impl>(path, options);
+  {
+    const absl::MutexLock lock(&impl->mutex);
+    RECSAE_ASSIGN_OR_RETURN(impl->engine, OpenEngine(path, options, {.tight = tight}));
+  }
   std::unique_ptr<Database> database(new Database(std::move(impl)));
 
   const absl::StatusOr<std::string> stored = database->Get(kDefaultFamily, kMarkerKey);
   RECSAE_ASSIGN_OR_RETURN(const Marker marker, opening.Identify(stored));
   database->impl_->marker = marker;
   if (!stored.ok()) {
-    RECSAE_RETURN_IF_ERROR(database->Put(kDefaultFamily, kMarkerKey, EncodeMarker(marker)));
+    WriteBatch batch = database->NewBatch();
+    batch.UseReserve();
+    batch.Put(kDefaultFamily, kMarkerKey, EncodeMarker(marker));
+    RECSAE_RETURN_IF_ERROR(database->Write(std::move(batch)));
   }
   RECSAE_RETURN_IF_ERROR(opening.Mark(marker));
+  if (options.environment.group != nullptr) options.environment.group->Join(database.get());
   return database;
 }
 

@@ -1,29 +1,82 @@
-// What stands between a write and RocksDB: room on the disk, and what an error means.
+// What stands between a write and RocksDB: room on the disk, what an error means, and going on
+// after one.
 #include <rocksdb/env.h>
+#include <rocksdb/utilities/checkpoint.h>
+
+#include <algorithm>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
+#include "absl/time/time.h"
 #include "common/base/status.h"
 #include "common/storage/database_impl.h"
+#include "common/storage/disk_floor.h"
 #include "common/storage/rocksdb_status.h"
 
 namespace recsae {
 namespace {
 
 // Bytes that stay free: for RocksDB's own files and the next start, and of these a part that
-// deletions may use.
+// writes from the reserve may use.
 constexpr uint64_t kReservedBytes = 4 << 20;
-constexpr uint64_t kReservedFromDeletions = 1 << 20;
-// What a deletion may add (its change log, its response).
-constexpr size_t kDeletionBytes = 256 << 10;
+constexpr uint64_t kLastBytes = 1 << 20;
+// What one write from the reserve may add (a deletion's change log, the end of a job).
+constexpr size_t kReserveWriteBytes = 256 << 10;
 // With more there is room for the memory tables whatever they hold.
 constexpr uint64_t kAmpleBytes = uint64_t{512} << 20;
+// Between two tries to open what a full disk has stopped.
+constexpr absl::Duration kOpenAgainAfter = absl::Seconds(1);
+// Failed batches that are remembered until then.
+constexpr size_t kMostDoubtfulBytes = size_t{64} << 20;
+// How long a write waits for the room that a deletion makes.
+constexpr absl::Duration kReclaimWait = absl::Seconds(1);
+constexpr absl::Duration kRoomCheck = absl::Milliseconds(50);
+
+// Whether a database holds all that a batch would have left behind.
+class Holds : public rocksdb::WriteBatch::Handler {
+ public:
+  explicit Holds(const Engine& engine) : engine_(engine) {}
+
+  rocksdb::Status PutCF(uint32_t family, const rocksdb::Slice& key,
+                        const rocksdb::Slice& value) override {
+    return Compare(family, key, &value);
+  }
+  rocksdb::Status DeleteCF(uint32_t family, const rocksdb::Slice& key) override {
+    return Compare(family, key, nullptr);
+  }
+  rocksdb::Status DeleteRangeCF(uint32_t /*family*/, const rocksdb::Slice& /*begin*/,
+                                const rocksdb::Slice& /*end*/) override {
+    return rocksdb::Status::OK();
+  }
+
+  bool all = true;
+
+ private:
+  rocksdb::Status Compare(uint32_t family, const rocksdb::Slice& key, const rocksdb::Slice* value) {
+    const auto& handles = engine_.families.handles;
+    const auto handle = std::find_if(handles.begin(), handles.end(),
+                                     [&](const auto* h) { return h->GetID() == family; });
+    if (handle == handles.end()) return rocksdb::Status::OK();
+    std::string found;
+    const rocksdb::Status status = engine_.db->Get(rocksdb::ReadOptions(), *handle, key, &found);
+    if (!status.ok() && !status.IsNotFound()) return status;
+    all = all && (value == nullptr ? status.IsNotFound() : status.ok() && *value == found);
+    return rocksdb::Status::OK();
+  }
+
+  const Engine& engine_;
+};
 
 }  // namespace
 
 void FailureKeeper::OnBackgroundError(rocksdb::BackgroundErrorReason /*reason*/,
                                       rocksdb::Status* error) {
   // Compactions that find no room are tried again.
-  if (error->severity() >= rocksdb::Status::Severity::kHardError) failed = true;
+  if (error->severity() < rocksdb::Status::Severity::kHardError) return;
+  no_space = error->subcode() == rocksdb::Status::kNoSpace ||
+             error->subcode() == rocksdb::Status::kSpaceLimit;
+  failed = true;
 }
 
 void FailureKeeper::OnErrorRecoveryBegin(rocksdb::BackgroundErrorReason /*reason*/,
@@ -31,15 +84,119 @@ void FailureKeeper::OnErrorRecoveryBegin(rocksdb::BackgroundErrorReason /*reason
   *auto_recovery = false;
 }
 
-absl::Status Database::Impl::CheckRoom(size_t bytes, bool makes_room) const {
+Database::Impl::Impl(const std::string& directory, const DatabaseOptions& opened)
+    : path(directory),
+      options(opened),
+      env(opened.environment.env != nullptr ? opened.environment.env : rocksdb::Env::Default()) {
+  if (options.environment.floor == nullptr) return;
+  reclaimer = std::make_unique<Reclaimer>([this] { return Use(); },
+                                          [this] { options.environment.floor->Forget(); });
+}
+
+Database::Impl::~Impl() = default;
+
+absl::StatusOr<std::shared_ptr<Engine>> Database::Impl::Use() const {
+  {
+    const absl::ReaderMutexLock lock(&mutex);
+    if (engine != nullptr) return engine;
+  }
+  const absl::MutexLock lock(&mutex);
+  return OpenAnew();
+}
+
+absl::StatusOr<std::shared_ptr<Engine>> Database::Impl::UseForWriting() const {
+  {
+    const absl::ReaderMutexLock lock(&mutex);
+    if (engine != nullptr && !engine->keeper->failed) return engine;
+  }
+  const absl::MutexLock lock(&mutex);
+  return OpenAnew();
+}
+
+absl::StatusOr<std::shared_ptr<Engine>> Database::Impl::OpenAnew() const {
+  if (engine != nullptr && !engine->keeper->failed) return engine;
+  RECSAE_RETURN_IF_ERROR(lost);
+  if (engine != nullptr && !engine->keeper->no_space) {
+    return Error(absl::StatusCode::kInternal, "STORE_ERROR",
+                 absl::StrCat("a write to ", path,
+                              " has failed, and nothing more is written to it until the server is "
+                              "started again"),
+                 {{"path", path}});
+  }
+  const absl::Status waits =
+      Error(absl::StatusCode::kResourceExhausted, "STORE_FULL",
+            absl::StrCat("the disk of ", path,
+                         " was full, and RocksDB takes no writes until it has been opened anew, "
+                         "which is tried once a second while nobody reads; free some space"),
+            {{"path", path}});
+  const absl::Time now = absl::Now();
+  if (now - tried < kOpenAgainAfter && now >= tried) return waits;
+  tried = now;
+  if (engine != nullptr && engine.use_count() > 1) return waits;
+  RECSAE_ASSIGN_OR_RETURN(const bool tight, CheckRoomToOpen(*env, path));
+  engine.reset();
+  RECSAE_ASSIGN_OR_RETURN(engine, OpenEngine(path, options, {.tight = tight}));
+  lost = CheckDoubtful();
+  RECSAE_RETURN_IF_ERROR(lost);
+  return engine;
+}
+
+absl::Status Database::Impl::CheckDoubtful() const {
+  for (const rocksdb::WriteBatch& batch : std::exchange(doubtful, {})) {
+    Holds holds(*engine);
+    RECSAE_RETURN_IF_ERROR(FromRocksDb(batch.Iterate(&holds), absl::StrCat("read from ", path)));
+    if (!holds.all) continue;
+    // The store above counts it as not written.
+    engine->keeper->failed = true;
+    return Error(absl::StatusCode::kInternal, "STORE_ERROR",
+                 absl::StrCat("a write to ", path,
+                              " that failed on a full disk is there all the same: nothing more is "
+                              "written to it until the server is started again"),
+                 {{"path", path}});
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Database::Impl::CheckRoom(const Engine& used, size_t bytes, bool from_reserve) {
+  DiskFloor* const floor = options.environment.floor;
+  if (floor == nullptr) return RoomForRocksDb(used, bytes, from_reserve);
+  const auto check = [&]() -> absl::Status {
+    if (from_reserve) return RoomForRocksDb(used, bytes, true);
+    RECSAE_RETURN_IF_ERROR(floor->CheckWrite(static_cast<int64_t>(bytes)));
+    const absl::Status left = RoomForRocksDb(used, bytes, false);
+    if (left.ok()) return left;
+    // It has become less than the floor knew.
+    floor->Forget();
+    RECSAE_RETURN_IF_ERROR(floor->CheckWrite(static_cast<int64_t>(bytes)));
+    return left;
+  };
+  absl::Status room = check();
+  if (room.ok()) return room;
+  // What was deleted before there was need of its room.
+  reclaimer->Begin();
+  const bool reclaimed = reclaimer->Wait(kReclaimWait);
+  // And a compaction that found none gives back what it took.
+  const absl::Time end = absl::Now() + (from_reserve ? kReclaimWait : absl::ZeroDuration());
+  while (!room.ok() && (reclaimed || absl::Now() < end)) {
+    floor->Forget();
+    room = check();
+    if (room.ok() || absl::Now() >= end) break;
+    absl::SleepFor(kRoomCheck);
+  }
+  if (!room.ok()) floor->CountRefused();
+  return room;
+}
+
+absl::Status Database::Impl::RoomForRocksDb(const Engine& used, size_t bytes,
+                                            bool from_reserve) const {
   uint64_t free = 0;
   // Not every file system can tell.
   if (!env->GetFreeSpace(path, &free).ok() || free >= kAmpleBytes + bytes) return absl::OkStatus();
-  uint64_t needed = kReservedFromDeletions + bytes;
-  if (!makes_room || bytes > kDeletionBytes) {
+  uint64_t needed = kLastBytes + bytes;
+  if (!from_reserve || bytes > kReserveWriteBytes) {
     // What is in memory alone is written to tables some time.
     uint64_t in_memory = 0;
-    db->GetAggregatedIntProperty(rocksdb::DB::Properties::kCurSizeAllMemTables, &in_memory);
+    used.db->GetAggregatedIntProperty(rocksdb::DB::Properties::kCurSizeAllMemTables, &in_memory);
     needed = kReservedBytes + bytes + in_memory;
   }
   if (free >= needed) return absl::OkStatus();
@@ -49,13 +206,52 @@ absl::Status Database::Impl::CheckRoom(size_t bytes, bool makes_room) const {
                {{"path", path}, {"free_bytes", absl::StrCat(free)}});
 }
 
-absl::Status Database::Impl::Written(const rocksdb::Status& status) const {
+absl::Status Database::Impl::Written(const Engine& used, const rocksdb::Status& status,
+                                     const rocksdb::WriteBatch& batch) {
   if (status.ok()) return absl::OkStatus();
-  const std::string what = absl::StrCat("write to ", path);
-  if (!keeper->failed) return FromRocksDb(status, what);
-  return FromRocksDb(status, absl::StrCat(what,
-                                          " (nothing more is written to it until the server "
-                                          "is started again)"));
+  if (status.IsIncomplete()) {
+    return Error(absl::StatusCode::kResourceExhausted, "STORE_FULL",
+                 absl::StrCat("write to ", path, ": RocksDB finds no room to compact (",
+                              status.ToString(), "); free some space on the disk"),
+                 {{"path", path}});
+  }
+  const absl::Status error = FromRocksDb(status, absl::StrCat("write to ", path));
+  if (!used.keeper->failed) return error;
+  const absl::MutexLock lock(&mutex);
+  size_t bytes = batch.GetDataSize();
+  for (const rocksdb::WriteBatch& other : doubtful) bytes += other.GetDataSize();
+  if (bytes <= kMostDoubtfulBytes) {
+    doubtful.push_back(batch);
+  } else if (lost.ok()) {
+    lost = Annotate(error, "too much has failed to go on without a start");
+  }
+  const bool goes_on = used.keeper->no_space && lost.ok();
+  return Annotate(error, goes_on ? "writing goes on when there is room again"
+                                 : "nothing more is written until the server is started again");
+}
+
+void Database::Impl::Reclaim(std::vector<DeletedRange> ranges) {
+  if (reclaimer == nullptr) return;
+  reclaimer->Note(std::move(ranges));
+  if (options.environment.floor->tight()) reclaimer->Begin();
+}
+
+absl::Status Database::Flush() {
+  RECSAE_ASSIGN_OR_RETURN(const auto engine, impl_->UseForWriting());
+  rocksdb::FlushOptions flush;
+  flush.allow_write_stall = true;
+  return FromRocksDb(engine->db->Flush(flush, engine->families.handles),
+                     absl::StrCat("flush ", impl_->path));
+}
+
+absl::Status Database::Checkpoint(const std::string& directory) {
+  RECSAE_ASSIGN_OR_RETURN(const auto engine, impl_->UseForWriting());
+  rocksdb::Checkpoint* made = nullptr;
+  rocksdb::Status status = rocksdb::Checkpoint::Create(engine->db.get(), &made);
+  const std::unique_ptr<rocksdb::Checkpoint> checkpoint(made);
+  // Without a flush: what came since the last one is copied as a log.
+  if (status.ok()) status = checkpoint->CreateCheckpoint(directory, UINT64_MAX);
+  return FromRocksDb(status, absl::StrCat("a copy of ", impl_->path));
 }
 
 }  // namespace recsae

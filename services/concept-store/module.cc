@@ -11,7 +11,8 @@ ConceptStoreModule::ConceptStoreModule() = default;
 ConceptStoreModule::~ConceptStoreModule() = default;
 
 absl::Status ConceptStoreModule::Open(const ModuleContext& context) {
-  RECSAE_ASSIGN_OR_RETURN(store_, Store::Open(context.data_dir));
+  RECSAE_ASSIGN_OR_RETURN(store_,
+                          Store::Open(context.data_dir, {.environment = context.environment}));
   service_ = std::make_unique<ConceptStoreService>(*store_, *context.metrics, *context.memory);
   Log(Severity::kInfo, "concept-store open",
       {{"data_dir", context.data_dir},

@@ -75,7 +75,7 @@ void ProbeModule::AddFlags(FlagSet& flags) {
 
 absl::Status ProbeModule::Open(const ModuleContext& context) {
   RECSAE_ASSIGN_OR_RETURN(std::unique_ptr<Resources> resources,
-                          Resources::Open(context.data_dir, *context.memory));
+                          Resources::Open(context.data_dir, *context.memory, context.environment));
   const std::vector<std::string> folders = absl::StrSplit(data_, ':', absl::SkipEmpty());
   for (const std::string& folder : folders) {
     std::error_code error;

@@ -7,9 +7,12 @@ import tarfile
 import tempfile
 import unittest
 
+from google.protobuf import field_mask_pb2
+
 import golden_store
 from golden_store import describe, digest
-from harness import Suite, cs, ex, jb, pb, recording, tensor, tr
+from harness import (Server, Suite, concept_store_pb2_grpc, cs, ex, jb, pb, recording, tensor,
+                     tr)
 
 STORES = pathlib.Path(__file__).parent.parent / "golden" / "store"
 GOLDEN = "saes/golden"
@@ -98,6 +101,44 @@ class UpgradeTest(unittest.TestCase):
         found["saes"].pop("saes/resumed", None)  # it may be trained by now
         for part, expected in found.items():
             self.assert_same(expected, manifest[part], part)
+
+    def concept_store(self, archive):
+        """The server on such a folder."""
+        with tarfile.open(STORES / archive) as tar:
+            tar.extractall(self.directory / "store")
+        return Server("concept-store", self.directory / "store")
+
+    def test_a_store_that_rocksdb_9_wrote(self):
+        """With the tables that this suite asks for, RocksDB 7.8 reads it, and the other way round."""
+        server = self.concept_store("v1-rocksdb9.tar.xz").start()
+        self.addCleanup(server.stop)
+        store = concept_store_pb2_grpc.ConceptStoreStub(server.channel)
+        manifest = json.loads((STORES / "v1.json").read_text())
+        saes = {s.name: golden_store.sae(store, s) for s in store.ListSaes(
+            cs.ListSaesRequest(page_size=100)).saes}
+        for sae in manifest["saes"].values():
+            for concept in sae["concepts"].values():
+                concept[5:] = [[]]
+        self.assert_same(saes, manifest["saes"], "saes")
+        store.UpdateConcept(cs.UpdateConceptRequest(
+            latent_concept=cs.Concept(name=golden_store.EDITED, description="written since"),
+            update_mask=field_mask_pb2.FieldMask(paths=["description"])))
+        self.assertEqual(server.stop(), 0)
+        server.start()
+        store = concept_store_pb2_grpc.ConceptStoreStub(server.channel)
+        self.assertEqual(store.GetConcept(cs.GetConceptRequest(
+            name=golden_store.EDITED)).description, "written since")
+
+    def test_tables_of_a_newer_rocksdb_are_refused_in_words(self):
+        """Those that RocksDB 9 writes of its own accord, by a program with RocksDB 7.8."""
+        server = self.concept_store("rocksdb9-tables6.tar.xz")
+        try:
+            server.start()
+        except RuntimeError as refused:
+            self.assertIn("was written by a RocksDB newer than this program's", str(refused))
+            self.assertIn("use the version that wrote it", str(refused))
+        else:
+            self.addCleanup(server.stop)  # this program's RocksDB is as new
 
     def test_a_store_of_the_first_format(self):
         manifest = self.unpack("v1")

@@ -167,6 +167,7 @@ absl::Status Store::DeleteConcept(const v1::DeleteConceptRequest& request) {
   const auto remove = [&](Mutation& mutation) -> absl::Status {
     RECSAE_ASSIGN_OR_RETURN(const v1::Concept present, ReadConcept(id.sae_id, id.latent));
     RECSAE_RETURN_IF_ERROR(CheckEtag(request.etag(), present.name(), present.etag()));
+    mutation.batch().UseReserve();
     mutation.Remove(id.sae_id, id.latent);
     return absl::OkStatus();
   };

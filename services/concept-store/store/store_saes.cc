@@ -63,6 +63,7 @@ absl::Status Store::StageWeights(const std::string& key, absl::string_view value
 
 absl::Status Store::DropUpload(uint64_t upload) {
   WriteBatch batch = database_->NewBatch();
+  batch.UseReserve();
   batch.DeletePrefix(kWeightFamily, UploadPrefix(upload));
   return database_->Write(std::move(batch), Durability::kUnsynced);
 }
@@ -119,6 +120,7 @@ absl::Status Store::DeleteSae(const v1::DeleteSaeRequest& request) {
   RECSAE_ASSIGN_OR_RETURN(const std::string sae_id, ParseSaeName(request.name()));
   const auto remove = [&](Mutation& mutation) -> absl::Status {
     RECSAE_ASSIGN_OR_RETURN(const SaeRecord record, ReadSae(sae_id));
+    mutation.batch().UseReserve();
     for (const int32_t latent : index_.ConceptsOf(sae_id)) mutation.Remove(sae_id, latent);
     mutation.batch().Delete(kSaeFamily, sae_id);
     mutation.batch().DeletePrefix(kWeightFamily, UploadPrefix(record.upload));

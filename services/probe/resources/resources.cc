@@ -38,6 +38,7 @@ absl::StatusOr<std::unique_ptr<Resources>> Resources::Open(const std::string& di
 
 absl::Status Resources::AssignUids() {
   WriteBatch batch = store_->db().NewBatch();
+  batch.UseReserve();
   const size_t empty = batch.size();
   RECSAE_RETURN_IF_ERROR(catalogs_.AssignUids(batch));
   RECSAE_ASSIGN_OR_RETURN(const auto recommenders, recommenders_.AssignUids(batch));
@@ -51,6 +52,7 @@ absl::Status Resources::DeleteCatalog(absl::string_view name, WriteBatch& batch)
   if (!user.empty()) {
     return InUse("CATALOG_IN_USE", name, user, "delete its recommenders first");
   }
+  batch.UseReserve();
   catalogs_.Delete(catalog, batch);
   return absl::OkStatus();
 }
@@ -63,6 +65,7 @@ absl::Status Resources::DeleteRecommender(absl::string_view name, bool force, Wr
     return InUse("RECOMMENDER_IN_USE", name, captures[0].message.name(),
                  "delete its captures first, or set force to delete them too");
   }
+  batch.UseReserve();
   for (const StoredCapture& capture : captures) captures_.Delete(capture, batch);
   recommenders_.Delete(recommender, batch);
   return absl::OkStatus();
@@ -70,6 +73,7 @@ absl::Status Resources::DeleteRecommender(absl::string_view name, bool force, Wr
 
 absl::Status Resources::DeleteCapture(absl::string_view name, WriteBatch& batch) {
   RECSAE_ASSIGN_OR_RETURN(const StoredCapture capture, captures_.Get(name));
+  batch.UseReserve();
   captures_.Delete(capture, batch);
   return absl::OkStatus();
 }

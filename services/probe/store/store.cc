@@ -57,6 +57,7 @@ absl::Status Store::Prepare() {
   next_uid_ = generation << 32;
 
   WriteBatch batch = db_->NewBatch();
+  batch.UseReserve();
   batch.Put(kDefaultFamily, kGenerationKey, BigEndian64(generation));
   auto scan = db_->Scan(kDefaultFamily, kStagingPrefix);
   for (; scan->Valid(); scan->Next()) {
@@ -108,6 +109,7 @@ absl::StatusOr<std::unique_ptr<Staging>> Staging::Begin(Store& store) {
 Staging::~Staging() {
   if (done_) return;
   WriteBatch batch = store_.db().NewBatch();
+  batch.UseReserve();
   Store::DeleteContents(uid_, batch);
   Keep(batch);
   // If this fails the mark stays, and the next Open deletes the contents.

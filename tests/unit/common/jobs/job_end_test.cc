@@ -4,6 +4,7 @@
 #include <prometheus/metric_family.h>
 #include <rocksdb/env.h>
 
+#include <atomic>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <optional>
@@ -15,8 +16,11 @@
 #include "absl/strings/str_split.h"
 #include "common/base/status.h"
 #include "common/base/trace.h"
+#include "common/rpc/grpc_status.h"
 #include "common/rpc/metrics.h"
 #include "common/rpc/spans.h"
+#include "common/storage/disk_floor.h"
+#include "tests/support/small_disk_fs.h"
 #include "tests/unit/common/jobs/full_disk.h"
 #include "tests/unit/common/jobs/job_fixture.h"
 
@@ -130,6 +134,60 @@ TEST_F(JobEndTest, AJobBeginsWhenThatIsStored) {
   EXPECT_EQ(runner_->Get(name)->state(), Job::STATE_PENDING);
   disk_->Free();
   WaitFor(name, Job::STATE_SUCCEEDED);
+}
+
+// Below the floor of the disk there is room for what ends, and for nothing that begins.
+class JobFloorTest : public JobFixture {
+ protected:
+  JobFloorTest() : JobFixture(/*open=*/false), env_(rocksdb::NewCompositeEnv(disk_)) {
+    options_.environment.env = env_.get();
+    options_.environment.floor = &floor_;
+    Open();
+  }
+  ~JobFloorTest() override { runner_.reset(); }
+
+  void SetFree(uint64_t bytes) {
+    disk_->SetForeign(kDisk - bytes);
+    floor_.Forget();
+  }
+
+  static constexpr uint64_t kDisk = uint64_t{1} << 30;
+  static constexpr int64_t kFloor = int64_t{256} << 20;
+  const std::shared_ptr<SmallDiskFileSystem> disk_ = std::make_shared<SmallDiskFileSystem>(kDisk);
+  const std::unique_ptr<rocksdb::Env> env_;
+  DiskFloor floor_{{.path = path_, .floor_bytes = kFloor, .env = env_.get()}};
+};
+
+TEST_F(JobFloorTest, JobsEndAndAreCancelledAndDeletedAndNoneIsTaken) {
+  std::atomic<bool> full = false;
+  runner_->Register("save", [&](JobContext& context) -> absl::StatusOr<Any> {
+    while (!full) {
+      if (absl::Status status = context.Sleep(absl::Milliseconds(5)); !status.ok()) return status;
+    }
+    if (absl::Status status = context.SaveCheckpoint(std::string(10'000, 'x')); !status.ok()) {
+      return status;
+    }
+    return context.spec();
+  });
+  Start();
+  const std::string saving = Submit("save");
+  const std::string pending = Submit("wait");
+  WaitFor(saving, Job::STATE_RUNNING);
+  SetFree(kFloor / 2);
+  EXPECT_EQ(Reason(runner_->Submit("echo", {}, Pack(""), "").status()), "STORE_FULL");
+  full = true;
+  const Job failed = WaitFor(saving, Job::STATE_FAILED);
+  EXPECT_EQ(Reason(FromRpcStatus(failed.error())), "STORE_FULL");
+  WaitFor(pending, Job::STATE_RUNNING);
+  EXPECT_TRUE(runner_->Cancel(pending).ok());
+  WaitFor(pending, Job::STATE_CANCELLED);
+  EXPECT_TRUE(runner_->Delete(pending).ok());
+  SetFree(2 * kFloor);
+  WaitFor(Submit("echo"), Job::STATE_SUCCEEDED);
+  // All of it is what the disk holds.
+  Open();
+  EXPECT_EQ(runner_->Get(saving)->state(), Job::STATE_FAILED);
+  EXPECT_EQ(Reason(runner_->Get(pending).status()), "JOB_NOT_FOUND");
 }
 
 TEST_F(JobEndTest, OneLineForEachStartAndEachEnd) {
