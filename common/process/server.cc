@@ -249,6 +249,10 @@ std::vector<ReadyCheck> Process::Ready() {
                                           : Error(absl::StatusCode::kUnavailable, "NOT_SERVING",
                                                   "the server is starting or stopping"));
   if (!serving_) return checks;
+  checks.emplace_back("disk", floor_.writable()
+                                  ? absl::OkStatus()
+                                  : Error(absl::StatusCode::kResourceExhausted, "STORE_FULL",
+                                          "less is free than --min-free-disk: delete something"));
   for (const auto& module : spec_.modules) {
     checks.emplace_back(std::string(module->name()), module->Ready());
   }

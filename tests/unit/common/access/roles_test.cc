@@ -8,6 +8,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "grpc/health/v1/health.pb.h"
+#include "recsae/backups/v1/backups.pb.h"
 #include "recsae/concept_store/v1/concept_store.pb.h"
 #include "recsae/explainer/v1/explainer.pb.h"
 #include "recsae/hosts/v1/hosts.pb.h"
@@ -22,6 +23,7 @@ namespace {
 std::set<std::string> Methods() {
   const google::protobuf::FileDescriptor* files[] = {
       grpc::health::v1::HealthCheckRequest::descriptor()->file(),
+      backups::v1::Backup::descriptor()->file(),
       concept_store::v1::Sae::descriptor()->file(),
       explainer::v1::ExplainRequest::descriptor()->file(),
       hosts::v1::HostRecommenderRequest::descriptor()->file(),
@@ -66,15 +68,14 @@ TEST(Roles, FollowTheNamesOfMethods) {
     const Role role = *NeededRole(path);
     if (absl::StartsWith(path, "/grpc.health.")) {
       EXPECT_EQ(role, Role::kAnyone) << path;
-    } else if (begins(path, {"Delete", "Import"})) {
+    } else if (begins(path, {"Delete", "Import"}) || absl::StrContains(path, ".Backups/")) {
       EXPECT_EQ(role, Role::kAdmin) << path;
     } else if (begins(path, {"Create", "Upload", "Record", "Host", "Train", "Build", "Evaluate",
                              "Update", "Publish", "Cancel", "BatchUpsert", "Capture"})) {
       EXPECT_GE(role, Role::kWriter) << path;
     } else {
-      EXPECT_TRUE(
-          begins(path, {"Get", "List", "Read", "Watch", "Search", "Explain", "Steer", "Compute",
-                        "Resume", "Resolve", "BatchGet", "ServerReflection", "Verify"}))
+      EXPECT_TRUE(begins(path, {"Get", "List", "Read", "Watch", "Search", "Explain", "Steer",
+                                "Compute", "Resume", "Resolve", "BatchGet", "ServerReflection"}))
           << path;
     }
   }
