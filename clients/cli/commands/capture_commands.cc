@@ -151,6 +151,12 @@ absl::Status RecordFiles(Session& session, const RecordFlags& flags) {
   session.console().Print(absl::StrCat(Plural(response.stored_row_count(), "row"), " stored, ",
                                        FormatCount(response.duplicate_row_count()),
                                        " were there before\n"));
+  if (response.skipped_item_count() > 0) {
+    session.console().Say(
+        absl::StrCat("passed over: ", Plural(response.skipped_item_count(), "item"),
+                     " of histories and exclusions that the catalogue does not have: ",
+                     absl::StrJoin(response.unknown_item_ids(), ", ")));
+  }
   return absl::OkStatus();
 }
 

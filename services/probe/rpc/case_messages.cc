@@ -14,11 +14,14 @@ namespace recsae::probe {
 namespace {
 
 constexpr size_t kMaxUserIdBytes = 256;
+// Unknown items that a response names.
+constexpr size_t kMaxUnknownItems = 100;
 
 // Converts one case; the first problem ends it.
 class CaseParser {
  public:
-  CaseParser(const ItemIndex& index, int number) : index_(index), number_(number) {}
+  CaseParser(const ItemIndex& index, int number, SkippedItems& skipped)
+      : index_(index), number_(number), skipped_(skipped) {}
 
   absl::StatusOr<StoredCase> Parse(const v1::Case& message) {
     StoredCase stored;
@@ -27,8 +30,8 @@ class CaseParser {
       Invalid("user_id", absl::StrCat("has ", stored.user_id.size(), " bytes; ", kMaxUserIdBytes,
                                       " are allowed"));
     }
-    stored.history = Items(message.history_item_ids(), "history_item_ids");
-    stored.excluded = Items(message.excluded_item_ids(), "excluded_item_ids");
+    stored.history = KnownItems(message.history_item_ids());
+    stored.excluded = KnownItems(message.excluded_item_ids());
     std::sort(stored.excluded.begin(), stored.excluded.end());
     stored.excluded.erase(std::unique(stored.excluded.begin(), stored.excluded.end()),
                           stored.excluded.end());
@@ -67,19 +70,24 @@ class CaseParser {
     return item;
   }
 
-  std::vector<int32_t> Items(const google::protobuf::RepeatedPtrField<std::string>& ids,
-                             absl::string_view field) {
+  std::vector<int32_t> KnownItems(const google::protobuf::RepeatedPtrField<std::string>& ids) {
     std::vector<int32_t> items;
     items.reserve(ids.size());
-    for (int i = 0; i < ids.size(); ++i) {
-      const int32_t item = index_.Find(ids[i]);
-      items.push_back(item >= 0 ? item : Item(ids[i], absl::StrCat(field, "[", i, "]")));
+    for (const std::string& id : ids) {
+      const int32_t item = index_.Find(id);
+      if (item >= 0) {
+        items.push_back(item);
+        continue;
+      }
+      ++skipped_.count;
+      if (skipped_.ids.size() < kMaxUnknownItems) skipped_.ids.insert(id);
     }
     return items;
   }
 
   const ItemIndex& index_;
   const int number_;
+  SkippedItems& skipped_;
   absl::Status status_;
 };
 
@@ -101,11 +109,12 @@ v1::Case ToMessage(const StoredCase& stored, const std::vector<std::string>& ids
 }  // namespace
 
 absl::StatusOr<std::vector<StoredCase>> ToStoredCases(
-    const google::protobuf::RepeatedPtrField<v1::Case>& cases, const ItemIndex& index) {
+    const google::protobuf::RepeatedPtrField<v1::Case>& cases, const ItemIndex& index,
+    SkippedItems& skipped) {
   std::vector<StoredCase> stored;
   stored.reserve(cases.size());
   for (int i = 0; i < cases.size(); ++i) {
-    RECSAE_ASSIGN_OR_RETURN(StoredCase one, CaseParser(index, i).Parse(cases[i]));
+    RECSAE_ASSIGN_OR_RETURN(StoredCase one, CaseParser(index, i, skipped).Parse(cases[i]));
     stored.push_back(std::move(one));
   }
   return stored;

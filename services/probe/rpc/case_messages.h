@@ -3,6 +3,8 @@
 #define RECSAE_SERVICES_PROBE_RPC_CASE_MESSAGES_H_
 
 #include <cstdint>
+#include <set>
+#include <string>
 #include <vector>
 
 #include "absl/functional/function_ref.h"
@@ -17,10 +19,18 @@ namespace recsae::probe {
 // Asked between steps of long work; what it returns, if not OK, ends the work.
 using Alive = absl::FunctionRef<absl::Status()>;
 
-// The cases of a recorded batch. NOT_FOUND (ITEM_NOT_FOUND) or INVALID_ARGUMENT (CASE_INVALID)
-// naming the field, for example "batch.cases[3].history_item_ids[0]".
+// Items of histories and exclusions that the catalogue does not have.
+struct SkippedItems {
+  int64_t count = 0;
+  std::set<std::string> ids;  // the first kMaxUnknownItems
+};
+
+// The cases of a recorded batch, without items of their histories and exclusions that are unknown,
+// which are added to `skipped`. NOT_FOUND (ITEM_NOT_FOUND) for other items that are unknown, or
+// INVALID_ARGUMENT (CASE_INVALID), naming the field, for example "batch.cases[3].target_item_id".
 absl::StatusOr<std::vector<StoredCase>> ToStoredCases(
-    const google::protobuf::RepeatedPtrField<v1::Case>& cases, const ItemIndex& index);
+    const google::protobuf::RepeatedPtrField<v1::Case>& cases, const ItemIndex& index,
+    SkippedItems& skipped);
 
 // Reads the cases of one capture as callers see them. Used by one thread.
 class CaseReader {

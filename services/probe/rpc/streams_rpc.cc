@@ -49,7 +49,7 @@ class ProbeService::Recording {
   absl::Status Record(const v1::RecordActivationsRequest::Batch& batch,
                       v1::RecordActivationsResponse& response);
   // The capture as it is now, with this producer.
-  absl::Status Describe(v1::Capture* capture) const;
+  absl::Status Describe(v1::RecordActivationsResponse& response) const;
 
  private:
   absl::StatusOr<std::vector<StoredCase>> Cases(const v1::RecordActivationsRequest::Batch& batch,
@@ -60,6 +60,7 @@ class ProbeService::Recording {
   std::string name_;
   std::string producer_;
   StoredCapture capture_;
+  SkippedItems skipped_;
 };
 
 absl::Status ProbeService::Recording::Begin(const v1::RecordActivationsRequest::Header& header) {
@@ -91,7 +92,8 @@ absl::StatusOr<std::vector<StoredCase>> ProbeService::Recording::Cases(
                               " are taken: leave out what is oldest in its history"),
                  {{"field", field}});
   }
-  RECSAE_ASSIGN_OR_RETURN(std::vector<StoredCase> cases, ToStoredCases(batch.cases(), *index));
+  RECSAE_ASSIGN_OR_RETURN(std::vector<StoredCase> cases,
+                          ToStoredCases(batch.cases(), *index, skipped_));
   if (recommender.head_uid == 0) return cases;
   RECSAE_ASSIGN_OR_RETURN(
       const std::shared_ptr<const PredictionHead> head,
@@ -135,7 +137,10 @@ absl::Status ProbeService::Recording::Record(const v1::RecordActivationsRequest:
   return absl::OkStatus();
 }
 
-absl::Status ProbeService::Recording::Describe(v1::Capture* capture) const {
+absl::Status ProbeService::Recording::Describe(v1::RecordActivationsResponse& response) const {
+  response.set_skipped_item_count(skipped_.count);
+  response.mutable_unknown_item_ids()->Assign(skipped_.ids.begin(), skipped_.ids.end());
+  v1::Capture* const capture = response.mutable_capture();
   RECSAE_ASSIGN_OR_RETURN(const StoredCapture now, service_.resources_.captures().Get(name_));
   RECSAE_ASSIGN_OR_RETURN(v1::Producer producer,
                           service_.resources_.captures().GetProducer(now, producer_));
@@ -161,7 +166,7 @@ grpc::Status ProbeService::RecordActivations(
       return recording.Record(message.batch(), *response);
     };
     RECSAE_RETURN_IF_ERROR(ReadParts(context, *reader, &message, record));
-    return recording.Describe(response->mutable_capture());
+    return recording.Describe(*response);
   });
 }
 

@@ -288,10 +288,19 @@ TEST_F(CapturesTest, CasesWithUnknownItemsAreRefused) {
   v1::Case* one = batch.add_cases();
   one->add_history_item_ids("i1");
   one->add_history_item_ids("nowhere");
+  one->set_target_item_id("elsewhere");
   const absl::Status status = Record({batch}).status();
   EXPECT_EQ(Reason(status), "ITEM_NOT_FOUND");
-  EXPECT_NE(status.message().find("batch.cases[0].history_item_ids[1]"), absl::string_view::npos);
+  EXPECT_NE(status.message().find("batch.cases[0].target_item_id"), absl::string_view::npos);
   EXPECT_EQ(StoredRows(), 0);
+  // Of the past what is known is taken, and the rest named.
+  one->clear_target_item_id();
+  one->add_excluded_item_ids("nowhere");
+  one->add_excluded_item_ids("gone");
+  const v1::RecordActivationsResponse taken = *Record({batch});
+  EXPECT_EQ(taken.stored_row_count(), 1);
+  EXPECT_EQ(taken.skipped_item_count(), 3);
+  EXPECT_THAT(taken.unknown_item_ids(), ::testing::ElementsAre("gone", "nowhere"));
   // And a batch without cases.
   batch.clear_cases();
   EXPECT_EQ(Record({batch}).status().code(), absl::StatusCode::kInvalidArgument);

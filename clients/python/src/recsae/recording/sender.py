@@ -104,6 +104,9 @@ class Sender:
             capture=self._capture, producer=self._producer))
         answer = self._probe.RecordActivations(iter([header, *batches]), timeout=self._seconds())
         self._sequence += len(batches)
+        if answer.skipped_item_count:
+            log.warning("%s: %d items of histories and exclusions are not in the catalogue and were passed over: %s", self._capture,
+                        answer.skipped_item_count, ", ".join(answer.unknown_item_ids[:5]))
         return int(answer.stored_row_count + answer.duplicate_row_count)
 
     def _seconds(self) -> float:
