@@ -67,7 +67,8 @@ def fill(store, revisions, concepts):
 
 
 def metric(server, name):
-    with urllib.request.urlopen(f"http://{server.metrics_address()}/metrics") as page:
+    ports = re.findall(r'"metrics_port":(\d+)', server.log_text())  # of this start: the last
+    with urllib.request.urlopen(f"http://127.0.0.1:{ports[-1]}/metrics") as page:
         return float(re.search(rf"^{name} (\S+)$", page.read().decode(), re.MULTILINE).group(1))
 
 

@@ -94,8 +94,6 @@ absl::Status DiskFloor::CheckWrite(int64_t bytes) {
     if (!writable_ && free_ >= floor + floor / kShareToReturn) SetWritableLocked(true);
     return absl::OkStatus();
   }
-  // A single write that is larger than what is left is no reason to call all of them off.
-  if (free_ < floor + floor / kShareToReturn) SetWritableLocked(false);
   return Error(
       absl::StatusCode::kResourceExhausted, "STORE_FULL",
       absl::StrCat("the disk of ", options_.path, " is nearly full: ", FormatBytes(free_),
@@ -105,6 +103,14 @@ absl::Status DiskFloor::CheckWrite(int64_t bytes) {
       {{"path", options_.path},
        {"free_bytes", absl::StrCat(free_)},
        {"floor_bytes", absl::StrCat(floor)}});
+}
+
+void DiskFloor::NoteRefused() {
+  ++refused_;
+  if (options_.floor_bytes <= 0) return;
+  const absl::MutexLock lock(&mutex_);
+  // A single write that is larger than what is left is no reason to call all of them off.
+  if (free_ >= 0 && free_ < kTightFloors * options_.floor_bytes) SetWritableLocked(false);
 }
 
 bool DiskFloor::writable() {

@@ -48,7 +48,7 @@ class DiskFloor {
   // through since the last look is taken off, twice, as it is written to a log and to tables.
   absl::Status CheckWrite(int64_t bytes);
   // A write was refused for good: by this floor, or for want of room that RocksDB itself needs.
-  void CountRefused() { ++refused_; }
+  void NoteRefused();
 
   // Whether writes are taken, for readiness. False until there is the floor and a quarter more
   // free again, as RocksDB takes and gives back some by itself.

@@ -37,9 +37,9 @@ void Reclaimer::Note(std::vector<DeletedRange> ranges) {
   }
 }
 
-void Reclaimer::Begin() {
+void Reclaimer::Begin(bool flush) {
   const absl::MutexLock lock(&mutex_);
-  if (noted_.empty() || stopping_) return;
+  if ((noted_.empty() && !flush) || stopping_) return;
   wanted_ = true;
   if (!thread_.joinable()) thread_ = std::thread([this] { Run(); });
 }

@@ -40,8 +40,9 @@ class Reclaimer {
 
   // What was deleted, for when room is wanted.
   void Note(std::vector<DeletedRange> ranges);
-  // Room is wanted: begins with what was noted, in a thread of its own.
-  void Begin();
+  // Room is wanted: begins with what was noted, in a thread of its own. `flush`: also where there
+  // is nothing, as what is in memory may want more room than it takes as tables.
+  void Begin(bool flush = false);
   // Waits until nothing is left to do, at most `limit`. Whether there was something.
   bool Wait(absl::Duration limit);
 

@@ -30,8 +30,18 @@ constexpr absl::Duration kOpenAgainAfter = absl::Seconds(1);
 // Failed batches that are remembered until then.
 constexpr size_t kMostDoubtfulBytes = size_t{64} << 20;
 // How long a write waits for the room that a deletion makes.
-constexpr absl::Duration kReclaimWait = absl::Seconds(1);
+constexpr absl::Duration kReclaimWait = absl::Seconds(2);
+// In memory, worth a flush: empty memory tables have some.
+constexpr uint64_t kFlushedBytes = 2 << 20;
+// How long a write from the reserve waits for a compaction to give back what it took.
+constexpr absl::Duration kCompactionWait = absl::Seconds(1);
 constexpr absl::Duration kRoomCheck = absl::Milliseconds(50);
+
+uint64_t InMemory(const Engine& engine) {
+  uint64_t bytes = 0;
+  engine.db->GetAggregatedIntProperty(rocksdb::DB::Properties::kCurSizeAllMemTables, &bytes);
+  return bytes;
+}
 
 // Whether a database holds all that a batch would have left behind.
 class Holds : public rocksdb::WriteBatch::Handler {
@@ -172,18 +182,18 @@ absl::Status Database::Impl::CheckRoom(const Engine& used, size_t bytes, bool fr
   };
   absl::Status room = check();
   if (room.ok()) return room;
-  // What was deleted before there was need of its room.
-  reclaimer->Begin();
+  // What was deleted before there was need of its room, and what is in memory.
+  reclaimer->Begin(/*flush=*/InMemory(used) > kFlushedBytes);
   const bool reclaimed = reclaimer->Wait(kReclaimWait);
   // And a compaction that found none gives back what it took.
-  const absl::Time end = absl::Now() + (from_reserve ? kReclaimWait : absl::ZeroDuration());
+  const absl::Time end = absl::Now() + (from_reserve ? kCompactionWait : absl::ZeroDuration());
   while (!room.ok() && (reclaimed || absl::Now() < end)) {
     floor->Forget();
     room = check();
     if (room.ok() || absl::Now() >= end) break;
     absl::SleepFor(kRoomCheck);
   }
-  if (!room.ok()) floor->CountRefused();
+  if (!room.ok()) floor->NoteRefused();
   return room;
 }
 
@@ -195,9 +205,7 @@ absl::Status Database::Impl::RoomForRocksDb(const Engine& used, size_t bytes,
   uint64_t needed = kLastBytes + bytes;
   if (!from_reserve || bytes > kReserveWriteBytes) {
     // What is in memory alone is written to tables some time.
-    uint64_t in_memory = 0;
-    used.db->GetAggregatedIntProperty(rocksdb::DB::Properties::kCurSizeAllMemTables, &in_memory);
-    needed = kReservedBytes + bytes + in_memory;
+    needed = kReservedBytes + bytes + InMemory(used);
   }
   if (free >= needed) return absl::OkStatus();
   return Error(absl::StatusCode::kResourceExhausted, "STORE_FULL",
