@@ -1,5 +1,5 @@
-// What every server tells Prometheus of itself beside its calls: memory, caches, jobs, disk, the
-// process. The values are looked up when they are asked for.
+// What every server tells Prometheus of itself beside its calls: memory, jobs, disk. The values are
+// looked up when they are asked for.
 #ifndef RECSAE_COMMON_PROCESS_PROCESS_METRICS_H_
 #define RECSAE_COMMON_PROCESS_PROCESS_METRICS_H_
 
@@ -14,8 +14,7 @@ class MetricsRegistry;
 
 // All arguments must live as long as `metrics` is collected.
 
-// recsae_memory_limit_bytes, recsae_memory_taken_bytes, and of each cache within it
-// recsae_cache_bytes{cache}, recsae_cache_hits_total, recsae_cache_misses_total.
+// recsae_memory_limit_bytes, recsae_memory_taken_bytes.
 void AddMemoryMetrics(MetricsRegistry& metrics, const MemoryBudget& memory);
 
 // recsae_jobs{kind,state}, for each registered kind and the states "pending" and "running", and
@@ -25,12 +24,6 @@ void AddJobMetrics(MetricsRegistry& metrics, const JobRunner& jobs);
 // recsae_store_bytes{store}: the size of the files in "<data_dir>/<store>", for each of `stores`.
 void AddStoreMetrics(MetricsRegistry& metrics, const std::string& data_dir,
                      const std::vector<std::string>& stores);
-
-// recsae_rocksdb_*{store}, of each database that is open; it is named by its folder.
-void AddDatabaseMetrics(MetricsRegistry& metrics);
-
-// process_*, as the client libraries of Prometheus name them.
-void AddProcessMetrics(MetricsRegistry& metrics);
 
 }  // namespace recsae
 

@@ -41,6 +41,7 @@
 #include "common/process/options.h"
 #include "common/process/otlp_exporter.h"
 #include "common/process/process_metrics.h"
+#include "common/process/resource_metrics.h"
 #include "common/process/signals.h"
 #include "common/rpc/call_trace.h"
 #include "common/rpc/grpc_metrics.h"
@@ -144,6 +145,7 @@ absl::Status Process::StartMetrics() {
   for (const auto& module : spec_.modules) stores.emplace_back(module->name());
   if (UsesJobs(spec_)) stores.emplace_back(kJobsFolder);
   AddStoreMetrics(metrics_, options_.data_dir, stores);
+  AddCacheMetrics(metrics_, memory_);
   AddDatabaseMetrics(metrics_);
   AddProcessMetrics(metrics_);
   if (options_.metrics_listen == kOff) return absl::OkStatus();
