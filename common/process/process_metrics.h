@@ -1,5 +1,5 @@
-// What every server tells Prometheus of itself beside its calls: memory, caches, jobs, disk,
-// backups, the process. The values are looked up when they are asked for.
+// What every server tells Prometheus of itself beside its calls: memory, jobs, disk, connections,
+// backups. The values are looked up when they are asked for.
 #ifndef RECSAE_COMMON_PROCESS_PROCESS_METRICS_H_
 #define RECSAE_COMMON_PROCESS_PROCESS_METRICS_H_
 
@@ -17,8 +17,7 @@ struct ConnectionCounts;
 
 // All arguments must live as long as `metrics` is collected.
 
-// recsae_memory_limit_bytes, recsae_memory_taken_bytes, and of each cache within it
-// recsae_cache_bytes{cache}, recsae_cache_hits_total, recsae_cache_misses_total.
+// recsae_memory_limit_bytes, recsae_memory_taken_bytes.
 void AddMemoryMetrics(MetricsRegistry& metrics, const MemoryBudget& memory);
 
 // recsae_jobs{kind,state}, for each registered kind and the states "pending" and "running", and
@@ -37,11 +36,6 @@ void AddConnectionMetrics(MetricsRegistry& metrics, const ConnectionCounts& conn
 // as Unix time, looked at again at each scrape. Empty names are passed over; one that cannot be
 // read is 0.
 void AddCertificateMetrics(MetricsRegistry& metrics, const std::vector<std::string>& files);
-// recsae_rocksdb_*{store}, of each database that is open; it is named by its folder.
-void AddDatabaseMetrics(MetricsRegistry& metrics);
-
-// process_*, as the client libraries of Prometheus name them.
-void AddProcessMetrics(MetricsRegistry& metrics);
 
 // recsae_disk_free_bytes, recsae_disk_floor_bytes, recsae_store_writes_refused_total.
 void AddDiskMetrics(MetricsRegistry& metrics, DiskFloor& floor);

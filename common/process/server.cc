@@ -50,6 +50,7 @@
 #include "common/process/options.h"
 #include "common/process/otlp_exporter.h"
 #include "common/process/process_metrics.h"
+#include "common/process/resource_metrics.h"
 #include "common/process/signals.h"
 #include "common/rpc/call_trace.h"
 #include "common/rpc/grpc_metrics.h"
@@ -231,6 +232,7 @@ absl::Status Process::StartMetrics() {
   AddCertificateMetrics(metrics_, {options_.tls.certificate, options_.tls.authorities,
                                    options_.peer_security.files.certificate,
                                    options_.peer_security.files.authorities});
+  AddCacheMetrics(metrics_, memory_);
   AddDatabaseMetrics(metrics_);
   AddProcessMetrics(metrics_);
   AddDiskMetrics(metrics_, floor_);

@@ -43,7 +43,9 @@ int64_t TableFiles(rocksdb::DB& db) {
 
 DatabaseStats Database::Stats() const {
   using Properties = rocksdb::DB::Properties;
-  rocksdb::DB& db = *impl_->db;
+  const absl::StatusOr<std::shared_ptr<Engine>> engine = impl_->Use();
+  if (!engine.ok()) return {.path = impl_->path};
+  rocksdb::DB& db = *(*engine)->db;
   return {.path = impl_->path,
           .memtable_bytes = Sum(db, Properties::kCurSizeAllMemTables),
           .block_cache_bytes = Single(db, Properties::kBlockCacheUsage),

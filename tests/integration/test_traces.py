@@ -12,6 +12,8 @@ import unittest
 
 import numpy as np
 
+from recsae.hosts.v1 import hosts_pb2, hosts_pb2_grpc
+
 from harness import Suite, grpc, jb, pb, tr
 from test_suite_life import record
 
@@ -143,6 +145,18 @@ class TracesTest(unittest.TestCase):
                                        metadata=(("traceparent", parent),))
             self.assertEqual(caught.exception.code(), grpc.StatusCode.NOT_FOUND)
         self.assertEqual(self.train(suite, (("traceparent", "nonsense"),)).trace_parent, "")
+
+    def test_a_host_that_is_refused_leaves_a_line(self):
+        server = self.start().servers["probe"]
+        hosts = hosts_pb2_grpc.ModelHostsStub(server.channel)
+        with self.assertRaises(grpc.RpcError) as caught:
+            list(hosts.HostRecommender(iter([hosts_pb2.HostRecommenderRequest()]),
+                                       metadata=PARENT))
+        self.assertEqual(caught.exception.code(), grpc.StatusCode.INVALID_ARGUMENT)
+        lines = [json.loads(line) for line in server.log_text().splitlines()]
+        line = next(line for line in lines if line["message"] == "a model host was not admitted")
+        self.assertEqual((line["severity"], line["trace_id"]), ("WARNING", TRACE))
+        self.assertIn("description", line["why"])
 
     def test_a_collector_that_hangs_delays_no_stop(self):
         with socket.create_server(("127.0.0.1", 0)) as silent:
