@@ -13,6 +13,7 @@
 #include "absl/time/clock.h"
 #include "common/base/id.h"
 #include "common/base/status.h"
+#include "common/storage/checkpoint.h"
 #include "common/storage/database_impl.h"
 #include "common/storage/marker.h"
 #include "common/storage/rocksdb_status.h"
@@ -146,15 +147,26 @@ absl::StatusOr<std::vector<BackedUpStore>> Backups::Hold(absl::Duration* held) c
   const absl::Status noted =
       stores_.WithAll([&](const std::vector<Database*>& databases) -> absl::Status {
         // Before writes are held back: little is left to copy of the logs then.
-        for (Database* database : databases) RECSAE_RETURN_IF_ERROR(database->Flush());
-        const absl::MutexLock no_writes(&stores_.gate());
-        const absl::Time begin = absl::Now();
         for (Database* database : databases) {
-          const std::string name = fs::path(database->path()).filename().string();
-          RECSAE_RETURN_IF_ERROR(database->Checkpoint((fs::path(Checkpoints()) / name).string()));
-          stores.push_back({name, database->service(), database->store_id(), database->format()});
+          if (const absl::Status flushed = database->Flush(); !flushed.ok()) return flushed;
         }
-        *held = absl::Now() - begin;
+        std::vector<std::unique_ptr<Checkpoint>> checkpoints;
+        {
+          const absl::MutexLock no_writes(&stores_.gate());
+          const absl::Time begin = absl::Now();
+          for (Database* database : databases) {
+            RECSAE_ASSIGN_OR_RETURN(checkpoints.emplace_back(), database->TakeCheckpoint());
+          }
+          *held = absl::Now() - begin;
+        }
+        for (size_t i = 0; i < databases.size(); ++i) {
+          const Database& database = *databases[i];
+          const std::string name = fs::path(database.path()).filename().string();
+          stores.push_back({name, database.service(), database.store_id(), database.format()});
+          const absl::Status written =
+              checkpoints[i]->Write((fs::path(Checkpoints()) / name).string());
+          if (!written.ok()) return written;
+        }
         return absl::OkStatus();
       });
   RECSAE_RETURN_IF_ERROR(noted);

@@ -32,7 +32,7 @@ struct BackupOptions {
 };
 
 // Thread-safe. All stores are copied as they are at one moment: while that is noted, their writes
-// wait (for links to the tables and a copy of the last few writes); the copying comes after. Files
+// wait (no disk is touched for that); the copying comes after. Files
 // that an earlier backup holds are not copied again.
 class Backups {
  public:

@@ -53,6 +53,7 @@ enum class Durability {
   kUnsynced,
 };
 
+class Checkpoint;  // common/storage/checkpoint.h
 class Database;
 
 // Writes that take effect together or not at all. Made by Database::NewBatch and used by one
@@ -160,9 +161,8 @@ class Database {
 
   // For backups (common/storage/backup.h). Everything in memory goes to tables.
   absl::Status Flush();
-  // Makes a directory with the database as it is: links to its tables, a copy of the rest. It must
-  // be on the same file system and not be there.
-  absl::Status Checkpoint(const std::string& directory);
+  // The database as it is; to be let go before it closes.
+  absl::StatusOr<std::unique_ptr<Checkpoint>> TakeCheckpoint();
 
   // Format of the directory: that of the options, or an older one.
   int format() const;

@@ -1,7 +1,6 @@
 // What stands between a write and RocksDB: room on the disk, what an error means, and going on
 // after one.
 #include <rocksdb/env.h>
-#include <rocksdb/utilities/checkpoint.h>
 
 #include <algorithm>
 #include <utility>
@@ -10,6 +9,7 @@
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
 #include "common/base/status.h"
+#include "common/storage/checkpoint.h"
 #include "common/storage/database_impl.h"
 #include "common/storage/disk_floor.h"
 #include "common/storage/rocksdb_status.h"
@@ -252,14 +252,9 @@ absl::Status Database::Flush() {
                      absl::StrCat("flush ", impl_->path));
 }
 
-absl::Status Database::Checkpoint(const std::string& directory) {
-  RECSAE_ASSIGN_OR_RETURN(const auto engine, impl_->UseForWriting());
-  rocksdb::Checkpoint* made = nullptr;
-  rocksdb::Status status = rocksdb::Checkpoint::Create(engine->db.get(), &made);
-  const std::unique_ptr<rocksdb::Checkpoint> checkpoint(made);
-  // Without a flush: what came since the last one is copied as a log.
-  if (status.ok()) status = checkpoint->CreateCheckpoint(directory, UINT64_MAX);
-  return FromRocksDb(status, absl::StrCat("a copy of ", impl_->path));
+absl::StatusOr<std::unique_ptr<Checkpoint>> Database::TakeCheckpoint() {
+  RECSAE_ASSIGN_OR_RETURN(auto engine, impl_->UseForWriting());
+  return Checkpoint::Take(std::move(engine));
 }
 
 }  // namespace recsae
