@@ -1,4 +1,4 @@
-# Every library the project uses. All are Debian 12 packages (see scripts/install-dependencies.sh);
+# Every library the project uses. All are packages of Debian 12 and 13 (see scripts/install-dependencies.sh);
 # nothing is downloaded by the build.
 
 find_package(Threads REQUIRED)

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs the Debian 12 packages that building, testing and running the suite needs, as far as they
+# Installs the Debian packages (12 and 13) that building, testing and running the suite needs, as far as they
 # are missing. The one list of them: quickstart.sh and test.sh call this.
 #
 #   scripts/install-dependencies.sh [GROUP ...]          install what is missing of these groups

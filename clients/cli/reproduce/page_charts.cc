@@ -92,7 +92,7 @@ std::string ByMethod(const ResultTable& table,
 std::string BaselineBars(const ResultTable& table) {
   std::string charts;
   for (const std::string& dataset : Datasets(table)) {
-    for (const char* id : {"hr@10", "ndcg@10"}) {
+    for (const std::string& id : {std::string("hr@10"), std::string("ndcg@10")}) {
       const Metric& metric = MetricOf(table, id);
       BarChart chart;
       chart.title = WithDataset(metric.title, dataset, table);
