@@ -18,6 +18,7 @@
 #include "common/access/access_control.h"
 #include "common/access/roles.h"
 #include "common/base/utf8.h"
+#include "common/rpc/call_trace.h"
 #include "common/rpc/guard.h"
 #include "common/rpc/log.h"
 
@@ -102,6 +103,7 @@ class Audit : public grpc::experimental::Interceptor {
     Contain("an audit line", [&] {
       const std::optional<Identity> caller = CallerOf(*call_->server_context());
       const std::chrono::duration<double, std::milli> took = Clock::now() - start_;
+      const TraceScope trace(TraceOf(call_->server_context()));
       Log(Severity::kInfo, "audit",
           {{"who", caller.has_value() ? caller->name : ""},
            {"peer", call_->server_context()->peer()},
