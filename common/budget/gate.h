@@ -18,8 +18,8 @@ namespace recsae {
 class Gate {
  public:
   struct Limits {
-    int running = 1;
-    int waiting = 0;
+    int running = 48;
+    int waiting = 48;
     // How long a call waits for its turn.
     absl::Duration patience = absl::Seconds(5);
   };

@@ -111,7 +111,7 @@ TEST(FlagsTest, AddressesAreTakenAsPeopleWriteThem) {
   EXPECT_EQ(values.address, "host:7401");
   EXPECT_EQ(values.to, "127.0.0.1:0");
   for (const auto& [arg, said] : {std::pair{"--at=host", "the port is missing"},
-                                  {"--at=https://host:7401", "plaintext"},
+                                  {"--at=https://host:7401", "--tls-ca"},
                                   {"--to=:7401", "0.0.0.0:7401"}}) {
     CaptureStderr();
     EXPECT_EQ(Values().Parse({arg}), 2);
