@@ -5,7 +5,6 @@ import json
 import os
 import pathlib
 import re
-import resource
 import shutil
 import signal
 import subprocess
@@ -91,13 +90,15 @@ class Server:
         port_file = self.directory.parent / (self.directory.name + ".port")
         port_file.unlink(missing_ok=True)
         self.log = self.directory.parent / (self.directory.name + ".log")
+        # By another program: a preexec_fn would fork this process, which gRPC's threads may not live through.
+        limit = [] if self.files is None else ["prlimit", f"--nofile={self.files}:{self.files}"]
         listen = self.address or "127.0.0.1:0"  # a restart keeps its port: peers know it
         with open(self.log, "ab") as log:
             self.process = subprocess.Popen(
-                [BIN / f"recsae-{self.service}", "--listen", listen,
+                [*limit, BIN / f"recsae-{self.service}", "--listen", listen,
                  "--metrics-listen", "127.0.0.1:0", "--data-dir", self.directory,
                  "--port-file", port_file, *self.flags],
-                env=self.env, stderr=log, stdin=subprocess.DEVNULL, preexec_fn=self._limit_files)
+                env=self.env, stderr=log, stdin=subprocess.DEVNULL)
         deadline = time.monotonic() + START_SECONDS
         while not (port_file.exists() and port_file.read_text().strip()):
             if self.process.poll() is not None:
@@ -110,10 +111,6 @@ class Server:
         self.address = text if ":" in text else f"127.0.0.1:{text}"
         self.wait_until_serving()
         return self
-
-    def _limit_files(self):
-        if self.files is not None:
-            resource.setrlimit(resource.RLIMIT_NOFILE, (self.files, self.files))
 
     def log_text(self):
         return self.log.read_text(errors="replace")
