@@ -3,6 +3,7 @@
 import json
 import os
 import pathlib
+import re
 import shutil
 import socket
 import ssl
@@ -11,6 +12,7 @@ import tempfile
 import threading
 import time
 import unittest
+import urllib.request
 
 import grpc
 
@@ -242,6 +244,15 @@ class TlsTest(Folder):
                 worker.join()
             self.tokens.write_text(token_lines(*CALLERS))
         self.assertEqual(failures[:3], [])
+
+    def test_metrics_of_identity(self):
+        self.code(self.channel)
+        with urllib.request.urlopen(f"http://{self.server.metrics_address()}/metrics") as page:
+            text = page.read().decode()
+        self.assertRegex(text, r'recsae_auth_refused_total\{reason="TOKEN_MISSING"\} [1-9]')
+        expiry = float(re.search(r'recsae_certificate_expiry_seconds\{file="server.crt"\} (\S+)',
+                                 text)[1])
+        self.assertLess(abs(expiry - time.time() - 2 * 86400), 7200)
 
     def within(self, seconds, condition):
         deadline = time.monotonic() + seconds
