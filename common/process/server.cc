@@ -228,6 +228,14 @@ absl::Status Process::StartMetrics() {
   for (const auto& module : spec_.modules) stores.emplace_back(module->name());
   if (UsesJobs(spec_)) stores.emplace_back(kJobsFolder);
   AddStoreMetrics(metrics_, options_.data_dir, stores);
+  const Gauge ready =
+      metrics_.GetGauge("recsae_ready", "1 where every check of /readyz is right, else 0.");
+  metrics_.OnCollect([this, ready] {
+    const std::vector<ReadyCheck> checks = Ready();
+    const bool all = std::all_of(checks.begin(), checks.end(),
+                                 [](const ReadyCheck& check) { return check.second.ok(); });
+    ready.Set(all ? 1 : 0);
+  });
   AddConnectionMetrics(metrics_, acceptor_->counts());
   AddCertificateMetrics(metrics_, {options_.tls.certificate, options_.tls.authorities,
                                    options_.peer_security.files.certificate,

@@ -435,7 +435,8 @@ TEST(ServerTest, SaysWhetherItLivesAndIsReady) {
   const Server server;
   const int port = server.LogLine("listening")["metrics_port"];
   EXPECT_EQ(testing::HttpGet(port, "/livez"), "ok\n");
-  EXPECT_THAT(testing::HttpGet(port, "/readyz"), StartsWith("serving: ok\n"));
+  EXPECT_THAT(testing::HttpGet(port, "/readyz"), StartsWith("serving: ok\ndisk: ok\n"));
+  EXPECT_THAT(server.Metrics(), HasSubstr("recsae_ready 1\n"));
 }
 
 // A stream that a client opens to any path; what a scanner would do.
