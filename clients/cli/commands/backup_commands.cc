@@ -134,6 +134,7 @@ absl::Status List(Session& session, const FolderFlags& flags) {
   if (!flags.from.empty()) {
     RECSAE_ASSIGN_OR_RETURN(const std::vector<BackupRecord> records, ListBackups(flags.from));
     std::vector<Held> all;
+    all.reserve(records.size());
     for (const BackupRecord& record : records) all.push_back({flags.from, ToMessage(record)});
     return Show(session, all);
   }
