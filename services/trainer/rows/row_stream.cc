@@ -42,19 +42,21 @@ void RowStream::Cancel() {
 }
 
 void RowStream::ReadAhead() {
-  absl::StatusOr<RowChunk> chunk;
+  absl::Status end;
   std::exception_ptr failure;
   try {
-    do {
-      chunk = epochs_.Next(options_.batch_rows);
-    } while (chunk.ok() && chunk->rows.rows > 0 && Push(*std::move(chunk)));
+    while (true) {
+      absl::StatusOr<RowChunk> chunk = epochs_.Next(options_.batch_rows);
+      end = chunk.status();
+      if (!end.ok() || chunk->rows.rows == 0 || !Push(*std::move(chunk))) break;
+    }
   } catch (...) {  // Nothing above this thread would take it.
     failure = std::current_exception();
   }
   const std::lock_guard lock(mutex_);
   finished_ = true;
   failure_ = failure;
-  end_ = chunk.status();
+  end_ = end;
   changed_.notify_all();
 }
 
