@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Installs the Debian packages that only the checks need, as far as they are missing.
 set -euo pipefail
-packages=(clang clang-format clang-tidy libclang-rt-14-dev libomp-14-dev nodejs npm)
+packages=(clang clang-format clang-tidy libclang-rt-14-dev libomp-14-dev nodejs npm python3-venv)
 missing=()
 for package in "${packages[@]}"; do
   case $package in

@@ -31,7 +31,7 @@ download=(libcurl4-openssl-dev libarchive-dev)
 torch=(libtorch-dev libopenblas0-openmp libseccomp-dev)
 tests=(
   libgtest-dev libgmock-dev libbenchmark-dev
-  python3 python3-grpcio python3-protobuf python3-numpy python3-torch unzip
+  python3 python3-grpcio python3-protobuf python3-numpy python3-torch unzip openssl
 )
 
 list=
