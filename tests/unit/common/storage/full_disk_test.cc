@@ -96,10 +96,17 @@ class FullDiskTest : public ::testing::Test {
   std::unique_ptr<Database> database_;
 };
 
+// Twenty times, but where each takes long.
+#if defined(__SANITIZE_THREAD__)
+constexpr int kRounds = 2;
+#else
+constexpr int kRounds = 20;
+#endif
+
 TEST_F(FullDiskTest, FilledAndDeletedItGoesOnTwentyTimes) {
   Open(kFloor);
   ASSERT_TRUE(database_->Put("rows", "kept", "1").ok());
-  for (int round = 0; round < 20; ++round) {
+  for (int round = 0; round < kRounds; ++round) {
     const absl::Status full = Fill("a/");
     ASSERT_EQ(Reason(full), "STORE_FULL") << full;
     EXPECT_THAT(std::string(full.message()), HasSubstr("--min-free-disk"));
@@ -112,11 +119,11 @@ TEST_F(FullDiskTest, FilledAndDeletedItGoesOnTwentyTimes) {
     ASSERT_TRUE(floor_->writable()) << round;
   }
   EXPECT_TRUE(Has("kept"));
-  for (int round = 0; round < 20; ++round) EXPECT_TRUE(Has(absl::StrCat("b/", round)));
-  EXPECT_GE(floor_->refused(), 20);
+  for (int round = 0; round < kRounds; ++round) EXPECT_TRUE(Has(absl::StrCat("b/", round)));
+  EXPECT_GE(floor_->refused(), kRounds);
   // What RocksDB takes by itself and gives back may be heard, too.
-  ASSERT_GE(changes_.size(), 40);
-  EXPECT_LE(changes_.size(), 80);
+  ASSERT_GE(changes_.size(), 2 * kRounds);
+  EXPECT_LE(changes_.size(), 4 * kRounds);
   for (size_t i = 0; i < changes_.size(); ++i) EXPECT_EQ(changes_[i], i % 2 == 1) << i;
 }
 
@@ -206,6 +213,9 @@ TEST_F(FullDiskTest, ItIsNotOpenedAnewUnderAScan) {
 }
 
 TEST_F(FullDiskTest, ManyWritersLoseNothingThatWasAcknowledged) {
+#if defined(__SANITIZE_THREAD__)
+  GTEST_SKIP() << "RocksDB hands a batch from thread to thread in ways that are not seen here";
+#endif
   Open(0);
   std::atomic<bool> stop = false;
   std::vector<std::vector<std::string>> acknowledged(4);
