@@ -15,6 +15,7 @@
 #include "common/jobs/job_runner.h"
 #include "common/process/acceptor.h"
 #include "common/rpc/metrics.h"
+#include "common/rpc/told.h"
 #include "common/storage/backup.h"
 #include "common/storage/disk_floor.h"
 
@@ -85,11 +86,8 @@ void AddConnectionMetrics(MetricsRegistry& metrics, const ConnectionCounts& conn
       metrics.GetGauge("recsae_connections", "Connections that are open at the gRPC port.");
   metrics.OnCollect([open, &connections] { open.Set(static_cast<double>(connections.open)); });
   const auto count = [&metrics](const Counter& counter, const std::atomic<int64_t>& value) {
-    metrics.OnCollect([counter, &value, told = int64_t{0}]() mutable {
-      const int64_t now = value;
-      counter.Increment(static_cast<double>(now - told));
-      told = now;
-    });
+    metrics.OnCollect(
+        [told = Told(counter), &value]() mutable { told.Set(static_cast<double>(value)); });
   };
   const auto refused = [&metrics](const char* reason) {
     return metrics.GetCounter("recsae_connections_refused_total",
@@ -138,14 +136,13 @@ void AddDiskMetrics(MetricsRegistry& metrics, DiskFloor& floor) {
       .GetGauge("recsae_disk_floor_bytes",
                 "What is kept free (--min-free-disk): with less free, writes are refused.")
       .Set(static_cast<double>(floor.floor_bytes()));
-  const Counter refused = metrics.GetCounter(
+  const Told refused(metrics.GetCounter(
       "recsae_store_writes_refused_total",
       "Writes that were refused with STORE_FULL for want of room. Deletions still work: delete "
-      "what is not used any more, or give the volume more room.");
-  metrics.OnCollect([&floor, free, refused, told = int64_t{0}]() mutable {
+      "what is not used any more, or give the volume more room."));
+  metrics.OnCollect([&floor, free, told = refused]() mutable {
     free.Set(static_cast<double>(floor.free_bytes()));
-    const int64_t now = floor.refused();
-    refused.Increment(static_cast<double>(now - std::exchange(told, now)));
+    told.Set(static_cast<double>(floor.refused()));
   });
 }
 

@@ -19,23 +19,13 @@
 #include "absl/strings/str_cat.h"
 #include "common/budget/memory_budget.h"
 #include "common/rpc/metrics.h"
+#include "common/rpc/told.h"
 #include "common/storage/database_stats.h"
 
 namespace recsae {
 namespace {
 
 namespace fs = std::filesystem;
-
-// A counter of what is counted elsewhere, and told as a sum.
-class Told {
- public:
-  explicit Told(Counter counter) : counter_(counter) {}
-  void Set(double sum) { counter_.Increment(sum - std::exchange(told_, sum)); }
-
- private:
-  Counter counter_;
-  double told_ = 0;
-};
 
 // What /proc says of this process; what it does not say stays 0.
 struct ProcessUse {

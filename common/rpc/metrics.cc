@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "common/budget/gate.h"
+#include "common/rpc/told.h"
 
 namespace recsae {
 
@@ -65,16 +66,15 @@ void AddGateMetrics(MetricsRegistry& metrics, const Gate& gate) {
       metrics.GetGauge("recsae_calls_running", "Calls that run, by gate.", labels);
   const Gauge waiting =
       metrics.GetGauge("recsae_calls_waiting", "Calls that wait for their turn, by gate.", labels);
-  const Counter rejected = metrics.GetCounter(
+  const Told rejected(metrics.GetCounter(
       "recsae_calls_rejected_total",
       "Calls that were turned away (OVERLOADED), because as many waited as may or for too long.",
-      labels);
-  metrics.OnCollect([&gate, running, waiting, rejected, told = int64_t{0}]() mutable {
+      labels));
+  metrics.OnCollect([&gate, running, waiting, told = rejected]() mutable {
     const Gate::Counts counts = gate.counts();
     running.Set(counts.running);
     waiting.Set(counts.waiting);
-    rejected.Increment(static_cast<double>(counts.rejected - told));
-    told = counts.rejected;
+    told.Set(static_cast<double>(counts.rejected));
   });
 }
 
