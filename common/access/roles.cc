@@ -61,6 +61,12 @@ constexpr MethodRole kMethods[] = {
     {"/recsae.concept_store.v1.ConceptStore/ListSaes", Role::kReader},
     {"/recsae.concept_store.v1.ConceptStore/DeleteSae", Role::kAdmin},
     {"/recsae.concept_store.v1.ConceptStore/ReadSaeWeights", Role::kReader},
+    {"/recsae.concept_store.v1.ConceptStore/SetBaseline", Role::kWriter},
+    {"/recsae.concept_store.v1.ConceptStore/GetBaseline", Role::kReader},
+    {"/recsae.concept_store.v1.ConceptStore/CreateControl", Role::kWriter},
+    {"/recsae.concept_store.v1.ConceptStore/ListControls", Role::kReader},
+    // Who may set a control may take it back.
+    {"/recsae.concept_store.v1.ConceptStore/DeleteControl", Role::kWriter},
     {"/recsae.concept_store.v1.ConceptStore/CreateConcept", Role::kWriter},
     {"/recsae.concept_store.v1.ConceptStore/BatchUpsertConcepts", Role::kWriter},
     {"/recsae.concept_store.v1.ConceptStore/GetConcept", Role::kReader},
@@ -75,6 +81,8 @@ constexpr MethodRole kMethods[] = {
     {"/recsae.explainer.v1.Explainer/EvaluateSae", Role::kWriter},
     {"/recsae.explainer.v1.Explainer/Explain", Role::kReader},
     {"/recsae.explainer.v1.Explainer/Steer", Role::kReader},
+    {"/recsae.explainer.v1.Explainer/FindCounterfactual", Role::kReader},
+    {"/recsae.explainer.v1.Explainer/ResolveWishes", Role::kReader},
     // Backups
     {"/recsae.backups.v1.Backups/CreateBackup", Role::kAdmin},
     {"/recsae.backups.v1.Backups/ListBackups", Role::kAdmin},
