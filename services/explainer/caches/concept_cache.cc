@@ -6,6 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "common/base/names.h"
 #include "common/base/status.h"
+#include "common/messages/tensor.h"
 
 namespace recsae::explainer {
 namespace {
@@ -65,6 +66,12 @@ std::optional<std::string> ConceptCache::SaeVersion(const std::string& sae) cons
   return found->second;
 }
 
+std::shared_ptr<const std::vector<float>> ConceptCache::Baseline(const std::string& sae) const {
+  const absl::MutexLock lock(&mutex_);
+  const auto found = state_.baselines.find(sae);
+  return found == state_.baselines.end() ? nullptr : found->second;
+}
+
 absl::Status ConceptCache::WaitUntilFilled(const Caller& caller) const {
   return follower_.WaitUntilFilled([&caller] { return caller.Alive(); });
 }
@@ -110,6 +117,15 @@ void ConceptCache::State::Apply(const ConceptChange& change) {
   }
   if (change.type() == ConceptChange::TYPE_SAE_DELETED) {
     saes.erase(change.sae().name());
+    baselines.erase(change.sae().name());
+    return;
+  }
+  if (change.type() == ConceptChange::TYPE_BASELINE_SET) {
+    // The store has checked it.
+    const auto values = ReadVector(change.baseline().activation(), "baseline.activation", kAnySize);
+    if (!values.ok()) return;
+    baselines[change.baseline().sae()] =
+        std::make_shared<const std::vector<float>>(values->begin(), values->end());
     return;
   }
   const auto& latent_concept = change.latent_concept();

@@ -61,6 +61,10 @@ class ConceptCache {
   // VersionOf the SAE that has this name; unset if none has, as far as the feed has told.
   std::optional<std::string> SaeVersion(const std::string& sae) const;
 
+  // The mean activation over users of the SAE of this name, in the recommender's units; null where
+  // none was set, as far as the feed has told.
+  std::shared_ptr<const std::vector<float>> Baseline(const std::string& sae) const;
+
   // Waits, as long as the caller is alive, until all that was there at the start has arrived. OK
   // from then on. Before: the error of the feed, or UNAVAILABLE (FEED_STOPPED).
   absl::Status WaitUntilFilled(const Caller& caller) const;
@@ -73,7 +77,8 @@ class ConceptCache {
     // By SAE, then latent.
     std::map<std::string, std::map<int32_t, std::shared_ptr<const CachedConcept>>> concepts;
     size_t count = 0;
-    std::map<std::string, std::string> saes;  // their versions
+    std::map<std::string, std::string> saes;                                     // their versions
+    std::map<std::string, std::shared_ptr<const std::vector<float>>> baselines;  // by SAE
 
     void Apply(const concept_store::v1::ConceptChange& change);
   };

@@ -1,9 +1,16 @@
 // What the explainer keeps of concepts.
 #include "services/explainer/caches/concept_cache.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <memory>
+#include <vector>
+
+#include "common/client/peer.h"
+#include "common/messages/tensor.h"
 #include "recsae/concept_store/v1/concept_store.pb.h"
+#include "tests/contract/concept-store/store_server.h"
 #include "tests/unit/concept-store/samples.h"
 
 namespace recsae::explainer {
@@ -11,6 +18,7 @@ namespace {
 
 using concept_store::SampleConcept;
 using concept_store::v1::Concept;
+using ::testing::ElementsAre;
 
 TEST(CachedConcept, KeepsWhatExplanationsShow) {
   Concept latent_concept = SampleConcept(3, "horror", {"horror"}, 0.75);
@@ -34,6 +42,62 @@ TEST(CachedConcept, AConceptOfAnEarlierVersionStandsAlone) {
   EXPECT_EQ(cached.correlation, 0);
   EXPECT_FALSE(cached.verified);
   EXPECT_EQ(cached.group, 3);
+}
+
+// A store that is followed.
+class FollowedStore : public testing::Test {
+ protected:
+  FollowedStore()
+      : server_(concept_store::FreshDirectory(), concept_store::Transport::kInProcess),
+        peer_(std::make_shared<Peer>("concept-store")) {
+    peer_->SetChannel(server_.server().InProcessChannel({}));
+    EXPECT_TRUE(Publish(server_, concept_store::SampleHeader("a"),
+                        concept_store::SampleWeights(concept_store::SampleSae(), 16))
+                    .ok());
+  }
+
+  // The revision of the write.
+  int64_t SetBaseline(const std::vector<float>& values) {
+    concept_store::v1::SetBaselineRequest request;
+    request.mutable_baseline()->set_sae("saes/a");
+    request.mutable_baseline()->set_row_count(9);
+    WriteVector(values, request.mutable_baseline()->mutable_activation());
+    const auto set = Call(server_, &concept_store::Stub::SetBaseline, request);
+    EXPECT_TRUE(set.ok()) << set.status();
+    return set->revision();
+  }
+
+  std::unique_ptr<ConceptCache> Follow() {
+    auto cache = std::make_unique<ConceptCache>(peers_, metrics_);
+    cache->Start();
+    EXPECT_TRUE(cache->WaitUntilFilled(caller_).ok());
+    return cache;
+  }
+
+  concept_store::StoreServer server_;
+  MetricsRegistry metrics_;
+  std::shared_ptr<Peer> peer_;
+  Peers peers_{std::make_shared<Peer>("probe"), peer_};
+  Caller caller_{absl::InfiniteDuration(), {}};
+};
+
+TEST_F(FollowedStore, TheBaselineIsKeptAndGoesWithItsSae) {
+  auto cache = Follow();
+  EXPECT_EQ(cache->Baseline("saes/a"), nullptr);
+  SetBaseline({1, 2, 3, 4});
+  cache->WaitForRevision(SetBaseline({4, 3, 2, 1}), caller_);
+  ASSERT_NE(cache->Baseline("saes/a"), nullptr);
+  EXPECT_THAT(*cache->Baseline("saes/a"), ElementsAre(4, 3, 2, 1));
+  // In the snapshot, too.
+  const auto late = Follow();
+  ASSERT_NE(late->Baseline("saes/a"), nullptr);
+  EXPECT_THAT(*late->Baseline("saes/a"), ElementsAre(4, 3, 2, 1));
+
+  concept_store::v1::DeleteSaeRequest remove;
+  remove.set_name("saes/a");
+  ASSERT_TRUE(Call(server_, &concept_store::Stub::DeleteSae, remove).ok());
+  cache->WaitForRevision(server_.store().revision(), caller_);
+  EXPECT_EQ(cache->Baseline("saes/a"), nullptr);
 }
 
 }  // namespace
