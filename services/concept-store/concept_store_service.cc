@@ -131,6 +131,16 @@ class ConceptStoreService::Rpc final
     });
   }
 
+  grpc::Status SetBaseline(ServerContext* context, const v1::SetBaselineRequest* request,
+                           v1::Baseline* response) override {
+    return Guard(context, [&] { return Answer(store_.SetBaseline(*request), response); });
+  }
+
+  grpc::Status GetBaseline(ServerContext* context, const v1::GetBaselineRequest* request,
+                           v1::Baseline* response) override {
+    return Guard(context, [&] { return Answer(store_.GetBaseline(*request), response); });
+  }
+
   grpc::Status CreateConcept(ServerContext* context, const v1::CreateConceptRequest* request,
                              v1::Concept* response) override {
     return Guard(context, [&] { return Answer(store_.CreateConcept(*request), response); });

@@ -15,6 +15,8 @@ namespace recsae::concept_store {
 inline constexpr char kSaeFamily[] = "saes";
 // upload, array, first row -> float32 little-endian. An upload that no Sae names is a leftover.
 inline constexpr char kWeightFamily[] = "weights";
+// {sae} -> Baseline.
+inline constexpr char kBaselineFamily[] = "baselines";
 // {sae} \0 latent -> Concept.
 inline constexpr char kConceptFamily[] = "concepts";
 // revision -> {sae} \0 ConceptChange, without gaps. Its last key is the store's revision, and what

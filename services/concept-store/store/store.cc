@@ -40,11 +40,9 @@ absl::StatusOr<std::unique_ptr<Store>> Store::Open(const std::string& path,
   DatabaseOptions database_options;
   database_options.service = "concept-store";
   database_options.format = kStoreFormat;
-  database_options.families = {{kSaeFamily},
-                               {kWeightFamily, /*incompressible=*/true},
-                               {kConceptFamily},
-                               {kChangeFamily},
-                               {kHistoryFamily}};
+  database_options.families = {{kSaeFamily},      {kWeightFamily, /*incompressible=*/true},
+                               {kBaselineFamily}, {kConceptFamily},
+                               {kChangeFamily},   {kHistoryFamily}};
   database_options.environment = options.environment;
   RECSAE_ASSIGN_OR_RETURN(auto database, Database::Open(path, database_options));
   std::unique_ptr<Store> store(new Store(std::move(database), options));

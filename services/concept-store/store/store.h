@@ -29,6 +29,7 @@ class MessageLite;
 }  // namespace google::protobuf
 
 namespace recsae::concept_store::v1 {
+class Baseline;
 class BatchUpsertConceptsRequest;
 class BatchUpsertConceptsResponse;
 class Concept;
@@ -36,6 +37,7 @@ class ConceptChange;
 class CreateConceptRequest;
 class DeleteConceptRequest;
 class DeleteSaeRequest;
+class GetBaselineRequest;
 class ListConceptRevisionsRequest;
 class ListConceptRevisionsResponse;
 class ListConceptsRequest;
@@ -46,6 +48,7 @@ class PublishSaeRequest_Header;
 class Sae;
 class SearchConceptsRequest;
 class SearchConceptsResponse;
+class SetBaselineRequest;
 class UpdateConceptRequest;
 class WatchConceptsRequest;
 }  // namespace recsae::concept_store::v1
@@ -74,9 +77,9 @@ struct WatchStart {
 
 // How far a snapshot was read.
 struct SnapshotCursor {
-  bool saes_read = false;
+  int part = 0;  // SAEs, baselines, concepts
   bool done = false;
-  std::string last_key = {};  // of the family that is being read
+  std::string last_key = {};  // of the part that is being read
 };
 
 // Thread-safe. The methods are the RPCs of recsae.concept_store.v1.ConceptStore and fail as
@@ -102,6 +105,9 @@ class Store {
   absl::Status DeleteSae(const v1::DeleteSaeRequest& request);
   absl::StatusOr<std::unique_ptr<WeightReader>> ReadWeights(absl::string_view name) const;
 
+  absl::StatusOr<v1::Baseline> SetBaseline(const v1::SetBaselineRequest& request);
+  absl::StatusOr<v1::Baseline> GetBaseline(const v1::GetBaselineRequest& request) const;
+
   absl::StatusOr<v1::Concept> CreateConcept(const v1::CreateConceptRequest& request);
   absl::StatusOr<v1::BatchUpsertConceptsResponse> BatchUpsertConcepts(
       const v1::BatchUpsertConceptsRequest& request);
@@ -118,9 +124,10 @@ class Store {
 
   // The checks of WatchConcepts, and where it begins.
   absl::StatusOr<WatchStart> BeginWatch(const v1::WatchConceptsRequest& request) const;
-  // Appends what there is, of one SAE (empty = of all), as changes of revision 0: SAEs, then
-  // concepts, about `max_bytes` of them from `cursor` on, which moves. Each piece is read as it is
-  // then: together with the changes from the revision of the first piece on, it is one state.
+  // Appends what there is, of one SAE (empty = of all), as changes of revision 0: SAEs,
+  // baselines, concepts, about `max_bytes` of them from `cursor` on, which moves. Each piece is
+  // read as it is then: together with the changes from the revision of the first piece on, it is
+  // one state.
   absl::Status ReadSnapshot(const std::string& sae_id, size_t max_bytes, SnapshotCursor* cursor,
                             std::vector<v1::ConceptChange>* changes) const;
   // Appends changes after the revision `after`, oldest first, of one SAE (empty = of all), about

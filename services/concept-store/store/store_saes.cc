@@ -123,6 +123,7 @@ absl::Status Store::DeleteSae(const v1::DeleteSaeRequest& request) {
     mutation.batch().UseReserve();
     for (const int32_t latent : index_.ConceptsOf(sae_id)) mutation.Remove(sae_id, latent);
     mutation.batch().Delete(kSaeFamily, sae_id);
+    mutation.batch().Delete(kBaselineFamily, sae_id);
     mutation.batch().DeletePrefix(kWeightFamily, UploadPrefix(record.upload));
     // What its concepts were stays in the change log alone, until that is compacted.
     mutation.batch().DeletePrefix(kHistoryFamily, SaePrefix(sae_id));
