@@ -24,12 +24,15 @@ class ExplainerService final : public v1::Explainer::Service {
                        v1::ExplainResponse* response) override;
   grpc::Status Steer(grpc::ServerContext* context, const v1::SteerRequest* request,
                      v1::SteerResponse* response) override;
+  grpc::Status FindCounterfactual(grpc::ServerContext* context,
+                                  const v1::FindCounterfactualRequest* request,
+                                  v1::FindCounterfactualResponse* response) override;
 
  private:
   Backend& backend_;
   JobRunner& jobs_;
   const Counter explained_activations_;
-  Gate gate_;  // of Explain and Steer
+  Gate gate_;  // of Explain, Steer and FindCounterfactual
 };
 
 }  // namespace recsae::explainer

@@ -33,9 +33,11 @@ absl::StatusOr<v1::Baseline> Store::SetBaseline(const v1::SetBaselineRequest& re
   v1::Baseline baseline;
   const auto set = [&](Mutation& mutation) -> absl::Status {
     RECSAE_ASSIGN_OR_RETURN(const SaeRecord record, ReadSae(*sae_id));
-    RECSAE_RETURN_IF_ERROR(ReadVector(request.baseline().activation(), "baseline.activation",
-                                      record.sae.activation_dim())
-                               .status());
+    const int dim = record.sae.activation_dim();
+    RECSAE_RETURN_IF_ERROR(
+        ReadVector(request.baseline().activation(), "baseline.activation", dim).status());
+    RECSAE_RETURN_IF_ERROR(
+        ReadVector(request.baseline().reconstruction(), "baseline.reconstruction", dim).status());
     baseline = request.baseline();
     mutation.SetBaseline(*sae_id, &baseline);
     return absl::OkStatus();

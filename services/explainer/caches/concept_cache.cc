@@ -19,12 +19,17 @@ constexpr absl::Duration kLongestRevisionWait = absl::Seconds(5);
 
 CachedConcept CachedConcept::From(const concept_store::v1::Concept& latent_concept) {
   CachedConcept cached;
+  cached.latent = latent_concept.latent();
   cached.description = latent_concept.description();
   cached.correlation = latent_concept.tests().predictive().correlation();
   cached.verified = latent_concept.tests().verified();
   cached.group =
       latent_concept.has_group() ? latent_concept.group().lead_latent() : latent_concept.latent();
   const auto& statistics = latent_concept.statistics();
+  if (statistics.row_count() > 0) {
+    cached.mean = statistics.mean() * static_cast<double>(statistics.active_row_count()) /
+                  static_cast<double>(statistics.row_count());
+  }
   cached.statistics.standard_deviation = statistics.standard_deviation();
   cached.statistics.level_thresholds.assign(statistics.level_thresholds().begin(),
                                             statistics.level_thresholds().end());
@@ -45,13 +50,28 @@ std::vector<std::shared_ptr<const CachedConcept>> ConceptCache::Lookup(
     const std::string& sae, absl::Span<const sae::LatentActivation> latents) const {
   std::vector<std::shared_ptr<const CachedConcept>> found(latents.size());
   const absl::MutexLock lock(&mutex_);
-  const auto concepts = state_.concepts.find(sae);
-  if (concepts == state_.concepts.end()) return found;
+  const auto dictionary = state_.dictionaries.find(sae);
+  if (dictionary == state_.dictionaries.end()) return found;
+  const auto& concepts = dictionary->second.concepts;
   for (size_t i = 0; i < latents.size(); ++i) {
-    const auto latent_concept = concepts->second.find(latents[i].latent);
-    if (latent_concept != concepts->second.end()) found[i] = latent_concept->second;
+    const auto latent_concept = concepts.find(latents[i].latent);
+    if (latent_concept != concepts.end()) found[i] = latent_concept->second;
   }
   return found;
+}
+
+std::vector<std::shared_ptr<const CachedConcept>> ConceptCache::Group(const std::string& sae,
+                                                                      int32_t lead) const {
+  std::vector<std::shared_ptr<const CachedConcept>> members;
+  const absl::MutexLock lock(&mutex_);
+  const auto dictionary = state_.dictionaries.find(sae);
+  if (dictionary == state_.dictionaries.end()) return members;
+  const auto group = dictionary->second.groups.find(lead);
+  if (group == dictionary->second.groups.end()) return members;
+  for (const int32_t latent : group->second) {
+    members.push_back(dictionary->second.concepts.at(latent));
+  }
+  return members;
 }
 
 std::shared_ptr<const CachedConcept> ConceptCache::Lookup(const std::string& sae,
@@ -66,7 +86,7 @@ std::optional<std::string> ConceptCache::SaeVersion(const std::string& sae) cons
   return found->second;
 }
 
-std::shared_ptr<const std::vector<float>> ConceptCache::Baseline(const std::string& sae) const {
+std::shared_ptr<const BaselineMeans> ConceptCache::Baseline(const std::string& sae) const {
   const absl::MutexLock lock(&mutex_);
   const auto found = state_.baselines.find(sae);
   return found == state_.baselines.end() ? nullptr : found->second;
@@ -110,6 +130,22 @@ absl::Status ConceptCache::Follow(Follower::Stream& stream) {
   return peers_.concept_store.peer().FromGrpc(reader->Finish());
 }
 
+void ConceptCache::Dictionary::Erase(int32_t latent) {
+  const auto found = concepts.find(latent);
+  if (found == concepts.end()) return;
+  const auto group = groups.find(found->second->group);
+  group->second.erase(latent);
+  if (group->second.empty()) groups.erase(group);
+  concepts.erase(found);
+}
+
+void ConceptCache::Dictionary::Set(std::shared_ptr<const CachedConcept> latent_concept) {
+  const int32_t latent = latent_concept->latent;
+  Erase(latent);
+  groups[latent_concept->group].insert(latent);
+  concepts[latent] = std::move(latent_concept);
+}
+
 void ConceptCache::State::Apply(const ConceptChange& change) {
   if (change.type() == ConceptChange::TYPE_SAE_PUBLISHED) {
     saes[change.sae().name()] = VersionOf(change.sae());
@@ -122,26 +158,28 @@ void ConceptCache::State::Apply(const ConceptChange& change) {
   }
   if (change.type() == ConceptChange::TYPE_BASELINE_SET) {
     // The store has checked it.
-    const auto values = ReadVector(change.baseline().activation(), "baseline.activation", kAnySize);
-    if (!values.ok()) return;
-    baselines[change.baseline().sae()] =
-        std::make_shared<const std::vector<float>>(values->begin(), values->end());
+    const auto& baseline = change.baseline();
+    const auto activation = ReadVector(baseline.activation(), "activation", kAnySize);
+    const auto reconstruction = ReadVector(baseline.reconstruction(), "reconstruction", kAnySize);
+    if (!activation.ok() || !reconstruction.ok()) return;
+    baselines[baseline.sae()] = std::make_shared<const BaselineMeans>(
+        BaselineMeans{{activation->begin(), activation->end()},
+                      {reconstruction->begin(), reconstruction->end()}});
     return;
   }
   const auto& latent_concept = change.latent_concept();
   const auto ids = ParseName(latent_concept.name(), "saes/{sae}/concepts/{latent}");
   if (!ids.ok()) return;
   const std::string sae = absl::StrCat("saes/", (*ids)[0]);
-  auto& of_sae = concepts[sae];
-  const size_t before = of_sae.size();
+  Dictionary& dictionary = dictionaries[sae];
+  const size_t before = dictionary.concepts.size();
   if (change.type() == ConceptChange::TYPE_DELETED) {
-    of_sae.erase(latent_concept.latent());
+    dictionary.Erase(latent_concept.latent());
   } else if (change.type() == ConceptChange::TYPE_UPSERTED) {
-    of_sae[latent_concept.latent()] =
-        std::make_shared<const CachedConcept>(CachedConcept::From(latent_concept));
+    dictionary.Set(std::make_shared<const CachedConcept>(CachedConcept::From(latent_concept)));
   }
-  count = count + of_sae.size() - before;
-  if (of_sae.empty()) concepts.erase(sae);
+  count = count + dictionary.concepts.size() - before;
+  if (dictionary.concepts.empty()) dictionaries.erase(sae);
 }
 
 }  // namespace recsae::explainer

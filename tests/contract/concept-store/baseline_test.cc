@@ -25,6 +25,7 @@ v1::SetBaselineRequest Request(const std::string& sae, const std::vector<float>&
   request.mutable_baseline()->set_sae(sae);
   request.mutable_baseline()->set_row_count(6);
   WriteVector(values, request.mutable_baseline()->mutable_activation());
+  WriteVector(values, request.mutable_baseline()->mutable_reconstruction());
   request.set_request_id(request_id);
   return request;
 }

@@ -285,6 +285,7 @@ TEST_P(WatchTest, SnapshotsReadWhileOthersWriteAreOneStateAtTheirRevision) {
       set.mutable_baseline()->set_sae("saes/a");
       set.mutable_baseline()->set_row_count(1 + i);
       WriteVector({1, 2, 3, 4}, set.mutable_baseline()->mutable_activation());
+      WriteVector({1, 2, 3, 4}, set.mutable_baseline()->mutable_reconstruction());
       EXPECT_TRUE(Call(server_, &Stub::SetBaseline, set).ok());
     }
   });

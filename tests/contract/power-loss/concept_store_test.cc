@@ -110,6 +110,7 @@ class ConceptStoreSubject : public Subject {
     request.mutable_baseline()->set_row_count(round);
     WriteVector(std::vector<float>(4, static_cast<float>(round)),
                 request.mutable_baseline()->mutable_activation());
+    *request.mutable_baseline()->mutable_reconstruction() = request.baseline().activation();
     const auto set = store_->SetBaseline(request);
     if (!set.ok() || !counts()) return;
     const std::lock_guard<std::mutex> lock(mutex_);
