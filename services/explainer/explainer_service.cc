@@ -10,6 +10,7 @@
 #include "common/base/status.h"
 #include "common/rpc/guard.h"
 #include "services/explainer/calls/explain_call.h"
+#include "services/explainer/calls/wish_call.h"
 #include "services/explainer/jobs/concept_jobs.h"
 
 namespace recsae::explainer {
@@ -99,6 +100,18 @@ grpc::Status ExplainerService::Steer(grpc::ServerContext* context, const v1::Ste
     return WithSaeOfNow(backend_, request->sae(), [&] {
       response->Clear();
       return explainer::Steer(backend_, Caller(context), *request, response);
+    });
+  });
+}
+
+grpc::Status ExplainerService::ResolveWishes(grpc::ServerContext* context,
+                                             const v1::ResolveWishesRequest* request,
+                                             v1::ResolveWishesResponse* response) {
+  return Guard(context, [&]() -> absl::Status {
+    RECSAE_ASSIGN_OR_RETURN(const Gate::Permit permit, gate_.Enter());
+    return WithSaeOfNow(backend_, request->sae(), [&] {
+      response->Clear();
+      return explainer::ResolveWishes(backend_, Caller(context), *request, response);
     });
   });
 }

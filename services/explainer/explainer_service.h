@@ -24,12 +24,14 @@ class ExplainerService final : public v1::Explainer::Service {
                        v1::ExplainResponse* response) override;
   grpc::Status Steer(grpc::ServerContext* context, const v1::SteerRequest* request,
                      v1::SteerResponse* response) override;
+  grpc::Status ResolveWishes(grpc::ServerContext* context, const v1::ResolveWishesRequest* request,
+                             v1::ResolveWishesResponse* response) override;
 
  private:
   Backend& backend_;
   JobRunner& jobs_;
   const Counter explained_activations_;
-  Gate gate_;  // of Explain and Steer
+  Gate gate_;  // of Explain, Steer and ResolveWishes
 };
 
 }  // namespace recsae::explainer

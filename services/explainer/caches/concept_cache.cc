@@ -24,6 +24,8 @@ CachedConcept CachedConcept::From(const concept_store::v1::Concept& latent_conce
   cached.group =
       latent_concept.has_group() ? latent_concept.group().lead_latent() : latent_concept.latent();
   const auto& statistics = latent_concept.statistics();
+  cached.statistics.active_rows = statistics.active_row_count();
+  cached.statistics.mean = statistics.mean();
   cached.statistics.standard_deviation = statistics.standard_deviation();
   cached.statistics.level_thresholds.assign(statistics.level_thresholds().begin(),
                                             statistics.level_thresholds().end());
@@ -56,6 +58,18 @@ std::vector<std::shared_ptr<const CachedConcept>> ConceptCache::Lookup(
 std::shared_ptr<const CachedConcept> ConceptCache::Lookup(const std::string& sae,
                                                           int32_t latent) const {
   return Lookup(sae, {{latent, 0.0f}})[0];
+}
+
+std::vector<NamedLatent> ConceptCache::Group(const std::string& sae, int32_t lead) const {
+  std::vector<NamedLatent> members;
+  const absl::MutexLock lock(&mutex_);
+  const auto groups = state_.groups.find(sae);
+  if (groups == state_.groups.end()) return members;
+  const auto group = groups->second.find(lead);
+  if (group == groups->second.end()) return members;
+  const auto& concepts = state_.concepts.at(sae);
+  for (const int32_t latent : group->second) members.push_back({latent, concepts.at(latent)});
+  return members;
 }
 
 std::optional<std::string> ConceptCache::SaeVersion(const std::string& sae) const {
@@ -103,6 +117,18 @@ absl::Status ConceptCache::Follow(Follower::Stream& stream) {
   return peers_.concept_store.peer().FromGrpc(reader->Finish());
 }
 
+void ConceptCache::State::LeaveGroup(const std::string& sae, int32_t latent) {
+  const auto of_sae = concepts.find(sae);
+  if (of_sae == concepts.end()) return;
+  const auto known = of_sae->second.find(latent);
+  if (known == of_sae->second.end()) return;
+  auto& groups_of_sae = groups[sae];
+  const auto group = groups_of_sae.find(known->second->group);
+  group->second.erase(latent);
+  if (group->second.empty()) groups_of_sae.erase(group);
+  if (groups_of_sae.empty()) groups.erase(sae);
+}
+
 void ConceptCache::State::Apply(const ConceptChange& change) {
   if (change.type() == ConceptChange::TYPE_SAE_PUBLISHED) {
     saes[change.sae().name()] = VersionOf(change.sae());
@@ -116,13 +142,15 @@ void ConceptCache::State::Apply(const ConceptChange& change) {
   const auto ids = ParseName(latent_concept.name(), "saes/{sae}/concepts/{latent}");
   if (!ids.ok()) return;
   const std::string sae = absl::StrCat("saes/", (*ids)[0]);
+  LeaveGroup(sae, latent_concept.latent());
   auto& of_sae = concepts[sae];
   const size_t before = of_sae.size();
   if (change.type() == ConceptChange::TYPE_DELETED) {
     of_sae.erase(latent_concept.latent());
   } else if (change.type() == ConceptChange::TYPE_UPSERTED) {
-    of_sae[latent_concept.latent()] =
-        std::make_shared<const CachedConcept>(CachedConcept::From(latent_concept));
+    const auto cached = std::make_shared<const CachedConcept>(CachedConcept::From(latent_concept));
+    of_sae[latent_concept.latent()] = cached;
+    groups[sae][cached->group].insert(latent_concept.latent());
   }
   count = count + of_sae.size() - before;
   if (of_sae.empty()) concepts.erase(sae);

@@ -7,6 +7,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -31,10 +32,16 @@ struct CachedConcept {
   bool verified = false;
   // The lead latent of its group; its own where it says none.
   int32_t group = 0;
-  // standard_deviation and level_thresholds alone.
+  // active_rows, mean, standard_deviation and level_thresholds alone.
   FiringStatistics statistics;
 
   static CachedConcept From(const concept_store::v1::Concept& latent_concept);
+};
+
+// A latent and its concept, null where it has none.
+struct NamedLatent {
+  int32_t latent = 0;
+  std::shared_ptr<const CachedConcept> named;
 };
 
 // What tells an SAE from every other that had its name.
@@ -58,6 +65,9 @@ class ConceptCache {
       const std::string& sae, absl::Span<const sae::LatentActivation> latents) const;
   std::shared_ptr<const CachedConcept> Lookup(const std::string& sae, int32_t latent) const;
 
+  // The latents of a group, ascending, each with its concept; empty for a latent that leads none.
+  std::vector<NamedLatent> Group(const std::string& sae, int32_t lead) const;
+
   // VersionOf the SAE that has this name; unset if none has, as far as the feed has told.
   std::optional<std::string> SaeVersion(const std::string& sae) const;
 
@@ -72,10 +82,14 @@ class ConceptCache {
   struct State {
     // By SAE, then latent.
     std::map<std::string, std::map<int32_t, std::shared_ptr<const CachedConcept>>> concepts;
+    // By SAE, then lead latent: the latents of the groups.
+    std::map<std::string, std::map<int32_t, std::set<int32_t>>> groups;
     size_t count = 0;
     std::map<std::string, std::string> saes;  // their versions
 
     void Apply(const concept_store::v1::ConceptChange& change);
+    // Takes a latent out of the group that its concept names.
+    void LeaveGroup(const std::string& sae, int32_t latent);
   };
 
   // One stream of the feed.
