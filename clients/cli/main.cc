@@ -13,6 +13,7 @@ int main(int argc, char** argv) {
   AddPipelineCommand(line);
   AddReproduceCommands(line);
   AddExplainCommands(line);
+  AddSteerCommand(line);
   AddStatusCommand(line);
   AddDatasetCommands(line);
   AddCatalogCommands(line);

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "common/base/query_words.h"
 #include "common/base/status.h"
 #include "common/budget/bytes.h"
 #include "common/budget/memory_budget.h"
@@ -189,7 +190,10 @@ class ConceptStoreService::Rpc final
 
   grpc::Status SearchConcepts(ServerContext* context, const v1::SearchConceptsRequest* request,
                               v1::SearchConceptsResponse* response) override {
-    return Guard(context, [&] { return Answer(store_.SearchConcepts(*request), response); });
+    return Guard(context, [&]() -> absl::Status {
+      RECSAE_RETURN_IF_ERROR(CheckNotNegated(request->query()));
+      return Answer(store_.SearchConcepts(*request), response);
+    });
   }
 
   grpc::Status ListConceptRevisions(ServerContext* context,

@@ -72,6 +72,7 @@ class CommandLine {
 void AddPipelineCommand(CommandLine& line);
 void AddReproduceCommands(CommandLine& line);
 void AddExplainCommands(CommandLine& line);
+void AddSteerCommand(CommandLine& line);
 void AddStatusCommand(CommandLine& line);
 void AddDatasetCommands(CommandLine& line);
 void AddCatalogCommands(CommandLine& line);

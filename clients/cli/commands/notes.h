@@ -1,0 +1,24 @@
+// What explanations and steered lists come with.
+#ifndef RECSAE_CLIENTS_CLI_COMMANDS_NOTES_H_
+#define RECSAE_CLIENTS_CLI_COMMANDS_NOTES_H_
+
+#include <string>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "clients/cli/session/console.h"
+
+namespace recsae::cli {
+
+// What the caller should know of ids and of the subject.
+template <typename Response>
+void SayNotes(Console& console, const Response& response) {
+  for (const std::string& warning : response.warnings()) console.Say("warning: " + warning);
+  if (response.unknown_item_ids().empty()) return;
+  console.Say(absl::StrCat("not in the catalogue, and left out: ",
+                           absl::StrJoin(response.unknown_item_ids(), ", ")));
+}
+
+}  // namespace recsae::cli
+
+#endif  // RECSAE_CLIENTS_CLI_COMMANDS_NOTES_H_
