@@ -52,6 +52,7 @@ struct ExplainFlags {
   int concepts = 3;
   bool latents = false;
   bool exact = false;
+  bool ignore_controls = false;
   int reasons = kDefaultReasons;
   std::string than;
 };
@@ -168,6 +169,7 @@ absl::Status ExplainUser(Session& session, const ExplainFlags& flags) {
   *request.mutable_subject() = chosen.subject;
   request.set_top_item_count(flags.top_items);
   request.set_keep_seen_items(flags.keep_seen);
+  request.set_ignore_controls(flags.ignore_controls);
   for (const std::string& id : flags.exclude) request.add_exclude_item_ids(id);
   for (const std::string& id : flags.items) request.add_item_ids(id);
   request.set_than_item_id(flags.than);
@@ -176,6 +178,7 @@ absl::Status ExplainUser(Session& session, const ExplainFlags& flags) {
   if (!session.json()) recent = Newest(chosen.history, kShownHistory);
   RECSAE_ASSIGN_OR_RETURN(const auto response, ExplainWithRecent(session, request, recent));
   SayNotes(session.console(), response);
+  SayControls(session.console(), response);
   if (session.json()) return session.PrintJson(response);
   for (int i = 0; i < response.explanations_size(); ++i) {
     ChosenSubject one = chosen;
@@ -261,6 +264,7 @@ void AddExplain(CommandLine& line) {
             .SeparatedBy(',')
             .Type("ID,...");
         AddExcludeFlags(command, flags.exclude, flags.keep_seen);
+        AddIgnoreControls(command, flags.ignore_controls);
         command.AddSwitch("--latents", flags.latents,
                           "Show active latents one by one, not those that say the same as one");
         command

@@ -198,7 +198,6 @@ absl::StatusOr<v1::ListControlsResponse> Store::ListControls(
   BadRequest bad;
   const absl::StatusOr<std::string> sae_id = ParseSaeName(request.parent());
   bad.Add("parent", sae_id.status());
-  if (!request.user_id().empty()) CheckUserId(request.user_id(), "user_id", &bad);
   v1::ListControlsRequest filter = request;
   filter.clear_page_size();
   filter.clear_page_token();

@@ -154,6 +154,11 @@ absl::Status ResolveText(const SteeringContext& context, const v1::Edit& edit, i
 
 }  // namespace
 
+std::vector<float> BaselineOf(const Backend& backend, const std::string& sae) {
+  const auto baseline = backend.concepts.Baseline(sae);
+  return baseline == nullptr ? std::vector<float>() : baseline->activation;
+}
+
 absl::Status ResolveEdit(const SteeringContext& context, const v1::Edit& edit, int place,
                          ResolvedEdits& resolved) {
   switch (edit.target_case()) {
