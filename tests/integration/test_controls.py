@@ -5,6 +5,7 @@ import os
 import pathlib
 import random
 import shutil
+import subprocess
 import tempfile
 import threading
 import time
@@ -13,7 +14,7 @@ import unittest
 import grpc
 import numpy as np
 
-from harness import Server, concept_store_pb2_grpc, cs, tensor
+from harness import BIN, Server, concept_store_pb2_grpc, cs, tensor
 from identity import bearer, token_lines
 
 KILLS = int(os.environ.get("RECSAE_CONTROL_KILLS", "50"))
@@ -157,6 +158,36 @@ class ControlsTest(unittest.TestCase):
         self.assertIn(("wim", "CreateControl", SAE, "r-1", "OK"), told)
         self.assertIn(("wim", "DeleteControl", made.name, "", "OK"), told)
         self.assertNotIn("a private name", server.log_text())
+
+    def recsae(self, server, *arguments, status=0):
+        done = subprocess.run([BIN / "recsae", "--server", server.address, "controls", *arguments,
+                               "--json"], capture_output=True, text=True, timeout=60)
+        self.assertEqual(done.returncode, status, done.stderr)
+        return json.loads(done.stderr if status else done.stdout)
+
+    def test_the_command_line(self):
+        server, store = self.start()
+        publish(store)
+        before = time.time()
+        made = self.recsae(server, "set", "--user", "42", "less", "--latent", "3", "--strength",
+                           "2", "--expires", "30d")["controls"][0]
+        self.assertEqual((made["userId"], made["leadLatent"], made["polarity"], made["strength"]),
+                         ("42", 3, "POLARITY_LESS", 2))
+        (stored,) = listed(store).values()
+        self.assertAlmostEqual(stored.expire_time.seconds - before, 30 * 86400, delta=60)
+        self.recsae(server, "set", "--user", "42", "never", "--latent", "5")
+        self.assertEqual([c["leadLatent"] for c in self.recsae(
+            server, "list", "--user", "42")["controls"]], [3, 5])
+        self.assertEqual(self.recsae(server, "list", "--user", "43")["controls"], [])
+        self.recsae(server, "delete", made["name"].split("/")[-1])
+        self.assertEqual([c.lead_latent for c in listed(store).values()], [5])
+        gone = self.recsae(server, "delete", made["name"], status=4)
+        self.assertEqual(gone["error"]["reason"], "CONTROL_NOT_FOUND")
+        for wrong in (("less", "--latent", "3", "--expires", "soon"), ("rather", "--latent", "3")):
+            self.recsae(server, "set", "--user", "42", *wrong, status=2)
+        # Words need the explainer, which is not here.
+        self.assertEqual(self.recsae(server, "set", "--user", "42", "less", "horror",
+                                     status=1)["error"]["code"], "UNIMPLEMENTED")
 
 
 if __name__ == "__main__":

@@ -71,7 +71,7 @@ class ControlContract : public StoreContract {
       const auto page = Do(&Stub::ListControls, request);
       EXPECT_TRUE(page.ok()) << page.status();
       if (!page.ok()) return controls;
-      if (page_size > 0) EXPECT_LE(page->controls_size(), page_size);
+      EXPECT_LE(page->controls_size(), page_size == 0 ? 50 : page_size);
       for (const v1::Control& control : page->controls()) {
         controls.push_back(absl::StrCat(control.user_id(), " ", control.lead_latent()));
       }
