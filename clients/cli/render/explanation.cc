@@ -174,15 +174,23 @@ Table PersonalItems(const Explanation& explanation, const std::set<std::string>&
     };
     const auto& personal = item.personal();
     double rest = item.score() - personal.everyone();
-    add(personal.everyone(), "", {"everyone gets this much", Color::kDim});
+    add(personal.everyone(), "", {"what everyone gets", Color::kDim});
+    int shown = 0;
     for (const int i : Largest(personal.groups(), concepts)) {
       if (i >= explanation.groups_size()) continue;
       const ActiveGroup& group = explanation.groups(i);
       rest -= personal.groups(i);
+      ++shown;
       add(personal.groups(i), CorrelationCell(group.correlation(), group.verified()),
           {LatentLabel(group.lead_latent(), group.description()), Trust(group.correlation())});
     }
-    add(rest, "", {"else of your own", Color::kDim});
+    rest -= personal.absent() + personal.unexplained();
+    if (shown < explanation.groups_size()) {
+      add(rest, "",
+          {absl::StrCat(explanation.groups_size() - shown, " other concepts"), Color::kDim});
+    }
+    add(personal.absent(), "", {"what others have more of than this user", Color::kDim});
+    add(personal.unexplained(), "", {"what no concept tells", Color::kDim});
     for (int i = 0; i < std::min(kReasons, item.reasons_size()); ++i) {
       const auto& reason = item.reasons(i);
       if (reason.effect() <= 0 || reason.reason_item() >= explanation.reason_items_size()) break;

@@ -14,6 +14,8 @@ namespace {
 constexpr size_t kNamedItems = 3;
 // A reason is named from this share of the strongest one's effect on.
 constexpr double kNamedShare = 0.4;
+// Of an item's effect, the share from which on it goes through a concept.
+constexpr double kThroughShare = 0.25;
 // A concept is named from this share of what is the user's own on.
 constexpr double kConceptShare = 0.15;
 
@@ -47,28 +49,33 @@ std::string Listed(absl::Span<const std::string> names) {
   return listed;
 }
 
-// Titles of the items that raise the score most; with a group, of those that do so through it.
-std::vector<std::string> NamedItems(absl::Span<const std::string> titles,
-                                    absl::Span<const HistoryEffect> reasons, int group) {
-  std::vector<std::string> named;
-  double strongest = 0;
+// The items of the history that raise the score most, by their effects.
+std::vector<HistoryEffect> Strongest(absl::Span<const HistoryEffect> reasons) {
+  std::vector<HistoryEffect> strongest;
   for (const HistoryEffect& reason : reasons) {
-    if (reason.effect <= 0 || named.size() == kNamedItems) break;
-    if (group >= 0) {
-      const auto place = static_cast<size_t>(group);
-      // At least half of what the item does goes through the concept.
-      if (place >= reason.groups.size() || reason.groups[place] < reason.effect / 2) continue;
+    if (reason.effect <= 0 || strongest.size() == kNamedItems ||
+        reason.effect < kNamedShare * reasons.front().effect) {
+      break;
     }
-    if (reason.effect < kNamedShare * strongest) break;
-    strongest = std::max(strongest, reason.effect);
-    named.push_back(titles[static_cast<size_t>(reason.place)]);
+    strongest.push_back(reason);
   }
-  return named;
+  return strongest;
+}
+
+// Whether the group is what the items raise the score by, and true of each.
+bool GoesThrough(absl::Span<const HistoryEffect> named, int index, const ToldGroup& group) {
+  return std::all_of(named.begin(), named.end(), [&](const HistoryEffect& reason) {
+    const auto place = static_cast<size_t>(index);
+    const auto item = static_cast<size_t>(reason.place);
+    return place < reason.groups.size() && reason.groups[place] >= kThroughShare * reason.effect &&
+           item < group.true_of.size() && group.true_of[item];
+  });
 }
 
 std::string Parts(double part, double own) {
   if (own <= 0) return absl::StrFormat("%+.2f of the score", part);
-  return absl::StrFormat("%+.2f, of %+.2f that the score has for you alone", part, own);
+  return absl::StrFormat("%+.2f of the %+.2f by which it scores above an average user's", part,
+                         own);
 }
 
 }  // namespace
@@ -76,24 +83,29 @@ std::string Parts(double part, double own) {
 std::string ReasonSentence(absl::Span<const ToldGroup> groups, const PersonalParts<double>& score,
                            absl::Span<const std::string> titles,
                            absl::Span<const HistoryEffect> reasons) {
-  const double own = Own(score);
-  const int group = LeadingGroup(groups, score);
-  if (group >= 0) {
-    const std::string& description = groups[static_cast<size_t>(group)].description;
-    const std::string parts = Parts(score.groups[static_cast<size_t>(group)], own);
-    const std::vector<std::string> named = NamedItems(titles, reasons, group);
-    if (!named.empty()) {
-      return absl::StrCat("Because of ", Listed(named), ", in which this recommender sees ",
-                          description, " (", parts, ").");
-    }
-    return absl::StrCat("Because more of you than of others goes to ", description, " (", parts,
-                        ").");
+  const std::vector<HistoryEffect> named = Strongest(reasons);
+  std::vector<std::string> names;
+  names.reserve(named.size());
+  for (const HistoryEffect& reason : named) {
+    names.push_back(titles[static_cast<size_t>(reason.place)]);
   }
-  const std::vector<std::string> named = NamedItems(titles, reasons, -1);
-  if (named.empty()) return "";
-  return absl::StrCat("Because of ", Listed(named), ": without ",
-                      named.size() == 1 ? "it" : named.front(), " the score would be ",
-                      absl::StrFormat("%.2f", reasons.front().effect), " lower.");
+  const int leading = LeadingGroup(groups, score);
+  if (leading < 0) {
+    if (names.empty()) return "";
+    return absl::StrCat("Because of ", Listed(names), ": without ",
+                        names.size() == 1 ? "it" : names.front(), " the score would be ",
+                        absl::StrFormat("%.2f", named.front().effect), " lower.");
+  }
+  const ToldGroup& group = groups[static_cast<size_t>(leading)];
+  const std::string parts = Parts(score.groups[static_cast<size_t>(leading)], Own(score));
+  const std::string more = absl::StrCat("ecause more of you than of others goes to ",
+                                        group.description, ": ", parts, ".");
+  if (names.empty()) return absl::StrCat("B", more);
+  if (!GoesThrough(named, leading, group)) {
+    return absl::StrCat("Because of ", Listed(names), ", and b", more);
+  }
+  return absl::StrCat("Because of ", Listed(names), ", in which this recommender sees ",
+                      group.description, ": ", parts, ".");
 }
 
 std::string ContrastSentence(absl::string_view title, absl::string_view than,

@@ -20,24 +20,28 @@ namespace recsae::explainer {
 struct ToldGroup {
   std::string description;
   bool tellable = false;  // its description passed the tests that make it worth saying
+  // Of the history items weighed, whether the description is true of each.
+  std::vector<bool> true_of;
 };
 
-// Why an item: "Because of Alien and The Thing, which this recommender files under 1980s Horror
-// (+0.62 of your +0.87)." Without reasons: "You are more in for 1980s Horror than most (+0.62
-// ...)." Empty where neither a concept nor an item of the history raises the score. `titles`: of
-// the history items weighed. `reasons`: as HistoryEffects::On.
+// Why an item: "Because of Alien and The Thing, in which this recommender sees 1980s Horror: +0.62
+// of the +0.87 by which it scores above an average user's." Where the items that do most for the
+// score do not do so by the concept, or it is not true of them, both are told side by side. Empty
+// where neither a concept nor an item of the history raises the score. `groups`: tellable are those
+// alone whose description is true of the item. `titles`: of the history items weighed. `reasons`:
+// as HistoryEffects::On.
 std::string ReasonSentence(absl::Span<const ToldGroup> groups, const PersonalParts<double>& score,
                            absl::Span<const std::string> titles,
                            absl::Span<const HistoryEffect> reasons);
 
 // Why an item rather than another, by the largest part in which they differ: "Alien rather than
-// Casablanca: +1.20 by 1980s Horror, of +1.44 in all."
+// Casablanca: +1.44, of which +1.20 by 1980s Horror."
 std::string ContrastSentence(absl::string_view title, absl::string_view than,
                              absl::Span<const ToldGroup> groups,
                              const PersonalParts<double>& difference);
 
-// "Alien would not be among your first 10 without The Thing and Aliens (it would be number 14)."
-// With `found` false: that nothing of up to `max_size` is enough.
+// "Without The Thing and Aliens, Alien would be number 14, not among the first 10." With `found`
+// false: that nothing of up to `max_size` that was tried is enough.
 struct CounterfactualWords {
   std::string title;
   std::vector<std::string> without;

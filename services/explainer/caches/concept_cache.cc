@@ -25,6 +25,13 @@ CachedConcept CachedConcept::From(const concept_store::v1::Concept& latent_conce
   cached.verified = latent_concept.tests().verified();
   cached.group =
       latent_concept.has_group() ? latent_concept.group().lead_latent() : latent_concept.latent();
+  for (const auto& term : latent_concept.terms()) {
+    if (!latent_concept.tests().has_predictive() || term.weight() <= 0) {
+      cached.terms.clear();
+      break;
+    }
+    cached.terms.emplace_back(term.text(), term.kind());
+  }
   const auto& statistics = latent_concept.statistics();
   if (statistics.row_count() > 0) {
     cached.mean = statistics.mean() * static_cast<double>(statistics.active_row_count()) /

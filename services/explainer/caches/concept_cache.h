@@ -19,6 +19,7 @@
 #include "common/rpc/metrics.h"
 #include "common/sae/codes.h"
 #include "services/explainer/attribution/personal.h"
+#include "services/explainer/labeling/term_truth.h"
 #include "services/explainer/peers/caller.h"
 #include "services/explainer/peers/peers.h"
 #include "services/explainer/verification/firing.h"
@@ -34,6 +35,9 @@ struct CachedConcept {
   bool verified = false;
   // The lead latent of its group; its own where it says none.
   int32_t group = 0;
+  // What its description says of items, where it was tested; empty where it was not, and for one
+  // that says what items are not.
+  SetTerms terms;
   // Mean activation over all rows that the concept was built from, firing or not.
   double mean = 0;
   // active_rows, mean, standard_deviation and level_thresholds alone.

@@ -55,6 +55,22 @@ void WriteContrast(const ToldActivation& told, int32_t item, const PersonalParts
                                      parts));
 }
 
+// The groups, tellable those that are also true of the item, and of which history items they are.
+std::vector<ToldGroup> TrueOf(const ToldActivation& told, int32_t item) {
+  const auto& texts = told.recommender->texts;
+  std::vector<ToldGroup> groups = told.groups.told;
+  for (size_t g = 0; g < groups.size(); ++g) {
+    groups[g].tellable =
+        groups[g].tellable && HasAll(told.groups.terms[g], texts[static_cast<size_t>(item)]);
+    if (!groups[g].tellable || told.history == nullptr) continue;
+    for (const int32_t weighed : told.history->items) {
+      groups[g].true_of.push_back(
+          HasAll(told.groups.terms[g], texts[static_cast<size_t>(weighed)]));
+    }
+  }
+  return groups;
+}
+
 // What is particular to the user in an item's score.
 void WriteWhy(const ToldActivation& told, absl::Span<const std::string> titles, int32_t item,
               v1::ExplainedItem* out) {
@@ -74,7 +90,7 @@ void WriteWhy(const ToldActivation& told, absl::Span<const std::string> titles, 
       WriteContrast(told, item, score, out->mutable_contrast());
     }
   }
-  out->set_sentence(ReasonSentence(told.groups.told, score, titles, reasons));
+  out->set_sentence(ReasonSentence(TrueOf(told, item), score, titles, reasons));
 }
 
 void WriteItem(const ToldActivation& told, absl::Span<const std::string> titles,
@@ -121,12 +137,14 @@ ActiveGroups GroupsOf(const Backend& backend, const std::string& sae,
       if (of_lead == nullptr) of_lead = concepts[i];
       ToldGroup& told = all.told.emplace_back();
       LatentGroup& members = all.members.emplace_back();
+      SetTerms& terms = all.terms.emplace_back();
       if (of_lead == nullptr) {
         members.push_back({lead, 0});
       } else {
         group.correlation = of_lead->correlation;
         group.verified = of_lead->verified;
-        told = {of_lead->description, IsTellable(*of_lead)};
+        told = {of_lead->description, IsTellable(*of_lead), {}};
+        terms = of_lead->terms;
       }
       for (const auto& member : backend.concepts.Group(sae, lead)) {
         members.push_back({member->latent, member->mean});

@@ -14,6 +14,7 @@
 #include "services/explainer/attribution/sentence.h"
 #include "services/explainer/backend/backend.h"
 #include "services/explainer/backend/history_weighing.h"
+#include "services/explainer/labeling/term_truth.h"
 
 namespace recsae::explainer::v1 {
 class ActiveGroup;
@@ -33,6 +34,7 @@ struct ActiveGroups {
   };
   std::vector<Group> groups;
   std::vector<ToldGroup> told;       // of each
+  std::vector<SetTerms> terms;       // of each: what its description says of items
   std::vector<LatentGroup> members;  // of each: active or not
 };
 

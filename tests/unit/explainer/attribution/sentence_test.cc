@@ -4,13 +4,17 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "absl/strings/str_cat.h"
+
 namespace recsae::explainer {
 namespace {
 
 using ::testing::HasSubstr;
 using ::testing::Not;
 
-const std::vector<ToldGroup> kGroups = {{"1980s Horror", true}, {"Comedy", true}, {"noise", false}};
+const std::vector<ToldGroup> kGroups = {{"1980s Horror", true, {true, true, false, false}},
+                                        {"Comedy", true, {false, false, false, true}},
+                                        {"noise", false, {true, true, true, true}}};
 const std::vector<std::string> kTitles = {"Alien", "The Thing", "Heat", "Big"};
 
 PersonalParts<double> Parts(double everyone, std::vector<double> groups, double absent = 0,
@@ -18,14 +22,27 @@ PersonalParts<double> Parts(double everyone, std::vector<double> groups, double 
   return {everyone, std::move(groups), absent, unexplained};
 }
 
-TEST(ReasonSentenceTest, NamesTheLeadingConceptAndTheItemsThatSpeakThroughIt) {
-  const std::vector<HistoryEffect> reasons = {{2, 0.5, {0.0, 0.0, 0.5}},
-                                              {0, 0.4, {0.35, 0.0, 0.0}},
-                                              {1, 0.3, {0.3, 0.0, 0.0}},
+TEST(ReasonSentenceTest, NamesTheItemsThatDoMostAndTheConceptThatTheyDoItBy) {
+  const std::vector<HistoryEffect> reasons = {{0, 0.4, {0.35, 0.0, 0.0}},
+                                              {1, 0.3, {0.1, 0.0, 0.2}},
+                                              {2, 0.1, {0.0, 0.0, 0.1}},
                                               {3, -0.2, {-0.2, 0.0, 0.0}}};
   EXPECT_EQ(ReasonSentence(kGroups, Parts(3, {0.62, 0.1, 0.9}, 0, -0.75), kTitles, reasons),
-            "Because of Alien and The Thing, in which this recommender sees 1980s Horror (+0.62, "
-            "of +0.87 that the score has for you alone).");
+            "Because of Alien and The Thing, in which this recommender sees 1980s Horror: +0.62 of "
+            "the +0.87 by which it scores above an average user's.");
+}
+
+TEST(ReasonSentenceTest, WhatIsNotTrueOfTheItemsIsNotSeenInThem) {
+  // Heat is no horror; and by The Thing the score rises, but not by horror.
+  for (const HistoryEffect& first :
+       {HistoryEffect{2, 0.5, {0.4, 0.0, 0.0}}, HistoryEffect{1, 0.5, {0.01, 0.0, 0.0}}}) {
+    const std::string sentence =
+        ReasonSentence(kGroups, Parts(3, {0.62, 0.1, 0}), kTitles, {first});
+    EXPECT_EQ(sentence, absl::StrCat("Because of ", kTitles[first.place],
+                                     ", and because more of you than of others goes to 1980s "
+                                     "Horror: +0.62 of the +0.72 by which it scores above an "
+                                     "average user's."));
+  }
 }
 
 TEST(ReasonSentenceTest, AConceptThatDidNotPassIsNotTold) {
@@ -39,8 +56,8 @@ TEST(ReasonSentenceTest, AConceptThatLowersTheScoreOrIsASmallPartIsNoReason) {
 
 TEST(ReasonSentenceTest, WithoutHistoryTheConceptAloneIsTold) {
   EXPECT_EQ(ReasonSentence(kGroups, Parts(3, {0, 0.4, 0}), kTitles, {}),
-            "Because more of you than of others goes to Comedy (+0.40, of +0.40 that the score has "
-            "for you alone).");
+            "Because more of you than of others goes to Comedy: +0.40 of the +0.40 by which it "
+            "scores above an average user's.");
 }
 
 TEST(ReasonSentenceTest, WithoutAConceptTheItemsAloneAreTold) {
@@ -59,7 +76,7 @@ TEST(ReasonSentenceTest, ItemsThatLowerTheScoreAreNoReason) {
 TEST(ReasonSentenceTest, NeverNamesAPersonalPartThatTheUserDoesNotHave) {
   const std::string sentence = ReasonSentence(kGroups, Parts(5, {0.6, 0, 0}, -1.2), kTitles, {});
   EXPECT_THAT(sentence, HasSubstr("+0.60 of the score"));
-  EXPECT_THAT(sentence, Not(HasSubstr("for you alone")));
+  EXPECT_THAT(sentence, Not(HasSubstr("average")));
 }
 
 TEST(ContrastSentenceTest, TellsTheLargestPartOfTheDifferenceInItsDirection) {
