@@ -71,7 +71,7 @@ void BM_Steer(benchmark::State& state) {
   size_t i = 0;
   for (auto _ : state) {
     const std::vector<float>& x = world.activations[i++ % 64];
-    const auto steered = SteerActivation(*world.sae, x, edits, SteeringMode::kDelta);
+    const auto steered = SteerActivation(*world.sae, x, edits, {SteeringMode::kDelta});
     benchmark::DoNotOptimize(
         CompareRecommendations(world.head, x, steered->activation, 10, world.excluded));
   }

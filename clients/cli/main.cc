@@ -13,6 +13,7 @@ int main(int argc, char** argv) {
   AddPipelineCommand(line);
   AddReproduceCommands(line);
   AddExplainCommands(line);
+  AddSteerCommand(line);
   AddStatusCommand(line);
   AddDatasetCommands(line);
   AddCatalogCommands(line);
@@ -20,6 +21,7 @@ int main(int argc, char** argv) {
   AddCaptureCommands(line);
   AddSaeCommands(line);
   AddConceptCommands(line);
+  AddControlCommands(line);
   AddJobCommands(line);
   AddBackupCommands(line);
   return line.Run(argc, argv);

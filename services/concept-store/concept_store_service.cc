@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "common/base/query_words.h"
 #include "common/base/status.h"
 #include "common/budget/bytes.h"
 #include "common/budget/memory_budget.h"
@@ -141,6 +142,21 @@ class ConceptStoreService::Rpc final
     return Guard(context, [&] { return Answer(store_.GetBaseline(*request), response); });
   }
 
+  grpc::Status CreateControl(ServerContext* context, const v1::CreateControlRequest* request,
+                             v1::CreateControlResponse* response) override {
+    return Guard(context, [&] { return Answer(store_.CreateControl(*request), response); });
+  }
+
+  grpc::Status ListControls(ServerContext* context, const v1::ListControlsRequest* request,
+                            v1::ListControlsResponse* response) override {
+    return Guard(context, [&] { return Answer(store_.ListControls(*request), response); });
+  }
+
+  grpc::Status DeleteControl(ServerContext* context, const v1::DeleteControlRequest* request,
+                             Empty* /*response*/) override {
+    return Guard(context, [&] { return store_.DeleteControl(*request); });
+  }
+
   grpc::Status CreateConcept(ServerContext* context, const v1::CreateConceptRequest* request,
                              v1::Concept* response) override {
     return Guard(context, [&] { return Answer(store_.CreateConcept(*request), response); });
@@ -174,7 +190,10 @@ class ConceptStoreService::Rpc final
 
   grpc::Status SearchConcepts(ServerContext* context, const v1::SearchConceptsRequest* request,
                               v1::SearchConceptsResponse* response) override {
-    return Guard(context, [&] { return Answer(store_.SearchConcepts(*request), response); });
+    return Guard(context, [&]() -> absl::Status {
+      RECSAE_RETURN_IF_ERROR(CheckNotNegated(request->query()));
+      return Answer(store_.SearchConcepts(*request), response);
+    });
   }
 
   grpc::Status ListConceptRevisions(ServerContext* context,

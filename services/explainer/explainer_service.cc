@@ -10,6 +10,7 @@
 #include "common/base/status.h"
 #include "common/rpc/guard.h"
 #include "services/explainer/calls/explain_call.h"
+#include "services/explainer/calls/wish_call.h"
 #include "services/explainer/jobs/concept_jobs.h"
 
 namespace recsae::explainer {
@@ -111,6 +112,18 @@ grpc::Status ExplainerService::FindCounterfactual(grpc::ServerContext* context,
     return WithSaeOfNow(backend_, request->sae(), [&] {
       response->Clear();
       return explainer::FindCounterfactual(backend_, Caller(context), *request, response);
+    });
+  });
+}
+
+grpc::Status ExplainerService::ResolveWishes(grpc::ServerContext* context,
+                                             const v1::ResolveWishesRequest* request,
+                                             v1::ResolveWishesResponse* response) {
+  return Guard(context, [&]() -> absl::Status {
+    RECSAE_ASSIGN_OR_RETURN(const Gate::Permit permit, gate_.Enter());
+    return WithSaeOfNow(backend_, request->sae(), [&] {
+      response->Clear();
+      return explainer::ResolveWishes(backend_, Caller(context), *request, response);
     });
   });
 }

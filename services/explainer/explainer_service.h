@@ -27,12 +27,14 @@ class ExplainerService final : public v1::Explainer::Service {
   grpc::Status FindCounterfactual(grpc::ServerContext* context,
                                   const v1::FindCounterfactualRequest* request,
                                   v1::FindCounterfactualResponse* response) override;
+  grpc::Status ResolveWishes(grpc::ServerContext* context, const v1::ResolveWishesRequest* request,
+                             v1::ResolveWishesResponse* response) override;
 
  private:
   Backend& backend_;
   JobRunner& jobs_;
   const Counter explained_activations_;
-  Gate gate_;  // of Explain, Steer and FindCounterfactual
+  Gate gate_;  // of Explain, Steer, FindCounterfactual and ResolveWishes
 };
 
 }  // namespace recsae::explainer

@@ -1,4 +1,4 @@
-// recsae evaluate, explain and steer.
+// recsae evaluate and explain.
 
 #include <algorithm>
 #include <set>
@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_join.h"
+#include "clients/cli/commands/notes.h"
 #include "clients/cli/flags/command_line.h"
 #include "clients/cli/flags/job_flags.h"
 #include "clients/cli/flags/subject.h"
@@ -16,7 +16,6 @@
 #include "clients/cli/render/latents.h"
 #include "clients/cli/render/result_text.h"
 #include "clients/cli/session/defaults.h"
-#include "clients/cli/text/edit.h"
 #include "clients/cli/text/resource.h"
 #include "clients/cli/text/text.h"
 #include "common/base/status.h"
@@ -53,6 +52,7 @@ struct ExplainFlags {
   int concepts = 3;
   bool latents = false;
   bool exact = false;
+  bool ignore_controls = false;
   int reasons = kDefaultReasons;
   std::string than;
 };
@@ -62,16 +62,6 @@ struct CounterfactualFlags {
   std::string item;
   std::string of = "history";
   int max_size = 0;
-  int top_items = 0;
-  std::vector<std::string> exclude;
-  bool keep_seen = false;
-};
-
-struct SteerFlags {
-  SubjectFlags subject;
-  std::vector<std::string> edits;
-  std::string mode = "delta";
-  int per_text = 1;
   int top_items = 0;
   std::vector<std::string> exclude;
   bool keep_seen = false;
@@ -147,15 +137,6 @@ void PrintExplanation(Console& console, const ChosenSubject& chosen,
   }
 }
 
-// What the caller should know of ids and of the subject.
-template <typename Response>
-void SayNotes(Console& console, const Response& response) {
-  for (const std::string& warning : response.warnings()) console.Say("warning: " + warning);
-  if (response.unknown_item_ids().empty()) return;
-  console.Say(absl::StrCat("not in the catalogue, and left out: ",
-                           absl::StrJoin(response.unknown_item_ids(), ", ")));
-}
-
 // Explains `recent` along with what the request asks for, for their titles. Those that the
 // catalogue does not have are taken out of it: they are named with the rest of the history.
 absl::StatusOr<explainer::v1::ExplainResponse> ExplainWithRecent(
@@ -188,6 +169,7 @@ absl::Status ExplainUser(Session& session, const ExplainFlags& flags) {
   *request.mutable_subject() = chosen.subject;
   request.set_top_item_count(flags.top_items);
   request.set_keep_seen_items(flags.keep_seen);
+  request.set_ignore_controls(flags.ignore_controls);
   for (const std::string& id : flags.exclude) request.add_exclude_item_ids(id);
   for (const std::string& id : flags.items) request.add_item_ids(id);
   request.set_than_item_id(flags.than);
@@ -196,6 +178,7 @@ absl::Status ExplainUser(Session& session, const ExplainFlags& flags) {
   if (!session.json()) recent = Newest(chosen.history, kShownHistory);
   RECSAE_ASSIGN_OR_RETURN(const auto response, ExplainWithRecent(session, request, recent));
   SayNotes(session.console(), response);
+  SayControls(session.console(), response);
   if (session.json()) return session.PrintJson(response);
   for (int i = 0; i < response.explanations_size(); ++i) {
     ChosenSubject one = chosen;
@@ -232,53 +215,6 @@ absl::Status FindCounterfactual(Session& session, const CounterfactualFlags& fla
         ", ", response.tried_count(), " sets."));
   }
   return absl::OkStatus();
-}
-
-absl::Status Steer(Session& session, const SteerFlags& flags) {
-  using explainer::v1::SteerRequest;
-  RECSAE_ASSIGN_OR_RETURN(const auto sae, ChooseSae(session, flags.subject.sae));
-  RECSAE_ASSIGN_OR_RETURN(const ChosenSubject chosen, ChooseSubject(session, sae, flags.subject));
-  SteerRequest request;
-  request.set_sae(sae.name());
-  *request.mutable_subject() = chosen.subject;
-  for (const std::string& edit : flags.edits) {
-    RECSAE_ASSIGN_OR_RETURN(*request.add_edits(), ParseEdit(edit, flags.per_text));
-  }
-  request.set_mode(flags.mode == "reconstruction" ? SteerRequest::MODE_RECONSTRUCTION
-                                                  : SteerRequest::MODE_DELTA);
-  request.set_top_item_count(flags.top_items);
-  request.set_keep_seen_items(flags.keep_seen);
-  for (const std::string& id : flags.exclude) request.add_exclude_item_ids(id);
-  RECSAE_ASSIGN_OR_RETURN(const auto response,
-                          session.Call(session.explainer(), &Explainer::Stub::Steer, request));
-  Console& console = session.console();
-  SayNotes(console, response);
-  for (const auto& ineffective : response.ineffective_edits()) {
-    const int edit = ineffective.edit();
-    const bool known = edit >= 0 && static_cast<size_t>(edit) < flags.edits.size();
-    console.Say(absl::StrCat("--edit ", known ? flags.edits[static_cast<size_t>(edit)] : "",
-                             " changes nothing: ", ineffective.reason()));
-  }
-  if (session.json()) return session.PrintJson(response);
-  console.Heading(absl::StrCat(chosen.title, ", steered"));
-  console.Print(AppliedEdits(response));
-  console.Print("\n");
-  if (response.before().empty()) {
-    console.Print(
-        "The item vectors are not known here: use --json and score with the returned "
-        "activation.\n");
-  } else {
-    console.Print(BeforeAfter(response));
-  }
-  return absl::OkStatus();
-}
-
-void AddExclude(Command& command, std::vector<std::string>& exclude, bool& keep_seen) {
-  command.Add("--exclude", exclude, "Item ids never to recommend, besides those of the user's past")
-      .SeparatedBy(',')
-      .Type("ID,...");
-  command.AddSwitch("--keep-seen", keep_seen,
-                    "Recommend what the user touched as well, in the data set or this history");
 }
 
 void AddEvaluate(CommandLine& line) {
@@ -327,7 +263,8 @@ void AddExplain(CommandLine& line) {
         command.Add("--item", flags.items, "Explain these as well, whatever their rank")
             .SeparatedBy(',')
             .Type("ID,...");
-        AddExclude(command, flags.exclude, flags.keep_seen);
+        AddExcludeFlags(command, flags.exclude, flags.keep_seen);
+        AddIgnoreControls(command, flags.ignore_controls);
         command.AddSwitch("--latents", flags.latents,
                           "Show active latents one by one, not those that say the same as one");
         command
@@ -361,42 +298,9 @@ void AddCounterfactual(CommandLine& line) {
             .Must(Check::Range(1, 20));
         command.Add("--top", flags.top_items, "Length of the list [default: 10]")
             .Must(Check::Positive());
-        AddExclude(command, flags.exclude, flags.keep_seen);
+        AddExcludeFlags(command, flags.exclude, flags.keep_seen);
       },
       FindCounterfactual);
-}
-
-void AddSteer(CommandLine& line) {
-  line.Add<SteerFlags>(
-      line.root(), "steer", "Change concepts and see what would be recommended then",
-      "  recsae steer --user 42 --edit horror:+4              # 4 standard deviations more\n"
-      "  recsae steer --user 42 --edit horror:off --edit '#17:x2'\n"
-      "  recsae steer --history 1196,260 --edit '#17:=3' --mode reconstruction\n"
-      "An edit is WHAT:HOW. WHAT: #LATENT, or words that concepts are searched for.\n"
-      "HOW: +4 or -4 (standard deviations), x10 (times), =2 (set), off (remove).",
-      [](Command& command, SteerFlags& flags) {
-        AddSubjectFlags(command, flags.subject);
-        command.Add("--edit", flags.edits, "What to change; may be repeated")
-            .Required()
-            .OneArgumentEach()
-            .Type("WHAT:HOW")
-            .Must(Check([](const std::string& text) {
-              return std::string(ParseEdit(text, 1).status().message());
-            }));
-        command
-            .Add("--per-text", flags.per_text,
-                 "Concepts that the words of one edit may choose [default: 1]")
-            .Must(Check::Positive());
-        command
-            .Add("--mode", flags.mode,
-                 "delta: only what changes is added; reconstruction: as in the paper")
-            .Must(Check::OneOf({"delta", "reconstruction"}))
-            .ShowDefault();
-        command.Add("--top", flags.top_items, "Items in each list [default: 10]")
-            .Must(Check::Positive());
-        AddExclude(command, flags.exclude, flags.keep_seen);
-      },
-      Steer);
 }
 
 }  // namespace
@@ -405,7 +309,6 @@ void AddExplainCommands(CommandLine& line) {
   AddEvaluate(line);
   AddExplain(line);
   AddCounterfactual(line);
-  AddSteer(line);
 }
 
 }  // namespace recsae::cli

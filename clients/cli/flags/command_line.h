@@ -72,6 +72,7 @@ class CommandLine {
 void AddPipelineCommand(CommandLine& line);
 void AddReproduceCommands(CommandLine& line);
 void AddExplainCommands(CommandLine& line);
+void AddSteerCommand(CommandLine& line);
 void AddStatusCommand(CommandLine& line);
 void AddDatasetCommands(CommandLine& line);
 void AddCatalogCommands(CommandLine& line);
@@ -79,6 +80,7 @@ void AddRecommenderCommands(CommandLine& line);
 void AddCaptureCommands(CommandLine& line);
 void AddSaeCommands(CommandLine& line);
 void AddConceptCommands(CommandLine& line);
+void AddControlCommands(CommandLine& line);
 void AddJobCommands(CommandLine& line);
 void AddBackupCommands(CommandLine& line);
 

@@ -125,4 +125,17 @@ absl::StatusOr<ChosenSubject> ChooseSubject(Session& session, const concept_stor
   return FromCapture(session, sae, flags);
 }
 
+void AddExcludeFlags(Command& command, std::vector<std::string>& exclude, bool& keep_seen) {
+  command.Add("--exclude", exclude, "Item ids never to recommend, besides those of the user's past")
+      .SeparatedBy(',')
+      .Type("ID,...");
+  command.AddSwitch("--keep-seen", keep_seen,
+                    "Recommend what the user touched as well, in the data set or this history");
+}
+
+void AddIgnoreControls(Command& command, bool& ignore_controls) {
+  command.AddSwitch("--ignore-controls", ignore_controls,
+                    "Leave out what the user set by recsae controls");
+}
+
 }  // namespace recsae::cli

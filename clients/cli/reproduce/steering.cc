@@ -101,6 +101,7 @@ absl::Status SteerCase(Session& session, const std::string& sae, int latent,
   request.set_sae(sae);
   *request.mutable_subject()->mutable_activations() = value.activation;
   request.mutable_exclude_item_ids()->Add(value.excluded.begin(), value.excluded.end());
+  request.set_max_change(0);  // the paper has no bound
   auto& edit = *request.add_edits();
   edit.set_latent(latent);
   edit.set_scale(-kScale);

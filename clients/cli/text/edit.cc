@@ -28,7 +28,7 @@ bool ParseNumber(absl::string_view text, double* value) {
 // Sets target; empty = fine, else what is wrong.
 std::string ReadTarget(absl::string_view what, int max_latents, explainer::v1::Edit& edit) {
   if (what.empty()) return "the latent or the words before ':' are missing";
-  if (what.front() != '#') {
+  if (what.front() != '#' && what.front() != '@') {
     edit.set_text(std::string(what));
     edit.set_max_latents(max_latents);
     return "";
@@ -37,7 +37,11 @@ std::string ReadTarget(absl::string_view what, int max_latents, explainer::v1::E
   if (!absl::SimpleAtoi(what.substr(1), &latent) || latent < 0) {
     return absl::StrCat("'", what, "' is not a latent's number");
   }
-  edit.set_latent(latent);
+  if (what.front() == '@') {
+    edit.set_group(latent);
+  } else {
+    edit.set_latent(latent);
+  }
   return "";
 }
 
@@ -82,7 +86,9 @@ absl::StatusOr<explainer::v1::Edit> ParseEdit(absl::string_view text, int max_la
 }
 
 std::string FormatEdit(const explainer::v1::Edit& edit) {
-  std::string what = edit.has_text() ? edit.text() : absl::StrCat("#", edit.latent());
+  std::string what = absl::StrCat("#", edit.latent());
+  if (edit.has_text()) what = edit.text();
+  if (edit.has_group()) what = absl::StrCat("@", edit.group());
   switch (edit.operation_case()) {
     case explainer::v1::Edit::kScale:
       return absl::StrCat(what, ":x", edit.scale());

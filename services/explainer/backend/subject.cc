@@ -194,6 +194,13 @@ absl::Status CheckSameRecommender(const LoadedSae& sae, const std::string& captu
       {{"sae", sae.name}, {"capture", capture}});
 }
 
+absl::Status CheckOneRow(const ResolvedSubject& subject) {
+  if (subject.rows == 1) return absl::OkStatus();
+  return Error(absl::StatusCode::kInvalidArgument, "TENSOR_SHAPE_MISMATCH",
+               absl::StrCat("subject.activations: one activation is steered in a call, not ",
+                            subject.rows));
+}
+
 absl::Status HistoryNeeded(const ResolvedSubject& subject) {
   return Error(absl::StatusCode::kFailedPrecondition, "HISTORY_NEEDED",
                absl::StrCat(subject.sae->name, " reads probe site \"", subject.sae->probe_site,

@@ -68,6 +68,9 @@ absl::StatusOr<ResolvedSubject> ResolveSubject(
     Backend& backend, const Caller& caller, const std::string& sae, const v1::Subject& subject,
     absl::Span<const std::string* const> exclude_item_ids, bool keep_seen);
 
+// INVALID_ARGUMENT (TENSOR_SHAPE_MISMATCH) unless it is one activation.
+absl::Status CheckOneRow(const ResolvedSubject& subject);
+
 // FAILED_PRECONDITION (HISTORY_NEEDED): from an activation of an inner probe site alone nothing can
 // be ranked.
 absl::Status HistoryNeeded(const ResolvedSubject& subject);

@@ -37,6 +37,8 @@ CachedConcept CachedConcept::From(const concept_store::v1::Concept& latent_conce
     cached.mean = statistics.mean() * static_cast<double>(statistics.active_row_count()) /
                   static_cast<double>(statistics.row_count());
   }
+  cached.statistics.active_rows = statistics.active_row_count();
+  cached.statistics.mean = statistics.mean();
   cached.statistics.standard_deviation = statistics.standard_deviation();
   cached.statistics.level_thresholds.assign(statistics.level_thresholds().begin(),
                                             statistics.level_thresholds().end());

@@ -40,10 +40,16 @@ struct CachedConcept {
   SetTerms terms;
   // Mean activation over all rows that the concept was built from, firing or not.
   double mean = 0;
-  // standard_deviation and level_thresholds alone.
+  // active_rows, mean, standard_deviation and level_thresholds alone.
   FiringStatistics statistics;
 
   static CachedConcept From(const concept_store::v1::Concept& latent_concept);
+};
+
+// A latent and its concept, null where it has none.
+struct NamedLatent {
+  int32_t latent = 0;
+  std::shared_ptr<const CachedConcept> named;
 };
 
 // What tells an SAE from every other that had its name.

@@ -17,6 +17,7 @@
 #include "services/explainer/backend/history_weighing.h"
 #include "services/explainer/backend/request_checks.h"
 #include "services/explainer/backend/subject.h"
+#include "services/explainer/calls/controls.h"
 #include "services/explainer/calls/explanation_message.h"
 
 namespace recsae::explainer {
@@ -140,11 +141,13 @@ void AddWarnings(const Backend& backend, const ResolvedSubject& subject,
 absl::Status Explain(Backend& backend, const Caller& caller, const v1::ExplainRequest& request,
                      v1::ExplainResponse* response) {
   RECSAE_RETURN_IF_ERROR(CheckRequest(request));
-  RECSAE_ASSIGN_OR_RETURN(const ResolvedSubject subject,
+  RECSAE_ASSIGN_OR_RETURN(ResolvedSubject subject,
                           ResolveSubject(backend, caller, request.sae(), request.subject(),
                                          {request.exclude_item_ids().data(),
                                           static_cast<size_t>(request.exclude_item_ids_size())},
                                          request.keep_seen_items()));
+  RECSAE_RETURN_IF_ERROR(
+      ApplyControls(backend, caller, request, subject, response->mutable_controls()));
   RECSAE_ASSIGN_OR_RETURN(const NamedItems named, FindNamedItems(request, subject));
   // Without the concept-store it goes on with the concepts that are here.
   backend.concepts.WaitUntilFilled(caller).IgnoreError();

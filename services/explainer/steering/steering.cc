@@ -11,6 +11,7 @@
 #include "absl/strings/str_cat.h"
 #include "common/base/status.h"
 #include "common/ranking/ranking.h"
+#include "services/explainer/steering/projection.h"
 
 namespace recsae::explainer {
 namespace {
@@ -74,43 +75,134 @@ std::vector<ComparedItem> WithRanks(const std::vector<ScoredItem>& items, int to
   return compared;
 }
 
+double Length(absl::Span<const double> x) {
+  double sum = 0;
+  for (const double value : x) sum += value * value;
+  return std::sqrt(sum);
+}
+
+// What is left of `x` when `y` is taken from it.
+std::vector<double> Less(absl::Span<const double> x, absl::Span<const double> y) {
+  std::vector<double> rest(x.begin(), x.end());
+  for (size_t i = 0; i < rest.size(); ++i) rest[i] -= y[i];
+  return rest;
+}
+
+absl::Status NotFinite() {
+  return Error(absl::StatusCode::kInvalidArgument, "STEERED_NOT_FINITE",
+               "the edits drive the activation out of the range of float32; use smaller ones");
+}
+
+// x^ of a code.
+std::vector<double> Decode(const sae::SaeModel& sae,
+                           const std::vector<sae::LatentActivation>& code) {
+  const std::span<const float> bias = sae.Bias();
+  std::vector<double> sum(bias.begin(), bias.end());
+  for (const sae::LatentActivation& active : code) {
+    const std::span<const float> direction = sae.Direction(active.latent);
+    for (size_t i = 0; i < sum.size(); ++i) {
+      sum[i] += static_cast<double>(active.value) * direction[i];
+    }
+  }
+  return sum;
+}
+
+// A change in two parts at right angles: what goes along the projected directions, and the rest.
+struct Change {
+  std::vector<double> projected;
+  std::vector<double> rest;
+};
+
+// From `start` by the latents' differences, less what is to be projected out.
+Change ChangeFrom(const std::vector<double>& start, const sae::SaeModel& sae,
+                  const std::vector<LatentChange>& changes, const SteeringOptions& options) {
+  Change change = {std::vector<double>(start.size()), std::vector<double>(start.size())};
+  for (const LatentChange& latent : changes) {
+    const double delta = latent.after - latent.before;
+    if (delta == 0) continue;
+    const std::span<const float> direction = sae.Direction(latent.latent);
+    for (size_t i = 0; i < start.size(); ++i) change.rest[i] += delta * direction[i];
+  }
+  if (options.projected.empty()) return change;
+  Subspace removed;
+  for (const int32_t latent : options.projected) removed.Add(sae.Direction(latent));
+  std::vector<double> mean(sae.Bias().begin(), sae.Bias().end());
+  if (!options.baseline.empty()) mean.assign(options.baseline.begin(), options.baseline.end());
+  change.rest = Less(change.rest, removed.PartOf(change.rest));
+  change.projected = removed.PartOf(Less(mean, start));
+  return change;
+}
+
+// Shortens a change to `limit`, the rest of it first.
+void Shorten(double limit, Change& change, SteeredActivation& steered) {
+  const double projected = Length(change.projected);
+  const double rest = Length(change.rest);
+  const double whole = std::hypot(projected, rest);
+  if (whole <= limit) return;
+  if (projected <= limit) {
+    steered.bounded_by = std::sqrt(limit * limit - projected * projected) / rest;
+  } else {
+    steered.bounded_by = limit / whole;
+    steered.projected_wholly = false;
+    for (double& value : change.projected) value *= steered.bounded_by;
+  }
+  for (double& value : change.rest) value *= steered.bounded_by;
+}
+
+// What the latents have after all: projected ones nothing, others what the bound left.
+void WriteAfter(const SteeringOptions& options, SteeredActivation& steered) {
+  for (LatentChange& change : steered.changes) {
+    const bool projected = std::find(options.projected.begin(), options.projected.end(),
+                                     change.latent) != options.projected.end();
+    if (projected && steered.projected_wholly) continue;
+    if (steered.bounded_by == 1) continue;
+    change.after = change.before + steered.bounded_by * (change.after - change.before);
+  }
+}
+
 }  // namespace
 
 absl::StatusOr<SteeredActivation> SteerActivation(const sae::SaeModel& sae,
                                                   absl::Span<const float> x,
                                                   absl::Span<const LatentEdit> edits,
-                                                  SteeringMode mode) {
-  const std::vector<sae::LatentActivation> code = sae.Encode(x.data());
+                                                  const SteeringOptions& options) {
   SteeredActivation steered;
+  const std::vector<sae::LatentActivation> code = sae.Encode(x.data());
   steered.changes = ApplyAll(code, edits, steered.effective);
 
   // In both modes the edits add their differences; only what they are added to differs.
-  std::vector<double> sum(x.begin(), x.end());
-  if (mode == SteeringMode::kReconstruction) {
-    const std::span<const float> bias = sae.Bias();
-    sum.assign(bias.begin(), bias.end());
-    for (const sae::LatentActivation& active : code) {
-      const std::span<const float> direction = sae.Direction(active.latent);
-      for (size_t i = 0; i < sum.size(); ++i) {
-        sum[i] += static_cast<double>(active.value) * direction[i];
-      }
-    }
+  const bool reconstruct = options.mode == SteeringMode::kReconstruction;
+  const std::vector<double> own(x.begin(), x.end());
+  const std::vector<double> start = reconstruct ? Decode(sae, code) : own;
+  Change change = ChangeFrom(start, sae, steered.changes, options);
+  if (!std::isfinite(Length(change.rest))) return NotFinite();
+  double scale = Length(own);
+  if (!options.baseline.empty()) {
+    scale =
+        Length(Less(own, std::vector<double>(options.baseline.begin(), options.baseline.end())));
   }
-  for (const LatentChange& change : steered.changes) {
-    const double delta = change.after - change.before;
-    if (delta == 0) continue;
-    const std::span<const float> direction = sae.Direction(change.latent);
-    for (size_t i = 0; i < sum.size(); ++i) sum[i] += delta * direction[i];
+  if (options.max_change > 0 && !reconstruct && scale > 0) {
+    Shorten(options.max_change * scale, change, steered);
+  }
+  WriteAfter(options, steered);
+  if (Length(change.projected) > 0) {
+    for (size_t i = 0; i < edits.size(); ++i) {
+      const bool projected = std::find(options.projected.begin(), options.projected.end(),
+                                       edits[i].latent) != options.projected.end();
+      if (projected) steered.effective[i] = true;
+    }
   }
 
-  steered.activation.reserve(sum.size());
-  for (const double value : sum) {
-    if (!(std::abs(value) <= std::numeric_limits<float>::max())) {
-      return Error(absl::StatusCode::kInvalidArgument, "STEERED_NOT_FINITE",
-                   "the edits drive the activation out of the range of float32; use smaller ones");
-    }
+  steered.activation.reserve(start.size());
+  std::vector<double> moved(start.size());
+  for (size_t i = 0; i < start.size(); ++i) {
+    const double by = change.projected[i] + change.rest[i];
+    const double value = by == 0 ? start[i] : start[i] + by;  // -0 stays -0
+    if (!(std::abs(value) <= std::numeric_limits<float>::max())) return NotFinite();
     steered.activation.push_back(static_cast<float>(value));
+    moved[i] = steered.activation.back() - own[i];
   }
+  steered.change = scale > 0 ? Length(moved) / scale : 0;
   return steered;
 }
 

@@ -41,12 +41,31 @@ struct LatentChange {
   double after = 0;
 };
 
+struct SteeringOptions {
+  SteeringMode mode = SteeringMode::kDelta;
+  // Latents whose directions are projected out of the whole activation, residual and all, so that
+  // it has as much of them as the mean: <x' - mean, w_j> = 0.
+  std::vector<int32_t> projected = {};
+  // Mean activation over users [d]; empty where it is not known: then the SAE's bias stands for it.
+  absl::Span<const float> baseline = {};
+  // Bound of the change (SteeredActivation::change); 0 = none. Not for kReconstruction.
+  double max_change = 0;
+};
+
 struct SteeredActivation {
   std::vector<float> activation;
-  // One for each latent that was named, in the order of the first edit that names it.
+  // One for each latent that was named, in the order of the first edit that names it; `after` is
+  // what the bound left.
   std::vector<LatentChange> changes;
-  // For each edit whether it changed its latent.
+  // For each edit whether it changed its latent, or the activation by projection.
   std::vector<bool> effective;
+  // |x' - x| / |x - baseline|, without a baseline / |x|.
+  double change = 0;
+  // What the change was multiplied by for max_change; 1 where it kept to it. What is projected out
+  // is left alone as long as it alone keeps to it.
+  double bounded_by = 1;
+  // False where the bound did not let the projection be whole.
+  bool projected_wholly = true;
 };
 
 // Applies `edits` in order to the code of `x` [d]. INVALID_ARGUMENT (STEERED_NOT_FINITE) when the
@@ -54,7 +73,7 @@ struct SteeredActivation {
 absl::StatusOr<SteeredActivation> SteerActivation(const sae::SaeModel& sae,
                                                   absl::Span<const float> x,
                                                   absl::Span<const LatentEdit> edits,
-                                                  SteeringMode mode);
+                                                  const SteeringOptions& options);
 
 // How far down the other list an item is looked for.
 inline constexpr int kOtherRankLimit = 1000;

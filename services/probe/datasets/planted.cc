@@ -21,6 +21,10 @@ constexpr std::array<absl::string_view, 40> kNoiseWords = {
     "Golden", "Harbor",  "Hidden", "Hollow", "Island",  "Journey", "Lantern",  "Letter",
     "Little", "Market",  "Meadow", "Mirror", "Morning", "Narrow",  "Northern", "Paper",
     "Quiet",  "Return",  "River",  "Second", "Silver",  "Summer",  "Window",   "Winter"};
+// The first concepts, so that what is tried on films can be tried on generated data.
+constexpr std::array<absl::string_view, 16> kGenres = {
+    "Horror", "Comedy", "Western",   "Musical",     "Thriller",  "Romance", "Mystery", "Fantasy",
+    "Drama",  "Crime",  "Adventure", "Documentary", "Animation", "War",     "Action",  "Noir"};
 constexpr std::array<absl::string_view, 6> kColors = {"red",   "green", "blue",
                                                       "white", "black", "grey"};
 
@@ -41,12 +45,16 @@ std::string InventName(Random* random) {
   return name;
 }
 
-std::vector<std::string> InventNames(int count, Random* random) {
+// Genres, and more names of that sort where they do not last.
+std::vector<std::string> ConceptNames(int count, Random* random) {
   std::unordered_set<std::string> used;
   std::vector<std::string> names;
   while (static_cast<int>(names.size()) < count) {
     std::string name = InventName(random);
     if (used.insert(name).second) names.push_back(std::move(name));
+  }
+  for (size_t i = 0; i < std::min(names.size(), kGenres.size()); ++i) {
+    names[i] = std::string(kGenres[i]);
   }
   return names;
 }
@@ -148,7 +156,7 @@ absl::StatusOr<Dataset> GeneratePlanted(const PlantedOptions& options, const Pro
   Random random(options.seed);
   Dataset dataset;
   dataset.name = "planted";
-  dataset.concept_names = InventNames(options.concepts, &random);
+  dataset.concept_names = ConceptNames(options.concepts, &random);
   std::vector<std::vector<int32_t>> members(options.concepts);
   for (int i = 0; i < options.items; ++i) {
     if (proceed && i % kItemsPerQuestion == 0) RECSAE_RETURN_IF_ERROR(proceed(0));

@@ -43,6 +43,10 @@ class ConceptStoreSubject : public Subject {
     }
     threads.emplace_back([=, this] { SetBaseline(round, counts); });
     threads.emplace_back([=, this] {
+      SetControl(round, counts);
+      if (remove) DeleteControl((round + 3) % 8, counts);
+    });
+    threads.emplace_back([=, this] {
       Publish(absl::StrCat("s", round), counts);
       if (remove) Delete(absl::StrCat("s", round), counts);
     });
@@ -66,6 +70,7 @@ class ConceptStoreSubject : public Subject {
       }
     }
     if (const std::string lost = FindLostBaseline(); !lost.empty()) return lost;
+    if (const std::string lost = FindLostControl(); !lost.empty()) return lost;
     if (store_->revision() < last_revision_) return "the last revision";
     for (const auto& [description, response] : responses_) {
       const auto again =
@@ -122,6 +127,52 @@ class ConceptStoreSubject : public Subject {
     if (!state.ok() || state->revision() < baseline_.revision()) return "the baseline";
     const bool same = state->SerializeAsString() == baseline_.SerializeAsString();
     return state->revision() > baseline_.revision() || same ? "" : "the baseline as it was";
+  }
+
+  // Those of eight concepts take each other's place.
+  void SetControl(int round, const std::function<bool()>& counts) {
+    v1::CreateControlRequest request;
+    request.set_parent("saes/a");
+    request.mutable_control()->set_user_id("ann");
+    request.mutable_control()->set_lead_latent(8 + round % 8);
+    request.mutable_control()->set_polarity(v1::Control::POLARITY_MORE);
+    const auto set = store_->CreateControl(request);
+    if (!set.ok() || !counts()) return;
+    const std::lock_guard<std::mutex> lock(mutex_);
+    controls_[round % 8] = set->control();
+  }
+
+  void DeleteControl(int place, const std::function<bool()>& counts) {
+    v1::DeleteControlRequest request;
+    {
+      const std::lock_guard<std::mutex> lock(mutex_);
+      const auto kept = controls_.extract(place);
+      if (kept.empty()) return;
+      request.set_name(kept.mapped().name());
+    }
+    if (!store_->DeleteControl(request).ok() || !counts()) return;
+    const std::lock_guard<std::mutex> lock(mutex_);
+    deleted_controls_.insert(request.name());
+  }
+
+  std::string FindLostControl() {
+    v1::ListControlsRequest request;
+    request.set_parent("saes/a");
+    const auto listed = store_->ListControls(request);
+    if (!listed.ok()) return controls_.empty() ? "" : listed.status().ToString();
+    std::map<int32_t, v1::Control> present;
+    for (const v1::Control& control : listed->controls()) {
+      if (deleted_controls_.count(control.name()) > 0) return "a control's deletion";
+      if (!present.emplace(control.lead_latent(), control).second) return "half of a replacement";
+    }
+    for (const auto& [place, kept] : controls_) {
+      const auto found = present.find(kept.lead_latent());
+      // A later one that was not acknowledged may have taken its place; names ascend.
+      if (found == present.end() || found->second.name() < kept.name()) {
+        return absl::StrCat("the control of concept ", kept.lead_latent());
+      }
+    }
+    return "";
   }
 
   void Publish(const std::string& sae_id, const std::function<bool()>& counts) {
@@ -200,6 +251,8 @@ class ConceptStoreSubject : public Subject {
   std::set<std::string> deleted_;
   std::map<int32_t, v1::Concept> concepts_;
   v1::Baseline baseline_;
+  std::map<int, v1::Control> controls_;
+  std::set<std::string> deleted_controls_;
   std::map<std::pair<int32_t, std::string>, std::string> responses_;
   int64_t last_revision_ = 0;
 };

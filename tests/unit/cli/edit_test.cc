@@ -44,6 +44,13 @@ TEST(ParseEditTest, EveryOperation) {
   EXPECT_TRUE(ParseEdit("a:OFF", 1)->remove());
 }
 
+TEST(ParseEditTest, ReadsAGroup) {
+  const auto edit = ParseEdit("@17:-4", 3);
+  ASSERT_TRUE(edit.ok()) << edit.status();
+  EXPECT_EQ(edit->group(), 17);
+  EXPECT_EQ(edit->add(), -4);
+}
+
 TEST(ParseEditTest, TheLastColonDivides) {
   EXPECT_EQ(ParseEdit("star trek: voyager:+4", 1)->text(), "star trek: voyager");
   EXPECT_EQ(ParseEdit("  sci-fi : +1 ", 1)->text(), "sci-fi");
@@ -57,6 +64,7 @@ TEST(ParseEditTest, RefusesWithAnExample) {
                 {":+4", "missing"},
                 {"#x:+4", "'#x'"},
                 {"#-3:+4", "'#-3'"},
+                {"@x:+4", "'@x'"},
                 {"#:+4", "'#'"},
                 {"#99999999999:+4", "number"},
                 {"horror:", "none of"},
@@ -78,7 +86,7 @@ TEST(ParseEditTest, RefusesWithAnExample) {
 }
 
 TEST(FormatEditTest, IsWhatParseEditReads) {
-  for (const char* text : {"horror:+4", "horror:-2.5", "#17:x10", "#0:=2", "star wars:off"}) {
+  for (const char* text : {"horror:+4", "horror:-2.5", "#17:x10", "#0:=2", "star wars:off", "@17:off"}) {
     EXPECT_EQ(FormatEdit(ParseEdit(text, 1).value()), text);
   }
 }

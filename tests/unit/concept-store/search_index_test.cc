@@ -21,7 +21,7 @@ std::vector<int32_t> Find(const SearchIndex& index, const std::string& query, si
   return latents;
 }
 
-TEST(SearchIndex, FindsByPrefixOfEveryWord) {
+TEST(SearchIndex, FindsByPrefixOfMostWords) {
   SearchIndex index;
   index.Put(1, {"horror films of the 1980s", {"horror"}, 0.5});
   index.Put(2, {"horrible bosses", {"comedy"}, 0.5});
@@ -31,7 +31,52 @@ TEST(SearchIndex, FindsByPrefixOfEveryWord) {
   EXPECT_THAT(Find(index, "horror space"), ElementsAre(3));
   EXPECT_THAT(Find(index, "trek star"), ElementsAre(3));
   EXPECT_THAT(Find(index, "orror"), IsEmpty());
-  EXPECT_THAT(Find(index, "horror western"), IsEmpty());
+  EXPECT_THAT(Find(index, "horror western"), UnorderedElementsAre(1, 3));
+  EXPECT_THAT(Find(index, "western opera house"), ElementsAre(3));
+}
+
+TEST(SearchIndex, FindsWhatPeopleMean) {
+  SearchIndex index;
+  index.Put(1, {"Horror, 1990s", {"Horror", "1990s"}, 0.5});
+  index.Put(2, {"Comedy", {"Comedy"}, 0.5});
+  index.Put(3, {"Sci-Fi", {"Sci-Fi"}, 0.5});
+  index.Put(4, {"Children's", {"Children's"}, 0.5});
+  index.Put(5, {"Film-Noir", {"Film-Noir"}, 0.5});
+  index.Put(6, {"Thriller, 1980s; like Misery, War of the Roses", {"Thriller", "1980s"}, 0.5});
+  index.Put(7, {"War", {"War"}, 0.1});
+  index.Put(8, {"warm summers", {"warm"}, 0.9});
+  const std::vector<std::pair<std::string, int32_t>> first = {
+      {"the horror", 1},   {"horror movies", 1},
+      {"horrors", 1},      {"90s", 1},
+      {"the nineties", 1}, {"1990's films", 1},
+      {"comedies", 2},     {"comedy's", 2},
+      {"funny movies", 2}, {"scifi", 3},
+      {"sci-fi", 3},       {"science fiction", 3},
+      {"SF", 3},           {"childrens", 4},
+      {"children", 4},     {"kids movies", 4},
+      {"film noir", 5},    {"80s thrillers", 6},
+      {"misery", 6},       {"war", 7},
+      {"wars", 7},         {"comedies and cake", 2},
+      {"scary films", 1}};
+  for (const auto& [query, latent] : first) {
+    SCOPED_TRACE(query);
+    const std::vector<int32_t> found = Find(index, query);
+    ASSERT_FALSE(found.empty());
+    EXPECT_EQ(found[0], latent);
+  }
+  // The word itself, then among the examples, then words that begin with it.
+  EXPECT_THAT(Find(index, "war"), ElementsAre(7, 6, 8));
+  EXPECT_THAT(Find(index, "the"), ElementsAre(6));  // nothing else was asked for
+}
+
+TEST(SearchIndex, OfMostWordsTheNounCountsMost) {
+  SearchIndex index;
+  index.Put(1, {"Drama, 1990s", {"Drama", "1990s"}, 0.9, 50});
+  index.Put(2, {"Thriller", {"Thriller"}, 0.1});
+  EXPECT_THAT(Find(index, "90s thrillers"), ElementsAre(2, 1));
+  EXPECT_THAT(Find(index, "thrillers of the nineties"), ElementsAre(2, 1));
+  index.Put(3, {"1990s Thriller", {"1990s", "Thriller"}, 0.1});
+  EXPECT_THAT(Find(index, "90s thrillers"), ElementsAre(3));
 }
 
 TEST(SearchIndex, RanksWhatIsTheWordFirst) {

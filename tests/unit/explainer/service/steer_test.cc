@@ -5,6 +5,7 @@
 #include <functional>
 #include <limits>
 
+#include "absl/time/clock.h"
 #include "common/base/status.h"
 #include "common/messages/tensor.h"
 #include "common/rpc/grpc_status.h"
@@ -40,18 +41,43 @@ class SteerTest : public ::testing::Test {
     return response;
   }
 
-  // Gives latent 1 a concept, as a person would.
-  void DescribeHorror(double standard_deviation) {
+  // Gives a latent a concept, as a person would.
+  void Describe(int32_t latent, const std::string& description, double standard_deviation = 1,
+                int32_t lead = -1, int64_t rows = 0, double mean = 0) {
     grpc::ClientContext context;
     concept_store::v1::CreateConceptRequest request;
     concept_store::v1::Concept stored;
     request.set_parent(Stack::kSae);
     auto* made = request.mutable_latent_concept();
-    made->set_latent(1);
-    made->set_description("Horror films");
+    made->set_latent(latent);
+    made->set_description(description);
     made->mutable_statistics()->set_standard_deviation(standard_deviation);
+    made->mutable_statistics()->set_active_row_count(rows);
+    made->mutable_statistics()->set_mean(mean);
+    if (lead >= 0) made->mutable_group()->set_lead_latent(lead);
     const grpc::Status status = stack_.concept_store->CreateConcept(&context, request, &stored);
     ASSERT_TRUE(status.ok()) << status.error_message();
+  }
+  void DescribeHorror(double standard_deviation) {
+    Describe(1, "Horror films", standard_deviation);
+  }
+
+  // Waits until the explainer's feed has told of a latent's concept.
+  void WaitForConcept(int32_t latent) {
+    v1::SteerRequest request = Request();
+    request.add_edits()->set_latent(latent);
+    request.mutable_edits(0)->set_add(0);
+    v1::SteerResponse response;
+    for (int i = 0; i < 500 && !Call(request, &response).ok(); ++i) {
+      absl::SleepFor(absl::Milliseconds(10));
+    }
+    ASSERT_TRUE(Call(request, &response).ok());
+  }
+
+  v1::SteerRequest ByText(const std::string& text) const {
+    v1::SteerRequest request = Request();
+    request.add_edits()->set_text(text);
+    return request;
   }
 
   Stack stack_;
@@ -80,6 +106,7 @@ TEST_F(SteerTest, TextChoosesTheConceptAndMovesTheList) {
   v1::Edit* edit = request.add_edits();
   edit->set_text("horror");
   edit->set_add(40);
+  request.set_max_change(0);
   const v1::SteerResponse response = Steer(request);
   ASSERT_EQ(response.edits_size(), 1);
   EXPECT_EQ(response.edits(0).latent(), 1);
@@ -163,6 +190,22 @@ TEST_F(SteerTest, BadEditsAreRefusedWithTheirReasons) {
          const std::vector<float> two(2 * Stack::kDim);
          WriteMatrix({two.data(), 2, Stack::kDim}, r.mutable_subject()->mutable_activations());
        }},
+      {Code::kInvalidArgument, "QUERY_NEGATED", "horror:off",
+       [&](auto& r) { edit(r)->set_text("not horror"); }},
+      {Code::kInvalidArgument, "INVALID_REQUEST", "edits[0].group",
+       [&](auto& r) { edit(r)->set_group(2); }},
+      {Code::kInvalidArgument, "INVALID_REQUEST", "asks for nothing",
+       [](auto& r) { r.set_wishes("please"); }},
+      {Code::kInvalidArgument, "INVALID_REQUEST", "1000 bytes",
+       [](auto& r) { r.set_wishes(std::string(1001, 'x')); }},
+      {Code::kInvalidArgument, "INVALID_REQUEST", "20 wishes",
+       [](auto& r) {
+         for (int i = 0; i < 21; ++i) r.set_wishes(r.wishes() + "horror,");
+       }},
+      {Code::kInvalidArgument, "INVALID_REQUEST", "wish_strength",
+       [](auto& r) { r.set_wish_strength(11); }},
+      {Code::kInvalidArgument, "INVALID_REQUEST", "max_change",
+       [](auto& r) { r.set_max_change(-1); }},
       {Code::kNotFound, "CONCEPT_NOT_FOUND", "zebra", [&](auto& r) { edit(r)->set_text("zebra"); }},
       {Code::kFailedPrecondition, "LATENT_STATISTICS_UNKNOWN", "latent 3",
        [&](auto& r) {
@@ -182,6 +225,150 @@ TEST_F(SteerTest, BadEditsAreRefusedWithTheirReasons) {
     EXPECT_EQ(Reason(status), bad.reason) << status;
     EXPECT_THAT(std::string(status.message()), HasSubstr(bad.text));
   }
+}
+
+TEST_F(SteerTest, WordsThatTakeAwayActOnWhatIsActive) {
+  // The best match by the search, at 0 for somebody who likes comedies.
+  Describe(1, "Horror", 1, -1, 100000, 1);
+  Describe(0, "Comedy, Horror", 1, -1, 10, 1);
+  WaitForConcept(0);
+  for (const auto& change :
+       std::vector<std::function<void(v1::Edit*)>>{[](v1::Edit* edit) { edit->set_scale(0); },
+                                                   [](v1::Edit* edit) { edit->set_remove(true); },
+                                                   [](v1::Edit* edit) { edit->set_add(-100); }}) {
+    v1::SteerRequest request = ByText("horrors");
+    change(request.mutable_edits(0));
+    const v1::SteerResponse response = Steer(request);
+    ASSERT_EQ(response.edits_size(), 1);
+    EXPECT_EQ(response.edits(0).latent(), 0);
+    EXPECT_GT(response.edits(0).activation_before(), 0);
+    EXPECT_TRUE(response.ineffective_edits().empty());
+  }
+}
+
+TEST_F(SteerTest, WordsOfWhichNothingIsActiveSaySo) {
+  Describe(1, "Horror");
+  Describe(0, "Comedy");
+  WaitForConcept(0);
+  v1::SteerRequest request = ByText("horror");
+  request.mutable_edits(0)->set_scale(0);
+  const v1::SteerResponse response = Steer(request);
+  EXPECT_EQ(response.activation().SerializeAsString(),
+            request.subject().activations().SerializeAsString());
+  ASSERT_EQ(response.ineffective_edits_size(), 1);
+  EXPECT_EQ(response.ineffective_edits(0).latents(0), 1);
+  EXPECT_THAT(response.ineffective_edits(0).reason(), HasSubstr("not active here"));
+  EXPECT_THAT(response.ineffective_edits(0).reason(), HasSubstr("\"Comedy\" (#0)"));
+}
+
+TEST_F(SteerTest, ToAddGoesAlongTheGroup) {
+  Describe(1, "Horror", 0.5, 1, 30, 2);
+  Describe(2, "Horror", 4, 1, 20, 1);
+  WaitForConcept(1);
+  WaitForConcept(2);
+  v1::SteerRequest request = ByText("horror");
+  request.mutable_edits(0)->set_add(2);
+  request.set_max_change(0);
+  v1::SteerResponse response = Steer(request);
+  ASSERT_EQ(response.edits_size(), 2);
+  EXPECT_NEAR(response.edits(0).activation_after(), 2 * 0.75 * 0.5, 1e-9);
+  EXPECT_NEAR(response.edits(1).activation_after(), 2 * 0.25 * 4, 1e-9);
+  request.mutable_edits(0)->set_group(1);
+  EXPECT_EQ(Steer(request).activation().data(), response.activation().data());
+  request.mutable_edits(0)->set_group(2);
+  EXPECT_THAT(std::string(Call(request, &response).message()), HasSubstr("latent 1 leads"));
+}
+
+TEST_F(SteerTest, AChangeKeepsToItsBound) {
+  DescribeHorror(1);
+  v1::SteerRequest request = ByText("horror");
+  request.mutable_edits(0)->set_add(1000);
+  v1::SteerResponse response = Steer(request);
+  EXPECT_NEAR(response.change(), 1, 1e-5);
+  EXPECT_LT(response.bounded_by(), 1);
+  request.set_max_change(0.2);
+  EXPECT_NEAR(Steer(request).change(), 0.2, 1e-5);
+  request.mutable_edits(0)->set_set(1000);  // exactly that
+  response = Steer(request);
+  EXPECT_EQ(response.bounded_by(), 1);
+  EXPECT_EQ(response.edits(0).activation_after(), 1000);
+  ASSERT_EQ(response.warnings_size(), 1);
+  EXPECT_THAT(response.warnings(0), HasSubstr("max_change"));
+}
+
+TEST_F(SteerTest, ProjectionTakesTheDirectionOutOfTheResidual) {
+  DescribeHorror(1);
+  v1::SteerRequest request = ByText("horror");
+  request.mutable_edits(0)->set_remove(true);
+  request.set_mode(v1::SteerRequest::MODE_PROJECTION);
+  const v1::SteerResponse response = Steer(request);
+  const auto x = ReadVector(response.activation(), "activation", Stack::kDim);
+  ASSERT_TRUE(x.ok());
+  // Latent 1 is axis 1, where the SAE's bias stands for the mean.
+  EXPECT_NEAR((*x)[1], 0.1 / Stack::kScale, 1e-5);
+  EXPECT_NE(stack_.Activation(0)[1], (*x)[1]);
+  EXPECT_TRUE(response.ineffective_edits().empty());
+}
+
+TEST_F(SteerTest, WishesAreShownAndDone) {
+  Describe(0, "Comedy");
+  Describe(1, "Horror", 1, -1, 100, 1);
+  Describe(2, "Western", 1, -1, 100, 1);
+  for (const int32_t latent : {0, 1, 2}) WaitForConcept(latent);
+  v1::ResolveWishesRequest resolve;
+  resolve.set_sae(Stack::kSae);
+  resolve.set_text("less comedy, more westerns, no horror films, more zebras");
+  *resolve.mutable_subject() = Request().subject();
+  v1::ResolveWishesResponse resolved;
+  grpc::ClientContext context;
+  const absl::Status status =
+      FromGrpc(stack_.explainer->ResolveWishes(&context, resolve, &resolved));
+  ASSERT_TRUE(status.ok()) << status;
+  ASSERT_EQ(resolved.wishes_size(), 4);
+  EXPECT_EQ(resolved.wishes(0).text(), "less comedy");
+  EXPECT_EQ(resolved.wishes(0).polarity(), v1::POLARITY_LESS);
+  EXPECT_EQ(resolved.wishes(0).concepts(0).description(), "Comedy");
+  EXPECT_TRUE(resolved.wishes(0).concepts(0).active());
+  EXPECT_EQ(resolved.wishes(1).polarity(), v1::POLARITY_MORE);
+  EXPECT_EQ(resolved.wishes(1).concepts(0).lead_latent(), 2);
+  EXPECT_FALSE(resolved.wishes(1).concepts(0).active());
+  EXPECT_EQ(resolved.wishes(2).polarity(), v1::POLARITY_NEVER);
+  EXPECT_TRUE(resolved.wishes(3).concepts().empty());
+  EXPECT_THAT(resolved.wishes(3).problem(), HasSubstr("zebras"));
+
+  v1::SteerRequest request = Request();
+  request.set_wishes(resolve.text());
+  request.set_max_change(0);
+  const v1::SteerResponse response = Steer(request);
+  ASSERT_EQ(response.wishes_size(), 4);
+  for (int i = 0; i < 4; ++i) {
+    EXPECT_EQ(response.wishes(i).SerializeAsString(), resolved.wishes(i).SerializeAsString());
+  }
+  ASSERT_EQ(response.edits_size(), 3);
+  EXPECT_LT(response.edits(0).activation_after(), response.edits(0).activation_before());
+  EXPECT_GT(response.edits(1).activation_after(), response.edits(1).activation_before());
+  EXPECT_EQ(response.edits(2).activation_after(), 0);
+  ASSERT_EQ(response.warnings_size(), 1);
+  EXPECT_THAT(response.warnings(0), HasSubstr("more zebras"));
+  const auto x = ReadVector(response.activation(), "activation", Stack::kDim);
+  ASSERT_TRUE(x.ok());
+  EXPECT_NEAR((*x)[1], 0.1 / Stack::kScale, 1e-5);  // none of it, residual and all
+  // Twice as strong is more of the same.
+  request.set_wish_strength(2);
+  const v1::SteerResponse stronger = Steer(request);
+  EXPECT_LT(stronger.edits(0).activation_after(), response.edits(0).activation_after());
+  EXPECT_GT(stronger.edits(1).activation_after(), response.edits(1).activation_after());
+}
+
+TEST_F(SteerTest, AWishOfWhichNothingIsActiveSaysSo) {
+  DescribeHorror(1);
+  v1::SteerRequest request = Request();
+  request.set_wishes("less horror");
+  const v1::SteerResponse response = Steer(request);
+  ASSERT_EQ(response.wishes(0).concepts_size(), 1);
+  EXPECT_FALSE(response.wishes(0).concepts(0).active());
+  ASSERT_EQ(response.warnings_size(), 1);
+  EXPECT_THAT(response.warnings(0), HasSubstr("changes nothing"));
 }
 
 TEST_F(SteerTest, WordsNeedTheConceptStore) {

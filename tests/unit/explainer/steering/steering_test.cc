@@ -47,7 +47,7 @@ TEST_F(SteeringTest, NoChangeOfALatentIsNoChangeOfABit) {
       {InactiveLatent(), Operation::kScale, -10},
       {InactiveLatent(), Operation::kRemove, 0},
   };
-  const auto steered = SteerActivation(sae_, x_, edits, SteeringMode::kDelta);
+  const auto steered = SteerActivation(sae_, x_, edits, {SteeringMode::kDelta});
   ASSERT_TRUE(steered.ok()) << steered.status();
   EXPECT_EQ(steered->activation, x_);
 }
@@ -61,7 +61,7 @@ TEST_F(SteeringTest, EveryOperationDoesWhatItSays) {
       {{latent, Operation::kSet, 0.25}, 0.25},   {{latent, Operation::kRemove, 0}, 0},
   };
   for (const auto& [edit, after] : cases) {
-    const auto steered = SteerActivation(sae_, x_, {edit}, SteeringMode::kDelta);
+    const auto steered = SteerActivation(sae_, x_, {edit}, {SteeringMode::kDelta});
     ASSERT_TRUE(steered.ok()) << steered.status();
     ASSERT_THAT(steered->changes, SizeIs(1));
     EXPECT_EQ(steered->changes[0].latent, latent);
@@ -80,7 +80,7 @@ TEST_F(SteeringTest, EditsOfOneLatentBuildOnEachOther) {
                                          {code_[0].latent, Operation::kRemove, 0},
                                          {latent, Operation::kScale, 3},
                                          {latent, Operation::kAdd, -1}};
-  const auto steered = SteerActivation(sae_, x_, edits, SteeringMode::kDelta);
+  const auto steered = SteerActivation(sae_, x_, edits, {SteeringMode::kDelta});
   ASSERT_TRUE(steered.ok()) << steered.status();
   ASSERT_THAT(steered->changes, SizeIs(2));
   EXPECT_EQ(steered->changes[0].latent, latent);
@@ -93,7 +93,7 @@ TEST_F(SteeringTest, ReconstructionModeDecodesTheEditedCode) {
   const int32_t added = InactiveLatent();
   const std::vector<LatentEdit> edits = {{code_[0].latent, Operation::kScale, -2},
                                          {added, Operation::kSet, 1.5}};
-  const auto steered = SteerActivation(sae_, x_, edits, SteeringMode::kReconstruction);
+  const auto steered = SteerActivation(sae_, x_, edits, {SteeringMode::kReconstruction});
   ASSERT_TRUE(steered.ok()) << steered.status();
   for (int i = 0; i < 16; ++i) {
     double expected = static_cast<double>(weights_.pre_bias[i]) / weights_.input_scale;
@@ -107,9 +107,95 @@ TEST_F(SteeringTest, ReconstructionModeDecodesTheEditedCode) {
 
 TEST_F(SteeringTest, LeavingTheRangeOfFloatsIsRefused) {
   const std::vector<LatentEdit> edits = {{code_[0].latent, Operation::kScale, 1e300}};
-  const auto steered = SteerActivation(sae_, x_, edits, SteeringMode::kDelta);
+  const auto steered = SteerActivation(sae_, x_, edits, {SteeringMode::kDelta});
   EXPECT_EQ(steered.status().code(), absl::StatusCode::kInvalidArgument);
   EXPECT_EQ(Reason(steered.status()), "STEERED_NOT_FINITE");
+}
+
+TEST_F(SteeringTest, WhatIsProjectedIsAsMuchAsInTheMean) {
+  const std::vector<float> mean = RandomVector(16, random_);
+  const int32_t added = InactiveLatent();
+  for (const bool known : {true, false}) {
+    SteeringOptions options;
+    options.projected = {code_[0].latent, code_[1].latent, (added + 7) % 64};
+    if (known) options.baseline = mean;
+    const std::vector<LatentEdit> edits = {{added, Operation::kSet, 1.5},
+                                           {code_[0].latent, Operation::kRemove, 0},
+                                           {code_[1].latent, Operation::kRemove, 0},
+                                           {(added + 7) % 64, Operation::kRemove, 0}};
+    const auto steered = SteerActivation(sae_, x_, edits, options);
+    ASSERT_TRUE(steered.ok()) << steered.status();
+    for (const int32_t latent : options.projected) {
+      double along = 0;
+      double length = 0;
+      for (int i = 0; i < 16; ++i) {
+        const double of_mean =
+            known ? mean[i] : static_cast<double>(weights_.pre_bias[i]) / weights_.input_scale;
+        along += (steered->activation[i] - of_mean) * Direction(latent, i);
+        length += std::pow(Direction(latent, i), 2);
+      }
+      EXPECT_NEAR(along / std::sqrt(length), 0, 1e-5);
+    }
+    EXPECT_TRUE(steered->effective[3]);  // though its latent was at 0
+    EXPECT_EQ(steered->bounded_by, 1);
+  }
+}
+
+TEST_F(SteeringTest, AChangeIsShortenedToItsBound) {
+  const std::vector<float> mean = RandomVector(16, random_);
+  SteeringOptions options;
+  options.max_change = 0.5;
+  options.baseline = mean;
+  const std::vector<LatentEdit> edits = {{InactiveLatent(), Operation::kAdd, 50}};
+  const auto whole = SteerActivation(sae_, x_, edits, {SteeringMode::kDelta});
+  const auto bounded = SteerActivation(sae_, x_, edits, options);
+  ASSERT_TRUE(whole.ok() && bounded.ok());
+  double moved = 0;
+  double own = 0;
+  for (int i = 0; i < 16; ++i) {
+    moved += std::pow(bounded->activation[i] - x_[i], 2);
+    own += std::pow(x_[i] - mean[i], 2);
+    EXPECT_NEAR(bounded->activation[i] - x_[i],
+                bounded->bounded_by * (whole->activation[i] - x_[i]), 1e-5);
+  }
+  EXPECT_NEAR(std::sqrt(moved / own), 0.5, 1e-5);
+  EXPECT_NEAR(bounded->change, 0.5, 1e-5);
+  EXPECT_LT(bounded->bounded_by, 1);
+  EXPECT_NEAR(bounded->changes[0].after, 50 * bounded->bounded_by, 1e-9);
+  EXPECT_EQ(whole->bounded_by, 1);
+  // A change that keeps to it is left alone, to the bit.
+  const std::vector<LatentEdit> small = {{InactiveLatent(), Operation::kAdd, 1e-3}};
+  EXPECT_EQ(SteerActivation(sae_, x_, small, options)->activation,
+            SteerActivation(sae_, x_, small, {SteeringMode::kDelta})->activation);
+}
+
+TEST_F(SteeringTest, TheBoundLeavesTheProjectionWholeWhereItCan) {
+  const std::vector<float> mean = RandomVector(16, random_);
+  SteeringOptions options;
+  options.projected = {code_[0].latent};
+  options.baseline = mean;
+  options.max_change = 1;  // a projection alone never exceeds it
+  std::vector<LatentEdit> edits = {{code_[0].latent, Operation::kRemove, 0},
+                                   {InactiveLatent(), Operation::kAdd, 500}};
+  const auto along = [&](const SteeredActivation& steered) {
+    double sum = 0;
+    for (int i = 0; i < 16; ++i) {
+      sum += (steered.activation[i] - mean[i]) * Direction(code_[0].latent, i);
+    }
+    return sum;
+  };
+  const auto steered = SteerActivation(sae_, x_, edits, options);
+  ASSERT_TRUE(steered.ok()) << steered.status();
+  EXPECT_NEAR(along(*steered), 0, 1e-5);
+  EXPECT_NEAR(steered->change, 1, 1e-5);
+  EXPECT_LT(steered->bounded_by, 1);
+  EXPECT_TRUE(steered->projected_wholly);
+  EXPECT_EQ(steered->changes[0].after, 0);
+  options.max_change = 1e-3;
+  const auto hardly = SteerActivation(sae_, x_, edits, options);
+  ASSERT_TRUE(hardly.ok()) << hardly.status();
+  EXPECT_FALSE(hardly->projected_wholly);
+  EXPECT_NEAR(hardly->change, 1e-3, 1e-6);
 }
 
 TEST_F(SteeringTest, ListsTellWhereAnItemStandsInTheOther) {

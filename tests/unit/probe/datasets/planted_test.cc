@@ -26,6 +26,7 @@ TEST(PlantedTest, ConceptNameIsInTitleAndAttribute) {
   ASSERT_TRUE(dataset.ok()) << dataset.status();
   const std::set<std::string> names(dataset->concept_names.begin(), dataset->concept_names.end());
   EXPECT_EQ(names.size(), 12);
+  EXPECT_TRUE(names.contains("Horror"));  // the README's first commands look for it
   for (size_t i = 0; i < dataset->items.size(); ++i) {
     const std::string& name = dataset->concept_names[dataset->item_concept[i]];
     EXPECT_TRUE(absl::StrContains(dataset->items[i].title, name));
