@@ -80,8 +80,8 @@ class Search {
   }
 
   absl::Status TrySingles() {
-    std::vector<CandidateSet> sets;
-    for (int i = 0; i < options_.candidates; ++i) sets.push_back({i});
+    std::vector<CandidateSet> sets(static_cast<size_t>(options_.candidates));
+    for (int i = 0; i < options_.candidates; ++i) sets[static_cast<size_t>(i)] = {i};
     RECSAE_ASSIGN_OR_RETURN(const std::vector<Outcome> outcomes, Outcomes(sets));
     order_.resize(sets.size());
     std::iota(order_.begin(), order_.end(), 0);

@@ -102,7 +102,9 @@ absl::StatusOr<Found> OfHistory(Backend& backend, const Caller& caller, Question
   }
   Found found;
   found.rank_before = question.Place(x).rank;
-  const auto [items, unweighed] = NewestItems(recommender, query, kMaxReasons);
+  std::vector<int32_t> items;
+  int unweighed = 0;
+  std::tie(items, unweighed) = NewestItems(recommender, query, kMaxReasons);
   // Of an empty history no recommender makes an activation.
   question.options.max_size =
       std::min(question.options.max_size, static_cast<int>(items.size()) - (unweighed == 0));

@@ -31,7 +31,7 @@ bool HasWords(const std::string& phrase, const std::string& title) {
 }
 
 bool Has(const std::pair<std::string, std::string>& term, const ItemText& item) {
-  const auto& [text, kind] = term;
+  const std::string &text = term.first, &kind = term.second;
   if (kind == kPopularityKind) return false;
   if (kind == kWordKind && HasWords(text, item.title)) return true;
   return std::any_of(item.attributes.begin(), item.attributes.end(), [&](const auto& attribute) {
