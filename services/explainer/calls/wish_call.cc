@@ -22,8 +22,8 @@ constexpr size_t kIdleGroups = 3;
 
 // What strength 1 does: so many standard deviations more, and this part of an active latent left
 // (docs/steering.md has what they cost).
-constexpr double kMoreDeviations = 4;
-constexpr double kLessScale = 0.5;
+constexpr double kMoreDeviations = 1;
+constexpr double kLessScale = 0.25;
 
 using LatentGroups = std::vector<std::vector<NamedLatent>>;
 
