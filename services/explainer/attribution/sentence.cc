@@ -14,7 +14,7 @@ namespace {
 constexpr size_t kNamedItems = 3;
 // A reason is named from this share of the strongest one's effect on.
 constexpr double kNamedShare = 0.4;
-// Of an item's effect, the share from which on it goes through a concept.
+// Of the effect of items, the share from which on it goes through a concept.
 constexpr double kThroughShare = 0.25;
 // A concept is named from this share of what is the user's own on.
 constexpr double kConceptShare = 0.15;
@@ -62,20 +62,22 @@ std::vector<HistoryEffect> Strongest(absl::Span<const HistoryEffect> reasons) {
   return strongest;
 }
 
-// Whether the group is what the items raise the score by, and true of each.
+// Whether the group is true of each item, and a part of what they raise the score by together.
 bool GoesThrough(absl::Span<const HistoryEffect> named, int index, const ToldGroup& group) {
-  return std::all_of(named.begin(), named.end(), [&](const HistoryEffect& reason) {
+  double all = 0, through = 0;
+  for (const HistoryEffect& reason : named) {
     const auto place = static_cast<size_t>(index);
     const auto item = static_cast<size_t>(reason.place);
-    return place < reason.groups.size() && reason.groups[place] >= kThroughShare * reason.effect &&
-           item < group.true_of.size() && group.true_of[item];
-  });
+    if (item >= group.true_of.size() || !group.true_of[item]) return false;
+    all += reason.effect;
+    if (place < reason.groups.size()) through += reason.groups[place];
+  }
+  return through >= kThroughShare * all;
 }
 
 std::string Parts(double part, double own) {
   if (own <= 0) return absl::StrFormat("%+.2f of the score", part);
-  return absl::StrFormat("%+.2f of the %+.2f by which it scores above an average user's", part,
-                         own);
+  return absl::StrFormat("%+.2f of the %+.2f that it scores above an average user's", part, own);
 }
 
 }  // namespace
@@ -98,8 +100,9 @@ std::string ReasonSentence(absl::Span<const ToldGroup> groups, const PersonalPar
   }
   const ToldGroup& group = groups[static_cast<size_t>(leading)];
   const std::string parts = Parts(score.groups[static_cast<size_t>(leading)], Own(score));
-  const std::string more = absl::StrCat("ecause more of you than of others goes to ",
-                                        group.description, ": ", parts, ".");
+  const std::string more =
+      absl::StrCat("ecause ", group.description,
+                   " weighs more with you than with an average user: ", parts, ".");
   if (names.empty()) return absl::StrCat("B", more);
   if (!GoesThrough(named, leading, group)) {
     return absl::StrCat("Because of ", Listed(names), ", and b", more);

@@ -25,7 +25,7 @@ struct ToldGroup {
 };
 
 // Why an item: "Because of Alien and The Thing, in which this recommender sees 1980s Horror: +0.62
-// of the +0.87 by which it scores above an average user's." Where the items that do most for the
+// of the +0.87 that it scores above an average user's." Where the items that do most for the
 // score do not do so by the concept, or it is not true of them, both are told side by side. Empty
 // where neither a concept nor an item of the history raises the score. `groups`: tellable are those
 // alone whose description is true of the item. `titles`: of the history items weighed. `reasons`:

@@ -29,7 +29,7 @@ TEST(ReasonSentenceTest, NamesTheItemsThatDoMostAndTheConceptThatTheyDoItBy) {
                                               {3, -0.2, {-0.2, 0.0, 0.0}}};
   EXPECT_EQ(ReasonSentence(kGroups, Parts(3, {0.62, 0.1, 0.9}, 0, -0.75), kTitles, reasons),
             "Because of Alien and The Thing, in which this recommender sees 1980s Horror: +0.62 of "
-            "the +0.87 by which it scores above an average user's.");
+            "the +0.87 that it scores above an average user's.");
 }
 
 TEST(ReasonSentenceTest, WhatIsNotTrueOfTheItemsIsNotSeenInThem) {
@@ -39,8 +39,8 @@ TEST(ReasonSentenceTest, WhatIsNotTrueOfTheItemsIsNotSeenInThem) {
     const std::string sentence =
         ReasonSentence(kGroups, Parts(3, {0.62, 0.1, 0}), kTitles, {first});
     EXPECT_EQ(sentence, absl::StrCat("Because of ", kTitles[first.place],
-                                     ", and because more of you than of others goes to 1980s "
-                                     "Horror: +0.62 of the +0.72 by which it scores above an "
+                                     ", and because 1980s Horror weighs more with you than with "
+                                     "an average user: +0.62 of the +0.72 that it scores above an "
                                      "average user's."));
   }
 }
@@ -56,8 +56,8 @@ TEST(ReasonSentenceTest, AConceptThatLowersTheScoreOrIsASmallPartIsNoReason) {
 
 TEST(ReasonSentenceTest, WithoutHistoryTheConceptAloneIsTold) {
   EXPECT_EQ(ReasonSentence(kGroups, Parts(3, {0, 0.4, 0}), kTitles, {}),
-            "Because more of you than of others goes to Comedy: +0.40 of the +0.40 by which it "
-            "scores above an average user's.");
+            "Because Comedy weighs more with you than with an average user: +0.40 of the +0.40 "
+            "that it scores above an average user's.");
 }
 
 TEST(ReasonSentenceTest, WithoutAConceptTheItemsAloneAreTold) {
@@ -76,7 +76,7 @@ TEST(ReasonSentenceTest, ItemsThatLowerTheScoreAreNoReason) {
 TEST(ReasonSentenceTest, NeverNamesAPersonalPartThatTheUserDoesNotHave) {
   const std::string sentence = ReasonSentence(kGroups, Parts(5, {0.6, 0, 0}, -1.2), kTitles, {});
   EXPECT_THAT(sentence, HasSubstr("+0.60 of the score"));
-  EXPECT_THAT(sentence, Not(HasSubstr("average")));
+  EXPECT_THAT(sentence, Not(HasSubstr("that it scores above")));
 }
 
 TEST(ContrastSentenceTest, TellsTheLargestPartOfTheDifferenceInItsDirection) {
