@@ -21,6 +21,7 @@ int main(int argc, char** argv) {
   AddCaptureCommands(line);
   AddSaeCommands(line);
   AddConceptCommands(line);
+  AddControlCommands(line);
   AddJobCommands(line);
   AddBackupCommands(line);
   return line.Run(argc, argv);

@@ -132,6 +132,31 @@ class ConceptStoreService::Rpc final
     });
   }
 
+  grpc::Status SetBaseline(ServerContext* context, const v1::SetBaselineRequest* request,
+                           v1::Baseline* response) override {
+    return Guard(context, [&] { return Answer(store_.SetBaseline(*request), response); });
+  }
+
+  grpc::Status GetBaseline(ServerContext* context, const v1::GetBaselineRequest* request,
+                           v1::Baseline* response) override {
+    return Guard(context, [&] { return Answer(store_.GetBaseline(*request), response); });
+  }
+
+  grpc::Status CreateControl(ServerContext* context, const v1::CreateControlRequest* request,
+                             v1::CreateControlResponse* response) override {
+    return Guard(context, [&] { return Answer(store_.CreateControl(*request), response); });
+  }
+
+  grpc::Status ListControls(ServerContext* context, const v1::ListControlsRequest* request,
+                            v1::ListControlsResponse* response) override {
+    return Guard(context, [&] { return Answer(store_.ListControls(*request), response); });
+  }
+
+  grpc::Status DeleteControl(ServerContext* context, const v1::DeleteControlRequest* request,
+                             Empty* /*response*/) override {
+    return Guard(context, [&] { return store_.DeleteControl(*request); });
+  }
+
   grpc::Status CreateConcept(ServerContext* context, const v1::CreateConceptRequest* request,
                              v1::Concept* response) override {
     return Guard(context, [&] { return Answer(store_.CreateConcept(*request), response); });

@@ -104,6 +104,18 @@ grpc::Status ExplainerService::Steer(grpc::ServerContext* context, const v1::Ste
   });
 }
 
+grpc::Status ExplainerService::FindCounterfactual(grpc::ServerContext* context,
+                                                  const v1::FindCounterfactualRequest* request,
+                                                  v1::FindCounterfactualResponse* response) {
+  return Guard(context, [&]() -> absl::Status {
+    RECSAE_ASSIGN_OR_RETURN(const Gate::Permit permit, gate_.Enter());
+    return WithSaeOfNow(backend_, request->sae(), [&] {
+      response->Clear();
+      return explainer::FindCounterfactual(backend_, Caller(context), *request, response);
+    });
+  });
+}
+
 grpc::Status ExplainerService::ResolveWishes(grpc::ServerContext* context,
                                              const v1::ResolveWishesRequest* request,
                                              v1::ResolveWishesResponse* response) {

@@ -24,6 +24,9 @@ class ExplainerService final : public v1::Explainer::Service {
                        v1::ExplainResponse* response) override;
   grpc::Status Steer(grpc::ServerContext* context, const v1::SteerRequest* request,
                      v1::SteerResponse* response) override;
+  grpc::Status FindCounterfactual(grpc::ServerContext* context,
+                                  const v1::FindCounterfactualRequest* request,
+                                  v1::FindCounterfactualResponse* response) override;
   grpc::Status ResolveWishes(grpc::ServerContext* context, const v1::ResolveWishesRequest* request,
                              v1::ResolveWishesResponse* response) override;
 
@@ -31,7 +34,7 @@ class ExplainerService final : public v1::Explainer::Service {
   Backend& backend_;
   JobRunner& jobs_;
   const Counter explained_activations_;
-  Gate gate_;  // of Explain, Steer and ResolveWishes
+  Gate gate_;  // of Explain, Steer, FindCounterfactual and ResolveWishes
 };
 
 }  // namespace recsae::explainer

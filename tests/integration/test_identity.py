@@ -33,10 +33,12 @@ def needed(path):
     service, name = path.strip("/").split("/")
     if service == "grpc.health.v1.Health":
         return 0
+    if name == "DeleteControl":  # who may set one may take it back
+        return 2
     if name.startswith(("Delete", "Import")) or service.startswith("recsae.backups."):
         return 3
     if name.startswith(("Create", "Upload", "Record", "Host", "Train", "Build", "Evaluate",
-                        "Update", "Publish", "Cancel", "BatchUpsert", "Capture")):
+                        "Update", "Publish", "Set", "Cancel", "BatchUpsert", "Capture")):
         return 2
     return 1
 

@@ -195,12 +195,16 @@ absl::Status Delete(Session& session, const OneFlags& flags) {
 }
 
 std::string ChangeText(const ConceptChange& change) {
-  const std::string& name = change.has_sae() ? change.sae().name() : change.latent_concept().name();
+  std::string name = change.has_sae() ? change.sae().name() : change.latent_concept().name();
   std::string text = Clean(change.latent_concept().description());
   if (change.type() == ConceptChange::TYPE_SAE_PUBLISHED) text = "published";
   if (change.type() == ConceptChange::TYPE_DELETED ||
       change.type() == ConceptChange::TYPE_SAE_DELETED) {
     text = "deleted";
+  }
+  if (change.type() == ConceptChange::TYPE_BASELINE_SET) {
+    name = change.baseline().sae();
+    text = absl::StrCat("baseline of ", FormatCount(change.baseline().row_count()), " rows");
   }
   // What was there before the watch has no revision.
   const std::string revision = change.revision() == 0 ? "" : FormatCount(change.revision());

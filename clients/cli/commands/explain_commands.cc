@@ -29,6 +29,8 @@ using explainer::v1::Explainer;
 // Of a user's history, shown as a reminder.
 constexpr size_t kShownHistory = 5;
 constexpr int kShownAttributes = 15;
+// Items of the history weighed as reasons.
+constexpr int kDefaultReasons = 20;
 
 struct EvaluateFlags {
   std::string sae;
@@ -49,6 +51,20 @@ struct ExplainFlags {
   bool keep_seen = false;
   int concepts = 3;
   bool latents = false;
+  bool exact = false;
+  bool ignore_controls = false;
+  int reasons = kDefaultReasons;
+  std::string than;
+};
+
+struct CounterfactualFlags {
+  SubjectFlags subject;
+  std::string item;
+  std::string of = "history";
+  int max_size = 0;
+  int top_items = 0;
+  std::vector<std::string> exclude;
+  bool keep_seen = false;
 };
 
 void PrintEvaluation(Console& console, const explainer::v1::Evaluation& evaluation, bool auc) {
@@ -105,10 +121,20 @@ void PrintExplanation(Console& console, const ChosenSubject& chosen,
   console.Print(flags.latents ? ActiveLatents(explanation) : ActiveGroups(explanation));
   std::set<std::string> left_out(recent.begin(), recent.end());
   for (const std::string& id : flags.items) left_out.erase(id);
-  const Table items = ExplainedItems(explanation, left_out, flags.concepts);
+  if (const Table why = ReasonSentences(explanation, left_out); !why.empty()) {
+    console.Print("\n");
+    console.Print(why);
+  }
+  const Table personal = PersonalItems(explanation, left_out, flags.concepts);
+  const bool exact = flags.exact || personal.empty();
+  const Table items = exact ? ExplainedItems(explanation, left_out, flags.concepts) : personal;
   if (items.empty()) return;
-  console.Print("\nRecommended, and what moves each score:\n");
+  console.Print(exact ? "\nRecommended, and what each score is the sum of:\n"
+                      : "\nRecommended, and what of each score is this user's own:\n");
   console.Print(items);
+  if (const std::string note = ReasonNote(explanation); !exact && !note.empty()) {
+    console.PrintLine(note);
+  }
 }
 
 // Explains `recent` along with what the request asks for, for their titles. Those that the
@@ -143,17 +169,50 @@ absl::Status ExplainUser(Session& session, const ExplainFlags& flags) {
   *request.mutable_subject() = chosen.subject;
   request.set_top_item_count(flags.top_items);
   request.set_keep_seen_items(flags.keep_seen);
+  request.set_ignore_controls(flags.ignore_controls);
   for (const std::string& id : flags.exclude) request.add_exclude_item_ids(id);
   for (const std::string& id : flags.items) request.add_item_ids(id);
+  request.set_than_item_id(flags.than);
+  if (!chosen.subject.has_activations()) request.set_reason_count(flags.reasons);
   std::vector<std::string> recent;
   if (!session.json()) recent = Newest(chosen.history, kShownHistory);
   RECSAE_ASSIGN_OR_RETURN(const auto response, ExplainWithRecent(session, request, recent));
   SayNotes(session.console(), response);
+  SayControls(session.console(), response);
   if (session.json()) return session.PrintJson(response);
   for (int i = 0; i < response.explanations_size(); ++i) {
     ChosenSubject one = chosen;
     if (response.explanations_size() > 1) absl::StrAppend(&one.title, ", row ", i);
     PrintExplanation(session.console(), one, recent, flags, response.explanations(i));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status FindCounterfactual(Session& session, const CounterfactualFlags& flags) {
+  using Request = explainer::v1::FindCounterfactualRequest;
+  RECSAE_ASSIGN_OR_RETURN(const auto sae, ChooseSae(session, flags.subject.sae));
+  RECSAE_ASSIGN_OR_RETURN(const ChosenSubject chosen, ChooseSubject(session, sae, flags.subject));
+  Request request;
+  request.set_sae(sae.name());
+  *request.mutable_subject() = chosen.subject;
+  request.set_item_id(flags.item);
+  request.set_of(flags.of == "concepts" ? Request::OF_CONCEPTS : Request::OF_HISTORY);
+  request.set_max_size(flags.max_size);
+  request.set_top_item_count(flags.top_items);
+  request.set_keep_seen_items(flags.keep_seen);
+  for (const std::string& id : flags.exclude) request.add_exclude_item_ids(id);
+  RECSAE_ASSIGN_OR_RETURN(
+      const auto response,
+      session.Call(session.explainer(), &Explainer::Stub::FindCounterfactual, request));
+  Console& console = session.console();
+  SayNotes(console, response);
+  if (session.json()) return session.PrintJson(response);
+  console.Heading(chosen.title);
+  console.PrintLine(response.sentence());
+  if (response.found()) {
+    console.PrintLine(absl::StrCat(
+        response.smallest() ? "No smaller set does: all were tried" : "Found step by step (greedy)",
+        ", ", response.tried_count(), " sets."));
   }
   return absl::OkStatus();
 }
@@ -192,7 +251,11 @@ void AddExplain(CommandLine& line) {
       line.root(), "explain", "Say which concepts move a user's recommendations",
       "  recsae explain --user 42\n"
       "  recsae explain --history 1196,260,1210 --top 5\n"
-      "  recsae explain --user 42 --item 1214        # why is this one not higher?",
+      "  recsae explain --user 42 --item 1214        # why is this one not higher?\n"
+      "  recsae explain --user 42 --item 1214 --than 260   # why that rather than this?\n"
+      "A score is what everyone gets, and what is this user's own: by concept, above or below "
+      "what\n"
+      "others have of it. \"by\": items of the history, and what the score has by them.",
       [](Command& command, ExplainFlags& flags) {
         AddSubjectFlags(command, flags.subject);
         command.Add("--top", flags.top_items, "Items to recommend [default: 10]")
@@ -201,12 +264,43 @@ void AddExplain(CommandLine& line) {
             .SeparatedBy(',')
             .Type("ID,...");
         AddExcludeFlags(command, flags.exclude, flags.keep_seen);
+        AddIgnoreControls(command, flags.ignore_controls);
         command.AddSwitch("--latents", flags.latents,
                           "Show active latents one by one, not those that say the same as one");
+        command
+            .Add("--reasons", flags.reasons,
+                 "Items of the history weighed as reasons, the newest; 0: none [default: 20]")
+            .Must(Check::Range(0, 100));
+        command.Add("--than", flags.than, "Say why each item rather than this one").Type("ID");
+        command.AddSwitch("--exact", flags.exact,
+                          "Show the exact sum: each concept's contribution, bias, residual");
         command.Add("--concepts", flags.concepts, "Contributions shown for an item [default: 3]")
             .Must(Check::NonNegative());
       },
       ExplainUser);
+}
+
+void AddCounterfactual(CommandLine& line) {
+  line.Add<CounterfactualFlags>(
+      line.root(), "counterfactual", "Say without what an item would not be recommended",
+      "  recsae counterfactual --user 42 --item 1214                  # items of the history\n"
+      "  recsae counterfactual --user 42 --item 1214 --of concepts",
+      [](Command& command, CounterfactualFlags& flags) {
+        AddSubjectFlags(command, flags.subject);
+        command.Add("--item", flags.item, "The recommended item").Required().Type("ID");
+        command
+            .Add("--of", flags.of,
+                 "What may be away: items of the history (the recommender is run again), or "
+                 "concepts")
+            .Must(Check::OneOf({"history", "concepts"}))
+            .ShowDefault();
+        command.Add("--max-size", flags.max_size, "How much at most [default: 5]")
+            .Must(Check::Range(1, 20));
+        command.Add("--top", flags.top_items, "Length of the list [default: 10]")
+            .Must(Check::Positive());
+        AddExcludeFlags(command, flags.exclude, flags.keep_seen);
+      },
+      FindCounterfactual);
 }
 
 }  // namespace
@@ -214,6 +308,7 @@ void AddExplain(CommandLine& line) {
 void AddExplainCommands(CommandLine& line) {
   AddEvaluate(line);
   AddExplain(line);
+  AddCounterfactual(line);
 }
 
 }  // namespace recsae::cli

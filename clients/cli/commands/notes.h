@@ -4,9 +4,12 @@
 
 #include <string>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "clients/cli/session/console.h"
+#include "clients/cli/text/text.h"
+#include "recsae/explainer/v1/explainer.pb.h"
 
 namespace recsae::cli {
 
@@ -17,6 +20,18 @@ void SayNotes(Console& console, const Response& response) {
   if (response.unknown_item_ids().empty()) return;
   console.Say(absl::StrCat("not in the catalogue, and left out: ",
                            absl::StrJoin(response.unknown_item_ids(), ", ")));
+}
+
+// What the user's controls did: "control: less horror".
+template <typename Response>
+void SayControls(Console& console, const Response& response) {
+  for (const auto& control : response.controls()) {
+    std::string what = explainer::v1::Polarity_Name(control.polarity());
+    what = absl::AsciiStrToLower(what.substr(what.rfind('_') + 1));
+    console.Say(
+        absl::StrCat("control: ", what, " ", Clean(control.description()),
+                     control.no_effect().empty() ? "" : " changes nothing: ", control.no_effect()));
+  }
 }
 
 }  // namespace recsae::cli

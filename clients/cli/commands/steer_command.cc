@@ -35,6 +35,7 @@ struct SteerFlags {
   std::vector<std::string> exclude;
   bool keep_seen = false;
   bool dry_run = false;
+  bool ignore_controls = false;
 };
 
 SteerRequest::Mode ModeOf(const std::string& name) {
@@ -46,7 +47,9 @@ SteerRequest::Mode ModeOf(const std::string& name) {
 std::string Wishes(const SteerFlags& flags) { return absl::StrJoin(flags.wishes, "\n"); }
 
 absl::Status CheckFlags(const SteerFlags& flags) {
-  if (flags.edits.empty() && flags.wishes.empty()) {
+  // A user's controls may be all there is.
+  const bool controls = !flags.subject.user.empty() && !flags.ignore_controls;
+  if (flags.edits.empty() && flags.wishes.empty() && !controls) {
     return UsageError(
         "say what to change: --wish \"less gore, more comedies\" or --edit horror:+4");
   }
@@ -105,11 +108,13 @@ absl::Status Steer(Session& session, const SteerFlags& flags) {
   if (flags.max_change.has_value()) request.set_max_change(*flags.max_change);
   request.set_top_item_count(flags.top_items);
   request.set_keep_seen_items(flags.keep_seen);
+  request.set_ignore_controls(flags.ignore_controls);
   for (const std::string& id : flags.exclude) request.add_exclude_item_ids(id);
   RECSAE_ASSIGN_OR_RETURN(const auto response,
                           session.Call(session.explainer(), &Explainer::Stub::Steer, request));
   Console& console = session.console();
   SayNotes(console, response);
+  SayControls(console, response);
   for (const auto& ineffective : response.ineffective_edits()) {
     const int edit = ineffective.edit();
     const bool known = edit >= 0 && static_cast<size_t>(edit) < flags.edits.size();
@@ -175,6 +180,7 @@ void AddSteerCommand(CommandLine& line) {
         command.Add("--top", flags.top_items, "Items in each list [default: 10]")
             .Must(Check::Positive());
         AddExcludeFlags(command, flags.exclude, flags.keep_seen);
+        AddIgnoreControls(command, flags.ignore_controls);
       },
       Steer);
 }

@@ -80,6 +80,7 @@ void AddRecommenderCommands(CommandLine& line);
 void AddCaptureCommands(CommandLine& line);
 void AddSaeCommands(CommandLine& line);
 void AddConceptCommands(CommandLine& line);
+void AddControlCommands(CommandLine& line);
 void AddJobCommands(CommandLine& line);
 void AddBackupCommands(CommandLine& line);
 

@@ -133,4 +133,9 @@ void AddExcludeFlags(Command& command, std::vector<std::string>& exclude, bool& 
                     "Recommend what the user touched as well, in the data set or this history");
 }
 
+void AddIgnoreControls(Command& command, bool& ignore_controls) {
+  command.AddSwitch("--ignore-controls", ignore_controls,
+                    "Leave out what the user set by recsae controls");
+}
+
 }  // namespace recsae::cli

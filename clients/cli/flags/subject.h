@@ -39,6 +39,9 @@ absl::StatusOr<ChosenSubject> ChooseSubject(Session& session, const concept_stor
 // Items that are left out of lists: --exclude and --keep-seen.
 void AddExcludeFlags(Command& command, std::vector<std::string>& exclude, bool& keep_seen);
 
+// --ignore-controls.
+void AddIgnoreControls(Command& command, bool& ignore_controls);
+
 }  // namespace recsae::cli
 
 #endif  // RECSAE_CLIENTS_CLI_FLAGS_SUBJECT_H_

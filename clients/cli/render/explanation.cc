@@ -23,13 +23,12 @@ constexpr int kLabelWidth = 60;
 
 Color SignColor(double value) { return value < 0 ? Color::kRed : Color::kGreen; }
 
-// Indices of the groups that contribute most to the item, by size, at most `count`.
-std::vector<int> Largest(const ExplainedItem& item, int count) {
-  std::vector<int> order(item.group_contributions_size());
+// Places of the parts that are largest by size, at most `count`.
+std::vector<int> Largest(const google::protobuf::RepeatedField<double>& parts, int count) {
+  std::vector<int> order(static_cast<size_t>(parts.size()));
   std::iota(order.begin(), order.end(), 0);
-  std::stable_sort(order.begin(), order.end(), [&](int a, int b) {
-    return std::abs(item.group_contributions(a)) > std::abs(item.group_contributions(b));
-  });
+  std::stable_sort(order.begin(), order.end(),
+                   [&](int a, int b) { return std::abs(parts.Get(a)) > std::abs(parts.Get(b)); });
   order.resize(std::min<size_t>(order.size(), std::max(0, count)));
   return order;
 }
@@ -121,6 +120,92 @@ Table ActiveGroups(const Explanation& explanation) {
   return table;
 }
 
+Table ReasonSentences(const Explanation& explanation, const std::set<std::string>& left_out) {
+  Table table({{"#", true}, {"ITEM", false, true}, {"WHY", false, true}});
+  for (const ExplainedItem& item : explanation.items()) {
+    const std::string& why = item.has_contrast() ? item.contrast().sentence() : item.sentence();
+    if (left_out.count(item.item_id()) > 0 || why.empty()) continue;
+    table.Add({{item.rank() > 0 ? absl::StrCat(item.rank()) : "", Color::kDim},
+               {Title(item.title(), item.item_id()), Color::kBold},
+               why});
+  }
+  return table;
+}
+
+std::string ReasonNote(const Explanation& explanation) {
+  switch (explanation.reason_method()) {
+    case explainer::v1::REASON_METHOD_LEAVE_ONE_OUT:
+      return absl::StrCat(
+          "Effects of history items: the recommender run again without each",
+          explanation.unweighed_count() > 0
+              ? absl::StrCat("; ", explanation.unweighed_count(), " older ones are not weighed")
+              : "",
+          ".");
+    case explainer::v1::REASON_METHOD_REGRESSION:
+      return absl::StrCat(
+          "Effects of training items: the user's vector taken for a weighted sum of theirs, which "
+          "tells ",
+          FormatPercent(explanation.reason_fit()), " of it.");
+    default:
+      return "";
+  }
+}
+
+Table PersonalItems(const Explanation& explanation, const std::set<std::string>& left_out,
+                    int concepts) {
+  constexpr int kReasons = 3;
+  Table table({{"#", true},
+               {"ITEM", false, true},
+               {"SCORE", true},
+               {"OF WHICH", true},
+               {"CORRELATION", true},
+               {"FROM", false, true}});
+  for (const ExplainedItem& item : explanation.items()) {
+    if (left_out.count(item.item_id()) > 0 || !item.has_personal()) continue;
+    std::vector<Cell> start = {{item.rank() > 0 ? absl::StrCat(item.rank()) : "", Color::kDim},
+                               {Title(item.title(), item.item_id()), Color::kBold},
+                               FormatFixed(item.score(), 2)};
+    const auto add = [&](double part, Cell correlation, Cell from) {
+      start.push_back({FormatSigned(part, 2), SignColor(part)});
+      start.push_back(std::move(correlation));
+      start.push_back(std::move(from));
+      table.Add(start);
+      start = {"", "", ""};
+    };
+    const auto& personal = item.personal();
+    double rest = item.score() - personal.everyone();
+    add(personal.everyone(), "", {"what everyone gets", Color::kDim});
+    int shown = 0;
+    for (const int i : Largest(personal.groups(), concepts)) {
+      if (i >= explanation.groups_size()) continue;
+      const ActiveGroup& group = explanation.groups(i);
+      rest -= personal.groups(i);
+      ++shown;
+      add(personal.groups(i), CorrelationCell(group.correlation(), group.verified()),
+          {LatentLabel(group.lead_latent(), group.description()), Trust(group.correlation())});
+    }
+    rest -= personal.absent() + personal.unexplained();
+    if (shown < explanation.groups_size()) {
+      add(rest, "",
+          {absl::StrCat(explanation.groups_size() - shown, " other concepts"), Color::kDim});
+    }
+    add(personal.absent(), "", {"what others have more of than this user", Color::kDim});
+    add(personal.unexplained(), "", {"what no concept tells", Color::kDim});
+    for (int i = 0; i < std::min(kReasons, item.reasons_size()); ++i) {
+      const auto& reason = item.reasons(i);
+      if (reason.effect() <= 0 || reason.reason_item() >= explanation.reason_items_size()) break;
+      const auto& from = explanation.reason_items(reason.reason_item());
+      table.Add({"",
+                 "",
+                 "",
+                 {FormatSigned(reason.effect(), 2), Color::kCyan},
+                 "",
+                 {absl::StrCat("by ", Title(from.title(), from.item_id())), Color::kCyan}});
+    }
+  }
+  return table;
+}
+
 Table ExplainedItems(const Explanation& explanation, const std::set<std::string>& left_out,
                      int concepts) {
   Table table({{"#", true},
@@ -140,7 +225,7 @@ Table ExplainedItems(const Explanation& explanation, const std::set<std::string>
       table.Add(start);
       start = {"", "", ""};
     };
-    for (const int i : Largest(item, concepts)) {
+    for (const int i : Largest(item.group_contributions(), concepts)) {
       if (i >= explanation.groups_size()) continue;
       const ActiveGroup& group = explanation.groups(i);
       const double part = item.group_contributions(i);

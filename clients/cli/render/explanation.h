@@ -26,6 +26,19 @@ Table ActiveGroups(const explainer::v1::Explanation& explanation);
 // The latents one by one: number, activation, strength as a bar of its level, correlation, meaning.
 Table ActiveLatents(const explainer::v1::Explanation& explanation);
 
+// Each item but those of `left_out`: what everyone gets, the `concepts` groups that are most above
+// or below what others have, and what is left of the user's own; then the items of the history that
+// it comes from.
+Table PersonalItems(const explainer::v1::Explanation& explanation,
+                    const std::set<std::string>& left_out, int concepts);
+
+// "  1  Alien (1979)  Because of ...", a line for each item that there is something to say of.
+Table ReasonSentences(const explainer::v1::Explanation& explanation,
+                      const std::set<std::string>& left_out);
+
+// How reasons were found, and what was left out of them; empty without reasons.
+std::string ReasonNote(const explainer::v1::Explanation& explanation);
+
 // Each item but those of `left_out`, with the contributions of the `concepts` groups that move its
 // score most and one line for the rest (other groups, bias, residual).
 Table ExplainedItems(const explainer::v1::Explanation& explanation,

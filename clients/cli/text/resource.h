@@ -15,6 +15,7 @@ inline constexpr char kRecommenderPattern[] = "recommenders/{recommender}";
 inline constexpr char kCapturePattern[] = "recommenders/{recommender}/captures/{capture}";
 inline constexpr char kSaePattern[] = "saes/{sae}";
 inline constexpr char kConceptPattern[] = "saes/{sae}/concepts/{latent}";
+inline constexpr char kControlPattern[] = "saes/{sae}/controls/{control}";
 inline constexpr char kJobPattern[] = "jobs/{job}";
 
 // The whole name. INVALID_ARGUMENT shows both ways to write it.

@@ -45,6 +45,19 @@ void Mutation::Remove(const std::string& sae_id, int32_t latent) {
   effects_.emplace_back([sae_id, latent](IndexEditor& index) { index.Remove(sae_id, latent); });
 }
 
+void Mutation::SetBaseline(const std::string& sae_id, v1::Baseline* baseline) {
+  ++revision_;
+  baseline->set_revision(revision_);
+  *baseline->mutable_update_time() = ToTimestamp(now_);
+
+  v1::ConceptChange change;
+  change.set_type(v1::ConceptChange::TYPE_BASELINE_SET);
+  change.set_revision(revision_);
+  *change.mutable_baseline() = *baseline;
+  batch_.Put(kBaselineFamily, sae_id, baseline->SerializeAsString());
+  Log(sae_id, change);
+}
+
 void Mutation::LogPublished(const std::string& sae_id, const v1::Sae& sae) {
   ++revision_;
   v1::ConceptChange change;

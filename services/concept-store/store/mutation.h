@@ -13,6 +13,7 @@
 #include "common/storage/database.h"
 
 namespace recsae::concept_store::v1 {
+class Baseline;
 class Concept;
 class ConceptChange;
 class Sae;
@@ -33,6 +34,8 @@ class Mutation {
   void Upsert(const std::string& sae_id, v1::Concept* latent_concept);
   // Removes a concept, under the next revision.
   void Remove(const std::string& sae_id, int32_t latent);
+  // Makes `baseline` that of its SAE under the next revision, and sets revision and update_time.
+  void SetBaseline(const std::string& sae_id, v1::Baseline* baseline);
   // Notes in the change log that an SAE was published or removed, each under the next revision.
   void LogPublished(const std::string& sae_id, const v1::Sae& sae);
   void LogRemoved(const std::string& sae_id);

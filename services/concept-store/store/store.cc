@@ -7,7 +7,6 @@
 #include <algorithm>
 
 #include "absl/strings/str_cat.h"
-#include "absl/time/clock.h"
 #include "common/base/status.h"
 #include "common/budget/limits.h"
 #include "common/storage/keys.h"
@@ -31,7 +30,10 @@ std::string DeterministicBytes(const google::protobuf::MessageLite& message) {
 }
 
 Store::Store(std::unique_ptr<Database> database, const StoreOptions& options)
-    : database_(std::move(database)), kept_changes_(options.kept_changes), requests_(*database_) {}
+    : database_(std::move(database)),
+      kept_changes_(options.kept_changes),
+      now_(options.now),
+      requests_(*database_) {}
 
 Store::~Store() = default;
 
@@ -40,11 +42,11 @@ absl::StatusOr<std::unique_ptr<Store>> Store::Open(const std::string& path,
   DatabaseOptions database_options;
   database_options.service = "concept-store";
   database_options.format = kStoreFormat;
-  database_options.families = {{kSaeFamily},
-                               {kWeightFamily, /*incompressible=*/true},
-                               {kConceptFamily},
-                               {kChangeFamily},
-                               {kHistoryFamily}};
+  database_options.families = {{kSaeFamily},       {kWeightFamily, /*incompressible=*/true},
+                               {kBaselineFamily},  {kConceptFamily},
+                               {kChangeFamily},    {kHistoryFamily},
+                               {kControlFamily},   {kControlUserFamily},
+                               {kControlEndFamily}};
   database_options.environment = options.environment;
   RECSAE_ASSIGN_OR_RETURN(auto database, Database::Open(path, database_options));
   std::unique_ptr<Store> store(new Store(std::move(database), options));
@@ -118,7 +120,7 @@ absl::Status Store::Mutate(absl::string_view method, const std::string& request_
   const auto change = [&](Transaction& transaction) -> absl::Status {
     {
       const std::lock_guard<std::mutex> lock(write_mutex_);
-      Mutation mutation(transaction.batch(), revision(), absl::Now());
+      Mutation mutation(transaction.batch(), revision(), now_());
       // Before the body, which may remove an SAE with the history that this adds to.
       RECSAE_ASSIGN_OR_RETURN(const int64_t floor, Compact(mutation.batch()));
       RECSAE_RETURN_IF_ERROR(body(mutation));

@@ -16,6 +16,8 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "absl/time/clock.h"
+#include "absl/time/time.h"
 #include "common/storage/database.h"
 #include "common/storage/environment.h"
 #include "common/storage/epochs.h"
@@ -29,23 +31,32 @@ class MessageLite;
 }  // namespace google::protobuf
 
 namespace recsae::concept_store::v1 {
+class Baseline;
 class BatchUpsertConceptsRequest;
 class BatchUpsertConceptsResponse;
 class Concept;
 class ConceptChange;
+class Control;
 class CreateConceptRequest;
+class CreateControlRequest;
+class CreateControlResponse;
 class DeleteConceptRequest;
+class DeleteControlRequest;
 class DeleteSaeRequest;
+class GetBaselineRequest;
 class ListConceptRevisionsRequest;
 class ListConceptRevisionsResponse;
 class ListConceptsRequest;
 class ListConceptsResponse;
+class ListControlsRequest;
+class ListControlsResponse;
 class ListSaesRequest;
 class ListSaesResponse;
 class PublishSaeRequest_Header;
 class Sae;
 class SearchConceptsRequest;
 class SearchConceptsResponse;
+class SetBaselineRequest;
 class UpdateConceptRequest;
 class WatchConceptsRequest;
 }  // namespace recsae::concept_store::v1
@@ -59,6 +70,8 @@ struct StoreOptions {
   Environment environment = {};
   // Changes that the log keeps at least for those who come back.
   int64_t kept_changes = 10'000;
+  // By which writes are dated and controls expire.
+  std::function<absl::Time()> now = [] { return absl::Now(); };
 };
 
 // A message's bytes, the same for the same content (maps in order).
@@ -74,9 +87,9 @@ struct WatchStart {
 
 // How far a snapshot was read.
 struct SnapshotCursor {
-  bool saes_read = false;
+  int part = 0;  // SAEs, baselines, concepts
   bool done = false;
-  std::string last_key = {};  // of the family that is being read
+  std::string last_key = {};  // of the part that is being read
 };
 
 // Thread-safe. The methods are the RPCs of recsae.concept_store.v1.ConceptStore and fail as
@@ -102,6 +115,9 @@ class Store {
   absl::Status DeleteSae(const v1::DeleteSaeRequest& request);
   absl::StatusOr<std::unique_ptr<WeightReader>> ReadWeights(absl::string_view name) const;
 
+  absl::StatusOr<v1::Baseline> SetBaseline(const v1::SetBaselineRequest& request);
+  absl::StatusOr<v1::Baseline> GetBaseline(const v1::GetBaselineRequest& request) const;
+
   absl::StatusOr<v1::Concept> CreateConcept(const v1::CreateConceptRequest& request);
   absl::StatusOr<v1::BatchUpsertConceptsResponse> BatchUpsertConcepts(
       const v1::BatchUpsertConceptsRequest& request);
@@ -116,11 +132,18 @@ class Store {
   absl::StatusOr<v1::ListConceptRevisionsResponse> ListConceptRevisions(
       const v1::ListConceptRevisionsRequest& request) const;
 
+  // Expired controls are hidden for good after a day, and taken out by later writes of controls.
+  absl::StatusOr<v1::CreateControlResponse> CreateControl(const v1::CreateControlRequest& request);
+  absl::StatusOr<v1::ListControlsResponse> ListControls(
+      const v1::ListControlsRequest& request) const;
+  absl::Status DeleteControl(const v1::DeleteControlRequest& request);
+
   // The checks of WatchConcepts, and where it begins.
   absl::StatusOr<WatchStart> BeginWatch(const v1::WatchConceptsRequest& request) const;
-  // Appends what there is, of one SAE (empty = of all), as changes of revision 0: SAEs, then
-  // concepts, about `max_bytes` of them from `cursor` on, which moves. Each piece is read as it is
-  // then: together with the changes from the revision of the first piece on, it is one state.
+  // Appends what there is, of one SAE (empty = of all), as changes of revision 0: SAEs,
+  // baselines, concepts, about `max_bytes` of them from `cursor` on, which moves. Each piece is
+  // read as it is then: together with the changes from the revision of the first piece on, it is
+  // one state.
   absl::Status ReadSnapshot(const std::string& sae_id, size_t max_bytes, SnapshotCursor* cursor,
                             std::vector<v1::ConceptChange>* changes) const;
   // Appends changes after the revision `after`, oldest first, of one SAE (empty = of all), about
@@ -175,6 +198,19 @@ class Store {
   absl::Status UpsertOne(const std::string& sae_id, int32_t latents, bool keep_edited,
                          v1::Concept* latent_concept, Mutation& mutation) const;
 
+  // All that are stored of a user, expired ones too, in the order in which they were made.
+  absl::StatusOr<std::vector<v1::Control>> ReadControls(const std::string& sae_id,
+                                                        const std::string& user_id) const;
+  // The concept's description if the latent leads its group or has no concept. INVALID_ARGUMENT
+  // (LATENT_OUT_OF_RANGE, LATENT_NOT_LEAD), NOT_FOUND (SAE_NOT_FOUND).
+  absl::Status CheckLead(const std::string& sae_id, int32_t latent, std::string* description) const;
+  // Takes out what `control` replaces, and expired ones where the user has too many.
+  // RESOURCE_EXHAUSTED (CONTROLS_EXHAUSTED).
+  absl::Status MakeRoomForControl(const std::string& sae_id, const v1::Control& control,
+                                  Mutation& mutation, v1::Control* replaced) const;
+  // Takes out some of those that expired a day ago.
+  absl::Status SweepControls(Mutation& mutation) const;
+
   // For SaeUpload and WeightReader.
   absl::Status StageWeights(const std::string& key, absl::string_view values);
   absl::Status DropUpload(uint64_t upload);
@@ -185,6 +221,7 @@ class Store {
 
   const std::unique_ptr<Database> database_;
   const int64_t kept_changes_;
+  const std::function<absl::Time()> now_;
   RequestLog requests_;
   ConceptIndex index_;
   std::function<void()> on_write_ = [] {};

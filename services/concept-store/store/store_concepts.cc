@@ -49,14 +49,6 @@ absl::Status ConceptExists(const std::string& sae_id, int32_t latent) {
       {{"concept", name}});
 }
 
-absl::Status CheckLatent(const std::string& sae_id, int32_t latents, int32_t latent) {
-  if (latent < latents) return absl::OkStatus();
-  return Error(absl::StatusCode::kInvalidArgument, "LATENT_OUT_OF_RANGE",
-               absl::StrCat("latent ", latent, " is not one of the ", latents, " latents of ",
-                            SaeName(sae_id), " (0 to ", latents - 1, ")"),
-               {{"sae", SaeName(sae_id)}, {"latent", absl::StrCat(latent)}});
-}
-
 }  // namespace
 
 absl::StatusOr<v1::Concept> Store::CreateConcept(const v1::CreateConceptRequest& request) {

@@ -1,5 +1,8 @@
 // The change log: what watches send, and its compaction.
+#include <google/protobuf/message_lite.h>
+
 #include <algorithm>
+#include <iterator>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
@@ -22,6 +25,26 @@ constexpr int64_t kMaxCompacted = 1000;
 absl::string_view ChangeBytes(absl::string_view logged) {
   return logged.substr(logged.find('\0') + 1);
 }
+
+using google::protobuf::MessageLite;
+
+// What a snapshot is made of, in this order: whoever reads of a baseline knows its SAE.
+struct SnapshotPart {
+  const char* family;
+  bool of_latents;        // keys are "{sae} \0 latent", else "{sae}"
+  size_t message_offset;  // in the value
+  v1::ConceptChange::Type type;
+  MessageLite* (*state)(v1::ConceptChange* change);
+};
+
+constexpr SnapshotPart kSnapshotParts[] = {
+    {kSaeFamily, false, 8, v1::ConceptChange::TYPE_SAE_PUBLISHED,
+     [](v1::ConceptChange* change) -> MessageLite* { return change->mutable_sae(); }},
+    {kBaselineFamily, false, 0, v1::ConceptChange::TYPE_BASELINE_SET,
+     [](v1::ConceptChange* change) -> MessageLite* { return change->mutable_baseline(); }},
+    {kConceptFamily, true, 0, v1::ConceptChange::TYPE_UPSERTED,
+     [](v1::ConceptChange* change) -> MessageLite* { return change->mutable_latent_concept(); }},
+};
 
 }  // namespace
 
@@ -55,32 +78,28 @@ absl::StatusOr<WatchStart> Store::BeginWatch(const v1::WatchConceptsRequest& req
 absl::Status Store::ReadSnapshot(const std::string& sae_id, size_t max_bytes,
                                  SnapshotCursor* cursor,
                                  std::vector<v1::ConceptChange>* changes) const {
-  const char* family = cursor->saes_read ? kConceptFamily : kSaeFamily;
-  std::string prefix = sae_id;
-  if (cursor->saes_read && !sae_id.empty()) prefix = SaePrefix(sae_id);
+  const SnapshotPart& part = kSnapshotParts[cursor->part];
+  const std::string prefix = part.of_latents && !sae_id.empty() ? SaePrefix(sae_id) : sae_id;
   ScanOptions options;
   // The first key after the last one read.
   if (!cursor->last_key.empty()) options.from = cursor->last_key + '\0';
   size_t bytes = 0;
-  auto scan = database_->Scan(family, prefix, options);
+  auto scan = database_->Scan(part.family, prefix, options);
   for (; scan->Valid() && bytes < max_bytes; scan->Next()) {
     cursor->last_key = std::string(scan->key());
-    const absl::string_view value = scan->value();
-    if (cursor->saes_read) {
+    // Else of an SAE whose name begins alike.
+    if (part.of_latents || sae_id.empty() || cursor->last_key == sae_id) {
       v1::ConceptChange& change = changes->emplace_back();
-      change.set_type(v1::ConceptChange::TYPE_UPSERTED);
-      RECSAE_RETURN_IF_ERROR(ParseStored(value, cursor->last_key, change.mutable_latent_concept()));
-    } else if (sae_id.empty() || cursor->last_key == sae_id) {
-      v1::ConceptChange& change = changes->emplace_back();
-      change.set_type(v1::ConceptChange::TYPE_SAE_PUBLISHED);
-      RECSAE_RETURN_IF_ERROR(ParseStored(value.substr(8), cursor->last_key, change.mutable_sae()));
+      change.set_type(part.type);
+      RECSAE_RETURN_IF_ERROR(ParseStored(scan->value().substr(part.message_offset),
+                                         cursor->last_key, part.state(&change)));
     }
-    bytes += value.size();
+    bytes += scan->value().size();
   }
   RECSAE_RETURN_IF_ERROR(scan->status());
   if (scan->Valid()) return absl::OkStatus();
-  cursor->done = cursor->saes_read;
-  cursor->saes_read = true;
+  ++cursor->part;
+  cursor->done = cursor->part == static_cast<int>(std::size(kSnapshotParts));
   cursor->last_key.clear();
   return absl::OkStatus();
 }

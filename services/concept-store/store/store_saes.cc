@@ -123,7 +123,10 @@ absl::Status Store::DeleteSae(const v1::DeleteSaeRequest& request) {
     mutation.batch().UseReserve();
     for (const int32_t latent : index_.ConceptsOf(sae_id)) mutation.Remove(sae_id, latent);
     mutation.batch().Delete(kSaeFamily, sae_id);
+    mutation.batch().Delete(kBaselineFamily, sae_id);
     mutation.batch().DeletePrefix(kWeightFamily, UploadPrefix(record.upload));
+    mutation.batch().DeletePrefix(kControlFamily, SaePrefix(sae_id));
+    mutation.batch().DeletePrefix(kControlUserFamily, SaePrefix(sae_id));
     // What its concepts were stays in the change log alone, until that is compacted.
     mutation.batch().DeletePrefix(kHistoryFamily, SaePrefix(sae_id));
     mutation.LogRemoved(sae_id);

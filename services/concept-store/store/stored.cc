@@ -34,4 +34,12 @@ absl::Status ConceptNotFound(absl::string_view sae_id, int32_t latent) {
       {{"concept", name}});
 }
 
+absl::Status CheckLatent(absl::string_view sae_id, int32_t latents, int32_t latent) {
+  if (latent < latents) return absl::OkStatus();
+  return Error(absl::StatusCode::kInvalidArgument, "LATENT_OUT_OF_RANGE",
+               absl::StrCat("latent ", latent, " is not one of the ", latents, " latents of ",
+                            SaeName(sae_id), " (0 to ", latents - 1, ")"),
+               {{"sae", SaeName(sae_id)}, {"latent", absl::StrCat(latent)}});
+}
+
 }  // namespace recsae::concept_store

@@ -23,6 +23,9 @@ absl::Status SaeNotFound(absl::string_view sae_id);
 // NOT_FOUND (CONCEPT_NOT_FOUND).
 absl::Status ConceptNotFound(absl::string_view sae_id, int32_t latent);
 
+// INVALID_ARGUMENT (LATENT_OUT_OF_RANGE) from `latents` on.
+absl::Status CheckLatent(absl::string_view sae_id, int32_t latents, int32_t latent);
+
 }  // namespace recsae::concept_store
 
 #endif  // RECSAE_SERVICES_CONCEPT_STORE_STORE_STORED_H_

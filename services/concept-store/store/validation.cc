@@ -15,6 +15,8 @@
 namespace recsae::concept_store {
 namespace {
 
+// 9999-12-31T23:59:59Z, the last that a Timestamp can say.
+constexpr int64_t kLastSecond = 253402300799;
 constexpr char kCapturePattern[] = "recommenders/{recommender}/captures/{capture}";
 
 // Adds the faults of single values; `prefix` is the path of the message that holds them.
@@ -294,6 +296,35 @@ void CheckConcept(const v1::Concept& latent_concept, const std::string& field, B
   CheckStatistics(latent_concept.statistics(), absl::StrCat(field, ".statistics"), bad);
   CheckEvidence(latent_concept, field, bad);
   CheckSize(latent_concept.ByteSizeLong(), field, bad);
+}
+
+void CheckUserId(const std::string& user_id, const std::string& field, BadRequest* bad) {
+  if (user_id.empty() || user_id.size() > kMaxUserIdBytes) {
+    bad->Add(field, absl::StrCat("must be 1 to ", kMaxUserIdBytes, " bytes, is ", user_id.size()));
+  } else if (user_id.find('\0') != std::string::npos) {
+    bad->Add(field, "must not hold a zero byte");
+  }
+}
+
+void CheckControl(const v1::Control& control, const std::string& field, BadRequest* bad) {
+  Checker check(bad, field);
+  CheckUserId(control.user_id(), absl::StrCat(field, ".user_id"), bad);
+  check.InRange("lead_latent", control.lead_latent(), 0, kMaxLatents - 1);
+  const bool never = control.polarity() == v1::Control::POLARITY_NEVER;
+  if (!v1::Control::Polarity_IsValid(control.polarity()) ||
+      control.polarity() == v1::Control::POLARITY_UNSPECIFIED) {
+    check.Add("polarity", absl::StrCat("must be MORE, LESS or NEVER, is ",
+                                       static_cast<int>(control.polarity())));
+  }
+  if (!(control.strength() >= 0 && control.strength() <= kMaxStrength)) {
+    check.Add("strength", absl::StrCat("must be 0 to ", kMaxStrength, ", is ", control.strength()));
+  } else if (never && control.strength() != 0) {
+    check.Add("strength", "must not be given for POLARITY_NEVER, which has no degree");
+  }
+  const auto& end = control.expire_time();
+  if (end.seconds() > kLastSecond || end.nanos() < 0 || end.nanos() > 999'999'999) {
+    check.Add("expire_time", "must be a time up to the year 9999");
+  }
 }
 
 void CheckUpdateMask(const v1::UpdateConceptRequest& request, BadRequest* bad) {

@@ -15,6 +15,7 @@ class BadRequest;
 
 namespace recsae::concept_store::v1 {
 class Concept;
+class Control;
 class Sae;
 class UpdateConceptRequest;
 }  // namespace recsae::concept_store::v1
@@ -36,6 +37,9 @@ inline constexpr int kMaxBatch = 500;
 inline constexpr int32_t kMaxActivationDim = 1 << 16;
 inline constexpr int32_t kMaxLatents = 1 << 24;
 inline constexpr size_t kMaxQueryBytes = 1000;
+inline constexpr int kMaxControls = 100;  // of one user
+inline constexpr size_t kMaxUserIdBytes = 256;
+inline constexpr double kMaxStrength = 10;
 
 // Adds every fault of an SAE's description to `bad`. `field` is its path in the request.
 void CheckSae(const v1::Sae& sae, const std::string& field, BadRequest* bad);
@@ -43,6 +47,12 @@ void CheckSae(const v1::Sae& sae, const std::string& field, BadRequest* bad);
 // Adds every fault of a concept's content to `bad`: sizes, UTF-8, NaN or infinite numbers, shares
 // outside [0, 1], negative counts. Does not look at name and latent.
 void CheckConcept(const v1::Concept& latent_concept, const std::string& field, BadRequest* bad);
+
+// Adds what cannot be the id of a user that has controls.
+void CheckUserId(const std::string& user_id, const std::string& field, BadRequest* bad);
+
+// Adds every fault of a control as it was sent, but for what depends on the SAE and on the time.
+void CheckControl(const v1::Control& control, const std::string& field, BadRequest* bad);
 
 // Adds paths of the update_mask that are not fields an update may change, and an empty mask.
 void CheckUpdateMask(const v1::UpdateConceptRequest& request, BadRequest* bad);

@@ -8,16 +8,10 @@
 #include <span>
 
 #include "common/ranking/ranking.h"
+#include "services/explainer/attribution/directions.h"
 
 namespace recsae::explainer {
 namespace {
-
-template <typename A, typename B>
-double Dot(const A& a, const B& b) {
-  double sum = 0;
-  for (size_t i = 0; i < a.size(); ++i) sum += static_cast<double>(a[i]) * b[i];
-  return sum;
-}
 
 // x − x̂ in double.
 std::vector<double> Residual(const sae::SaeModel& sae, absl::Span<const float> x,

@@ -60,14 +60,17 @@ HostedQuery QueryOf(const probe::v1::Case& captured) {
 absl::StatusOr<std::vector<float>> ComputeAtSite(Backend& backend, const Caller& caller,
                                                  const std::string& recommender,
                                                  const std::string& site,
-                                                 absl::Span<const HostedQuery> queries, int dim) {
+                                                 absl::Span<const HostedQuery> queries, int dim,
+                                                 bool* reads_history) {
   return InParts(queries, dim, dim, caller,
                  [&](grpc::ClientContext& context, int64_t first, int64_t count,
                      probe::v1::ComputeActivationsResponse* response) {
                    const auto request = MakeRequest<probe::v1::ComputeActivationsRequest>(
                        recommender, site, queries.subspan(first, count));
-                   return backend.peers.probe.peer().FromGrpc(
+                   const absl::Status computed = backend.peers.probe.peer().FromGrpc(
                        backend.peers.probe->ComputeActivations(&context, request, response));
+                   if (reads_history != nullptr) *reads_history = response->reads_history();
+                   return computed;
                  });
 }
 

@@ -18,12 +18,13 @@ using HostedQuery = probe::v1::ComputeActivationsRequest::Query;
 HostedQuery QueryOf(const probe::v1::Case& captured);
 
 // Activations at a site ("" = just before scoring), float [queries, dim], row-major; any number of
-// queries. What the probe answers; INVALID_ARGUMENT (TENSOR_SHAPE_MISMATCH) if they are not of
-// `dim` values.
+// queries. `reads_history`, if given, becomes what the probe says of the recommender. What the
+// probe answers; INVALID_ARGUMENT (TENSOR_SHAPE_MISMATCH) if they are not of `dim` values.
 absl::StatusOr<std::vector<float>> ComputeAtSite(Backend& backend, const Caller& caller,
                                                  const std::string& recommender,
                                                  const std::string& site,
-                                                 absl::Span<const HostedQuery> queries, int dim);
+                                                 absl::Span<const HostedQuery> queries, int dim,
+                                                 bool* reads_history = nullptr);
 
 // Activations just before scoring, float [queries, dim], with those given, [queries, any], in place
 // of the recommender's own at the site. Errors as ComputeAtSite.

@@ -17,6 +17,8 @@ inline constexpr int kDefaultTopItems = 10;
 inline constexpr int kMaxTopItems = 1000;
 // Items named by id in a request.
 inline constexpr int kMaxItemIds = 1000;
+// Items of a history weighed in a call, each by a run of the recommender.
+inline constexpr int kMaxReasons = 100;
 
 // Adds a violation of `field` unless low <= value <= high.
 void CheckRange(absl::string_view field, int64_t value, int64_t low, int64_t high, BadRequest& bad);

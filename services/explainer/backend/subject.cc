@@ -126,6 +126,10 @@ absl::Status RunRecommender(Backend& backend, const Caller& caller,
   if (!keep_seen) ExcludeKnown(history.item_ids(), resolved);
   if (!response.pasts().empty()) {
     const auto& past = response.pasts(0);
+    // What the recommender read then, by name: what follows need not ask again.
+    if (history.item_ids().empty()) {
+      *resolved.query.mutable_history_item_ids() = past.item_ids();
+    }
     if (!keep_seen) ExcludeKnown(past.item_ids(), resolved);
     if (past.known() && past.trained_count() == 0 && history.item_ids().empty()) {
       resolved.warnings.push_back(

@@ -31,9 +31,11 @@ struct ResolvedSubject {
   std::shared_ptr<const LoadedRecommender> recommender;
   int64_t rows = 0;
   std::vector<float> activations;  // [rows, d], at the SAE's probe site
-  // At an inner site only, and not for activations given as they are: the history that the
-  // activation came from, and the vector just before scoring that it leads to.
+  // The query that the activation came from; of activations given as they are without a user and
+  // items.
   HostedQuery query;
+  // At an inner site only, and not for activations given as they are: the vector just before
+  // scoring that they lead to.
   std::vector<float> user_activation;
   // Items never to be recommended: what the case or history leaves out, and what the request does.
   std::vector<int32_t> excluded;

@@ -6,6 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "common/base/names.h"
 #include "common/base/status.h"
+#include "common/messages/tensor.h"
 
 namespace recsae::explainer {
 namespace {
@@ -18,12 +19,24 @@ constexpr absl::Duration kLongestRevisionWait = absl::Seconds(5);
 
 CachedConcept CachedConcept::From(const concept_store::v1::Concept& latent_concept) {
   CachedConcept cached;
+  cached.latent = latent_concept.latent();
   cached.description = latent_concept.description();
   cached.correlation = latent_concept.tests().predictive().correlation();
   cached.verified = latent_concept.tests().verified();
   cached.group =
       latent_concept.has_group() ? latent_concept.group().lead_latent() : latent_concept.latent();
+  for (const auto& term : latent_concept.terms()) {
+    if (!latent_concept.tests().has_predictive() || term.weight() <= 0) {
+      cached.terms.clear();
+      break;
+    }
+    cached.terms.emplace_back(term.text(), term.kind());
+  }
   const auto& statistics = latent_concept.statistics();
+  if (statistics.row_count() > 0) {
+    cached.mean = statistics.mean() * static_cast<double>(statistics.active_row_count()) /
+                  static_cast<double>(statistics.row_count());
+  }
   cached.statistics.active_rows = statistics.active_row_count();
   cached.statistics.mean = statistics.mean();
   cached.statistics.standard_deviation = statistics.standard_deviation();
@@ -46,13 +59,28 @@ std::vector<std::shared_ptr<const CachedConcept>> ConceptCache::Lookup(
     const std::string& sae, absl::Span<const sae::LatentActivation> latents) const {
   std::vector<std::shared_ptr<const CachedConcept>> found(latents.size());
   const absl::MutexLock lock(&mutex_);
-  const auto concepts = state_.concepts.find(sae);
-  if (concepts == state_.concepts.end()) return found;
+  const auto dictionary = state_.dictionaries.find(sae);
+  if (dictionary == state_.dictionaries.end()) return found;
+  const auto& concepts = dictionary->second.concepts;
   for (size_t i = 0; i < latents.size(); ++i) {
-    const auto latent_concept = concepts->second.find(latents[i].latent);
-    if (latent_concept != concepts->second.end()) found[i] = latent_concept->second;
+    const auto latent_concept = concepts.find(latents[i].latent);
+    if (latent_concept != concepts.end()) found[i] = latent_concept->second;
   }
   return found;
+}
+
+std::vector<std::shared_ptr<const CachedConcept>> ConceptCache::Group(const std::string& sae,
+                                                                      int32_t lead) const {
+  std::vector<std::shared_ptr<const CachedConcept>> members;
+  const absl::MutexLock lock(&mutex_);
+  const auto dictionary = state_.dictionaries.find(sae);
+  if (dictionary == state_.dictionaries.end()) return members;
+  const auto group = dictionary->second.groups.find(lead);
+  if (group == dictionary->second.groups.end()) return members;
+  for (const int32_t latent : group->second) {
+    members.push_back(dictionary->second.concepts.at(latent));
+  }
+  return members;
 }
 
 std::shared_ptr<const CachedConcept> ConceptCache::Lookup(const std::string& sae,
@@ -60,23 +88,17 @@ std::shared_ptr<const CachedConcept> ConceptCache::Lookup(const std::string& sae
   return Lookup(sae, {{latent, 0.0f}})[0];
 }
 
-std::vector<NamedLatent> ConceptCache::Group(const std::string& sae, int32_t lead) const {
-  std::vector<NamedLatent> members;
-  const absl::MutexLock lock(&mutex_);
-  const auto groups = state_.groups.find(sae);
-  if (groups == state_.groups.end()) return members;
-  const auto group = groups->second.find(lead);
-  if (group == groups->second.end()) return members;
-  const auto& concepts = state_.concepts.at(sae);
-  for (const int32_t latent : group->second) members.push_back({latent, concepts.at(latent)});
-  return members;
-}
-
 std::optional<std::string> ConceptCache::SaeVersion(const std::string& sae) const {
   const absl::MutexLock lock(&mutex_);
   const auto found = state_.saes.find(sae);
   if (found == state_.saes.end()) return std::nullopt;
   return found->second;
+}
+
+std::shared_ptr<const BaselineMeans> ConceptCache::Baseline(const std::string& sae) const {
+  const absl::MutexLock lock(&mutex_);
+  const auto found = state_.baselines.find(sae);
+  return found == state_.baselines.end() ? nullptr : found->second;
 }
 
 absl::Status ConceptCache::WaitUntilFilled(const Caller& caller) const {
@@ -117,16 +139,20 @@ absl::Status ConceptCache::Follow(Follower::Stream& stream) {
   return peers_.concept_store.peer().FromGrpc(reader->Finish());
 }
 
-void ConceptCache::State::LeaveGroup(const std::string& sae, int32_t latent) {
-  const auto of_sae = concepts.find(sae);
-  if (of_sae == concepts.end()) return;
-  const auto known = of_sae->second.find(latent);
-  if (known == of_sae->second.end()) return;
-  auto& groups_of_sae = groups[sae];
-  const auto group = groups_of_sae.find(known->second->group);
+void ConceptCache::Dictionary::Erase(int32_t latent) {
+  const auto found = concepts.find(latent);
+  if (found == concepts.end()) return;
+  const auto group = groups.find(found->second->group);
   group->second.erase(latent);
-  if (group->second.empty()) groups_of_sae.erase(group);
-  if (groups_of_sae.empty()) groups.erase(sae);
+  if (group->second.empty()) groups.erase(group);
+  concepts.erase(found);
+}
+
+void ConceptCache::Dictionary::Set(std::shared_ptr<const CachedConcept> latent_concept) {
+  const int32_t latent = latent_concept->latent;
+  Erase(latent);
+  groups[latent_concept->group].insert(latent);
+  concepts[latent] = std::move(latent_concept);
 }
 
 void ConceptCache::State::Apply(const ConceptChange& change) {
@@ -136,24 +162,33 @@ void ConceptCache::State::Apply(const ConceptChange& change) {
   }
   if (change.type() == ConceptChange::TYPE_SAE_DELETED) {
     saes.erase(change.sae().name());
+    baselines.erase(change.sae().name());
+    return;
+  }
+  if (change.type() == ConceptChange::TYPE_BASELINE_SET) {
+    // The store has checked it.
+    const auto& baseline = change.baseline();
+    const auto activation = ReadVector(baseline.activation(), "activation", kAnySize);
+    const auto reconstruction = ReadVector(baseline.reconstruction(), "reconstruction", kAnySize);
+    if (!activation.ok() || !reconstruction.ok()) return;
+    baselines[baseline.sae()] = std::make_shared<const BaselineMeans>(
+        BaselineMeans{{activation->begin(), activation->end()},
+                      {reconstruction->begin(), reconstruction->end()}});
     return;
   }
   const auto& latent_concept = change.latent_concept();
   const auto ids = ParseName(latent_concept.name(), "saes/{sae}/concepts/{latent}");
   if (!ids.ok()) return;
   const std::string sae = absl::StrCat("saes/", (*ids)[0]);
-  LeaveGroup(sae, latent_concept.latent());
-  auto& of_sae = concepts[sae];
-  const size_t before = of_sae.size();
+  Dictionary& dictionary = dictionaries[sae];
+  const size_t before = dictionary.concepts.size();
   if (change.type() == ConceptChange::TYPE_DELETED) {
-    of_sae.erase(latent_concept.latent());
+    dictionary.Erase(latent_concept.latent());
   } else if (change.type() == ConceptChange::TYPE_UPSERTED) {
-    const auto cached = std::make_shared<const CachedConcept>(CachedConcept::From(latent_concept));
-    of_sae[latent_concept.latent()] = cached;
-    groups[sae][cached->group].insert(latent_concept.latent());
+    dictionary.Set(std::make_shared<const CachedConcept>(CachedConcept::From(latent_concept)));
   }
-  count = count + of_sae.size() - before;
-  if (of_sae.empty()) concepts.erase(sae);
+  count = count + dictionary.concepts.size() - before;
+  if (dictionary.concepts.empty()) dictionaries.erase(sae);
 }
 
 }  // namespace recsae::explainer

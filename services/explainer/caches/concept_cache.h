@@ -18,6 +18,8 @@
 #include "common/client/follower.h"
 #include "common/rpc/metrics.h"
 #include "common/sae/codes.h"
+#include "services/explainer/attribution/personal.h"
+#include "services/explainer/labeling/term_truth.h"
 #include "services/explainer/peers/caller.h"
 #include "services/explainer/peers/peers.h"
 #include "services/explainer/verification/firing.h"
@@ -26,12 +28,18 @@ namespace recsae::explainer {
 
 // The part of a concept that explaining and steering need.
 struct CachedConcept {
+  int32_t latent = 0;
   std::string description;
   // Of the predictive test; 0 where it was not made.
   double correlation = 0;
   bool verified = false;
   // The lead latent of its group; its own where it says none.
   int32_t group = 0;
+  // What its description says of items, where it was tested; empty where it was not, and for one
+  // that says what items are not.
+  SetTerms terms;
+  // Mean activation over all rows that the concept was built from, firing or not.
+  double mean = 0;
   // active_rows, mean, standard_deviation and level_thresholds alone.
   FiringStatistics statistics;
 
@@ -64,12 +72,16 @@ class ConceptCache {
   std::vector<std::shared_ptr<const CachedConcept>> Lookup(
       const std::string& sae, absl::Span<const sae::LatentActivation> latents) const;
   std::shared_ptr<const CachedConcept> Lookup(const std::string& sae, int32_t latent) const;
-
-  // The latents of a group, ascending, each with its concept; empty for a latent that leads none.
-  std::vector<NamedLatent> Group(const std::string& sae, int32_t lead) const;
+  // All concepts of the group that `lead` leads, by latent; empty where there is none.
+  std::vector<std::shared_ptr<const CachedConcept>> Group(const std::string& sae,
+                                                          int32_t lead) const;
 
   // VersionOf the SAE that has this name; unset if none has, as far as the feed has told.
   std::optional<std::string> SaeVersion(const std::string& sae) const;
+
+  // The means over users of the SAE of this name; null where none were set, as far as the feed has
+  // told.
+  std::shared_ptr<const BaselineMeans> Baseline(const std::string& sae) const;
 
   // Waits, as long as the caller is alive, until all that was there at the start has arrived. OK
   // from then on. Before: the error of the feed, or UNAVAILABLE (FEED_STOPPED).
@@ -79,17 +91,21 @@ class ConceptCache {
   void WaitForRevision(int64_t revision, const Caller& caller) const;
 
  private:
+  // Of one SAE.
+  struct Dictionary {
+    std::map<int32_t, std::shared_ptr<const CachedConcept>> concepts;  // by latent
+    std::map<int32_t, std::set<int32_t>> groups;                       // latents by their lead
+
+    void Set(std::shared_ptr<const CachedConcept> latent_concept);
+    void Erase(int32_t latent);
+  };
   struct State {
-    // By SAE, then latent.
-    std::map<std::string, std::map<int32_t, std::shared_ptr<const CachedConcept>>> concepts;
-    // By SAE, then lead latent: the latents of the groups.
-    std::map<std::string, std::map<int32_t, std::set<int32_t>>> groups;
+    std::map<std::string, Dictionary> dictionaries;  // by SAE
     size_t count = 0;
-    std::map<std::string, std::string> saes;  // their versions
+    std::map<std::string, std::string> saes;                                // their versions
+    std::map<std::string, std::shared_ptr<const BaselineMeans>> baselines;  // by SAE
 
     void Apply(const concept_store::v1::ConceptChange& change);
-    // Takes a latent out of the group that its concept names.
-    void LeaveGroup(const std::string& sae, int32_t latent);
   };
 
   // One stream of the feed.

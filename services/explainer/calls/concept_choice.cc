@@ -112,9 +112,17 @@ absl::StatusOr<FoundConcepts> FindConcepts(Backend& backend, const Caller& calle
   return found;
 }
 
+std::vector<NamedLatent> GroupLedBy(const Backend& backend, const std::string& sae, int32_t lead) {
+  std::vector<NamedLatent> group;
+  for (const auto& member : backend.concepts.Group(sae, lead)) {
+    group.push_back({member->latent, member});
+  }
+  return group;
+}
+
 std::vector<NamedLatent> GroupOf(const Backend& backend, const std::string& sae,
                                  const NamedLatent& member) {
-  std::vector<NamedLatent> group = backend.concepts.Group(sae, member.named->group);
+  std::vector<NamedLatent> group = GroupLedBy(backend, sae, member.named->group);
   const bool there = std::any_of(group.begin(), group.end(), [&](const NamedLatent& other) {
     return other.latent == member.latent;
   });

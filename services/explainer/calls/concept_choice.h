@@ -32,6 +32,9 @@ absl::StatusOr<FoundConcepts> FindConcepts(Backend& backend, const Caller& calle
                                            const std::string& sae, const std::string& words,
                                            absl::Span<const NamedLatent> active);
 
+// The latents of a group, ascending, each with its concept; empty for a latent that leads none.
+std::vector<NamedLatent> GroupLedBy(const Backend& backend, const std::string& sae, int32_t lead);
+
 // The latents of the group that a concept belongs to, itself at least.
 std::vector<NamedLatent> GroupOf(const Backend& backend, const std::string& sae,
                                  const NamedLatent& member);

@@ -1,8 +1,8 @@
 // Explain.
 #include "services/explainer/calls/explain_call.h"
 
-#include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -12,9 +12,13 @@
 #include "common/budget/limits.h"
 #include "recsae/explainer/v1/explainer.pb.h"
 #include "services/explainer/attribution/attribution.h"
+#include "services/explainer/attribution/personal.h"
+#include "services/explainer/attribution/reasons.h"
+#include "services/explainer/backend/history_weighing.h"
 #include "services/explainer/backend/request_checks.h"
 #include "services/explainer/backend/subject.h"
-#include "services/explainer/verification/firing.h"
+#include "services/explainer/calls/controls.h"
+#include "services/explainer/calls/explanation_message.h"
 
 namespace recsae::explainer {
 namespace {
@@ -28,81 +32,35 @@ absl::Status CheckRequest(const v1::ExplainRequest& request) {
     bad.Add("item_ids", absl::StrCat("at most ", kMaxItemIds, " items can be asked for, not ",
                                      request.item_ids_size()));
   }
+  CheckRange("reason_count", request.reason_count(), 0, kMaxReasons, bad);
   return bad.ToStatus();
 }
 
-// The numbers of the items that the request asks for by id.
-absl::StatusOr<std::vector<int32_t>> RequestedItems(const v1::ExplainRequest& request,
-                                                    const ResolvedSubject& subject) {
-  if (request.item_ids().empty()) return std::vector<int32_t>();
+// Items that the request names.
+struct NamedItems {
+  std::vector<int32_t> also;
+  std::optional<int32_t> than;
+};
+
+absl::StatusOr<NamedItems> FindNamedItems(const v1::ExplainRequest& request,
+                                          const ResolvedSubject& subject) {
+  if (request.item_ids().empty() && request.than_item_id().empty()) return NamedItems();
   if (subject.at_inner_site() && subject.user_activation.empty()) return HistoryNeeded(subject);
   if (subject.head() == nullptr) {
     return NoPredictionHead(subject.recommender == nullptr ? ""
                                                            : subject.recommender->resource.name());
   }
-  return FindItems(*subject.recommender,
-                   {request.item_ids().data(), static_cast<size_t>(request.item_ids_size())});
-}
-
-// Latents that say the same, as one: each group where its strongest latent stands.
-void WriteGroups(const Backend& backend, const std::string& sae,
-                 absl::Span<const sae::LatentActivation> latents,
-                 absl::Span<const std::shared_ptr<const CachedConcept>> concepts,
-                 v1::Explanation* out) {
-  std::map<int32_t, v1::ActiveGroup*> groups;
-  for (size_t i = 0; i < latents.size(); ++i) {
-    const int32_t lead = concepts[i] == nullptr ? latents[i].latent : concepts[i]->group;
-    v1::ActiveGroup*& group = groups[lead];
-    if (group == nullptr) {
-      group = out->add_groups();
-      group->set_lead_latent(lead);
-      // A lead that has no concept any more leaves the word to who is there.
-      std::shared_ptr<const CachedConcept> of_lead = backend.concepts.Lookup(sae, lead);
-      if (of_lead == nullptr) of_lead = concepts[i];
-      if (of_lead != nullptr) {
-        group->set_description(of_lead->description);
-        group->set_correlation(of_lead->correlation);
-        group->set_verified(of_lead->verified);
-      }
-    }
-    group->add_latents(static_cast<int32_t>(i));
+  NamedItems named;
+  RECSAE_ASSIGN_OR_RETURN(
+      named.also, FindItems(*subject.recommender, {request.item_ids().data(),
+                                                   static_cast<size_t>(request.item_ids_size())}));
+  if (!request.than_item_id().empty()) {
+    const std::string* const than = &request.than_item_id();
+    RECSAE_ASSIGN_OR_RETURN(const std::vector<int32_t> found,
+                            FindItems(*subject.recommender, {&than, 1}));
+    named.than = found[0];
   }
-}
-
-void WriteLatents(const Backend& backend, const ResolvedSubject& subject,
-                  const ActivationExplanation& explanation, v1::Explanation* out) {
-  const auto concepts = backend.concepts.Lookup(subject.sae->name, explanation.latents);
-  for (size_t i = 0; i < concepts.size(); ++i) {
-    const sae::LatentActivation& active = explanation.latents[i];
-    v1::ActiveLatent* latent = out->add_latents();
-    latent->set_latent(active.latent);
-    latent->set_activation(active.value);
-    if (concepts[i] == nullptr) continue;
-    latent->set_level(IntensityLevel(active.value, concepts[i]->statistics));
-    latent->set_description(concepts[i]->description);
-    latent->set_correlation(concepts[i]->correlation);
-    latent->set_verified(concepts[i]->verified);
-  }
-  WriteGroups(backend, subject.sae->name, explanation.latents, concepts, out);
-}
-
-void WriteItem(const LoadedRecommender& recommender, const ItemAttribution& item,
-               const v1::Explanation& explanation, v1::ExplainedItem* out) {
-  out->set_item_id(recommender.item_ids[item.item]);
-  out->set_title(recommender.texts[item.item].title);
-  out->set_rank(item.rank);
-  out->set_score(item.score);
-  out->mutable_contributions()->Assign(item.contributions.begin(), item.contributions.end());
-  for (const v1::ActiveGroup& group : explanation.groups()) {
-    if (item.contributions.empty()) break;
-    double sum = 0;
-    for (const int32_t place : group.latents()) {
-      sum += item.contributions[static_cast<size_t>(place)];
-    }
-    out->add_group_contributions(sum);
-  }
-  out->set_bias(item.bias);
-  out->set_residual(item.residual);
+  return named;
 }
 
 ActivationExplanation ExplainRow(const ResolvedSubject& subject, int64_t row,
@@ -116,46 +74,98 @@ ActivationExplanation ExplainRow(const ResolvedSubject& subject, int64_t row,
   return explanation;
 }
 
+// The subject's history weighed, where it was asked for; null, with a warning, where it cannot be.
+std::unique_ptr<WeighedHistory> Reasons(Backend& backend, const Caller& caller,
+                                        const ResolvedSubject& subject,
+                                        const v1::ExplainRequest& request,
+                                        absl::Span<const ItemAttribution> explained,
+                                        v1::ExplainResponse* response) {
+  if (request.reason_count() == 0 || subject.head() == nullptr || explained.empty()) return nullptr;
+  std::vector<int32_t> items;
+  for (const ItemAttribution& item : explained) items.push_back(item.item);
+  absl::StatusOr<WeighedHistory> weighed =
+      WeighHistory(backend, caller, subject, request.reason_count(), items);
+  if (weighed.ok()) return std::make_unique<WeighedHistory>(*std::move(weighed));
+  response->add_warnings(absl::StrCat("the history is not weighed as reasons: ",
+                                      std::string(weighed.status().message())));
+  return nullptr;
+}
+
+absl::Status TooLarge(int64_t rows, size_t items) {
+  return Error(absl::StatusCode::kResourceExhausted, "RESPONSE_TOO_LARGE",
+               absl::StrCat("the explanations of ", rows, " activations with ", items,
+                            " items each do not fit a message of 4 MiB; ask for fewer of them "
+                            "in a call, or for fewer reasons"));
+}
+
+// Explains one activation of the subject.
+void ExplainOne(Backend& backend, const Caller& caller, const ResolvedSubject& subject, int64_t row,
+                const v1::ExplainRequest& request, const ActivationExplanation& explanation,
+                std::optional<int32_t> than, v1::ExplainResponse* response) {
+  const std::string& sae = subject.sae->name;
+  const PredictionHead* head = subject.head();
+  const ActiveGroups groups = GroupsOf(backend, sae, explanation.latents);
+  ToldActivation told{subject.recommender.get(), explanation, groups, {}, nullptr, {}, than};
+  const std::shared_ptr<const BaselineMeans> baseline = backend.concepts.Baseline(sae);
+  if (head != nullptr && !subject.at_inner_site() && baseline != nullptr &&
+      baseline->activation.size() == static_cast<size_t>(head->dim)) {
+    told.personal = SplitActivation(subject.sae->model, subject.Activation(row),
+                                    explanation.latents, groups.members, *baseline);
+  }
+  // Who has a history has one activation.
+  std::unique_ptr<WeighedHistory> history;
+  if (row == 0) history = Reasons(backend, caller, subject, request, explanation.items, response);
+  if (history != nullptr) {
+    told.history = history.get();
+    told.effects = HistoryEffects(subject.at_inner_site() ? nullptr : &subject.sae->model,
+                                  groups.members, history->with, history->without);
+  }
+  WriteExplanation(backend, sae, told, response->add_explanations());
+}
+
+void AddWarnings(const Backend& backend, const ResolvedSubject& subject,
+                 v1::ExplainResponse* response) {
+  for (const std::string& id : subject.unknown_items) response->add_unknown_item_ids(id);
+  for (const std::string& warning : subject.warnings) response->add_warnings(warning);
+  if (subject.head() != nullptr && !subject.at_inner_site() &&
+      backend.concepts.Baseline(subject.sae->name) == nullptr) {
+    response->add_warnings(
+        absl::StrCat(subject.sae->name,
+                     " has no baseline: what everyone gets cannot be told from what is the "
+                     "user's own; build its concepts again"));
+  }
+}
+
 }  // namespace
 
 absl::Status Explain(Backend& backend, const Caller& caller, const v1::ExplainRequest& request,
                      v1::ExplainResponse* response) {
   RECSAE_RETURN_IF_ERROR(CheckRequest(request));
-  RECSAE_ASSIGN_OR_RETURN(const ResolvedSubject subject,
+  RECSAE_ASSIGN_OR_RETURN(ResolvedSubject subject,
                           ResolveSubject(backend, caller, request.sae(), request.subject(),
                                          {request.exclude_item_ids().data(),
                                           static_cast<size_t>(request.exclude_item_ids_size())},
                                          request.keep_seen_items()));
-  RECSAE_ASSIGN_OR_RETURN(const std::vector<int32_t> also, RequestedItems(request, subject));
+  RECSAE_RETURN_IF_ERROR(
+      ApplyControls(backend, caller, request, subject, response->mutable_controls()));
+  RECSAE_ASSIGN_OR_RETURN(const NamedItems named, FindNamedItems(request, subject));
   // Without the concept-store it goes on with the concepts that are here.
   backend.concepts.WaitUntilFilled(caller).IgnoreError();
-  for (const std::string& id : subject.unknown_items) response->add_unknown_item_ids(id);
-  for (const std::string& warning : subject.warnings) response->add_warnings(warning);
+  AddWarnings(backend, subject, response);
   ItemChoice choice;
   choice.top = request.top_item_count() == 0 ? kDefaultTopItems : request.top_item_count();
   choice.excluded = subject.excluded;
-  choice.also = also;
+  choice.also = named.also;
   bool nothing_left = false;
   size_t bytes = 0;
   for (int64_t row = 0; row < subject.rows; ++row) {
     RECSAE_RETURN_IF_ERROR(caller.Alive());
     const ActivationExplanation explanation = ExplainRow(subject, row, choice);
-    v1::Explanation* out = response->add_explanations();
-    out->set_relative_error(explanation.relative_error);
-    WriteLatents(backend, subject, explanation, out);
+    ExplainOne(backend, caller, subject, row, request, explanation, named.than, response);
     nothing_left = nothing_left || (subject.head() != nullptr && explanation.items.empty() &&
                                     (!subject.at_inner_site() || !subject.user_activation.empty()));
-    for (const ItemAttribution& item : explanation.items) {
-      WriteItem(*subject.recommender, item, *out, out->add_items());
-    }
-    bytes += out->ByteSizeLong() + 8;
-    if (bytes > kMaxMessageBytes) {
-      return Error(absl::StatusCode::kResourceExhausted, "RESPONSE_TOO_LARGE",
-                   absl::StrCat("the explanations of ", subject.rows, " activations with ",
-                                choice.top + also.size(),
-                                " items each do not fit a message of 4 MiB; ask for fewer of them "
-                                "in a call"));
-    }
+    bytes += response->explanations(static_cast<int>(row)).ByteSizeLong() + 8;
+    if (bytes > kMaxMessageBytes) return TooLarge(subject.rows, choice.top + named.also.size());
   }
   if (nothing_left) {
     response->add_warnings(

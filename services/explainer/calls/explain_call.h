@@ -1,4 +1,5 @@
-// The calls Explain and Steer: checks the request, resolves the subject, computes, and converts.
+// The calls Explain, Steer and FindCounterfactual: checks the request, resolves the subject,
+// computes, and converts.
 #ifndef RECSAE_SERVICES_EXPLAINER_CALLS_EXPLAIN_CALL_H_
 #define RECSAE_SERVICES_EXPLAINER_CALLS_EXPLAIN_CALL_H_
 
@@ -8,6 +9,8 @@
 namespace recsae::explainer::v1 {
 class ExplainRequest;
 class ExplainResponse;
+class FindCounterfactualRequest;
+class FindCounterfactualResponse;
 class SteerRequest;
 class SteerResponse;
 }  // namespace recsae::explainer::v1
@@ -19,6 +22,9 @@ absl::Status Explain(Backend& backend, const Caller& caller, const v1::ExplainRe
                      v1::ExplainResponse* response);
 absl::Status Steer(Backend& backend, const Caller& caller, const v1::SteerRequest& request,
                    v1::SteerResponse* response);
+absl::Status FindCounterfactual(Backend& backend, const Caller& caller,
+                                const v1::FindCounterfactualRequest& request,
+                                v1::FindCounterfactualResponse* response);
 
 }  // namespace recsae::explainer
 

@@ -12,6 +12,7 @@
 #include "services/explainer/backend/request_checks.h"
 #include "services/explainer/backend/subject.h"
 #include "services/explainer/calls/concept_choice.h"
+#include "services/explainer/calls/controls.h"
 #include "services/explainer/calls/explain_call.h"
 #include "services/explainer/calls/steer_edits.h"
 #include "services/explainer/calls/steer_request.h"
@@ -20,8 +21,6 @@
 
 namespace recsae::explainer {
 namespace {
-
-constexpr double kDefaultMaxChange = 1;
 
 std::string WhyIneffective(const v1::Edit& edit, const v1::IneffectiveEdit& ineffective) {
   const bool one = ineffective.latents_size() == 1;
@@ -109,9 +108,6 @@ bool IsExact(const v1::SteerRequest& request) {
                      [](const v1::Edit& edit) { return edit.has_set(); });
 }
 
-// The mean activation over users that changes are measured by; empty where it is not known.
-std::vector<float> BaselineOf(const Backend& /*backend*/, const std::string& /*sae*/) { return {}; }
-
 void WriteItems(const LoadedRecommender& recommender, const std::vector<ComparedItem>& items,
                 google::protobuf::RepeatedPtrField<v1::SteeredItem>* out) {
   for (const ComparedItem& item : items) {
@@ -181,6 +177,12 @@ absl::Status Steer(Backend& backend, const Caller& caller, const v1::SteerReques
                                           static_cast<size_t>(request.exclude_item_ids_size())},
                                          request.keep_seen_items()));
   RECSAE_RETURN_IF_ERROR(CheckOneRow(subject));
+  UserControls controls;
+  if (!request.ignore_controls()) {
+    RECSAE_ASSIGN_OR_RETURN(controls,
+                            ReadControls(backend, caller, request.sae(), request.subject()));
+  }
+  if (controls.empty() && request.edits().empty() && wishes.empty()) return NothingAsked(request);
   if (subject.at_inner_site() && subject.user_activation.empty()) return HistoryNeeded(subject);
   const sae::SaeModel& model = subject.sae->model;
   // An error here matters only where a concept is needed and not found.
@@ -195,6 +197,7 @@ absl::Status Steer(Backend& backend, const Caller& caller, const v1::SteerReques
       filled};
   const double strength = request.wish_strength() == 0 ? 1 : request.wish_strength();
   ResolvedEdits resolved;
+  ResolveControls(context, controls, resolved);
   RECSAE_RETURN_IF_ERROR(
       ResolveWishes(context, wishes, strength, response->mutable_wishes(), resolved));
   for (int i = 0; i < request.edits_size(); ++i) {
@@ -215,6 +218,7 @@ absl::Status Steer(Backend& backend, const Caller& caller, const v1::SteerReques
                           SteerActivation(model, subject.Activation(0), resolved.edits, options));
 
   WriteChanges(resolved, steered, response);
+  WriteControls(controls, resolved, steered.effective, response->mutable_controls());
   WriteIneffective(request, resolved, steered.effective, response);
   for (const std::string& id : subject.unknown_items) response->add_unknown_item_ids(id);
   for (const std::string& warning : subject.warnings) response->add_warnings(warning);

@@ -80,7 +80,7 @@ absl::Status ResolveGroup(const SteeringContext& context, const v1::Edit& edit, 
   BadRequest bad;
   CheckRange(field, edit.group(), 0, context.model.latents() - 1, bad);
   RECSAE_RETURN_IF_ERROR(bad.ToStatus());
-  const std::vector<NamedLatent> group = context.backend.concepts.Group(context.sae, edit.group());
+  const std::vector<NamedLatent> group = GroupLedBy(context.backend, context.sae, edit.group());
   if (group.empty()) {
     RECSAE_RETURN_IF_ERROR(context.filled);
     const auto named = context.backend.concepts.Lookup(context.sae, edit.group());
@@ -153,6 +153,11 @@ absl::Status ResolveText(const SteeringContext& context, const v1::Edit& edit, i
 }
 
 }  // namespace
+
+std::vector<float> BaselineOf(const Backend& backend, const std::string& sae) {
+  const auto baseline = backend.concepts.Baseline(sae);
+  return baseline == nullptr ? std::vector<float>() : baseline->activation;
+}
 
 absl::Status ResolveEdit(const SteeringContext& context, const v1::Edit& edit, int place,
                          ResolvedEdits& resolved) {

@@ -33,6 +33,12 @@ struct SteeringContext {
   absl::Status filled = absl::OkStatus();
 };
 
+// Bound of a change where a call names none (SteerRequest.max_change).
+inline constexpr double kDefaultMaxChange = 1;
+
+// The mean activation over users that changes are measured by; empty where it is not known.
+std::vector<float> BaselineOf(const Backend& backend, const std::string& sae);
+
 // Edits of latents, each with the place of the edit or wish that it comes from.
 struct ResolvedEdits {
   std::vector<LatentEdit> edits;

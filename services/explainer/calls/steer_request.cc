@@ -10,6 +10,7 @@
 #include "recsae/explainer/v1/explainer.pb.h"
 #include "services/explainer/backend/request_checks.h"
 #include "services/explainer/backend/subject.h"
+#include "services/explainer/calls/controls.h"
 #include "services/explainer/calls/wish_call.h"
 
 namespace recsae::explainer {
@@ -65,6 +66,14 @@ void CheckAmounts(const v1::SteerRequest& request, BadRequest& bad) {
 
 }  // namespace
 
+absl::Status NothingAsked(const v1::SteerRequest& request) {
+  BadRequest bad;
+  bad.Add("edits", absl::StrCat("must be 1 to ", kMaxEdits, ", or there must be wishes: user \"",
+                                std::string(UserOf(request.subject())), "\" has no controls of ",
+                                request.sae()));
+  return bad.ToStatus();
+}
+
 absl::StatusOr<std::vector<Wish>> CheckSteerRequest(const v1::SteerRequest& request) {
   BadRequest bad;
   std::vector<Wish> wishes;
@@ -72,7 +81,9 @@ absl::StatusOr<std::vector<Wish>> CheckSteerRequest(const v1::SteerRequest& requ
   CheckSubject(request.subject(), "subject", bad);
   CheckRange("top_item_count", request.top_item_count(), 0, kMaxTopItems, bad);
   if (!request.wishes().empty()) wishes = CheckWishes("wishes", request.wishes(), bad);
-  const int least = request.wishes().empty() ? 1 : 0;
+  // A user's controls may be all there is to do.
+  const bool controls = !request.ignore_controls() && !UserOf(request.subject()).empty();
+  const int least = request.wishes().empty() && !controls ? 1 : 0;
   if (request.edits_size() < least || request.edits_size() > kMaxEdits) {
     bad.Add("edits",
             absl::StrCat("must be ", least, " to ", kMaxEdits, ", are ", request.edits_size()));

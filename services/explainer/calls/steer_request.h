@@ -16,6 +16,9 @@ namespace recsae::explainer {
 // Its wishes, or INVALID_ARGUMENT: every violation, or QUERY_NEGATED. Thread-safe.
 absl::StatusOr<std::vector<Wish>> CheckSteerRequest(const v1::SteerRequest& request);
 
+// INVALID_ARGUMENT: the request holds neither edits nor wishes, and the user has no controls.
+absl::Status NothingAsked(const v1::SteerRequest& request);
+
 }  // namespace recsae::explainer
 
 #endif  // RECSAE_SERVICES_EXPLAINER_CALLS_STEER_REQUEST_H_

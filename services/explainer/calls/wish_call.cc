@@ -20,11 +20,6 @@ constexpr size_t kMaxWishes = 20;
 // Of concepts that are not active, shown where nothing tells which is meant.
 constexpr size_t kIdleGroups = 3;
 
-// What strength 1 does: so many standard deviations more, and this part of an active latent left
-// (docs/steering.md has what they cost).
-constexpr double kMoreDeviations = 1;
-constexpr double kLessScale = 0.25;
-
 using LatentGroups = std::vector<std::vector<NamedLatent>>;
 
 v1::Polarity ToProto(WishPolarity polarity) {

@@ -294,8 +294,11 @@ absl::StatusOr<google::protobuf::Any> RunBuildConcepts(Backend& backend, JobCont
   for (const Source& source : sources) context.captures.push_back(source.capture);
   RECSAE_ASSIGN_OR_RETURN(const int64_t revision,
                           WriteConcepts(backend.peers, caller, job.name(), context, results));
+  RECSAE_ASSIGN_OR_RETURN(const int64_t baseline_revision,
+                          WriteBaseline(backend.peers, caller, job.name(), request.sae(),
+                                        rows.baseline, rows.table.size()));
   // So that who sees the job finished sees its concepts in explanations.
-  backend.concepts.WaitForRevision(revision, caller);
+  backend.concepts.WaitForRevision(std::max(revision, baseline_revision), caller);
 
   report.set_sae(request.sae());
   report.set_row_count(rows.table.size());

@@ -7,6 +7,7 @@
 
 #include "absl/status/statusor.h"
 #include "common/jobs/job_runner.h"
+#include "services/explainer/attribution/personal.h"
 #include "services/explainer/caches/sae_cache.h"
 #include "services/explainer/evidence/sample.h"
 #include "services/explainer/jobs/case_reader.h"
@@ -23,6 +24,7 @@ struct ConceptRows {
   Sample sample;              // of all rows, by role, with their activations
   SampledRows paper_control;  // the first rows of the first source
   int64_t without_user = 0;   // rows that do not say whose they are
+  BaselineMeans baseline;     // over all rows
 };
 
 // Reads and encodes all rows of the sources. Progress is told in latents, of which `sae` has so

@@ -10,6 +10,7 @@
 #include "common/base/names.h"
 #include "common/base/status.h"
 #include "common/base/utf8.h"
+#include "common/messages/tensor.h"
 
 namespace recsae::explainer {
 namespace {
@@ -272,6 +273,25 @@ absl::StatusOr<int64_t> WriteConcepts(Peers& peers, const Caller& caller, const 
                           ListOutdated(peers, caller, context.sae, described));
   for (const Concept& old : outdated) RECSAE_RETURN_IF_ERROR(Delete(peers, caller, old));
   return revision;
+}
+
+absl::StatusOr<int64_t> WriteBaseline(Peers& peers, const Caller& caller, const std::string& job,
+                                      const std::string& sae, const BaselineMeans& means,
+                                      int64_t rows) {
+  concept_store::v1::SetBaselineRequest request;
+  concept_store::v1::Baseline& baseline = *request.mutable_baseline();
+  baseline.set_sae(sae);
+  baseline.set_row_count(rows);
+  WriteVector(means.activation, baseline.mutable_activation());
+  WriteVector(means.reconstruction, baseline.mutable_reconstruction());
+  const uint64_t content = Fingerprint(request.SerializeAsString());
+  request.set_request_id(absl::StrCat(job, "/baseline/", absl::Hex(content)));
+  concept_store::v1::Baseline stored;
+  RECSAE_RETURN_IF_ERROR(caller.Call([&](grpc::ClientContext& context) {
+    return peers.concept_store.peer().FromGrpc(
+        peers.concept_store->SetBaseline(&context, request, &stored));
+  }));
+  return stored.revision();
 }
 
 }  // namespace recsae::explainer

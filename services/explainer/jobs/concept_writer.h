@@ -9,6 +9,7 @@
 #include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "services/explainer/attribution/personal.h"
 #include "services/explainer/caches/recommender_cache.h"
 #include "services/explainer/jobs/latent_result.h"
 #include "services/explainer/labeling/case_table.h"
@@ -42,6 +43,11 @@ concept_store::v1::Concept MakeConcept(const ConceptContext& context, int32_t la
 absl::StatusOr<int64_t> WriteConcepts(Peers& peers, const Caller& caller, const std::string& job,
                                       const ConceptContext& context,
                                       const std::vector<LatentResult>& results);
+
+// Stores the means over users for the SAE. Returns the revision.
+absl::StatusOr<int64_t> WriteBaseline(Peers& peers, const Caller& caller, const std::string& job,
+                                      const std::string& sae, const BaselineMeans& means,
+                                      int64_t rows);
 
 }  // namespace recsae::explainer
 

@@ -25,8 +25,6 @@ namespace {
 using Alive = absl::FunctionRef<absl::Status()>;
 using Holders = std::vector<int32_t>;  // items, rising
 
-constexpr char kWord[] = "word";
-
 // A set of one term.
 struct Single {
   std::string text;
@@ -49,14 +47,6 @@ constexpr std::array<Band, 7> kBands = {{{0, .01, "blockbuster"},
                                          {.1, .3, "lesser-known"},
                                          {.1, 1, "not popular"},
                                          {.3, 1, "obscure"}}};
-
-// The number that "1994" or "1980s" begins with.
-std::optional<double> OrderOf(absl::string_view value) {
-  absl::ConsumeSuffix(&value, "s");
-  double number = 0;
-  if (!absl::SimpleAtod(value, &number) || !std::isfinite(number)) return std::nullopt;
-  return number;
-}
 
 // The values of one key in the order of their numbers; empty unless all are numbers, and few.
 std::vector<const std::pair<const std::string, Holders>*> Ordered(
@@ -167,9 +157,9 @@ absl::Status AddWords(std::span<const ItemText> items, const ItemSetOptions& opt
   RECSAE_ASSIGN_OR_RETURN(const ItemFeatures features, ItemFeatures::Create(items, alive));
   for (int i = 0; i < features.size(); ++i) {
     const Feature& feature = features.feature(i);
-    if (feature.kind != kWord || feature.items < options.min_word_items) continue;
+    if (feature.kind != kWordKind || feature.items < options.min_word_items) continue;
     const std::span<const int32_t> holders = features.ItemsOf(i);
-    singles.push_back({feature.text, kWord, Holders(holders.begin(), holders.end())});
+    singles.push_back({feature.text, kWordKind, Holders(holders.begin(), holders.end())});
   }
   return absl::OkStatus();
 }
@@ -178,11 +168,11 @@ absl::Status AddWords(std::span<const ItemText> items, const ItemSetOptions& opt
 int Place(const Single& single) {
   if (single.kind == kPopularityKind) return 0;
   if (single.ordered) return 1;
-  return single.kind == kWord ? 3 : 2;
+  return single.kind == kWordKind ? 3 : 2;
 }
 
 std::string Shown(const Single& single) {
-  return single.kind == kWord ? absl::StrCat("\"", single.text, "\"") : single.text;
+  return single.kind == kWordKind ? absl::StrCat("\"", single.text, "\"") : single.text;
 }
 
 ItemSet SetOf(const Single& single) {
@@ -199,7 +189,7 @@ ItemSet SetOf(const Single& a, const Single& b, size_t items) {
 }
 
 bool CanMeet(const Single& a, const Single& b) {
-  if (a.kind == kWord || b.kind == kWord) return false;
+  if (a.kind == kWordKind || b.kind == kWordKind) return false;
   return a.kind != b.kind || !a.ordered;
 }
 
@@ -247,7 +237,7 @@ absl::Status AddPairs(const std::vector<Single>& singles, const ItemSetOptions& 
 // Keeps what is of use, the largest `most` of it, in the order given.
 void Prune(std::vector<Single>& singles, size_t items, const ItemSetOptions& options, int most) {
   std::erase_if(singles, [&](const Single& single) {
-    const auto least = single.kind == kWord ? options.min_word_items : options.min_items;
+    const auto least = single.kind == kWordKind ? options.min_word_items : options.min_items;
     return single.items.size() < static_cast<size_t>(least) ||
            static_cast<double>(single.items.size()) >
                options.max_share * static_cast<double>(items);
@@ -263,6 +253,13 @@ void Prune(std::vector<Single>& singles, size_t items, const ItemSetOptions& opt
 }
 
 }  // namespace
+
+std::optional<double> OrderOf(absl::string_view value) {
+  absl::ConsumeSuffix(&value, "s");
+  double number = 0;
+  if (!absl::SimpleAtod(value, &number) || !std::isfinite(number)) return std::nullopt;
+  return number;
+}
 
 absl::StatusOr<ItemSets> ItemSets::Create(std::span<const ItemText> items,
                                           std::span<const double> popularity,

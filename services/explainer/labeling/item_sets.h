@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <utility>
@@ -12,6 +13,7 @@
 #include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
 #include "services/explainer/labeling/item_features.h"
 
 namespace recsae::explainer {
@@ -26,6 +28,11 @@ struct ItemSet {
 
 // ItemSet::terms' kind of popularity bands.
 inline constexpr char kPopularityKind[] = "popularity";
+// That of words of titles.
+inline constexpr char kWordKind[] = "word";
+
+// What the values of an ordered key are ordered by: the number that "1994" or "1980s" begins with.
+std::optional<double> OrderOf(absl::string_view value);
 
 struct ItemSetOptions {
   // Smaller sets name single items, larger ones nearly all.

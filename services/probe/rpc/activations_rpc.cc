@@ -190,6 +190,7 @@ grpc::Status ProbeService::ComputeActivations(Context* context,
                             QueryBatch::Read(*this, context, request->recommender(),
                                              request->site(), request->queries()));
     batch->WriteNotes(request->with_past(), response);
+    response->set_reads_history(batch->model().reads_history());
     return batch->Write(
         batch->model().ActivationsAt(batch->site().name, Positions::kLast, batch->queries(),
                                      [&] { return !CheckAlive(context).ok(); }),

@@ -16,6 +16,7 @@
 #include "common/base/sha256.h"
 #include "common/base/status.h"
 #include "services/concept-store/store/validation.h"
+#include "tests/contract/concept-store/store_contract.h"
 #include "tests/contract/concept-store/store_server.h"
 #include "tests/unit/concept-store/samples.h"
 
@@ -28,33 +29,8 @@ using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 
-struct Mode {
-  const char* name;
-  Transport transport;
-  bool reopen;
-};
-
-class ConceptStoreContract : public testing::TestWithParam<Mode> {
+class ConceptStoreContract : public StoreContract {
  protected:
-  ConceptStoreContract() : server_(FreshDirectory(), GetParam().transport) {}
-
-  // The server for the next call.
-  StoreServer& Next() {
-    if (GetParam().reopen) server_.Reopen();
-    return server_;
-  }
-
-  template <typename Request, typename Response>
-  absl::StatusOr<Response> Do(grpc::Status (Stub::*method)(grpc::ClientContext*, const Request&,
-                                                           Response*),
-                              const Request& request) {
-    return Call(Next(), method, request);
-  }
-
-  absl::StatusOr<v1::Sae> PublishSample(const std::string& sae_id) {
-    return Publish(Next(), SampleHeader(sae_id), SampleWeights(SampleSae(), 5));
-  }
-
   absl::StatusOr<v1::Concept> Create(const std::string& parent, const v1::Concept& latent_concept) {
     v1::CreateConceptRequest request;
     request.set_parent(parent);
@@ -86,13 +62,6 @@ class ConceptStoreContract : public testing::TestWithParam<Mode> {
     return Do(&Stub::BatchUpsertConcepts, request);
   }
 
-  absl::Status DeleteSae(const std::string& name, const std::string& request_id = "") {
-    v1::DeleteSaeRequest request;
-    request.set_name(name);
-    request.set_request_id(request_id);
-    return Do(&Stub::DeleteSae, request).status();
-  }
-
   // Latents on each page.
   std::vector<std::vector<int32_t>> Pages(v1::ListConceptsRequest request, int32_t* total) {
     std::vector<std::vector<int32_t>> pages;
@@ -120,25 +89,6 @@ class ConceptStoreContract : public testing::TestWithParam<Mode> {
     return latents;
   }
 
-  // Everything up to and with CAUGHT_UP. Unset: with the snapshot.
-  std::vector<v1::ConceptChange> WatchUntilCaughtUp(const std::string& parent,
-                                                    std::optional<int64_t> since) {
-    grpc::ClientContext context;
-    v1::WatchConceptsRequest request;
-    request.set_parent(parent);
-    if (since.has_value()) request.set_since_revision(*since);
-    const auto stream = Next().stub().WatchConcepts(&context, request);
-    std::vector<v1::ConceptChange> changes;
-    v1::ConceptChange change;
-    while (stream->Read(&change)) {
-      changes.push_back(change);
-      if (change.type() == v1::ConceptChange::TYPE_CAUGHT_UP) break;
-    }
-    context.TryCancel();
-    stream->Finish();
-    return changes;
-  }
-
   absl::Status WatchError(const std::string& parent, int64_t since) {
     grpc::ClientContext context;
     v1::WatchConceptsRequest request;
@@ -149,14 +99,7 @@ class ConceptStoreContract : public testing::TestWithParam<Mode> {
     EXPECT_FALSE(stream->Read(&change));
     return FromGrpc(stream->Finish());
   }
-
-  StoreServer server_;
 };
-
-void ExpectError(const absl::Status& status, StatusCode code, const std::string& reason) {
-  EXPECT_EQ(status.code(), code) << status;
-  EXPECT_EQ(Reason(status), reason) << status;
-}
 
 std::string ReadAllWeights(StoreServer& server, const std::string& name, int* pieces,
                            absl::Status* status) {
@@ -927,10 +870,7 @@ TEST_P(ConceptStoreContract, AWatchBeginsWithTheSnapshot) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Modes, ConceptStoreContract,
-                         testing::Values(Mode{"InProcess", Transport::kInProcess, false},
-                                         Mode{"ReopenedOverTcp", Transport::kTcp, true}),
-                         [](const testing::TestParamInfo<Mode>& mode) { return mode.param.name; });
+RECSAE_STORE_CONTRACT(ConceptStoreContract);
 
 }  // namespace
 }  // namespace recsae::concept_store

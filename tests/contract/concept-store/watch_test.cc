@@ -15,6 +15,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "common/base/status.h"
+#include "common/messages/tensor.h"
 #include "tests/contract/concept-store/store_server.h"
 #include "tests/unit/concept-store/samples.h"
 
@@ -262,6 +263,10 @@ void Apply(const v1::ConceptChange& change, State* state) {
       break;
     case v1::ConceptChange::TYPE_SAE_DELETED:
       state->erase(change.sae().name());
+      state->erase(change.sae().name() + "/baseline");
+      break;
+    case v1::ConceptChange::TYPE_BASELINE_SET:
+      (*state)[change.baseline().sae() + "/baseline"] = absl::StrCat(change.baseline().row_count());
       break;
     default:
       break;
@@ -276,6 +281,12 @@ TEST_P(WatchTest, SnapshotsReadWhileOthersWriteAreOneStateAtTheirRevision) {
       v1::DeleteConceptRequest remove;
       remove.set_name(absl::StrCat("saes/a/concepts/", i % 16));
       EXPECT_TRUE(Call(server_, &Stub::DeleteConcept, remove).ok());
+      v1::SetBaselineRequest set;
+      set.mutable_baseline()->set_sae("saes/a");
+      set.mutable_baseline()->set_row_count(1 + i);
+      WriteVector({1, 2, 3, 4}, set.mutable_baseline()->mutable_activation());
+      WriteVector({1, 2, 3, 4}, set.mutable_baseline()->mutable_reconstruction());
+      EXPECT_TRUE(Call(server_, &Stub::SetBaseline, set).ok());
     }
   });
   for (int round = 0; round < 10; ++round) {

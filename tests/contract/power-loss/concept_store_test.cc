@@ -12,6 +12,8 @@
 #include "absl/strings/str_cat.h"
 #include "common/base/sha256.h"
 #include "common/base/status.h"
+#include "common/messages/tensor.h"
+#include "recsae/concept_store/v1/concept_store.pb.h"
 #include "services/concept-store/store/store.h"
 #include "tests/contract/power-loss/power_loss.h"
 #include "tests/unit/concept-store/samples.h"
@@ -39,6 +41,11 @@ class ConceptStoreSubject : public Subject {
       threads.emplace_back(
           [=, this] { Upsert(first, absl::StrCat("round ", round, " from ", first), counts); });
     }
+    threads.emplace_back([=, this] { SetBaseline(round, counts); });
+    threads.emplace_back([=, this] {
+      SetControl(round, counts);
+      if (remove) DeleteControl((round + 3) % 8, counts);
+    });
     threads.emplace_back([=, this] {
       Publish(absl::StrCat("s", round), counts);
       if (remove) Delete(absl::StrCat("s", round), counts);
@@ -62,6 +69,8 @@ class ConceptStoreSubject : public Subject {
         return absl::StrCat("concept ", latent, " as \"", kept.description(), "\"");
       }
     }
+    if (const std::string lost = FindLostBaseline(); !lost.empty()) return lost;
+    if (const std::string lost = FindLostControl(); !lost.empty()) return lost;
     if (store_->revision() < last_revision_) return "the last revision";
     for (const auto& [description, response] : responses_) {
       const auto again =
@@ -93,6 +102,77 @@ class ConceptStoreSubject : public Subject {
       last_revision_ = std::max(last_revision_, state.revision());
     }
     responses_[{first, description}] = upserted->SerializeAsString();
+  }
+
+  void SetBaseline(int round, const std::function<bool()>& counts) {
+    v1::SetBaselineRequest request;
+    request.mutable_baseline()->set_sae("saes/a");
+    request.mutable_baseline()->set_row_count(round);
+    WriteVector(std::vector<float>(4, static_cast<float>(round)),
+                request.mutable_baseline()->mutable_activation());
+    *request.mutable_baseline()->mutable_reconstruction() = request.baseline().activation();
+    const auto set = store_->SetBaseline(request);
+    if (!set.ok() || !counts()) return;
+    const std::lock_guard<std::mutex> lock(mutex_);
+    baseline_ = *set;
+    last_revision_ = std::max(last_revision_, set->revision());
+  }
+
+  // A later one that was not acknowledged may have taken its place.
+  std::string FindLostBaseline() {
+    v1::GetBaselineRequest request;
+    request.set_parent("saes/a");
+    const auto state = store_->GetBaseline(request);
+    if (baseline_.revision() == 0) return "";
+    if (!state.ok() || state->revision() < baseline_.revision()) return "the baseline";
+    const bool same = state->SerializeAsString() == baseline_.SerializeAsString();
+    return state->revision() > baseline_.revision() || same ? "" : "the baseline as it was";
+  }
+
+  // Those of eight concepts take each other's place.
+  void SetControl(int round, const std::function<bool()>& counts) {
+    v1::CreateControlRequest request;
+    request.set_parent("saes/a");
+    request.mutable_control()->set_user_id("ann");
+    request.mutable_control()->set_lead_latent(8 + round % 8);
+    request.mutable_control()->set_polarity(v1::Control::POLARITY_MORE);
+    const auto set = store_->CreateControl(request);
+    if (!set.ok() || !counts()) return;
+    const std::lock_guard<std::mutex> lock(mutex_);
+    controls_[round % 8] = set->control();
+  }
+
+  void DeleteControl(int place, const std::function<bool()>& counts) {
+    v1::DeleteControlRequest request;
+    {
+      const std::lock_guard<std::mutex> lock(mutex_);
+      const auto kept = controls_.extract(place);
+      if (kept.empty()) return;
+      request.set_name(kept.mapped().name());
+    }
+    if (!store_->DeleteControl(request).ok() || !counts()) return;
+    const std::lock_guard<std::mutex> lock(mutex_);
+    deleted_controls_.insert(request.name());
+  }
+
+  std::string FindLostControl() {
+    v1::ListControlsRequest request;
+    request.set_parent("saes/a");
+    const auto listed = store_->ListControls(request);
+    if (!listed.ok()) return controls_.empty() ? "" : listed.status().ToString();
+    std::map<int32_t, v1::Control> present;
+    for (const v1::Control& control : listed->controls()) {
+      if (deleted_controls_.count(control.name()) > 0) return "a control's deletion";
+      if (!present.emplace(control.lead_latent(), control).second) return "half of a replacement";
+    }
+    for (const auto& [place, kept] : controls_) {
+      const auto found = present.find(kept.lead_latent());
+      // A later one that was not acknowledged may have taken its place; names ascend.
+      if (found == present.end() || found->second.name() < kept.name()) {
+        return absl::StrCat("the control of concept ", kept.lead_latent());
+      }
+    }
+    return "";
   }
 
   void Publish(const std::string& sae_id, const std::function<bool()>& counts) {
@@ -149,7 +229,7 @@ class ConceptStoreSubject : public Subject {
     if (!read.ok()) return read.status().ToString();
     for (const auto& change : changes) {
       if (change.revision() != ++revision) return absl::StrCat("revision ", revision);
-      if (change.has_sae()) continue;
+      if (!change.has_latent_concept()) continue;
       logged[change.latent_concept().latent()] = change.latent_concept().SerializeAsString();
     }
     if (revision != store_->revision()) return "the end of the log";
@@ -170,6 +250,9 @@ class ConceptStoreSubject : public Subject {
   std::set<std::string> saes_;
   std::set<std::string> deleted_;
   std::map<int32_t, v1::Concept> concepts_;
+  v1::Baseline baseline_;
+  std::map<int, v1::Control> controls_;
+  std::set<std::string> deleted_controls_;
   std::map<std::pair<int32_t, std::string>, std::string> responses_;
   int64_t last_revision_ = 0;
 };

@@ -6,10 +6,12 @@
 
 #include <filesystem>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "common/base/status.h"
+#include "common/messages/time.h"
 #include "common/storage/database.h"
 #include "services/concept-store/store/layout.h"
 #include "tests/unit/concept-store/samples.h"
@@ -53,8 +55,8 @@ class StoreTest : public testing::Test {
     return store_->CreateConcept(request);
   }
 
-  // Keys of staged and published weights; closes the store while it looks.
-  size_t CountWeightKeys() {
+  // Keys of a family; closes the store while it looks.
+  size_t CountKeys(const char* family) {
     store_.reset();
     DatabaseOptions options;
     options.service = "concept-store";
@@ -62,11 +64,13 @@ class StoreTest : public testing::Test {
     {
       const auto database = Database::Open(directory_, options);
       EXPECT_TRUE(database.ok()) << database.status();
-      for (auto scan = (*database)->Scan(kWeightFamily, ""); scan->Valid(); scan->Next()) ++keys;
+      for (auto scan = (*database)->Scan(family, ""); scan->Valid(); scan->Next()) ++keys;
     }
     Open();
     return keys;
   }
+  // Staged and published.
+  size_t CountWeightKeys() { return CountKeys(kWeightFamily); }
 
   std::string directory_;
   StoreOptions options_;
@@ -283,6 +287,92 @@ TEST_F(StoreTest, TheLogIsCompactedAndHistoriesStayWhole) {
   ASSERT_TRUE(Publish("b").ok());
   request.set_name("saes/b/concepts/1");
   EXPECT_EQ(Reason(store_->ListConceptRevisions(request).status()), "CONCEPT_NOT_FOUND");
+}
+
+// A store whose time stands where it is put.
+class ControlTest : public StoreTest {
+ protected:
+  ControlTest() {
+    options_.now = [this] { return now_; };
+    Open();
+    EXPECT_TRUE(Publish("a").ok());
+  }
+
+  absl::StatusOr<v1::CreateControlResponse> Set(const std::string& user_id, int32_t latent,
+                                                absl::Duration lasts) {
+    v1::CreateControlRequest request;
+    request.set_parent("saes/a");
+    request.mutable_control()->set_user_id(user_id);
+    request.mutable_control()->set_lead_latent(latent);
+    request.mutable_control()->set_polarity(v1::Control::POLARITY_LESS);
+    if (lasts < absl::InfiniteDuration()) {
+      *request.mutable_control()->mutable_expire_time() = ToTimestamp(now_ + lasts);
+    }
+    return store_->CreateControl(request);
+  }
+
+  int CountShown(bool show_expired) {
+    v1::ListControlsRequest request;
+    request.set_parent("saes/a");
+    request.set_page_size(1000);
+    request.set_show_expired(show_expired);
+    return store_->ListControls(request)->controls_size();
+  }
+
+  absl::Time now_ = absl::FromUnixSeconds(1'700'000'000);
+};
+
+TEST_F(ControlTest, ExpiredOnesAreKeptForADay) {
+  const auto set = Set("ann", 1, absl::Minutes(1));
+  ASSERT_TRUE(set.ok()) << set.status();
+  now_ += absl::Seconds(59);
+  EXPECT_EQ(CountShown(false), 1);
+  now_ += absl::Seconds(1);
+  EXPECT_EQ(CountShown(false), 0);
+  EXPECT_EQ(CountShown(true), 1);
+  now_ += absl::Hours(24);
+  EXPECT_EQ(CountShown(true), 0);
+  v1::DeleteControlRequest remove;
+  remove.set_name(set->control().name());
+  EXPECT_EQ(Reason(store_->DeleteControl(remove)), "CONTROL_NOT_FOUND");
+}
+
+TEST_F(ControlTest, WritesTakeOutWhatExpiredADayAgo) {
+  for (int user = 0; user < 50; ++user) {
+    ASSERT_TRUE(Set(absl::StrCat("user ", user), 1, absl::Minutes(1)).ok());
+  }
+  ASSERT_TRUE(Set("ann", 1, absl::Hours(100)).ok());
+  ASSERT_TRUE(Set("ann", 2, absl::InfiniteDuration()).ok());
+  EXPECT_EQ(CountKeys(kControlFamily), 52U);
+  EXPECT_EQ(CountKeys(kControlEndFamily), 51U);
+  now_ += absl::Hours(24);
+  ASSERT_TRUE(Set("bob", 1, absl::InfiniteDuration()).ok());
+  EXPECT_EQ(CountKeys(kControlFamily), 53U);  // not yet
+  now_ += absl::Minutes(2);
+  // Each adds one and takes out 20 at most.
+  for (const auto& [latent, left] : {std::pair(2, 34U), {3, 15U}, {4, 6U}}) {
+    ASSERT_TRUE(Set("bob", latent, absl::InfiniteDuration()).ok());
+    EXPECT_EQ(CountKeys(kControlFamily), left);
+  }
+  EXPECT_EQ(CountKeys(kControlEndFamily), 1U);
+  EXPECT_EQ(CountKeys(kControlUserFamily), 6U);
+  EXPECT_EQ(CountShown(false), 6);
+}
+
+TEST_F(ControlTest, NothingIsLeftOfThoseOfARemovedSae) {
+  for (int user = 0; user < 5; ++user) {
+    ASSERT_TRUE(Set(absl::StrCat("user ", user), 1, absl::Minutes(1)).ok());
+  }
+  v1::DeleteSaeRequest remove;
+  remove.set_name("saes/a");
+  ASSERT_TRUE(store_->DeleteSae(remove).ok());
+  EXPECT_EQ(CountKeys(kControlFamily), 0U);
+  EXPECT_EQ(CountKeys(kControlUserFamily), 0U);
+  ASSERT_TRUE(Publish("a").ok());
+  now_ += absl::Hours(25);
+  ASSERT_TRUE(Set("bob", 1, absl::InfiniteDuration()).ok());
+  EXPECT_EQ(CountKeys(kControlEndFamily), 0U);
+  EXPECT_EQ(CountKeys(kControlFamily), 1U);
 }
 
 TEST_F(StoreTest, RefusesTheDirectoryOfAnotherService) {

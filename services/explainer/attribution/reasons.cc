@@ -1,0 +1,108 @@
+#include "services/explainer/attribution/reasons.h"
+
+#include <algorithm>
+#include <cstddef>
+#include <unordered_map>
+
+#include "common/math/linear.h"
+
+namespace recsae::explainer {
+namespace {
+
+using Code = std::vector<sae::LatentActivation>;
+
+// What the groups' latents add to `with` that they do not add to `without`.
+std::vector<Direction> ThroughGroups(const sae::SaeModel& sae, const Code& with,
+                                     const Code& without,
+                                     const std::unordered_map<int32_t, size_t>& group_of,
+                                     size_t groups) {
+  std::vector<Direction> through(groups, Direction(static_cast<size_t>(sae.dim())));
+  const auto add = [&](const Code& code, double sign) {
+    for (const sae::LatentActivation& active : code) {
+      const auto group = group_of.find(active.latent);
+      if (group == group_of.end()) continue;
+      AddTimes(sign * active.value, sae.Direction(active.latent), through[group->second]);
+    }
+  };
+  add(with, 1);
+  add(without, -1);
+  return through;
+}
+
+}  // namespace
+
+HistoryEffects::HistoryEffects(const sae::SaeModel* sae, absl::Span<const LatentGroup> groups,
+                               absl::Span<const float> with, absl::Span<const float> without) {
+  std::unordered_map<int32_t, size_t> group_of;
+  for (size_t g = 0; g < groups.size(); ++g) {
+    for (const MeanLatent& member : groups[g]) group_of[member.latent] = g;
+  }
+  const Code code = sae == nullptr ? Code() : sae->Encode(with.data());
+  for (size_t first = 0; first < without.size(); first += with.size()) {
+    const absl::Span<const float> x = without.subspan(first, with.size());
+    Direction& effect = effects_.emplace_back(with.begin(), with.end());
+    AddTimes(-1, x, effect);
+    if (sae == nullptr) continue;
+    groups_.push_back(ThroughGroups(*sae, code, sae->Encode(x.data()), group_of, groups.size()));
+  }
+}
+
+std::vector<HistoryEffect> HistoryEffects::On(const PredictionHead& head, int32_t item) const {
+  const absl::Span<const float> vector = head.Vector(item);
+  std::vector<HistoryEffect> effects(effects_.size());
+  for (size_t i = 0; i < effects.size(); ++i) {
+    effects[i].place = static_cast<int>(i);
+    effects[i].effect = Dot(effects_[i], vector);
+    if (groups_.empty()) continue;
+    for (const Direction& group : groups_[i]) effects[i].groups.push_back(Dot(group, vector));
+  }
+  std::stable_sort(effects.begin(), effects.end(),
+                   [](const HistoryEffect& a, const HistoryEffect& b) {
+                     if ((a.effect > 0) != (b.effect > 0)) return a.effect > 0;
+                     return a.effect > 0 ? a.effect > b.effect : a.effect < b.effect;
+                   });
+  return effects;
+}
+
+WeightedSum FitWeightedSum(absl::Span<const float> x, absl::Span<const float> rows) {
+  constexpr double kRidge = 0.1;
+  const size_t dim = x.size();
+  const size_t count = dim == 0 ? 0 : rows.size() / dim;
+  const auto row = [&](size_t i) { return rows.subspan(i * dim, dim); };
+  WeightedSum sum;
+  sum.weights.resize(count);
+  // (V V' + r)^-1 V x, with V V' [n, n]; or V (V' V + r)^-1 x, with V' V [d, d]: the smaller one.
+  const bool by_rows = count < dim;
+  const size_t n = by_rows ? count : dim;
+  std::vector<double> gram(n * n);
+  double squares = 0;
+  for (size_t i = 0; i < count; ++i) {
+    squares += Dot(row(i), row(i));
+    if (by_rows) {
+      for (size_t j = 0; j <= i; ++j) gram[i * n + j] = gram[j * n + i] = Dot(row(i), row(j));
+    } else {
+      for (size_t a = 0; a < n; ++a) {
+        for (size_t b = 0; b < n; ++b)
+          gram[a * n + b] += static_cast<double>(row(i)[a]) * row(i)[b];
+      }
+    }
+  }
+  if (squares > 0) {
+    for (size_t i = 0; i < n; ++i) gram[i * n + i] += kRidge * squares / static_cast<double>(count);
+    std::vector<double> right(x.begin(), x.end());
+    if (by_rows) {
+      right.resize(count);
+      for (size_t i = 0; i < count; ++i) right[i] = Dot(row(i), x);
+    }
+    const std::vector<double> solved =
+        math::SolveSymmetric(gram, right, static_cast<int>(n), /*columns=*/1);
+    for (size_t i = 0; i < count; ++i) sum.weights[i] = by_rows ? solved[i] : Dot(solved, row(i));
+  }
+  Direction left(x.begin(), x.end());
+  for (size_t i = 0; i < count; ++i) AddTimes(-sum.weights[i], row(i), left);
+  const double norm = Dot(x, x);
+  sum.fit = norm > 0 ? std::clamp(1 - Dot(left, left) / norm, 0.0, 1.0) : 0;
+  return sum;
+}
+
+}  // namespace recsae::explainer

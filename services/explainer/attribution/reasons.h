@@ -1,0 +1,57 @@
+// What each item of a history does to scores: activations with and without it, compared.
+#ifndef RECSAE_SERVICES_EXPLAINER_ATTRIBUTION_REASONS_H_
+#define RECSAE_SERVICES_EXPLAINER_ATTRIBUTION_REASONS_H_
+
+#include <cstdint>
+#include <vector>
+
+#include "absl/types/span.h"
+#include "common/ranking/prediction_head.h"
+#include "common/sae/model.h"
+#include "services/explainer/attribution/directions.h"
+#include "services/explainer/attribution/personal.h"
+
+namespace recsae::explainer {
+
+// What one history item does to one score.
+struct HistoryEffect {
+  int place = 0;  // of the history item among those weighed
+  double effect = 0;
+  std::vector<double> groups;  // the part through each group
+};
+
+// The effects of history items as directions, from which those on any item's score follow.
+// Thread-safe once made.
+class HistoryEffects {
+ public:
+  HistoryEffects() = default;
+
+  // `with` [d] and, for each history item, the activation without it: `without` [n, d]. Effects
+  // through groups need the SAE whose activations they are; null: there are none.
+  HistoryEffects(const sae::SaeModel* sae, absl::Span<const LatentGroup> groups,
+                 absl::Span<const float> with, absl::Span<const float> without);
+
+  int size() const { return static_cast<int>(effects_.size()); }
+  // On the item's score: those that raise it first, strongest first, then those that lower it,
+  // strongest first.
+  std::vector<HistoryEffect> On(const PredictionHead& head, int32_t item) const;
+
+ private:
+  std::vector<Direction> effects_;
+  std::vector<std::vector<Direction>> groups_;  // of each effect, by group; empty where it has none
+};
+
+// A vector as a weighted sum of others, by ridge regression.
+struct WeightedSum {
+  std::vector<double> weights;
+  double fit = 0;  // share of |x|^2 that the sum tells, 0 to 1
+};
+
+// Weights of `rows` [n, d] whose sum comes near `x` [d]. The ridge is a tenth of the rows' mean
+// squared length: enough to keep rows that are alike from cancelling each other. Cubic in the
+// smaller of n and d. Thread-safe.
+WeightedSum FitWeightedSum(absl::Span<const float> x, absl::Span<const float> rows);
+
+}  // namespace recsae::explainer
+
+#endif  // RECSAE_SERVICES_EXPLAINER_ATTRIBUTION_REASONS_H_
