@@ -22,6 +22,7 @@ import json
 import math
 import random
 import re
+import sys
 
 import grpc
 
@@ -73,7 +74,10 @@ def spoken(term, draw):
 
 
 def folded(text):
-    """Of a description, to compare with what was asked for: lower case, no signs."""
+    """Of a description, to compare with what was asked for: lower case, no signs, and the decades
+    between those of a range ("1970s-1990s")."""
+    for first, last in re.findall(r"(\d{4})s-(\d{4})s", text):
+        text += "".join(f" {year}s" for year in range(int(first) + 10, int(last), 10))
     return re.sub(r"[^a-z0-9 ]", "", text.lower().replace("-", " "))
 
 
@@ -233,6 +237,7 @@ def cost(suite, concepts, cases, flags):
             done.append(effective / n)
         mean = lambda values: sum(values) / len(values)
         worst = max(range(len(losses)), key=lambda i: losses[i])
+        print(word, mean(losses), file=sys.stderr)
         table[word] = {"ndcg_lost": mean(losses), "worst": [(genres + decades)[worst], losses[worst]],
                        "share_change": mean(effects), "activation_change": mean(changes),
                        "effective": mean(done)}

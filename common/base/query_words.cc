@@ -7,6 +7,7 @@
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "common/base/status.h"
@@ -57,6 +58,9 @@ constexpr Pair kRelated[] = {
     {"suspenseful", "thriller"}, {"thrilling", "thriller"},    {"battle", "war"},
     {"military", "war"},         {"singing", "musical"},
 };
+
+// More than another word can have.
+constexpr int kHeadQuality = static_cast<int>(WordMatch::kWord);
 
 template <typename Words>
 bool IsIn(const Words& words, absl::string_view word) {
@@ -132,6 +136,26 @@ std::vector<FoldedWord> FoldWords(const std::vector<std::string>& words) {
 
 std::vector<FoldedWord> FoldWords(absl::string_view text) { return FoldWords(SearchWords(text)); }
 
+std::vector<FoldedWord> DecadesBetween(const std::vector<FoldedWord>& words) {
+  constexpr int kDecade = 10;
+  std::vector<FoldedWord> between;
+  for (size_t i = 0; i + 1 < words.size(); ++i) {
+    int first = 0;
+    int last = 0;
+    const auto year = [](const std::string& word, int* value) {
+      return IsDecade(word) && absl::SimpleAtoi(word.substr(0, word.size() - 1), value);
+    };
+    if (!year(words[i].folded, &first) || !year(words[i + 1].folded, &last)) continue;
+    for (int decade = first + kDecade; decade < last; decade += kDecade) {
+      const std::string word = absl::StrCat(decade, "s");
+      const bool known = std::any_of(between.begin(), between.end(),
+                                     [&](const FoldedWord& other) { return other.folded == word; });
+      if (!known) between.push_back({word, word});
+    }
+  }
+  return between;
+}
+
 std::vector<FoldedWord> QueryWords(const std::vector<std::string>& words) {
   const std::vector<FoldedWord> all = FoldWords(words);
   std::vector<FoldedWord> telling;
@@ -179,14 +203,15 @@ size_t HeadOf(const std::vector<FoldedWord>& query) {
 void AddMatch(WordMatch match, bool is_head, MatchLevel& level) {
   if (match == WordMatch::kNone) return;
   ++level.words;
-  level.quality += static_cast<int>(match) + (is_head ? 1 : 0);
+  level.quality += static_cast<int>(match) + (is_head ? kHeadQuality : 0);
 }
 
 MatchLevel LevelOf(const std::vector<FoldedWord>& query, absl::string_view description,
                    absl::string_view more) {
   const DescriptionParts parts = PartsOf(description);
   const std::vector<FoldedWord> said = FoldWords(absl::StrCat(parts.said, ", ", more));
-  const std::vector<FoldedWord> examples = FoldWords(parts.examples);
+  std::vector<FoldedWord> examples = FoldWords(parts.examples);
+  for (FoldedWord& decade : DecadesBetween(said)) examples.push_back(std::move(decade));
   const auto matches = [&](const FoldedWord& word) {
     const auto is_it = [&](const FoldedWord& there) { return there.folded == word.folded; };
     if (std::any_of(said.begin(), said.end(), is_it)) return WordMatch::kWord;

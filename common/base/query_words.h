@@ -23,6 +23,9 @@ struct FoldedWord {
 std::vector<FoldedWord> FoldWords(const std::vector<std::string>& words);
 std::vector<FoldedWord> FoldWords(absl::string_view text);
 
+// The decades that a text has in between: "1970s-1990s" has the 1980s. Each once.
+std::vector<FoldedWord> DecadesBetween(const std::vector<FoldedWord>& words);
+
 // Of a query: without stop words ("the", "movies"), unless it has no others.
 std::vector<FoldedWord> QueryWords(const std::vector<std::string>& words);
 std::vector<FoldedWord> QueryWords(absl::string_view query);
@@ -51,8 +54,8 @@ enum class WordMatch : int {
 };
 
 // How well a text matches a query: by the words that it has, then by how it has them. The word that
-// the others describe (the last one that is no decade) counts a little more: of "90s thrillers" a
-// thriller is more of it than something else of the 1990s.
+// the others describe (the last one that is no decade) counts more than any other: of "90s
+// thrillers" a thriller is more of it than something else of the 1990s.
 struct MatchLevel {
   int words = 0;
   int quality = 0;

@@ -349,6 +349,13 @@ class BadInputTest(SuiteTest):
                 self.suite.explainer.Steer(ex.SteerRequest(sae="saes/s", subject=subject,
                                                            edits=edits))
             self.assertEqual(caught.exception.code(), BAD, caught.exception.details())
+        for words in ("not horror", "no horror", "non-horror", "without horror", "less horror"):
+            self.assert_error(BAD, "QUERY_NEGATED", self.suite.store.SearchConcepts,
+                              cs.SearchConceptsRequest(parent="saes/s", query=words),
+                              mentions=["horror:-4", "horror:off"])
+            self.assert_error(BAD, "QUERY_NEGATED", self.suite.explainer.Steer,
+                              ex.SteerRequest(sae="saes/s", subject=subject,
+                                              edits=[ex.Edit(text=words, add=4)]))
         self.assert_error(MISSING, "CONCEPT_NOT_FOUND", self.suite.explainer.Steer,
                           ex.SteerRequest(sae="saes/s", subject=subject,
                                           edits=[ex.Edit(text="zeppelin", scale=2)]),

@@ -160,11 +160,14 @@ absl::Status Set(Session& session, const SetFlags& flags) {
       *request.mutable_control()->mutable_expire_time() = ToTimestamp(end);
     }
     request.set_request_id(i == 0 ? request_id : absl::StrCat(request_id, "-", i));
-    RECSAE_ASSIGN_OR_RETURN(
-        auto response,
-        session.Call(session.concept_store(), &ConceptStore::Stub::CreateControl, request));
-    if (response.has_replaced()) replaced.push_back(response.replaced());
-    *set.add_controls() = std::move(*response.mutable_control());
+    auto response =
+        session.Call(session.concept_store(), &ConceptStore::Stub::CreateControl, request);
+    if (!response.ok() && i > 0) {
+      return Annotate(response.status(), absl::StrCat(i, " of ", wanted.size(), " were set"));
+    }
+    RECSAE_RETURN_IF_ERROR(response.status());
+    if (response->has_replaced()) replaced.push_back(response->replaced());
+    *set.add_controls() = std::move(*response->mutable_control());
   }
   if (session.json()) return session.PrintJson(set);
   session.console().Print(ControlTable({set.controls().begin(), set.controls().end()}));

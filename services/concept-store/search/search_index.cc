@@ -17,6 +17,7 @@ constexpr double kLengthNormalization = 0.3;  // b: descriptions differ little i
 // stronger.
 constexpr double kWordHalving = 8;
 constexpr double kTermHalving = 4;
+constexpr double kBetween = 0.5;  // the 1980s of "1970s-1990s"
 // A word that goes on after the query's word counts between these, by how much of it was given.
 constexpr double kPrefixLeast = 0.3;
 constexpr double kPrefixMost = 0.9;
@@ -74,7 +75,11 @@ void SearchIndex::Put(int32_t latent, const SearchDocument& document) {
       frequencies.push_back(Discount(place++, kWordHalving));
     }
     AddWords(words, said, entry, frequencies);
-    if (said) entry.description = {Written(words), Folded(words)};
+    if (said) {
+      entry.description = {Written(words), Folded(words)};
+      const std::vector<FoldedWord> decades = DecadesBetween(words);
+      AddWords(decades, false, entry, std::vector<double>(decades.size(), kBetween));
+    }
   }
   for (size_t rank = 0; rank < document.terms.size(); ++rank) {
     const std::vector<FoldedWord> words = FoldWords(document.terms[rank]);

@@ -105,7 +105,8 @@ absl::StatusOr<FoundConcepts> FindConcepts(Backend& backend, const Caller& calle
     const auto match = matching.find(latent.latent);
     if (match != matching.end()) {
       found.active.push_back({latent.latent, match->second});
-    } else if (latent.named != nullptr && LevelOf(query, latent.named->description) >= best) {
+    } else if (latent.named != nullptr && best.words > 0 &&
+               LevelOf(query, latent.named->description) >= best) {
       found.active.push_back(latent);
     }
   }

@@ -48,10 +48,20 @@ LatentGroups ByGroup(absl::Span<const NamedLatent> latents) {
   return groups;
 }
 
+// The best match of a group whose lead matches as well, so that what is shown is what was asked
+// for.
+const NamedLatent& BestMatch(const FoundConcepts& found) {
+  for (const NamedLatent& match : found.best) {
+    const auto leads = [&](const NamedLatent& other) { return other.latent == match.named->group; };
+    if (std::any_of(found.best.begin(), found.best.end(), leads)) return match;
+  }
+  return found.best.front();
+}
+
 // The latents that a wish changes, by group.
 LatentGroups ChosenGroups(const SteeringContext& context, WishPolarity polarity,
                           const FoundConcepts& found) {
-  const std::vector<NamedLatent> best = GroupOf(context.backend, context.sae, found.best.front());
+  const std::vector<NamedLatent> best = GroupOf(context.backend, context.sae, BestMatch(found));
   if (polarity == WishPolarity::kMore) return {best};
   LatentGroups groups = ByGroup(found.active);
   if (polarity == WishPolarity::kNever) {

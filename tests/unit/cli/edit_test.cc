@@ -60,21 +60,12 @@ TEST(ParseEditTest, RefusesWithAnExample) {
   const struct {
     const char* text;
     const char* what;
-  } kCases[] = {{"horror", "no ':'"},
-                {":+4", "missing"},
-                {"#x:+4", "'#x'"},
-                {"#-3:+4", "'#-3'"},
-                {"@x:+4", "'@x'"},
-                {"#:+4", "'#'"},
-                {"#99999999999:+4", "number"},
-                {"horror:", "none of"},
-                {"horror:4", "none of"},
-                {"horror:+", "none of"},
-                {"horror:+nan", "none of"},
-                {"horror:xinf", "none of"},
-                {"horror:=-1", "below 0"},
-                {"horror:+4x", "none of"},
-                {"horror:x", "none of"}};
+  } kCases[] = {
+      {"horror", "no ':'"},          {":+4", "missing"},         {"#x:+4", "'#x'"},
+      {"#-3:+4", "'#-3'"},           {"@x:+4", "'@x'"},          {"#:+4", "'#'"},
+      {"#99999999999:+4", "number"}, {"horror:", "none of"},     {"horror:4", "none of"},
+      {"horror:+", "none of"},       {"horror:+nan", "none of"}, {"horror:xinf", "none of"},
+      {"horror:=-1", "below 0"},     {"horror:+4x", "none of"},  {"horror:x", "none of"}};
   for (const auto& c : kCases) {
     const absl::Status status = ParseEdit(c.text, 1).status();
     EXPECT_TRUE(absl::IsInvalidArgument(status)) << c.text;
@@ -86,7 +77,8 @@ TEST(ParseEditTest, RefusesWithAnExample) {
 }
 
 TEST(FormatEditTest, IsWhatParseEditReads) {
-  for (const char* text : {"horror:+4", "horror:-2.5", "#17:x10", "#0:=2", "star wars:off", "@17:off"}) {
+  for (const char* text :
+       {"horror:+4", "horror:-2.5", "#17:x10", "#0:=2", "star wars:off", "@17:off"}) {
     EXPECT_EQ(FormatEdit(ParseEdit(text, 1).value()), text);
   }
 }

@@ -57,8 +57,11 @@ TEST(QueryWords, LevelsSayHowWellADescriptionMatches) {
   EXPECT_GT(level("war", "Comedy; like War of the Roses"), level("war", "Warm summers"));
   EXPECT_GT(level("war", "Warm summers"), level("war", "Comedy"));
   EXPECT_GT(level("90s horror", "Horror"), level("90s horror", "1990s"));
+  EXPECT_GT(level("90s scary movies", "Horror"), level("90s scary movies", "1990s"));
+  EXPECT_GT(level("90s", "1990s"), level("90s", "1980s-2000s"));
+  EXPECT_GT(level("90s", "1980s-2000s"), level("90s", "1970s-1980s"));
   EXPECT_GT(level("90s horror", "1990s; like Horror Express"), level("90s horror", "Horror"));
-  EXPECT_EQ(level("scary", "Horror").quality, level("horr", "Horror").quality);
+  EXPECT_EQ(level("scary", "Horror"), level("horr", "Horror"));
   EXPECT_EQ(level("", "Horror").words, 0);
 }
 

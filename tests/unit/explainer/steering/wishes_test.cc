@@ -109,6 +109,9 @@ TEST(Wishes, AWordThatSaysHowMuchBeginsAnother) {
   EXPECT_EQ(Read("comedies instead of horror"), "+comedies, -horror");
   EXPECT_EQ(Read("comedies I love and horror I hate"), "+comedies, !horror");
   EXPECT_EQ(Read("everything except musicals"), "!musicals");
+  EXPECT_EQ(Read("I'd rather see comedies than horror"), "+comedies, -horror");
+  EXPECT_EQ(Read("not horror but comedies"), "!horror, +comedies");
+  EXPECT_EQ(Read("neither horror nor musicals"), "!horror, !musicals");
 }
 
 TEST(Wishes, KeepTheirWords) {
