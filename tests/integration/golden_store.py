@@ -101,7 +101,7 @@ def explained(explainer):
 def explanation(explainer):
     found = explained(explainer)
     steered = explainer.Steer(ex.SteerRequest(sae="saes/golden", subject=SUBJECT, edits=[
-        ex.Edit(latent=STEERED, add=4)]))
+        ex.Edit(latent=STEERED, add=4)], max_change=0))
     return {"latents": [[latent.latent, latent.description, latent.activation]
                         for latent in found.latents],
             "items": [[item.item_id, item.title, item.score, list(item.contributions)]

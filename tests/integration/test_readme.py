@@ -33,7 +33,11 @@ class ReadmeTest(unittest.TestCase):
         # Only what stands for something else is replaced: the data sets' folder, and the port, which may be taken.
         address = f"127.0.0.1:{free_port()}"
         commands = commands.replace("/path/to/datasets", ".").replace("127.0.0.1:7400", address)
-        commands = commands.replace(" &\n", f" --listen {address} --metrics-listen 127.0.0.1:0 2>server.log &\n", 1)
+        # (People are slower than scripts: they go on when it is there.)
+        host, port = address.split(":")
+        there = f"until (: </dev/tcp/{host}/{port}) 2>/dev/null; do sleep 0.2; done\n"
+        commands = commands.replace(
+            " &\n", f" --listen {address} --metrics-listen 127.0.0.1:0 2>server.log &\n{there}", 1)
         script = "set -e\ntrap 'kill $(jobs -p); wait' EXIT\n" + commands
         with tempfile.TemporaryDirectory(prefix="recsae-readme-") as folder:
             place = pathlib.Path(folder) / "build" / "release"

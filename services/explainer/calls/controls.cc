@@ -171,6 +171,7 @@ absl::Status ApplyControls(Backend& backend, const Caller& caller,
   const std::vector<float> baseline = BaselineOf(backend, request.sae());
   SteeringOptions options;
   options.projected = resolved.projected;
+  options.lowered = resolved.lowered;
   options.baseline = baseline;
   options.max_change = kDefaultMaxChange;
   RECSAE_ASSIGN_OR_RETURN(SteeredActivation steered,

@@ -209,6 +209,7 @@ absl::Status Steer(Backend& backend, const Caller& caller, const v1::SteerReques
     options.mode = SteeringMode::kReconstruction;
   }
   options.projected = resolved.projected;
+  options.lowered = resolved.lowered;
   options.baseline = baseline;
   const bool bounded = !IsExact(request);
   if (bounded) {

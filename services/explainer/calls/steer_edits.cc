@@ -183,7 +183,7 @@ void RemoveWholly(absl::Span<const NamedLatent> latents, int place, ResolvedEdit
   for (const NamedLatent& latent : latents) {
     resolved.concepts[latent.latent] = latent.named;
     resolved.Add({latent.latent, LatentEdit::Operation::kRemove, 0}, place);
-    resolved.projected.push_back(latent.latent);
+    resolved.lowered.push_back(latent.latent);
   }
 }
 

@@ -43,7 +43,9 @@ std::vector<float> BaselineOf(const Backend& backend, const std::string& sae);
 struct ResolvedEdits {
   std::vector<LatentEdit> edits;
   std::vector<int> origins;
+  // As SteeringOptions has them.
   std::vector<int32_t> projected;
+  std::vector<int32_t> lowered;
   // Of an edit for which nothing was chosen: the latents that its words mean, and why, for people.
   struct Nothing {
     std::vector<int32_t> latents;
@@ -70,7 +72,8 @@ absl::Status ResolveEdit(const SteeringContext& context, const v1::Edit& edit, i
 void AddToGroup(absl::Span<const NamedLatent> group, double deviations, int place,
                 ResolvedEdits& resolved);
 
-// The concepts' latents as an edit that takes all of them away, from direction and code.
+// The concepts' latents as an edit that takes all of them away, and lowers their directions to the
+// mean: who has less of them already is not given more.
 void RemoveWholly(absl::Span<const NamedLatent> latents, int place, ResolvedEdits& resolved);
 
 }  // namespace recsae::explainer

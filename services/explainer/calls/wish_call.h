@@ -30,8 +30,8 @@ namespace recsae::explainer {
 
 // What strength 1 does: so many standard deviations more, and this part of an active latent left
 // (docs/steering.md has what they cost).
-inline constexpr double kMoreDeviations = 4;
-inline constexpr double kLessScale = 0.5;
+inline constexpr double kMoreDeviations = 1;
+inline constexpr double kLessScale = 0.25;
 
 // Codes as explainer.proto documents them. Thread-safe.
 absl::Status ResolveWishes(Backend& backend, const Caller& caller,

@@ -111,23 +111,38 @@ std::vector<double> Decode(const sae::SaeModel& sae,
 struct Change {
   std::vector<double> projected;
   std::vector<double> rest;
+  // The latents whose directions are projected out.
+  std::vector<int32_t> latents;
+
+  bool Projects(int32_t latent) const {
+    return std::find(latents.begin(), latents.end(), latent) != latents.end();
+  }
 };
 
 // From `start` by the latents' differences, less what is to be projected out.
 Change ChangeFrom(const std::vector<double>& start, const sae::SaeModel& sae,
                   const std::vector<LatentChange>& changes, const SteeringOptions& options) {
-  Change change = {std::vector<double>(start.size()), std::vector<double>(start.size())};
+  Change change = {std::vector<double>(start.size()), std::vector<double>(start.size()),
+                   options.projected};
   for (const LatentChange& latent : changes) {
     const double delta = latent.after - latent.before;
     if (delta == 0) continue;
     const std::span<const float> direction = sae.Direction(latent.latent);
     for (size_t i = 0; i < start.size(); ++i) change.rest[i] += delta * direction[i];
   }
-  if (options.projected.empty()) return change;
-  Subspace removed;
-  for (const int32_t latent : options.projected) removed.Add(sae.Direction(latent));
   std::vector<double> mean(sae.Bias().begin(), sae.Bias().end());
   if (!options.baseline.empty()) mean.assign(options.baseline.begin(), options.baseline.end());
+  for (const int32_t latent : options.lowered) {
+    const std::span<const float> direction = sae.Direction(latent);
+    double excess = 0;
+    for (size_t i = 0; i < start.size(); ++i) {
+      excess += (start[i] + change.rest[i] - mean[i]) * direction[i];
+    }
+    if (excess > 0) change.latents.push_back(latent);
+  }
+  if (change.latents.empty()) return change;
+  Subspace removed;
+  for (const int32_t latent : change.latents) removed.Add(sae.Direction(latent));
   change.rest = Less(change.rest, removed.PartOf(change.rest));
   change.projected = removed.PartOf(Less(mean, start));
   return change;
@@ -150,13 +165,11 @@ void Shorten(double limit, Change& change, SteeredActivation& steered) {
 }
 
 // What the latents have after all: projected ones nothing, others what the bound left.
-void WriteAfter(const SteeringOptions& options, SteeredActivation& steered) {
-  for (LatentChange& change : steered.changes) {
-    const bool projected = std::find(options.projected.begin(), options.projected.end(),
-                                     change.latent) != options.projected.end();
-    if (projected && steered.projected_wholly) continue;
-    if (steered.bounded_by == 1) continue;
-    change.after = change.before + steered.bounded_by * (change.after - change.before);
+void WriteAfter(const Change& change, SteeredActivation& steered) {
+  if (steered.bounded_by == 1) return;
+  for (LatentChange& latent : steered.changes) {
+    if (steered.projected_wholly && change.Projects(latent.latent)) continue;
+    latent.after = latent.before + steered.bounded_by * (latent.after - latent.before);
   }
 }
 
@@ -184,13 +197,9 @@ absl::StatusOr<SteeredActivation> SteerActivation(const sae::SaeModel& sae,
   if (options.max_change > 0 && !reconstruct && scale > 0) {
     Shorten(options.max_change * scale, change, steered);
   }
-  WriteAfter(options, steered);
-  if (Length(change.projected) > 0) {
-    for (size_t i = 0; i < edits.size(); ++i) {
-      const bool projected = std::find(options.projected.begin(), options.projected.end(),
-                                       edits[i].latent) != options.projected.end();
-      if (projected) steered.effective[i] = true;
-    }
+  WriteAfter(change, steered);
+  for (size_t i = 0; i < edits.size() && Length(change.projected) > 0; ++i) {
+    if (change.Projects(edits[i].latent)) steered.effective[i] = true;
   }
 
   steered.activation.reserve(start.size());

@@ -46,6 +46,9 @@ struct SteeringOptions {
   // Latents whose directions are projected out of the whole activation, residual and all, so that
   // it has as much of them as the mean: <x' - mean, w_j> = 0.
   std::vector<int32_t> projected = {};
+  // The same, but only for those of which the edited activation has more than the mean: what has
+  // less of them already is left alone.
+  std::vector<int32_t> lowered = {};
   // Mean activation over users [d]; empty where it is not known: then the SAE's bias stands for it.
   absl::Span<const float> baseline = {};
   // Bound of the change (SteeredActivation::change); 0 = none. Not for kReconstruction.

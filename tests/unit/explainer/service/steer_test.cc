@@ -52,9 +52,13 @@ class SteerTest : public ::testing::Test {
     made->set_latent(latent);
     made->set_description(description);
     made->mutable_statistics()->set_standard_deviation(standard_deviation);
+    made->mutable_statistics()->set_row_count(rows);
     made->mutable_statistics()->set_active_row_count(rows);
     made->mutable_statistics()->set_mean(mean);
-    if (lead >= 0) made->mutable_group()->set_lead_latent(lead);
+    if (lead >= 0) {
+      made->mutable_group()->set_lead_latent(lead);
+      made->mutable_group()->set_size(2);
+    }
     const grpc::Status status = stack_.concept_store->CreateConcept(&context, request, &stored);
     ASSERT_TRUE(status.ok()) << status.error_message();
   }
@@ -318,7 +322,10 @@ TEST_F(SteerTest, WishesAreShownAndDone) {
   v1::ResolveWishesRequest resolve;
   resolve.set_sae(Stack::kSae);
   resolve.set_text("less comedy, more westerns, no horror films, more zebras");
-  *resolve.mutable_subject() = Request().subject();
+  // Somebody with a little horror, too.
+  std::vector<float> own = stack_.Activation(0);
+  own[1] = 0.3F;
+  WriteVector(own, resolve.mutable_subject()->mutable_activations());
   v1::ResolveWishesResponse resolved;
   grpc::ClientContext context;
   const absl::Status status =
@@ -337,6 +344,7 @@ TEST_F(SteerTest, WishesAreShownAndDone) {
   EXPECT_THAT(resolved.wishes(3).problem(), HasSubstr("zebras"));
 
   v1::SteerRequest request = Request();
+  *request.mutable_subject() = resolve.subject();
   request.set_wishes(resolve.text());
   request.set_max_change(0);
   const v1::SteerResponse response = Steer(request);

@@ -141,6 +141,37 @@ TEST_F(SteeringTest, WhatIsProjectedIsAsMuchAsInTheMean) {
   }
 }
 
+TEST_F(SteeringTest, WhatIsLoweredIsNeverRaised) {
+  const std::vector<float> mean = RandomVector(16, random_);
+  const auto along = [&](int32_t latent, absl::Span<const float> x) {
+    double sum = 0;
+    for (int i = 0; i < 16; ++i) sum += (x[i] - mean[i]) * Direction(latent, i);
+    return sum;
+  };
+  int lowered = 0;
+  int left = 0;
+  for (int32_t latent = 0; latent < 64; ++latent) {
+    SteeringOptions options;
+    options.baseline = mean;
+    options.lowered = {latent};
+    const auto steered = SteerActivation(sae_, x_, {{latent, Operation::kRemove, 0}}, options);
+    const auto removed =
+        SteerActivation(sae_, x_, {{latent, Operation::kRemove, 0}}, {SteeringMode::kDelta});
+    ASSERT_TRUE(steered.ok() && removed.ok());
+    if (along(latent, removed->activation) > 0) {
+      EXPECT_NEAR(along(latent, steered->activation), 0, 1e-5);
+      EXPECT_TRUE(steered->effective[0]);
+      ++lowered;
+    } else {
+      EXPECT_EQ(steered->activation, removed->activation);
+      EXPECT_EQ(steered->effective, removed->effective);
+      ++left;
+    }
+  }
+  EXPECT_GT(lowered, 0);
+  EXPECT_GT(left, 0);
+}
+
 TEST_F(SteeringTest, AChangeIsShortenedToItsBound) {
   const std::vector<float> mean = RandomVector(16, random_);
   SteeringOptions options;
