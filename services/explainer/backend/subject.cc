@@ -196,9 +196,9 @@ absl::Status CheckSameRecommender(const LoadedSae& sae, const std::string& captu
 
 absl::Status CheckOneRow(const ResolvedSubject& subject) {
   if (subject.rows == 1) return absl::OkStatus();
-  return Error(absl::StatusCode::kInvalidArgument, "TENSOR_SHAPE_MISMATCH",
-               absl::StrCat("subject.activations: one activation is steered in a call, not ",
-                            subject.rows));
+  return Error(
+      absl::StatusCode::kInvalidArgument, "TENSOR_SHAPE_MISMATCH",
+      absl::StrCat("subject.activations: one activation is steered in a call, not ", subject.rows));
 }
 
 absl::Status HistoryNeeded(const ResolvedSubject& subject) {
