@@ -1,6 +1,7 @@
 #include "services/probe/datasets/id_index.h"
 
 #include <algorithm>
+#include <array>
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
@@ -43,7 +44,7 @@ int32_t IdIndex::Known(absl::string_view id, const Key& key) const {
   if (number < kSmallNumbers) return number < by_number_.size() ? by_number_[number] : -1;
   if (slots_.empty()) return -1;
   const size_t mask = slots_.size() - 1;
-  for (size_t at = hash & mask; slots_[at].index >= 0; at = (at + 1) & mask) {
+  for (size_t at = SlotOf(key); slots_[at].index >= 0; at = (at + 1) & mask) {
     if (slots_[at].hash == hash >> 32U && this->id(slots_[at].index) == id) return slots_[at].index;
   }
   return -1;
@@ -148,5 +149,26 @@ int32_t IdIndex::Add(absl::string_view id, Reading& reading) {
 }
 
 int32_t IdIndex::Find(absl::string_view id) const { return Known(id, KeyOf(id)); }
+
+void IdIndex::Fetch(absl::Span<const absl::string_view> ids) const {
+  if (slots_.empty()) return;
+  // A step for all of them before the next one, which needs what it brought.
+  std::array<size_t, kFetched> slots = {};
+  size_t count = 0;
+  for (const absl::string_view id : ids) {
+    const Key key = KeyOf(id);
+    if (key.number < kSmallNumbers) continue;
+    slots[count] = SlotOf(key);
+    __builtin_prefetch(&slots_[slots[count++]]);
+  }
+  std::array<int32_t, kFetched> known = {};
+  for (size_t i = 0; i < count; ++i) {
+    known[i] = slots_[slots[i]].index;
+    if (known[i] >= 0) __builtin_prefetch(&ids_[static_cast<size_t>(known[i])]);
+  }
+  for (size_t i = 0; i < count; ++i) {
+    if (known[i] >= 0) __builtin_prefetch(id(known[i]).data());
+  }
+}
 
 }  // namespace recsae::probe

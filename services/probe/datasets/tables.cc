@@ -94,7 +94,7 @@ bool IsList(absl::string_view id) {
 class InteractionReader {
  public:
   InteractionReader(const Layout& layout, const ColumnNames& names, InteractionLog* log)
-      : layout_(layout), names_(names), log_(log) {}
+      : layout_(layout), names_(names), log_(log), batch_(log) {}
 
   absl::Status Read(const std::string& path, const TableForm& form, Part part, bool part_given) {
     part_ = part;
@@ -102,6 +102,7 @@ class InteractionReader {
     dates_ = {};
     const size_t first = log_->interactions.size();
     RECSAE_RETURN_IF_ERROR(ReadRows(path, form));
+    batch_.Flush();
     SettleDates(path, first);
     return absl::OkStatus();
   }
@@ -254,7 +255,7 @@ class InteractionReader {
         return "";
       }
     }
-    log_->Add(user, item, time, rating, part);
+    batch_.Add(user, item, time, rating, part);
     return "";
   }
 
@@ -265,6 +266,7 @@ class InteractionReader {
   const Layout& layout_;
   const ColumnNames& names_;
   InteractionLog* log_;
+  InteractionBatch batch_;
   std::string common_;  // the column of items that the catalogue has too
   std::array<int, kRoles> column_ = {};
   Part part_ = Part::kTrain;
