@@ -5,6 +5,7 @@
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/strip.h"
 #include "services/probe/datasets/encoding.h"
 #include "services/probe/datasets/values.h"
 
@@ -30,6 +31,26 @@ size_t SmallNumber(absl::string_view id) {
     number = number * 10 + static_cast<size_t>(c - '0');
   }
   return std::min(number, kSmallNumbers);
+}
+
+// Spaces of all kinds, and what is not seen at all.
+absl::string_view WithoutSpaces(absl::string_view id) {
+  size_t before = 0;
+  while (id.size() != before) {
+    before = id.size();
+    id = absl::StripAsciiWhitespace(id);
+    for (const absl::string_view space : {"\u00A0", "\u200B", "\u3000", "\uFEFF"}) {
+      absl::ConsumePrefix(&id, space);
+      absl::ConsumeSuffix(&id, space);
+    }
+  }
+  return id;
+}
+
+// Whether something may be stripped.
+bool EndsOddly(absl::string_view id) {
+  const auto odd = [](char c) { return absl::ascii_isspace(c) || (c & 0x80) != 0; };
+  return !id.empty() && (odd(id.front()) || odd(id.back()));
 }
 
 }  // namespace
@@ -124,8 +145,8 @@ int32_t IdIndex::Add(absl::string_view id, Reading& reading) {
   if (last_index_ >= 0 && id == last_) return last_index_;
   const absl::string_view written = id;
   bool changed = false;
-  if (!id.empty() && (absl::ascii_isspace(id.front()) || absl::ascii_isspace(id.back()))) {
-    id = absl::StripAsciiWhitespace(id);
+  if (EndsOddly(id)) id = WithoutSpaces(id);
+  if (id.size() != written.size()) {
     reading.tallies.Add(Event::kSpacesTrimmed,
                         [&] { return reading.At(absl::StrCat("'", written, "'")); });
   }

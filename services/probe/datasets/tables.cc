@@ -20,6 +20,7 @@
 #include "services/probe/datasets/columns.h"
 #include "services/probe/datasets/encoding.h"
 #include "services/probe/datasets/layouts.h"
+#include "services/probe/datasets/split_column.h"
 #include "services/probe/datasets/table.h"
 #include "services/probe/datasets/values.h"
 
@@ -34,6 +35,8 @@ constexpr Role kAllRoles[] = {Role::kUser,   Role::kItem,  Role::kTime,
 // less: see ParseTime.
 constexpr size_t kDigitsOfSeconds = 10;
 constexpr double kSecondsOf2001 = 1e9;
+// Of rows without a time: before all others.
+constexpr double kOldest = -1e15;
 
 TableForm FormOf(const char* columns, bool quotes, const ColumnNames& names) {
   TableForm form;
@@ -63,18 +66,6 @@ absl::Status UnknownColumn(const std::string& path, const Header& header, Role r
                {{"file", path}, {"columns", absl::StrJoin(header.names, ",")}});
 }
 
-// "train", "dev" or "test" and what else people call them; false for anything else.
-bool ParsePart(absl::string_view text, Part* part) {
-  const std::string plain = PlainName(text);
-  if (plain == "train" || plain == "training") return *part = Part::kTrain, true;
-  if (plain == "dev" || plain == "valid" || plain == "val" || plain == "validation" ||
-      plain == "validate" || plain == "eval") {
-    return *part = Part::kDev, true;
-  }
-  if (plain == "test" || plain == "testing") return *part = Part::kTest, true;
-  return false;
-}
-
 bool IsNull(absl::string_view id) {
   id = absl::StripAsciiWhitespace(id);
   if (id.empty()) return true;
@@ -89,6 +80,16 @@ bool IsNull(absl::string_view id) {
 bool IsList(absl::string_view id) {
   return absl::StrContains(id, kListSeparator) ||
          (absl::StartsWith(id, "[") && absl::EndsWith(id, "]") && absl::StrContains(id, ','));
+}
+
+// Columns that say what a row is: a view, a purchase.
+bool IsEventName(absl::string_view name) {
+  for (const char* event :
+       {"event", "eventtype", "eventname", "behavior", "behaviour", "behaviortype", "action",
+        "actiontype", "interaction", "interactiontype", "type"}) {
+    if (name == event) return true;
+  }
+  return false;
 }
 
 class InteractionReader {
@@ -161,43 +162,91 @@ class InteractionReader {
         return UnknownColumn(path, header, role, names_.of(role));
       }
     }
-    if (part_given_) column_[static_cast<size_t>(Role::kSplit)] = -1;
+    if (part_given_) {
+      column_[static_cast<size_t>(Role::kSplit)] = -1;
+    } else {
+      split_.TakeHeader(header, at(Role::kSplit), !names_.of(Role::kSplit).empty());
+    }
     if (at(Role::kRating) >= 0) {
       const std::string name = PlainName(header.names[static_cast<size_t>(at(Role::kRating))]);
       labels_ = name == "label" || name == "click" || name == "clicked" || name == "isclick";
     }
     log_->rated = log_->rated || at(Role::kRating) >= 0;
     log_->timed = log_->timed && at(Role::kTime) >= 0;
-    if (at(Role::kTime) < 0) NoteUntimed(path, header);
-    log_->split_given = log_->split_given || part_given_ || at(Role::kSplit) >= 0;
+    FindDate(header);
+    NoteUnused(path, header);
+    log_->split_given = log_->split_given || part_given_;
     return absl::OkStatus();
   }
 
-  // Where there is no time the order of the lines counts; what else there is may be meant.
-  void NoteUntimed(const std::string& path, const Header& header) {
-    Header others;
+  // Columns that are not read may have been meant. Published layouts have many of them.
+  void NoteUnused(const std::string& path, const Header& header) {
+    if (noted_) return;
+    std::vector<std::string> others, events;
     for (size_t c = 0; c < header.names.size(); ++c) {
       const auto column = static_cast<int>(c);
-      if (std::find(column_.begin(), column_.end(), column) != column_.end()) continue;
-      if (!header.names[c].empty()) others.names.push_back(header.names[c]);
+      const std::string& name = header.names[c];
+      if (name.empty() || absl::StartsWithIgnoreCase(name, "unnamed") || column == date_ ||
+          split_.Uses(column) || std::find(column_.begin(), column_.end(), column) != column_.end())
+        continue;
+      others.push_back(name);
+      if (IsEventName(PlainName(name))) events.push_back(name);
     }
-    if (others.names.empty() || std::exchange(untimed_, true)) return;
+    const bool untimed = at(Role::kTime) < 0;
+    const bool own = layout_.format == Format::kCsv || layout_.format == Format::kRechorus ||
+                     layout_.format == Format::kRecbole;
+    noted_ = !others.empty() && (untimed || own);
+    if (!noted_) return;
+    const std::string file = ToUtf8(fs::path(path).filename().string());
+    std::string list = absl::StrJoin(others, ", ");
+    if (untimed) {
+      // The order of the lines counts.
+      log_->remarks.push_back(
+          {"TIMES_UNKNOWN",
+           0,
+           absl::StrCat("no column of ", file, " is the time: the order of its lines counts (not ",
+                        "used: ", list, "; --columns time=…)"),
+           {},
+           false});
+    }
+    if (untimed && events.empty()) return;
     log_->remarks.push_back(
-        {"TIMES_UNKNOWN",
-         0,
-         absl::StrCat("no column of ", ToUtf8(fs::path(path).filename().string()),
-                      " is the time: the order of its lines counts (not used: ",
-                      absl::StrJoin(others.names, ", "), "; --columns time=…)"),
+        {"COLUMNS_NOT_USED",
+         static_cast<int64_t>(others.size()),
+         absl::StrCat("not used of ", file, ": ", list,
+                      events.empty() ? "" : ". Rows count alike, whatever their ",
+                      absl::StrJoin(events, ", ")),
          {},
-         false});
+         !events.empty()});
   }
 
   int at(Role role) const { return column_[static_cast<size_t>(role)]; }
 
+  // A column of days beside the one called "time", which then may hold the time of day alone.
+  void FindDate(const Header& header) {
+    date_ = -1;
+    if (at(Role::kTime) < 0 ||
+        PlainName(header.names[static_cast<size_t>(at(Role::kTime))]) != "time")
+      return;
+    for (const char* name : {"date", "day"}) {
+      if (date_ < 0) date_ = FindNamed(header, name);
+    }
+  }
+
   // Says what is wrong with the time, or "".
-  std::string TakeTime(absl::string_view text, double* time) {
+  std::string TakeTime(const Fields& fields, double* time) {
+    const absl::string_view text = fields[static_cast<size_t>(at(Role::kTime))];
     DateOrder order = DateOrder::kClear;
-    if (!ParseTime(text, time, &order)) return absl::StrCat("time '", text, "' is not a number");
+    if (IsMissing(text)) {
+      log_->reading.tallies.Add(Event::kTimesMissing, [&] { return log_->reading.At("no time"); });
+      *time = kOldest;
+      return "";
+    }
+    bool known = ParseTime(text, time, &order);
+    if (!known && date_ >= 0) {
+      known = ParseTime(absl::StrCat(fields[static_cast<size_t>(date_)], " ", text), time, &order);
+    }
+    if (!known) return absl::StrCat("time '", text, "' is not a number");
     dates_.ambiguous += order == DateOrder::kAmbiguous ? 1 : 0;
     dates_.day_first |= order == DateOrder::kDayFirst;
     dates_.month_first |= order == DateOrder::kMonthFirst;
@@ -232,14 +281,12 @@ class InteractionReader {
       return "";
     }
     if (at(Role::kTime) >= 0) {
-      const std::string problem = TakeTime(fields[static_cast<size_t>(at(Role::kTime))], &time);
+      const std::string problem = TakeTime(fields, &time);
       if (!problem.empty()) return problem;
     }
     Part part = part_;
-    if (at(Role::kSplit) >= 0) {
-      const absl::string_view text = fields[static_cast<size_t>(at(Role::kSplit))];
-      if (!ParsePart(text, &part))
-        return absl::StrCat("split '", text, "' is not train, dev or test");
+    if (!part_given_) {
+      if (std::string problem = split_.TakeRow(fields, &part); !problem.empty()) return problem;
     }
     if (at(Role::kRating) >= 0) {
       const absl::string_view text = fields[static_cast<size_t>(at(Role::kRating))];
@@ -260,6 +307,9 @@ class InteractionReader {
   }
 
  public:
+  // After the last file.
+  void Finish() { split_.Finish(log_); }
+
   void SetCommon(std::string item) { common_ = std::move(item); }
 
  private:
@@ -267,13 +317,15 @@ class InteractionReader {
   const ColumnNames& names_;
   InteractionLog* log_;
   InteractionBatch batch_;
+  SplitColumns split_;
   std::string common_;  // the column of items that the catalogue has too
   std::array<int, kRoles> column_ = {};
   Part part_ = Part::kTrain;
   bool part_given_ = false;
   bool labels_ = false;
   bool seconds_seen_ = false;
-  bool untimed_ = false;
+  bool noted_ = false;  // what is not used
+  int date_ = -1;       // beside a column of times of day
   Dates dates_;
 };
 
@@ -454,6 +506,7 @@ absl::Status ReadLayout(const std::string& folder, const Layout& layout, const C
   for (const auto& [path, part] : files.interactions) {
     RECSAE_RETURN_IF_ERROR(reader.Read(path, form, part, files.parted));
   }
+  reader.Finish();
   return absl::OkStatus();
 }
 

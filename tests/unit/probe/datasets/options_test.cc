@@ -108,9 +108,9 @@ TEST(OptionsTest, WhatTheFilesCannotGiveIsRefused) {
 TEST(OptionsTest, SplitThatIsNoneIsMalformed) {
   const std::string folder = NewFolder();
   WriteFile(folder + "/items.csv", "item,title\na,A\n");
-  WriteFile(folder + "/interactions.csv", "user,item,split\nu,a,holdout\n");
+  WriteFile(folder + "/interactions.csv", "user,item,split\nu,a,elsewhere\n");
   EXPECT_THAT(std::string(Read(folder, {}).status().message()),
-              HasSubstr("interactions.csv:2: split 'holdout'"));
+              HasSubstr("interactions.csv:2: split 'elsewhere'"));
 }
 
 }  // namespace
