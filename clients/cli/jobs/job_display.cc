@@ -35,6 +35,7 @@ constexpr Shown kShown[] = {{"dev_ndcg@10", "dev NDCG@10", false},
                             {"fvu", "FVU", false},
                             {"dead_fraction", "dead", true},
                             {"verified", "verified", false},
+                            {"rows_left_out", "left out", false},
                             {"loss", "loss", false}};
 constexpr size_t kShownAtMost = 2;
 

@@ -224,7 +224,7 @@ absl::Status Admission::Measure(v1::Recommender& message) {
   log.dataset = std::move(dataset_);
   const absl::Status read =
       model_.ReadInteractions([this] { return session_->closed(); }, log.dataset);
-  if (read.ok() && !log.dataset.test.empty()) NoteSplit(/*given=*/true, &log);
+  if (read.ok() && !log.dataset.test.empty()) NoteSplit(SplitBy::kHost, &log);
   // The users' pasts are stored with them.
   dataset_ = std::move(log.dataset);
   RECSAE_RETURN_IF_ERROR(read);

@@ -132,8 +132,10 @@ bool Parts(const std::vector<std::string_view>& cells, char separator, size_t of
 // Columns that usually hold several values.
 bool IsUsuallyList(absl::string_view name) {
   for (const absl::string_view start :
-       {"genre", "categor", "tag", "keyword", "topic", "label", "subject", "theme", "style",
-        "shelves", "ingredient", "actor", "cast"}) {
+       {"genre",    "categor",  "tag",     "keyword",    "topic",    "label",   "subject",
+        "theme",    "style",    "shelves", "ingredient", "actor",    "cast",    "kind",
+        "type",     "mood",     "colour",  "color",      "material", "flavour", "flavor",
+        "platform", "language", "countr",  "instrument"}) {
     if (absl::StartsWith(name, start)) return true;
   }
   return false;
@@ -192,6 +194,8 @@ ColumnVerdict Judge(const ColumnFacts& column) {
     }
   }
   if (values.empty()) return {"nothing in it", '\0'};
+  verdict.marks = distinct.size() == 2 && distinct.contains("0") && distinct.contains("1");
+  if (verdict.marks) return verdict;
   const Shares shares = Look(values);
   if (shares.bytes > values.size() * kTextBytes) return {"long text", '\0'};
   if (column.cells.size() < kFewItems) return verdict;

@@ -19,6 +19,7 @@ struct ColumnFacts {
 struct ColumnVerdict {
   std::string why_not;    // why it is no attribute; empty: it is one
   char separator = '\0';  // that parts values beside '|' and kListSeparator; '\0': none
+  bool marks = false;     // 1 says that an item has it, 0 that it has not
 };
 
 ColumnVerdict Judge(const ColumnFacts& column);

@@ -401,7 +401,7 @@ absl::StatusOr<Dataset> Assemble(const std::string& folder, const DatasetOptions
     LeaveOneOut(&dataset);
   }
   RECSAE_RETURN_IF_ERROR(CheckNotEmpty(dataset, log, folder));
-  NoteSplit(given, &log);
+  NoteSplit(given ? SplitBy::kFiles : SplitBy::kLeaveOneOut, &log);
   dataset.malformed_lines = log.reading.malformed_lines;
   dataset.malformed = std::move(log.reading.malformed);
   dataset.remarks = std::move(log.remarks);

@@ -12,6 +12,7 @@
 #include "absl/strings/strip.h"
 #include "common/base/status.h"
 #include "services/probe/datasets/other_kinds.h"
+#include "services/probe/datasets/read_ahead.h"
 
 namespace recsae::probe {
 namespace {
@@ -158,8 +159,10 @@ absl::StatusOr<std::unique_ptr<ByteSource>> OpenFile(const std::string& path) {
                  {{"file", path}});
   }
   const std::string magic = file->Magic();
-  if (absl::StartsWith(magic, "\x1F\x8B")) return std::make_unique<GzipSource>(std::move(file));
-  if (magic == "\x28\xB5\x2F\xFD") return std::make_unique<ZstdSource>(std::move(file));
+  if (absl::StartsWith(magic, "\x1F\x8B"))
+    return std::make_unique<ReadAhead>(std::make_unique<GzipSource>(std::move(file)));
+  if (magic == "\x28\xB5\x2F\xFD")
+    return std::make_unique<ReadAhead>(std::make_unique<ZstdSource>(std::move(file)));
   if (const std::string other = OtherKindOfBytes(magic, path); !other.empty()) {
     return Error(absl::StatusCode::kInvalidArgument, "DATASET_MALFORMED",
                  absl::StrCat(path, " is ", other), {{"file", path}});

@@ -23,8 +23,9 @@ class ByteSource {
 };
 
 // The file at `path`, unpacked where its first bytes are those of gzip or Zstandard, whatever its
-// name. What is unpacked passes through a window of at most 128 MiB (Zstandard's largest by
-// default). NOT_FOUND (DATA_FILE_NOT_FOUND): there is no such file, or it cannot be opened.
+// name, by a thread beside the reader's. What is unpacked passes through a window of at most 128
+// MiB (Zstandard's largest by default). NOT_FOUND (DATA_FILE_NOT_FOUND): there is no such file, or
+// it cannot be opened.
 absl::StatusOr<std::unique_ptr<ByteSource>> OpenFile(const std::string& path);
 
 // `name` without an ending that says how a file is packed: "a.csv.gz" is "a.csv".

@@ -8,7 +8,6 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "common/base/status.h"
-#include "services/probe/datasets/attribute_column.h"
 #include "services/probe/datasets/build.h"
 #include "services/probe/datasets/encoding.h"
 #include "services/probe/datasets/values.h"
@@ -141,6 +140,22 @@ std::string CatalogBuilder::TakeRow(const Fields& fields) {
   return "";
 }
 
+void CatalogBuilder::NoteMarks(const std::vector<ColumnVerdict>& verdicts) {
+  std::vector<std::string> names;
+  for (size_t c = 0; c < verdicts.size(); ++c) {
+    if (verdicts[c].why_not.empty() && verdicts[c].marks) names.push_back(ToUtf8(columns_[c].key));
+  }
+  if (names.empty()) return;
+  const auto count = static_cast<int64_t>(names.size());
+  log_->remarks.push_back(
+      {"MARKS_READ",
+       count,
+       absl::StrCat(Counted(count, "column"), " of the items with 1 and 0 alone: ",
+                    "1 is read as yes, 0 as nothing (", absl::StrJoin(names, ", "), ")"),
+       {},
+       false});
+}
+
 absl::Status CatalogBuilder::Finish() {
   std::vector<ColumnFacts> facts(columns_.size());
   for (size_t c = 0; c < columns_.size(); ++c) {
@@ -167,6 +182,7 @@ absl::Status CatalogBuilder::Finish() {
     left_out.push_back(absl::StrCat(columns_[c].key.empty() ? "(no name)" : ToUtf8(columns_[c].key),
                                     ": ", verdicts[c].why_not));
   }
+  NoteMarks(verdicts);
   int64_t untitled = 0;
   for (size_t i = 0; i < cells_.size(); ++i) {
     Item& item = log_->dataset.items[i];
@@ -178,6 +194,10 @@ absl::Status CatalogBuilder::Finish() {
       for (const std::string_view value : SplitValues(cell.text, verdicts[cell.column].separator)) {
         Attribute attribute{columns_[cell.column].key, std::string(value)};
         if (IsMissing({value.data(), value.size()})) continue;
+        if (verdicts[cell.column].marks) {
+          if (value == "0") continue;
+          attribute.value = "yes";
+        }
         if (std::find(item.attributes.begin(), item.attributes.end(), attribute) !=
             item.attributes.end())
           continue;

@@ -9,6 +9,7 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
+#include "services/probe/datasets/attribute_column.h"
 #include "services/probe/datasets/columns.h"
 #include "services/probe/datasets/log.h"
 #include "services/probe/datasets/options.h"
@@ -46,6 +47,7 @@ class CatalogBuilder {
   absl::Status TakeHeader(const std::string& path, const Header& header);
   std::string TakeRow(const Fields& fields);
   void TakeTitle(absl::string_view text, size_t item, bool is_new);
+  void NoteMarks(const std::vector<ColumnVerdict>& verdicts);
   void TakeCell(size_t column, absl::string_view text, std::vector<Cell>& cells);
 
   const ColumnNames& names_;

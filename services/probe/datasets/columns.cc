@@ -59,7 +59,7 @@ constexpr std::array<RoleNames, kRoles> kRoleNames = {{
      "caption manualcovertext prodname product item track song book film game show anime recipe "
      "course "
      "hotel restaurant"},
-    {"split", "split, …", "split partition subset setname"},
+    {"split", "split, …", "split partition setname splitname datasplit set subset part phase fold"},
 }};
 
 // What the tables of items call their ids, after the names above.

@@ -18,6 +18,7 @@ constexpr std::array<uint16_t, 32> kWindows1252 = {
     0x2013, 0x2014, 0x02DC, 0x2122, 0x0161, 0x203A, 0x0153, 0x9D,   0x017E, 0x0178};
 constexpr char kShownNul[] = "\xE2\x90\x80";
 constexpr unsigned kReplacement = 0xFFFD;
+constexpr unsigned kLastCode = 0x10FFFF;
 
 uint8_t ByteAt(absl::string_view text, size_t i) { return static_cast<uint8_t>(text[i]); }
 
@@ -101,7 +102,11 @@ std::string ToUtf8(absl::string_view text) {
   return utf8;
 }
 
-void Utf16Decoder::Take(unsigned unit, std::string* out) {
+void WideDecoder::Take(unsigned unit, std::string* out) {
+  if (wide_) {
+    const bool none = unit > kLastCode || IsHigh(unit) || IsLow(unit);
+    return AppendUtf8(none ? kReplacement : unit, out);
+  }
   if (high_ != 0) {
     AppendUtf8(IsLow(unit) ? Joined(high_, unit) : kReplacement, out);
     high_ = 0;
@@ -114,36 +119,42 @@ void Utf16Decoder::Take(unsigned unit, std::string* out) {
   }
 }
 
-void Utf16Decoder::Decode(absl::string_view bytes, std::string* out) {
+void WideDecoder::Decode(absl::string_view bytes, std::string* out) {
+  const unsigned size = wide_ ? 4 : 2;
   for (const char c : bytes) {
-    const auto byte = static_cast<unsigned char>(c);
-    if (!has_byte_) {
-      byte_ = byte;
-    } else {
-      Take(big_endian_ ? (byte_ << 8U | byte) : (byte << 8U | byte_), out);
-    }
-    has_byte_ = !has_byte_;
+    const unsigned byte = static_cast<unsigned char>(c);
+    unit_ = big_endian_ ? unit_ << 8U | byte : unit_ | byte << 8U * bytes_;
+    if (++bytes_ < size) continue;
+    Take(unit_, out);
+    bytes_ = unit_ = 0;
   }
 }
 
-void Utf16Decoder::Finish(std::string* out) {
-  if (has_byte_ || high_ != 0) AppendUtf8(kReplacement, out);
-  has_byte_ = false;
-  high_ = 0;
+void WideDecoder::Finish(std::string* out) {
+  if (bytes_ > 0 || high_ != 0) AppendUtf8(kReplacement, out);
+  bytes_ = unit_ = high_ = 0;
 }
 
 Encoding DetectEncoding(absl::string_view bytes, size_t* mark) {
+  *mark = 4;
+  if (absl::StartsWith(bytes, absl::string_view("\xFF\xFE\0\0", 4))) return Encoding::kUtf32Little;
+  if (absl::StartsWith(bytes, absl::string_view("\0\0\xFE\xFF", 4))) return Encoding::kUtf32Big;
   *mark = 2;
   if (absl::StartsWith(bytes, "\xFF\xFE")) return Encoding::kUtf16Little;
   if (absl::StartsWith(bytes, "\xFE\xFF")) return Encoding::kUtf16Big;
   *mark = 0;
   const absl::string_view start = bytes.substr(0, 512);
-  std::array<size_t, 2> zeros = {};
-  for (size_t i = 0; i < start.size(); ++i) zeros[i % 2] += start[i] == '\0' ? 1 : 0;
+  std::array<size_t, 4> zeros = {};
+  for (size_t i = 0; i < start.size(); ++i) zeros[i % 4] += start[i] == '\0' ? 1 : 0;
+  // The upper half of four bytes is 0 in nearly every script.
+  const auto all = [&](size_t at) { return zeros[at] * 4 * 10 > start.size() * 9; };
+  if (start.size() >= 8 && all(2) && all(3) && zeros[0] == 0) return Encoding::kUtf32Little;
+  if (start.size() >= 8 && all(0) && all(1) && zeros[3] == 0) return Encoding::kUtf32Big;
+  const std::array<size_t, 2> sides = {zeros[0] + zeros[2], zeros[1] + zeros[3]};
   // Half of the bytes and more where the text is of our alphabet.
-  const auto many = [&](size_t side) { return zeros[side] * 5 > start.size() && start.size() > 3; };
-  if (many(1) && zeros[0] * 8 < zeros[1]) return Encoding::kUtf16Little;
-  if (many(0) && zeros[1] * 8 < zeros[0]) return Encoding::kUtf16Big;
+  const auto many = [&](size_t side) { return sides[side] * 5 > start.size() && start.size() > 3; };
+  if (many(1) && sides[0] * 8 < sides[1]) return Encoding::kUtf16Little;
+  if (many(0) && sides[1] * 8 < sides[0]) return Encoding::kUtf16Big;
   return Encoding::kUtf8;
 }
 

@@ -17,10 +17,15 @@ bool IsCleanUtf8(absl::string_view text);
 // UTF-8 stay different.
 std::string ToUtf8(absl::string_view text);
 
-// UTF-16 to UTF-8, piece by piece; halves that have no other half become U+FFFD.
-class Utf16Decoder {
+enum class Encoding { kUtf8, kUtf16Little, kUtf16Big, kUtf32Little, kUtf32Big };
+
+// UTF-16 or UTF-32 to UTF-8, piece by piece; what is no character (a half that has no other half, a
+// code that nobody has) becomes U+FFFD.
+class WideDecoder {
  public:
-  explicit Utf16Decoder(bool big_endian) : big_endian_(big_endian) {}
+  explicit WideDecoder(Encoding encoding)
+      : wide_(encoding == Encoding::kUtf32Little || encoding == Encoding::kUtf32Big),
+        big_endian_(encoding == Encoding::kUtf16Big || encoding == Encoding::kUtf32Big) {}
   // Appends what `bytes` and what was left over before say.
   void Decode(absl::string_view bytes, std::string* out);
   // Appends what is left over at the end.
@@ -29,16 +34,15 @@ class Utf16Decoder {
  private:
   void Take(unsigned unit, std::string* out);
 
+  bool wide_;  // units of four bytes, not two
   bool big_endian_;
-  bool has_byte_ = false;
-  unsigned char byte_ = 0;
+  unsigned bytes_ = 0;  // of the unit that has not all of them yet
+  unsigned unit_ = 0;
   unsigned high_ = 0;  // a first half whose second has not come; 0: none
 };
 
-enum class Encoding { kUtf8, kUtf16Little, kUtf16Big };
-
-// Of a file that starts with `bytes`: by its byte-order mark (whose length is `mark`) or by every
-// other byte being 0.
+// Of a file that starts with `bytes`: by its byte-order mark (whose length is `mark`) or by which
+// of its bytes are 0.
 Encoding DetectEncoding(absl::string_view bytes, size_t* mark);
 
 }  // namespace recsae::probe

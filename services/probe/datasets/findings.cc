@@ -133,9 +133,9 @@ absl::Status NoteDescribed(size_t described, InteractionLog* log) {
   return absl::OkStatus();
 }
 
-void NoteSplit(bool given, InteractionLog* log) {
+void NoteSplit(SplitBy by, InteractionLog* log) {
   Dataset& dataset = log->dataset;
-  NoteShortUsers(given, log);
+  NoteShortUsers(by != SplitBy::kLeaveOneOut, log);
   const Counts counts = Count(dataset);
   const auto test = static_cast<int64_t>(dataset.test.size());
   const auto share = [&](int64_t count) {
@@ -146,8 +146,9 @@ void NoteSplit(bool given, InteractionLog* log) {
   if (counts.seen > 0) {
     Say(log, "TEST_ITEMS_SEEN", counts.seen,
         absl::StrCat(share(counts.seen),
-                     " ask for an item that the user has in training too: easier than others, "
-                     "and left out by --repeats drop"),
+                     " ask for an item that the user has in training too: easier than others",
+                     // A host's interactions are what it says they are: no flag changes them.
+                     by == SplitBy::kHost ? "" : ", and left out by --repeats drop"),
         counts.seen * 20 > test);
   }
   if (counts.unlearned > 0) {

@@ -13,11 +13,13 @@ namespace recsae::probe {
 // catalogue. What log->reading.proceed returns.
 absl::Status NoteDescribed(size_t described, InteractionLog* log);
 
+// Who said what is held out.
+enum class SplitBy { kLeaveOneOut, kFiles, kHost };
+
 // Says of the data set, which is split: users too short to hold out from, held-out rows whose item
 // the user has in training (also counted in dataset.test_seen), whose item nobody has in training,
-// whose user has no training, or that have hardly anything to choose from. `given`: the files say
-// what is held out.
-void NoteSplit(bool given, InteractionLog* log);
+// whose user has no training, or that have hardly anything to choose from.
+void NoteSplit(SplitBy by, InteractionLog* log);
 
 }  // namespace recsae::probe
 

@@ -1,9 +1,11 @@
 #include "services/probe/datasets/id_index.h"
 
 #include <algorithm>
+#include <array>
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/strip.h"
 #include "services/probe/datasets/encoding.h"
 #include "services/probe/datasets/values.h"
 
@@ -31,6 +33,26 @@ size_t SmallNumber(absl::string_view id) {
   return std::min(number, kSmallNumbers);
 }
 
+// Spaces of all kinds, and what is not seen at all.
+absl::string_view WithoutSpaces(absl::string_view id) {
+  size_t before = 0;
+  while (id.size() != before) {
+    before = id.size();
+    id = absl::StripAsciiWhitespace(id);
+    for (const absl::string_view space : {"\u00A0", "\u200B", "\u3000", "\uFEFF"}) {
+      absl::ConsumePrefix(&id, space);
+      absl::ConsumeSuffix(&id, space);
+    }
+  }
+  return id;
+}
+
+// Whether something may be stripped.
+bool EndsOddly(absl::string_view id) {
+  const auto odd = [](char c) { return absl::ascii_isspace(c) || (c & 0x80) != 0; };
+  return !id.empty() && (odd(id.front()) || odd(id.back()));
+}
+
 }  // namespace
 
 IdIndex::Key IdIndex::KeyOf(absl::string_view id) {
@@ -43,7 +65,7 @@ int32_t IdIndex::Known(absl::string_view id, const Key& key) const {
   if (number < kSmallNumbers) return number < by_number_.size() ? by_number_[number] : -1;
   if (slots_.empty()) return -1;
   const size_t mask = slots_.size() - 1;
-  for (size_t at = hash & mask; slots_[at].index >= 0; at = (at + 1) & mask) {
+  for (size_t at = SlotOf(key); slots_[at].index >= 0; at = (at + 1) & mask) {
     if (slots_[at].hash == hash >> 32U && this->id(slots_[at].index) == id) return slots_[at].index;
   }
   return -1;
@@ -123,8 +145,8 @@ int32_t IdIndex::Add(absl::string_view id, Reading& reading) {
   if (last_index_ >= 0 && id == last_) return last_index_;
   const absl::string_view written = id;
   bool changed = false;
-  if (!id.empty() && (absl::ascii_isspace(id.front()) || absl::ascii_isspace(id.back()))) {
-    id = absl::StripAsciiWhitespace(id);
+  if (EndsOddly(id)) id = WithoutSpaces(id);
+  if (id.size() != written.size()) {
     reading.tallies.Add(Event::kSpacesTrimmed,
                         [&] { return reading.At(absl::StrCat("'", written, "'")); });
   }
@@ -148,5 +170,26 @@ int32_t IdIndex::Add(absl::string_view id, Reading& reading) {
 }
 
 int32_t IdIndex::Find(absl::string_view id) const { return Known(id, KeyOf(id)); }
+
+void IdIndex::Fetch(absl::Span<const absl::string_view> ids) const {
+  if (slots_.empty()) return;
+  // A step for all of them before the next one, which needs what it brought.
+  std::array<size_t, kFetched> slots = {};
+  size_t count = 0;
+  for (const absl::string_view id : ids) {
+    const Key key = KeyOf(id);
+    if (key.number < kSmallNumbers) continue;
+    slots[count] = SlotOf(key);
+    __builtin_prefetch(&slots_[slots[count++]]);
+  }
+  std::array<int32_t, kFetched> known = {};
+  for (size_t i = 0; i < count; ++i) {
+    known[i] = slots_[slots[i]].index;
+    if (known[i] >= 0) __builtin_prefetch(&ids_[static_cast<size_t>(known[i])]);
+  }
+  for (size_t i = 0; i < count; ++i) {
+    if (known[i] >= 0) __builtin_prefetch(id(known[i]).data());
+  }
+}
 
 }  // namespace recsae::probe

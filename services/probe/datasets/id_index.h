@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "absl/strings/string_view.h"
+#include "absl/types/span.h"
 #include "services/probe/datasets/reading.h"
 
 namespace recsae::probe {
@@ -33,6 +34,10 @@ class IdIndex {
   // The index of the id that a file writes as `id`, new or old.
   int32_t Add(absl::string_view id, Reading& reading);
   int32_t Find(absl::string_view id) const;  // of an id as it is kept, or -1
+  // Asks for the memory in which these are looked up, at most kFetched: Add finds it at hand then.
+  // A table of millions is in no cache, and each look waits as long as reading the line took.
+  void Fetch(absl::Span<const absl::string_view> ids) const;
+  static constexpr size_t kFetched = 32;
   int32_t size() const { return static_cast<int32_t>(ids_.size()); }
   // Valid as long as the index lives.
   absl::string_view id(int32_t index) const { return ids_[static_cast<size_t>(index)]; }
@@ -52,6 +57,7 @@ class IdIndex {
   };
 
   static Key KeyOf(absl::string_view id);
+  size_t SlotOf(const Key& key) const { return key.hash & (slots_.size() - 1); }
   int32_t Known(absl::string_view id, const Key& key) const;
   void Remember(absl::string_view id, const Key& key, int32_t index, Reading& reading);
   absl::string_view Keep(absl::string_view id, Reading& reading);

@@ -47,7 +47,8 @@ void AppendScalar(const dom::element& value, std::string* text) {
 }
 
 void AppendObject(const dom::object& object, std::string* text, int64_t* dropped) {
-  for (const char* name : {"name", "title", "label", "value"}) {
+  for (const char* name : {"name", "title", "label", "value", "$oid", "$date", "$numberLong",
+                           "$numberInt", "id", "_id"}) {
     dom::element inner;
     if (object.at_key(name).get(inner) == simdjson::SUCCESS && IsScalar(inner)) {
       Separate(text);

@@ -30,10 +30,10 @@ void LineSource::Take(absl::string_view piece) {
   if (std::exchange(first_, false)) {
     size_t mark = 0;
     const Encoding encoding = DetectEncoding(piece, &mark);
-    if (encoding != Encoding::kUtf8) utf16_.emplace(encoding == Encoding::kUtf16Big);
+    if (encoding != Encoding::kUtf8) wide_.emplace(encoding);
     piece.remove_prefix(mark);
-    if (utf16_) {
-      utf16_->Decode(piece, &text_);
+    if (wide_) {
+      wide_->Decode(piece, &text_);
     } else {
       text_.append(piece.data(), piece.size());
     }
@@ -41,8 +41,8 @@ void LineSource::Take(absl::string_view piece) {
     if (carriage_return && text_.find('\n') == std::string::npos) end_ = '\r';
     return;
   }
-  if (utf16_) {
-    utf16_->Decode(piece, &text_);
+  if (wide_) {
+    wide_->Decode(piece, &text_);
   } else {
     text_.append(piece.data(), piece.size());
   }
@@ -59,7 +59,7 @@ bool LineSource::Fill() {
   status_ = size.status();
   if (!status_.ok()) return false;
   ended_ = *size == 0;
-  if (ended_ && utf16_) utf16_->Finish(&text_);
+  if (ended_ && wide_) wide_->Finish(&text_);
   if (!ended_) Take(absl::string_view(chunk_).substr(0, *size));
   if (ended_ && !text_.empty() && text_.back() == kControlZ) text_.pop_back();
   if (text_.size() > kMaxLineBytes + kChunkBytes * 2) {

@@ -17,8 +17,8 @@
 namespace recsae::probe {
 
 // Reads line by line. Lines end in LF, CR LF, or CR alone where the file has no LF; a byte-order
-// mark at a line's start and a control-Z at the end of the file are taken off; UTF-16 comes as
-// UTF-8, other bytes as they are. Not thread-safe.
+// mark at a line's start and a control-Z at the end of the file are taken off; UTF-16 and UTF-32
+// come as UTF-8, other bytes as they are. Not thread-safe.
 class LineSource {
  public:
   // Errors: OpenFile's.
@@ -46,7 +46,7 @@ class LineSource {
   bool first_ = true;
   bool ended_ = false;
   char end_ = '\n';
-  std::optional<Utf16Decoder> utf16_;
+  std::optional<WideDecoder> wide_;
   int64_t number_ = 0;
   absl::Status status_;
 };

@@ -1,8 +1,10 @@
 #include "services/probe/datasets/log.h"
 
+#include <array>
 #include <cmath>
 
 #include "absl/strings/str_cat.h"
+#include "absl/types/span.h"
 
 namespace recsae::probe {
 namespace {
@@ -37,6 +39,36 @@ void InteractionLog::Add(absl::string_view user, absl::string_view item, double 
     ratings.push_back(static_cast<float>(rating));
     reading.held += static_cast<int64_t>(sizeof(float));
   }
+}
+
+void InteractionBatch::Add(absl::string_view user, absl::string_view item, double time,
+                           double rating, Part part) {
+  texts_.append(user.data(), user.size());
+  const size_t user_end = texts_.size();
+  texts_.append(item.data(), item.size());
+  rows_.push_back({user_end, texts_.size(), time, rating, part, log_->reading.line});
+  if (rows_.size() == IdIndex::kFetched) Flush();
+}
+
+void InteractionBatch::Flush() {
+  std::array<absl::string_view, IdIndex::kFetched> users, items;
+  const absl::string_view texts = texts_;
+  size_t begin = 0;
+  for (size_t i = 0; i < rows_.size(); ++i) {
+    users[i] = texts.substr(begin, rows_[i].user_end - begin);
+    items[i] = texts.substr(rows_[i].user_end, rows_[i].item_end - rows_[i].user_end);
+    begin = rows_[i].item_end;
+  }
+  log_->users.Fetch(absl::MakeConstSpan(users).first(rows_.size()));
+  log_->items.Fetch(absl::MakeConstSpan(items).first(rows_.size()));
+  const int64_t line = log_->reading.line;
+  for (size_t i = 0; i < rows_.size(); ++i) {
+    log_->reading.line = rows_[i].line;
+    log_->Add(users[i], items[i], rows_[i].time, rows_[i].rating, rows_[i].part);
+  }
+  log_->reading.line = line;
+  rows_.clear();
+  texts_.clear();
 }
 
 CatalogPlace PlaceItem(absl::string_view id, InteractionLog* log) {

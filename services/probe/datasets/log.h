@@ -55,6 +55,28 @@ struct InteractionLog {
   std::vector<float> ratings;  // of the interactions, while the threshold is unset
 };
 
+// Interactions on their way into a log, some at a time, so that the ids of all of them are fetched
+// together (IdIndex::Fetch). In the order given; Flush before the log is looked at.
+class InteractionBatch {
+ public:
+  explicit InteractionBatch(InteractionLog* log) : log_(log) {}
+  // Copies the ids; they are of the line that log->reading is at.
+  void Add(absl::string_view user, absl::string_view item, double time, double rating, Part part);
+  void Flush();
+
+ private:
+  struct Row {
+    size_t user_end, item_end;  // in texts_; the user's id begins where the last row ends
+    double time, rating;
+    Part part;
+    int64_t line;
+  };
+
+  InteractionLog* log_;
+  std::string texts_;
+  std::vector<Row> rows_;
+};
+
 // Where a catalogue's line about an item goes: into log->dataset.items at `index`, which is filled
 // with the id as title when it is new. An item that was described before is counted as merged.
 struct CatalogPlace {

@@ -81,7 +81,7 @@ uint32_t EntityCode(absl::string_view name) {
 void AppendCode(uint32_t code, std::string* out) {
   if (code == 0xA0) code = ' ';
   if (code == 0xAD) return;  // a hyphen that is not shown
-  Utf16Decoder decoder(/*big_endian=*/true);
+  WideDecoder decoder(Encoding::kUtf16Big);
   const auto unit = [&](uint32_t u) {
     const char bytes[] = {static_cast<char>(u >> 8), static_cast<char>(u & 0xFF)};
     decoder.Decode(absl::string_view(bytes, 2), out);

@@ -39,6 +39,11 @@ constexpr std::array<Wording, static_cast<size_t>(Event::kCount)> kWordings = {{
     {"ITEMS_MISSING", "row", "without an item: left out", true},
     {"NEGATIVES_DROPPED", "row", "of items that were shown and not chosen (label 0): left out",
      false},
+    {"LABELS_MISSING", "impression",
+     "without labels, as in MIND's test part: what was clicked is not known, and only the users' "
+     "histories count",
+     true},
+    {"TIMES_MISSING", "row", "without a time: taken for the user's oldest", true},
     {"TIMES_MIXED", "time", "in milliseconds beside others in seconds: brought to seconds", false},
     {"VALUES_NESTED", "nested value", "that are no text: left out", false},
 }};

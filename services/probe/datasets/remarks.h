@@ -35,8 +35,10 @@ enum class Event {
   kValuesMissing,  // attributes: nan, None, \N
   kRatingsMissing,
   kUsersMissing,
-  kItemsMissing,   // from interactions
-  kNegatives,      // label 0, no click
+  kItemsMissing,  // from interactions
+  kNegatives,     // label 0, no click
+  kUnlabelled,    // impressions that do not say what was clicked
+  kTimesMissing,
   kTimesMixed,     // seconds beside milliseconds
   kValuesDropped,  // JSON objects where a text is wanted
   kCount

@@ -2,38 +2,27 @@
 // CatalogBuilder.
 #include <algorithm>
 #include <array>
-#include <cmath>
 #include <filesystem>
-#include <limits>
 #include <utility>
 
-#include "absl/strings/ascii.h"
-#include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
 #include "common/base/status.h"
-#include "common/base/utf8.h"
 #include "services/probe/datasets/byte_source.h"
 #include "services/probe/datasets/catalog.h"
 #include "services/probe/datasets/columns.h"
 #include "services/probe/datasets/encoding.h"
+#include "services/probe/datasets/interaction_reader.h"
 #include "services/probe/datasets/layouts.h"
+#include "services/probe/datasets/split_column.h"
 #include "services/probe/datasets/table.h"
-#include "services/probe/datasets/values.h"
 
 namespace recsae::probe {
 namespace {
 
 namespace fs = std::filesystem;
-
-constexpr Role kAllRoles[] = {Role::kUser,   Role::kItem,  Role::kTime,
-                              Role::kRating, Role::kTitle, Role::kSplit};
-// A point in time with more digits than seconds have for the next centuries is in milliseconds or
-// less: see ParseTime.
-constexpr size_t kDigitsOfSeconds = 10;
-constexpr double kSecondsOf2001 = 1e9;
 
 TableForm FormOf(const char* columns, bool quotes, const ColumnNames& names) {
   TableForm form;
@@ -50,230 +39,6 @@ TableForm FormOf(const char* columns, bool quotes, const ColumnNames& names) {
   if (form.numbered) form.columns.clear();
   return form;
 }
-
-absl::Status UnknownColumn(const std::string& path, const Header& header, Role role,
-                           const std::string& named) {
-  const std::string why = named.empty() ? absl::StrCat("no column is the ", RoleName(role),
-                                                       " (looked for ", UsualNames(role), ")")
-                                        : absl::StrCat("there is no column '", ToUtf8(named), "'");
-  return Error(absl::StatusCode::kInvalidArgument, "DATASET_COLUMN_UNKNOWN",
-               absl::StrCat(path, ":1: ", why, "; ", ListColumns(header), ". Name it: --columns ",
-                            RoleName(role),
-                            "=NAME, or without a header line by number: --columns user=1,item=2"),
-               {{"file", path}, {"columns", absl::StrJoin(header.names, ",")}});
-}
-
-// "train", "dev" or "test" and what else people call them; false for anything else.
-bool ParsePart(absl::string_view text, Part* part) {
-  const std::string plain = PlainName(text);
-  if (plain == "train" || plain == "training") return *part = Part::kTrain, true;
-  if (plain == "dev" || plain == "valid" || plain == "val" || plain == "validation" ||
-      plain == "validate" || plain == "eval") {
-    return *part = Part::kDev, true;
-  }
-  if (plain == "test" || plain == "testing") return *part = Part::kTest, true;
-  return false;
-}
-
-bool IsNull(absl::string_view id) {
-  id = absl::StripAsciiWhitespace(id);
-  if (id.empty()) return true;
-  if (id.size() > 4 || absl::ascii_isdigit(id.front())) return false;
-  for (const absl::string_view word : {"nan", "null", "none", "\\n", "<na>"}) {
-    if (absl::EqualsIgnoreCase(id, word)) return true;
-  }
-  return false;
-}
-
-// "[1, 2]", and what JSON lists became.
-bool IsList(absl::string_view id) {
-  return absl::StrContains(id, kListSeparator) ||
-         (absl::StartsWith(id, "[") && absl::EndsWith(id, "]") && absl::StrContains(id, ','));
-}
-
-class InteractionReader {
- public:
-  InteractionReader(const Layout& layout, const ColumnNames& names, InteractionLog* log)
-      : layout_(layout), names_(names), log_(log) {}
-
-  absl::Status Read(const std::string& path, const TableForm& form, Part part, bool part_given) {
-    part_ = part;
-    part_given_ = part_given;
-    dates_ = {};
-    const size_t first = log_->interactions.size();
-    RECSAE_RETURN_IF_ERROR(ReadRows(path, form));
-    SettleDates(path, first);
-    return absl::OkStatus();
-  }
-
- private:
-  // How the dates of a file are written, whose day and month are numbers.
-  struct Dates {
-    int64_t ambiguous = 0;
-    bool day_first = false, month_first = false;  // some are, beyond doubt
-  };
-
-  absl::Status ReadRows(const std::string& path, const TableForm& form) {
-    return ReadTable(
-        path, form, &log_->reading, [&](const Header& header) { return TakeHeader(path, header); },
-        [&](const Fields& fields) { return TakeRow(fields); });
-  }
-
-  // Ambiguous dates were read as month/day; the other dates of the file may say otherwise.
-  void SettleDates(const std::string& path, size_t first) {
-    if (dates_.ambiguous == 0 || (dates_.month_first && !dates_.day_first)) return;
-    const bool swap = dates_.day_first && !dates_.month_first;
-    for (size_t i = first; swap && i < log_->interactions.size(); ++i) {
-      log_->interactions[i].time = WithDayAndMonthSwapped(log_->interactions[i].time);
-    }
-    if (swap) return;
-    log_->remarks.push_back(
-        {"DATES_AMBIGUOUS",
-         dates_.ambiguous,
-         absl::StrCat(Counted(dates_.ambiguous, "date"), " of ",
-                      ToUtf8(fs::path(path).filename().string()),
-                      " that may be month/day or day/month: read as month/day",
-                      dates_.day_first ? ", though others can only be day/month" : ""),
-         {},
-         dates_.day_first});
-  }
-
-  int Find(const Header& header, Role role) {
-    if (!names_.of(role).empty()) return FindRole(header, role, names_.of(role));
-    for (const absl::string_view meaning :
-         absl::StrSplit(layout_.meaning, ' ', absl::SkipEmpty())) {
-      const std::pair<absl::string_view, absl::string_view> pair = absl::StrSplit(meaning, '=');
-      if (pair.first != RoleName(role)) continue;
-      if (const int column = FindRole(header, role, std::string(pair.second)); column >= 0)
-        return column;
-    }
-    if (role == Role::kItem && !common_.empty()) return FindRole(header, role, common_);
-    return FindRole(header, role, "");
-  }
-
-  absl::Status TakeHeader(const std::string& path, const Header& header) {
-    for (const Role role : kAllRoles) {
-      const int column = Find(header, role);
-      column_[static_cast<size_t>(role)] = column;
-      const bool needed = role == Role::kUser || role == Role::kItem;
-      if (column < 0 && role != Role::kTitle && (needed || !names_.of(role).empty())) {
-        return UnknownColumn(path, header, role, names_.of(role));
-      }
-    }
-    if (part_given_) column_[static_cast<size_t>(Role::kSplit)] = -1;
-    if (at(Role::kRating) >= 0) {
-      const std::string name = PlainName(header.names[static_cast<size_t>(at(Role::kRating))]);
-      labels_ = name == "label" || name == "click" || name == "clicked" || name == "isclick";
-    }
-    log_->rated = log_->rated || at(Role::kRating) >= 0;
-    log_->timed = log_->timed && at(Role::kTime) >= 0;
-    if (at(Role::kTime) < 0) NoteUntimed(path, header);
-    log_->split_given = log_->split_given || part_given_ || at(Role::kSplit) >= 0;
-    return absl::OkStatus();
-  }
-
-  // Where there is no time the order of the lines counts; what else there is may be meant.
-  void NoteUntimed(const std::string& path, const Header& header) {
-    Header others;
-    for (size_t c = 0; c < header.names.size(); ++c) {
-      const auto column = static_cast<int>(c);
-      if (std::find(column_.begin(), column_.end(), column) != column_.end()) continue;
-      if (!header.names[c].empty()) others.names.push_back(header.names[c]);
-    }
-    if (others.names.empty() || std::exchange(untimed_, true)) return;
-    log_->remarks.push_back(
-        {"TIMES_UNKNOWN",
-         0,
-         absl::StrCat("no column of ", ToUtf8(fs::path(path).filename().string()),
-                      " is the time: the order of its lines counts (not used: ",
-                      absl::StrJoin(others.names, ", "), "; --columns time=…)"),
-         {},
-         false});
-  }
-
-  int at(Role role) const { return column_[static_cast<size_t>(role)]; }
-
-  // Says what is wrong with the time, or "".
-  std::string TakeTime(absl::string_view text, double* time) {
-    DateOrder order = DateOrder::kClear;
-    if (!ParseTime(text, time, &order)) return absl::StrCat("time '", text, "' is not a number");
-    dates_.ambiguous += order == DateOrder::kAmbiguous ? 1 : 0;
-    dates_.day_first |= order == DateOrder::kDayFirst;
-    dates_.month_first |= order == DateOrder::kMonthFirst;
-    const bool epoch = *time >= kSecondsOf2001 && absl::ascii_isdigit(text.front()) &&
-                       text.find_first_of("-/:T ") == absl::string_view::npos;
-    if (!epoch) return "";
-    const bool milliseconds = text.size() > kDigitsOfSeconds && text[kDigitsOfSeconds] != '.';
-    if (milliseconds) {
-      if (seconds_seen_)
-        log_->reading.tallies.Add(Event::kTimesMixed, [&] { return log_->reading.At(text); });
-    } else {
-      seconds_seen_ = true;
-    }
-    return "";
-  }
-
-  std::string TakeRow(const Fields& fields) {
-    double time = 0, rating = kUnrated;
-    const absl::string_view user = fields[static_cast<size_t>(at(Role::kUser))];
-    const absl::string_view item = fields[static_cast<size_t>(at(Role::kItem))];
-    if (IsNull(item)) {
-      ++log_->rows;
-      log_->reading.tallies.Add(Event::kItemsMissing, [&] { return log_->reading.At(user); });
-      return "";
-    }
-    if (IsList(user) || IsList(item)) {
-      return "the user or the item is a list: one record for each interaction is wanted";
-    }
-    if (IsNull(user)) {
-      ++log_->rows;
-      log_->reading.tallies.Add(Event::kUsersMissing, [&] { return log_->reading.At(item); });
-      return "";
-    }
-    if (at(Role::kTime) >= 0) {
-      const std::string problem = TakeTime(fields[static_cast<size_t>(at(Role::kTime))], &time);
-      if (!problem.empty()) return problem;
-    }
-    Part part = part_;
-    if (at(Role::kSplit) >= 0) {
-      const absl::string_view text = fields[static_cast<size_t>(at(Role::kSplit))];
-      if (!ParsePart(text, &part))
-        return absl::StrCat("split '", text, "' is not train, dev or test");
-    }
-    if (at(Role::kRating) >= 0) {
-      const absl::string_view text = fields[static_cast<size_t>(at(Role::kRating))];
-      if (!ParseRating(text, &rating)) {
-        if (!IsMissing(text)) return absl::StrCat("rating '", text, "' is not a number");
-        rating = std::numeric_limits<double>::quiet_NaN();
-      }
-      // What a label says is known, however many of them there are.
-      if (labels_ && rating == 0) {
-        ++log_->rows;
-        log_->reading.tallies.Add(Event::kNegatives,
-                                  [&] { return log_->reading.At(absl::StrCat(user, ", ", item)); });
-        return "";
-      }
-    }
-    log_->Add(user, item, time, rating, part);
-    return "";
-  }
-
- public:
-  void SetCommon(std::string item) { common_ = std::move(item); }
-
- private:
-  const Layout& layout_;
-  const ColumnNames& names_;
-  InteractionLog* log_;
-  std::string common_;  // the column of items that the catalogue has too
-  std::array<int, kRoles> column_ = {};
-  Part part_ = Part::kTrain;
-  bool part_given_ = false;
-  bool labels_ = false;
-  bool seconds_seen_ = false;
-  bool untimed_ = false;
-  Dates dates_;
-};
 
 // The name of the item's column that both tables have: of "asin" and "parent_asin" the one that the
 // catalogue is made by.
@@ -452,6 +217,7 @@ absl::Status ReadLayout(const std::string& folder, const Layout& layout, const C
   for (const auto& [path, part] : files.interactions) {
     RECSAE_RETURN_IF_ERROR(reader.Read(path, form, part, files.parted));
   }
+  reader.Finish();
   return absl::OkStatus();
 }
 

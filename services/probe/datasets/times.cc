@@ -214,7 +214,11 @@ bool ParseDate(absl::string_view text, double* seconds, DateOrder* order) {
 bool ParseTime(absl::string_view text, double* seconds, DateOrder* order) {
   *order = DateOrder::kClear;
   text = absl::StripAsciiWhitespace(text);
-  if (!ParseNumber(text, seconds)) return ParseDate(text, seconds, order);
+  if (!ParseNumber(text, seconds)) {
+    // "5,5" is a number where people write commas.
+    const bool comma = text.find_first_not_of("0123456789,") == absl::string_view::npos;
+    if (!comma || !ParseRating(text, seconds)) return ParseDate(text, seconds, order);
+  }
   while (std::abs(*seconds) > kLargestSeconds && std::abs(*seconds) < 1e20) *seconds /= 1000;
   return true;
 }

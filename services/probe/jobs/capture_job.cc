@@ -99,6 +99,9 @@ class CaptureJob {
   absl::Status CheckSameData() const;
   absl::Status DatasetChanged() const;
   std::vector<Case> SplitCases() const;
+  // Held-out rows that the recommender has no activation for: their users have no past that it
+  // knows.
+  int64_t HeldOutLeftOut() const;
   std::vector<Row> SplitRows() const;
   absl::Status Write(absl::Span<const Row> rows, CaptureWriter& writer);
   // The same, and waits for a host that went away. A write that failed so wrote nothing.
@@ -147,6 +150,8 @@ absl::StatusOr<v1::Capture> CaptureJob::Run() {
       memory_.Take(Product({CountInteractions(loaded_->data), 2 * int64_t{sizeof(Row)}}),
                    absl::StrCat("capturing ", job_.target()), "the size of the data set"));
   const std::vector<Row> rows = Draw(SplitRows(), request_.max_rows(), request_.seed());
+  if (const int64_t left_out = HeldOutLeftOut(); left_out > 0)
+    job_.SetMetric("rows_left_out", static_cast<double>(left_out));
   RECSAE_ASSIGN_OR_RETURN(const std::unique_ptr<CaptureWriter> writer,
                           CaptureWriter::Begin(resources_.store()));
   const auto total = static_cast<int64_t>(rows.size());
@@ -251,6 +256,13 @@ std::vector<Case> CaptureJob::SplitCases() const {
       if (request_.with_cases() && !model_->reads_history()) return LastOfUsers(loaded_->data);
       return TrainRows(*model_, loaded_->data);
   }
+}
+
+int64_t CaptureJob::HeldOutLeftOut() const {
+  const Dataset& dataset = loaded_->data;
+  if (request_.split() != v1::SPLIT_DEV && request_.split() != v1::SPLIT_TEST) return 0;
+  const std::vector<Case>& all = request_.split() == v1::SPLIT_DEV ? dataset.dev : dataset.test;
+  return std::ssize(all) - std::ssize(SplitCases());
 }
 
 std::vector<Row> CaptureJob::SplitRows() const {

@@ -8,6 +8,8 @@
 
 #include "absl/strings/str_cat.h"
 #include "common/base/status.h"
+#include "services/probe/datasets/findings.h"
+#include "services/probe/datasets/log.h"
 #include "services/probe/datasets/readers.h"
 #include "tests/unit/probe/datasets/files.h"
 
@@ -108,9 +110,24 @@ TEST(OptionsTest, WhatTheFilesCannotGiveIsRefused) {
 TEST(OptionsTest, SplitThatIsNoneIsMalformed) {
   const std::string folder = NewFolder();
   WriteFile(folder + "/items.csv", "item,title\na,A\n");
-  WriteFile(folder + "/interactions.csv", "user,item,split\nu,a,holdout\n");
+  WriteFile(folder + "/interactions.csv", "user,item,split\nu,a,elsewhere\n");
   EXPECT_THAT(std::string(Read(folder, {}).status().message()),
-              HasSubstr("interactions.csv:2: split 'holdout'"));
+              HasSubstr("interactions.csv:2: split 'elsewhere'"));
+}
+
+TEST(FindingsTest, WhatAHostToldIsNotChangedByFlags) {
+  for (const SplitBy by : {SplitBy::kFiles, SplitBy::kHost}) {
+    InteractionLog log;
+    log.dataset.items = {{"a", "a", {}}, {"b", "b", {}}};
+    log.dataset.users = {"u"};
+    log.dataset.sequences = {{0, 1, 0}};
+    log.dataset.train_length = {2};
+    log.dataset.test = {{0, 2}};
+    NoteSplit(by, &log);
+    ASSERT_FALSE(log.remarks.empty());
+    EXPECT_EQ(log.remarks[0].code, "TEST_ITEMS_SEEN");
+    EXPECT_EQ(log.remarks[0].text.find("--repeats") != std::string::npos, by == SplitBy::kFiles);
+  }
 }
 
 }  // namespace

@@ -120,7 +120,7 @@ TEST(MalformedTest, UpToOnePercentIsCountedAndNamed) {
 }
 
 TEST(MalformedTest, NotANumberIsNoTime) {
-  for (const char* time : {"nan", "inf", "", "1e999"}) {
+  for (const char* time : {"inf", "1e999", "-1e999", "soon"}) {
     const std::string folder = NewFolder();
     WriteRechorus(folder);
     WriteFile(folder + "/dev.csv", absl::StrCat("user_id\titem_id\ttime\n1\t10\t", time, "\n"));

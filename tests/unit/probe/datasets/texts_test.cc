@@ -31,11 +31,21 @@ TEST(EncodingTest, WhatNoCharacterIsBecomesValid) {
 }
 
 TEST(EncodingTest, Utf16ComesInPieces) {
-  Utf16Decoder decoder(/*big_endian=*/false);
+  WideDecoder decoder(Encoding::kUtf16Little);
   std::string text;
   for (const char c : std::string("A\0\x3D\xD8\x00\xDE\x00\xDC", 8)) decoder.Decode({&c, 1}, &text);
   decoder.Finish(&text);
   EXPECT_EQ(text, "A\U0001F600\uFFFD");
+}
+
+TEST(EncodingTest, Utf32ComesInPieces) {
+  WideDecoder decoder(Encoding::kUtf32Big);
+  std::string text;
+  // A letter, one beyond 16 bits, a half of a pair, a code that nobody has, a cut-off unit.
+  for (const char c : std::string("\0\0\0A\0\x01\xF6\0\0\0\xD8\0\0\x11\0\0\0", 17))
+    decoder.Decode({&c, 1}, &text);
+  decoder.Finish(&text);
+  EXPECT_EQ(text, "A\U0001F600\uFFFD\uFFFD\uFFFD");
 }
 
 double Time(const char* text) {

@@ -1,10 +1,13 @@
 // Variants of files that people have: read as meant, or refused with the way out.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <zlib.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <map>
 #include <string>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "common/base/status.h"
@@ -217,6 +220,214 @@ TEST(VariantsTest, ManyIdsAreFoundAgain) {
                 ElementsAre(absl::StrCat(user % 7), absl::StrCat(5'000'000 + user % 7),
                             absl::StrCat(10'000'000 + user % 7)));
   }
+}
+
+// Rows of two users, the last of each marked by a column.
+std::string Marked(const std::string& column, const std::string& train, const std::string& dev,
+                   const std::string& test) {
+  std::string log = "user,item,time," + column + "\n";
+  for (const char* user : {"u", "v"}) {
+    absl::StrAppend(&log, user, ",a,1,", train, "\n", user, ",b,2,", train, "\n", user, ",c,3,",
+                    train, "\n", user, ",d,4,", dev, "\n", user, ",e,5,", test, "\n");
+  }
+  return log;
+}
+
+// How many rows are for training, dev and test; what went wrong shows in the test.
+std::vector<size_t> PartsOf(const absl::StatusOr<Dataset>& dataset) {
+  EXPECT_TRUE(dataset.ok()) << dataset.status();
+  if (!dataset.ok()) return {};
+  size_t train = 0;
+  for (const int32_t length : dataset->train_length) train += static_cast<size_t>(length);
+  return {train, dataset->dev.size(), dataset->test.size()};
+}
+
+TEST(VariantsTest, SplitsByOtherWordsAndNumbers) {
+  const auto parts = [](const std::string& column, const std::string& train, const std::string& dev,
+                        const std::string& test) {
+    return PartsOf(Read({{"interactions.csv", Marked(column, train, dev, test)}}));
+  };
+  EXPECT_THAT(parts("set", "train", "dev", "test"), ElementsAre(6, 2, 2));
+  EXPECT_THAT(parts("Split", "training", "val", "hold-out"), ElementsAre(6, 2, 2));
+  EXPECT_THAT(parts("partition", "train", "train", "holdout"), ElementsAre(8, 0, 2));
+  EXPECT_THAT(parts("split", "0", "1", "2"), ElementsAre(6, 2, 2));
+  EXPECT_THAT(parts("split", "1.0", "2.0", "3.0"), ElementsAre(6, 2, 2));
+  EXPECT_THAT(parts("split", "0", "0", "1"), ElementsAre(8, 0, 2));
+  EXPECT_THAT(parts("split", "1", "1", "0"), ElementsAre(8, 0, 2))
+      << "the smaller part is held out";
+  EXPECT_THAT(parts("is_test", "0", "0", "1"), ElementsAre(8, 0, 2));
+  EXPECT_THAT(parts("isTest", "False", "", "True"), ElementsAre(8, 0, 2));
+  EXPECT_THAT(parts("is_train", "yes", "yes", "no"), ElementsAre(8, 0, 2));
+  EXPECT_THAT(parts("is_train,is_test", "1,0", "0,0", "0,1"), ElementsAre(6, 2, 2));
+  EXPECT_THAT(parts("is_valid,is_test", "0,0", "1,0", "0,1"), ElementsAre(6, 2, 2));
+}
+
+TEST(VariantsTest, GuessedSplitsAreSaid) {
+  const auto numbers = Read({{"interactions.csv", Marked("split", "0", "1", "2")}});
+  ASSERT_TRUE(numbers.ok()) << numbers.status();
+  ASSERT_NE(FindRemark(*numbers, "SPLIT_GUESSED"), nullptr);
+  EXPECT_THAT(FindRemark(*numbers, "SPLIT_GUESSED")->text, HasSubstr("1 as dev (2 rows)"));
+  EXPECT_FALSE(FindRemark(*numbers, "SPLIT_GUESSED")->warning);
+  const auto flags = Read({{"interactions.csv", Marked("is_test", "0", "0", "1")}});
+  ASSERT_TRUE(flags.ok()) << flags.status();
+  ASSERT_NE(FindRemark(*flags, "SPLIT_GUESSED"), nullptr);
+  EXPECT_THAT(FindRemark(*flags, "SPLIT_GUESSED")->text, HasSubstr("is_test"));
+  // What such a column holds is none: said, and not used.
+  for (const std::string column : {"set", "fold"}) {
+    const auto other = Read({{"interactions.csv", Marked(column, "4", "5", "6")}});
+    EXPECT_THAT(PartsOf(other), ElementsAre(6, 2, 2)) << "leave-one-out";
+    ASSERT_NE(FindRemark(*other, "SPLIT_IGNORED"), nullptr) << column;
+    EXPECT_THAT(FindRemark(*other, "SPLIT_IGNORED")->text, HasSubstr("'4'"));
+  }
+  const auto one = Read({{"interactions.csv", Marked("split", "1", "1", "1")}});
+  ASSERT_TRUE(one.ok()) << one.status();
+  ASSERT_NE(FindRemark(*one, "SPLIT_IGNORED"), nullptr);
+  EXPECT_TRUE(FindRemark(*one, "SPLIT_IGNORED")->warning);
+  // Named by the caller a column is what it is called.
+  DatasetOptions options{.core = 0};
+  options.columns.of(Role::kSplit) = "fold";
+  EXPECT_THAT(PartsOf(Read({{"interactions.csv", Marked("fold", "0", "1", "2")}}, options)),
+              ElementsAre(6, 2, 2));
+  options.columns.of(Role::kSplit) = "is_test";
+  EXPECT_THAT(PartsOf(Read({{"interactions.csv", Marked("is_test", "0", "0", "1")}}, options)),
+              ElementsAre(8, 0, 2));
+}
+
+TEST(VariantsTest, MindsTestPartHasNoLabels) {
+  const std::string news = "N1\tsports\tball\tOne\t\t\t[]\t[]\nN2\tsports\tball\tTwo\t\t\t[]\t[]\n";
+  const auto dataset = Read({{"behaviors.tsv",
+                              "1\tU1\t11/11/2019 9:05:58 AM\tN1 N2 N3\tN4 N5\n"
+                              "2\tU2\t11/11/2019 9:06:58 AM\tN2 N3\tN1-1 N5-0\n"},
+                             {"news.tsv", news}});
+  ASSERT_TRUE(dataset.ok()) << dataset.status();
+  EXPECT_THAT(SequenceIds(*dataset, "U1"), ElementsAre("N1", "N2", "N3"));
+  EXPECT_THAT(SequenceIds(*dataset, "U2"), ElementsAre("N2", "N3", "N1"));
+  ASSERT_NE(FindRemark(*dataset, "LABELS_MISSING"), nullptr);
+  EXPECT_EQ(FindRemark(*dataset, "LABELS_MISSING")->count, 1);
+}
+
+std::string Utf32(const std::string& ascii, bool big_endian, bool mark) {
+  std::string wide;
+  const auto add = [&](std::string unit) {
+    if (!big_endian) std::reverse(unit.begin(), unit.end());
+    wide += unit;
+  };
+  if (mark) add({'\0', '\0', '\xFE', '\xFF'});
+  for (const char c : ascii) add({'\0', '\0', '\0', c});
+  return wide;
+}
+
+TEST(VariantsTest, Utf32) {
+  for (const bool big_endian : {false, true}) {
+    for (const bool mark : {false, true}) {
+      const auto dataset = Read({{"interactions.csv", Utf32(kLog, big_endian, mark)},
+                                 {"items.csv", Utf32(kItems, big_endian, mark)}});
+      ASSERT_TRUE(dataset.ok()) << dataset.status();
+      EXPECT_THAT(SequenceIds(*dataset, "u"), ElementsAre("a", "b", "c"));
+      EXPECT_EQ(TitleOf(*dataset, "a"), "Alpha");
+    }
+  }
+}
+
+std::vector<std::string> ValuesOf(const Dataset& dataset, size_t item) {
+  std::vector<std::string> values;
+  for (const Attribute& attribute : dataset.items[item].attributes)
+    values.push_back(attribute.key + "=" + attribute.value);
+  return values;
+}
+
+TEST(VariantsTest, AListInOneQuotedCell) {
+  const auto dataset = Read(
+      {{"interactions.csv", kLog},
+       {"items.csv", "item,title,kinds\na,Alpha,\"Tea, drink\"\nb,Beta,Tea\nc,Gamma,Coffee\n"}});
+  ASSERT_TRUE(dataset.ok()) << dataset.status();
+  EXPECT_THAT(ValuesOf(*dataset, 0), ElementsAre("kinds=Tea", "kinds=drink"));
+  EXPECT_THAT(ValuesOf(*dataset, 2), ElementsAre("kinds=Coffee"));
+}
+
+TEST(VariantsTest, ColumnsOfOnesAndZerosAreMarks) {
+  const auto dataset =
+      Read({{"interactions.csv", kLog},
+            {"items.csv", "item,title,Action,Comedy\na,Alpha,1,0\nb,Beta,0,1\nc,Gamma,1,1\n"}});
+  ASSERT_TRUE(dataset.ok()) << dataset.status();
+  EXPECT_THAT(ValuesOf(*dataset, 0), ElementsAre("action=yes"));
+  EXPECT_THAT(ValuesOf(*dataset, 1), ElementsAre("comedy=yes"));
+  EXPECT_THAT(ValuesOf(*dataset, 2), ElementsAre("action=yes", "comedy=yes"));
+  ASSERT_NE(FindRemark(*dataset, "MARKS_READ"), nullptr);
+  EXPECT_EQ(FindRemark(*dataset, "MARKS_READ")->count, 2);
+}
+
+TEST(VariantsTest, TimesInTwoColumnsMissingOrWithCommas) {
+  const auto two = Read({{"interactions.csv",
+                          "user,item,date,time\nu,a,2020-01-02,10:00\nu,b,2020-01-02,09:30:15\n"
+                          "u,c,2020-01-01,11:00 PM\n"}});
+  ASSERT_TRUE(two.ok()) << two.status();
+  EXPECT_THAT(SequenceIds(*two, "u"), ElementsAre("c", "b", "a"));
+  const auto missing =
+      Read({{"interactions.csv", "user,item,time\nu,a,3\nu,b,\nu,c,nan\nu,d,1\n"}});
+  ASSERT_TRUE(missing.ok()) << missing.status();
+  EXPECT_THAT(SequenceIds(*missing, "u"), ElementsAre("b", "c", "d", "a"));
+  ASSERT_NE(FindRemark(*missing, "TIMES_MISSING"), nullptr);
+  EXPECT_EQ(FindRemark(*missing, "TIMES_MISSING")->count, 2);
+  const auto commas = Read({{"interactions.csv", "user;item;time\nu;a;1,5\nu;b;0,5\nu;c;2,5\n"}});
+  ASSERT_TRUE(commas.ok()) << commas.status();
+  EXPECT_THAT(SequenceIds(*commas, "u"), ElementsAre("b", "a", "c"));
+}
+
+TEST(VariantsTest, SpacesThatAreNotSeen) {
+  const auto dataset =
+      Read({{"interactions.csv", "user,item,time\nu,a\u00A0,1\nu,\uFEFFb,2\nu\u200B,\u3000c,3\n"},
+            {"items.csv", kItems}});
+  ASSERT_TRUE(dataset.ok()) << dataset.status();
+  EXPECT_THAT(SequenceIds(*dataset, "u"), ElementsAre("a", "b", "c"));
+  EXPECT_EQ(dataset->items.size(), 3U);
+  ASSERT_NE(FindRemark(*dataset, "SPACES_TRIMMED"), nullptr);
+  EXPECT_EQ(FindRemark(*dataset, "SPACES_TRIMMED")->count, 4);
+}
+
+TEST(VariantsTest, ColumnsThatAreNotUsedAreSaid) {
+  const auto events = Read({{"interactions.csv",
+                             "user,item,time,event_type,vote\nu,a,1,view,up\nu,b,2,view,down\n"
+                             "u,c,3,purchase,up\n"}});
+  ASSERT_TRUE(events.ok()) << events.status();
+  const Remark* remark = FindRemark(*events, "COLUMNS_NOT_USED");
+  ASSERT_NE(remark, nullptr);
+  EXPECT_THAT(remark->text,
+              HasSubstr("event_type, vote. Rows count alike, whatever their event_type"));
+  EXPECT_TRUE(remark->warning);
+  const auto used = Read({{"interactions.csv", kLog}});
+  ASSERT_TRUE(used.ok()) << used.status();
+  EXPECT_EQ(FindRemark(*used, "COLUMNS_NOT_USED"), nullptr);
+}
+
+TEST(VariantsTest, IdsWithinObjects) {
+  const auto dataset = Read(
+      {{"interactions.jsonl",
+        "{\"user\":{\"$oid\":\"5f0c\"},\"item\":{\"id\":7},\"time\":{\"$numberLong\":\"2\"}}\n"
+        "{\"user\":{\"$oid\":\"5f0c\"},\"item\":{\"id\":8},\"time\":{\"$numberLong\":\"1\"}}\n"}});
+  ASSERT_TRUE(dataset.ok()) << dataset.status();
+  EXPECT_THAT(SequenceIds(*dataset, "5f0c"), ElementsAre("8", "7"));
+}
+
+// Longer than the pieces that are unpacked ahead, and let go of before its end.
+TEST(VariantsTest, LongPackedFilesComeWhole) {
+  const std::string folder = NewFolder();
+  const gzFile gz = gzopen((folder + "/interactions.csv.gz").c_str(), "wb");
+  std::string log = "user,item,time\n";
+  constexpr int kUsers = 100'000;
+  for (int user = 0; user < kUsers; ++user)
+    absl::StrAppend(&log, "user-", user, ",item-", user % 50, ",", user, "\n");
+  ASSERT_GT(gzwrite(gz, log.data(), static_cast<unsigned>(log.size())), 0);
+  gzclose(gz);
+  const auto dataset = ReadDataset(folder, Format::kAuto, {.core = 0});
+  ASSERT_TRUE(dataset.ok()) << dataset.status();
+  ASSERT_EQ(dataset->users.size(), static_cast<size_t>(kUsers));
+  EXPECT_THAT(SequenceIds(*dataset, "user-99999"), ElementsAre("item-49"));
+  // Cut off late, it is refused.
+  std::filesystem::resize_file(folder + "/interactions.csv.gz",
+                               std::filesystem::file_size(folder + "/interactions.csv.gz") - 100);
+  EXPECT_THAT(std::string(ReadDataset(folder, Format::kAuto).status().message()),
+              HasSubstr("it is cut off"));
 }
 
 }  // namespace

@@ -430,6 +430,28 @@ TEST_F(HostedTest, WhatIsSaidOfTheDataIsKeptWithTheRecommender) {
   EXPECT_TRUE(recommender.metrics().contains("test_hr@10"));
 }
 
+TEST_F(HostedTest, HeldOutRowsThatACaptureLeavesOutAreCounted) {
+  std::string log = "user,item,time,split\n";
+  for (int i = 0; i < 200; ++i)
+    absl::StrAppend(&log, "u", i % 20, ",i", i * 7 % 40, ",", i, i < 180 ? ",train\n" : ",test\n");
+  absl::StrAppend(&log, "stranger,i1,1,test\nstranger,i2,2,test\n");
+  WriteDataset("shop", log);
+  v1::TrainRecommenderRequest request = TrainRequest(v1::Recommender::KIND_BPRMF, 1);
+  request.mutable_dataset()->mutable_planted()->Clear();
+  request.mutable_dataset()->set_name("shop");
+  jobs::v1::Job job;
+  ASSERT_TRUE(Run(&Stub::TrainRecommender, request, &job).ok());
+  ASSERT_EQ(Watch(job.name()).state(), jobs::v1::Job::STATE_SUCCEEDED);
+  ASSERT_TRUE(Run(&Stub::CaptureActivations, CaptureRequest("c", v1::SPLIT_TEST), &job).ok());
+  job = Watch(job.name());
+  v1::Capture capture;
+  ASSERT_TRUE(job.result().UnpackTo(&capture)) << job.DebugString();
+  EXPECT_EQ(capture.row_count(), 20);
+  EXPECT_EQ(job.metrics().at("rows_left_out"), 2);
+  ASSERT_TRUE(Run(&Stub::CaptureActivations, CaptureRequest("t", v1::SPLIT_TRAIN), &job).ok());
+  EXPECT_FALSE(Watch(job.name()).metrics().contains("rows_left_out"));
+}
+
 TEST_F(HostedTest, BadRequestsAndMissingDataAreNamed) {
   v1::TrainRecommenderRequest request = TrainRequest(v1::Recommender::KIND_EXTERNAL, 1);
   request.mutable_dataset()->set_name("../up");
