@@ -53,7 +53,11 @@ void SearchIndex::Put(int32_t latent, const SearchDocument& document) {
     for (const std::string& word : words) entry.frequencies[word] += Discount(rank, kTermHalving);
     entry.length += static_cast<int64_t>(words.size());
   }
-  for (const auto& [word, frequency] : entry.frequencies) postings_[word][latent] = frequency;
+  for (const auto& [word, frequency] : entry.frequencies) {
+    std::map<int32_t, double>& posting = postings_[word];
+    // A store is read in the order of latents, so that each goes at the end, without a search.
+    posting.insert_or_assign(posting.end(), latent, frequency);
+  }
   total_length_ += entry.length;
   entries_[latent] = std::move(entry);
 }
