@@ -190,9 +190,10 @@ def main() -> int:
 
             before = dictionary()
             for pod in pods:
-                podman("kill", "--signal=KILL", f"{pod.name}-{pod.container['name']}")
-                time.sleep(0.5)
-                podman("start", f"{pod.name}-{pod.container['name']}", check=False)  # as the kubelet would
+                container = f"{pod.name}-{pod.container['name']}"
+                podman("kill", "--signal=KILL", container)
+                podman("wait", "--interval=100ms", container, timeout=60)
+                podman("start", container)  # as the kubelet would
                 pod.wait()
                 if dictionary() != before:
                     wrong.append(f"the dictionary is another after {pod.name} was killed")
