@@ -86,8 +86,18 @@ def control_plane(options, folder):
         yield kubectl
 
 
+# kubectl 1.37 sends the selector of one again each time, whatever is there; what counts is that nothing changes by it.
+SENT_AGAIN = ("poddisruptionbudget.policy/",)
+
+
+def versions(kubectl, folder):
+    items = json.loads(kubectl("get", "-k", folder, "-o", "json").stdout)["items"]
+    return {(item["kind"], item["metadata"]["name"]): item["metadata"]["resourceVersion"] for item in items}
+
+
 def check_apply(kubectl, overlay, objects, found):
     folder = ROOT / "k8s" / "overlays" / overlay
+    before = {}
     for attempt, word in enumerate(["created", "unchanged"]):
         done = kubectl("apply", "--validate=strict", "-k", folder)
         lines = done.stdout.splitlines()
@@ -95,8 +105,14 @@ def check_apply(kubectl, overlay, objects, found):
             found.append(f"{overlay}: apply: {done.stderr}")
         if len(lines) != len(objects):
             found.append(f"{overlay}: {len(lines)} of {len(objects)} objects were taken")
-        found += [f"{overlay}: apply {attempt + 1}: {line}" for line in lines if not line.endswith(word)]
-        print(f"{overlay}: {sum(line.endswith(word) for line in lines)} objects {word}")
+        found += [f"{overlay}: apply {attempt + 1}: {line}" for line in lines
+                  if not line.endswith(word) and not (attempt == 1 and line.startswith(SENT_AGAIN))]
+        print(f"{overlay}: {sum(line.endswith(word) for line in lines)} of {len(lines)} objects {word}")
+        after = versions(kubectl, folder)
+        found += [f"{overlay}: {kind} {name} is another after the second apply" for (kind, name), version in before.items()
+                  if after.get((kind, name)) != version]
+        before = after
+    print(f"{overlay}: {len(before)} objects as they were after the second apply")
 
 
 def check_pods(kubectl, overlay, namespace, objects, found):
@@ -128,7 +144,7 @@ def check_accounts(kubectl, overlay, namespace, objects, found):
     review = {"apiVersion": "authorization.k8s.io/v1", "kind": "SelfSubjectRulesReview", "spec": {"namespace": namespace}}
     for account in [*accounts, "default"]:
         name = f"system:serviceaccount:{namespace}:{account}"
-        done = kubectl("create", "-f", "-", "-o", "json", f"--as={name}", text=json.dumps(review))
+        done = kubectl("create", "--validate=false", "-f", "-", "-o", "json", f"--as={name}", text=json.dumps(review))
         if done.returncode != 0:
             found.append(f"{overlay}: {name} cannot be asked what it may: {done.stderr}")
             continue
