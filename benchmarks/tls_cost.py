@@ -3,10 +3,12 @@
 
     benchmarks/tls_cost.py [BUILD]      (default build/release; needs python3-grpcio, openssl)
 
-One standalone with the planted data set, started in turn without and with TLS and tokens, several rounds, so that what the machine does
-besides falls on both. Prints the medians of each and their ratio. On one connection; handshakes are not in it."""
+Two standalones with the same data, without and with TLS and tokens, called in turn, so that what the machine does besides falls
+on both. Prints the medians of each and their ratio. On one connection each; handshakes are not in it."""
 
 import pathlib
+import shutil
+import socket
 import statistics
 import subprocess
 import sys
@@ -31,7 +33,7 @@ from recsae.explainer.v1 import explainer_pb2_grpc  # noqa: E402
 from recsae.probe.v1 import probe_pb2 as pb  # noqa: E402
 from recsae.probe.v1 import probe_pb2_grpc  # noqa: E402
 
-ROUNDS, CALLS, TOKEN = 5, 1000, "benchmark-token"
+CALLS, WARM, TOKEN = 2000, 100, "benchmark-token"
 
 
 def request_of(channel, metadata):
@@ -47,16 +49,17 @@ def request_of(channel, metadata):
         capture=capture.name, user_id=case.user_id)))
 
 
-def milliseconds(channel, metadata):
-    """Of each of CALLS calls, warm."""
-    request = request_of(channel, metadata)
-    explain = explainer_pb2_grpc.ExplainerStub(channel).Explain
-    taken = []
-    for index in range(CALLS + 100):
-        begin = time.perf_counter()
-        explain(request, metadata=metadata, timeout=30)
-        if index >= 100:
-            taken.append((time.perf_counter() - begin) * 1000)
+def measure(callers):
+    """Milliseconds of CALLS calls of each of {name: (channel, metadata)}, warm, in turn."""
+    calls = {name: (explainer_pb2_grpc.ExplainerStub(channel).Explain, request_of(channel, metadata), metadata)
+             for name, (channel, metadata) in callers.items()}
+    taken = {name: [] for name in callers}
+    for index in range(CALLS + WARM):
+        for name, (explain, request, metadata) in calls.items():
+            begin = time.perf_counter()
+            explain(request, metadata=metadata, timeout=30)
+            if index >= WARM:
+                taken[name].append((time.perf_counter() - begin) * 1000)
     return taken
 
 
@@ -67,26 +70,26 @@ def main():
         certificate, key = authority.issue("server", "DNS:localhost", "IP:127.0.0.1")
         tokens = folder / "tokens"
         tokens.write_text(token_lines(("bench", "reader", TOKEN)))
-        plain = Server("standalone", folder / "data").start()
+        plain = Server("standalone", folder / "plain").start()
         subprocess.run([BIN / "recsae", "--server", plain.address, "pipeline", "--dataset",
                         "planted", "--quiet"], check=True, stdout=subprocess.DEVNULL)
-        secure = Server("standalone", folder / "data",
-                        ["--tokens", tokens, "--tls-cert", certificate, "--tls-key", key])
-        secure.address = plain.address
-        taken = {"plain": [], "tls": []}
-        for _ in range(ROUNDS):
-            taken["plain"] += milliseconds(plain.channel, ())
-            plain.stop()
-            secure._channel = grpc.secure_channel(secure.address, grpc.ssl_channel_credentials(
-                authority.certificate.read_bytes()))
-            secure.start()
-            taken["tls"] += milliseconds(secure.channel, bearer(TOKEN))
-            secure.stop()
-            plain.start()
         plain.stop()
+        shutil.copytree(folder / "plain", folder / "secure")
+        secure = Server("standalone", folder / "secure",
+                        ["--tokens", tokens, "--tls-cert", certificate, "--tls-key", key])
+        with socket.socket() as free:  # the channel is made before the server, which waits by it
+            free.bind(("127.0.0.1", 0))
+            secure.address = f"127.0.0.1:{free.getsockname()[1]}"
+        secure._channel = grpc.secure_channel(secure.address, grpc.ssl_channel_credentials(
+            authority.certificate.read_bytes()))
+        plain.start()
+        secure.start()
+        taken = measure({"plain": (plain.channel, ()), "tls": (secure.channel, bearer(TOKEN))})
+        plain.stop()
+        secure.stop()
     p50 = {name: statistics.median(values) for name, values in taken.items()}
     p99 = {name: statistics.quantiles(values, n=100)[98] for name, values in taken.items()}
-    print(f"Explain, {ROUNDS} x {CALLS} calls each: plain p50 {p50['plain']:.3f} ms, TLS and token "
+    print(f"Explain, {CALLS} calls each, in turn: plain p50 {p50['plain']:.3f} ms, TLS and token "
           f"{p50['tls']:.3f} ms, ratio {p50['tls'] / p50['plain']:.3f} "
           f"(p99 {p99['plain']:.2f}, {p99['tls']:.2f} ms)")
 

@@ -8,6 +8,7 @@
 #                                                       reach Debian's packages and no registry
 #   docker/build.sh --engine podman                     rather than the first of docker, podman, buildah
 #                                                       [RECSAE_ENGINE]
+#   docker/build.sh --programs build/release/bin        of programs compiled on this machine, whose Debian the base has to be
 #   docker/build.sh --prefix registry.example/team/recsae --tag 1.2     <prefix>-<target>:<tag>
 #
 # Targets: probe trainer concept-store explainer standalone cli, and torch-host probe-torch standalone-torch with libtorch.
@@ -19,6 +20,7 @@ all=(probe trainer concept-store explainer standalone cli torch-host probe-torch
 engine=${RECSAE_ENGINE:-}
 base=docker.io/library/debian:trixie-slim
 suite=
+programs=
 prefix=localhost/recsae
 version=$(sed -n 's/^project(recsae VERSION \([0-9.]*\).*/\1/p' CMakeLists.txt)
 tag=$version
@@ -31,12 +33,13 @@ fail() {
 
 while (( $# > 0 )); do
   case $1 in
-    --engine | --base | --debootstrap | --prefix | --tag)
+    --engine | --base | --debootstrap | --programs | --prefix | --tag)
       (( $# > 1 )) || fail "$1 needs a value" 2
       case $1 in
         --engine) engine=$2 ;;
         --base) base=$2 ;;
         --debootstrap) suite=$2 ;;
+        --programs) programs=$2 ;;
         --prefix) prefix=$2 ;;
         --tag) tag=$2 ;;
       esac
@@ -89,6 +92,17 @@ make_base() {
 }
 [[ -z $suite ]] || make_base
 
+# Takes the place of the stages that compile: what they copy from is this folder.
+staged=()
+if [[ -n $programs ]]; then
+  folder=$(mktemp --directory)
+  # shellcheck disable=SC2064  # the folder of now
+  trap "rm --recursive --force '$folder'" EXIT
+  docker/stage.sh "$programs" "$folder/out" \
+    recsae recsae-probe recsae-trainer recsae-concept-store recsae-explainer recsae-standalone recsae-torch-host
+  staged=(--build-context build="$folder" --build-context build-torch="$folder")
+fi
+
 commit=$(git rev-parse --short=12 HEAD 2>/dev/null || true)
 if [[ -n $commit && -n $(git status --porcelain --untracked-files=no) ]]; then commit+=+; fi
 case $engine in
@@ -100,7 +114,7 @@ esac
 for target in "${targets[@]}"; do
   echo "== $prefix-$target:$tag" >&2
   began=$SECONDS
-  "${command[@]}" --file docker/Dockerfile --target "$target" --tag "$prefix-$target:$tag" \
+  "${command[@]}" "${staged[@]}" --file docker/Dockerfile --target "$target" --tag "$prefix-$target:$tag" \
     --build-arg BASE="$base" --build-arg VERSION="$version" --build-arg COMMIT="$commit" .
   echo "== $prefix-$target:$tag: $(( SECONDS - began )) s" >&2
 done

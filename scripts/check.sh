@@ -6,6 +6,7 @@
 #   scripts/check.sh formats                    SAE files against SAELens, sparsify and dictionary-learning
 #   scripts/check.sh datasets                   Parquet and tables in memory, through the Python package
 #   scripts/check.sh fuzz [SECONDS] [NAME...]   every reader of outside bytes under its fuzzer, ten minutes each
+#   scripts/check.sh abuse [TEST...]            scripts/check-abuse.py: clients without manners, in 1 GiB, as root
 #   scripts/check.sh images                     scripts/images/check.sh: builds every image, runs it by podman
 #   scripts/check.sh k8s [--api-server]         scripts/k8s/check.sh: manifests, alerts, dashboards
 #
@@ -122,6 +123,7 @@ pythons() {
 verb=${1:-}
 case $verb in
   hosts | formats | datasets | fuzz) shift; "$verb" "$@" ;;
+  abuse) shift; programs; scripts/check-abuse.py "$@" ;;
   images | k8s) shift; "scripts/$verb/check.sh" "$@" ;;
   *) sed -n '2,/^set/{/^set/d;s/^# \{0,1\}//;p}' "$0" >&2; exit 2 ;;
 esac

@@ -21,7 +21,6 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
-#include "absl/strings/strip.h"
 #include "common/base/status.h"
 #include "common/rpc/guard.h"
 #include "common/rpc/log.h"
@@ -30,7 +29,6 @@
 namespace recsae {
 namespace {
 
-constexpr char kRoleUri[] = "recsae:role/";
 constexpr char kAuthorization[] = "authorization";
 constexpr char kBearer[] = "bearer ";
 constexpr char kPath[] = ":path";
@@ -53,9 +51,7 @@ absl::Status Refusal(absl::StatusCode code, absl::string_view reason, absl::stri
 std::optional<Identity> OfCertificate(const grpc::AuthContext& context) {
   std::optional<Identity> identity;
   for (const grpc::string_ref& uri : context.FindPropertyValues(GRPC_PEER_URI_PROPERTY_NAME)) {
-    absl::string_view role = View(uri);
-    if (!absl::ConsumePrefix(&role, kRoleUri)) continue;
-    const std::optional<Role> known = ParseRole(role);
+    const std::optional<Role> known = RoleOfUri(View(uri));
     if (!known.has_value()) continue;
     if (!identity.has_value()) {
       identity = Identity{FirstProperty(context, GRPC_X509_CN_PROPERTY_NAME), *known};

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <iterator>
 
+#include "absl/strings/strip.h"
+
 namespace recsae {
 namespace {
 
@@ -99,6 +101,11 @@ std::optional<Role> ParseRole(absl::string_view text) {
     if (text == RoleName(role)) return role;
   }
   return std::nullopt;
+}
+
+std::optional<Role> RoleOfUri(absl::string_view uri) {
+  if (!absl::ConsumePrefix(&uri, "recsae:role/")) return std::nullopt;
+  return ParseRole(uri);
 }
 
 absl::string_view RoleName(Role role) {

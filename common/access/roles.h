@@ -24,6 +24,8 @@ enum class Role {
 
 // "reader", "writer" or "admin"; nothing else can be given to a caller.
 std::optional<Role> ParseRole(absl::string_view text);
+// Of a URI name of a client certificate, "recsae:role/writer"; none for any other URI.
+std::optional<Role> RoleOfUri(absl::string_view uri);
 // "anyone", "reader", "writer", "admin".
 absl::string_view RoleName(Role role);
 

@@ -3,7 +3,6 @@
 #include <grpcpp/support/client_interceptor.h>
 
 #include <algorithm>
-#include <chrono>
 #include <fstream>
 #include <map>
 #include <mutex>
@@ -13,6 +12,7 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
+#include "common/base/file_watch.h"
 #include "common/base/status.h"
 #include "common/rpc/guard.h"
 
@@ -20,7 +20,6 @@ namespace recsae {
 namespace {
 
 using grpc::experimental::InterceptionHookPoints;
-using Clock = std::chrono::steady_clock;
 
 constexpr size_t kMaxTokenBytes = 4096;  // with other headers it stays below gRPC's 8 KiB
 
@@ -44,24 +43,21 @@ absl::StatusOr<std::string> ReadToken(const std::string& path) {
 
 class TokenFile {
  public:
-  explicit TokenFile(std::string path) : path_(std::move(path)) {}
+  explicit TokenFile(std::string path) : file_(std::move(path)) {}
 
   std::string Token() {
     const std::lock_guard<std::mutex> lock(mutex_);
-    const Clock::time_point now = Clock::now();
-    if (token_.empty() || now - read_ >= std::chrono::seconds(1)) {
-      read_ = now;
-      absl::StatusOr<std::string> token = ReadToken(path_);
+    if (file_.Changed()) {
+      absl::StatusOr<std::string> token = ReadToken(file_.path());
       if (token.ok()) token_ = *std::move(token);
     }
     return token_;
   }
 
  private:
-  const std::string path_;
+  FileWatch file_;
   std::mutex mutex_;
   std::string token_;
-  Clock::time_point read_;
 };
 
 class Sender : public grpc::experimental::Interceptor {

@@ -1,10 +1,7 @@
 #include "common/access/tokens.h"
 
-#include <sys/stat.h>
-
 #include <algorithm>
 #include <cerrno>
-#include <chrono>
 #include <fstream>
 #include <system_error>
 #include <utility>
@@ -22,7 +19,6 @@ namespace {
 
 constexpr size_t kHashDigits = 64;
 constexpr int64_t kMaxTokenFileBytes = int64_t{16} << 20;
-constexpr std::chrono::nanoseconds kLookAgain = std::chrono::seconds(1);
 
 absl::Status Invalid(int line, absl::string_view why) {
   return Error(absl::StatusCode::kInvalidArgument, "TOKEN_FILE_INVALID",
@@ -57,8 +53,6 @@ absl::Status Unreadable(const std::string& path, absl::string_view why) {
                absl::StrCat("cannot read the tokens of ", path, ": ", why), {{"file", path}});
 }
 
-int64_t NowNs() { return std::chrono::steady_clock::now().time_since_epoch().count(); }
-
 }  // namespace
 
 absl::StatusOr<TokenTable> ParseTokens(absl::string_view text) {
@@ -73,64 +67,53 @@ absl::StatusOr<TokenTable> ParseTokens(absl::string_view text) {
 
 absl::StatusOr<std::unique_ptr<Tokens>> Tokens::Open(const std::string& path) {
   std::unique_ptr<Tokens> tokens(new Tokens(path));
-  tokens->stamp_ = tokens->Look();
+  tokens->file_.Changed();  // from now on
   RECSAE_RETURN_IF_ERROR(tokens->Read());
   return tokens;
 }
 
 std::optional<Identity> Tokens::Find(absl::string_view token) {
   ReadIfChanged();
-  std::shared_ptr<const TokenTable> table;
+  const std::string key(token);
   {
     const std::lock_guard<std::mutex> lock(mutex_);
-    table = table_;
+    const auto shown = shown_.find(key);
+    if (shown != shown_.end()) return shown->second;
   }
-  Sha256 hash;
-  hash.Update(token);
-  const auto found = table->find(hash.Hex());
-  if (found == table->end()) return std::nullopt;
-  return found->second;
-}
-
-Tokens::Stamp Tokens::Look() const {
-  struct stat info = {};
-  if (stat(path_.c_str(), &info) != 0) return {};
-  constexpr int64_t kSecond = 1'000'000'000;
-  return {static_cast<int64_t>(info.st_ino), info.st_size,
-          info.st_mtim.tv_sec * kSecond + info.st_mtim.tv_nsec};
+  const std::string hash = Sha256Hex(token);
+  const std::lock_guard<std::mutex> lock(mutex_);
+  const auto found = table_.find(hash);
+  if (found == table_.end()) return std::nullopt;
+  return shown_.try_emplace(key, found->second).first->second;
 }
 
 void Tokens::ReadIfChanged() {
-  if (NowNs() < next_look_ns_.load(std::memory_order_relaxed)) return;
-  const std::unique_lock<std::mutex> lock(reading_, std::try_to_lock);
-  if (!lock.owns_lock()) return;
-  next_look_ns_ = NowNs() + kLookAgain.count();
-  const Stamp stamp = Look();
-  if (stamp == stamp_) return;
-  stamp_ = stamp;
+  if (!file_.Changed()) return;
   const absl::Status read = Read();
   if (read.ok()) {
-    Log(Severity::kInfo, "tokens read anew", {{"file", path_}});
+    Log(Severity::kInfo, "tokens read anew", {{"file", file_.path()}});
   } else {
     Log(Severity::kError, "tokens cannot be read anew: those from before stay valid",
-        {{"file", path_}, {"error", read}});
+        {{"file", file_.path()}, {"error", read}});
   }
 }
 
 absl::Status Tokens::Read() {
-  std::ifstream in(path_, std::ios::binary);
-  if (!in) return Unreadable(path_, std::generic_category().message(errno));
+  const std::lock_guard<std::mutex> one(reading_);
+  std::ifstream in(file_.path(), std::ios::binary);
+  if (!in) return Unreadable(file_.path(), std::generic_category().message(errno));
   std::string text;
   for (char c = 0; in.get(c);) {
     if (static_cast<int64_t>(text.size()) >= kMaxTokenFileBytes) {
-      return Unreadable(path_, absl::StrCat("it is larger than ", kMaxTokenFileBytes, " bytes"));
+      return Unreadable(file_.path(),
+                        absl::StrCat("it is larger than ", kMaxTokenFileBytes, " bytes"));
     }
     text += c;
   }
   RECSAE_ASSIGN_OR_RETURN(TokenTable table, ParseTokens(text));
-  auto shared = std::make_shared<const TokenTable>(std::move(table));
   const std::lock_guard<std::mutex> lock(mutex_);
-  table_ = std::move(shared);
+  table_ = std::move(table);
+  shown_.clear();
   return absl::OkStatus();
 }
 

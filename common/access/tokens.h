@@ -2,8 +2,6 @@
 #ifndef RECSAE_COMMON_ACCESS_TOKENS_H_
 #define RECSAE_COMMON_ACCESS_TOKENS_H_
 
-#include <atomic>
-#include <cstdint>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -15,6 +13,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "common/access/roles.h"
+#include "common/base/file_watch.h"
 
 namespace recsae {
 
@@ -44,25 +43,17 @@ class Tokens {
   std::optional<Identity> Find(absl::string_view token);
 
  private:
-  // What tells one state of the file from another.
-  struct Stamp {
-    int64_t inode = 0;
-    int64_t size = 0;
-    int64_t changed_ns = 0;
-    bool operator==(const Stamp&) const = default;
-  };
-
-  explicit Tokens(std::string path) : path_(std::move(path)) {}
+  explicit Tokens(std::string path) : file_(std::move(path)) {}
   absl::Status Read();
   void ReadIfChanged();
-  Stamp Look() const;
 
-  const std::string path_;
-  std::atomic<int64_t> next_look_ns_{0};
-  std::mutex reading_;  // one at a time looks at the file
-  Stamp stamp_;
+  FileWatch file_;
+  std::mutex reading_;  // one after the other, so that what was read last counts
   std::mutex mutex_;
-  std::shared_ptr<const TokenTable> table_;
+  TokenTable table_;
+  // Those of the table that were shown, by the token itself: a call asks twice, at the door and for
+  // the caller's name, and hashing is the most of it. No more than the table has.
+  std::unordered_map<std::string, Identity> shown_;
 };
 
 }  // namespace recsae

@@ -30,4 +30,10 @@ std::string Sha256::Hex() {
   return absl::BytesToHexString({reinterpret_cast<const char*>(digest.data()), size});
 }
 
+std::string Sha256Hex(absl::string_view bytes) {
+  Sha256 hash;
+  hash.Update(bytes);
+  return hash.Hex();
+}
+
 }  // namespace recsae

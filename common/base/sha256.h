@@ -26,6 +26,9 @@ class Sha256 {
   std::unique_ptr<Impl> impl_;
 };
 
+// Of bytes that are there as a whole.
+std::string Sha256Hex(absl::string_view bytes);
+
 }  // namespace recsae
 
 #endif  // RECSAE_COMMON_BASE_SHA256_H_

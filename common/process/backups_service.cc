@@ -7,13 +7,12 @@
 #include <vector>
 
 #include "absl/status/status.h"
-#include "absl/strings/str_cat.h"
 #include "common/base/names.h"
 #include "common/base/status.h"
-#include "common/messages/time.h"
 #include "common/rpc/guard.h"
 #include "common/rpc/log.h"
 #include "common/storage/backup.h"
+#include "common/storage/backup_message.h"
 #include "recsae/backups/v1/backups.grpc.pb.h"
 
 namespace recsae {
@@ -24,23 +23,6 @@ using backups::v1::CreateBackupRequest;
 using backups::v1::ListBackupsRequest;
 using backups::v1::ListBackupsResponse;
 using backups::v1::VerifyBackupRequest;
-
-Backup ToMessage(const BackupRecord& record) {
-  Backup backup;
-  backup.set_name(absl::StrCat("backups/", record.id));
-  *backup.mutable_create_time() = ToTimestamp(record.time);
-  backup.set_program(record.program);
-  backup.set_version(record.version);
-  for (const BackedUpStore& store : record.stores) {
-    auto& message = *backup.add_stores();
-    message.set_store(store.store);
-    message.set_store_id(store.store_id);
-    message.set_byte_count(store.bytes);
-    message.set_file_count(store.files);
-  }
-  backup.set_byte_count(record.bytes());
-  return backup;
-}
 
 class BackupsService final : public backups::v1::Backups::Service {
  public:

@@ -170,6 +170,8 @@ int ParseServerOptions(int argc, const char* const* argv, const ServerSpec& spec
       "After this, a tenth more or less, a connection takes no new calls and its client makes "
       "another, so that new replicas get their share; 0 = never",
       0, 1e7);
+  flags.Add("max-connection-idle-seconds", &options->max_connection_idle_seconds,
+            "After so long without a call a connection is closed; 0 = never", 0, 1e7);
   flags.Add("max-concurrent-calls", &options->max_concurrent_calls,
             "Explain and Steer, and as many ComputeActivations, that run at a time", 1, 96);
   flags.Add("max-waiting-calls", &options->max_waiting_calls,

@@ -41,6 +41,7 @@ struct ServerOptions {
   int64_t max_connections = 0;           // 0: by the number of files that may be open
   int64_t max_connections_per_peer = 0;  // 0: three quarters of those
   double max_connection_age_seconds = 1800;
+  double max_connection_idle_seconds = 900;
   int64_t max_concurrent_calls = 48;
   int64_t max_waiting_calls = 48;
   // What is doubtful about the flags, a sentence each.

@@ -87,10 +87,9 @@ constexpr size_t kMaxTransportBytes = size_t{512} << 20;
 // may have their connection closed as abusive. The usual keepalives are of 10 s and more.
 constexpr int kLeastPingIntervalMs = 1'000;
 
-// A connection has so long to become one of HTTP/2, may be idle so long, and is closed where its
-// client does not answer a ping that was sent after so long a silence.
+// A connection has so long to become one of HTTP/2, and is closed where its client does not answer
+// a ping that was sent after so long a silence.
 constexpr int kHandshakeMs = 10'000;
-constexpr int kIdleMs = 15 * 60'000;
 constexpr int kPingMs = 60'000;
 constexpr int kPingAnswerMs = 20'000;
 
@@ -100,6 +99,14 @@ constexpr int64_t kOtherFiles = 300;
 
 // Descriptors that a connection costs (common/process/acceptor.h).
 constexpr int64_t kFilesOfConnection = 2;
+
+// 0 = no limit, which is the transport's own default.
+void LimitTime(grpc::ServerBuilder& builder, const char* argument, double seconds) {
+  constexpr double kLongest = 2e6;  // as milliseconds it is an int
+  if (seconds <= 0) return;
+  builder.AddChannelArgument(argument,
+                             std::max(1, static_cast<int>(std::min(seconds, kLongest) * 1000)));
+}
 
 ConnectionLimits LimitsOf(const ServerOptions& options, int64_t files) {
   ConnectionLimits limits;
@@ -365,12 +372,8 @@ void Process::SetLimits(grpc::ServerBuilder& builder) const {
   builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIME_MS, kPingMs);
   builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, kPingAnswerMs);
   builder.AddChannelArgument(GRPC_ARG_SERVER_HANDSHAKE_TIMEOUT_MS, kHandshakeMs);
-  builder.AddChannelArgument(GRPC_ARG_MAX_CONNECTION_IDLE_MS, kIdleMs);
-  if (options_.max_connection_age_seconds > 0) {
-    builder.AddChannelArgument(
-        GRPC_ARG_MAX_CONNECTION_AGE_MS,
-        static_cast<int>(std::min(options_.max_connection_age_seconds, 2e6) * 1000));
-  }
+  LimitTime(builder, GRPC_ARG_MAX_CONNECTION_IDLE_MS, options_.max_connection_idle_seconds);
+  LimitTime(builder, GRPC_ARG_MAX_CONNECTION_AGE_MS, options_.max_connection_age_seconds);
   builder.AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS, kMaxStreamsOfConnection);
   builder.SetResourceQuota(
       grpc::ResourceQuota("server").Resize(kMaxTransportBytes).SetMaxThreads(kMaxThreads));

@@ -12,6 +12,7 @@ Needs podman with netavark; PyYAML.
 """
 import argparse
 import base64
+import os
 import pathlib
 import subprocess
 import sys
@@ -35,17 +36,27 @@ REPLICAS = 3  # of the Deployment
 PROBES = ("startupProbe", "livenessProbe", "readinessProbe")
 
 
-def secrets_of(pod, identity):
-    """Secret objects that the pod mounts, of the files that scripts/make-identity.sh made."""
-    for volume in pod["spec"].get("volumes", []):
-        if "secret" not in volume:
-            continue
-        name = volume["secret"]["secretName"]
-        folder = identity / name.removeprefix("recsae-").removesuffix("-tls")
-        files = {"tokens": identity / "tokens"} if name == "recsae-tokens" else {
-            file: folder / file for file in ("tls.crt", "tls.key", "ca.crt")}
-        yield {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": name},
-               "data": {key: base64.b64encode(file.read_bytes()).decode() for key, file in files.items()}}
+def secret_files(name, identity):
+    """What scripts/make-identity.sh made for a Secret, by key."""
+    if name == "recsae-tokens":
+        return {"tokens": identity / "tokens"}
+    folder = identity / name.removeprefix("recsae-").removesuffix("-tls")
+    return {file: folder / file for file in ("tls.crt", "tls.key", "ca.crt")}
+
+
+def secret(name, identity):
+    return {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": name},
+            "data": {key: base64.b64encode(file.read_bytes()).decode()
+                     for key, file in secret_files(name, identity).items()}}
+
+
+def write_secret(name, identity):
+    """Into the volume that podman makes of it, as the kubelet would: podman 4.3 leaves the values in base64."""
+    folder = pathlib.Path(podman("volume", "inspect", "--format={{.Mountpoint}}", name).stdout.strip())
+    for key, file in secret_files(name, identity).items():
+        (folder / key).write_bytes(file.read_bytes())
+        (folder / key).chmod(0o440)
+        os.chown(folder / key, 0, 65532)  # fsGroup
 
 
 def claim(name):
@@ -78,8 +89,11 @@ class Pod:
             if "emptyDir" in volume:
                 self.claims.append(f"{NETWORK}-{self.name}-{volume['name']}")
                 volume = {"name": volume["name"], "persistentVolumeClaim": {"claimName": self.claims[-1]}}
+            elif "secret" in volume:  # podman 4.3 crashes where `optional` is not said
+                volume = dict(volume, secret=dict(volume["secret"], optional=False))
             volumes.append(volume)
         self.spec["volumes"] = volumes
+        self.secrets = [volume["secret"]["secretName"] for volume in volumes if "secret" in volume]
         self.spec["containers"] = [self.container]
 
     def objects(self, config, identity, names, options):
@@ -88,7 +102,7 @@ class Pod:
         self.spec["hostAliases"] = [{"ip": address, "hostnames": [name]}
                                     for name, addresses in names.items() for address in addresses]
         pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": self.name, "labels": self.labels}, "spec": self.spec}
-        return [*config, *secrets_of(pod, identity), *map(claim, self.claims), pod]
+        return [*config, *(secret(name, identity) for name in self.secrets), *map(claim, self.claims), pod]
 
     def ready(self):
         try:
@@ -118,6 +132,18 @@ def command(pods, identity, options, *words):
                   *servers, *words, timeout=900).stdout
 
 
+def clear(pods):
+    """`kube down` leaves the volumes that podman makes of Secrets, and pods that never had a container."""
+    for pod in pods:
+        podman("pod", "rm", "--force", "--time=1", pod.name, check=False)
+    for pod in pods:
+        for name in pod.claims + pod.secrets:
+            podman("volume", "rm", "--force", name, check=False)
+        for name in pod.secrets:
+            podman("secret", "rm", name, check=False)
+    podman("network", "rm", "--force", NETWORK, check=False)
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--overlay", type=pathlib.Path, default=ROOT / "k8s" / "overlays" / "prod")
@@ -142,14 +168,16 @@ def main() -> int:
         identity = pathlib.Path(scratch, "identity")
         subprocess.run([ROOT / "scripts" / "make-identity.sh", identity], check=True)
         subprocess.run(["chmod", "-R", "a+rX", scratch], check=True)
+        clear(pods)  # what a run that was broken off has left
         podman("network", "create", f"--subnet={SUBNET}.0/24", NETWORK)
-        files = []
         try:
             for pod in pods:
                 file = pathlib.Path(scratch, f"{pod.name}.yaml")
                 file.write_text(yaml.safe_dump_all(pod.objects(config, identity, names, options)))
-                files.append(file)
-                podman("kube", "play", f"--network={NETWORK}", f"--ip={pod.address}", file)
+                podman("kube", "play", "--start=false", f"--network={NETWORK}", f"--ip={pod.address}", file)
+                for name in pod.secrets:
+                    write_secret(name, identity)
+                podman("pod", "start", pod.name)
             for pod in pods:
                 pod.wait()
             print(f"{len(pods)} pods are ready", flush=True)
@@ -162,20 +190,16 @@ def main() -> int:
 
             before = dictionary()
             for pod in pods:
-                podman("kill", "--signal=KILL", f"{pod.name}-{pod.container['name']}")
-                time.sleep(0.5)
-                podman("start", f"{pod.name}-{pod.container['name']}", check=False)  # as the kubelet would
+                container = f"{pod.name}-{pod.container['name']}"
+                podman("kill", "--signal=KILL", container)
+                podman("wait", "--interval=100ms", container, timeout=60)
+                podman("start", container)  # as the kubelet would
                 pod.wait()
                 if dictionary() != before:
                     wrong.append(f"the dictionary is another after {pod.name} was killed")
             print(f"{len(pods)} containers were killed in turn: " + ("; ".join(wrong) or "the dictionary is what it was"))
         finally:
-            for file in files:
-                podman("kube", "down", file, check=False)
-            for pod in pods:
-                for name in pod.claims:
-                    podman("volume", "rm", "--force", name, check=False)
-            podman("network", "rm", "--force", NETWORK, check=False)
+            clear(pods)
     return 1 if wrong else 0
 
 

@@ -18,5 +18,5 @@ module=$(go mod download -json "k8s.io/kubernetes@v1.$release" | sed -n 's/^\t"G
   sed --quiet "s/^\t\(k8s.io\/[a-z0-9-]*\) v0\.0\.0\( .*\)\?$/\t\1 => \1 v0.$release/p" "$module"
   printf ')\n'
 } >go.mod
-GOFLAGS=-mod=mod nice go build -trimpath -ldflags '-s -w' -o ../kube-apiserver.new k8s.io/kubernetes/cmd/kube-apiserver
+GOFLAGS=-mod=mod nice go build -trimpath -ldflags "-s -w -X k8s.io/component-base/version.gitVersion=v1.$release" -o ../kube-apiserver.new k8s.io/kubernetes/cmd/kube-apiserver
 mv ../kube-apiserver.new ../kube-apiserver

@@ -74,9 +74,10 @@ def array(message):
 class Server:
     """One server process on free ports, with its data in a folder of its own."""
 
-    def __init__(self, service, directory, flags=(), env=None, files=None):
-        """files: how many files the process may have open."""
+    def __init__(self, service, directory, flags=(), env=None, files=None, within=()):
+        """files: how many files the process may have open; within: the words of a command that runs it."""
         self.files = files
+        self.within = list(within)
         self.service = service
         self.directory = pathlib.Path(directory)
         self.flags = list(flags)
@@ -95,7 +96,7 @@ class Server:
         listen = self.address or "127.0.0.1:0"  # a restart keeps its port: peers know it
         with open(self.log, "ab") as log:
             self.process = subprocess.Popen(
-                [*limit, BIN / f"recsae-{self.service}", "--listen", listen,
+                [*self.within, *limit, BIN / f"recsae-{self.service}", "--listen", listen,
                  "--metrics-listen", "127.0.0.1:0", "--data-dir", self.directory,
                  "--port-file", port_file, *self.flags],
                 env=self.env, stderr=log, stdin=subprocess.DEVNULL)

@@ -1,9 +1,15 @@
 """What one client without manners may do to a server, and what everybody else notices of it.
 
-A bystander asks for jobs all the while, over a connection of its own: it is answered throughout. The server has 1,024 file
-descriptors, as many systems give by default."""
+A bystander asks for an explanation all the while, over a connection of its own: it is answered throughout. The server has
+1,024 file descriptors, as many systems give by default.
+
+`scripts/check.sh abuse` runs this with RECSAE_ABUSE_GROUP, a control group of memory that each server is put into;
+RECSAE_ABUSE_DISK, a small file system that its data lie on; and RECSAE_ABUSE_FIGURES, a file that takes a line of JSON for
+each test: what it measured."""
 
 import contextlib
+import json
+import os
 import pathlib
 import resource
 import shutil
@@ -17,22 +23,32 @@ import unittest
 import urllib.request
 
 import grpc
+import numpy as np
 
-from harness import BIN, Server
+from harness import BIN, Server, recording, tensor
+from recsae.concept_store.v1 import concept_store_pb2 as cs
+from recsae.concept_store.v1 import concept_store_pb2_grpc
+from recsae.explainer.v1 import explainer_pb2 as ex
+from recsae.explainer.v1 import explainer_pb2_grpc
 from recsae.jobs.v1 import jobs_pb2 as jb
 from recsae.jobs.v1 import jobs_pb2_grpc
 from recsae.probe.v1 import probe_pb2 as pb
 from recsae.probe.v1 import probe_pb2_grpc
 
 FILES = 1024
+QUIET_SECONDS = 2
+GROUP = os.environ.get("RECSAE_ABUSE_GROUP")
+DISK = os.environ.get("RECSAE_ABUSE_DISK")
+FIGURES = os.environ.get("RECSAE_ABUSE_FIGURES")
 
 
 class Bystander:
-    """Somebody who calls, every 10 ms, and keeps how long each call took and those that failed."""
+    """Somebody who asks for an explanation every 10 ms, and keeps how long each took and those that failed."""
 
-    def __init__(self, address):
+    def __init__(self, address, request):
         self.channel = grpc.insecure_channel(address)
-        self.stub = jobs_pb2_grpc.JobsStub(self.channel)
+        self.request = request
+        self.explain = explainer_pb2_grpc.ExplainerStub(self.channel).Explain
         self.seconds, self.failures = [], []
         self.done = threading.Event()
         self.thread = threading.Thread(target=self.run)
@@ -41,14 +57,17 @@ class Bystander:
         while not self.done.is_set():
             begin = time.monotonic()
             try:
-                self.stub.ListJobs(jb.ListJobsRequest(), timeout=10)
+                self.explain(self.request, timeout=10)
                 self.seconds.append(time.monotonic() - begin)
             except grpc.RpcError as error:
                 self.failures.append((error.code(), error.details()))
             self.done.wait(0.01)
 
     def __enter__(self):
+        """Returns when it has measured how long a call takes that nobody disturbs."""
         self.thread.start()
+        time.sleep(QUIET_SECONDS)
+        self.quiet, self.seconds = self.seconds, []
         return self
 
     def __exit__(self, *_):
@@ -56,21 +75,64 @@ class Bystander:
         self.thread.join()
         self.channel.close()
 
+    def figures(self):
+        """Milliseconds."""
+        def p99(seconds):
+            return round(1000 * statistics.quantiles(seconds, n=100)[98], 2)
+        return {"quiet_p99": p99(self.quiet), "p99": p99(self.seconds), "calls": len(self.seconds)}
+
+
+def planted(directory):
+    """The data of a server on which somebody can be explained, and a request that does."""
+    server = Server("standalone", directory / "planted").start()
+    try:
+        subprocess.run([BIN / "recsae", "--server", server.address, "pipeline", "--dataset", "planted",
+                        "--planted-users", "200", "--recommender", "bprmf", "--quiet"],
+                       check=True, stdout=subprocess.DEVNULL, timeout=600)
+        (sae,) = concept_store_pb2_grpc.ConceptStoreStub(server.channel).ListSaes(cs.ListSaesRequest()).saes
+        probe = probe_pb2_grpc.ProbeStub(server.channel)
+        capture = next(c for c in probe.ListCaptures(pb.ListCapturesRequest(parent="recommenders/-")).captures
+                       if c.name.endswith("/test"))
+        case = probe.BatchGetCases(pb.BatchGetCasesRequest(capture=capture.name, rows=[0])).cases[0]
+    finally:
+        server.stop()
+    return server.directory, ex.ExplainRequest(sae=sae.name, subject=ex.Subject(
+        captured_user=ex.Subject.CapturedUser(capture=capture.name, user_id=case.user_id)))
+
 
 class AbuseTest(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.folder = pathlib.Path(tempfile.mkdtemp(prefix="recsae-abuse-"))
+        cls.addClassCleanup(shutil.rmtree, cls.folder, ignore_errors=True)
+        cls.data, cls.request = planted(cls.folder)
+
     def setUp(self):
-        self.directory = pathlib.Path(tempfile.mkdtemp(prefix="recsae-abuse-"))
-        self.addCleanup(shutil.rmtree, self.directory, ignore_errors=True)
-        self.server = Server("standalone", self.directory / "abused", files=FILES).start()
+        self.directory = self.folder / self.id().rsplit(".", 1)[-1]
+        self.directory.mkdir()
+        data = pathlib.Path(DISK, self.directory.name) if DISK else self.directory / "disk"
+        self.addCleanup(shutil.rmtree, data, ignore_errors=True)
+        shutil.copytree(self.data, data)
+        (self.directory / "abused").symlink_to(data)  # its log and port file lie beside it, on the large disk
+        within = ["sh", "-c", f'echo $$ >{GROUP}/cgroup.procs && exec "$@"', "sh"] if GROUP else []
+        self.server = Server("standalone", self.directory / "abused", files=FILES, within=within).start()
         soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
         resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, 16384), hard))  # this client's own
         self.addCleanup(resource.setrlimit, resource.RLIMIT_NOFILE, (soft, hard))
         self.addCleanup(self.stop)
         host, port = self.server.address.split(":")
         self.place = (host, int(port))
+        self.figures = {"port_seconds": 0.0, "scrape_seconds": 0.0}
+
+    def bystander(self):
+        return Bystander(self.server.address, self.request)
 
     def stop(self):
         self.assertTrue(self.server.alive(), "the server died")
+        self.figures["peak_rss_mib"] = self.status("VmHWM") // 1024
+        if FIGURES:
+            with open(FIGURES, "a") as out:
+                out.write(json.dumps({"test": self.directory.name, **self.figures}) + "\n")
         self.assertEqual(self.server.stop(), 0)
 
     def status(self, name):
@@ -78,14 +140,20 @@ class AbuseTest(unittest.TestCase):
         return int(next(line for line in text.splitlines()
                         if line.startswith(name + ":")).split()[1])
 
+    def was_answered(self, bystander):
+        self.assertEqual(bystander.failures, [])
+        self.figures.update(bystander.figures())
+
     def answers(self, seconds):
         """Whether a connection that is made now is served within so many seconds."""
-        deadline = time.monotonic() + seconds
+        begin = time.monotonic()
+        deadline = begin + seconds
         while time.monotonic() < deadline:
             with grpc.insecure_channel(self.server.address) as channel:
                 with contextlib.suppress(grpc.RpcError):
                     jobs_pb2_grpc.JobsStub(channel).ListJobs(
                         jb.ListJobsRequest(), timeout=max(0.1, deadline - time.monotonic()))
+                    self.figures["port_seconds"] = max(self.figures["port_seconds"], time.monotonic() - begin)
                     return True
         return False
 
@@ -94,7 +162,9 @@ class AbuseTest(unittest.TestCase):
         address = self.server.metrics_address()
         with urllib.request.urlopen(f"http://{address}/metrics", timeout=10) as page:
             text = page.read().decode()
-        self.assertLess(time.monotonic() - begin, seconds)
+        taken = time.monotonic() - begin
+        self.figures["scrape_seconds"] = max(self.figures["scrape_seconds"], taken)
+        self.assertLess(taken, seconds)
         return {line.rsplit(" ", 1)[0]: float(line.rsplit(" ", 1)[1])
                 for line in text.splitlines() if not line.startswith("#")}
 
@@ -110,15 +180,16 @@ class AbuseTest(unittest.TestCase):
         return made
 
     def test_five_thousand_connections(self):
-        with Bystander(self.server.address) as bystander:
-            time.sleep(0.5)
+        with self.bystander() as bystander:
             for first_bytes in (b"", b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"):
                 held = [self.connect(first_bytes) for _ in range(2500)]
+                time.sleep(1)
                 self.scrape()
                 for connection in held:
                     connection.close()
                 self.assertTrue(self.answers(3), "the port is deaf")
-        self.assertEqual(bystander.failures, [])
+                time.sleep(1)
+        self.was_answered(bystander)
         self.assertGreater(len(bystander.seconds), 50)
         found = self.scrape()
         refused = sum(value for name, value in found.items()
@@ -128,16 +199,18 @@ class AbuseTest(unittest.TestCase):
     def test_one_address_does_not_take_all_places(self):
         """With connections that speak HTTP/2 and stay."""
         settings = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes(3) + b"\x04" + bytes(5)
-        held = [self.connect(settings) for _ in range(1100)]
-        try:
-            time.sleep(0.5)
-            found = self.scrape()
-            self.assertGreater(found['recsae_connections_refused_total{reason="peer"}'], 100)
-            self.assertLess(found["recsae_connections"], FILES / 2)
-        finally:
-            for connection in held:
-                connection.close()
-        self.assertTrue(self.answers(3))
+        with self.bystander() as bystander:
+            held = [self.connect(settings) for _ in range(1100)]
+            try:
+                time.sleep(0.5)
+                found = self.scrape()
+                self.assertGreater(found['recsae_connections_refused_total{reason="peer"}'], 100)
+                self.assertLess(found["recsae_connections"], FILES / 2)
+            finally:
+                for connection in held:
+                    connection.close()
+            self.assertTrue(self.answers(3))
+        self.was_answered(bystander)
 
     def test_a_thousand_idle_streams(self):
         """Uploads and recordings that never say anything: those that hold threads are bounded."""
@@ -150,7 +223,7 @@ class AbuseTest(unittest.TestCase):
             never.wait()
             yield from ()
 
-        with Bystander(self.server.address) as bystander:
+        with self.bystander() as bystander:
             for _ in range(100):
                 for channel in channels:
                     calls.append(probe_pb2_grpc.ProbeStub(channel).RecordActivations.future(silent()))
@@ -165,7 +238,7 @@ class AbuseTest(unittest.TestCase):
         never.set()
         for channel in channels:
             channel.close()
-        self.assertEqual(bystander.failures, [])
+        self.was_answered(bystander)
 
     def test_silent_and_dripping_clients_at_the_metrics_port(self):
         host, port = self.server.metrics_address().split(":")
@@ -176,12 +249,16 @@ class AbuseTest(unittest.TestCase):
                 made.sendall(b"GET /met")
             held.append(made)
         try:
-            self.scrape()
-            with urllib.request.urlopen(f"http://{host}:{port}/livez", timeout=2) as page:
-                self.assertEqual(page.read(), b"ok\n")
+            with self.bystander() as bystander:
+                for _ in range(10):
+                    self.scrape()
+                    time.sleep(0.1)
+                with urllib.request.urlopen(f"http://{host}:{port}/livez", timeout=2) as page:
+                    self.assertEqual(page.read(), b"ok\n")
         finally:
             for made in held:
                 made.close()
+        self.was_answered(bystander)
 
     def test_pings_without_calls(self):
         """As common keepalives send them: no GOAWAY too_many_pings."""
@@ -198,24 +275,42 @@ class AbuseTest(unittest.TestCase):
     def test_a_flood_of_calls(self):
         """More ComputeActivations than may run or wait: the rest are told to come again."""
         stub = probe_pb2_grpc.ProbeStub(self.server.channel)
-        quiet = []
-        for _ in range(100):
-            begin = time.monotonic()
-            stub.ListCatalogs(pb.ListCatalogsRequest(), timeout=10)
-            quiet.append(time.monotonic() - begin)
-        request = pb.ComputeActivationsRequest(
-            recommender="recommenders/none",
-            queries=[pb.ComputeActivationsRequest.Query(history_item_ids=["x"] * 500)] * 100)
-        codes = []
-        with Bystander(self.server.address) as bystander:
-            calls = [stub.ComputeActivations.future(request, timeout=30) for _ in range(1000)]
-            for call in calls:
-                codes.append(call.code())
-        self.assertLessEqual(set(codes), {grpc.StatusCode.NOT_FOUND,
-                                          grpc.StatusCode.RESOURCE_EXHAUSTED})
-        self.assertIn(grpc.StatusCode.NOT_FOUND, codes)
-        self.assertEqual(bystander.failures, [])
-        self.assertLess(statistics.median(bystander.seconds), 1 + 50 * statistics.median(quiet))
+        captured = self.request.subject.captured_user
+        recommender = captured.capture.split("/captures/")[0]
+        asked = [pb.ComputeActivationsRequest(recommender=recommender, queries=[
+            pb.ComputeActivationsRequest.Query(user_id=captured.user_id)] * 100),
+                 pb.ComputeActivationsRequest(recommender="recommenders/none", queries=[
+            pb.ComputeActivationsRequest.Query(history_item_ids=["x"] * 500)] * 100)]
+        codes = set()
+        with self.bystander() as bystander:
+            for request in asked:
+                calls = [stub.ComputeActivations.future(request, timeout=30) for _ in range(1000)]
+                codes |= {call.code() for call in calls}
+        answered = {grpc.StatusCode.OK, grpc.StatusCode.NOT_FOUND}
+        self.assertLessEqual(answered, codes)
+        self.assertLessEqual(codes, answered | {grpc.StatusCode.RESOURCE_EXHAUSTED})
+        self.was_answered(bystander)
+        self.assertLess(statistics.median(bystander.seconds), 1 + 50 * statistics.median(bystander.quiet))
+
+    def test_messages_as_large_as_they_may_be(self):
+        """Recordings by sixteen callers at a time, more than the disk holds, if it is a small one."""
+        probe = probe_pb2_grpc.ProbeStub(self.server.channel)
+        probe.CreateCatalog(pb.CreateCatalogRequest(catalog_id="large"))
+        probe.CreateRecommender(pb.CreateRecommenderRequest(
+            recommender_id="large", catalog="catalogs/large", activation_dim=512))
+        probe.CreateCapture(pb.CreateCaptureRequest(parent="recommenders/large", capture_id="c"))
+        rows = tensor(np.random.default_rng(0).normal(size=(1900, 512)))  # of the 4 MiB of a message
+        batches = 12 if DISK else 2
+        with self.bystander() as bystander:
+            calls = [probe.RecordActivations.future(recording("recommenders/large/captures/c", f"p{i}", [
+                {"sequence": n, "activations": rows} for n in range(1, batches + 1)]), timeout=120)
+                     for i in range(16)]
+            codes = {call.code() for call in calls}
+            probe.DeleteCapture(pb.DeleteCaptureRequest(name="recommenders/large/captures/c"), timeout=60)
+        self.assertLessEqual(codes, {grpc.StatusCode.OK, grpc.StatusCode.RESOURCE_EXHAUSTED})
+        if DISK:
+            self.assertIn(grpc.StatusCode.RESOURCE_EXHAUSTED, codes)
+        self.was_answered(bystander)
 
     def test_downloads_are_off(self):
         with self.assertRaises(grpc.RpcError) as caught:

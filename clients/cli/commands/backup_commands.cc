@@ -8,7 +8,6 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
-#include "absl/time/time.h"
 #include "clients/cli/flags/command_line.h"
 #include "clients/cli/render/render.h"
 #include "clients/cli/text/json.h"
@@ -18,6 +17,7 @@
 #include "common/base/status.h"
 #include "common/budget/bytes.h"
 #include "common/storage/backup_folder.h"
+#include "common/storage/backup_message.h"
 #include "recsae/backups/v1/backups.grpc.pb.h"
 
 namespace recsae::cli {
@@ -53,25 +53,6 @@ std::vector<std::unique_ptr<PeerStub<BackupsService>>> Servers(Session& session)
     servers.push_back(std::make_unique<PeerStub<BackupsService>>(peer));
   }
   return servers;
-}
-
-Backup ToMessage(const BackupRecord& record) {
-  Backup backup;
-  backup.set_name(absl::StrCat("backups/", record.id));
-  const int64_t millis = absl::ToUnixMillis(record.time);
-  backup.mutable_create_time()->set_seconds(millis / 1000);
-  backup.mutable_create_time()->set_nanos(static_cast<int32_t>(millis % 1000) * 1'000'000);
-  backup.set_program(record.program);
-  backup.set_version(record.version);
-  for (const BackedUpStore& store : record.stores) {
-    auto& message = *backup.add_stores();
-    message.set_store(store.store);
-    message.set_store_id(store.store_id);
-    message.set_byte_count(store.bytes);
-    message.set_file_count(store.files);
-  }
-  backup.set_byte_count(record.bytes());
-  return backup;
 }
 
 absl::Status Show(Session& session, const std::vector<Held>& all) {

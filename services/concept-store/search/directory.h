@@ -53,7 +53,10 @@ struct DirectoryPage {
 // Not thread-safe.
 class ConceptDirectory {
  public:
-  void Put(int32_t latent, const DirectoryEntry& entry) { entries_[latent] = entry; }
+  void Put(int32_t latent, const DirectoryEntry& entry) {
+    entries_.insert_or_assign(entries_.end(), latent,
+                              entry);  // often the last, when a store is read
+  }
   void Remove(int32_t latent) { entries_.erase(latent); }
   const std::map<int32_t, DirectoryEntry>& entries() const { return entries_; }
 

@@ -86,7 +86,11 @@ void SearchIndex::Put(int32_t latent, const SearchDocument& document) {
     entry.terms.push_back({Written(words), Folded(words)});
     AddWords(words, true, entry, std::vector<double>(words.size(), Discount(rank, kTermHalving)));
   }
-  for (const auto& [word, occurrence] : entry.occurrences) postings_[word][latent] = occurrence;
+  for (const auto& [word, occurrence] : entry.occurrences) {
+    auto& posting = postings_[word];
+    // A store is read in the order of latents, so that each goes at the end, without a search.
+    posting.insert_or_assign(posting.end(), latent, occurrence);
+  }
   for (const auto& [written, folded] : entry.variants) ++variants_[written][folded];
   total_length_ += entry.length;
   entries_[latent] = std::move(entry);

@@ -28,12 +28,6 @@
 namespace recsae {
 namespace {
 
-std::string HashOf(absl::string_view token) {
-  Sha256 hash;
-  hash.Update(token);
-  return hash.Hex();
-}
-
 // Answers with who called.
 class Jobs final : public jobs::v1::Jobs::Service {
  public:
@@ -70,7 +64,8 @@ class Health final : public grpc::health::v1::Health::Service {
 class AccessControlTest : public ::testing::Test {
  protected:
   AccessControlTest() : file_(absl::StrCat(::testing::TempDir(), "/door-", getpid())) {
-    std::ofstream(file_) << "rita reader " << HashOf("r") << "\nwim writer " << HashOf("w") << "\n";
+    std::ofstream(file_) << "rita reader " << Sha256Hex("r") << "\nwim writer " << Sha256Hex("w")
+                         << "\n";
     std::shared_ptr<Tokens> tokens = *Tokens::Open(file_);
     const auto credentials = grpc::experimental::LocalServerCredentials(LOCAL_TCP);
     credentials->SetAuthMetadataProcessor(MakeAccessControl(tokens, metrics_));
@@ -151,7 +146,7 @@ TEST_F(AccessControlTest, RefusesWithTheReason) {
   EXPECT_EQ(Reason(low), "ROLE_TOO_LOW");
   EXPECT_TRUE(Call("Bearer w", true).ok());
   // Its hash is no token.
-  EXPECT_EQ(Reason(Call("Bearer " + HashOf("w"), false)), "TOKEN_UNKNOWN");
+  EXPECT_EQ(Reason(Call("Bearer " + Sha256Hex("w"), false)), "TOKEN_UNKNOWN");
 }
 
 TEST_F(AccessControlTest, HealthNeedsNobody) {

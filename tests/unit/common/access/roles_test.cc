@@ -94,5 +94,13 @@ TEST(Roles, NamesAreReadAsTheyAreWritten) {
   EXPECT_EQ(ParseRole("Admin"), std::nullopt);
 }
 
+TEST(Roles, StandInUrisOfOneForm) {
+  EXPECT_EQ(RoleOfUri("recsae:role/writer"), Role::kWriter);
+  for (const char* other : {"", "writer", "recsae:role/", "recsae:role/boss", "recsae:role/anyone",
+                            "Recsae:role/admin", "recsae:role/admin/", "x recsae:role/admin"}) {
+    EXPECT_EQ(RoleOfUri(other), std::nullopt) << other;
+  }
+}
+
 }  // namespace
 }  // namespace recsae
