@@ -192,7 +192,9 @@ absl::Status CatalogBuilder::Finish() {
     for (const Cell& cell : cells_[i]) {
       if (!verdicts[cell.column].why_not.empty()) continue;
       for (const std::string_view value : SplitValues(cell.text, verdicts[cell.column].separator)) {
-        Attribute attribute{columns_[cell.column].key, std::string(value)};
+        // 1990.0 as pandas writes 1990.
+        Attribute attribute{columns_[cell.column].key,
+                            std::string(WithoutDecimals({value.data(), value.size()}))};
         if (IsMissing({value.data(), value.size()})) continue;
         if (verdicts[cell.column].marks) {
           if (value == "0") continue;

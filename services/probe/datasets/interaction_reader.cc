@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <iterator>
 #include <limits>
 #include <vector>
 
@@ -148,8 +149,12 @@ void InteractionReader::NoteUnused(const std::string& path, const Header& header
   for (size_t c = 0; c < header.names.size(); ++c) {
     const auto column = static_cast<int>(c);
     const std::string& name = header.names[c];
-    if (name.empty() || absl::StartsWithIgnoreCase(name, "unnamed") || column == date_ ||
-        split_.Uses(column) || std::find(column_.begin(), column_.end(), column) != column_.end())
+    // Titles are those of the table of items.
+    const bool used = std::any_of(std::begin(kAllRoles), std::end(kAllRoles), [&](Role role) {
+      return role != Role::kTitle && at(role) == column;
+    });
+    if (name.empty() || absl::StartsWithIgnoreCase(name, "unnamed") || used || column == date_ ||
+        split_.Uses(column))
       continue;
     others.push_back(name);
     if (IsEventName(PlainName(name))) events.push_back(name);

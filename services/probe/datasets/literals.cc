@@ -9,6 +9,7 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "absl/strings/strip.h"
 #include "services/probe/datasets/json_text.h"
 #include "services/probe/datasets/values.h"
 
@@ -166,6 +167,8 @@ std::string LiteralToJson(absl::string_view text) { return LiteralRewriter(text)
 
 bool ParseList(absl::string_view text, std::string* elements) {
   text = absl::StripAsciiWhitespace(text);
+  // NumPy's: array(['a', 'b'], dtype=object).
+  if (absl::ConsumePrefix(&text, "array(")) text = text.substr(0, text.rfind(']') + 1);
   if (text.size() < 2) return false;
   const char first = text.front(), last = text.back();
   const bool list = (first == '[' && last == ']') || (first == '{' && last == '}') ||

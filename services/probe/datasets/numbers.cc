@@ -71,7 +71,7 @@ bool IsMissing(absl::string_view text) {
   // What such words begin with: most texts need no more than this look.
   constexpr absl::string_view kFirst = "nNuU\\<#-?[{('\"";
   if (text.size() > kLongest || !absl::StrContains(kFirst, text.front())) return false;
-  static constexpr std::array<absl::string_view, 24> kWords = {"nan",
+  static constexpr std::array<absl::string_view, 31> kWords = {"nan",
                                                                "none",
                                                                "null",
                                                                "\\n",
@@ -93,6 +93,13 @@ bool IsMissing(absl::string_view text) {
                                                                "undefined",
                                                                "(no genres listed)",
                                                                "not available",
+                                                               "not applicable",
+                                                               "not specified",
+                                                               "unspecified",
+                                                               "n.a.",
+                                                               "#ref!",
+                                                               "#value!",
+                                                               "#name?",
                                                                "''",
                                                                "\"\""};
   return std::any_of(kWords.begin(), kWords.end(),

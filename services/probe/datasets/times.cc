@@ -158,6 +158,11 @@ bool ParseIso(absl::string_view text, double* seconds) {
     return true;
   };
   int year = 0, month = 0, day = 0, hour = 0, minute = 0, second = 0;
+  if (text.size() == 7 && text[4] == '-' && number(0, 4, &year) && number(5, 2, &month) &&
+      month >= 1 && month <= 12) {
+    *seconds = static_cast<double>(absl::CivilSecond(year, month) - absl::CivilSecond(1970, 1, 1));
+    return true;
+  }
   if (text.size() < 10 || text[4] != '-' || text[7] != '-' || !number(0, 4, &year) ||
       !number(5, 2, &month) || !number(8, 2, &day) || month < 1 || month > 12 || day < 1 ||
       day > 31) {

@@ -409,6 +409,31 @@ TEST(VariantsTest, IdsWithinObjects) {
   EXPECT_THAT(SequenceIds(*dataset, "5f0c"), ElementsAre("8", "7"));
 }
 
+TEST(VariantsTest, ValuesAsLibrariesAndSpreadsheetsWriteThem) {
+  DatasetOptions options{.core = 0};
+  options.columns.of(Role::kTime) = "month";
+  const auto dataset =
+      Read({{"interactions.csv", "user,item,month\nu,a,2020-05\nu,b,2020-04\nu,c,2019-12\n"},
+            {"items.csv",
+             "item,title,tags,year,maker\na,Alpha,\"array(['x', 'y'], dtype=object)\",1990.0,N.A.\n"
+             "b,Beta,\"array(['x'], dtype=object)\",1991.0,Crema\nc,Gamma,,,#REF!\n"}},
+           options);
+  ASSERT_TRUE(dataset.ok()) << dataset.status();
+  EXPECT_THAT(SequenceIds(*dataset, "u"), ElementsAre("c", "b", "a"));
+  EXPECT_THAT(ValuesOf(*dataset, 0), ElementsAre("tag=x", "tag=y", "year=1990"));
+  EXPECT_THAT(ValuesOf(*dataset, 1), ElementsAre("tag=x", "year=1991", "maker=Crema"));
+  EXPECT_THAT(ValuesOf(*dataset, 2), ElementsAre());
+}
+
+TEST(VariantsTest, TitlesBesideTheInteractionsAreNotUsed) {
+  const auto dataset =
+      Read({{"log.csv", "user,item,title,time\nu,a,Alpha,1\nu,b,Beta,2\nu,c,Gamma,3\n"}});
+  ASSERT_TRUE(dataset.ok()) << dataset.status();
+  const Remark* remark = FindRemark(*dataset, "COLUMNS_NOT_USED");
+  ASSERT_NE(remark, nullptr);
+  EXPECT_THAT(remark->text, HasSubstr("log.csv: title"));
+}
+
 // Longer than the pieces that are unpacked ahead, and let go of before its end.
 TEST(VariantsTest, LongPackedFilesComeWhole) {
   const std::string folder = NewFolder();
