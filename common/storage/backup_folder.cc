@@ -104,6 +104,13 @@ json ToJson(const BackupRecord& backup) {
           {"stores", stores}};
 }
 
+// -1 for what counts no bytes and no files: sums of such numbers would be none.
+int64_t Count(const json& value) {
+  constexpr uint64_t kMost = uint64_t{1} << 50;
+  if (!value.is_number_unsigned() || value.get<uint64_t>() > kMost) return -1;
+  return value.get<int64_t>();
+}
+
 BackupRecord FromJson(const json& record) {
   BackupRecord backup;
   backup.id = record.at("id").get<std::string>();
@@ -111,11 +118,10 @@ BackupRecord FromJson(const json& record) {
   backup.program = record.at("program").get<std::string>();
   backup.version = record.at("version").get<std::string>();
   for (const json& store : record.at("stores")) {
-    backup.stores.push_back({store.at("store").get<std::string>(),
-                             store.at("service").get<std::string>(),
-                             store.at("store_id").get<std::string>(), store.at("format").get<int>(),
-                             store.at("number").get<uint32_t>(), store.at("bytes").get<int64_t>(),
-                             store.at("files").get<int64_t>()});
+    backup.stores.push_back(
+        {store.at("store").get<std::string>(), store.at("service").get<std::string>(),
+         store.at("store_id").get<std::string>(), store.at("format").get<int>(),
+         store.at("number").get<uint32_t>(), Count(store.at("bytes")), Count(store.at("files"))});
   }
   return backup;
 }
@@ -129,6 +135,7 @@ absl::StatusOr<BackupRecord> ReadRecord(const std::string& folder, const std::st
     BackupRecord backup = FromJson(json::parse(text));
     if (backup.id != id) return Corrupt(file, "it is of another backup");
     for (const BackedUpStore& store : backup.stores) {
+      if (store.bytes < 0 || store.files < 0) return Corrupt(file, "a store has no size");
       // It becomes a part of paths.
       RECSAE_RETURN_IF_ERROR(ValidateId(store.store, "store"));
     }

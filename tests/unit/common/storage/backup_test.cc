@@ -257,5 +257,18 @@ TEST_F(BackupTest, OneAtATime) {
   EXPECT_EQ(reason, "BACKUP_RUNNING");
 }
 
+TEST_F(BackupTest, ARecordWhoseSizesCannotBeIsDamaged) {
+  const BackupRecord backup = Create();
+  const std::string file = absl::StrCat(folder(), "/backups/", backup.id, ".json");
+  for (const char* size : {"-1", "9223372036854775807", "1e300", "0.5", "\"x\""}) {
+    std::ofstream(file)
+        << R"({"id": ")" << backup.id
+        << R"(", "unix_millis": 1, "program": "p", "version": "1", "stores": [)"
+        << R"({"store": "a", "service": "a", "store_id": "i", "format": 1, "number": 1, )"
+        << R"("files": 1, "bytes": )" << size << "}]}";
+    EXPECT_EQ(Reason(ListBackups(folder()).status()), "BACKUP_CORRUPT") << size;
+  }
+}
+
 }  // namespace
 }  // namespace recsae
