@@ -85,6 +85,34 @@ class WhyTest(unittest.TestCase):
                     expected = float((x[0] - x[1 + reason.reason_item]) @ v)
                     self.assertAlmostEqual(reason.effect, expected, delta=1e-3 * (1 + abs(expected)))
 
+    def test_reasons_found_stepwise_add_up_to_what_is_lost_without_all_of_them(self):
+        ids, vectors, biases = self.head("sasrec")
+        for user in USERS[:3]:
+            past = self.past("sasrec", user)
+            item = self.explain("sasrec", user).items[2].item_id
+            explanation = self.explain("sasrec", user, reason_count=15, item_ids=[item],
+                                       stepwise_reasons=True)
+            asked = explanation.items[-1]
+            self.assertEqual(asked.item_id, item)
+            self.assertEqual(sorted(reason.reason_item for reason in asked.reasons), list(range(15)))
+            steps = [reason for reason in asked.reasons if reason.step]
+            self.assertEqual([reason.step for reason in steps], list(range(1, len(steps) + 1)))
+            self.assertGreater(len(steps), 0)
+            gone = [explanation.reason_items[reason.reason_item].item_id for reason in steps]
+            x, _ = self.activations("sasrec", [(user, past), (user, [i for i in past if i not in gone])])
+            lost = float((x[0] - x[1]) @ vectors[ids.index(item)])
+            self.assertAlmostEqual(sum(reason.effect for reason in steps), lost,
+                                   delta=1e-3 * (1 + abs(lost)))
+            # The others' effects are those with everything there.
+            plain = {reason.reason_item: reason.effect
+                     for reason in self.explain("sasrec", user, reason_count=15,
+                                                item_ids=[item]).items[-1].reasons}
+            for reason in asked.reasons[len(steps):]:
+                self.assertAlmostEqual(reason.effect, plain[reason.reason_item], places=4)
+        with self.assertRaises(grpc.RpcError) as refused:
+            self.explain("sasrec", USERS[0], stepwise_reasons=True)
+        self.assertEqual(refused.exception.code(), grpc.StatusCode.INVALID_ARGUMENT)
+
     def test_what_everyone_gets_is_the_mean_and_the_parts_add_up(self):
         for kind in ("sasrec", "bprmf"):
             for user in USERS[:5]:

@@ -16,6 +16,7 @@
 #include "clients/cli/render/latents.h"
 #include "clients/cli/render/result_text.h"
 #include "clients/cli/session/defaults.h"
+#include "clients/cli/text/errors.h"
 #include "clients/cli/text/resource.h"
 #include "clients/cli/text/text.h"
 #include "common/base/status.h"
@@ -55,6 +56,7 @@ struct ExplainFlags {
   bool ignore_controls = false;
   int reasons = kDefaultReasons;
   std::string than;
+  bool stepwise = false;
 };
 
 struct CounterfactualFlags {
@@ -162,6 +164,9 @@ absl::StatusOr<explainer::v1::ExplainResponse> ExplainWithRecent(
 }
 
 absl::Status ExplainUser(Session& session, const ExplainFlags& flags) {
+  if (flags.stepwise && flags.items.empty()) {
+    return UsageError("--stepwise finds the reasons of the items of --item: name them");
+  }
   RECSAE_ASSIGN_OR_RETURN(const auto sae, ChooseSae(session, flags.subject.sae));
   RECSAE_ASSIGN_OR_RETURN(const ChosenSubject chosen, ChooseSubject(session, sae, flags.subject));
   explainer::v1::ExplainRequest request;
@@ -173,6 +178,7 @@ absl::Status ExplainUser(Session& session, const ExplainFlags& flags) {
   for (const std::string& id : flags.exclude) request.add_exclude_item_ids(id);
   for (const std::string& id : flags.items) request.add_item_ids(id);
   request.set_than_item_id(flags.than);
+  request.set_stepwise_reasons(flags.stepwise);
   if (!chosen.subject.has_activations()) request.set_reason_count(flags.reasons);
   std::vector<std::string> recent;
   if (!session.json()) recent = Newest(chosen.history, kShownHistory);
@@ -272,6 +278,9 @@ void AddExplain(CommandLine& line) {
                  "Items of the history weighed as reasons, the newest; 0: none [default: 20]")
             .Must(Check::Range(0, 100));
         command.Add("--than", flags.than, "Say why each item rather than this one").Type("ID");
+        command.AddSwitch("--stepwise", flags.stepwise,
+                          "Find the reasons of the items of --item one after the other, each "
+                          "without those before it: slower, and the effects add up");
         command.AddSwitch("--exact", flags.exact,
                           "Show the exact sum: each concept's contribution, bias, residual");
         command.Add("--concepts", flags.concepts, "Contributions shown for an item [default: 3]")

@@ -64,6 +64,27 @@ std::vector<HistoryEffect> HistoryEffects::On(const PredictionHead& head, int32_
   return effects;
 }
 
+std::vector<HistoryEffect> WithSteps(const sae::SaeModel* sae, absl::Span<const LatentGroup> groups,
+                                     absl::Span<const float> with, absl::Span<const float> after,
+                                     absl::Span<const int> places, const PredictionHead& head,
+                                     int32_t item, std::vector<HistoryEffect> effects) {
+  std::vector<HistoryEffect> all;
+  absl::Span<const float> before = with;
+  for (size_t i = 0; i < places.size(); ++i) {
+    const absl::Span<const float> x = after.subspan(i * with.size(), with.size());
+    HistoryEffect step = HistoryEffects(sae, groups, before, x).On(head, item).front();
+    step.place = places[i];
+    step.step = static_cast<int>(i) + 1;
+    all.push_back(std::move(step));
+    before = x;
+  }
+  for (HistoryEffect& effect : effects) {
+    const bool taken = std::find(places.begin(), places.end(), effect.place) != places.end();
+    if (!taken) all.push_back(std::move(effect));
+  }
+  return all;
+}
+
 WeightedSum FitWeightedSum(absl::Span<const float> x, absl::Span<const float> rows) {
   constexpr double kRidge = 0.1;
   const size_t dim = x.size();

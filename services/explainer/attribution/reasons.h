@@ -18,6 +18,7 @@ struct HistoryEffect {
   int place = 0;  // of the history item among those weighed
   double effect = 0;
   std::vector<double> groups;  // the part through each group
+  int step = 0;                // of a stepwise search, from 1; 0: with all other items there
 };
 
 // The effects of history items as directions, from which those on any item's score follow.
@@ -40,6 +41,13 @@ class HistoryEffects {
   std::vector<Direction> effects_;
   std::vector<std::vector<Direction>> groups_;  // of each effect, by group; empty where it has none
 };
+
+// The effects of items that were taken one after the other, as steps in front of `effects`, from
+// which the same items are left out. `with` and, after each step, `after` [steps, d].
+std::vector<HistoryEffect> WithSteps(const sae::SaeModel* sae, absl::Span<const LatentGroup> groups,
+                                     absl::Span<const float> with, absl::Span<const float> after,
+                                     absl::Span<const int> places, const PredictionHead& head,
+                                     int32_t item, std::vector<HistoryEffect> effects);
 
 // A vector as a weighted sum of others, by ridge regression.
 struct WeightedSum {

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
+#include <limits>
 #include <numeric>
 #include <tuple>
 #include <unordered_set>
@@ -20,6 +21,13 @@ namespace {
 // Items of a user that a weighted sum is made of, and the operations that it may take: m^2 d.
 constexpr size_t kSummedItems = 1000;
 constexpr double kSumOperations = 1e9;
+
+// Of a stepwise search: items that it chooses from, and the weight of what an item makes of the
+// score without the rest of the history, beside what is lost without it.
+// (benchmarks/explanation_faithfulness.py: none at all is best as items are taken away, .25 as they
+// are given.)
+constexpr int kStepCandidates = 20;
+constexpr double kAloneWeight = 0.15;
 
 const std::string& NameOf(const ResolvedSubject& subject) {
   return subject.recommender->resource.name();
@@ -52,6 +60,18 @@ absl::StatusOr<probe::v1::ComputeActivationsResponse::Past> PastOf(Backend& back
                  {{"recommender", NameOf(subject)}, {"user_id", subject.query.user_id()}});
   }
   return response.pasts(0);
+}
+
+// `query` with those items alone.
+HostedQuery Only(const HostedQuery& query, absl::Span<const std::string> item_ids) {
+  HostedQuery left;
+  left.set_user_id(query.user_id());
+  for (const std::string& id : query.history_item_ids()) {
+    if (std::find(item_ids.begin(), item_ids.end(), id) != item_ids.end()) {
+      left.add_history_item_ids(id);
+    }
+  }
+  return left;
 }
 
 // By running the recommender without each item. Not run_again: it reads no histories.
@@ -154,6 +174,55 @@ std::pair<std::vector<int32_t>, int> NewestItems(const LoadedRecommender& recomm
   }
   std::reverse(items.begin(), items.end());
   return {items, static_cast<int>(seen.size() - items.size())};
+}
+
+absl::StatusOr<HistorySteps> TakeStepwise(Backend& backend, const Caller& caller,
+                                          const ResolvedSubject& subject,
+                                          const WeighedHistory& weighed, int32_t item, int steps) {
+  const LoadedRecommender& recommender = *subject.recommender;
+  const PredictionHead& head = *subject.head();
+  RECSAE_ASSIGN_OR_RETURN(const HostedQuery query, WithItems(backend, caller, subject));
+  const auto dim = static_cast<size_t>(head.dim);
+  HistorySteps taken;
+  std::vector<std::string> gone;  // ids
+  double score = Dot(weighed.with, head.Vector(item));
+  while (static_cast<int>(taken.places.size()) < steps) {
+    std::vector<int> left;
+    std::vector<HostedQuery> queries, alone;
+    const int first = std::max(0, static_cast<int>(weighed.items.size()) - kStepCandidates);
+    for (int place = first; place < static_cast<int>(weighed.items.size()); ++place) {
+      if (std::count(taken.places.begin(), taken.places.end(), place) > 0) continue;
+      gone.push_back(
+          recommender.item_ids[static_cast<size_t>(weighed.items[static_cast<size_t>(place)])]);
+      HostedQuery without = Without(query, gone);
+      if (!without.history_item_ids().empty()) {
+        left.push_back(place);
+        queries.push_back(std::move(without));
+        alone.push_back(Only(query, gone));
+      }
+      gone.pop_back();
+    }
+    if (left.empty()) break;
+    queries.insert(queries.end(), alone.begin(), alone.end());
+    RECSAE_ASSIGN_OR_RETURN(const std::vector<float> x,
+                            ComputeAtSite(backend, caller, NameOf(subject), "", queries, head.dim));
+    const auto row = [&](size_t i) { return absl::MakeConstSpan(x).subspan(i * dim, dim); };
+    size_t best = 0;
+    double best_worth = -std::numeric_limits<double>::infinity();
+    for (size_t i = 0; i < left.size(); ++i) {
+      const double worth = kAloneWeight * Dot(row(left.size() + i), head.Vector(item)) -
+                           Dot(row(i), head.Vector(item));
+      if (worth > best_worth) best = i, best_worth = worth;
+    }
+    const double without = Dot(row(best), head.Vector(item));
+    if (without >= score) break;
+    score = without;
+    taken.places.push_back(left[best]);
+    taken.after.insert(taken.after.end(), row(best).begin(), row(best).end());
+    gone.push_back(
+        recommender.item_ids[static_cast<size_t>(weighed.items[static_cast<size_t>(left[best])])]);
+  }
+  return taken;
 }
 
 HostedQuery Without(const HostedQuery& query, absl::Span<const std::string> item_ids) {

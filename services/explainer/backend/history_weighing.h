@@ -35,6 +35,20 @@ absl::StatusOr<WeighedHistory> WeighHistory(Backend& backend, const Caller& call
                                             const ResolvedSubject& subject, int count,
                                             absl::Span<const int32_t> explained);
 
+// Items of a history in the order in which an item's score depends on them.
+struct HistorySteps {
+  std::vector<int> places;   // among WeighedHistory::items
+  std::vector<float> after;  // just before scoring, without the items up to each step [steps, d]
+};
+
+// Takes items out one after the other, at most `steps`, among the newest 20 of those weighed: each
+// time the one without which the score of `item` falls most, where a little counts what it makes of
+// the score together with those taken before it and nothing else. Ends where none lowers the score.
+// `weighed` by running the recommender again. Errors as WeighHistory.
+absl::StatusOr<HistorySteps> TakeStepwise(Backend& backend, const Caller& caller,
+                                          const ResolvedSubject& subject,
+                                          const WeighedHistory& weighed, int32_t item, int steps);
+
 // The query with the history of `subject` as items, of a recommender that reads histories: the
 // user's past where the subject gave none. Without items where nothing is known.
 absl::StatusOr<HostedQuery> WithItems(Backend& backend, const Caller& caller,

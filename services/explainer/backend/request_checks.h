@@ -19,6 +19,9 @@ inline constexpr int kMaxTopItems = 1000;
 inline constexpr int kMaxItemIds = 1000;
 // Items of a history weighed in a call, each by a run of the recommender.
 inline constexpr int kMaxReasons = 100;
+// Items whose reasons are found stepwise in a call, and steps of each.
+inline constexpr int kMaxStepwiseItems = 5;
+inline constexpr int kReasonSteps = 5;
 
 // Adds a violation of `field` unless low <= value <= high.
 void CheckRange(absl::string_view field, int64_t value, int64_t low, int64_t high, BadRequest& bad);

@@ -32,6 +32,15 @@ absl::Status CheckRequest(const v1::ExplainRequest& request) {
     bad.Add("item_ids", absl::StrCat("at most ", kMaxItemIds, " items can be asked for, not ",
                                      request.item_ids_size()));
   }
+  if (request.stepwise_reasons() &&
+      (request.item_ids_size() == 0 || request.item_ids_size() > kMaxStepwiseItems)) {
+    bad.Add("stepwise_reasons",
+            absl::StrCat("needs 1 to ", kMaxStepwiseItems, " items in item_ids, there are ",
+                         request.item_ids_size()));
+  }
+  if (request.stepwise_reasons() && request.reason_count() == 0) {
+    bad.Add("stepwise_reasons", "needs a reason_count: that many items are chosen from");
+  }
   CheckRange("reason_count", request.reason_count(), 0, kMaxReasons, bad);
   return bad.ToStatus();
 }
@@ -99,13 +108,15 @@ absl::Status TooLarge(int64_t rows, size_t items) {
 }
 
 // Explains one activation of the subject.
-void ExplainOne(Backend& backend, const Caller& caller, const ResolvedSubject& subject, int64_t row,
-                const v1::ExplainRequest& request, const ActivationExplanation& explanation,
-                std::optional<int32_t> than, v1::ExplainResponse* response) {
+absl::Status ExplainOne(Backend& backend, const Caller& caller, const ResolvedSubject& subject,
+                        int64_t row, const v1::ExplainRequest& request,
+                        const ActivationExplanation& explanation, const NamedItems& named,
+                        v1::ExplainResponse* response) {
   const std::string& sae = subject.sae->name;
   const PredictionHead* head = subject.head();
   const ActiveGroups groups = GroupsOf(backend, sae, explanation.latents);
-  ToldActivation told{subject.recommender.get(), explanation, groups, {}, nullptr, {}, than};
+  ToldActivation told{
+      subject.recommender.get(), explanation, groups, {}, nullptr, {}, {}, nullptr, named.than};
   const std::shared_ptr<const BaselineMeans> baseline = backend.concepts.Baseline(sae);
   if (head != nullptr && !subject.at_inner_site() && baseline != nullptr &&
       baseline->activation.size() == static_cast<size_t>(head->dim)) {
@@ -117,10 +128,17 @@ void ExplainOne(Backend& backend, const Caller& caller, const ResolvedSubject& s
   if (row == 0) history = Reasons(backend, caller, subject, request, explanation.items, response);
   if (history != nullptr) {
     told.history = history.get();
-    told.effects = HistoryEffects(subject.at_inner_site() ? nullptr : &subject.sae->model,
-                                  groups.members, history->with, history->without);
+    told.scored_by = subject.at_inner_site() ? nullptr : &subject.sae->model;
+    told.effects = HistoryEffects(told.scored_by, groups.members, history->with, history->without);
+    if (request.stepwise_reasons() && history->run_again) {
+      for (const int32_t item : named.also) {
+        RECSAE_ASSIGN_OR_RETURN(
+            told.steps[item], TakeStepwise(backend, caller, subject, *history, item, kReasonSteps));
+      }
+    }
   }
   WriteExplanation(backend, sae, told, response->add_explanations());
+  return absl::OkStatus();
 }
 
 void AddWarnings(const Backend& backend, const ResolvedSubject& subject,
@@ -161,7 +179,8 @@ absl::Status Explain(Backend& backend, const Caller& caller, const v1::ExplainRe
   for (int64_t row = 0; row < subject.rows; ++row) {
     RECSAE_RETURN_IF_ERROR(caller.Alive());
     const ActivationExplanation explanation = ExplainRow(subject, row, choice);
-    ExplainOne(backend, caller, subject, row, request, explanation, named.than, response);
+    RECSAE_RETURN_IF_ERROR(
+        ExplainOne(backend, caller, subject, row, request, explanation, named, response));
     nothing_left = nothing_left || (subject.head() != nullptr && explanation.items.empty() &&
                                     (!subject.at_inner_site() || !subject.user_activation.empty()));
     bytes += response->explanations(static_cast<int>(row)).ByteSizeLong() + 8;

@@ -76,10 +76,16 @@ void WriteWhy(const ToldActivation& told, absl::Span<const std::string> titles, 
               v1::ExplainedItem* out) {
   std::vector<HistoryEffect> reasons;
   if (told.history != nullptr) reasons = told.effects.On(*told.recommender->head, item);
+  if (const auto steps = told.steps.find(item); steps != told.steps.end()) {
+    reasons =
+        WithSteps(told.scored_by, told.groups.members, told.history->with, steps->second.after,
+                  steps->second.places, *told.recommender->head, item, std::move(reasons));
+  }
   for (const HistoryEffect& reason : reasons) {
     v1::HistoryReason* written = out->add_reasons();
     written->set_reason_item(reason.place);
     written->set_effect(reason.effect);
+    written->set_step(reason.step);
     written->mutable_groups()->Assign(reason.groups.begin(), reason.groups.end());
   }
   PersonalParts<double> score;

@@ -3,6 +3,7 @@
 #define RECSAE_SERVICES_EXPLAINER_CALLS_EXPLANATION_MESSAGE_H_
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -54,7 +55,9 @@ struct ToldActivation {
   std::optional<PersonalParts<std::vector<double>>> personal;
   const WeighedHistory* history = nullptr;  // null: no reasons
   HistoryEffects effects;
-  std::optional<int32_t> than;  // the item that others are contrasted with
+  std::map<int32_t, HistorySteps> steps;     // of items whose reasons were found stepwise
+  const sae::SaeModel* scored_by = nullptr;  // the SAE, where scores follow from its latents
+  std::optional<int32_t> than;               // the item that others are contrasted with
 };
 
 void WriteExplanation(const Backend& backend, const std::string& sae, const ToldActivation& told,

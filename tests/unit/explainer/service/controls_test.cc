@@ -10,6 +10,7 @@
 #include "common/base/status.h"
 #include "common/messages/tensor.h"
 #include "common/rpc/grpc_status.h"
+#include "services/explainer/calls/wish_call.h"
 #include "tests/unit/explainer/service/stack.h"
 
 namespace recsae::explainer {
@@ -168,15 +169,17 @@ TEST_F(ControlsTest, MoreAndLessGoByTheirStrength) {
   const v1::SteerResponse both = Do(request);
   ASSERT_EQ(both.controls_size(), 2);
   ASSERT_EQ(both.edits_size(), 2);
-  EXPECT_NEAR(both.edits(0).activation_after() - both.edits(0).activation_before(), 8, 1e-5);
-  EXPECT_NEAR(both.edits(1).activation_after(), both.edits(1).activation_before() / 2, 1e-5);
+  EXPECT_NEAR(both.edits(0).activation_after() - both.edits(0).activation_before(),
+              2 * kMoreDeviations, 1e-5);
+  EXPECT_NEAR(both.edits(1).activation_after(), kLessScale * both.edits(1).activation_before(),
+              1e-5);
   EXPECT_GT(CountOf(1, both.after()), CountOf(1, both.before()));
   // The same by hand, without them.
   request.set_ignore_controls(true);
   request.add_edits()->set_group(1);
-  request.mutable_edits(0)->set_add(8);
+  request.mutable_edits(0)->set_add(2 * kMoreDeviations);
   request.add_edits()->set_group(0);
-  request.mutable_edits(1)->set_scale(0.5);
+  request.mutable_edits(1)->set_scale(kLessScale);
   const v1::SteerResponse by_hand = Do(request);
   EXPECT_TRUE(by_hand.controls().empty());
   EXPECT_EQ(by_hand.activation().data(), both.activation().data());
