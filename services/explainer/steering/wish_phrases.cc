@@ -22,8 +22,8 @@ constexpr Phrases kPhrases[] = {
      "can not stand|cannot stand|hate|hates|hating|detest|loathe|despise|anything but|"
      "everything but|all but|leave out|keep out|filter out|take out|cut out|rule out|spare me|"
      "off|away with|zero|non|not a single|not interested in|no thanks|no thanks to|"
-     "no thank you|sucks|suck|ditch|lose|kill|forget|forget about|other than|is awful|"
-     "are awful"},
+     "no thank you|sucks|suck|ditch|lose|kill|forget|forget about|down with|other than|"
+     "is awful|are awful"},
     {PhraseKind::kLess,
      "less|fewer|lesser|less of|fewer of|dislike|dislikes|reduce|reducing|cut down|"
      "cut down on|cut back|cut back on|tone down|turn down|dial down|lower|decrease|limit|"
@@ -38,7 +38,7 @@ constexpr Phrases kPhrases[] = {
      "not just|nothing but|lots of|plenty of|loads of|tons of|not enough|too few|too little|"
      "too rarely|never enough|cant get enough|cant get enough of|cannot get enough of|mostly|"
      "mainly|above all|especially|no problem with|nothing against|dont mind|missing|"
-     "more often|go heavy on|focus on|crank up|bump up|heavier on|prioritize"},
+     "more often|go heavy on|focus on|crank up|up with|bump up|heavier on|prioritize"},
     {PhraseKind::kTooMuch, "too much|too many|way too much|way too many|too often|overload"},
     {PhraseKind::kSoMuch, "so much|so many|that much|that many|as much|as many|so often"},
     {PhraseKind::kLike,
@@ -46,7 +46,7 @@ constexpr Phrases kPhrases[] = {
      "a fan of|big fan of|huge fan of|into|interested|interested in|keen|keen on|adore|fancy|"
      "crazy about|favorite|favorites|favourite|favourites|appreciate|prefer|prefers"},
     {PhraseKind::kShow,
-     "show|showing|shown|want|wants|wanted|wanna|give|giving|see|seeing|watch|watching|"
+     "show|showing|seen|shown|want|wants|wanted|wanna|give|giving|see|seeing|watch|watching|"
      "recommend|recommending|recommended|suggest|suggesting|suggested|need|needs|feel like|"
      "looking for|in the mood for|bring|offer|include|including|add|care|think|get|getting|"
      "find|send|sending|serve|put|start|wish|hope|hoping|crave|craving|would rather|id rather"},
@@ -63,8 +63,8 @@ constexpr Phrases kPhrases[] = {
      "one|ones|kind|kinds|type|types|sort|sorts|genre|genres|recommendation|recommendations|"
      "suggestions|list|feed|mood|anything|everything|something|bunch|couple|few|several|hi|"
      "hello|hey|ok|okay|yes|sure|instead|since|because|because of|considerably|significantly|"
-     "totally|absolutely|definitely|big|huge|part|amount|number|quantity|share|level|make|"
-     "making|keep|keeping"},
+     "totally|absolutely|definitely|lately|recently|coming|great|good|nice|surprise|big|huge|"
+     "part|amount|number|quantity|share|level|make|making|keep|keeping"},
 };
 
 const absl::flat_hash_map<absl::string_view, PhraseKind>& Table() {

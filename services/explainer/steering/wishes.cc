@@ -243,6 +243,12 @@ std::vector<Wish> ParseWishes(absl::string_view text) {
     const bool next_says = i + 1 < clauses.size() && !clauses[i + 1].topic.empty();
     const bool silent = clause.topic.empty() && (clause.markers.empty() || next_says);
     if (silent) continue;
+    // "Horror? No thanks."
+    if (clause.topic.empty() && i > 0 && clauses[i - 1].markers.empty() &&
+        !clauses[i - 1].topic.empty()) {
+      wishes.back().polarity = last;
+      continue;
+    }
     wishes.push_back({std::string(text.substr(clause.begin, clause.end - clause.begin)), last,
                       absl::StrJoin(clause.topic, " ")});
   }

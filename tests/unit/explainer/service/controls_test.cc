@@ -143,8 +143,8 @@ TEST_F(ControlsTest, NeverTakesTheConceptOutOfBoth) {
   EXPECT_EQ(steered.controls(0).no_effect(), "");
   EXPECT_GT(CountOf(0, steered.before()), 8);
   EXPECT_LT(CountOf(0, steered.after()), 8);
-  // As much of it as the SAE's bias has, which stands for the mean.
-  EXPECT_NEAR(Activation(steered)[0], 0.1 / Stack::kScale, 1e-5);
+  // At most as much of it as the SAE's bias has, which stands for the mean.
+  EXPECT_LE(Activation(steered)[0], 0.1 / Stack::kScale + 1e-5);
 
   const v1::ExplainResponse explained = Do(ExplainOf(0));
   ASSERT_EQ(explained.controls_size(), 1);

@@ -112,6 +112,9 @@ TEST(Wishes, AWordThatSaysHowMuchBeginsAnother) {
   EXPECT_EQ(Read("I'd rather see comedies than horror"), "+comedies, -horror");
   EXPECT_EQ(Read("not horror but comedies"), "!horror, +comedies");
   EXPECT_EQ(Read("neither horror nor musicals"), "!horror, !musicals");
+  EXPECT_EQ(Read("horror? no thanks"), "!horror");
+  EXPECT_EQ(Read("comedies, please; musicals, no"), "+comedies, !musicals");
+  EXPECT_EQ(Read("down with horror, up with comedy"), "!horror, +comedy");
 }
 
 TEST(Wishes, KeepTheirWords) {
