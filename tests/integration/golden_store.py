@@ -95,7 +95,7 @@ def tested(stored):
 
 def explained(explainer):
     return explainer.Explain(ex.ExplainRequest(
-        sae="saes/golden", subject=SUBJECT)).explanations[0]
+        sae="saes/golden", subject=SUBJECT, ignore_controls=True)).explanations[0]
 
 
 def explanation(explainer):

@@ -68,14 +68,17 @@ TEST(Roles, FollowTheNamesOfMethods) {
     const Role role = *NeededRole(path);
     if (absl::StartsWith(path, "/grpc.health.")) {
       EXPECT_EQ(role, Role::kAnyone) << path;
+    } else if (begins(path, {"DeleteControl"})) {
+      EXPECT_EQ(role, Role::kWriter) << path;  // who may set a control may take it back
     } else if (begins(path, {"Delete", "Import"}) || absl::StrContains(path, ".Backups/")) {
       EXPECT_EQ(role, Role::kAdmin) << path;
     } else if (begins(path, {"Create", "Upload", "Record", "Host", "Train", "Build", "Evaluate",
-                             "Update", "Publish", "Cancel", "BatchUpsert", "Capture"})) {
+                             "Update", "Publish", "Cancel", "BatchUpsert", "Capture", "Set"})) {
       EXPECT_GE(role, Role::kWriter) << path;
     } else {
-      EXPECT_TRUE(begins(path, {"Get", "List", "Read", "Watch", "Search", "Explain", "Steer",
-                                "Compute", "Resume", "Resolve", "BatchGet", "ServerReflection"}))
+      EXPECT_TRUE(
+          begins(path, {"Get", "List", "Read", "Watch", "Search", "Explain", "Steer", "Find",
+                        "Compute", "Resume", "Resolve", "BatchGet", "ServerReflection"}))
           << path;
     }
   }
