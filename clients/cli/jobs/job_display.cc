@@ -29,14 +29,11 @@ struct Shown {
   const char* label;
   bool percent;
 };
-constexpr Shown kShown[] = {{"dev_ndcg@10", "dev NDCG@10", false},
-                            {"best_dev_ndcg@10", "best", false},
-                            {"dev_fvu", "dev FVU", false},
-                            {"fvu", "FVU", false},
-                            {"dead_fraction", "dead", true},
-                            {"verified", "verified", false},
-                            {"rows_left_out", "left out", false},
-                            {"loss", "loss", false}};
+constexpr Shown kShown[] = {
+    {"dev_ndcg@10", "dev NDCG@10", false}, {"best_dev_ndcg@10", "best", false},
+    {"dev_fvu", "dev FVU", false},         {"fvu", "FVU", false},
+    {"dead_fraction", "dead", true},       {"verified", "verified", false},
+    {"rows_left_out", "left out", false},  {"loss", "loss", false}};
 constexpr size_t kShownAtMost = 2;
 
 }  // namespace
