@@ -36,7 +36,7 @@ class ReadAhead : public ByteSource {
 
   static bool Fill(ByteSource& source, Piece* piece);  // false: nothing comes after it
   void Run();
-  bool FreeOrStopping() const { return !full_ || stopping_; }
+  bool FreeOrStopping() const ABSL_SHARED_LOCKS_REQUIRED(mutex_) { return !full_ || stopping_; }
 
   std::unique_ptr<ByteSource> source_;  // the thread's
   Piece taken_;
