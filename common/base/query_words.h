@@ -59,7 +59,8 @@ enum class WordMatch : int {
 struct MatchLevel {
   int words = 0;
   int quality = 0;
-  auto operator<=>(const MatchLevel&) const = default;
+  // clang-tidy 14 takes the 0 that it is compared with for a pointer.
+  auto operator<=>(const MatchLevel&) const = default;  // NOLINT(modernize-use-nullptr)
 };
 
 // The place of that word in a query that is not empty.
