@@ -151,6 +151,7 @@ std::string NearestActive(const sae::SaeModel& model, int32_t latent,
   std::stable_sort(nearest.begin(), nearest.end(),
                    [](const auto& a, const auto& b) { return a.first > b.first; });
   std::vector<NamedLatent> ordered;
+  ordered.reserve(nearest.size());
   for (const auto& [cosine, other] : nearest) ordered.push_back(other);
   return absl::StrCat("nearest of those that are: ", Named(ordered));
 }
