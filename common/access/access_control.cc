@@ -36,7 +36,7 @@ constexpr char kPath[] = ":path";
 // Refusals that are logged in a second; a flood of them is counted alone.
 constexpr int kLoggedASecond = 10;
 
-absl::string_view View(grpc::string_ref text) { return {text.data(), text.size()}; }
+absl::string_view View(const grpc::string_ref& text) { return {text.data(), text.size()}; }
 
 std::string FirstProperty(const grpc::AuthContext& context, const char* name) {
   const std::vector<grpc::string_ref> values = context.FindPropertyValues(name);

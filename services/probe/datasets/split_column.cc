@@ -152,6 +152,7 @@ void SplitColumns::FinishNumbers(InteractionLog* log) const {
   for (Interaction& one : log->interactions) one.part = static_cast<uint32_t>(parts[one.part]) & 3U;
   log->split_given = log->split_given || usable;
   std::vector<std::string> read;
+  read.reserve(numbers.size());
   for (const size_t n : numbers) {
     read.push_back(
         usable ? absl::StrCat(n, " as ", NameOf(parts[n]), " (", Counted(rows_[n], "row"), ")")
