@@ -58,6 +58,11 @@ PersonalParts<double> SplitScore(const PersonalParts<std::vector<double>>& activ
   return parts;
 }
 
+double Own(const PersonalParts<double>& score) {
+  return std::accumulate(score.groups.begin(), score.groups.end(),
+                         score.absent + score.unexplained);
+}
+
 double ConceptShare(const PersonalParts<double>& score) {
   const double concepts =
       std::abs(std::accumulate(score.groups.begin(), score.groups.end(), score.absent));

@@ -51,6 +51,9 @@ PersonalParts<std::vector<double>> SplitActivation(const sae::SaeModel& sae,
 PersonalParts<double> SplitScore(const PersonalParts<std::vector<double>>& activation,
                                  const PredictionHead& head, int32_t item);
 
+// What the user has beyond everyone: groups + absent + unexplained.
+double Own(const PersonalParts<double>& score);
+
 // Of what is personal in a score, the share that goes through concepts: |groups + absent| against
 // |unexplained|, 0 to 1; 0 where nothing is personal.
 double ConceptShare(const PersonalParts<double>& score);

@@ -19,12 +19,6 @@ constexpr double kThroughShare = 0.25;
 // A concept is named from this share of what is the user's own on.
 constexpr double kConceptShare = 0.15;
 
-double Own(const PersonalParts<double>& score) {
-  double own = score.absent + score.unexplained;
-  for (const double group : score.groups) own += group;
-  return own;
-}
-
 // The group that raises the score most, of those that can be told; -1 for none.
 int LeadingGroup(absl::Span<const ToldGroup> groups, const PersonalParts<double>& score) {
   int leading = -1;

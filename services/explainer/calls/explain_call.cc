@@ -116,12 +116,13 @@ absl::Status ExplainOne(Backend& backend, const Caller& caller, const ResolvedSu
   const PredictionHead* head = subject.head();
   const ActiveGroups groups = GroupsOf(backend, sae, explanation.latents);
   ToldActivation told{
-      subject.recommender.get(), explanation, groups, {}, nullptr, {}, {}, nullptr, named.than};
+      subject.recommender.get(), explanation, groups, {}, nullptr, {}, {}, nullptr, named.than, {}};
   const std::shared_ptr<const BaselineMeans> baseline = backend.concepts.Baseline(sae);
   if (head != nullptr && !subject.at_inner_site() && baseline != nullptr &&
       baseline->activation.size() == static_cast<size_t>(head->dim)) {
     told.personal = SplitActivation(subject.sae->model, subject.Activation(row),
                                     explanation.latents, groups.members, *baseline);
+    if (named.than.has_value()) told.than_score = SplitScore(*told.personal, *head, *named.than);
   }
   // Who has a history has one activation.
   std::unique_ptr<WeighedHistory> history;

@@ -41,11 +41,8 @@ void WritePersonal(const PersonalParts<double>& score, v1::PersonalScore* out) {
 
 void WriteContrast(const ToldActivation& told, int32_t item, const PersonalParts<double>& score,
                    v1::Contrast* out) {
-  const PersonalParts<double> parts =
-      Difference(score, SplitScore(*told.personal, *told.recommender->head, *told.than));
-  double all = parts.everyone + parts.absent + parts.unexplained;
-  for (const double group : parts.groups) all += group;
-  out->set_difference(all);
+  const PersonalParts<double> parts = Difference(score, *told.than_score);
+  out->set_difference(parts.everyone + Own(parts));
   out->set_everyone(parts.everyone);
   out->mutable_groups()->Assign(parts.groups.begin(), parts.groups.end());
   out->set_absent(parts.absent);
@@ -92,7 +89,7 @@ void WriteWhy(const ToldActivation& told, absl::Span<const std::string> titles, 
   if (told.personal.has_value()) {
     score = SplitScore(*told.personal, *told.recommender->head, item);
     WritePersonal(score, out->mutable_personal());
-    if (told.than.has_value() && *told.than != item) {
+    if (told.than_score.has_value() && *told.than != item) {
       WriteContrast(told, item, score, out->mutable_contrast());
     }
   }
@@ -118,8 +115,8 @@ void WriteItem(const ToldActivation& told, absl::Span<const std::string> titles,
   WriteWhy(told, titles, item.item, out);
 }
 
-// A description that is worth saying to the user: it passed its tests, or tells at least half as
-// well as the best when the latent fires.
+// A description that is worth saying to the user: it passed its tests, or reaches the correlation
+// that the predictive test asks for.
 bool IsTellable(const CachedConcept& lead) {
   constexpr double kTellable = 0.5;
   return !lead.description.empty() && (lead.verified || lead.correlation >= kTellable);

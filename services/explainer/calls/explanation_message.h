@@ -57,7 +57,9 @@ struct ToldActivation {
   HistoryEffects effects;
   std::map<int32_t, HistorySteps> steps;     // of items whose reasons were found stepwise
   const sae::SaeModel* scored_by = nullptr;  // the SAE, where scores follow from its latents
-  std::optional<int32_t> than;               // the item that others are contrasted with
+  // The item that others are contrasted with, and the parts of its score.
+  std::optional<int32_t> than;
+  std::optional<PersonalParts<double>> than_score;
 };
 
 void WriteExplanation(const Backend& backend, const std::string& sae, const ToldActivation& told,
