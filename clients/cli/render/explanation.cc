@@ -156,10 +156,10 @@ std::string ReasonNote(const Explanation& explanation) {
               ? absl::StrCat("; ", explanation.unweighed_count(), " older ones are not weighed")
               : "",
           ".");
-    case explainer::v1::REASON_METHOD_REGRESSION:
+    case explainer::v1::REASON_METHOD_INFLUENCE:
       return absl::StrCat(
-          "Effects of training items: the user's vector taken for a weighted sum of theirs, which "
-          "tells ",
+          "Effects of training items: what training would make of the user's vector without each, "
+          "to first order; together they tell ",
           FormatPercent(explanation.reason_fit()), " of it.");
     default:
       return "";

@@ -192,7 +192,7 @@ void WriteExplanation(const Backend& backend, const std::string& sae, const Told
   std::vector<std::string> titles;
   if (told.history != nullptr) {
     out->set_reason_method(told.history->run_again ? v1::REASON_METHOD_LEAVE_ONE_OUT
-                                                   : v1::REASON_METHOD_REGRESSION);
+                                                   : v1::REASON_METHOD_INFLUENCE);
     out->set_unweighed_count(told.history->unweighed);
     out->set_reason_fit(told.history->fit);
     for (const int32_t item : told.history->items) {
