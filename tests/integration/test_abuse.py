@@ -331,6 +331,10 @@ class AbuseTest(unittest.TestCase):
 
     def test_one_caller_does_not_take_all_turns(self):
         """Another address asks for far more explanations than may run or wait: it alone is turned away."""
+        self.server.stop()
+        self.server.log.unlink()  # it tells where metrics are
+        self.server.flags += ["--max-concurrent-calls", "2", "--max-waiting-calls", "4"]
+        self.server.start()
         probe = probe_pb2_grpc.ProbeStub(self.server.channel)
         capture = self.request.subject.captured_user.capture
         rows = next(probe.ReadActivations(pb.ReadActivationsRequest(capture=capture, batch_rows=128))).activations
@@ -341,11 +345,8 @@ class AbuseTest(unittest.TestCase):
             counts = self.scrape(seconds=5)
         answers = json.loads(answers)
         self.assertEqual(set(answers), {"OK", "RESOURCE_EXHAUSTED"})  # or nothing was shown
+        self.was_answered(bystander)
         self.assertGreater(counts['recsae_calls_displaced_total{gate="explain"}'], 0)
-        self.assertEqual(bystander.failures, [])
-        self.assertGreater(len(bystander.seconds), 10)
-        # It has its turns, and the processors are shared with the 48 calls that run.
-        print(f"a bystander of a flood of {answers}: {bystander.figures()}")
 
     def test_messages_as_large_as_they_may_be(self):
         """Recordings by sixteen callers at a time, more than the disk holds, if it is a small one."""
