@@ -211,8 +211,6 @@ absl::Status Backups::Copy(BackedUpStore& store, const Alive& alive) const {
       const auto engine,
       OpenBackupEngine(EngineFolder(options_.folder, store.store), options_.bytes_per_second));
   rocksdb::CreateBackupOptions how;
-  how.decrease_background_thread_cpu_priority = true;
-  how.background_thread_cpu_priority = rocksdb::CpuPriority::kLow;
   how.progress_callback = [&] {
     if (!CheckAlive(alive).ok()) engine->StopBackup();
   };
