@@ -2,11 +2,13 @@
 """What a backup costs those who write meanwhile: latencies of UpdateConcept, quiet and beside backups.
 
   PYTHONPATH=build/release/python RECSAE_BIN=build/release/bin python3 benchmarks/backup_cost.py
+  ... python3 benchmarks/backup_cost.py --every 60 --seconds 60 --rounds 3     # as somebody would have them
 
-Rounds of --seconds, quiet and with backups in turn, so that what else the machine does weighs on
-both. Each backup copies --fresh-mib of rows that came since the last one. Prints one JSON line:
-milliseconds at the median and at 99 %, quiet and beside backups, their ratio, how long writes were
-held, and how many backups were made.
+Backups follow one another without pause, or with --every seconds between. Rounds of --seconds, quiet
+and with backups in turn, so that what else the machine does weighs on both. The first backup of a
+round copies --fresh-mib of rows that came since the last one. Prints one JSON line: milliseconds at
+the median and at 99 %, quiet and beside backups, the ratio of the latter, how many backups were
+made, and how long these held writes back, in the median and at most.
 """
 
 import argparse
@@ -58,6 +60,7 @@ def main():
     parser.add_argument("--seconds", type=float, default=5)
     parser.add_argument("--rounds", type=int, default=4)
     parser.add_argument("--fresh-mib", type=int, default=64)
+    parser.add_argument("--every", type=float, default=0)
     flags = parser.parse_args()
     directory = pathlib.Path(tempfile.mkdtemp(prefix="recsae-backup-cost-"))
     server = Server("standalone", directory / "standalone", ["--backup-dir", directory / "backups"])
@@ -83,6 +86,7 @@ def main():
                     backups.CreateBackup(backups_pb2.CreateBackupRequest())
                     nonlocal made
                     made += 1
+                    stop.wait(flags.every)
             thread = threading.Thread(target=back_up) if beside else None
             if thread:
                 thread.start()
@@ -95,7 +99,7 @@ def main():
         print(json.dumps({"quiet_ms": [round(x, 2) for x in quiet],
                           "beside_ms": [round(x, 2) for x in loud],
                           "p99_ratio": round(loud[1] / quiet[1], 3), "calls": len(found[True]),
-                          "backups": made, "held_ms_max": round(max(held), 2)}))
+                          "backups": made, "held_ms": [round(x, 2) for x in np.percentile(held, [50, 100])]}))
     finally:
         server.stop()
         shutil.rmtree(directory, ignore_errors=True)

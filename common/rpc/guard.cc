@@ -114,7 +114,8 @@ grpc::Status Guard(const grpc::ServerContextBase* context,
   if (!status.ok()) return ToGrpc(status);
   {
     const CallerScope caller([context] { return CheckAlive(context); },
-                             [context] { return ClientMetadata(*context, kCallerNameKey); });
+                             [context] { return ClientMetadata(*context, kCallerNameKey); },
+                             [context] { return AddressOf(context->peer()); });
     const TraceScope trace(TraceOf(context));
     status = Contain(kThisCall, handler);
   }

@@ -35,10 +35,10 @@ std::string ClientMetadata(const grpc::ServerContextBase& context, const char* k
 
 // Runs `handler` unless the caller has already gone, and returns its status for the wire. Meanwhile
 // CheckCaller (common/base/caller.h) tells all that runs below it what CheckAlive says, and
-// CallerName who calls, CurrentTrace (common/base/trace.h) the call's trace. An exception becomes
-// INTERNAL (reason INTERNAL_ERROR), is logged, and tells the caller no detail; an allocation that
-// failed becomes RESOURCE_EXHAUSTED (OUT_OF_MEMORY). Work that ended because the call was cancelled
-// or its time was up reports just that.
+// CallerName and CallerParty who calls, CurrentTrace (common/base/trace.h) the call's trace. An
+// exception becomes INTERNAL (reason INTERNAL_ERROR), is logged, and tells the caller no detail; an
+// allocation that failed becomes RESOURCE_EXHAUSTED (OUT_OF_MEMORY). Work that ended because the
+// call was cancelled or its time was up reports just that.
 grpc::Status Guard(const grpc::ServerContextBase* context,
                    absl::FunctionRef<absl::Status()> handler);
 

@@ -66,15 +66,24 @@ void AddGateMetrics(MetricsRegistry& metrics, const Gate& gate) {
       metrics.GetGauge("recsae_calls_running", "Calls that run, by gate.", labels);
   const Gauge waiting =
       metrics.GetGauge("recsae_calls_waiting", "Calls that wait for their turn, by gate.", labels);
-  const Told rejected(metrics.GetCounter(
+  Told rejected(metrics.GetCounter(
       "recsae_calls_rejected_total",
       "Calls that were turned away (OVERLOADED), because as many waited as may or for too long.",
       labels));
-  metrics.OnCollect([&gate, running, waiting, told = rejected]() mutable {
+  const Gauge callers =
+      metrics.GetGauge("recsae_calls_callers", "Callers whose calls run or wait, by gate.", labels);
+  Told displaced(metrics.GetCounter(
+      "recsae_calls_displaced_total",
+      "Calls of those turned away that gave up the place where they waited, as their caller had "
+      "more than others.",
+      labels));
+  metrics.OnCollect([&gate, running, waiting, callers, rejected, displaced]() mutable {
     const Gate::Counts counts = gate.counts();
     running.Set(counts.running);
     waiting.Set(counts.waiting);
-    told.Set(static_cast<double>(counts.rejected));
+    callers.Set(counts.callers);
+    rejected.Set(static_cast<double>(counts.rejected));
+    displaced.Set(static_cast<double>(counts.displaced));
   });
 }
 

@@ -26,6 +26,12 @@ namespace fs = std::filesystem;
 
 // How often a copy asks whether anybody waits for it.
 constexpr uint64_t kAskEveryBytes = 1 << 20;
+// What the logs of a store may hold and not be flushed: to copy that costs writers less than the
+// many small files that a flush syncs.
+constexpr uint64_t kFlushedBytes = 4 << 20;
+// Moments that are tried before writes wait for the list of files, too: each lasts until a store's
+// tables become others.
+constexpr int kMoments = 5;
 // Of a copy that is opened once, to be copied.
 constexpr size_t kCopyBufferBytes = size_t{8} << 20;
 
@@ -141,31 +147,51 @@ absl::StatusOr<Backups::Made> Backups::CreateLocked(const Alive& alive) {
   return made;
 }
 
+// Marks one moment of all of them; whether its files could be told. `patient`: writes wait until
+// they are, so that they are those of the moment whatever compactions make of them.
+absl::StatusOr<bool> Backups::MarkAll(const std::vector<std::unique_ptr<Checkpoint>>& checkpoints,
+                                      bool patient, absl::Duration* held) const {
+  const auto list_all = [&]() -> absl::StatusOr<bool> {
+    bool all = true;
+    for (const auto& checkpoint : checkpoints) {
+      RECSAE_ASSIGN_OR_RETURN(const bool listed, checkpoint->List());
+      all = all && listed;
+      if (!all && !patient) break;
+    }
+    return all || patient;
+  };
+  // From here on writes that come wait; first for those under way.
+  const absl::Time begin = absl::Now();
+  absl::StatusOr<bool> listed = false;
+  {
+    const absl::MutexLock no_writes(&stores_.gate());
+    for (const auto& checkpoint : checkpoints) RECSAE_RETURN_IF_ERROR(checkpoint->Mark());
+    if (patient) listed = list_all();
+  }
+  *held = std::max(*held, absl::Now() - begin);
+  return patient ? listed : list_all();
+}
+
 absl::StatusOr<std::vector<BackedUpStore>> Backups::Hold(absl::Duration* held) const {
   RECSAE_RETURN_IF_ERROR(MakeDirectory(*rocksdb::Env::Default(), Checkpoints()));
   std::vector<BackedUpStore> stores;
   const absl::Status noted =
       stores_.WithAll([&](const std::vector<Database*>& databases) -> absl::Status {
-        // Before writes are held back: little is left to copy of the logs then.
-        for (Database* database : databases) {
-          if (const absl::Status flushed = database->Flush(); !flushed.ok()) return flushed;
-        }
         std::vector<std::unique_ptr<Checkpoint>> checkpoints;
-        {
-          const absl::MutexLock no_writes(&stores_.gate());
-          const absl::Time begin = absl::Now();
-          for (Database* database : databases) {
-            RECSAE_ASSIGN_OR_RETURN(checkpoints.emplace_back(), database->TakeCheckpoint());
-          }
-          *held = absl::Now() - begin;
+        for (Database* database : databases) {
+          RECSAE_ASSIGN_OR_RETURN(checkpoints.emplace_back(), database->TakeCheckpoint());
+          RECSAE_ASSIGN_OR_RETURN(const uint64_t in_logs, checkpoints.back()->InLogs());
+          if (in_logs > kFlushedBytes) RECSAE_RETURN_IF_ERROR(database->Flush());
+        }
+        bool listed = false;
+        for (int i = 1; !listed; ++i) {
+          RECSAE_ASSIGN_OR_RETURN(listed, MarkAll(checkpoints, i >= kMoments, held));
         }
         for (size_t i = 0; i < databases.size(); ++i) {
           const Database& database = *databases[i];
           const std::string name = fs::path(database.path()).filename().string();
           stores.push_back({name, database.service(), database.store_id(), database.format()});
-          const absl::Status written =
-              checkpoints[i]->Write((fs::path(Checkpoints()) / name).string());
-          if (!written.ok()) return written;
+          RECSAE_RETURN_IF_ERROR(checkpoints[i]->Write((fs::path(Checkpoints()) / name).string()));
         }
         return absl::OkStatus();
       });
@@ -179,7 +205,8 @@ absl::Status Backups::Copy(BackedUpStore& store, const Alive& alive) const {
   options.write_buffer_bytes = kCopyBufferBytes;
   options.block_cache_bytes = kCopyBufferBytes;
   const std::string copy = (fs::path(Checkpoints()) / store.store).string();
-  RECSAE_ASSIGN_OR_RETURN(const auto database, OpenEngine(copy, options, {.compactions = false}));
+  RECSAE_ASSIGN_OR_RETURN(const auto database,
+                          OpenEngine(copy, options, {.tight = true, .compactions = false}));
   RECSAE_ASSIGN_OR_RETURN(
       const auto engine,
       OpenBackupEngine(EngineFolder(options_.folder, store.store), options_.bytes_per_second));

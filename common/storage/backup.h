@@ -4,6 +4,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -16,6 +17,7 @@
 
 namespace recsae {
 
+class Checkpoint;
 class StoreGroup;
 
 struct BackupOptions {
@@ -31,9 +33,10 @@ struct BackupOptions {
   int kept = 1;
 };
 
-// Thread-safe. All stores are copied as they are at one moment: while that is noted, their writes
-// wait (no disk is touched for that); the copying comes after. Files
-// that an earlier backup holds are not copied again.
+// Thread-safe. All stores are copied as they are at one moment: while that is marked, their writes
+// wait (for the writes under way, and for a few numbers that are asked of RocksDB); which files it
+// consists of is listed, and they are copied, after that. Files that an earlier backup holds are
+// not copied again.
 class Backups {
  public:
   // Removes what a Create that was cut off left in the data directory.
@@ -67,7 +70,9 @@ class Backups {
   absl::Status CheckSet() const;
   absl::Status CheckAlive(const Alive& alive) const;
   absl::StatusOr<Made> CreateLocked(const Alive& alive) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  // Notes the stores as they are at one moment under kept/.
+  absl::StatusOr<bool> MarkAll(const std::vector<std::unique_ptr<Checkpoint>>& checkpoints,
+                               bool patient, absl::Duration* held) const;
+  // Keeps the stores as they are at one moment under Checkpoints().
   absl::StatusOr<std::vector<BackedUpStore>> Hold(absl::Duration* held) const;
   absl::Status Copy(BackedUpStore& store, const Alive& alive) const;
   // Removes what is more than is kept, and what no record names.

@@ -9,6 +9,7 @@
 #include <cstdint>
 
 #include "absl/strings/str_cat.h"
+#include "common/base/status.h"
 #include "common/storage/database_impl.h"
 #include "common/storage/rocksdb_status.h"
 
@@ -38,15 +39,10 @@ rocksdb::Status CopyStart(rocksdb::Env& env, const std::string& from, const std:
 
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<Checkpoint>> Checkpoint::Take(std::shared_ptr<Engine> engine) {
+absl::StatusOr<std::unique_ptr<Checkpoint>> Checkpoint::Make(std::shared_ptr<Engine> engine) {
   std::unique_ptr<Checkpoint> checkpoint(new Checkpoint(std::move(engine)));
-  rocksdb::DB& db = *checkpoint->engine_->db;
-  rocksdb::LiveFilesStorageInfoOptions options;
-  options.wal_size_for_flush = UINT64_MAX;  // the log as it is
-  rocksdb::Status status = db.DisableFileDeletions();
-  if (status.ok()) status = db.GetLiveFilesStorageInfo(options, &checkpoint->files_);
-  if (status.ok()) return checkpoint;
-  return FromRocksDb(status, absl::StrCat("the files of ", db.GetName()));
+  RECSAE_RETURN_IF_ERROR(checkpoint->Check(checkpoint->engine_->db->DisableFileDeletions()));
+  return checkpoint;
 }
 
 Checkpoint::~Checkpoint() {
@@ -55,6 +51,56 @@ Checkpoint::~Checkpoint() {
 #else
   engine_->db->EnableFileDeletions(/*force=*/false).PermitUncheckedError();
 #endif
+}
+
+absl::Status Checkpoint::Check(const rocksdb::Status& status) const {
+  return FromRocksDb(status, absl::StrCat("the files of ", engine_->db->GetName()));
+}
+
+absl::StatusOr<uint64_t> Checkpoint::InLogs() const {
+  rocksdb::VectorLogPtr logs;
+  RECSAE_RETURN_IF_ERROR(Check(engine_->db->GetSortedWalFiles(logs)));
+  uint64_t bytes = 0;
+  for (const auto& log : logs) bytes += log->SizeFileBytes();
+  return bytes;
+}
+
+absl::StatusOr<uint64_t> Checkpoint::Versions() const {
+  uint64_t sum = 0;
+  for (rocksdb::ColumnFamilyHandle* family : engine_->families.handles) {
+    uint64_t version = 0;
+    if (!engine_->db->GetIntProperty(family, rocksdb::DB::Properties::kCurrentSuperVersionNumber,
+                                     &version)) {
+      return Error(absl::StatusCode::kInternal, "STORE_ERROR",
+                   absl::StrCat(engine_->db->GetName(), " does not say of which version it is"));
+    }
+    sum += version;  // each only grows
+  }
+  return sum;
+}
+
+absl::Status Checkpoint::Mark() {
+  RECSAE_ASSIGN_OR_RETURN(moment_.versions, Versions());
+  rocksdb::VectorLogPtr::value_type log;
+  RECSAE_RETURN_IF_ERROR(Check(engine_->db->GetCurrentWalFile(&log)));
+  moment_.log = log->LogNumber();
+  moment_.log_bytes = log->SizeFileBytes();
+  return absl::OkStatus();
+}
+
+absl::StatusOr<bool> Checkpoint::List() {
+  rocksdb::LiveFilesStorageInfoOptions options;
+  options.wal_size_for_flush = UINT64_MAX;  // the logs as they are
+  files_.clear();
+  RECSAE_RETURN_IF_ERROR(Check(engine_->db->GetLiveFilesStorageInfo(options, &files_)));
+  RECSAE_ASSIGN_OR_RETURN(const uint64_t versions, Versions());
+  if (versions != moment_.versions) return false;
+  for (rocksdb::LiveFileStorageInfo& file : files_) {
+    if (file.file_type != rocksdb::kWalFile) continue;
+    if (file.file_number > moment_.log) return false;
+    if (file.file_number == moment_.log) file.size = moment_.log_bytes;
+  }
+  return true;
 }
 
 absl::Status Checkpoint::Write(const std::string& directory) const {

@@ -161,7 +161,7 @@ class Database {
 
   // For backups (common/storage/backup.h). Everything in memory goes to tables.
   absl::Status Flush();
-  // The database as it is; to be let go before it closes.
+  // Of what is there when it is marked; to be let go before the database closes.
   absl::StatusOr<std::unique_ptr<Checkpoint>> TakeCheckpoint();
 
   // Format of the directory: that of the options, or an older one.

@@ -254,7 +254,7 @@ absl::Status Database::Flush() {
 
 absl::StatusOr<std::unique_ptr<Checkpoint>> Database::TakeCheckpoint() {
   RECSAE_ASSIGN_OR_RETURN(auto engine, impl_->UseForWriting());
-  return Checkpoint::Take(std::move(engine));
+  return Checkpoint::Make(std::move(engine));
 }
 
 }  // namespace recsae

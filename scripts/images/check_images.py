@@ -42,7 +42,7 @@ def check_contents(image, target, found):
 
 def check_life(image, target, found):
     """Serves, keeps what it wrote, stops."""
-    server = Server(image, target.removesuffix("-torch"))
+    server = Server(image, target.removesuffix("-torch"), until="/livez")
     try:
         server.start()
         code, text = containers.get(server.metrics, "/metrics")

@@ -132,6 +132,15 @@ def command(pods, identity, options, *words):
                   *servers, *words, timeout=900).stdout
 
 
+def start(container):
+    """As the kubelet would, which tries again: podman may not yet know in which state a container is that has ended."""
+    for seconds in (1, 2, 4, 8):
+        if podman("start", container, check=False).returncode == 0:
+            return
+        time.sleep(seconds)
+    podman("start", container)
+
+
 def clear(pods):
     """`kube down` leaves the volumes that podman makes of Secrets, and pods that never had a container."""
     for pod in pods:
@@ -193,7 +202,7 @@ def main() -> int:
                 container = f"{pod.name}-{pod.container['name']}"
                 podman("kill", "--signal=KILL", container)
                 podman("wait", "--interval=100ms", container, timeout=60)
-                podman("start", container)  # as the kubelet would
+                start(container)
                 pod.wait()
                 if dictionary() != before:
                     wrong.append(f"the dictionary is another after {pod.name} was killed")

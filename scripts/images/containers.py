@@ -58,8 +58,9 @@ def get(port, path):
 class Server:
     """One server in a container on free ports of this machine's loopback."""
 
-    def __init__(self, image, target, *flags, memory="2g"):
-        self.image, self.target, self.flags, self.memory = image, target, flags, memory
+    def __init__(self, image, target, *flags, memory="2g", until="/readyz"):
+        """until: what answers once it has started. An explainer without its peers is alive and never ready."""
+        self.image, self.target, self.flags, self.memory, self.until = image, target, flags, memory, until
         self.port, self.metrics = free_port(), free_port()
         self.name = f"recsae-check-{target}-{self.port}"
         self.volume = self.name
@@ -81,9 +82,8 @@ class Server:
     def wait(self):
         deadline = time.monotonic() + 60
         while True:
-            # /readyz of a server that has none yet is 404: it serves its metrics once it serves.
-            code, _ = get(self.metrics, "/readyz")
-            if code in (200, 404):
+            code, _ = get(self.metrics, self.until)
+            if code == 200:
                 return self
             if time.monotonic() > deadline or not self.running():
                 raise RuntimeError(f"{self.name} is not ready ({code}): {self.logs()[-2000:]}")

@@ -7,6 +7,7 @@ A bystander asks for an explanation all the while, over a connection of its own:
 RECSAE_ABUSE_DISK, a small file system that its data lie on; and RECSAE_ABUSE_FIGURES, a file that takes a line of JSON for
 each test: what it measured."""
 
+import asyncio
 import contextlib
 import json
 import os
@@ -16,6 +17,7 @@ import shutil
 import socket
 import statistics
 import subprocess
+import sys
 import tempfile
 import threading
 import time
@@ -37,6 +39,7 @@ from recsae.probe.v1 import probe_pb2_grpc
 
 FILES = 1024
 QUIET_SECONDS = 2
+FLOOD = pathlib.Path(__file__).parent / "flood.py"
 GROUP = os.environ.get("RECSAE_ABUSE_GROUP")
 DISK = os.environ.get("RECSAE_ABUSE_DISK")
 FIGURES = os.environ.get("RECSAE_ABUSE_FIGURES")
@@ -80,6 +83,40 @@ class Bystander:
         def p99(seconds):
             return round(1000 * statistics.quantiles(seconds, n=100)[98], 2)
         return {"quiet_p99": p99(self.quiet), "p99": p99(self.seconds), "calls": len(self.seconds)}
+
+
+class Elsewhere:
+    """Hands connections on to a server from another of this machine's addresses."""
+
+    def __init__(self, place, source):
+        self.place, self.source = place, source
+
+    def __enter__(self):
+        async def carry(reader, writer):
+            with contextlib.suppress(OSError):
+                while data := await reader.read(1 << 16):
+                    writer.write(data)
+                    await writer.drain()
+            writer.close()
+
+        async def hand_on(reader, writer):
+            there = await asyncio.open_connection(*self.place, local_addr=(self.source, 0))
+            await asyncio.gather(carry(reader, there[1]), carry(there[0], writer))
+
+        self.loop = asyncio.new_event_loop()
+        self.server = self.loop.run_until_complete(asyncio.start_server(hand_on, "127.0.0.1", 0))
+        self.thread = threading.Thread(target=self.loop.run_forever)
+        self.thread.start()
+        return "127.0.0.1:%d" % self.server.sockets[0].getsockname()[1]
+
+    def __exit__(self, *_):
+        self.loop.call_soon_threadsafe(self.loop.stop)
+        self.thread.join()
+        for task in asyncio.all_tasks(self.loop):
+            task.cancel()
+        self.server.close()
+        self.loop.run_until_complete(asyncio.sleep(0.1))
+        self.loop.close()
 
 
 def planted(directory):
@@ -291,6 +328,25 @@ class AbuseTest(unittest.TestCase):
         self.assertLessEqual(codes, answered | {grpc.StatusCode.RESOURCE_EXHAUSTED})
         self.was_answered(bystander)
         self.assertLess(statistics.median(bystander.seconds), 1 + 50 * statistics.median(bystander.quiet))
+
+    def test_one_caller_does_not_take_all_turns(self):
+        """Another address asks for far more explanations than may run or wait: it alone is turned away."""
+        self.server.stop()
+        self.server.log.unlink()  # it tells where metrics are
+        self.server.flags += ["--max-concurrent-calls", "2", "--max-waiting-calls", "4"]
+        self.server.start()
+        probe = probe_pb2_grpc.ProbeStub(self.server.channel)
+        capture = self.request.subject.captured_user.capture
+        rows = next(probe.ReadActivations(pb.ReadActivationsRequest(capture=capture, batch_rows=128))).activations
+        request = ex.ExplainRequest(sae=self.request.sae, subject=ex.Subject(activations=rows), top_item_count=20)
+        with Elsewhere(self.place, "127.0.0.9") as address, self.bystander() as bystander:
+            flood = subprocess.Popen([sys.executable, FLOOD, address], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+            answers, _ = flood.communicate(request.SerializeToString())
+            counts = self.scrape(seconds=5)
+        answers = json.loads(answers)
+        self.assertEqual(set(answers), {"OK", "RESOURCE_EXHAUSTED"})  # or nothing was shown
+        self.was_answered(bystander)
+        self.assertGreater(counts['recsae_calls_displaced_total{gate="explain"}'], 0)
 
     def test_messages_as_large_as_they_may_be(self):
         """Recordings by sixteen callers at a time, more than the disk holds, if it is a small one."""

@@ -134,6 +134,45 @@ TEST_F(BackupTest, UnsyncedWritesAreInIt) {
   EXPECT_EQ(Number(*restored), 7);
 }
 
+TEST_F(BackupTest, FewWritesAreCopiedWithTheirLog) {
+  ASSERT_TRUE(first_->Put("rows", "number", "1").ok());
+  const BackupRecord one = Create();
+  ASSERT_TRUE(first_->Put("rows", "number", "2").ok());
+  const BackupRecord two = Create();
+  EXPECT_EQ(SomeTable(), "");  // none was made of so little
+  EXPECT_TRUE(backups_->Verify(one.id, nullptr).ok());
+  EXPECT_EQ(Number(*OpenStore(Restore(one) + "/first", nullptr)), 1);
+  EXPECT_EQ(Number(*OpenStore(Restore(two) + "/first", nullptr)), 2);
+}
+
+// Tables that come and go all the while end one moment after the other.
+TEST_F(BackupTest, HoldsOneMomentWhileTablesAreMade) {
+  std::atomic<bool> stop = false;
+  std::thread flusher([&] {
+    while (!stop) ASSERT_TRUE(first_->Flush().ok() && second_->Flush().ok());
+  });
+  std::thread writer([&] {
+    for (int n = 0; !stop; ++n) {
+      ASSERT_TRUE(first_->Put("rows", "number", absl::StrCat(n), Durability::kUnsynced).ok());
+      ASSERT_TRUE(second_->Put("rows", "number", absl::StrCat(n), Durability::kUnsynced).ok());
+    }
+  });
+  std::vector<BackupRecord> made;
+  for (int i = 0; i < 3; ++i) made.push_back(Create());
+  stop = true;
+  writer.join();
+  flusher.join();
+  int64_t last = 0;
+  for (const BackupRecord& backup : made) {
+    const std::string to = Restore(backup);
+    const int64_t number = Number(*OpenStore(to + "/first", nullptr));
+    EXPECT_GE(number, last);
+    last = number;
+    EXPECT_THAT(Number(*OpenStore(to + "/second", nullptr)), testing::AnyOf(number, number - 1));
+  }
+  EXPECT_GT(last, 0);
+}
+
 TEST_F(BackupTest, ARestoredStoreIsAnotherOneWithoutEpochs) {
   const auto epochs = Epochs::Begin(*first_, 10);
   ASSERT_TRUE(epochs.ok());
@@ -176,7 +215,8 @@ TEST_F(BackupTest, FilesAreCopiedOnceAndTheOldestBackupsGo) {
 }
 
 TEST_F(BackupTest, DamageIsFoundAndNotRestored) {
-  ASSERT_TRUE(first_->Put("rows", "a", std::string(100'000, 'x')).ok());
+  ASSERT_TRUE(
+      first_->Put("rows", "a", std::string(8 << 20, 'x')).ok());  // more than is left in logs
   const BackupRecord backup = Create();
   EXPECT_TRUE(backups_->Verify("", nullptr).ok());
   const std::string table = SomeTable();
