@@ -39,9 +39,9 @@ from recsae.probe.v1 import probe_pb2 as pb
 from recsae.probe.v1 import probe_pb2_grpc
 from recsae.tensor.v1 import tensor_pb2
 
-STEPS = [0, .1, .2, .3, .4, .5, .6, .8, 1, 1.2, 1.4, 1.6, 1.8, 2, 2.3, 2.6, 3, 3.5, 4]
-POPSTEER = [.1, .2, .3, .5, .75, 1, 1.25, 1.5, 2, 2.5]
-DENSE = [.05, .1, .2, .3, .4, .6, .8, 1, 1.2, 1.5]
+STEPS = [0, .2, .4, .6, .8, 1, 1.3, 1.6, 2, 2.5, 3, 3.5, 4]
+POPSTEER = [.1, .25, .5, .75, 1, 1.5, 2]
+DENSE = [.1, .2, .3, .4, .6, .8, 1.2]
 
 
 def matrix(tensor, columns=None):
@@ -182,8 +182,8 @@ class World:
 def popsteer(world, popular, unpopular):
     codes, directions = world.encode(world.test["x"]), world.directions()
     train = world.train["x"]
-    if len(train) > 10_000:
-        train = train[np.random.default_rng(1).choice(len(train), 10_000, replace=False)]
+    if len(train) > 3_000:
+        train = train[np.random.default_rng(1).choice(len(train), 3_000, replace=False)]
     deviation = world.encode(train).std(axis=0)
     above, below = world.encode(popular), world.encode(unpopular)
     spread = np.sqrt((above.var(axis=0) + below.var(axis=0)) / 2)
