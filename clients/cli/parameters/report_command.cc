@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "absl/time/time.h"
 #include "clients/cli/flags/command_line.h"
 #include "clients/cli/parameters/page.h"
 #include "clients/cli/session/defaults.h"
@@ -16,6 +17,7 @@
 #include "clients/cli/text/resource.h"
 #include "common/base/random.h"
 #include "common/base/status.h"
+#include "common/client/retry.h"
 #include "recsae/concept_store/v1/concept_store.grpc.pb.h"
 #include "recsae/explainer/v1/explainer.grpc.pb.h"
 #include "recsae/jobs/v1/jobs.grpc.pb.h"
@@ -34,6 +36,7 @@ constexpr size_t kItems = 100;
 constexpr int kWeighedUsers = 30;
 constexpr int kReasons = 20;
 constexpr int kLooked = 200;
+constexpr double kHeadTimeout = 600;
 
 struct Flags {
   std::string recommender;
@@ -48,7 +51,7 @@ struct Flags {
 absl::StatusOr<concept_store::v1::Sae> SaeOf(Session& session, const Flags& flags) {
   if (!flags.sae.empty() || flags.recommender.empty()) return ChooseSae(session, flags.sae);
   RECSAE_ASSIGN_OR_RETURN(const std::string recommender,
-                          FullName(flags.recommender, "recommenders/{recommender}"));
+                          FullName(flags.recommender, kRecommenderPattern));
   RECSAE_ASSIGN_OR_RETURN(
       const auto all,
       session.List(session.concept_store(), &concept_store::v1::ConceptStore::Stub::ListSaes,
@@ -73,6 +76,7 @@ struct Items {
 absl::StatusOr<Items> ReadItems(Session& session, const std::string& recommender) {
   Items items;
   grpc::ClientContext context;
+  SetDeadline(context, absl::Seconds(session.Timeout(kHeadTimeout)));
   probe::v1::ReadPredictionHeadRequest request;
   request.set_recommender(recommender);
   const auto reader = session.probe()->ReadPredictionHead(&context, request);
@@ -284,11 +288,9 @@ void AddReportCommands(CommandLine& line) {
       group, "parameters", "Say what weighs most in a recommender, and what its users can change",
       "  recsae report parameters --recommender movies\n"
       "  recsae report parameters --recommender movies --format html --out parameters.html\n"
-      "Main parameters, why they matter and the options to change them, as article 27 of the "
-      "Digital\n"
-      "Services Act asks for. Every figure is measured when the command runs, but for those of "
-      "the\n"
-      "newest evaluation and concept report, which it names.",
+      "Main parameters, why they matter and the options to change them, as article 27 of the\n"
+      "Digital Services Act asks for. Figures are measured when the command runs, but for those\n"
+      "of the newest evaluation and concept report of the SAE.",
       [](Command& command, Flags& flags) {
         command.Add("--recommender", flags.recommender, "Recommender [default: that of the SAE]");
         command.Add("--sae", flags.sae, "SAE [default: the only one of the recommender]");
