@@ -67,8 +67,8 @@ TEST(StepsTowardsTest, GoesNoFurtherThanItMay) {
   const World world = MakeWorld();
   const ItemPopularity popularity(world.counts);
   const std::vector<float> user = {0.3f, 1.0f};
-  const double far = StepsTowards(100, world.head, user, {0.01, 0}, {}, popularity);
-  EXPECT_LT(far, -3);
+  const double far = StepsTowards(100, world.head, user, {0.2, 0}, {}, popularity);
+  EXPECT_LT(far, -1);
   EXPECT_GE(far, -kMostOwnSteps);
 }
 
