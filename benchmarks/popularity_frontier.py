@@ -277,13 +277,13 @@ def main():
             known = [f for f in found if f is not None]
             document["beside"][name][field] = {
                 "points": len(known), "beyond_ours": len(found) - len(known),
-                "ours_above": sum(f["difference"] >= 0 for f in known),
-                "surely_above": sum(f["low"] > 0 for f in known),
-                "surely_below": sum(f["high"] < 0 for f in known),
+                "ours_above": int(sum(f["difference"] >= 0 for f in known)),
+                "surely_above": int(sum(f["low"] > 0 for f in known)),
+                "surely_below": int(sum(f["high"] < 0 for f in known)),
                 "worst": round(min((f["difference"] for f in known), default=0), 4),
                 "best": round(max((f["difference"] for f in known), default=0), 4)}
     document["own"] = {k: round(float(v), 4) for k, v in own_taste(world).items()}
-    json.dump(document, sys.stdout, indent=1)
+    json.dump(document, sys.stdout, indent=1, default=float)
     print()
 
 
