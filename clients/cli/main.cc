@@ -23,6 +23,7 @@ int main(int argc, char** argv) {
   AddConceptCommands(line);
   AddControlCommands(line);
   AddJobCommands(line);
+  AddReportCommands(line);
   AddBackupCommands(line);
   return line.Run(argc, argv);
 }

@@ -69,6 +69,7 @@ constexpr MethodRole kMethods[] = {
     {"/recsae.concept_store.v1.ConceptStore/ListControls", Role::kReader},
     // Who may set a control may take it back.
     {"/recsae.concept_store.v1.ConceptStore/DeleteControl", Role::kWriter},
+    {"/recsae.concept_store.v1.ConceptStore/UndeleteControl", Role::kWriter},
     {"/recsae.concept_store.v1.ConceptStore/CreateConcept", Role::kWriter},
     {"/recsae.concept_store.v1.ConceptStore/BatchUpsertConcepts", Role::kWriter},
     {"/recsae.concept_store.v1.ConceptStore/GetConcept", Role::kReader},

@@ -1,7 +1,9 @@
 #include "common/messages/probe_messages.h"
 
+#include <algorithm>
 #include <cstddef>
 
+#include "absl/strings/str_cat.h"
 #include "common/base/status.h"
 #include "common/messages/tensor.h"
 #include "recsae/probe/v1/probe.pb.h"
@@ -18,6 +20,16 @@ absl::Status AddRows(const probe::v1::ReadPredictionHeadResponse& message, Numbe
                             ReadVector(message.biases(), "biases", rows));
     head.head.biases.insert(head.head.biases.end(), biases.begin(), biases.end());
   }
+  const auto& counts = message.training_counts();
+  const bool below_0 =
+      std::any_of(counts.begin(), counts.end(), [](int64_t count) { return count < 0; });
+  if (!counts.empty() && (counts.size() != rows || below_0)) {
+    return Error(
+        absl::StatusCode::kInvalidArgument, "TRAINING_COUNTS_INVALID",
+        absl::StrCat("training_counts must be none, or one of 0 or more for each of ", rows,
+                     " items; are ", counts.size(), below_0 ? ", some below 0" : ""));
+  }
+  head.training_counts.insert(head.training_counts.end(), counts.begin(), counts.end());
   for (const std::string& id : message.item_ids()) {
     head.items.emplace(id, static_cast<int32_t>(head.items.size()));
   }

@@ -26,9 +26,12 @@ using ItemNumbers = std::unordered_map<std::string, int32_t>;
 struct NumberedHead {
   PredictionHead head;
   ItemNumbers items;
+  // Training interactions of each item; of fewer where they are not known of all.
+  std::vector<int64_t> training_counts;
 };
 
-// Adds the rows of one message to a head whose `dim` is set. INVALID_ARGUMENT as ReadMatrix.
+// Adds the rows of one message to a head whose `dim` is set. INVALID_ARGUMENT as ReadMatrix, and
+// TRAINING_COUNTS_INVALID where they are not one for each row, or below 0.
 absl::Status AddRows(const probe::v1::ReadPredictionHeadResponse& message, NumberedHead& head);
 
 // The numbers of those ids that have one, in their order.

@@ -157,6 +157,11 @@ class ConceptStoreService::Rpc final
     return Guard(context, [&] { return store_.DeleteControl(*request); });
   }
 
+  grpc::Status UndeleteControl(ServerContext* context, const v1::UndeleteControlRequest* request,
+                               v1::Control* response) override {
+    return Guard(context, [&] { return Answer(store_.UndeleteControl(*request), response); });
+  }
+
   grpc::Status CreateConcept(ServerContext* context, const v1::CreateConceptRequest* request,
                              v1::Concept* response) override {
     return Guard(context, [&] { return Answer(store_.CreateConcept(*request), response); });

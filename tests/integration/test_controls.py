@@ -150,6 +150,10 @@ class ControlsTest(unittest.TestCase):
                                                  metadata=reader).controls), [made])
         # Who may set one may take it back.
         store.DeleteControl(cs.DeleteControlRequest(name=made.name), metadata=writer)
+        with self.assertRaises(grpc.RpcError) as refused:
+            store.UndeleteControl(cs.UndeleteControlRequest(name=made.name), metadata=reader)
+        self.assertEqual(refused.exception.code(), grpc.StatusCode.PERMISSION_DENIED)
+        store.UndeleteControl(cs.UndeleteControlRequest(name=made.name), metadata=writer)
         server.stop()
         audit = [json.loads(line) for line in server.log_text().splitlines()
                  if '"message":"audit"' in line]
@@ -157,6 +161,7 @@ class ControlsTest(unittest.TestCase):
                  line["code"]) for line in audit]
         self.assertIn(("wim", "CreateControl", SAE, "r-1", "OK"), told)
         self.assertIn(("wim", "DeleteControl", made.name, "", "OK"), told)
+        self.assertIn(("wim", "UndeleteControl", made.name, "", "OK"), told)
         self.assertNotIn("a private name", server.log_text())
 
     def recsae(self, server, *arguments, status=0):
@@ -183,6 +188,12 @@ class ControlsTest(unittest.TestCase):
         self.assertEqual([c.lead_latent for c in listed(store).values()], [5])
         gone = self.recsae(server, "delete", made["name"], status=4)
         self.assertEqual(gone["error"]["reason"], "CONTROL_NOT_FOUND")
+        shown = self.recsae(server, "list", "--user", "42", "--expired")["controls"]
+        self.assertEqual([(c["leadLatent"], "deleteTime" in c) for c in shown],
+                         [(3, True), (5, False)])
+        undone = self.recsae(server, "undo", made["name"].split("/")[-1])
+        self.assertEqual((undone["leadLatent"], undone.get("deleteTime")), (3, None))
+        self.assertEqual([c.lead_latent for c in listed(store).values()], [3, 5])
         for wrong in (("less", "--latent", "3", "--expires", "soon"), ("rather", "--latent", "3")):
             self.recsae(server, "set", "--user", "42", *wrong, status=2)
         # Words need the explainer, which is not here.

@@ -33,7 +33,7 @@ def needed(path):
     service, name = path.strip("/").split("/")
     if service == "grpc.health.v1.Health":
         return 0
-    if name == "DeleteControl":  # who may set one may take it back
+    if name in ("DeleteControl", "UndeleteControl"):  # who may set one may take it back
         return 2
     if name.startswith(("Delete", "Import")) or service.startswith("recsae.backups."):
         return 3

@@ -72,6 +72,13 @@ std::string ConceptText(const Control& control) {
                                        : absl::StrCat(latent, " ", Clean(control.description()));
 }
 
+std::string UntilText(const Control& control) {
+  if (control.has_delete_time()) {
+    return absl::StrCat("deleted ", FormatTime(control.delete_time()));
+  }
+  return control.has_expire_time() ? FormatTime(control.expire_time()) : "";
+}
+
 Table ControlTable(const std::vector<Control>& controls) {
   Table table({{"CONTROL"},
                {"USER"},
@@ -83,9 +90,7 @@ Table ControlTable(const std::vector<Control>& controls) {
   for (const Control& control : controls) {
     table.Add({LastId(control.name()), Clean(control.user_id()), PolarityText(control.polarity()),
                control.strength() == 0 ? "" : FormatNumber(control.strength()),
-               ConceptText(control),
-               control.has_expire_time() ? FormatTime(control.expire_time()) : "",
-               Clean(control.creator())});
+               ConceptText(control), UntilText(control), Clean(control.creator())});
   }
   return table;
 }
@@ -112,6 +117,13 @@ absl::StatusOr<std::vector<Control>> Understand(Session& session, const std::str
       session.Call(session.explainer(), &Explainer::Stub::ResolveWishes, request));
   std::vector<Control> controls;
   for (const auto& wish : response.wishes()) {
+    if (wish.popularity_steps() != 0) {
+      return Error(absl::StatusCode::kInvalidArgument, "WISH_NOT_UNDERSTOOD",
+                   absl::StrCat("'", wish.text(),
+                                "': a control is about a concept; how popular items are is for "
+                                "recsae steer --popularity; nothing was set"),
+                   {{"wish", wish.text()}});
+    }
     if (!wish.problem().empty() || wish.concepts().empty()) {
       return Error(absl::StatusCode::kInvalidArgument, "WISH_NOT_UNDERSTOOD",
                    absl::StrCat("'", wish.text(), "': ",
@@ -127,6 +139,11 @@ absl::StatusOr<std::vector<Control>> Understand(Session& session, const std::str
     }
   }
   return controls;
+}
+
+void SayReplaced(Session& session, const Control& control) {
+  session.console().Say(
+      absl::StrCat("in place of: ", PolarityText(control.polarity()), " ", ConceptText(control)));
 }
 
 absl::Status Set(Session& session, const SetFlags& flags) {
@@ -171,10 +188,7 @@ absl::Status Set(Session& session, const SetFlags& flags) {
   }
   if (session.json()) return session.PrintJson(set);
   session.console().Print(ControlTable({set.controls().begin(), set.controls().end()}));
-  for (const Control& control : replaced) {
-    session.console().Say(
-        absl::StrCat("in place of: ", PolarityText(control.polarity()), " ", ConceptText(control)));
-  }
+  for (const Control& control : replaced) SayReplaced(session, control);
   return absl::OkStatus();
 }
 
@@ -200,21 +214,44 @@ absl::Status List(Session& session, const ListFlags& flags) {
   return absl::OkStatus();
 }
 
+absl::StatusOr<std::string> NameOf(Session& session, const DeleteFlags& flags) {
+  if (flags.name.find('/') != std::string::npos) return FullName(flags.name, kControlPattern);
+  RECSAE_ASSIGN_OR_RETURN(const auto sae, ChooseSae(session, flags.sae));
+  return absl::StrCat(sae.name(), "/controls/", flags.name);
+}
+
 absl::Status Delete(Session& session, const DeleteFlags& flags) {
   concept_store::v1::DeleteControlRequest request;
-  if (flags.name.find('/') != std::string::npos) {
-    RECSAE_ASSIGN_OR_RETURN(*request.mutable_name(), FullName(flags.name, kControlPattern));
-  } else {
-    RECSAE_ASSIGN_OR_RETURN(const auto sae, ChooseSae(session, flags.sae));
-    request.set_name(absl::StrCat(sae.name(), "/controls/", flags.name));
-  }
+  RECSAE_ASSIGN_OR_RETURN(*request.mutable_name(), NameOf(session, flags));
   request.set_request_id(flags.request_id.empty() ? NewRequestId() : flags.request_id);
   RECSAE_ASSIGN_OR_RETURN(
       const auto empty,
       session.Call(session.concept_store(), &ConceptStore::Stub::DeleteControl, request));
   if (session.json()) return session.PrintJson(empty);
-  session.console().Say("deleted " + request.name());
+  session.console().Say(absl::StrCat("deleted ", request.name(),
+                                     "; for a day recsae controls undo ", LastId(request.name()),
+                                     " brings it back"));
   return absl::OkStatus();
+}
+
+absl::Status Undo(Session& session, const DeleteFlags& flags) {
+  concept_store::v1::UndeleteControlRequest request;
+  RECSAE_ASSIGN_OR_RETURN(*request.mutable_name(), NameOf(session, flags));
+  request.set_request_id(flags.request_id.empty() ? NewRequestId() : flags.request_id);
+  RECSAE_ASSIGN_OR_RETURN(
+      const auto response,
+      session.Call(session.concept_store(), &ConceptStore::Stub::UndeleteControl, request));
+  if (session.json()) return session.PrintJson(response);
+  session.console().Print(ControlTable({response}));
+  return absl::OkStatus();
+}
+
+void AddName(Command& command, DeleteFlags& flags) {
+  command
+      .Add("CONTROL", flags.name,
+           "As recsae controls list shows it, or SAE/CONTROL, or the "
+           "whole name")
+      .Required();
 }
 
 void AddSae(Command& command, std::string& sae) {
@@ -270,7 +307,8 @@ void AddControlCommands(CommandLine& line) {
       [](Command& command, ListFlags& flags) {
         AddSae(command, flags.sae);
         command.Add("--user", flags.user, "Only of this user [default: all]");
-        command.AddSwitch("--expired", flags.expired, "Those, too, that expired within a day");
+        command.AddSwitch("--expired", flags.expired,
+                          "Those, too, that expired or were deleted within a day");
         command.Add("--limit", flags.limit, "At most so many; 0 = all [default: 50]")
             .Must(Check::NonNegative());
       },
@@ -278,15 +316,21 @@ void AddControlCommands(CommandLine& line) {
   line.Add<DeleteFlags>(
       group, "delete", "Take a control back", "  recsae controls delete 01k9x4r5m8f2t6v0w3y7z1a2bc",
       [](Command& command, DeleteFlags& flags) {
-        command
-            .Add("CONTROL", flags.name,
-                 "As recsae controls list shows it, or SAE/CONTROL, or the "
-                 "whole name")
-            .Required();
+        AddName(command, flags);
         AddSae(command, flags.sae);
         AddRequestId(command, flags.request_id);
       },
       Delete);
+  line.Add<DeleteFlags>(
+      group, "undo", "Have a control again that was deleted within a day",
+      "  recsae controls list --expired --user 42\n"
+      "  recsae controls undo 01k9x4r5m8f2t6v0w3y7z1a2bc",
+      [](Command& command, DeleteFlags& flags) {
+        AddName(command, flags);
+        AddSae(command, flags.sae);
+        AddRequestId(command, flags.request_id);
+      },
+      Undo);
 }
 
 }  // namespace recsae::cli

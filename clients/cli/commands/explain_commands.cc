@@ -29,6 +29,7 @@ using explainer::v1::Explainer;
 
 // Of a user's history, shown as a reminder.
 constexpr size_t kShownHistory = 5;
+constexpr int kShownPopularity = 5;
 constexpr int kShownAttributes = 15;
 // Items of the history weighed as reasons.
 constexpr int kDefaultReasons = 20;
@@ -73,6 +74,10 @@ void PrintEvaluation(Console& console, const explainer::v1::Evaluation& evaluati
   for (const std::string& warning : evaluation.warnings()) console.Say("warning: " + warning);
   console.Print(RankingTable(evaluation));
   console.Print("\n");
+  if (const Table lists = ListQualityTable(evaluation); !lists.empty()) {
+    console.Print(lists);
+    console.Print("\n");
+  }
   console.Print(EvaluationDetails(evaluation));
   console.Print("\n");
   PrintComparison(console, evaluation);
@@ -85,6 +90,10 @@ void PrintEvaluation(Console& console, const explainer::v1::Evaluation& evaluati
         "\nRows that have an attribute, those on which none of its latents fires, and those "
         "of them where another makes up for it:\n");
     console.Print(splits);
+  }
+  if (const std::string note = PopularityNote(evaluation); !note.empty()) {
+    console.Print(absl::StrCat("\n", note, "\n"));
+    console.Print(PopularityTable(evaluation, kShownPopularity));
   }
   if (!auc || evaluation.attributes().empty()) return;
   console.Print("\nChosen and reported on the same rows, ties half won:\n");

@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "clients/cli/commands/notes.h"
@@ -30,6 +31,7 @@ struct SteerFlags {
   double strength = 1;
   std::string mode = "delta";
   std::optional<double> max_change;
+  std::string popularity;
   int per_text = 0;
   int top_items = 0;
   std::vector<std::string> exclude;
@@ -46,10 +48,25 @@ SteerRequest::Mode ModeOf(const std::string& name) {
 // One text; a wish never goes on where another --wish begins.
 std::string Wishes(const SteerFlags& flags) { return absl::StrJoin(flags.wishes, "\n"); }
 
+// "own", or steps.
+absl::StatusOr<explainer::v1::PopularityChange> ParsePopularity(const std::string& text) {
+  explainer::v1::PopularityChange change;
+  double steps = 0;
+  if (text == "own") {
+    change.set_own(true);
+  } else if (absl::SimpleAtod(text, &steps)) {
+    change.set_steps(steps);
+  } else {
+    return UsageError(
+        absl::StrCat("--popularity must be own, or steps such as -1 or 2, is \"", text, "\""));
+  }
+  return change;
+}
+
 absl::Status CheckFlags(const SteerFlags& flags) {
   // A user's controls may be all there is.
   const bool controls = !flags.subject.user.empty() && !flags.ignore_controls;
-  if (flags.edits.empty() && flags.wishes.empty() && !controls) {
+  if (flags.edits.empty() && flags.wishes.empty() && flags.popularity.empty() && !controls) {
     return UsageError(
         "say what to change: --wish \"less gore, more comedies\" or --edit horror:+4");
   }
@@ -81,7 +98,9 @@ void PrintSteered(Console& console, const std::string& title,
     console.Print("\n");
   }
   console.Print(AppliedEdits(response));
-  console.Print(absl::StrCat("\n", ChangeLine(response), "\n\n"));
+  console.Print(absl::StrCat("\n", ChangeLine(response), "\n"));
+  if (response.has_popularity()) console.Print(absl::StrCat(PopularityLine(response), "\n"));
+  console.Print("\n");
   if (response.before().empty()) {
     console.Print(
         "The item vectors are not known here: use --json and score with the returned "
@@ -106,6 +125,9 @@ absl::Status Steer(Session& session, const SteerFlags& flags) {
   request.set_wish_strength(flags.strength);
   request.set_mode(ModeOf(flags.mode));
   if (flags.max_change.has_value()) request.set_max_change(*flags.max_change);
+  if (!flags.popularity.empty()) {
+    RECSAE_ASSIGN_OR_RETURN(*request.mutable_popularity(), ParsePopularity(flags.popularity));
+  }
   request.set_top_item_count(flags.top_items);
   request.set_keep_seen_items(flags.keep_seen);
   request.set_ignore_controls(flags.ignore_controls);
@@ -141,6 +163,11 @@ void AddEditFlags(Command& command, SteerFlags& flags) {
   command.Add("--strength", flags.strength, "How strongly wishes act, above 0, at most 10")
       .ShowDefault()
       .Must(Check::Positive());
+  command
+      .Add("--popularity", flags.popularity,
+           "How popular shall be what is recommended: steps more (1) or less (-1), or own: as what "
+           "the user's history holds")
+      .Type("STEPS|own");
   command.AddSwitch("--dry-run", flags.dry_run,
                     "Only show how the wishes are understood; nothing is steered");
   command
@@ -169,6 +196,9 @@ void AddSteerCommand(CommandLine& line) {
       "  recsae steer --user 42 --wish \"no horror\" --dry-run   # how is that understood?\n"
       "  recsae steer --user 42 --edit horror:+4              # 4 standard deviations more\n"
       "  recsae steer --user 42 --edit horror:off --edit '#17:x2' --mode projection\n"
+      "  recsae steer --user 42 --wish \"hidden gems\"          # less popular; or --popularity "
+      "-1\n"
+      "  recsae steer --user 42 --popularity own              # as popular as what they know\n"
       "  recsae steer --history 1196,260 --edit '#17:=3' --mode reconstruction\n"
       "A wish is for more, for less (less, fewer, too much) or for none (no, without, never).\n"
       "An edit is WHAT:HOW. WHAT: #LATENT, @LATENT (the group that it leads), or words that\n"

@@ -82,6 +82,7 @@ void AddSaeCommands(CommandLine& line);
 void AddConceptCommands(CommandLine& line);
 void AddControlCommands(CommandLine& line);
 void AddJobCommands(CommandLine& line);
+void AddReportCommands(CommandLine& line);
 void AddBackupCommands(CommandLine& line);
 
 }  // namespace recsae::cli

@@ -16,6 +16,19 @@ using nlohmann::ordered_json;
 // The attribute that names an item's planted concept.
 constexpr char kPlantedKey[] = "concept";
 
+// Null for what is not known.
+ordered_json Lists(const explainer::v1::ListQuality& lists) {
+  if (lists.list_count() == 0) return {};
+  const auto known = [](bool there, double value) {
+    return there ? ordered_json(value) : ordered_json();
+  };
+  return {{"coverage", lists.coverage()},
+          {"gini", lists.gini()},
+          {"tail_share", known(lists.has_tail_share(), lists.tail_share())},
+          {"novelty", known(lists.has_novelty(), lists.novelty())},
+          {"diversity", known(lists.has_diversity(), lists.diversity())}};
+}
+
 // Null for what is not measured.
 ordered_json Ranking(const explainer::v1::RankingMetrics& metrics) {
   const auto measured = [](bool there, double value) {
@@ -24,7 +37,8 @@ ordered_json Ranking(const explainer::v1::RankingMetrics& metrics) {
   return {{"hr@10", measured(metrics.has_hr_at_10(), metrics.hr_at_10())},
           {"ndcg@10", measured(metrics.has_ndcg_at_10(), metrics.ndcg_at_10())},
           {"hr@20", measured(metrics.has_hr_at_20(), metrics.hr_at_20())},
-          {"ndcg@20", measured(metrics.has_ndcg_at_20(), metrics.ndcg_at_20())}};
+          {"ndcg@20", measured(metrics.has_ndcg_at_20(), metrics.ndcg_at_20())},
+          {"lists", Lists(metrics.lists())}};
 }
 
 }  // namespace

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
@@ -16,6 +17,7 @@ namespace recsae::cli {
 
 using explainer::v1::AttributeScore;
 using explainer::v1::Evaluation;
+using explainer::v1::ListQuality;
 using explainer::v1::RankingMetrics;
 
 namespace {
@@ -52,6 +54,54 @@ Table RankingTable(const Evaluation& evaluation) {
   table.Add(second);
   table.Add(kept);
   return table;
+}
+
+Table ListQualityTable(const Evaluation& evaluation) {
+  Table table({{"FIRST TEN"},
+               {"COVERAGE", true},
+               {"GINI", true},
+               {"LONG TAIL", true},
+               {"NOVELTY", true},
+               {"DIVERSITY", true}});
+  const auto add = [&](const char* name, const ListQuality& lists) {
+    table.Add({name, FormatPercent(lists.coverage()), FormatFixed(lists.gini(), 3),
+               lists.has_tail_share() ? FormatPercent(lists.tail_share()) : kNotMeasured,
+               lists.has_novelty() ? absl::StrCat(FormatFixed(lists.novelty(), 2), " bits")
+                                   : kNotMeasured,
+               lists.has_diversity() ? FormatFixed(lists.diversity(), 3) : kNotMeasured});
+  };
+  if (evaluation.recommender().lists().list_count() == 0) return table;
+  add("recommender", evaluation.recommender().lists());
+  add("reconstructed", evaluation.reconstructed().lists());
+  return table;
+}
+
+Table PopularityTable(const Evaluation& evaluation, int shown) {
+  Table table({{"POPULARITY", true},
+               {"RECOMMENDED", true},
+               {"READ", true},
+               {"EFFECT", true},
+               {"CONCEPT", false, true}});
+  const auto& popularity = evaluation.popularity();
+  for (int i = 0; i < std::min(shown, popularity.latents_size()); ++i) {
+    const auto& latent = popularity.latents(i);
+    table.Add({absl::StrCat(latent.latent()), FormatFixed(latent.recommended_correlation(), 2),
+               FormatFixed(latent.read_correlation(), 2), FormatFixed(latent.effect(), 2),
+               latent.description()});
+  }
+  return table;
+}
+
+std::string PopularityNote(const Evaluation& evaluation) {
+  const auto& popularity = evaluation.popularity();
+  if (!popularity.missing().empty()) return absl::StrCat("popularity: ", popularity.missing());
+  if (popularity.latents().empty()) return "";
+  return absl::StrCat(
+      "correlation with the popularity of what is recommended and read, and Cohen's d between ",
+      popularity.made_up_profiles() ? "made-up histories" : "the users who read",
+      " of popular and of unpopular items; with counts dealt out anew up to ",
+      FormatFixed(popularity.shuffled_correlation(), 2), " and ",
+      FormatFixed(popularity.shuffled_effect(), 2));
 }
 
 Table EvaluationDetails(const Evaluation& evaluation) {

@@ -1,5 +1,7 @@
 #include "clients/cli/render/steering.h"
 
+#include <cmath>
+
 #include "absl/strings/str_cat.h"
 #include "clients/cli/render/explanation.h"
 #include "clients/cli/text/text.h"
@@ -30,7 +32,12 @@ Table UnderstoodWishes(const google::protobuf::RepeatedPtrField<ResolvedWish>& w
   for (const ResolvedWish& wish : wishes) {
     const bool nothing = wish.concepts().empty();
     std::vector<Cell> row = {wish.text(), PolarityCell(wish.polarity())};
-    if (nothing) {
+    if (wish.popularity_steps() != 0 && wish.problem().empty()) {
+      row.push_back(wish.popularity_steps() > 0 ? "popularity: more popular items"
+                                                : "popularity: less popular items");
+      row.push_back("");
+      table.Add(row);
+    } else if (nothing) {
       row.push_back({absl::StrCat("nothing: ", wish.problem()), Color::kYellow});
       row.push_back("");
       table.Add(row);
@@ -43,6 +50,21 @@ Table UnderstoodWishes(const google::protobuf::RepeatedPtrField<ResolvedWish>& w
     }
   }
   return table;
+}
+
+std::string PopularityLine(const explainer::v1::SteerResponse& response) {
+  const explainer::v1::PopularityEffect& effect = response.popularity();
+  if (!effect.no_effect().empty()) return absl::StrCat("Popularity: ", effect.no_effect(), ".");
+  std::string line = absl::StrCat(
+      FormatFixed(std::abs(effect.steps()), 2), effect.steps() > 0 ? " steps more" : " steps less",
+      " popular: the first ten have ", FormatFixed(effect.novelty_after(), 2), " bits of novelty, ",
+      FormatFixed(effect.novelty_before(), 2), " before");
+  if (effect.has_novelty_own()) {
+    absl::StrAppend(&line, " (the history ", FormatFixed(effect.novelty_own(), 2), ")");
+  }
+  return absl::StrCat(line, "; ", FormatPercent(effect.tail_share_after()),
+                      " of them are in the long tail, ", FormatPercent(effect.tail_share_before()),
+                      " before.");
 }
 
 std::string ChangeLine(const explainer::v1::SteerResponse& response) {

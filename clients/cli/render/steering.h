@@ -16,6 +16,9 @@ Table UnderstoodWishes(
 // "The activation changed by 41 % …", and by how much the bound shortened that.
 std::string ChangeLine(const explainer::v1::SteerResponse& response);
 
+// What became of how popular the first ten are; the response has it.
+std::string PopularityLine(const explainer::v1::SteerResponse& response);
+
 }  // namespace recsae::cli
 
 #endif  // RECSAE_CLIENTS_CLI_RENDER_STEERING_H_

@@ -57,11 +57,14 @@ class Sae;
 class SearchConceptsRequest;
 class SearchConceptsResponse;
 class SetBaselineRequest;
+class UndeleteControlRequest;
 class UpdateConceptRequest;
 class WatchConceptsRequest;
 }  // namespace recsae::concept_store::v1
 
 namespace recsae::concept_store {
+
+struct ControlId;
 
 class Mutation;
 
@@ -136,7 +139,9 @@ class Store {
   absl::StatusOr<v1::CreateControlResponse> CreateControl(const v1::CreateControlRequest& request);
   absl::StatusOr<v1::ListControlsResponse> ListControls(
       const v1::ListControlsRequest& request) const;
+  // What was deleted is kept as what expired is, and can be had again.
   absl::Status DeleteControl(const v1::DeleteControlRequest& request);
+  absl::StatusOr<v1::Control> UndeleteControl(const v1::UndeleteControlRequest& request);
 
   // The checks of WatchConcepts, and where it begins.
   absl::StatusOr<WatchStart> BeginWatch(const v1::WatchConceptsRequest& request) const;
@@ -208,6 +213,10 @@ class Store {
   // RESOURCE_EXHAUSTED (CONTROLS_EXHAUSTED).
   absl::Status MakeRoomForControl(const std::string& sae_id, const v1::Control& control,
                                   Mutation& mutation, v1::Control* replaced) const;
+  // One that is there, expired or deleted less than a day ago or not. NOT_FOUND (SAE_NOT_FOUND,
+  // CONTROL_NOT_FOUND).
+  absl::StatusOr<v1::Control> FindControl(const ControlId& id, const std::string& name,
+                                          absl::Time now) const;
   // Takes out some of those that expired a day ago.
   absl::Status SweepControls(Mutation& mutation) const;
 

@@ -26,13 +26,24 @@ constexpr absl::Duration kKeptAfterExpiry = absl::Hours(24);
 // Of those, how many a write takes out: more than it adds, few enough not to be felt.
 constexpr int kMaxSwept = 20;
 
-absl::Time EndOf(const v1::Control& control) {
-  if (!control.has_expire_time()) return absl::InfiniteFuture();
-  return absl::FromUnixSeconds(control.expire_time().seconds()) +
-         absl::Nanoseconds(control.expire_time().nanos());
+absl::Time TimeOf(const google::protobuf::Timestamp& time) {
+  return absl::FromUnixSeconds(time.seconds()) + absl::Nanoseconds(time.nanos());
 }
 
-bool Expired(const v1::Control& control, absl::Time now) { return EndOf(control) <= now; }
+absl::Time ExpiryOf(const v1::Control& control) {
+  return control.has_expire_time() ? TimeOf(control.expire_time()) : absl::InfiniteFuture();
+}
+
+// From when on it acts no more.
+absl::Time EndOf(const v1::Control& control) {
+  if (!control.has_delete_time()) return ExpiryOf(control);
+  return std::min(TimeOf(control.delete_time()), ExpiryOf(control));
+}
+
+// Or was deleted.
+bool Expired(const v1::Control& control, absl::Time now) {
+  return control.has_delete_time() || EndOf(control) <= now;
+}
 
 // Expired so long ago that it counts as removed, whether a write has taken it out or not.
 bool Gone(const v1::Control& control, absl::Time now) {
@@ -44,6 +55,20 @@ absl::Status ControlNotFound(const std::string& name) {
       absl::StatusCode::kNotFound, "CONTROL_NOT_FOUND",
       absl::StrCat("there is no control \"", name, "\"; ListControls tells which there are"),
       {{"control", name}});
+}
+
+absl::Status NotDeleted(const std::string& name) {
+  return Error(absl::StatusCode::kFailedPrecondition, "CONTROL_NOT_DELETED",
+               absl::StrCat(name, " was not deleted: there is nothing to undo"),
+               {{"control", name}});
+}
+
+absl::Status ExpiredMeanwhile(const v1::Control& control) {
+  return Error(absl::StatusCode::kFailedPrecondition, "CONTROL_EXPIRED",
+               absl::StrCat(control.name(), " expired at ",
+                            absl::FormatTime(ExpiryOf(control), absl::UTCTimeZone()),
+                            "; set another one with CreateControl"),
+               {{"control", control.name()}});
 }
 
 absl::Status ControlsExhausted(const std::string& sae) {
@@ -67,8 +92,8 @@ void Remove(const std::string& sae_id, const v1::Control& control, WriteBatch& b
   const std::string id = ControlIdOf(control.name());
   batch.Delete(kControlFamily, ControlKey(sae_id, control.user_id(), id));
   batch.Delete(kControlUserFamily, ControlUserKey(sae_id, id));
-  if (control.has_expire_time()) {
-    batch.Delete(kControlEndFamily, ControlEndKey(control.expire_time().seconds(), sae_id, id));
+  if (EndOf(control) < absl::InfiniteFuture()) {
+    batch.Delete(kControlEndFamily, ControlEndKey(absl::ToUnixSeconds(EndOf(control)), sae_id, id));
   }
 }
 
@@ -76,8 +101,9 @@ void Put(const std::string& sae_id, const v1::Control& control, WriteBatch& batc
   const std::string id = ControlIdOf(control.name());
   batch.Put(kControlFamily, ControlKey(sae_id, control.user_id(), id), control.SerializeAsString());
   batch.Put(kControlUserFamily, ControlUserKey(sae_id, id), control.user_id());
-  if (control.has_expire_time()) {
-    batch.Put(kControlEndFamily, ControlEndKey(control.expire_time().seconds(), sae_id, id), "");
+  if (EndOf(control) < absl::InfiniteFuture()) {
+    batch.Put(kControlEndFamily, ControlEndKey(absl::ToUnixSeconds(EndOf(control)), sae_id, id),
+              "");
   }
 }
 
@@ -234,27 +260,57 @@ absl::StatusOr<v1::ListControlsResponse> Store::ListControls(
   return response;
 }
 
+absl::StatusOr<v1::Control> Store::FindControl(const ControlId& id, const std::string& name,
+                                               absl::Time now) const {
+  RECSAE_RETURN_IF_ERROR(FindSae(id.sae_id).status());
+  const auto user_id = database_->Get(kControlUserFamily, ControlUserKey(id.sae_id, id.control_id));
+  if (absl::IsNotFound(user_id.status())) return ControlNotFound(name);
+  RECSAE_RETURN_IF_ERROR(user_id.status());
+  RECSAE_ASSIGN_OR_RETURN(
+      const std::string value,
+      database_->Get(kControlFamily, ControlKey(id.sae_id, *user_id, id.control_id)));
+  v1::Control control;
+  RECSAE_RETURN_IF_ERROR(ParseStored(value, name, &control));
+  if (Gone(control, now)) return ControlNotFound(name);
+  return control;
+}
+
 absl::Status Store::DeleteControl(const v1::DeleteControlRequest& request) {
   RECSAE_ASSIGN_OR_RETURN(const ControlId id, ParseControlName(request.name()));
   const auto remove = [&](Mutation& mutation) -> absl::Status {
-    RECSAE_RETURN_IF_ERROR(FindSae(id.sae_id).status());
-    const auto user_id =
-        database_->Get(kControlUserFamily, ControlUserKey(id.sae_id, id.control_id));
-    if (absl::IsNotFound(user_id.status())) return ControlNotFound(request.name());
-    RECSAE_RETURN_IF_ERROR(user_id.status());
-    RECSAE_ASSIGN_OR_RETURN(
-        const std::string value,
-        database_->Get(kControlFamily, ControlKey(id.sae_id, *user_id, id.control_id)));
-    v1::Control control;
-    RECSAE_RETURN_IF_ERROR(ParseStored(value, request.name(), &control));
-    if (Gone(control, mutation.now())) return ControlNotFound(request.name());
+    RECSAE_ASSIGN_OR_RETURN(v1::Control control, FindControl(id, request.name(), mutation.now()));
+    if (control.has_delete_time()) return ControlNotFound(request.name());
     mutation.batch().UseReserve();
     Remove(id.sae_id, control, mutation.batch());
+    // Of one that has expired there is nothing to undo.
+    if (!Expired(control, mutation.now())) {
+      *control.mutable_delete_time() = ToTimestamp(mutation.now());
+      Put(id.sae_id, control, mutation.batch());
+    }
     return SweepControls(mutation);
   };
   google::protobuf::Empty response;
   return Mutate("DeleteControl", request.request_id(), DeterministicBytes(request), &response,
                 remove);
+}
+
+absl::StatusOr<v1::Control> Store::UndeleteControl(const v1::UndeleteControlRequest& request) {
+  RECSAE_ASSIGN_OR_RETURN(const ControlId id, ParseControlName(request.name()));
+  v1::Control control;
+  const auto restore = [&](Mutation& mutation) -> absl::Status {
+    RECSAE_ASSIGN_OR_RETURN(control, FindControl(id, request.name(), mutation.now()));
+    if (!control.has_delete_time()) return NotDeleted(request.name());
+    if (ExpiryOf(control) <= mutation.now()) return ExpiredMeanwhile(control);
+    Remove(id.sae_id, control, mutation.batch());
+    control.clear_delete_time();
+    v1::Control replaced;  // none: another one of the concept would have taken its place
+    RECSAE_RETURN_IF_ERROR(MakeRoomForControl(id.sae_id, control, mutation, &replaced));
+    Put(id.sae_id, control, mutation.batch());
+    return SweepControls(mutation);
+  };
+  RECSAE_RETURN_IF_ERROR(Mutate("UndeleteControl", request.request_id(),
+                                DeterministicBytes(request), &control, restore));
+  return control;
 }
 
 }  // namespace recsae::concept_store

@@ -9,6 +9,7 @@
 #include "absl/strings/str_cat.h"
 #include "common/base/status.h"
 #include "common/budget/bytes.h"
+#include "common/ranking/popularity_direction.h"
 
 namespace recsae::explainer {
 namespace {
@@ -111,6 +112,7 @@ void AddItemsWithHead(std::vector<Item>& items, const NumberedHead& rows,
                       LoadedRecommender& loaded) {
   PredictionHead head;
   head.dim = rows.head.dim;
+  const bool counted = rows.training_counts.size() == rows.items.size();
   for (Item& item : items) {
     const auto found = rows.items.find(item.id());
     if (found == rows.items.end()) continue;
@@ -120,12 +122,22 @@ void AddItemsWithHead(std::vector<Item>& items, const NumberedHead& rows,
     if (std::binary_search(rows.head.withheld.begin(), rows.head.withheld.end(), found->second)) {
       head.withheld.push_back(static_cast<int32_t>(loaded.item_ids.size()));
     }
+    if (counted) loaded.training_counts.push_back(rows.training_counts[found->second]);
     AddItem(item, loaded);
   }
   loaded.head = std::move(head);
 }
 
 }  // namespace
+
+const KnownPopularity& LoadedRecommender::Popularity() const {
+  absl::call_once(lazy_popularity_->once, [this] {
+    lazy_popularity_->known.emplace(KnownPopularity{
+        ItemPopularity(training_counts),
+        head ? PopularityDirection(*head, training_counts) : std::vector<double>()});
+  });
+  return *lazy_popularity_->known;
+}
 
 RecommenderCache::RecommenderCache(Peers& peers, MetricsRegistry& metrics, MemoryBudget& memory)
     : peers_(peers),

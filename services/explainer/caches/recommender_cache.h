@@ -10,9 +10,11 @@
 #include <utility>
 #include <vector>
 
+#include "absl/base/call_once.h"
 #include "absl/status/statusor.h"
 #include "common/budget/cache.h"
 #include "common/messages/probe_messages.h"
+#include "common/ranking/list_quality.h"
 #include "common/ranking/prediction_head.h"
 #include "common/rpc/metrics.h"
 #include "services/explainer/caches/resource_feed.h"
@@ -22,6 +24,12 @@
 
 namespace recsae::explainer {
 
+// How popular the items of a recommender are, and the direction in which popular ones gain.
+struct KnownPopularity {
+  ItemPopularity items;
+  std::vector<double> direction;  // PopularityDirection; empty where there is none
+};
+
 // Items are numbered in catalogue order. With a head they are those that it scores.
 struct LoadedRecommender {
   // As the probe describes it.
@@ -30,12 +38,24 @@ struct LoadedRecommender {
   std::vector<ItemText> texts;
   ItemNumbers item_of_id;
   std::optional<PredictionHead> head;
+  // Training interactions of each item; empty where they are not known.
+  std::vector<int64_t> training_counts;
+
+  // Of training_counts; worked out when it is first asked for, and kept.
+  const KnownPopularity& Popularity() const;
 
   // -1 for an id that is not there.
   int32_t Item(const std::string& id) const {
     const auto found = item_of_id.find(id);
     return found == item_of_id.end() ? -1 : found->second;
   }
+
+ private:
+  struct LazyPopularity {
+    absl::once_flag once;
+    std::optional<KnownPopularity> known;
+  };
+  std::shared_ptr<LazyPopularity> lazy_popularity_ = std::make_shared<LazyPopularity>();
 };
 
 // Thread-safe. What is here is known by name and version, and the version that counts is the

@@ -16,6 +16,7 @@
 #include "services/explainer/calls/concept_choice.h"
 #include "services/explainer/calls/controls.h"
 #include "services/explainer/calls/explain_call.h"
+#include "services/explainer/calls/popularity_change.h"
 #include "services/explainer/calls/steer_edits.h"
 #include "services/explainer/calls/steer_request.h"
 #include "services/explainer/calls/wish_call.h"
@@ -81,10 +82,12 @@ void WarnOfWishes(const ResolvedEdits& resolved, const std::vector<bool>& effect
   for (int i = 0; i < response->wishes_size(); ++i) {
     const v1::ResolvedWish& wish = response->wishes(i);
     const int place = PlaceOfWish(static_cast<size_t>(i));
+    if (resolved.popularity.contains(place) && response->popularity().no_effect().empty()) continue;
     if (OutcomeOf(place, resolved, effective).changed) continue;
     const auto nothing = resolved.nothing.find(place);
     std::string why = wish.problem();
     if (nothing != resolved.nothing.end()) why = nothing->second.reason;
+    if (why.empty()) why = response->popularity().no_effect();
     if (why.empty()) why = "what it is about is as wished already";
     response->add_warnings(absl::StrCat("the wish \"", wish.text(), "\" changes nothing: ", why));
   }
@@ -227,7 +230,9 @@ absl::Status Steer(Backend& backend, const Caller& caller, const v1::SteerReques
     RECSAE_ASSIGN_OR_RETURN(controls,
                             ReadControls(backend, caller, request.sae(), request.subject()));
   }
-  if (controls.empty() && request.edits().empty() && wishes.empty()) return NothingAsked(request);
+  if (controls.empty() && request.edits().empty() && wishes.empty() && !request.has_popularity()) {
+    return NothingAsked(request);
+  }
   if (subject.at_inner_site() && subject.user_activation.empty()) return HistoryNeeded(subject);
   const sae::SaeModel& model = subject.sae->model;
   // An error here matters only where a concept is needed and not found.
@@ -239,7 +244,9 @@ absl::Status Steer(Backend& backend, const Caller& caller, const v1::SteerReques
       model,
       ActiveLatents(backend, request.sae(), model.Encode(subject.Activation(0).data())),
       request.mode() == v1::SteerRequest::MODE_PROJECTION,
-      filled};
+      filled,
+      PopularityProblem(subject)};
+  if (request.has_popularity()) RECSAE_RETURN_IF_ERROR(CheckPopularityKnown(subject));
   const double strength = request.wish_strength() == 0 ? 1 : request.wish_strength();
   ResolvedEdits resolved;
   ResolveControls(context, controls, resolved);
@@ -262,10 +269,16 @@ absl::Status Steer(Backend& backend, const Caller& caller, const v1::SteerReques
   if (bounded) {
     options.max_change = request.has_max_change() ? request.max_change() : kDefaultMaxChange;
   }
+  RECSAE_ASSIGN_OR_RETURN(
+      const PopularityPlan popularity,
+      PlanPopularity(backend, caller, request.popularity(), subject, resolved, options));
+  options.shift = popularity.shift;
   RECSAE_ASSIGN_OR_RETURN(const SteeredActivation steered,
                           SteerActivation(model, subject.Activation(0), resolved.edits, options));
 
   WriteChanges(resolved, steered, response);
+  if (popularity.asked)
+    WritePopularity(popularity, subject, steered, *response->mutable_popularity());
   WriteControls(controls, resolved, steered.effective, response->mutable_controls());
   WriteIneffective(request, resolved, steered.effective, response);
   for (const std::string& id : subject.unknown_items) response->add_unknown_item_ids(id);

@@ -31,6 +31,8 @@ struct SteeringContext {
   bool project = false;
   // Of the concept feed: why a concept may be missing.
   absl::Status filled = absl::OkStatus();
+  // Why nothing can be made more or less popular; empty where it can.
+  std::string popularity_problem = {};
 };
 
 // Bound of a change where a call names none (SteerRequest.max_change).
@@ -54,6 +56,8 @@ struct ResolvedEdits {
     std::string reason;
   };
   std::map<int, Nothing> nothing;
+  // Steps towards popular items, by the wish that they come from.
+  std::map<int, double> popularity;
   // The concepts of the latents that are named; null where there is none.
   std::map<int32_t, std::shared_ptr<const CachedConcept>> concepts;
 

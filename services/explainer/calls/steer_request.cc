@@ -19,6 +19,7 @@ namespace {
 constexpr int kMaxEdits = 1000;
 constexpr int kMaxLatentsOfText = 100;
 constexpr double kMaxWishStrength = 10;
+constexpr double kMostPopularitySteps = 10;
 
 void CheckOperation(const v1::Edit& edit, absl::string_view field, BadRequest& bad) {
   switch (edit.operation_case()) {
@@ -53,12 +54,30 @@ void CheckEdit(const v1::Edit& edit, absl::string_view field, BadRequest& bad) {
   CheckRange(absl::StrCat(field, ".max_latents"), edit.max_latents(), 0, kMaxLatentsOfText, bad);
 }
 
+void CheckPopularity(const v1::PopularityChange& change, BadRequest& bad) {
+  switch (change.change_case()) {
+    case v1::PopularityChange::kSteps:
+      if (!(std::abs(change.steps()) <= kMostPopularitySteps)) {
+        bad.Add("popularity.steps", absl::StrCat("must be -", kMostPopularitySteps, " to ",
+                                                 kMostPopularitySteps, ", is ", change.steps()));
+      }
+      break;
+    case v1::PopularityChange::kOwn:
+      if (!change.own()) bad.Add("popularity.own", "must be true where it is given");
+      break;
+    case v1::PopularityChange::CHANGE_NOT_SET:
+      bad.Add("popularity", "must hold steps or own");
+      break;
+  }
+}
+
 // Numbers that say how much.
 void CheckAmounts(const v1::SteerRequest& request, BadRequest& bad) {
   if (!(request.wish_strength() >= 0 && request.wish_strength() <= kMaxWishStrength)) {
     bad.Add("wish_strength",
             absl::StrCat("must be 0 to ", kMaxWishStrength, ", is ", request.wish_strength()));
   }
+  if (request.has_popularity()) CheckPopularity(request.popularity(), bad);
   if (!(request.max_change() >= 0) || std::isinf(request.max_change())) {
     bad.Add("max_change", absl::StrCat("must be finite and at least 0, is ", request.max_change()));
   }
@@ -83,7 +102,8 @@ absl::StatusOr<std::vector<Wish>> CheckSteerRequest(const v1::SteerRequest& requ
   if (!request.wishes().empty()) wishes = CheckWishes("wishes", request.wishes(), bad);
   // A user's controls may be all there is to do.
   const bool controls = !request.ignore_controls() && !UserOf(request.subject()).empty();
-  const int least = request.wishes().empty() && !controls ? 1 : 0;
+  const bool others = !request.wishes().empty() || request.has_popularity();
+  const int least = others || controls ? 0 : 1;
   if (request.edits_size() < least || request.edits_size() > kMaxEdits) {
     bad.Add("edits",
             absl::StrCat("must be ", least, " to ", kMaxEdits, ", are ", request.edits_size()));

@@ -11,6 +11,8 @@
 #include "services/explainer/backend/request_checks.h"
 #include "services/explainer/backend/subject.h"
 #include "services/explainer/calls/concept_choice.h"
+#include "services/explainer/calls/popularity_change.h"
+#include "services/explainer/steering/popularity_words.h"
 
 namespace recsae::explainer {
 namespace {
@@ -155,6 +157,14 @@ absl::Status ResolveWishes(const SteeringContext& context, const std::vector<Wis
       written->set_problem("it does not say of what; write for example \"more comedies\"");
       continue;
     }
+    if (const double steps = PopularitySteps(wish); steps != 0) {
+      written->set_popularity_steps(steps);
+      written->set_problem(context.popularity_problem);
+      if (context.popularity_problem.empty()) {
+        resolved.popularity[PlaceOfWish(i)] = steps * strength;
+      }
+      continue;
+    }
     RECSAE_ASSIGN_OR_RETURN(
         const FoundConcepts found,
         FindConcepts(context.backend, context.caller, context.sae, wish.topic, context.active));
@@ -179,20 +189,22 @@ absl::Status ResolveWishes(Backend& backend, const Caller& caller,
   RECSAE_RETURN_IF_ERROR(bad.ToStatus());
   std::shared_ptr<const LoadedSae> sae;
   std::vector<sae::LatentActivation> code;
+  std::string popularity_problem;
   if (request.has_subject()) {
     RECSAE_ASSIGN_OR_RETURN(
         const ResolvedSubject subject,
         ResolveSubject(backend, caller, request.sae(), request.subject(), {}, false));
     RECSAE_RETURN_IF_ERROR(CheckOneRow(subject));
     sae = subject.sae;
+    popularity_problem = PopularityProblem(subject);
     code = sae->model.Encode(subject.Activation(0).data());
   } else {
     RECSAE_ASSIGN_OR_RETURN(sae, backend.saes.Get(request.sae(), caller));
   }
   const absl::Status filled = backend.concepts.WaitUntilFilled(caller);
   const SteeringContext context = {
-      backend, caller, request.sae(), sae->model, ActiveLatents(backend, request.sae(), code),
-      false,   filled};
+      backend, caller, request.sae(),     sae->model, ActiveLatents(backend, request.sae(), code),
+      false,   filled, popularity_problem};
   ResolvedEdits unused;
   return ResolveWishes(context, wishes, 1, response->mutable_wishes(), unused);
 }

@@ -21,10 +21,13 @@ std::vector<int32_t> TopItems(const std::vector<float>& scores,
 
 }  // namespace
 
-ReconstructionEvaluation::ReconstructionEvaluation(const sae::SaeModel& sae,
-                                                   const PredictionHead& head)
+ReconstructionEvaluation::ReconstructionEvaluation(
+    const sae::SaeModel& sae, const PredictionHead& head, const ItemPopularity& popularity,
+    absl::Span<const std::vector<int32_t>> attributes)
     : sae_(sae),
       head_(head),
+      recommender_lists_(popularity, attributes, head.withheld),
+      reconstructed_lists_(popularity, attributes, head.withheld),
       metrics_(sae.dim(), sae.latents()),
       reconstruction_(sae.dim()),
       scores_(head.items()),
@@ -61,8 +64,11 @@ void ReconstructionEvaluation::Rank(absl::Span<const float> user,
   candidates_.Add(CountCandidates(head_.items(), target, excluded, head_.withheld));
   recommender_.Add(RankOf(scores_, target, excluded));
   reconstructed_.Add(RankOf(reconstructed_scores_, target, excluded));
-  rbo_sum_ += RankBiasedOverlap(TopItems(scores_, excluded),
-                                TopItems(reconstructed_scores_, excluded), kPersistence);
+  const std::vector<int32_t> top = TopItems(scores_, excluded);
+  const std::vector<int32_t> reconstructed_top = TopItems(reconstructed_scores_, excluded);
+  rbo_sum_ += RankBiasedOverlap(top, reconstructed_top, kPersistence);
+  recommender_lists_.Add(top);
+  reconstructed_lists_.Add(reconstructed_top);
 }
 
 double ReconstructionEvaluation::rbo() const {

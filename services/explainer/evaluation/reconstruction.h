@@ -7,6 +7,7 @@
 
 #include "absl/types/span.h"
 #include "common/ranking/candidates.h"
+#include "common/ranking/list_quality.h"
 #include "common/ranking/prediction_head.h"
 #include "common/ranking/ranking.h"
 #include "common/sae/metrics.h"
@@ -18,7 +19,10 @@ namespace recsae::explainer {
 class ReconstructionEvaluation {
  public:
   // Both must outlive this; `head.dim` must be the SAE's, unless AddInner alone is called.
-  ReconstructionEvaluation(const sae::SaeModel& sae, const PredictionHead& head);
+  // So must `popularity` and `attributes`, which are as ListQuality has them.
+  ReconstructionEvaluation(const sae::SaeModel& sae, const PredictionHead& head,
+                           const ItemPopularity& popularity,
+                           absl::Span<const std::vector<int32_t>> attributes);
 
   // Adds the activation `x` [d] with its code. `target`: the held-out item, -1 for none; such a row
   // counts for metrics() alone. `excluded`: items that are not ranked (the target always is).
@@ -36,6 +40,9 @@ class ReconstructionEvaluation {
   const RankingMetrics& reconstructed() const { return reconstructed_; }
   // What the held-out items were ranked among.
   const CandidateCounts& candidates() const { return candidates_; }
+  // What the top-10 lists of both are beside relevant.
+  const ListQuality& recommender_lists() const { return recommender_lists_; }
+  const ListQuality& reconstructed_lists() const { return reconstructed_lists_; }
   // Rank-biased overlap (p = 0.9) of the two top-10 lists, mean over the rows with a target.
   double rbo() const;
   // FVU, L0 and the others over all rows, as common/sae/metrics.h defines them.
@@ -52,6 +59,8 @@ class ReconstructionEvaluation {
   RankingMetrics recommender_;
   RankingMetrics reconstructed_;
   CandidateCounts candidates_;
+  ListQuality recommender_lists_;
+  ListQuality reconstructed_lists_;
   double rbo_sum_ = 0;
   sae::MetricsAccumulator metrics_;
   std::vector<float> reconstruction_;

@@ -23,6 +23,7 @@
 #include "services/explainer/jobs/comparison.h"
 #include "services/explainer/jobs/concept_jobs.h"
 #include "services/explainer/jobs/estimate.h"
+#include "services/explainer/jobs/popularity_result.h"
 #include "services/explainer/jobs/stability.h"
 
 namespace recsae::explainer {
@@ -105,6 +106,7 @@ class AttributeNumbers {
     return attributes_[number];
   }
   const std::vector<int32_t>& OfItem(int32_t item) const { return by_item_[item]; }
+  absl::Span<const std::vector<int32_t>> by_item() const { return by_item_; }
 
  private:
   std::vector<std::pair<std::string, std::string>> attributes_;
@@ -163,7 +165,9 @@ class RowSums {
   explicit RowSums(const Inputs& inputs)
       : inputs_(inputs),
         attributes_(*inputs.recommender),
-        reconstruction_(inputs.sae->model, *inputs.recommender->head),
+        popularity_(CountsOrZeros(*inputs.recommender)),
+        reconstruction_(inputs.sae->model, *inputs.recommender->head, popularity_,
+                        attributes_.by_item()),
         most_activated_(inputs.sae->model.latents()),
         latent_use_(inputs.sae->model.latents()) {
     table_.dim = inputs.sae->model.dim();
@@ -194,6 +198,10 @@ class RowSums {
     most_activated_.Add(code, ranked[0]);
     table_.activations.insert(table_.activations.end(), x.begin(), x.end());
     table_.codes.emplace_back(code.begin(), code.end());
+    ranked_.push_back(ranked);
+    std::vector<int32_t> read = KnownItems(recommender.item_of_id, history);
+    read.erase(read.begin(), read.end() - std::min<int64_t>(kReadItems, read.size()));
+    read_.push_back(std::move(read));
     table_.row_attributes.push_back(attributes_.OfItem(ranked[0]));
   }
 
@@ -203,17 +211,22 @@ class RowSums {
   LatentUse latent_use() const { return latent_use_.Result(); }
   // Rows whose held-out item is in their history.
   int64_t seen() const { return seen_; }
+  const ItemPopularity& popularity() const { return popularity_; }
   // Rows with a recommended item.
   const AttributeTable& table() const { return table_; }
+  PopularityRows popularity_rows() const { return {table_.codes, ranked_, read_}; }
 
  private:
   const Inputs& inputs_;
   AttributeNumbers attributes_;
+  ItemPopularity popularity_;
   ReconstructionEvaluation reconstruction_;
   MostActivatedItems most_activated_;
   LatentUseCounts latent_use_;
   int64_t seen_ = 0;
   AttributeTable table_;
+  std::vector<std::vector<int32_t>> ranked_;
+  std::vector<std::vector<int32_t>> read_;
 };
 
 // `compared`: null, or what gets the rows as well.
@@ -337,6 +350,9 @@ void WriteRowSums(const RowSums& sums, v1::Evaluation& evaluation) {
   const CandidateCounts& candidates = reconstruction.candidates();
   WriteMetrics(reconstruction.recommender(), candidates, evaluation.mutable_recommender());
   WriteMetrics(reconstruction.reconstructed(), candidates, evaluation.mutable_reconstructed());
+  WriteLists(reconstruction.recommender_lists(), evaluation.mutable_recommender()->mutable_lists());
+  WriteLists(reconstruction.reconstructed_lists(),
+             evaluation.mutable_reconstructed()->mutable_lists());
   evaluation.set_seen_row_count(sums.seen());
   evaluation.set_rbo(reconstruction.rbo());
   const sae::ReconstructionMetrics metrics = reconstruction.metrics();
@@ -419,6 +435,9 @@ absl::StatusOr<google::protobuf::Any> RunEvaluateSae(Backend& backend, JobContex
   WriteRowSums(sums, evaluation);
   RECSAE_RETURN_IF_ERROR(WriteAttributes(job, inputs, sums, evaluation));
   RECSAE_RETURN_IF_ERROR(WriteSimilarity(backend, caller, inputs, sums, evaluation));
+  RECSAE_RETURN_IF_ERROR(WritePopularity(backend, caller, job, request.seed(), request.sae(),
+                                         *inputs.sae, *inputs.recommender, sums.popularity(),
+                                         sums.popularity_rows(), evaluation.mutable_popularity()));
   RECSAE_RETURN_IF_ERROR(
       ReadAndCompare(backend, caller, job, request.seed(), inputs, compared.get(), evaluation));
   if (evaluation.dictionaries_size() > 0) {

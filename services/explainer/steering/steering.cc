@@ -126,6 +126,7 @@ Change ChangeFrom(const std::vector<double>& start, const sae::SaeModel& sae,
                   const std::vector<LatentChange>& changes, const SteeringOptions& options) {
   Change change = {std::vector<double>(start.size()), std::vector<double>(start.size()),
                    options.projected};
+  for (size_t i = 0; i < options.shift.size(); ++i) change.rest[i] = options.shift[i];
   for (const LatentChange& latent : changes) {
     const double delta = latent.after - latent.before;
     if (delta == 0) continue;
@@ -185,6 +186,12 @@ void WriteAfter(const Change& change, SteeredActivation& steered) {
 
 }  // namespace
 
+double ChangeScale(absl::Span<const float> x, absl::Span<const float> baseline) {
+  const std::vector<double> own(x.begin(), x.end());
+  if (baseline.empty()) return Length(own);
+  return Length(Less(own, std::vector<double>(baseline.begin(), baseline.end())));
+}
+
 absl::StatusOr<SteeredActivation> SteerActivation(const sae::SaeModel& sae,
                                                   absl::Span<const float> x,
                                                   absl::Span<const LatentEdit> edits,
@@ -199,11 +206,7 @@ absl::StatusOr<SteeredActivation> SteerActivation(const sae::SaeModel& sae,
   const std::vector<double> start = reconstruct ? Decode(sae, code) : own;
   Change change = ChangeFrom(start, sae, steered.changes, options);
   if (!std::isfinite(Length(change.rest))) return NotFinite();
-  double scale = Length(own);
-  if (!options.baseline.empty()) {
-    scale =
-        Length(Less(own, std::vector<double>(options.baseline.begin(), options.baseline.end())));
-  }
+  const double scale = ChangeScale(x, options.baseline);
   if (options.max_change > 0 && !reconstruct && scale > 0) {
     Shorten(options.max_change * scale, change, steered);
   }

@@ -55,6 +55,8 @@ struct SteeringOptions {
   std::vector<int32_t> lowered = {};
   // Mean activation over users [d]; empty where it is not known: then the SAE's bias stands for it.
   absl::Span<const float> baseline = {};
+  // Added to the activation beside what the edits change [d]; empty for nothing.
+  absl::Span<const double> shift = {};
   // Bound of the change (SteeredActivation::change); 0 = none. Not for kReconstruction.
   double max_change = 0;
 };
@@ -74,6 +76,9 @@ struct SteeredActivation {
   // False where the bound did not let the projection be whole.
   bool projected_wholly = true;
 };
+
+// What changes are measured by: |x - baseline|, without a baseline |x|. Thread-safe.
+double ChangeScale(absl::Span<const float> x, absl::Span<const float> baseline);
 
 // Applies `edits` in order to the code of `x` [d]. INVALID_ARGUMENT (STEERED_NOT_FINITE) when the
 // result leaves the range of float32. Thread-safe.

@@ -1,5 +1,6 @@
 #include "services/probe/resources/recommender_store.h"
 
+#include <algorithm>
 #include <optional>
 #include <utility>
 
@@ -202,6 +203,27 @@ absl::StatusOr<std::vector<UserPast>> RecommenderStore::UserPasts(
     pasts.push_back(value ? DecodePast(*value) : UserPast());
   }
   return pasts;
+}
+
+absl::StatusOr<std::vector<int64_t>> RecommenderStore::TrainingCounts(
+    const StoredRecommender& recommender, int64_t items,
+    absl::FunctionRef<absl::Status()> alive) const {
+  constexpr int kBetweenChecks = 1024;
+  std::vector<int64_t> counts(static_cast<size_t>(items));
+  int users = 0;
+  auto scan = store_.db().Scan(kUserFamily, BigEndian64(recommender.uid), {.bulk = true});
+  for (; scan->Valid(); scan->Next()) {
+    if (++users % kBetweenChecks == 0) RECSAE_RETURN_IF_ERROR(alive());
+    const UserPast past = DecodePast(scan->value());
+    if (!past.known) return std::vector<int64_t>();
+    const auto trained = std::min(past.items.size(), static_cast<size_t>(past.trained));
+    for (size_t i = 0; i < trained; ++i) {
+      if (past.items[i] < items) ++counts[static_cast<size_t>(past.items[i])];
+    }
+  }
+  RECSAE_RETURN_IF_ERROR(scan->status());
+  if (users == 0) counts.clear();
+  return counts;
 }
 
 absl::StatusOr<std::vector<int32_t>> RecommenderStore::UserIndices(

@@ -79,6 +79,12 @@ class RecommenderStore {
   // The same with what each user touched.
   absl::StatusOr<std::vector<UserPast>> UserPasts(const StoredRecommender& recommender,
                                                   absl::Span<const std::string> user_ids) const;
+  // How many training interactions each of the catalogue's first `items` items has; empty where the
+  // past of a user is not known, or there are no users. Reads what all users touched, and ends with
+  // what `alive` says unless it is OK.
+  absl::StatusOr<std::vector<int64_t>> TrainingCounts(
+      const StoredRecommender& recommender, int64_t items,
+      absl::FunctionRef<absl::Status()> alive) const;
 
  private:
   using Heads = WeighedCache<uint64_t, PredictionHead>;  // by head_uid

@@ -227,6 +227,9 @@ grpc::Status ProbeService::ReadPredictionHead(
         resources_.recommenders().Head(recommender, [&] { return CheckAlive(context); }));
     RECSAE_ASSIGN_OR_RETURN(const std::shared_ptr<const ItemIndex> index,
                             IndexOf(context, recommender));
+    RECSAE_ASSIGN_OR_RETURN(const std::vector<int64_t> counts,
+                            resources_.recommenders().TrainingCounts(
+                                recommender, head->items(), [&] { return CheckAlive(context); }));
     const int64_t dim = head->dim;
     const int64_t rows = std::clamp<int64_t>(kStreamMessageBytes / (4 * dim), 1, kMaxHeadRows);
     for (int64_t at = 0; at < head->items(); at += rows) {
@@ -238,6 +241,9 @@ grpc::Status ProbeService::ReadPredictionHead(
         WriteVector(absl::MakeConstSpan(head->biases).subspan(at, count), message.mutable_biases());
       }
       message.mutable_item_ids()->Add(index->ids().begin() + at, index->ids().begin() + at + count);
+      if (!counts.empty()) {
+        message.mutable_training_counts()->Add(counts.begin() + at, counts.begin() + at + count);
+      }
       const auto end = head->withheld.end();
       for (auto item = std::lower_bound(head->withheld.begin(), end, at);
            item != end && *item < at + count; ++item) {

@@ -130,6 +130,32 @@ TEST_P(ControlContract, ADeletedOneIsGone) {
   EXPECT_THAT(List("ann"), IsEmpty());
 }
 
+TEST_P(ControlContract, ADeletionCanBeUndone) {
+  const auto created = Create(Request("ann", 0));
+  ASSERT_TRUE(created.ok()) << created.status();
+  v1::UndeleteControlRequest undo;
+  undo.set_name(created->control().name());
+  ExpectError(Do(&Stub::UndeleteControl, undo).status(), StatusCode::kFailedPrecondition,
+              "CONTROL_NOT_DELETED");
+  ASSERT_TRUE(Delete(undo.name()).ok());
+  EXPECT_THAT(List("ann"), IsEmpty());
+  EXPECT_THAT(List("ann", /*show_expired=*/true), ElementsAre("ann 0"));
+  undo.set_request_id("once");
+  const auto undone = Do(&Stub::UndeleteControl, undo);
+  ASSERT_TRUE(undone.ok()) << undone.status();
+  EXPECT_TRUE(MessageDifferencer::Equals(*undone, created->control()));
+  EXPECT_THAT(List("ann"), ElementsAre("ann 0"));
+  ASSERT_TRUE(Delete(undo.name()).ok());
+  EXPECT_TRUE(Do(&Stub::UndeleteControl, undo).ok());  // the first answer
+  EXPECT_THAT(List("ann"), IsEmpty());
+  undo.clear_request_id();
+  EXPECT_TRUE(Do(&Stub::UndeleteControl, undo).ok());
+  EXPECT_THAT(List("ann"), ElementsAre("ann 0"));
+  undo.set_name("saes/a/controls/none");
+  ExpectError(Do(&Stub::UndeleteControl, undo).status(), StatusCode::kNotFound,
+              "CONTROL_NOT_FOUND");
+}
+
 TEST_P(ControlContract, ARepeatGetsTheFirstAnswer) {
   v1::CreateControlRequest request = Request("ann", 0);
   *request.mutable_control()->mutable_expire_time() =

@@ -337,6 +337,51 @@ TEST_F(ControlTest, ExpiredOnesAreKeptForADay) {
   EXPECT_EQ(Reason(store_->DeleteControl(remove)), "CONTROL_NOT_FOUND");
 }
 
+TEST_F(ControlTest, DeletedOnesCanBeHadAgainForADay) {
+  v1::DeleteControlRequest remove;
+  v1::UndeleteControlRequest undo;
+  const auto remove_of = [&](const absl::StatusOr<v1::CreateControlResponse>& set) {
+    remove.set_name(set->control().name());
+    undo.set_name(set->control().name());
+    return store_->DeleteControl(remove);
+  };
+  ASSERT_TRUE(remove_of(Set("ann", 1, absl::InfiniteDuration())).ok());
+  EXPECT_EQ(CountKeys(kControlEndFamily), 1U);
+  now_ += absl::Hours(23);
+  EXPECT_EQ(CountShown(false), 0);
+  ASSERT_TRUE(store_->UndeleteControl(undo).ok());
+  EXPECT_EQ(CountShown(false), 1);
+  EXPECT_EQ(CountKeys(kControlEndFamily), 0U);
+  now_ += absl::Hours(48);
+  EXPECT_EQ(CountShown(false), 1);
+
+  ASSERT_TRUE(store_->DeleteControl(remove).ok());
+  now_ += absl::Hours(24);
+  EXPECT_EQ(CountShown(true), 0);
+  EXPECT_EQ(Reason(store_->UndeleteControl(undo).status()), "CONTROL_NOT_FOUND");
+  now_ += absl::Seconds(2);
+  ASSERT_TRUE(Set("bob", 1, absl::InfiniteDuration()).ok());
+  EXPECT_EQ(CountKeys(kControlFamily), 1U);
+  EXPECT_EQ(CountKeys(kControlEndFamily), 0U);
+
+  ASSERT_TRUE(remove_of(Set("ann", 1, absl::Hours(1))).ok());
+  now_ += absl::Hours(2);
+  EXPECT_EQ(Reason(store_->UndeleteControl(undo).status()), "CONTROL_EXPIRED");
+}
+
+TEST_F(ControlTest, OfWhatWasReplacedNothingIsHadAgain) {
+  const auto first = Set("ann", 1, absl::InfiniteDuration());
+  v1::DeleteControlRequest remove;
+  remove.set_name(first->control().name());
+  ASSERT_TRUE(store_->DeleteControl(remove).ok());
+  // A new one of the concept leaves nothing of the deleted one.
+  ASSERT_TRUE(Set("ann", 1, absl::InfiniteDuration()).ok());
+  v1::UndeleteControlRequest undo;
+  undo.set_name(first->control().name());
+  EXPECT_EQ(Reason(store_->UndeleteControl(undo).status()), "CONTROL_NOT_FOUND");
+  EXPECT_EQ(CountKeys(kControlFamily), 1U);
+}
+
 TEST_F(ControlTest, WritesTakeOutWhatExpiredADayAgo) {
   for (int user = 0; user < 50; ++user) {
     ASSERT_TRUE(Set(absl::StrCat("user ", user), 1, absl::Minutes(1)).ok());

@@ -68,7 +68,7 @@ TEST(Roles, FollowTheNamesOfMethods) {
     const Role role = *NeededRole(path);
     if (absl::StartsWith(path, "/grpc.health.")) {
       EXPECT_EQ(role, Role::kAnyone) << path;
-    } else if (begins(path, {"DeleteControl"})) {
+    } else if (begins(path, {"DeleteControl", "UndeleteControl"})) {
       EXPECT_EQ(role, Role::kWriter) << path;  // who may set a control may take it back
     } else if (begins(path, {"Delete", "Import"}) || absl::StrContains(path, ".Backups/")) {
       EXPECT_EQ(role, Role::kAdmin) << path;

@@ -46,6 +46,21 @@ TEST(AddRows, RefusesOtherSizes) {
   EXPECT_EQ(Reason(AddRows(Rows({"a"}, {1, 2}, {1, 2}), head)), "TENSOR_SHAPE_MISMATCH");
 }
 
+TEST(AddRows, KeepsTrainingCountsOfEachRowOrNone) {
+  NumberedHead head;
+  head.head.dim = 2;
+  probe::v1::ReadPredictionHeadResponse counted = Rows({"a", "b"}, {1, 2, 3, 4});
+  counted.add_training_counts(7);
+  EXPECT_EQ(Reason(AddRows(counted, head)), "TRAINING_COUNTS_INVALID");
+  counted.add_training_counts(-1);
+  EXPECT_EQ(Reason(AddRows(counted, head)), "TRAINING_COUNTS_INVALID");
+  counted.set_training_counts(1, 0);
+  NumberedHead known;
+  known.head.dim = 2;
+  ASSERT_TRUE(AddRows(counted, known).ok());
+  EXPECT_THAT(known.training_counts, ElementsAre(7, 0));
+}
+
 TEST(HeldOutOf, LeavesOutWhatHasNoNumber) {
   const ItemNumbers items = {{"a", 0}, {"b", 1}, {"c", 2}};
   probe::v1::Case captured;

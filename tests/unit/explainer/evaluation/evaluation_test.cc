@@ -63,11 +63,23 @@ TEST(RankBiasedOverlap, HeadsCountMost) {
 
 // ---- reconstruction
 
+// Of items of which nothing is known; kept, as an evaluation refers to it.
+const ItemPopularity& Unpopular(const PredictionHead& head) {
+  static auto* const known = new std::map<int, ItemPopularity>();
+  const std::vector<int64_t> counts(static_cast<size_t>(head.items()));
+  return known->try_emplace(head.items(), counts).first->second;
+}
+
+const std::vector<std::vector<int32_t>>& Plain(const PredictionHead& head) {
+  static auto* const known = new std::map<int, std::vector<std::vector<int32_t>>>();
+  return known->try_emplace(head.items(), head.items()).first->second;
+}
+
 TEST(ReconstructionEvaluation, MatchesPlainComputation) {
   std::mt19937_64 random(9);
   const sae::SaeModel sae = RandomModel(8, 32, 3, 1.5f, random);
   const PredictionHead head = RandomHead(8, 120, true, random);
-  ReconstructionEvaluation evaluation(sae, head);
+  ReconstructionEvaluation evaluation(sae, head, Unpopular(head), Plain(head));
 
   constexpr int kRows = 200;
   std::vector<std::vector<float>> rows;
@@ -77,6 +89,7 @@ TEST(ReconstructionEvaluation, MatchesPlainComputation) {
   double gain[2] = {};
   double overlap = 0;
   int cases = 0;
+  std::set<int32_t> shown[2];
   for (int r = 0; r < kRows; ++r) {
     std::vector<float> x = RandomVector(8, random);
     for (float& value : x) value += 100;  // far from 0, where a careless variance loses digits
@@ -108,6 +121,8 @@ TEST(ReconstructionEvaluation, MatchesPlainComputation) {
       lists[side].resize(10);
     }
     overlap += NaiveOverlap(lists[0], lists[1], 0.9);
+    shown[0].insert(lists[0].begin(), lists[0].end());
+    shown[1].insert(lists[1].begin(), lists[1].end());
   }
   double variance = 0;
   for (int i = 0; i < 8; ++i) {
@@ -121,6 +136,9 @@ TEST(ReconstructionEvaluation, MatchesPlainComputation) {
   EXPECT_NEAR(evaluation.reconstructed().hr(10), hits[1] / cases, 1e-12);
   EXPECT_NEAR(evaluation.reconstructed().ndcg(10), gain[1] / cases, 1e-12);
   EXPECT_NEAR(evaluation.rbo(), overlap / cases, 1e-12);
+  EXPECT_EQ(evaluation.recommender_lists().lists(), cases);
+  EXPECT_NEAR(evaluation.recommender_lists().coverage(), shown[0].size() / 120.0, 1e-12);
+  EXPECT_NEAR(evaluation.reconstructed_lists().coverage(), shown[1].size() / 120.0, 1e-12);
   EXPECT_NEAR(evaluation.metrics().fvu, error / variance, 1e-6 * error / variance);
   EXPECT_NEAR(evaluation.metrics().l0, l0, 1e-9);
 }
@@ -129,12 +147,12 @@ TEST(ReconstructionEvaluation, AtAnInnerSiteRanksWhatItLeadsTo) {
   std::mt19937_64 random(3);
   const sae::SaeModel sae = RandomModel(8, 32, 3, 1, random);
   const PredictionHead head = RandomHead(5, 60, true, random);
-  ReconstructionEvaluation inner(sae, head);
+  ReconstructionEvaluation inner(sae, head, Unpopular(head), Plain(head));
   // The same ranking by an SAE that reads the vector itself.
   const sae::SaeModel user_sae = RandomModel(5, 16, 2, 1, random);
-  ReconstructionEvaluation user_alone(user_sae, head);
+  ReconstructionEvaluation user_alone(user_sae, head, Unpopular(head), Plain(head));
   const PredictionHead wide = RandomHead(8, 60, true, random);
-  ReconstructionEvaluation site_alone(sae, wide);
+  ReconstructionEvaluation site_alone(sae, wide, Unpopular(wide), Plain(wide));
   for (int r = 0; r < 50; ++r) {
     const std::vector<float> x = RandomVector(8, random), user = RandomVector(5, random);
     const auto code = sae.Encode(x.data()), user_code = user_sae.Encode(user.data());
@@ -159,7 +177,7 @@ TEST(ReconstructionEvaluation, RowsThatDoNotVaryHaveNoFiniteFvu) {
   const sae::SaeModel sae = RandomModel(2, 4, 1, 1, random);
   const PredictionHead head = RandomHead(2, 3, false, random);
   const std::vector<float> x = {3, -1};
-  ReconstructionEvaluation evaluation(sae, head);
+  ReconstructionEvaluation evaluation(sae, head, Unpopular(head), Plain(head));
   sae::MetricsAccumulator expected(2, 4);
   for (int r = 0; r < 5; ++r) {
     evaluation.Add(x, sae.Encode(x.data()), -1, {});
@@ -176,7 +194,7 @@ TEST(ReconstructionEvaluation, TiesCountAgainstTheTarget) {
   PredictionHead head;
   head.dim = 2;
   head.vectors.assign(20, 1.0f);  // ten items, all alike
-  ReconstructionEvaluation evaluation(sae, head);
+  ReconstructionEvaluation evaluation(sae, head, Unpopular(head), Plain(head));
   const std::vector<float> x = {1, 1};
   evaluation.Add(x, sae.Encode(x.data()), 0, {});
   EXPECT_EQ(evaluation.recommender().hr(5), 0);
@@ -187,7 +205,7 @@ TEST(ReconstructionEvaluation, NoRowsGiveZeros) {
   std::mt19937_64 random(2);
   const sae::SaeModel sae = RandomModel(2, 4, 1, 1, random);
   const PredictionHead head = RandomHead(2, 3, false, random);
-  const ReconstructionEvaluation evaluation(sae, head);
+  const ReconstructionEvaluation evaluation(sae, head, Unpopular(head), Plain(head));
   EXPECT_EQ(evaluation.metrics().fvu, 0);
   EXPECT_EQ(evaluation.metrics().l0, 0);
   EXPECT_EQ(evaluation.rbo(), 0);

@@ -479,6 +479,11 @@ TEST_F(ConceptJobsTest, EvaluationMatchesPlainComputation) {
   EXPECT_NEAR(evaluation.recommender().ndcg_at_10(), gain / Stack::kUsers, 1e-9);
   EXPECT_GT(evaluation.reconstructed().hr_at_10(), 0);
   EXPECT_GT(evaluation.rbo(), 0);
+  EXPECT_EQ(evaluation.recommender().lists().list_count(), Stack::kUsers);
+  EXPECT_GT(evaluation.recommender().lists().coverage(), 0.5);
+  // Of an external recommender nobody knows what is popular.
+  EXPECT_FALSE(evaluation.recommender().lists().has_novelty());
+  EXPECT_NE(evaluation.popularity().missing(), "");
   EXPECT_LT(evaluation.rbo(), 1);
   EXPECT_GT(evaluation.fvu(), 0);
   EXPECT_LT(evaluation.fvu(), 1);

@@ -371,6 +371,25 @@ TEST_F(SteerTest, WishesAreShownAndDone) {
   EXPECT_GT(stronger.edits(1).activation_after(), response.edits(1).activation_after());
 }
 
+// The recommender of these tests is an external one: nobody knows what it was trained on.
+TEST_F(SteerTest, PopularityThatIsNotKnownIsSaid) {
+  v1::SteerRequest request = Request();
+  request.mutable_popularity()->set_steps(-1);
+  v1::SteerResponse response;
+  const absl::Status status = Call(request, &response);
+  EXPECT_EQ(status.code(), absl::StatusCode::kFailedPrecondition) << status;
+  EXPECT_EQ(Reason(status), "POPULARITY_UNKNOWN");
+  request.clear_popularity();
+  request.set_wishes("hidden gems");
+  const v1::SteerResponse wished = Steer(request);
+  EXPECT_EQ(wished.wishes(0).popularity_steps(), -1);
+  EXPECT_THAT(wished.wishes(0).problem(), HasSubstr("not known"));
+  ASSERT_EQ(wished.warnings_size(), 1);
+  EXPECT_THAT(wished.warnings(0), HasSubstr("hidden gems"));
+  EXPECT_FALSE(wished.has_popularity());
+  EXPECT_EQ(wished.change(), 0);
+}
+
 TEST_F(SteerTest, AWishOfWhichNothingIsActiveSaysSo) {
   DescribeHorror(1);
   v1::SteerRequest request = Request();
