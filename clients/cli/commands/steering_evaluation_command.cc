@@ -11,6 +11,7 @@
 #include "clients/cli/session/defaults.h"
 #include "clients/cli/text/errors.h"
 #include "clients/cli/text/resource.h"
+#include "common/base/status.h"
 #include "recsae/explainer/v1/explainer.grpc.pb.h"
 
 namespace recsae::cli {

@@ -38,7 +38,7 @@ constexpr double kDefaultShareFactor = 3.3;
 constexpr double kFirstLength = 0.04;
 constexpr double kMostLength = 4;
 // Draws of random controls at the same length.
-constexpr int kDraws = 20;
+constexpr int kDraws = 12;
 constexpr uint64_t kControlStream = 62;
 constexpr size_t kNamedInWarnings = 10;
 

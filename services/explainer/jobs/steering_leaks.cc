@@ -52,6 +52,12 @@ bool Enough(const std::vector<bool>& labels) {
   return std::min<int64_t>(have, static_cast<int64_t>(labels.size()) - have) >= kFewestLabelled;
 }
 
+void Shuffle(Random& random, std::vector<bool>& labels) {
+  std::vector<int> shuffled(labels.begin(), labels.end());
+  random.Shuffle(&shuffled);
+  labels.assign(shuffled.begin(), shuffled.end());
+}
+
 // The edits and projections of one row.
 struct Removal {
   std::vector<LatentEdit> edits;
@@ -144,10 +150,9 @@ absl::Status MeasureLeaks(const SteeringInputs& inputs, const DividedRows& rows,
       Write(label, from, ProbeAuc(fit, measure, users, sae.dim()), measure, out);
     }
     // Labels of other rows: what is left is what a probe finds in nothing.
-    std::vector<int> shuffled(to_fit.labels.begin(), to_fit.labels.end());
     Random random(seed, kShuffleStream + static_cast<uint64_t>(attribute));
-    random.Shuffle(&shuffled);
-    to_fit.labels.assign(shuffled.begin(), shuffled.end());
+    Shuffle(random, to_fit.labels);
+    Shuffle(random, to_test.labels);
     Write(label, Leak::FROM_SHUFFLED, ProbeAuc(to_fit, to_test, users, sae.dim()), to_test, out);
   }
   return absl::OkStatus();

@@ -7,7 +7,7 @@
 namespace recsae::explainer {
 namespace {
 
-constexpr double kGrowth = 1.5;
+constexpr double kGrowth = 2;
 constexpr int kBisections = 8;
 constexpr double kTolerance = 0.01;
 

@@ -15,7 +15,7 @@ struct MatchedLength {
 };
 
 // The least length seen at which `effect` comes to `wanted`, which it is below without a change:
-// lengths grow by half from `first` up to `most`; between the last that falls short and the first
+// lengths double from `first` up to `most`; between the last that falls short and the first
 // that does not, bisection until the effect is within 1 % of `wanted`, eight times at most. What
 // `effect` returns, if it is an error, ends the search.
 absl::StatusOr<MatchedLength> FindLength(
