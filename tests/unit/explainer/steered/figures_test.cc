@@ -75,7 +75,7 @@ TEST(Figures, WithoutSteeringNothingChanges) {
   const Attributes attributes(Items());
   const SteeredRows rows = Rows(3);
   const ItemPopularity popularity = PopularityAmong(rows, 20);
-  const Lists lists = {{From(1), From(2), From(9)}, {3, 0, 11}};
+  const Lists lists = {{From(1), From(2), From(9)}, {3, 5, 11}};
   const FigureMaker maker(rows, attributes, popularity, {}, lists);
   const Figures figures = maker.Make(lists, 0);
   EXPECT_EQ(figures.share_change.value, 0);

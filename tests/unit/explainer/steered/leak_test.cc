@@ -60,7 +60,7 @@ TEST(AreaUnderRoc, IsTheShareOfPairsInOrder) {
 
 TEST(ProbeAuc, FindsWhatIsThere) {
   const Made train = Make(2000, 2, 1);
-  const Made test = Make(1000, 2, 2);
+  const Made test = Make(6000, 2, 2);
   const Estimate auc = ProbeAuc(train.rows(), test.rows(), test.users, kDim);
   EXPECT_NEAR(auc.value, 0.921, 0.02);  // Phi(2 / sqrt(2))
   EXPECT_GT(auc.low, 0.89);
