@@ -203,6 +203,23 @@ class SteeringEvaluationTest(SuiteTest):
         told = json.loads(self.run_recsae("--json", *arguments))
         self.assertEqual(told["attributes"][0]["attribute"]["value"], value)
 
+    def test_a_job_that_a_crash_ended_is_taken_up_again(self):
+        job = self.suite.explainer.EvaluateSteering(self.request("known"))
+        for state in self.suite.jobs["explainer"].WatchJob(jb.WatchJobRequest(name=job.name)):
+            if state.progress.stage.startswith("steering"):
+                break
+        server = self.suite.servers["explainer"]
+        server.kill()
+        server.start()
+        again = self.suite.finish("explainer", job, ex.SteeringEvaluation)
+        resumed = self.suite.jobs["explainer"].GetJob(jb.GetJobRequest(name=job.name))
+        self.assertEqual(resumed.resume_count, 1)
+        self.assertEqual(again.SerializeToString(deterministic=True),
+                         self.evaluation.SerializeToString(deterministic=True))
+        spec = ex.EvaluateSteeringRequest()
+        self.assertTrue(resumed.resolved_spec.Unpack(spec))
+        self.assertEqual((len(spec.doses), spec.share_factor), (7, 3.3))
+
     def test_it_can_be_cancelled_and_says_what_is_wrong(self):
         job = self.suite.explainer.EvaluateSteering(self.request("known"))
         self.suite.jobs["explainer"].CancelJob(jb.CancelJobRequest(name=job.name))
