@@ -2,25 +2,20 @@
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
-#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
-#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "common/base/status.h"
 #include "recsae/explainer/v1/explainer.pb.h"
 #include "services/explainer/backend/request_checks.h"
-#include "services/explainer/calls/steer_edits.h"
 #include "services/explainer/jobs/concept_jobs.h"
 #include "services/explainer/jobs/estimate.h"
-#include "services/explainer/jobs/steering_leaks.h"
 #include "services/explainer/jobs/steering_methods.h"
 #include "services/explainer/jobs/steering_rows.h"
-#include "services/explainer/steered/figures.h"
-#include "services/explainer/steered/matching.h"
+#include "services/explainer/jobs/steering_study.h"
 
 namespace recsae::explainer {
 namespace {
@@ -34,12 +29,6 @@ constexpr double kMaxDose = 100;
 constexpr double kDefaultDoses[] = {-1, -0.5, 0.25, 0.5, 1, 1.5, 2};
 // By how much Sci-Fi rises in Klenitskiy et al. (2025).
 constexpr double kDefaultShareFactor = 3.3;
-// In spreads: where a method is first tried, and how far at most, when the effect is matched.
-constexpr double kFirstLength = 0.04;
-constexpr double kMostLength = 4;
-// Draws of random controls at the same length.
-constexpr int kDraws = 12;
-constexpr uint64_t kControlStream = 62;
 constexpr size_t kNamedInWarnings = 10;
 
 absl::Status CheckRequest(const v1::EvaluateSteeringRequest& request) {
@@ -149,269 +138,6 @@ absl::StatusOr<std::vector<int32_t>> ChooseAttributes(const v1::EvaluateSteering
                {{"sae", request.sae()}});
 }
 
-// ---------------------------------------------------------------- messages
-
-void Write(const Estimate& estimate, v1::Estimate* out) {
-  out->set_value(estimate.value);
-  out->set_low(estimate.low);
-  out->set_high(estimate.high);
-}
-
-void Write(const Attributes::Name& name, v1::CatalogAttribute* out) {
-  out->set_key(name.first);
-  out->set_value(name.second);
-}
-
-void Write(const Figures& figures, const Attributes& attributes, bool of_attribute,
-           v1::SteeringFigures* out) {
-  Write(figures.ndcg, out->mutable_ndcg_at_10());
-  Write(figures.ndcg_kept, out->mutable_ndcg_kept());
-  out->set_hr_at_10(figures.hr);
-  out->set_mrr(figures.mrr);
-  out->set_coverage(figures.coverage);
-  out->set_gini(figures.gini);
-  out->set_long_tail_share(figures.long_tail_share);
-  out->set_novelty(figures.novelty);
-  out->set_intra_list_diversity(figures.intra_list_diversity);
-  out->set_inter_list_diversity(figures.inter_list_diversity);
-  if (!of_attribute) return;
-  Write(figures.share, out->mutable_share());
-  Write(figures.share_change, out->mutable_share_change());
-  if (figures.side_attribute < 0) return;
-  Write(attributes.name(figures.side_attribute), out->mutable_side_effect());
-  out->set_side_effect_change(figures.side_change);
-}
-
-// ---------------------------------------------------------------- one attribute
-
-// What is measured of each attribute.
-class SteeringStudy {
- public:
-  SteeringStudy(Backend& backend, const Caller& caller, JobContext& job,
-                const v1::EvaluateSteeringRequest& request, const SteeringInputs& inputs,
-                const Attributes& attributes, const DividedRows& rows,
-                const LatentKnowledge& knowledge)
-      : backend_(backend),
-        caller_(caller),
-        job_(job),
-        request_(request),
-        inputs_(inputs),
-        attributes_(attributes),
-        rows_(rows),
-        knowledge_(knowledge),
-        runs_(backend, caller, job, inputs, rows.measured),
-        popularity_(PopularityAmong(rows.describing, inputs.head().items())) {}
-
-  // Before all others.
-  absl::Status MeasureUnsteered(v1::SteeringFigures* out) {
-    RECSAE_ASSIGN_OR_RETURN(unsteered_, runs_.Run({}, 0));
-    figures_.emplace(rows_.measured, attributes_, popularity_, inputs_.head().withheld, unsteered_);
-    Write(figures_->Make(unsteered_, -1), attributes_, false, out);
-    return absl::OkStatus();
-  }
-
-  absl::Status Measure(size_t place, v1::AttributeSteering* out) {
-    const int32_t attribute = knowledge_.chosen()[place];
-    const Attributes::Name& name = attributes_.name(attribute);
-    Write(name, out->mutable_attribute());
-    out->set_item_count(static_cast<int32_t>(attributes_.ItemsWith(attribute).size()));
-    out->set_share(figures_->Share(unsteered_, attribute));
-    RECSAE_ASSIGN_OR_RETURN(const FoundConcepts found, Find(name));
-    std::vector<NamedLatent> group;
-    if (!found.best.empty()) group = GroupOf(backend_, request_.sae(), found.best.front());
-    const std::vector<SteeringDirection> ways =
-        MakeDirections(inputs_, attributes_, knowledge_, place, group);
-    for (const SteeringDirection& way : ways) {
-      RECSAE_RETURN_IF_ERROR(MeasureCurve(way, place, out->add_curves()));
-    }
-    if (!request_.skip_matched()) RECSAE_RETURN_IF_ERROR(Match(ways, place, out));
-    if (request_.skip_leak()) return absl::OkStatus();
-    return MeasureLeaks(
-        inputs_, rows_, attributes_, attribute, Removed(found, group, place),
-        BaselineOf(backend_, request_.sae()), request_.seed(),
-        [this] { return job_.Interrupted(); }, out);
-  }
-
- private:
-  // The concepts that the value's words are about, where one of the best says the attribute.
-  absl::StatusOr<FoundConcepts> Find(const Attributes::Name& name) {
-    std::vector<sae::LatentActivation> all;
-    for (int latent = 0; latent < inputs_.sae->model.latents(); ++latent) {
-      all.push_back({latent, 1.0f});
-    }
-    RECSAE_ASSIGN_OR_RETURN(FoundConcepts found,
-                            FindConcepts(backend_, caller_, request_.sae(), name.second,
-                                         ActiveLatents(backend_, request_.sae(), all)));
-    const bool says =
-        std::any_of(found.best.begin(), found.best.end(), [&](const NamedLatent& latent) {
-          return absl::StrContains(latent.named->description, name.second);
-        });
-    return says ? found : FoundConcepts();
-  }
-
-  RemovedLatents Removed(const FoundConcepts& found, const std::vector<NamedLatent>& group,
-                         size_t place) const {
-    RemovedLatents removed;
-    for (const NamedLatent& latent : found.active) removed.matching.push_back(latent.latent);
-    for (const NamedLatent& latent : group) removed.group.push_back(latent.latent);
-    // Where no words lead to a concept: the latent that goes best with the attribute.
-    const int32_t best = knowledge_.BestLatent(place);
-    if (removed.matching.empty() && best >= 0) removed.matching.push_back(best);
-    if (removed.group.empty() && best >= 0) removed.group.push_back(best);
-    std::sort(removed.matching.begin(), removed.matching.end());
-    return removed;
-  }
-
-  // Length of a dose of 1.
-  double UnitOf(size_t place) const {
-    const int32_t best = knowledge_.BestLatent(place);
-    if (request_.dose_unit() != v1::DOSE_UNIT_ACTIVATION || best < 0) return knowledge_.spread();
-    double squares = 0;
-    for (const float value : inputs_.sae->model.Direction(best)) squares += double{value} * value;
-    return std::sqrt(squares);
-  }
-
-  void WriteFigures(const Lists& lists, size_t place, double length, v1::SteeringFigures* out) {
-    Write(figures_->Make(lists, knowledge_.chosen()[place]), attributes_, true, out);
-    out->set_length(std::abs(length));
-    out->set_dose(length / UnitOf(place));
-  }
-
-  absl::Status MeasureCurve(const SteeringDirection& way, size_t place, v1::SteeringCurve* out) {
-    out->set_method(way.method);
-    const double unit = UnitOf(place);
-    for (const LatentWeight& latent : way.latents) {
-      v1::WeightedLatent* added = out->add_latents();
-      added->set_latent(latent.latent);
-      added->set_weight(latent.weight * unit);
-    }
-    for (const double dose : request_.doses()) {
-      RECSAE_ASSIGN_OR_RETURN(const Lists lists, runs_.Run(way.direction, dose * unit));
-      WriteFigures(lists, place, dose * unit, out->add_points());
-    }
-    return absl::OkStatus();
-  }
-
-  // A method where the effect is matched, and its lists there.
-  struct Matched {
-    MatchedLength found;
-    Lists lists;
-  };
-
-  absl::StatusOr<Matched> MatchOne(const SteeringDirection& way, int32_t attribute, double wanted) {
-    Matched matched;
-    double kept = 0;
-    const auto effect = [&](double length) -> absl::StatusOr<double> {
-      RECSAE_ASSIGN_OR_RETURN(Lists lists, runs_.Run(way.direction, length));
-      const double share = figures_->Share(lists, attribute);
-      // The lists of the length that the search ends at: the largest effect below the goal, or the
-      // least above it.
-      const bool better =
-          share >= wanted ? kept < wanted || share <= kept : kept < wanted && share > kept;
-      if (better || matched.lists.tens.empty()) {
-        kept = share;
-        matched.lists = std::move(lists);
-      }
-      return share;
-    };
-    const double spread = knowledge_.spread();
-    RECSAE_ASSIGN_OR_RETURN(
-        matched.found, FindLength(effect, wanted, kFirstLength * spread, kMostLength * spread));
-    return matched;
-  }
-
-  // The controls of one draw.
-  std::vector<SteeringDirection> Controls(const SteeringDirection& fitted, Random& random) const {
-    std::vector<double> noise(fitted.direction.size());
-    for (double& value : noise) value = random.Normal();
-    std::vector<double> wrong = fitted.direction;
-    for (double& value : wrong) value = -value;
-    return {AlongLatents(v1::STEERING_METHOD_RANDOM_LATENTS, inputs_.sae->model,
-                         knowledge_.DrawLike(fitted.latents, random)),
-            {v1::STEERING_METHOD_NOISE, Unit(std::move(noise)), {}},
-            {v1::STEERING_METHOD_WRONG_SIGN, std::move(wrong), {}}};
-  }
-
-  // The change of the share when `way` goes as far as the fitted latents do; for what is drawn,
-  // over draws.
-  absl::StatusOr<Estimate> AtSameLength(const SteeringDirection& way,
-                                        const SteeringDirection& fitted, double length,
-                                        int32_t attribute) {
-    const bool drawn =
-        way.method == v1::STEERING_METHOD_RANDOM_LATENTS || way.method == v1::STEERING_METHOD_NOISE;
-    if (!drawn) {
-      RECSAE_ASSIGN_OR_RETURN(const Lists lists, runs_.Run(way.direction, length));
-      return figures_->ShareChange(lists, attribute);
-    }
-    std::vector<double> changes;
-    std::vector<int32_t> draws;
-    for (int draw = 0; draw < kDraws; ++draw) {
-      Random random(Random::Mix(request_.seed(), static_cast<uint64_t>(attribute),
-                                static_cast<uint64_t>(draw)),
-                    kControlStream);
-      for (const SteeringDirection& other : Controls(fitted, random)) {
-        if (other.method != way.method || other.direction.empty()) continue;
-        RECSAE_ASSIGN_OR_RETURN(const Lists lists, runs_.Run(other.direction, length));
-        changes.push_back(figures_->ShareChange(lists, attribute).value);
-        draws.push_back(draw);
-      }
-    }
-    return MeanOverUsers(changes, draws);
-  }
-
-  absl::Status Match(std::vector<SteeringDirection> ways, size_t place,
-                     v1::AttributeSteering* out) {
-    const int32_t attribute = knowledge_.chosen()[place];
-    const auto fitted_way = std::find_if(ways.begin(), ways.end(), [](const auto& way) {
-      return way.method == v1::STEERING_METHOD_FITTED;
-    });
-    if (fitted_way == ways.end() || out->share() <= 0) return absl::OkStatus();
-    const SteeringDirection fitted = *fitted_way;
-    Random random(Random::Mix(request_.seed(), static_cast<uint64_t>(attribute), 0),
-                  kControlStream);
-    for (SteeringDirection& control : Controls(fitted, random)) {
-      if (!control.direction.empty()) ways.push_back(std::move(control));
-    }
-    const double share = out->share();
-    const double wanted = std::min(share * request_.share_factor(), (1 + share) / 2);
-    out->set_matched_share(wanted);
-    RECSAE_ASSIGN_OR_RETURN(const Matched best, MatchOne(fitted, attribute, wanted));
-    for (const SteeringDirection& way : ways) {
-      const bool itself = way.method == v1::STEERING_METHOD_FITTED;
-      Matched matched = best;
-      if (!itself) {
-        RECSAE_ASSIGN_OR_RETURN(matched, MatchOne(way, attribute, wanted));
-      }
-      v1::MatchedSteering* added = out->add_matched();
-      added->set_method(way.method);
-      added->set_reached(matched.found.reached);
-      WriteFigures(matched.lists, place, matched.found.length, added->mutable_figures());
-      if (itself) continue;
-      if (best.found.reached && matched.found.reached) {
-        Write(figures_->GainDifference(best.lists, matched.lists),
-              added->mutable_ndcg_difference());
-      }
-      RECSAE_ASSIGN_OR_RETURN(const Estimate change,
-                              AtSameLength(way, fitted, best.found.length, attribute));
-      Write(change, added->mutable_share_change_at_same_length());
-    }
-    return absl::OkStatus();
-  }
-
-  Backend& backend_;
-  const Caller& caller_;
-  JobContext& job_;
-  const v1::EvaluateSteeringRequest& request_;
-  const SteeringInputs& inputs_;
-  const Attributes& attributes_;
-  const DividedRows& rows_;
-  const LatentKnowledge& knowledge_;
-  SteeredRuns runs_;
-  ItemPopularity popularity_;
-  Lists unsteered_;
-  std::optional<FigureMaker> figures_;
-};
-
 // ---------------------------------------------------------------- all together
 
 void WriteVerdicts(v1::SteeringEvaluation& evaluation) {
@@ -440,7 +166,18 @@ void WriteVerdicts(v1::SteeringEvaluation& evaluation) {
   }
 }
 
-void WriteWarnings(const DividedRows& rows, v1::SteeringEvaluation& evaluation) {
+// Of some attributes, of which the first are named.
+void WarnOf(const std::string& what, std::vector<std::string> names,
+            v1::SteeringEvaluation& evaluation) {
+  if (names.empty()) return;
+  const size_t all = names.size();
+  names.resize(std::min(all, kNamedInWarnings));
+  evaluation.add_warnings(absl::StrCat(what, ": ", absl::StrJoin(names, ", "),
+                                       all > names.size() ? " and others" : ""));
+}
+
+void WriteWarnings(const DividedRows& rows, const v1::EvaluateSteeringRequest& request,
+                   v1::SteeringEvaluation& evaluation) {
   if (rows.divided) {
     evaluation.add_warnings(
         "the evidence captures have too few other users, so those of the capture were divided: "
@@ -456,22 +193,29 @@ void WriteWarnings(const DividedRows& rows, v1::SteeringEvaluation& evaluation) 
                                          " rows a random ", rows.measured.rows(),
                                          " were measured"));
   }
+  std::vector<std::string> absent;
   std::vector<std::string> unmatched;
+  std::vector<std::string> unprobed;
   for (const v1::AttributeSteering& attribute : evaluation.attributes()) {
+    const std::string name =
+        absl::StrCat(attribute.attribute().key(), ":", attribute.attribute().value());
     const bool reached = std::any_of(
         attribute.matched().begin(), attribute.matched().end(), [](const auto& matched) {
           return matched.method() == v1::STEERING_METHOD_FITTED && matched.reached();
         });
-    if (!attribute.matched().empty() && !reached) {
-      unmatched.push_back(
-          absl::StrCat(attribute.attribute().key(), ":", attribute.attribute().value()));
-    }
+    if (attribute.leaks().empty() && !request.skip_leak()) unprobed.push_back(name);
+    if (request.skip_matched() || reached) continue;
+    (attribute.matched().empty() ? absent : unmatched).push_back(name);
   }
-  if (unmatched.empty()) return;
-  const size_t all = unmatched.size();
-  unmatched.resize(std::min(all, kNamedInWarnings));
-  evaluation.add_warnings(absl::StrCat("the fitted latents do not reach the effect for ", all,
-                                       " attributes: ", absl::StrJoin(unmatched, ", ")));
+  WarnOf(
+      "nothing is compared, since it is recommended to nobody who is measured or no latent leads "
+      "there",
+      absent, evaluation);
+  WarnOf("the fitted latents do not reach the effect", unmatched, evaluation);
+  WarnOf(
+      "nothing is probed, for fewer than 20 rows have it, or have it not, or activations are wider "
+      "than 2,048",
+      unprobed, evaluation);
 }
 
 void SetMetrics(const v1::SteeringEvaluation& evaluation, JobContext& job) {
@@ -550,7 +294,7 @@ absl::StatusOr<google::protobuf::Any> RunEvaluateSteering(Backend& backend, JobC
   evaluation.set_user_count(rows.measured.UserCount());
   evaluation.set_describing_user_count(rows.describing.UserCount());
   evaluation.set_spread(knowledge.spread());
-  SteeringStudy study(backend, caller, job, request, inputs, attributes, rows, knowledge);
+  SteeringStudy study({backend, caller, job, request, inputs, attributes, rows, knowledge});
   RECSAE_RETURN_IF_ERROR(study.MeasureUnsteered(evaluation.mutable_unsteered()));
   for (size_t place = 0; place < knowledge.chosen().size(); ++place) {
     job.SetProgress(
@@ -559,7 +303,7 @@ absl::StatusOr<google::protobuf::Any> RunEvaluateSteering(Backend& backend, JobC
     RECSAE_RETURN_IF_ERROR(study.Measure(place, evaluation.add_attributes()));
   }
   WriteVerdicts(evaluation);
-  WriteWarnings(rows, evaluation);
+  WriteWarnings(rows, request, evaluation);
   SetMetrics(evaluation, job);
   google::protobuf::Any result;
   result.PackFrom(evaluation);
