@@ -4,6 +4,7 @@
 #include <cmath>
 #include <cstddef>
 #include <numeric>
+#include <utility>
 
 #include "common/math/linear.h"
 
@@ -13,6 +14,18 @@ namespace {
 // Of the mean disturbance of a dimension: the moments are of some users, and hold for small
 // changes.
 constexpr double kRidge = 0.3;
+
+// Of those that lead most towards the attribute by themselves; each costs dim^2 operations.
+constexpr size_t kCandidates = 512;
+
+// NaN for a latent without a direction.
+std::vector<double> UnitOf(const sae::SaeModel& sae, int32_t latent) {
+  const std::span<const float> direction = sae.Direction(latent);
+  std::vector<double> unit(direction.begin(), direction.end());
+  const double length = std::sqrt(std::inner_product(unit.begin(), unit.end(), unit.begin(), 0.0));
+  for (double& value : unit) value /= length;
+  return unit;
+}
 
 // The problem with the directions of length 1.
 class Fit {
@@ -27,13 +40,15 @@ class Fit {
     for (size_t i = 0; i < dim_; ++i) {
       cost_[i * dim_ + i] += kRidge * trace / static_cast<double>(dim_) + 1e-12;
     }
+    std::vector<std::pair<double, int32_t>> best;
     for (const int32_t latent : candidates) {
-      const std::span<const float> direction = sae.Direction(latent);
-      std::vector<double> unit(direction.begin(), direction.end());
-      const double length = std::sqrt(Dot(unit, unit));
-      if (!(length > 0)) continue;
-      for (double& value : unit) value /= length;
-      units_.push_back(std::move(unit));
+      const double along = Dot(UnitOf(sae, latent), towards_);
+      if (std::isfinite(along)) best.emplace_back(-along, latent);
+    }
+    std::sort(best.begin(), best.end());
+    best.resize(std::min(best.size(), kCandidates));
+    for (const auto& [along, latent] : best) {
+      units_.push_back(UnitOf(sae, latent));
       latents_.push_back(latent);
       costs_.push_back(Dot(units_.back(), TimesCost(units_.back())));
     }

@@ -13,6 +13,7 @@ namespace recsae::explainer {
 namespace {
 
 constexpr int kTemperatureSteps = 30;
+constexpr int kItemsBetweenChecks = 64;
 constexpr int64_t kTemperatureRows = 50;
 // An attribute whose chance is smaller has nothing that could come up in this row.
 constexpr double kLeastChance = 1e-12;
@@ -133,6 +134,7 @@ absl::StatusOr<ListMoments> MomentsOfScores(const PredictionHead& head, const St
     }
   }
   for (int item = 0; item < head.items(); ++item) {
+    if (item % kItemsBetweenChecks == 0) RECSAE_RETURN_IF_ERROR(alive());
     const absl::Span<const float> v = head.Vector(item);
     const std::vector<double> wide(v.begin(), v.end());
     AddOuter(wide, mean_chances[static_cast<size_t>(item)], moments.disturbance);
@@ -153,7 +155,7 @@ absl::StatusOr<ListMoments> MomentsOfActivations(const SteeredRows& rows,
     AddScaled({x.data(), x.size()}, share, mean);
   }
   for (int64_t row = 0; row < rows.rows(); ++row) {
-    if (row % 256 == 0) RECSAE_RETURN_IF_ERROR(alive());
+    if (row % kItemsBetweenChecks == 0) RECSAE_RETURN_IF_ERROR(alive());
     std::vector<double> centred(mean);
     const std::span<const float> x = rows.Row(row);
     for (size_t i = 0; i < centred.size(); ++i) centred[i] = x[i] - mean[i];
