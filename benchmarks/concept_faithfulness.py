@@ -3,8 +3,8 @@
 
   python3 benchmarks/concept_faithfulness.py --server 127.0.0.1:7400 --sae movies --users 200
 
-Of each user's first item the concept groups that raise its score above other users' are removed by Steer, one after the
-other, in the order in which Explain gives them; beside it as many random active groups (--draws orders). Prints
+Of each user's first item the concept groups that raise its score above other users' and above its rivals' are removed by
+Steer, one after the other, in the order of Explain's group_margins; beside it as many random active groups (--draws orders). Prints
 
   monotone          share of the users for whom the item's rank never gets better on the way
   comprehensiveness what the score loses with all of them removed, in units of its distance to the mean over items
@@ -84,7 +84,8 @@ def main():
         item = world.place[first.item_id]
         groups = [[explanation.latents[place].latent for place in group.latents] for group in explanation.groups]
         parts = np.array(first.personal.groups)
-        order = [int(g) for g in np.argsort(-parts) if parts[g] > 0][:args.named]
+        margins = np.array(first.group_margins)
+        order = [int(g) for g in np.argsort(-margins) if parts[g] > 0 and margins[g] > 0][:args.named]
         if not order:
             skipped += 1
             continue

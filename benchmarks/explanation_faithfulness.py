@@ -12,6 +12,8 @@ taken away, or given, in the order of an explanation of the item recommended fir
   INS    the same as they are given, from nothing but the least important one (higher)
   CDCG   mean of 1 / log2(1 + rank) as the most important are taken (lower)
 
+Of recommenders that read no history (BPRMF) --fold-in trains the user's vector anew for each set of items.
+
 One to --steps items. Explainers: `recsae` (Explain), random order, cosine of item vectors, Jaccard of the users of two items,
 leave-one-out by similarity (what the mean of the other items' vectors loses), LIME (a weighted linear fit to random
 subsets) and SHAP (Shapley values by permutations), the last two with the --runs that they may make. Mean over users with the
@@ -98,6 +100,52 @@ class World:
                 for u in rng.permutation(known)[:count]}
 
 
+class FoldedWorld(World):
+    """For recommenders that know users (BPRMF): a user's vector is trained anew on some of the items, by BPR with the
+    vectors of items as they are. Prints how well such vectors score as the recommender's own do."""
+
+    DECAY, NEGATIVES, ROUNDS = 1.0, 200, 150
+
+    def users(self, count, rng):
+        self.negatives = rng.permutation(len(self.ids))[:self.NEGATIVES]
+        self.seen_by = {place: set() for place in range(len(self.ids))}
+        captures = self.probe.ListCaptures(pb.ListCapturesRequest(parent=self.recommender)).captures
+        names = sorted({user for capture in captures if capture.has_cases for user in self.histories(capture.name)})
+        chosen, alike = {}, []
+        for first in range(0, len(names), 100):
+            batch = names[first:first + 100]
+            response = self.probe.ComputeActivations(pb.ComputeActivationsRequest(
+                recommender=self.recommender, with_past=True,
+                queries=[pb.ComputeActivationsRequest.Query(user_id=user) for user in batch]))
+            for user, past, x in zip(batch, response.pasts, array(response.activations)):
+                items = list(dict.fromkeys(self.place[i] for i in past.item_ids[:past.trained_count] if i in self.place))
+                for item in items:
+                    self.seen_by[item].add(user)
+                if HISTORY <= len(items) <= 60:
+                    chosen[user] = (items, x)
+        users = {user: chosen[user][0] for user in rng.permutation(sorted(chosen))[:count]}
+        self.user_of = {tuple(history): user for user, history in users.items()}
+        for user, history in users.items():
+            alike.append(np.corrcoef(self.run([history])[0], self.vectors @ chosen[user][1])[0, 1])
+        print(f"vectors trained anew on all items score like the recommender's own: correlation {np.mean(alike):.2f}")
+        return users
+
+    def run(self, histories):
+        items = sorted(set().union(*histories))
+        kept = np.zeros((len(histories), len(items)))
+        for row, history in enumerate(histories):
+            kept[row, np.searchsorted(items, history)] = 1
+        v, w = self.vectors[items].astype(float), self.vectors[self.negatives].astype(float)
+        u, m, s = (np.zeros((len(histories), v.shape[1])) for _ in range(3))
+        for step in range(1, self.ROUNDS + 1):
+            wrong = kept[:, :, None] / (1 + np.exp((u @ v.T + self.biases[items])[:, :, None] -
+                                                   (u @ w.T + self.biases[self.negatives])[:, None, :]))
+            g = self.DECAY * u - wrong.mean(2) @ v + wrong.sum(1) @ w / len(w)
+            m, s = .9 * m + .1 * g, .99 * s + .01 * g * g
+            u -= (.1 if step < 100 else .02) * (m / (1 - .9 ** step)) / (np.sqrt(s / (1 - .99 ** step)) + 1e-8)
+        return u @ self.vectors.T + self.biases
+
+
 def of_masks(world, history, item, masks):
     """The item's score with the parts of the history that the masks keep; an empty one keeps nothing and scores as the mean."""
     kept = [[i for i, keep in zip(history, mask) if keep] for mask in masks]
@@ -106,11 +154,16 @@ def of_masks(world, history, item, masks):
     return np.array([next(scores)[item] if k else np.nan for k in kept])
 
 
+def told(world, history):
+    if isinstance(world, FoldedWorld):
+        return ex.Subject.History(user_id=world.user_of[tuple(history)])
+    return ex.Subject.History(item_ids=[world.ids[i] for i in history])
+
+
 def by_recsae(world, history, item, rng, runs, stepwise=False):
     explanation = world.explainer.Explain(ex.ExplainRequest(
-        sae=world.sae, top_item_count=1, item_ids=[world.ids[item]], reason_count=HISTORY,
-        ignore_controls=True, stepwise_reasons=stepwise, subject=ex.Subject(history=ex.Subject.History(
-            item_ids=[world.ids[i] for i in history])))).explanations[0]
+        sae=world.sae, top_item_count=1, item_ids=[world.ids[item]], reason_count=len(history),
+        ignore_controls=True, stepwise_reasons=stepwise, subject=ex.Subject(history=told(world, history)))).explanations[0]
     weights = np.zeros(len(history))
     for reason in explanation.items[-1].reasons:
         place = history.index(world.place[explanation.reason_items[reason.reason_item].item_id])
@@ -206,16 +259,19 @@ def main():
     parser.add_argument("--steps", type=int, default=5)
     parser.add_argument("--runs", type=int, default=400, help="of the recommender, for LIME and SHAP")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--fold-in", action="store_true",
+                        help="of a recommender that knows users: train their vectors anew instead of running it")
     args = parser.parse_args()
-    world = World(args.server, args.sae)
+    world = (FoldedWorld if args.fold_in else World)(args.server, args.sae)
+    explainers = {name: how for name, how in EXPLAINERS.items() if not (args.fold_in and how is by_recsae_stepwise)}
     rng = np.random.default_rng(args.seed)
     users = world.users(args.users, rng)
-    rows = {name: [] for name in EXPLAINERS}
+    rows = {name: [] for name in explainers}
     for history in users.values():
         scores = world.run([history])[0]
         scores[history] = -np.inf
         item = int(scores.argmax())
-        for name, explain in EXPLAINERS.items():
+        for name, explain in explainers.items():
             rows[name].append(measure(world, history, item, explain(world, history, item, rng, args.runs), args.steps))
     print(f"{len(users)} users, {args.steps} steps, {args.runs} runs for LIME and SHAP, seed {args.seed}")
     print(f"{'':28}" + "".join(f"{m:>24}" for m in ("POS@5 (low)", "NEG@5 (high)", "DEL (low)", "INS (high)", "CDCG (low)")))

@@ -33,6 +33,21 @@ std::vector<int> Largest(const google::protobuf::RepeatedField<double>& parts, i
   return order;
 }
 
+// Places of the `count` groups that the item's rank hangs on most.
+std::vector<int> Deciding(const ExplainedItem& item, int count) {
+  std::vector<int> order(static_cast<size_t>(item.personal().groups_size()));
+  std::iota(order.begin(), order.end(), 0);
+  const auto raises = [&](int place) { return item.personal().groups(place) > 0; };
+  const auto margin = [&](int place) {
+    return place < item.group_margins_size() ? item.group_margins(place) : 0;
+  };
+  std::stable_sort(order.begin(), order.end(), [&](int a, int b) {
+    return std::pair(raises(a), margin(a)) > std::pair(raises(b), margin(b));
+  });
+  order.resize(std::min<size_t>(order.size(), std::max(0, count)));
+  return order;
+}
+
 std::string Title(const std::string& title, const std::string& id) {
   return title.empty() ? id : title;
 }
@@ -141,10 +156,10 @@ std::string ReasonNote(const Explanation& explanation) {
               ? absl::StrCat("; ", explanation.unweighed_count(), " older ones are not weighed")
               : "",
           ".");
-    case explainer::v1::REASON_METHOD_REGRESSION:
+    case explainer::v1::REASON_METHOD_INFLUENCE:
       return absl::StrCat(
-          "Effects of training items: the user's vector taken for a weighted sum of theirs, which "
-          "tells ",
+          "Effects of training items: what training would make of the user's vector without each, "
+          "to first order; together they tell ",
           FormatPercent(explanation.reason_fit()), " of it.");
     default:
       return "";
@@ -176,7 +191,7 @@ Table PersonalItems(const Explanation& explanation, const std::set<std::string>&
     double rest = item.score() - personal.everyone();
     add(personal.everyone(), "", {"what everyone gets", Color::kDim});
     int shown = 0;
-    for (const int i : Largest(personal.groups(), concepts)) {
+    for (const int i : Deciding(item, concepts)) {
       if (i >= explanation.groups_size()) continue;
       const ActiveGroup& group = explanation.groups(i);
       rest -= personal.groups(i);

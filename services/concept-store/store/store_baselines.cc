@@ -20,6 +20,34 @@ absl::Status BaselineNotFound(const std::string& name) {
 
 }  // namespace
 
+absl::Status CheckSubject(const v1::Erasure& erasure, const std::string& field, int latents) {
+  BadRequest bad;
+  if (erasure.subject_case() == v1::Erasure::SUBJECT_NOT_SET) {
+    bad.Add(field, "must be of a latent or of an attribute");
+  } else if (erasure.has_attribute() && erasure.attribute().value().empty()) {
+    bad.Add(absl::StrCat(field, ".attribute.value"), "must not be empty");
+  } else if (erasure.has_latent() && (erasure.latent() < 0 || erasure.latent() >= latents)) {
+    bad.Add(absl::StrCat(field, ".latent"),
+            absl::StrCat("must be from 0 to ", latents - 1, ", is ", erasure.latent()));
+  }
+  return bad.ToStatus();
+}
+
+absl::Status CheckErasures(const v1::Baseline& baseline, const v1::Sae& sae) {
+  for (int i = 0; i < baseline.erasures_size(); ++i) {
+    const v1::Erasure& erasure = baseline.erasures(i);
+    const std::string field = absl::StrCat("baseline.erasures[", i, "]");
+    RECSAE_RETURN_IF_ERROR(CheckSubject(erasure, field, sae.latent_count()));
+    RECSAE_ASSIGN_OR_RETURN(const MatrixView covariances,
+                            ReadMatrix(erasure.covariances(), absl::StrCat(field, ".covariances"),
+                                       kAnySize, sae.activation_dim()));
+    RECSAE_RETURN_IF_ERROR(ReadMatrix(erasure.readers(), absl::StrCat(field, ".readers"),
+                                      covariances.rows, sae.activation_dim())
+                               .status());
+  }
+  return absl::OkStatus();
+}
+
 absl::StatusOr<v1::Baseline> Store::SetBaseline(const v1::SetBaselineRequest& request) {
   BadRequest bad;
   const absl::StatusOr<std::string> sae_id = ParseSaeName(request.baseline().sae());
@@ -38,6 +66,7 @@ absl::StatusOr<v1::Baseline> Store::SetBaseline(const v1::SetBaselineRequest& re
         ReadVector(request.baseline().activation(), "baseline.activation", dim).status());
     RECSAE_RETURN_IF_ERROR(
         ReadVector(request.baseline().reconstruction(), "baseline.reconstruction", dim).status());
+    RECSAE_RETURN_IF_ERROR(CheckErasures(request.baseline(), record.sae));
     baseline = request.baseline();
     mutation.SetBaseline(*sae_id, &baseline);
     return absl::OkStatus();

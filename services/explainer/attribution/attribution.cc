@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <numeric>
 #include <span>
+#include <utility>
 
 #include "common/ranking/ranking.h"
 #include "services/explainer/attribution/directions.h"
@@ -66,13 +67,20 @@ std::vector<int> Ranks(absl::Span<const float> scores, const std::vector<bool>& 
   return ranks;
 }
 
-// The items of a choice with rank and score.
-std::vector<ItemAttribution> ChooseItems(const PredictionHead& head, absl::Span<const float> x,
-                                         const ItemChoice& choice) {
+struct ChosenItems {
+  std::vector<ItemAttribution> items;  // with rank and score
+  std::vector<int32_t> best;           // kRivals + 1 at most
+};
+
+ChosenItems ChooseItems(const PredictionHead& head, absl::Span<const float> x,
+                        const ItemChoice& choice) {
   std::vector<float> scores(head.items());
   ScoreItems(x, head, absl::MakeSpan(scores));
-  const std::vector<ScoredItem> best = TopN(scores, choice.top, choice.excluded);
-  std::vector<ItemAttribution> items;
+  std::vector<ScoredItem> best = TopN(scores, std::max(choice.top, kRivals + 1), choice.excluded);
+  ChosenItems chosen;
+  for (size_t i = 0; i < best.size() && i <= kRivals; ++i) chosen.best.push_back(best[i].item);
+  best.resize(std::min(best.size(), static_cast<size_t>(choice.top)));
+  std::vector<ItemAttribution>& items = chosen.items;
   items.reserve(best.size() + choice.also.size());
   const auto add = [&](int32_t item, int rank) {
     ItemAttribution& added = items.emplace_back();
@@ -81,12 +89,25 @@ std::vector<ItemAttribution> ChooseItems(const PredictionHead& head, absl::Span<
     added.score = Dot(x, head.Vector(item)) + head.Bias(item);
   };
   for (size_t i = 0; i < best.size(); ++i) add(best[i].item, static_cast<int>(i) + 1);
-  if (choice.also.empty()) return items;
+  if (choice.also.empty()) return chosen;
   std::vector<bool> left_out(scores.size());
   for (const int32_t item : choice.excluded) left_out[item] = true;
   const std::vector<int> ranks = Ranks(scores, left_out, choice.also);
   for (size_t i = 0; i < ranks.size(); ++i) add(choice.also[i], ranks[i]);
-  return items;
+  return chosen;
+}
+
+// The mean vector of the best items but one.
+Direction MeanOfRivals(const PredictionHead& head, const Direction& sum,
+                       const std::vector<int32_t>& best, int32_t but) {
+  Direction mean = sum;
+  auto count = static_cast<double>(best.size());
+  if (std::find(best.begin(), best.end(), but) != best.end()) {
+    AddTimes(-1, head.Vector(but), mean);
+    --count;
+  }
+  for (double& value : mean) value /= std::max(count, 1.0);
+  return mean;
 }
 
 }  // namespace
@@ -99,12 +120,19 @@ ActivationExplanation ExplainActivation(const sae::SaeModel& sae, const Predicti
   explanation.relative_error = RelativeError(x, residual);
   if (head == nullptr) return explanation;
 
-  explanation.items = ChooseItems(*head, x, choice);
+  ChosenItems chosen = ChooseItems(*head, x, choice);
+  explanation.items = std::move(chosen.items);
+  Direction sum(x.size());
+  for (const int32_t item : chosen.best) AddTimes(1, head->Vector(item), sum);
   for (ItemAttribution& parts : explanation.items) {
     const absl::Span<const float> vector = head->Vector(parts.item);
+    const Direction rivals = MeanOfRivals(*head, sum, chosen.best, parts.item);
     parts.contributions.reserve(explanation.latents.size());
+    parts.margins.reserve(explanation.latents.size());
     for (const sae::LatentActivation& active : explanation.latents) {
-      parts.contributions.push_back(active.value * Dot(sae.Direction(active.latent), vector));
+      const std::span<const float> direction = sae.Direction(active.latent);
+      parts.contributions.push_back(active.value * Dot(direction, vector));
+      parts.margins.push_back(parts.contributions.back() - active.value * Dot(direction, rivals));
     }
     parts.bias = Dot(sae.Bias(), vector) + head->Bias(parts.item);
     parts.residual = Dot(residual, vector);
@@ -114,7 +142,7 @@ ActivationExplanation ExplainActivation(const sae::SaeModel& sae, const Predicti
 
 std::vector<ItemAttribution> RankItems(const PredictionHead& head, absl::Span<const float> x,
                                        const ItemChoice& choice) {
-  std::vector<ItemAttribution> items = ChooseItems(head, x, choice);
+  std::vector<ItemAttribution> items = ChooseItems(head, x, choice).items;
   for (ItemAttribution& parts : items) {
     parts.bias = head.Bias(parts.item);
     parts.residual = parts.score - parts.bias;

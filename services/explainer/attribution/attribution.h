@@ -11,6 +11,9 @@
 
 namespace recsae::explainer {
 
+// Items that one is compared with to tell what its rank hangs on.
+inline constexpr int kRivals = 50;
+
 // One item's score and its parts, in the recommender's units:
 //   score = <x, v> + b = sum_j z_j <w_j, v>  +  (<b_pre, v> + b)  +  <x - x^, v>
 //                        contributions          bias                 residual
@@ -22,6 +25,9 @@ struct ItemAttribution {
   int rank = 0;
   double score = 0;
   std::vector<double> contributions;  // in the order of ActivationExplanation::latents
+  // Of each contribution what it is above its mean over the rivals, the kRivals + 1 best items
+  // without this one: without the latent, the item falls back by so much against them.
+  std::vector<double> margins;
   double bias = 0;
   double residual = 0;
 };

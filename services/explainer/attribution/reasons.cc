@@ -4,8 +4,6 @@
 #include <cstddef>
 #include <unordered_map>
 
-#include "common/math/linear.h"
-
 namespace recsae::explainer {
 namespace {
 
@@ -83,47 +81,6 @@ std::vector<HistoryEffect> WithSteps(const sae::SaeModel* sae, absl::Span<const 
     if (!taken) all.push_back(std::move(effect));
   }
   return all;
-}
-
-WeightedSum FitWeightedSum(absl::Span<const float> x, absl::Span<const float> rows) {
-  constexpr double kRidge = 0.1;
-  const size_t dim = x.size();
-  const size_t count = dim == 0 ? 0 : rows.size() / dim;
-  const auto row = [&](size_t i) { return rows.subspan(i * dim, dim); };
-  WeightedSum sum;
-  sum.weights.resize(count);
-  // (V V' + r)^-1 V x, with V V' [n, n]; or V (V' V + r)^-1 x, with V' V [d, d]: the smaller one.
-  const bool by_rows = count < dim;
-  const size_t n = by_rows ? count : dim;
-  std::vector<double> gram(n * n);
-  double squares = 0;
-  for (size_t i = 0; i < count; ++i) {
-    squares += Dot(row(i), row(i));
-    if (by_rows) {
-      for (size_t j = 0; j <= i; ++j) gram[i * n + j] = gram[j * n + i] = Dot(row(i), row(j));
-    } else {
-      for (size_t a = 0; a < n; ++a) {
-        for (size_t b = 0; b < n; ++b)
-          gram[a * n + b] += static_cast<double>(row(i)[a]) * row(i)[b];
-      }
-    }
-  }
-  if (squares > 0) {
-    for (size_t i = 0; i < n; ++i) gram[i * n + i] += kRidge * squares / static_cast<double>(count);
-    std::vector<double> right(x.begin(), x.end());
-    if (by_rows) {
-      right.resize(count);
-      for (size_t i = 0; i < count; ++i) right[i] = Dot(row(i), x);
-    }
-    const std::vector<double> solved =
-        math::SolveSymmetric(gram, right, static_cast<int>(n), /*columns=*/1);
-    for (size_t i = 0; i < count; ++i) sum.weights[i] = by_rows ? solved[i] : Dot(solved, row(i));
-  }
-  Direction left(x.begin(), x.end());
-  for (size_t i = 0; i < count; ++i) AddTimes(-sum.weights[i], row(i), left);
-  const double norm = Dot(x, x);
-  sum.fit = norm > 0 ? std::clamp(1 - Dot(left, left) / norm, 0.0, 1.0) : 0;
-  return sum;
 }
 
 }  // namespace recsae::explainer

@@ -49,17 +49,6 @@ std::vector<HistoryEffect> WithSteps(const sae::SaeModel* sae, absl::Span<const 
                                      absl::Span<const int> places, const PredictionHead& head,
                                      int32_t item, std::vector<HistoryEffect> effects);
 
-// A vector as a weighted sum of others, by ridge regression.
-struct WeightedSum {
-  std::vector<double> weights;
-  double fit = 0;  // share of |x|^2 that the sum tells, 0 to 1
-};
-
-// Weights of `rows` [n, d] whose sum comes near `x` [d]. The ridge is a tenth of the rows' mean
-// squared length: enough to keep rows that are alike from cancelling each other. Cubic in the
-// smaller of n and d. Thread-safe.
-WeightedSum FitWeightedSum(absl::Span<const float> x, absl::Span<const float> rows);
-
 }  // namespace recsae::explainer
 
 #endif  // RECSAE_SERVICES_EXPLAINER_ATTRIBUTION_REASONS_H_

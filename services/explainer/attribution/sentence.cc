@@ -4,6 +4,7 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdlib>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
@@ -19,18 +20,23 @@ constexpr double kThroughShare = 0.25;
 // A concept is named from this share of what is the user's own on.
 constexpr double kConceptShare = 0.15;
 
-// The group that raises the score most, of those that can be told; -1 for none.
+// Of the groups that can be told and are much of what is the user's own, the one that the rank
+// hangs on most; -1 for none.
 int LeadingGroup(absl::Span<const ToldGroup> groups, const PersonalParts<double>& score) {
   int leading = -1;
   for (size_t i = 0; i < groups.size() && i < score.groups.size(); ++i) {
-    if (!groups[i].tellable || score.groups[i] <= 0) continue;
-    if (leading < 0 || score.groups[i] > score.groups[static_cast<size_t>(leading)]) {
+    const double part = score.groups[i];
+    if (!groups[i].tellable || part <= 0 || groups[i].margin < 0 ||
+        part < kConceptShare * std::abs(Own(score))) {
+      continue;
+    }
+    if (leading < 0 ||
+        std::pair(groups[i].margin, part) > std::pair(groups[static_cast<size_t>(leading)].margin,
+                                                      score.groups[static_cast<size_t>(leading)])) {
       leading = static_cast<int>(i);
     }
   }
-  if (leading < 0) return leading;
-  const double part = score.groups[static_cast<size_t>(leading)];
-  return part >= kConceptShare * std::abs(Own(score)) ? leading : -1;
+  return leading;
 }
 
 // "A", "A and B", "A, B and C".

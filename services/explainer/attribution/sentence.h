@@ -22,6 +22,9 @@ struct ToldGroup {
   bool tellable = false;  // its description passed the tests that make it worth saying
   // Of the history items weighed, whether the description is true of each.
   std::vector<bool> true_of;
+  // What the item's lead over its rivals has by it: of several that raise the score, the one of the
+  // largest is named, and none below 0.
+  double margin = 0;
 };
 
 // Why an item: "Because of Alien and The Thing, in which this recommender sees 1980s Horror: +0.62

@@ -12,15 +12,17 @@
 #include "absl/strings/str_cat.h"
 #include "common/base/status.h"
 #include "services/explainer/attribution/directions.h"
-#include "services/explainer/attribution/reasons.h"
+#include "services/explainer/attribution/influence.h"
 #include "services/explainer/backend/hosted_runs.h"
 
 namespace recsae::explainer {
 namespace {
 
-// Items of a user that a weighted sum is made of, and the operations that it may take: m^2 d.
-constexpr size_t kSummedItems = 1000;
-constexpr double kSumOperations = 1e9;
+// Items of a user whose influence is found, the operations that it may take, and values of a vector
+// that it can be found for.
+constexpr double kInfluentialItems = 1000;
+constexpr double kInfluenceOperations = 1e9;
+constexpr int kWidestInfluenced = 1024;
 
 // Of a stepwise search: items that it chooses from, and the weight of what an item makes of the
 // score without the rest of the history, beside what is lost without it: less is better as items
@@ -160,33 +162,34 @@ void KeepStrongest(const PredictionHead& head, absl::Span<const int32_t> explain
 }
 
 // By the items that the recommender was trained on with this user.
-absl::StatusOr<WeighedHistory> Sum(Backend& backend, const Caller& caller,
-                                   const ResolvedSubject& subject, int count,
-                                   absl::Span<const int32_t> explained,
-                                   std::vector<float> activation) {
+absl::StatusOr<WeighedHistory> Influence(Backend& backend, const Caller& caller,
+                                         const ResolvedSubject& subject, int count,
+                                         absl::Span<const int32_t> explained,
+                                         std::vector<float> activation) {
   const PredictionHead& head = *subject.head();
+  if (head.dim > kWidestInfluenced) {
+    return Error(
+        absl::StatusCode::kFailedPrecondition, "ACTIVATION_TOO_WIDE",
+        absl::StrCat("what vectors of ", head.dim, " values owe to items is not computed (",
+                     kWidestInfluenced, " at most)"),
+        {{"recommender", NameOf(subject)}});
+  }
   RECSAE_ASSIGN_OR_RETURN(auto past, PastOf(backend, caller, subject));
   const int trained = std::clamp(past.trained_count(), 0, past.item_ids_size());
   past.mutable_item_ids()->DeleteSubrange(trained, past.item_ids_size() - trained);
-  const auto affordable = static_cast<size_t>(std::sqrt(kSumOperations / head.dim));
+  const double affordable = kInfluenceOperations / InfluenceOperations(head.dim);
   WeighedHistory weighed;
   HostedQuery trained_on;
   trained_on.mutable_history_item_ids()->Swap(past.mutable_item_ids());
   std::tie(weighed.items, weighed.unweighed) =
       NewestItems(*subject.recommender, trained_on,
-                  static_cast<int>(std::clamp<size_t>(affordable, 1, kSummedItems)));
+                  static_cast<int>(std::clamp(affordable, 1.0, kInfluentialItems)));
   weighed.with = std::move(activation);
-  std::vector<float> rows;
-  for (const int32_t item : weighed.items) {
-    rows.insert(rows.end(), head.Vector(item).begin(), head.Vector(item).end());
-  }
-  const WeightedSum sum = FitWeightedSum(weighed.with, rows);
-  weighed.fit = sum.fit;
-  for (size_t i = 0; i < weighed.items.size(); ++i) {
-    const absl::Span<const float> vector = head.Vector(weighed.items[i]);
-    for (size_t c = 0; c < vector.size(); ++c) {
-      weighed.without.push_back(
-          static_cast<float>(weighed.with[c] - sum.weights[i] * static_cast<double>(vector[c])));
+  const Influences influences = InfluencesOn(weighed.with, head, weighed.items);
+  weighed.fit = influences.fit;
+  for (const Direction& effect : influences.effects) {
+    for (size_t c = 0; c < effect.size(); ++c) {
+      weighed.without.push_back(static_cast<float>(weighed.with[c] - effect[c]));
     }
   }
   KeepStrongest(head, explained, count, weighed);
@@ -265,7 +268,7 @@ absl::StatusOr<WeighedHistory> WeighHistory(Backend& backend, const Caller& call
   RECSAE_ASSIGN_OR_RETURN(const HostedQuery query, WithItems(backend, caller, subject));
   RECSAE_ASSIGN_OR_RETURN(WeighedHistory weighed, RunAgain(backend, caller, subject, query, count));
   if (weighed.run_again) return weighed;
-  return Sum(backend, caller, subject, count, explained, std::move(weighed.with));
+  return Influence(backend, caller, subject, count, explained, std::move(weighed.with));
 }
 
 }  // namespace recsae::explainer

@@ -20,7 +20,7 @@ struct WeighedHistory {
   bool run_again = false;
   std::vector<int32_t> items;  // oldest first, each once
   int unweighed = 0;           // items of the history that are not among them
-  double fit = 0;              // of the weighted sum
+  double fit = 0;              // Influences::fit
   // Just before scoring: with all of the history [d], and without each item [items, d].
   std::vector<float> with;
   std::vector<float> without;

@@ -17,6 +17,26 @@ constexpr absl::Duration kLongestRevisionWait = absl::Seconds(5);
 
 }  // namespace
 
+// The store has checked them.
+KnownErasures KnownErasures::From(const concept_store::v1::Baseline& baseline) {
+  KnownErasures known;
+  const auto floats = [](const MatrixView& view) {
+    return std::vector<float>(view.data, view.data + view.rows * view.cols);
+  };
+  for (const concept_store::v1::Erasure& stored : baseline.erasures()) {
+    const auto covariances = ReadMatrix(stored.covariances(), "covariances", kAnySize, kAnySize);
+    const auto readers = ReadMatrix(stored.readers(), "readers", kAnySize, kAnySize);
+    if (!covariances.ok() || !readers.ok()) continue;
+    Erasure erasure = {0, floats(*covariances), floats(*readers)};
+    if (stored.has_attribute()) {
+      known.attributes.push_back({stored.attribute().value(), std::move(erasure)});
+    } else {
+      known.groups[stored.latent()] = std::move(erasure);
+    }
+  }
+  return known;
+}
+
 CachedConcept CachedConcept::From(const concept_store::v1::Concept& latent_concept) {
   CachedConcept cached;
   cached.latent = latent_concept.latent();
@@ -101,6 +121,13 @@ std::shared_ptr<const BaselineMeans> ConceptCache::Baseline(const std::string& s
   return found == state_.baselines.end() ? nullptr : found->second;
 }
 
+std::shared_ptr<const KnownErasures> ConceptCache::Erasures(const std::string& sae) const {
+  const absl::MutexLock lock(&mutex_);
+  const auto found = state_.erasures.find(sae);
+  if (found != state_.erasures.end()) return found->second;
+  return std::make_shared<const KnownErasures>();
+}
+
 absl::Status ConceptCache::WaitUntilFilled(const Caller& caller) const {
   return follower_.WaitUntilFilled([&caller] { return caller.Alive(); });
 }
@@ -163,6 +190,7 @@ void ConceptCache::State::Apply(const ConceptChange& change) {
   if (change.type() == ConceptChange::TYPE_SAE_DELETED) {
     saes.erase(change.sae().name());
     baselines.erase(change.sae().name());
+    erasures.erase(change.sae().name());
     return;
   }
   if (change.type() == ConceptChange::TYPE_BASELINE_SET) {
@@ -174,6 +202,7 @@ void ConceptCache::State::Apply(const ConceptChange& change) {
     baselines[baseline.sae()] = std::make_shared<const BaselineMeans>(
         BaselineMeans{{activation->begin(), activation->end()},
                       {reconstruction->begin(), reconstruction->end()}});
+    erasures[baseline.sae()] = std::make_shared<const KnownErasures>(KnownErasures::From(baseline));
     return;
   }
   const auto& latent_concept = change.latent_concept();

@@ -22,6 +22,7 @@
 #include "services/explainer/labeling/term_truth.h"
 #include "services/explainer/peers/caller.h"
 #include "services/explainer/peers/peers.h"
+#include "services/explainer/steering/erasure.h"
 #include "services/explainer/verification/firing.h"
 
 namespace recsae::explainer {
@@ -50,6 +51,18 @@ struct CachedConcept {
 struct NamedLatent {
   int32_t latent = 0;
   std::shared_ptr<const CachedConcept> named;
+};
+
+// How a group of concepts, or a value of an attribute, is taken out of an activation.
+struct KnownErasures {
+  struct OfAttribute {
+    std::string value;
+    Erasure erasure;
+  };
+  std::map<int32_t, Erasure> groups;  // by lead
+  std::vector<OfAttribute> attributes;
+
+  static KnownErasures From(const concept_store::v1::Baseline& baseline);
 };
 
 // What tells an SAE from every other that had its name.
@@ -83,6 +96,9 @@ class ConceptCache {
   // told.
   std::shared_ptr<const BaselineMeans> Baseline(const std::string& sae) const;
 
+  // What can be taken out of an activation of the SAE's; empty where nothing tells. Never null.
+  std::shared_ptr<const KnownErasures> Erasures(const std::string& sae) const;
+
   // Waits, as long as the caller is alive, until all that was there at the start has arrived. OK
   // from then on. Before: the error of the feed, or UNAVAILABLE (FEED_STOPPED).
   absl::Status WaitUntilFilled(const Caller& caller) const;
@@ -104,6 +120,7 @@ class ConceptCache {
     size_t count = 0;
     std::map<std::string, std::string> saes;                                // their versions
     std::map<std::string, std::shared_ptr<const BaselineMeans>> baselines;  // by SAE
+    std::map<std::string, std::shared_ptr<const KnownErasures>> erasures;
 
     void Apply(const concept_store::v1::ConceptChange& change);
   };

@@ -52,11 +52,21 @@ void WriteContrast(const ToldActivation& told, int32_t item, const PersonalParts
                                      parts));
 }
 
-// The groups, tellable those that are also true of the item, and of which history items they are.
-std::vector<ToldGroup> TrueOf(const ToldActivation& told, int32_t item) {
+// Sums over the latents of a group.
+double SumOver(const ActiveGroups::Group& group, const std::vector<double>& of_latents) {
+  double sum = 0;
+  for (const int place : group.places) sum += of_latents[static_cast<size_t>(place)];
+  return sum;
+}
+
+// The groups, tellable those that are also true of the item, with what its rank hangs on, and of
+// which history items they are.
+std::vector<ToldGroup> TrueOf(const ToldActivation& told, const ItemAttribution& of) {
+  const int32_t item = of.item;
   const auto& texts = told.recommender->texts;
   std::vector<ToldGroup> groups = told.groups.told;
   for (size_t g = 0; g < groups.size(); ++g) {
+    if (!of.margins.empty()) groups[g].margin = SumOver(told.groups.groups[g], of.margins);
     groups[g].tellable =
         groups[g].tellable && HasAll(told.groups.terms[g], texts[static_cast<size_t>(item)]);
     if (!groups[g].tellable || told.history == nullptr) continue;
@@ -69,8 +79,9 @@ std::vector<ToldGroup> TrueOf(const ToldActivation& told, int32_t item) {
 }
 
 // What is particular to the user in an item's score.
-void WriteWhy(const ToldActivation& told, absl::Span<const std::string> titles, int32_t item,
-              v1::ExplainedItem* out) {
+void WriteWhy(const ToldActivation& told, absl::Span<const std::string> titles,
+              const ItemAttribution& of, v1::ExplainedItem* out) {
+  const int32_t item = of.item;
   std::vector<HistoryEffect> reasons;
   if (told.history != nullptr) reasons = told.effects.On(*told.recommender->head, item);
   if (const auto steps = told.steps.find(item); steps != told.steps.end()) {
@@ -93,7 +104,7 @@ void WriteWhy(const ToldActivation& told, absl::Span<const std::string> titles, 
       WriteContrast(told, item, score, out->mutable_contrast());
     }
   }
-  out->set_sentence(ReasonSentence(TrueOf(told, item), score, titles, reasons));
+  out->set_sentence(ReasonSentence(TrueOf(told, of), score, titles, reasons));
 }
 
 void WriteItem(const ToldActivation& told, absl::Span<const std::string> titles,
@@ -106,13 +117,12 @@ void WriteItem(const ToldActivation& told, absl::Span<const std::string> titles,
   out->mutable_contributions()->Assign(item.contributions.begin(), item.contributions.end());
   for (const ActiveGroups::Group& group : told.groups.groups) {
     if (item.contributions.empty()) break;
-    double sum = 0;
-    for (const int place : group.places) sum += item.contributions[static_cast<size_t>(place)];
-    out->add_group_contributions(sum);
+    out->add_group_contributions(SumOver(group, item.contributions));
+    out->add_group_margins(SumOver(group, item.margins));
   }
   out->set_bias(item.bias);
   out->set_residual(item.residual);
-  WriteWhy(told, titles, item.item, out);
+  WriteWhy(told, titles, item, out);
 }
 
 // A description that is worth saying to the user: it passed its tests, or reaches the correlation
@@ -182,7 +192,7 @@ void WriteExplanation(const Backend& backend, const std::string& sae, const Told
   std::vector<std::string> titles;
   if (told.history != nullptr) {
     out->set_reason_method(told.history->run_again ? v1::REASON_METHOD_LEAVE_ONE_OUT
-                                                   : v1::REASON_METHOD_REGRESSION);
+                                                   : v1::REASON_METHOD_INFLUENCE);
     out->set_unweighed_count(told.history->unweighed);
     out->set_reason_fit(told.history->fit);
     for (const int32_t item : told.history->items) {

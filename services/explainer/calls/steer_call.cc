@@ -1,11 +1,13 @@
 // Steer.
 #include <algorithm>
 #include <cmath>
+#include <set>
 #include <string>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "common/base/query_words.h"
 #include "common/base/status.h"
 #include "common/messages/tensor.h"
 #include "recsae/explainer/v1/explainer.pb.h"
@@ -99,6 +101,49 @@ void WarnOfBound(const v1::SteerRequest& request, bool bounded, const SteeredAct
     response->add_warnings(
         "max_change did not let what is removed be projected out wholly: a part of it is left");
   }
+}
+
+// Whether a query is for a value, and for nothing besides.
+bool Names(const std::vector<FoldedWord>& query, absl::string_view value) {
+  const std::vector<FoldedWord> words = FoldWords(value);
+  return std::equal(query.begin(), query.end(), words.begin(), words.end(),
+                    [](const FoldedWord& a, const FoldedWord& b) { return a.folded == b.folded; });
+}
+
+// What is taken out with projected latents: their groups, and the attribute that the words which
+// they were found by name.
+Eraser EraserOf(const SteeringContext& context, const ResolvedEdits& resolved,
+                v1::SteerResponse* response) {
+  Eraser eraser(context.model.dim());
+  const auto known = context.backend.concepts.Erasures(context.sae);
+  std::set<int32_t> leads;
+  for (const int32_t latent : resolved.projected) {
+    const auto named = context.backend.concepts.Lookup(context.sae, latent);
+    leads.insert(named == nullptr ? latent : named->group);
+  }
+  std::vector<int32_t> missing;
+  for (const int32_t lead : leads) {
+    const auto found = known->groups.find(lead);
+    if (found != known->groups.end()) {
+      eraser.Add(found->second);
+    } else {
+      missing.push_back(lead);
+    }
+  }
+  for (const std::string& words : resolved.projected_words) {
+    const std::vector<FoldedWord> query = QueryWords(words);
+    for (const KnownErasures::OfAttribute& attribute : known->attributes) {
+      if (Names(query, attribute.value)) eraser.Add(attribute.erasure);
+    }
+  }
+  if (!missing.empty()) {
+    response->add_warnings(absl::StrCat(
+        "of ", missing.size() == 1 ? "latent " : "latents ", absl::StrJoin(missing, ", "),
+        " only the direction is projected out, which leaves what goes along with it: ",
+        known->groups.empty() ? "build the concepts again to know that"
+                              : "no set of items describes it, or there was no room"));
+  }
+  return eraser;
 }
 
 // Whether the request says exactly what is wanted, so that nothing is shortened.
@@ -209,6 +254,8 @@ absl::Status Steer(Backend& backend, const Caller& caller, const v1::SteerReques
     options.mode = SteeringMode::kReconstruction;
   }
   options.projected = resolved.projected;
+  const Eraser eraser = EraserOf(context, resolved, response);
+  if (!eraser.empty()) options.eraser = &eraser;
   options.lowered = resolved.lowered;
   options.baseline = baseline;
   const bool bounded = !IsExact(request);

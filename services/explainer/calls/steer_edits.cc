@@ -106,17 +106,18 @@ absl::Status NothingMatches(const SteeringContext& context, const std::string& t
                {{"sae", context.sae}, {"text", text}});
 }
 
-// Scale, remove and take from: the matching concepts that are active; where they are projected out,
-// the group that matches best as well, as what the SAE does not explain may have it.
+// Scale, remove and take from: the matching concepts that are active. What is projected out is the
+// group that matches best, of everyone alike: what were chosen by what is active would tell it.
 absl::Status EditActive(const SteeringContext& context, const v1::Edit& edit, int place,
                         const FoundConcepts& found, ResolvedEdits& resolved) {
+  if (context.project && Removes(edit)) {
+    resolved.projected_words.push_back(edit.text());
+    return EditEach(context, edit, place, GroupOf(context.backend, context.sae, found.best.front()),
+                    resolved);
+  }
   std::vector<NamedLatent> latents = found.active;
   if (edit.max_latents() > 0 && latents.size() > static_cast<size_t>(edit.max_latents())) {
     latents.resize(static_cast<size_t>(edit.max_latents()));
-  }
-  if (context.project && Removes(edit)) {
-    const auto group = GroupOf(context.backend, context.sae, found.best.front());
-    latents.insert(latents.end(), group.begin(), group.end());
   }
   if (latents.empty()) {
     ResolvedEdits::Nothing& nothing = resolved.nothing[place];

@@ -45,6 +45,8 @@ struct ResolvedEdits {
   std::vector<int> origins;
   // As SteeringOptions has them.
   std::vector<int32_t> projected;
+  // Of edits by text, those that `projected` are from.
+  std::vector<std::string> projected_words;
   std::vector<int32_t> lowered;
   // Of an edit for which nothing was chosen: the latents that its words mean, and why, for people.
   struct Nothing {

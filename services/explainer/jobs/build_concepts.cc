@@ -22,6 +22,7 @@
 #include "services/explainer/jobs/concept_jobs.h"
 #include "services/explainer/jobs/concept_rows.h"
 #include "services/explainer/jobs/concept_writer.h"
+#include "services/explainer/jobs/erasures.h"
 #include "services/explainer/jobs/estimate.h"
 #include "services/explainer/jobs/kind_of.h"
 #include "services/explainer/jobs/stability.h"
@@ -280,6 +281,10 @@ absl::StatusOr<google::protobuf::Any> RunBuildConcepts(Backend& backend, JobCont
   RECSAE_RETURN_IF_ERROR(Test(inputs, sets, popularity, job, results, report));
   RECSAE_RETURN_IF_ERROR(FindAgain(backend, job, *sae, references, results));
   Settle(results, report);
+  RECSAE_ASSIGN_OR_RETURN(const NamedErasures erasures,
+                          FitErasures(rows, sae->model.dim(), results, sets, alive));
+  report.set_erasure_count(static_cast<int32_t>(erasures.all.size()));
+  report.set_erasures_left_out_count(erasures.left_out);
 
   const int latents = sae->model.latents();
   job.SetProgress("storing concepts", latents, latents, "latents");
@@ -296,7 +301,7 @@ absl::StatusOr<google::protobuf::Any> RunBuildConcepts(Backend& backend, JobCont
                           WriteConcepts(backend.peers, caller, job.name(), context, results));
   RECSAE_ASSIGN_OR_RETURN(const int64_t baseline_revision,
                           WriteBaseline(backend.peers, caller, job.name(), request.sae(),
-                                        rows.baseline, rows.table.size()));
+                                        rows.baseline, erasures, rows.table.size()));
   // So that who sees the job finished sees its concepts in explanations.
   backend.concepts.WaitForRevision(std::max(revision, baseline_revision), caller);
 

@@ -1,5 +1,6 @@
 #include "services/explainer/jobs/concept_rows.h"
 
+#include <algorithm>
 #include <cstddef>
 #include <span>
 #include <utility>
@@ -49,6 +50,15 @@ class BaselineSums {
   int64_t rows_ = 0;
 };
 
+// Of so many rows one is kept for erasures.
+int ErasureStride(const std::vector<Source>& sources, int dim) {
+  int64_t bytes = 0;
+  for (const Source& source : sources) {
+    bytes += source.rows * dim * static_cast<int64_t>(sizeof(float));
+  }
+  return static_cast<int>(std::max<int64_t>(1, (bytes - 1) / kErasureRowBytes + 1));
+}
+
 }  // namespace
 
 absl::StatusOr<ConceptRows> ReadConceptRows(Backend& backend, const Caller& caller, JobContext& job,
@@ -57,7 +67,8 @@ absl::StatusOr<ConceptRows> ReadConceptRows(Backend& backend, const Caller& call
                                             const LoadedRecommender& recommender, uint64_t seed) {
   const int latents = sae.model.latents();
   const auto alive = [&job] { return job.Interrupted(); };
-  ConceptRows read{CaseTable(latents), Sample(sae.model.dim(), kSampledRows, seed), {}, 0, {}};
+  ConceptRows read{CaseTable(latents), Sample(sae.model.dim(), kSampledRows, seed), {}, 0, {}, {}};
+  const int stride = ErasureStride(sources, sae.model.dim());
   BaselineSums sums(sae.model);
   UserNumbers users;
   for (size_t s = 0; s < sources.size(); ++s) {
@@ -77,6 +88,11 @@ absl::StatusOr<ConceptRows> ReadConceptRows(Backend& backend, const Caller& call
         const absl::Span<const float> x = activations.row(i);
         read.sample.Add({x.data(), x.size()}, added);
         sums.Add(x, codes.Row(i));
+        if (read.table.size() % stride == 0 && !added.ranked.empty()) {
+          std::vector<float>& kept = read.erasure.activations;
+          kept.insert(kept.end(), x.begin(), x.end());
+          read.erasure.cases.push_back(read.table.size());
+        }
         if (s == 0 && row < kPaperControlRows) {
           std::vector<float>& kept = read.paper_control.activations;
           kept.insert(kept.end(), x.begin(), x.end());

@@ -19,12 +19,22 @@ namespace recsae::explainer {
 // on.
 inline constexpr int64_t kPaperControlRows = 5'000;
 
+// Bytes of the activations that erasures are fitted to.
+inline constexpr int64_t kErasureRowBytes = int64_t{64} << 20;
+
+// Rows, evenly spread over all, with their activations.
+struct ErasureRows {
+  std::vector<float> activations;  // [rows, d]
+  std::vector<int32_t> cases;      // where each is in the table
+};
+
 struct ConceptRows {
   CaseTable table;            // all rows with what they activate
   Sample sample;              // of all rows, by role, with their activations
   SampledRows paper_control;  // the first rows of the first source
   int64_t without_user = 0;   // rows that do not say whose they are
   BaselineMeans baseline;     // over all rows
+  ErasureRows erasure;        // as many as kErasureRowBytes hold
 };
 
 // Reads and encodes all rows of the sources. Progress is told in latents, of which `sae` has so

@@ -277,13 +277,26 @@ absl::StatusOr<int64_t> WriteConcepts(Peers& peers, const Caller& caller, const 
 
 absl::StatusOr<int64_t> WriteBaseline(Peers& peers, const Caller& caller, const std::string& job,
                                       const std::string& sae, const BaselineMeans& means,
-                                      int64_t rows) {
+                                      const NamedErasures& erasures, int64_t rows) {
   concept_store::v1::SetBaselineRequest request;
   concept_store::v1::Baseline& baseline = *request.mutable_baseline();
   baseline.set_sae(sae);
   baseline.set_row_count(rows);
   WriteVector(means.activation, baseline.mutable_activation());
   WriteVector(means.reconstruction, baseline.mutable_reconstruction());
+  const auto dim = static_cast<int64_t>(means.activation.size());
+  for (const NamedErasures::Of& of : erasures.all) {
+    const auto labels = static_cast<int64_t>(of.erasure.readers.size()) / dim;
+    concept_store::v1::Erasure* written = baseline.add_erasures();
+    if (of.attribute.empty()) {
+      written->set_latent(of.lead);
+    } else {
+      written->mutable_attribute()->set_key(of.key);
+      written->mutable_attribute()->set_value(of.attribute);
+    }
+    WriteMatrix({of.erasure.covariances.data(), labels, dim}, written->mutable_covariances());
+    WriteMatrix({of.erasure.readers.data(), labels, dim}, written->mutable_readers());
+  }
   const uint64_t content = Fingerprint(request.SerializeAsString());
   request.set_request_id(absl::StrCat(job, "/baseline/", absl::Hex(content)));
   concept_store::v1::Baseline stored;

@@ -11,6 +11,7 @@
 #include "absl/status/statusor.h"
 #include "services/explainer/attribution/personal.h"
 #include "services/explainer/caches/recommender_cache.h"
+#include "services/explainer/jobs/erasures.h"
 #include "services/explainer/jobs/latent_result.h"
 #include "services/explainer/labeling/case_table.h"
 #include "services/explainer/labeling/item_features.h"
@@ -44,10 +45,10 @@ absl::StatusOr<int64_t> WriteConcepts(Peers& peers, const Caller& caller, const 
                                       const ConceptContext& context,
                                       const std::vector<LatentResult>& results);
 
-// Stores the means over users for the SAE. Returns the revision.
+// Stores the means over users, and what is taken out how, for the SAE. Returns the revision.
 absl::StatusOr<int64_t> WriteBaseline(Peers& peers, const Caller& caller, const std::string& job,
                                       const std::string& sae, const BaselineMeans& means,
-                                      int64_t rows);
+                                      const NamedErasures& erasures, int64_t rows);
 
 }  // namespace recsae::explainer
 

@@ -34,8 +34,11 @@ int64_t BuildConceptsBytes(const sae::SaeModel& model, int64_t rows, int64_t ite
   const int64_t control =
       Product({std::min(rows, kPaperControlRows),
                Sum({row, Product({model.dim(), sizeof(float) + sizeof(sae::LatentActivation)})})});
+  const int64_t activations = Product({rows, model.dim(), sizeof(float)});
+  const int64_t erasure = Sum({Product({std::min(activations, kErasureRowBytes), kGrowth}),
+                               Product({model.dim(), model.dim(), 2 * sizeof(double)})});
   return Sum({Product({rows, row}), Product({model.latents(), kLatent}), Product({items, kItem}),
-              ComparisonBytes(model, items), control});
+              ComparisonBytes(model, items), control, erasure});
 }
 
 int64_t EvaluationBytes(const sae::SaeModel& model, int64_t rows, int64_t items) {

@@ -81,18 +81,20 @@ absl::StatusOr<std::vector<float>> Remove(const sae::SaeModel& sae, std::span<co
     if (begin / dim % 64 == 0) RECSAE_RETURN_IF_ERROR(alive());
     const absl::Span<const float> x(rows.data() + begin, dim);
     Removal removal;
-    for (const sae::LatentActivation& active : sae.Encode(x.data())) {
-      const auto& matching = removed.matching;
-      if (std::binary_search(matching.begin(), matching.end(), active.latent)) {
-        removal.Add(active.latent);
-      }
-    }
-    for (const int32_t latent : removed.group) {
-      if (project) removal.Add(latent);
-    }
     SteeringOptions options;
     options.baseline = baseline;
-    if (project) options.projected = removal.latents;
+    if (project) {
+      for (const int32_t latent : removed.group) removal.Add(latent);
+      options.projected = removal.latents;
+      if (!removed.eraser.empty()) options.eraser = &removed.eraser;
+    } else {
+      for (const sae::LatentActivation& active : sae.Encode(x.data())) {
+        const auto& matching = removed.matching;
+        if (std::binary_search(matching.begin(), matching.end(), active.latent)) {
+          removal.Add(active.latent);
+        }
+      }
+    }
     RECSAE_ASSIGN_OR_RETURN(const SteeredActivation steered,
                             SteerActivation(sae, x, removal.edits, options));
     left.insert(left.end(), steered.activation.begin(), steered.activation.end());

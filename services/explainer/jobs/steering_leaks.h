@@ -9,15 +9,18 @@
 #include "recsae/explainer/v1/explainer.pb.h"
 #include "services/explainer/jobs/steering_rows.h"
 #include "services/explainer/steered/attributes.h"
+#include "services/explainer/steering/erasure.h"
 
 namespace recsae::explainer {
 
 // What Steer removes for an attribute's words.
 struct RemovedLatents {
-  // Those that match, where they are active.
+  // Those that match, where they are active: with MODE_DELTA.
   std::vector<int32_t> matching;
-  // The group that matches best; with MODE_PROJECTION removed in any case.
+  // The group that matches best, of everyone alike, and what of it and of the attribute a probe
+  // could read: with MODE_PROJECTION.
   std::vector<int32_t> group;
+  Eraser eraser;
 };
 
 // Adds to `out` what a probe finds of an attribute, by label and by what was done before; nothing

@@ -94,7 +94,7 @@ class SteeringStudy::Impl {
     if (!request_.skip_matched()) RECSAE_RETURN_IF_ERROR(Match(ways, place, out));
     if (request_.skip_leak()) return absl::OkStatus();
     return MeasureLeaks(
-        inputs_, rows_, attributes_, attribute, Removed(found, group, place),
+        inputs_, rows_, attributes_, attribute, Removed(found, group, name, place),
         BaselineOf(backend_, request_.sae()), request_.seed(),
         [this] { return job_.Interrupted(); }, out);
   }
@@ -117,8 +117,8 @@ class SteeringStudy::Impl {
   }
 
   RemovedLatents Removed(const FoundConcepts& found, const std::vector<NamedLatent>& group,
-                         size_t place) const {
-    RemovedLatents removed;
+                         const Attributes::Name& name, size_t place) const {
+    RemovedLatents removed = {{}, {}, Eraser(inputs_.sae->model.dim())};
     for (const NamedLatent& latent : found.active) removed.matching.push_back(latent.latent);
     for (const NamedLatent& latent : group) removed.group.push_back(latent.latent);
     // Where no words lead to a concept: the latent that goes best with the attribute.
@@ -126,6 +126,14 @@ class SteeringStudy::Impl {
     if (removed.matching.empty() && best >= 0) removed.matching.push_back(best);
     if (removed.group.empty() && best >= 0) removed.group.push_back(best);
     std::sort(removed.matching.begin(), removed.matching.end());
+    const auto known = backend_.concepts.Erasures(request_.sae());
+    const int32_t lead = group.empty() ? -1 : group.front().named->group;
+    if (const auto of_group = known->groups.find(lead); of_group != known->groups.end()) {
+      removed.eraser.Add(of_group->second);
+    }
+    for (const KnownErasures::OfAttribute& attribute : known->attributes) {
+      if (attribute.value == name.second) removed.eraser.Add(attribute.erasure);
+    }
     return removed;
   }
 

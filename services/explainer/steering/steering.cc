@@ -5,6 +5,7 @@
 #include <cmath>
 #include <cstddef>
 #include <limits>
+#include <numeric>
 #include <span>
 #include <unordered_map>
 
@@ -75,11 +76,11 @@ std::vector<ComparedItem> WithRanks(const std::vector<ScoredItem>& items, int to
   return compared;
 }
 
-double Length(absl::Span<const double> x) {
-  double sum = 0;
-  for (const double value : x) sum += value * value;
-  return std::sqrt(sum);
+double Dot(absl::Span<const double> a, absl::Span<const double> b) {
+  return std::inner_product(a.begin(), a.end(), b.begin(), 0.0);
 }
+
+double Length(absl::Span<const double> x) { return std::sqrt(Dot(x, x)); }
 
 // What is left of `x` when `y` is taken from it.
 std::vector<double> Less(absl::Span<const double> x, absl::Span<const double> y) {
@@ -107,7 +108,8 @@ std::vector<double> Decode(const sae::SaeModel& sae,
   return sum;
 }
 
-// A change in two parts at right angles: what goes along the projected directions, and the rest.
+// A change in two parts: what takes `projected` latents out of the activation as it is, and the
+// rest.
 struct Change {
   std::vector<double> projected;
   std::vector<double> rest;
@@ -143,21 +145,29 @@ Change ChangeFrom(const std::vector<double>& start, const sae::SaeModel& sae,
   if (change.latents.empty()) return change;
   Subspace removed;
   for (const int32_t latent : change.latents) removed.Add(sae.Direction(latent));
+  std::vector<double> excess = Less(start, mean);
+  if (options.eraser != nullptr && !options.projected.empty()) {
+    excess = Less(excess, options.eraser->PartOf(excess));
+  }
   change.rest = Less(change.rest, removed.PartOf(change.rest));
-  change.projected = removed.PartOf(Less(mean, start));
+  excess = Less(excess, removed.PartOf(excess));
+  change.projected = Less(excess, Less(start, mean));
   return change;
 }
 
 // Shortens a change to `limit`, the rest of it first.
 void Shorten(double limit, Change& change, SteeredActivation& steered) {
-  const double projected = Length(change.projected);
-  const double rest = Length(change.rest);
-  const double whole = std::hypot(projected, rest);
-  if (whole <= limit) return;
-  if (projected <= limit) {
-    steered.bounded_by = std::sqrt(limit * limit - projected * projected) / rest;
+  const double projected = Dot(change.projected, change.projected);
+  const double rest = Dot(change.rest, change.rest);
+  const double both = Dot(change.projected, change.rest);
+  const double whole = projected + 2 * both + rest;
+  if (whole <= limit * limit) return;
+  if (projected <= limit * limit) {
+    // The t at which |projected + t rest| is the limit.
+    const double room = limit * limit - projected;
+    steered.bounded_by = (std::sqrt(both * both + rest * room) - both) / rest;
   } else {
-    steered.bounded_by = limit / whole;
+    steered.bounded_by = limit / std::sqrt(whole);
     steered.projected_wholly = false;
     for (double& value : change.projected) value *= steered.bounded_by;
   }

@@ -9,6 +9,7 @@
 #include "absl/types/span.h"
 #include "common/ranking/prediction_head.h"
 #include "common/sae/model.h"
+#include "services/explainer/steering/erasure.h"
 
 namespace recsae::explainer {
 
@@ -44,8 +45,11 @@ struct LatentChange {
 struct SteeringOptions {
   SteeringMode mode = SteeringMode::kDelta;
   // Latents whose directions are projected out of the whole activation, residual and all, so that
-  // it has as much of them as the mean: <x' - mean, w_j> = 0.
+  // it has as much of them as the mean: <x' - mean, w_j> = 0. Before, what `eraser` reads of their
+  // groups is taken out of x, so that no linear probe finds it over users; null: the directions
+  // alone.
   std::vector<int32_t> projected = {};
+  const Eraser* eraser = nullptr;
   // The same, but only for those of which the edited activation has more than the mean: what has
   // less of them already is left alone.
   std::vector<int32_t> lowered = {};

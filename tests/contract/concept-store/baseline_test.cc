@@ -97,6 +97,48 @@ TEST_P(BaselineContract, WhatIsNoMeanIsRefused) {
   ExpectError(Get("saes/a").status(), StatusCode::kNotFound, "BASELINE_NOT_FOUND");
 }
 
+// Two labels of latent 0, in 4 dimensions.
+v1::Erasure* AddErasure(v1::Baseline* baseline) {
+  v1::Erasure* erasure = baseline->add_erasures();
+  erasure->set_latent(0);
+  const std::vector<float> values = {1, 2, 3, 4, 5, 6, 7, 8};
+  WriteMatrix({values.data(), 2, 4}, erasure->mutable_covariances());
+  WriteMatrix({values.data(), 2, 4}, erasure->mutable_readers());
+  return erasure;
+}
+
+TEST_P(BaselineContract, ErasuresComeBackOrAreRefused) {
+  ASSERT_TRUE(PublishSample("a").ok());
+  v1::SetBaselineRequest good = Request("saes/a", {1, 2, 3, 4});
+  AddErasure(good.mutable_baseline());
+  v1::Erasure* of_value = AddErasure(good.mutable_baseline());
+  of_value->mutable_attribute()->set_key("genre");
+  of_value->mutable_attribute()->set_value("Horror");
+  ASSERT_TRUE(Do(&Stub::SetBaseline, good).ok());
+  EXPECT_TRUE(MessageDifferencer::Equals(Get("saes/a")->erasures(1), *of_value));
+
+  const auto refused = [&](const std::string& part, const std::string& reason, auto spoil) {
+    v1::SetBaselineRequest request = Request("saes/a", {1, 2, 3, 4});
+    spoil(AddErasure(request.mutable_baseline()));
+    const absl::Status status = Do(&Stub::SetBaseline, request).status();
+    ExpectError(status, StatusCode::kInvalidArgument, reason);
+    EXPECT_THAT(std::string(status.message()), HasSubstr("baseline.erasures[0]" + part));
+  };
+  refused("", "INVALID_REQUEST", [](v1::Erasure* of) { of->clear_subject(); });
+  refused(".latent", "INVALID_REQUEST", [](v1::Erasure* of) { of->set_latent(1 << 20); });
+  refused(".latent", "INVALID_REQUEST", [](v1::Erasure* of) { of->set_latent(-1); });
+  refused(".attribute.value", "INVALID_REQUEST",
+          [](v1::Erasure* of) { of->mutable_attribute()->set_key("genre"); });
+  const std::vector<float> three = {1, 2, 3};
+  refused(".covariances", "TENSOR_SHAPE_MISMATCH", [&](v1::Erasure* of) {
+    WriteMatrix({three.data(), 1, 3}, of->mutable_covariances());
+  });
+  const std::vector<float> four = {1, 2, 3, 4};
+  refused(".readers", "TENSOR_SHAPE_MISMATCH", [&](v1::Erasure* of) {
+    WriteMatrix({four.data(), 1, 4}, of->mutable_readers());
+  });
+}
+
 TEST_P(BaselineContract, WatchesTellOfIt) {
   ASSERT_TRUE(PublishSample("a").ok());
   ASSERT_TRUE(PublishSample("ab").ok());  // a prefix of another name is not that name

@@ -79,6 +79,41 @@ TEST_P(AttributionOfRandomModels, PartsAddUpAndMatchTheirFormulas) {
   }
 }
 
+// What an item loses against its rivals without a latent, by plain computation of both.
+TEST_P(AttributionOfRandomModels, MarginsAreWhatTheItemLosesAgainstItsRivals) {
+  const Shape shape = GetParam();
+  std::mt19937_64 random(19);
+  const sae::SaeWeights w = RandomWeights(shape.dim, shape.latents, shape.k, shape.scale, random);
+  const sae::SaeModel sae = *sae::SaeModel::Create(w);
+  const PredictionHead head = RandomHead(shape.dim, 300, shape.biases, random);
+  const std::vector<float> x = RandomVector(shape.dim, random, 2 / shape.scale);
+  const std::vector<int32_t> excluded = {3, 4, 5}, also = {3, 200};
+  const ActivationExplanation explanation = ExplainActivation(sae, &head, x, {5, excluded, also});
+  std::vector<int32_t> best;
+  for (int32_t item = 0; item < 300; ++item) {
+    if (item < 3 || item > 5) best.push_back(item);
+  }
+  std::sort(best.begin(), best.end(),
+            [&](int32_t a, int32_t b) { return Score(head, x, a) > Score(head, x, b); });
+  best.resize(kRivals + 1);
+  ASSERT_THAT(explanation.items, SizeIs(7));
+  for (const ItemAttribution& item : explanation.items) {
+    ASSERT_EQ(item.margins.size(), explanation.latents.size());
+    for (size_t j = 0; j < item.margins.size(); ++j) {
+      double sum = 0, largest = 0;
+      int rivals = 0;
+      for (const int32_t other : best) {
+        if (other == item.item) continue;
+        const double of_rival = Contribution(w, head, explanation.latents[j], other).value;
+        sum += of_rival;
+        largest = std::max(largest, std::abs(of_rival));
+        ++rivals;
+      }
+      EXPECT_NEAR(item.margins[j], item.contributions[j] - sum / rivals, 1e-5 * (largest + 1e-6));
+    }
+  }
+}
+
 INSTANTIATE_TEST_SUITE_P(Shapes, AttributionOfRandomModels,
                          ::testing::Values(Shape{64, 1024, 8, 1, false},
                                            Shape{64, 1024, 8, 3.7f, true},

@@ -59,49 +59,5 @@ TEST(HistoryEffectsTest, HaveNoGroupsWithoutAnSae) {
   EXPECT_TRUE(effects.On(head, 0)[0].groups.empty());
 }
 
-// (V V' + r)^-1 V x by what it solves: V V' a + r a = V x.
-void ExpectSolves(int rows, std::mt19937_64& random) {
-  std::vector<float> v;
-  for (int i = 0; i < rows; ++i) {
-    const auto row = RandomVector(kDim, random, 1);
-    v.insert(v.end(), row.begin(), row.end());
-  }
-  const std::vector<float> x = RandomVector(kDim, random, 2);
-  const WeightedSum sum = FitWeightedSum(x, v);
-  ASSERT_EQ(sum.weights.size(), static_cast<size_t>(rows));
-  double squares = 0;
-  for (const float value : v) squares += static_cast<double>(value) * value;
-  std::vector<double> summed(kDim);
-  for (int i = 0; i < rows; ++i) {
-    for (int c = 0; c < kDim; ++c) summed[c] += sum.weights[i] * v[i * kDim + c];
-  }
-  double norm = 0, left = 0;
-  for (int c = 0; c < kDim; ++c) {
-    norm += static_cast<double>(x[c]) * x[c];
-    left += (x[c] - summed[c]) * (x[c] - summed[c]);
-  }
-  EXPECT_NEAR(sum.fit, 1 - left / norm, 1e-9);
-  for (int i = 0; i < rows; ++i) {
-    double product = 0.1 * squares / rows * sum.weights[i], right = 0;
-    for (int c = 0; c < kDim; ++c) {
-      product += v[i * kDim + c] * summed[c];
-      right += static_cast<double>(v[i * kDim + c]) * x[c];
-    }
-    EXPECT_NEAR(product, right, 1e-6 * (1 + std::abs(right)));
-  }
-}
-
-TEST(FitWeightedSumTest, SolvesTheRidgeForFewAndForManyRows) {
-  std::mt19937_64 random(5);
-  for (const int rows : {1, 3, kDim, 50}) ExpectSolves(rows, random);
-}
-
-TEST(FitWeightedSumTest, TellsNothingOfNothing) {
-  const std::vector<float> x(kDim, 1.0F), zeros(2 * kDim);
-  EXPECT_EQ(FitWeightedSum(x, {}).fit, 0);
-  EXPECT_EQ(FitWeightedSum(x, zeros).fit, 0);
-  EXPECT_EQ(FitWeightedSum(zeros, x).fit, 0);
-}
-
 }  // namespace
 }  // namespace recsae::explainer

@@ -54,6 +54,19 @@ TEST(ReasonSentenceTest, AConceptThatLowersTheScoreOrIsASmallPartIsNoReason) {
   EXPECT_EQ(ReasonSentence(kGroups, Parts(3, {0.05, 0, 0.9}), kTitles, {}), "");
 }
 
+TEST(ReasonSentenceTest, OfSeveralTheOneThatTheRankHangsOnIsTold) {
+  std::vector<ToldGroup> groups = kGroups;
+  groups[1].margin = 0.2;
+  EXPECT_THAT(ReasonSentence(groups, Parts(3, {0.6, 0.3, 0}), kTitles, {}),
+              HasSubstr("Because Comedy weighs"));
+  groups[0].margin = 0.3;
+  EXPECT_THAT(ReasonSentence(groups, Parts(3, {0.6, 0.3, 0}), kTitles, {}),
+              HasSubstr("1980s Horror"));
+  // Its rivals have more of both.
+  groups[0].margin = groups[1].margin = -0.1;
+  EXPECT_EQ(ReasonSentence(groups, Parts(3, {0.6, 0.3, 0}), kTitles, {}), "");
+}
+
 TEST(ReasonSentenceTest, WithoutHistoryTheConceptAloneIsTold) {
   EXPECT_EQ(ReasonSentence(kGroups, Parts(3, {0, 0.4, 0}), kTitles, {}),
             "Because Comedy weighs more with you than with an average user: +0.40 of the +0.40 "

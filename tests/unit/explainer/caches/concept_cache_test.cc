@@ -64,6 +64,13 @@ class FollowedStore : public testing::Test {
     request.mutable_baseline()->set_row_count(9);
     WriteVector(values, request.mutable_baseline()->mutable_activation());
     WriteVector({0, 1, 0, 1}, request.mutable_baseline()->mutable_reconstruction());
+    for (const bool of_value : {false, true}) {
+      concept_store::v1::Erasure* erasure = request.mutable_baseline()->add_erasures();
+      erasure->set_latent(2);
+      if (of_value) erasure->mutable_attribute()->set_value("Horror");
+      WriteMatrix({values.data(), 1, 4}, erasure->mutable_covariances());
+      WriteMatrix({values.data(), 1, 4}, erasure->mutable_readers());
+    }
     const auto set = Call(server_, &concept_store::Stub::SetBaseline, request);
     EXPECT_TRUE(set.ok()) << set.status();
     return set->revision();
@@ -122,11 +129,16 @@ TEST_F(FollowedStore, AGroupIsAllThatItsLeadLeads) {
 TEST_F(FollowedStore, TheBaselineIsKeptAndGoesWithItsSae) {
   auto cache = Follow();
   EXPECT_EQ(cache->Baseline("saes/a"), nullptr);
+  EXPECT_TRUE(cache->Erasures("saes/a")->groups.empty());
   SetBaseline({1, 2, 3, 4});
   cache->WaitForRevision(SetBaseline({4, 3, 2, 1}), caller_);
   ASSERT_NE(cache->Baseline("saes/a"), nullptr);
   EXPECT_THAT(cache->Baseline("saes/a")->activation, ElementsAre(4, 3, 2, 1));
   EXPECT_THAT(cache->Baseline("saes/a")->reconstruction, ElementsAre(0, 1, 0, 1));
+  ASSERT_EQ(cache->Erasures("saes/a")->groups.count(2), 1U);
+  EXPECT_THAT(cache->Erasures("saes/a")->groups.at(2).readers, ElementsAre(4, 3, 2, 1));
+  ASSERT_EQ(cache->Erasures("saes/a")->attributes.size(), 1U);
+  EXPECT_EQ(cache->Erasures("saes/a")->attributes[0].value, "Horror");
   // In the snapshot, too.
   const auto late = Follow();
   ASSERT_NE(late->Baseline("saes/a"), nullptr);
@@ -137,6 +149,7 @@ TEST_F(FollowedStore, TheBaselineIsKeptAndGoesWithItsSae) {
   ASSERT_TRUE(Call(server_, &concept_store::Stub::DeleteSae, remove).ok());
   cache->WaitForRevision(server_.store().revision(), caller_);
   EXPECT_EQ(cache->Baseline("saes/a"), nullptr);
+  EXPECT_TRUE(cache->Erasures("saes/a")->groups.empty());
 }
 
 }  // namespace

@@ -2,6 +2,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <array>
 #include <cmath>
 #include <functional>
 #include <map>
@@ -159,6 +161,52 @@ TEST_F(ConceptJobsTest, PlantedConceptsAreFoundNamedAndExplained) {
     EXPECT_GE(latent.level(), 1);
     EXPECT_LE(latent.level(), 10);
   }
+}
+
+// Of each group and of each genre, so that MODE_PROJECTION says the same of everyone afterwards.
+TEST_F(ConceptJobsTest, WhatIsProjectedOutCannotBeRead) {
+  const v1::ConceptReport report = BuildAndWait(BuildRequest());
+  grpc::ClientContext context;
+  concept_store::v1::GetBaselineRequest get;
+  concept_store::v1::Baseline baseline;
+  get.set_parent(Stack::kSae);
+  ASSERT_TRUE(stack_.concept_store->GetBaseline(&context, get, &baseline).ok());
+  EXPECT_EQ(baseline.erasures_size(), report.erasure_count());
+  EXPECT_EQ(report.erasures_left_out_count(), 0);
+  const std::string genre(Stack::Genre(0));
+  const auto found = std::find_if(
+      baseline.erasures().begin(), baseline.erasures().end(),
+      [&](const concept_store::v1::Erasure& of) { return of.attribute().value() == genre; });
+  ASSERT_NE(found, baseline.erasures().end());
+  EXPECT_EQ(found->attribute().key(), "genre");
+
+  // What an activation has along the first label's covariance, of those who like the genre and of
+  // the others.
+  const auto covariances = ReadMatrix(found->covariances(), "", kAnySize, Stack::kDim);
+  ASSERT_TRUE(covariances.ok()) << covariances.status();
+  const auto gap = [&](bool projected) {
+    std::array<double, 2> sums = {}, counts = {};
+    for (int user = 0; user < Stack::kUsers; user += 3) {
+      v1::SteerRequest request;
+      request.set_sae(Stack::kSae);
+      request.set_max_change(0);
+      if (projected) request.set_mode(v1::SteerRequest::MODE_PROJECTION);
+      WriteVector(stack_.Activation(user), request.mutable_subject()->mutable_activations());
+      request.add_edits()->set_text(genre);
+      request.mutable_edits(0)->set_remove(projected);
+      if (!projected) request.mutable_edits(0)->set_scale(1);
+      v1::SteerResponse response;
+      grpc::ClientContext call;
+      EXPECT_TRUE(stack_.explainer->Steer(&call, request, &response).ok());
+      const auto x = ReadVector(response.activation(), "", Stack::kDim);
+      if (!x.ok()) return 0.0;
+      const auto likes = static_cast<size_t>(user % Stack::kGenres == 0);
+      for (int i = 0; i < Stack::kDim; ++i) sums[likes] += (*x)[i] * covariances->data[i];
+      ++counts[likes];
+    }
+    return std::abs(sums[1] / counts[1] - sums[0] / counts[0]);
+  };
+  EXPECT_LT(gap(true), .1 * gap(false));
 }
 
 TEST_F(ConceptJobsTest, TheReportCountsWhatTheConceptsSay) {

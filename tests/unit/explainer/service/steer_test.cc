@@ -312,6 +312,9 @@ TEST_F(SteerTest, ProjectionTakesTheDirectionOutOfTheResidual) {
   EXPECT_NEAR((*x)[1], 0.1 / Stack::kScale, 1e-5);
   EXPECT_NE(stack_.Activation(0)[1], (*x)[1]);
   EXPECT_TRUE(response.ineffective_edits().empty());
+  // Concepts were not built, so that nothing is known of what goes along with it.
+  ASSERT_EQ(response.warnings_size(), 1);
+  EXPECT_THAT(response.warnings(0), HasSubstr("only the direction is projected out"));
 }
 
 TEST_F(SteerTest, WishesAreShownAndDone) {

@@ -200,6 +200,52 @@ TEST_F(SteeringTest, AChangeIsShortenedToItsBound) {
             SteerActivation(sae_, x_, small, {SteeringMode::kDelta})->activation);
 }
 
+// Over users nothing that is left goes with the labels, however the latents go with them, and the
+// directions are gone as well.
+TEST_F(SteeringTest, WhatIsErasedGoesWithNothingThatIsLeft) {
+  constexpr size_t kRows = 500;
+  std::vector<float> rows, mean(16);
+  std::vector<uint8_t> label;
+  for (size_t row = 0; row < kRows; ++row) {
+    const std::vector<float> x = RandomVector(16, random_);
+    rows.insert(rows.end(), x.begin(), x.end());
+    label.push_back(x[0] + x[3] > .3 ? 1 : 0);
+    for (size_t i = 0; i < 16; ++i) mean[i] += x[i] / static_cast<float>(kRows);
+  }
+  ErasureFit fit(rows, 16);
+  fit.Add(0, label);
+  Eraser eraser(16);
+  eraser.Add(fit.Solve()[0]);
+  SteeringOptions options;
+  options.projected = {code_[0].latent, code_[1].latent};
+  options.baseline = mean;
+  const std::vector<LatentEdit> edits = {{code_[0].latent, Operation::kRemove, 0},
+                                         {code_[1].latent, Operation::kRemove, 0}};
+  for (const bool erased : {false, true}) {
+    options.eraser = erased ? &eraser : nullptr;
+    std::vector<double> covariance(16);
+    for (size_t row = 0; row < kRows; ++row) {
+      const absl::Span<const float> x(&rows[row * 16], 16);
+      const auto steered = SteerActivation(sae_, x, edits, options);
+      ASSERT_TRUE(steered.ok()) << steered.status();
+      double along = 0;
+      for (int i = 0; i < 16; ++i) {
+        const double excess = steered->activation[i] - mean[i];
+        along += excess * Direction(code_[0].latent, i);
+        covariance[i] += excess * label[row] / kRows;
+      }
+      EXPECT_NEAR(along, 0, 1e-5);
+    }
+    const auto [least, most] = std::minmax_element(covariance.begin(), covariance.end());
+    const double largest = std::max(-*least, *most);
+    if (erased) {
+      EXPECT_LT(largest, 1e-5);
+    } else {
+      EXPECT_GT(largest, .02);
+    }
+  }
+}
+
 TEST_F(SteeringTest, TheBoundLeavesTheProjectionWholeWhereItCan) {
   const std::vector<float> mean = RandomVector(16, random_);
   SteeringOptions options;
