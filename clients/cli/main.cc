@@ -14,6 +14,7 @@ int main(int argc, char** argv) {
   AddReproduceCommands(line);
   AddExplainCommands(line);
   AddSteerCommand(line);
+  AddSteeringEvaluationCommand(line);
   AddStatusCommand(line);
   AddDatasetCommands(line);
   AddCatalogCommands(line);

@@ -54,6 +54,8 @@ ExplainerService::ExplainerService(Backend& backend, JobRunner& jobs, MetricsReg
   jobs.Register(kBuildConcepts,
                 [&backend](JobContext& job) { return RunBuildConcepts(backend, job); });
   jobs.Register(kEvaluateSae, [&backend](JobContext& job) { return RunEvaluateSae(backend, job); });
+  jobs.Register(kEvaluateSteering,
+                [&backend](JobContext& job) { return RunEvaluateSteering(backend, job); });
 }
 
 grpc::Status ExplainerService::BuildConcepts(grpc::ServerContext* context,
@@ -76,6 +78,18 @@ grpc::Status ExplainerService::EvaluateSae(grpc::ServerContext* context,
       return CheckEvaluateSae(backend_, Caller(context), *request);
     };
     return Submit(jobs_, kEvaluateSae, *request, check, response);
+  });
+}
+
+grpc::Status ExplainerService::EvaluateSteering(grpc::ServerContext* context,
+                                                const v1::EvaluateSteeringRequest* request,
+                                                jobs::v1::Job* response) {
+  return Guard(context, [&]() -> absl::Status {
+    const auto check = [&](google::protobuf::Any& resolved) {
+      resolved.PackFrom(FilledIn(*request));
+      return CheckEvaluateSteering(backend_, Caller(context), *request);
+    };
+    return Submit(jobs_, kEvaluateSteering, *request, check, response);
   });
 }
 

@@ -20,6 +20,9 @@ class ExplainerService final : public v1::Explainer::Service {
                              jobs::v1::Job* response) override;
   grpc::Status EvaluateSae(grpc::ServerContext* context, const v1::EvaluateSaeRequest* request,
                            jobs::v1::Job* response) override;
+  grpc::Status EvaluateSteering(grpc::ServerContext* context,
+                                const v1::EvaluateSteeringRequest* request,
+                                jobs::v1::Job* response) override;
   grpc::Status Explain(grpc::ServerContext* context, const v1::ExplainRequest* request,
                        v1::ExplainResponse* response) override;
   grpc::Status Steer(grpc::ServerContext* context, const v1::SteerRequest* request,

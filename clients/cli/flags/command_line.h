@@ -73,6 +73,7 @@ void AddPipelineCommand(CommandLine& line);
 void AddReproduceCommands(CommandLine& line);
 void AddExplainCommands(CommandLine& line);
 void AddSteerCommand(CommandLine& line);
+void AddSteeringEvaluationCommand(CommandLine& line);
 void AddStatusCommand(CommandLine& line);
 void AddDatasetCommands(CommandLine& line);
 void AddCatalogCommands(CommandLine& line);

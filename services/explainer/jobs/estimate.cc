@@ -70,6 +70,20 @@ int64_t ComparisonBytes(const sae::SaeModel& model, int64_t items) {
               Product({sets.max_holdings, 2 * sizeof(int32_t)}), Product({items, kItem}), probes});
 }
 
+int64_t EvaluateSteeringBytes(const sae::SaeModel& model, int64_t items, int64_t measured_rows,
+                              int64_t describing_rows) {
+  // The rows of both divisions, of which one is dropped; moved activations, lists, and the rows
+  // that a probe sees with something removed.
+  constexpr int64_t kSamples = 3;
+  constexpr int64_t kCopies = 6;
+  const int64_t row = Sum({Product({model.dim(), sizeof(float), kCopies}),
+                           Product({kItemsOfCase, 3, sizeof(int32_t)}), CodeBytes(model), kKib});
+  return Sum({Product({Sum({measured_rows, describing_rows}), kSamples, row}),
+              Product({model.dim(), model.dim(), 4 * sizeof(double)}),
+              Product({model.latents(), model.dim(), 2 * sizeof(double)}),
+              Product({model.latents(), kKib}), Product({items, kKib})});
+}
+
 int64_t StabilityBytes(const sae::SaeModel& sae, const sae::SaeModel& reference) {
   const int64_t latents = Sum({sae.latents(), reference.latents()});
   return Sum({Product({sae.latents(), reference.latents(), 2 * sizeof(float)}),

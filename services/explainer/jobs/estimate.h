@@ -21,6 +21,11 @@ int64_t EvaluationBytes(const sae::SaeModel& model, int64_t rows, int64_t items)
 // and the probes of attributes.
 int64_t ComparisonBytes(const sae::SaeModel& model, int64_t items);
 
+// The same for evaluating steering: both samples of rows, what they are moved to and what is
+// recommended then, the moments of lists, and a leak's probe.
+int64_t EvaluateSteeringBytes(const sae::SaeModel& model, int64_t items, int64_t measured_rows,
+                              int64_t describing_rows);
+
 // The same for matching the latents of two SAEs: the cosines of all pairs, once more the other way
 // round, and both dictionaries at length 1.
 int64_t StabilityBytes(const sae::SaeModel& sae, const sae::SaeModel& reference);

@@ -1,0 +1,113 @@
+#include "services/explainer/steered/leak.h"
+
+#include <algorithm>
+#include <cstddef>
+#include <numeric>
+#include <unordered_map>
+
+#include "common/math/gemm.h"
+#include "common/math/linear.h"
+
+namespace recsae::explainer {
+namespace {
+
+constexpr size_t kBlocks = 100;
+// Of the mean variance of a dimension.
+constexpr double kRidge = 1e-3;
+
+std::vector<double> MeanOfRows(std::span<const float> rows, size_t dim) {
+  std::vector<double> mean(dim);
+  const double share = static_cast<double>(dim) / static_cast<double>(rows.size());
+  for (size_t i = 0; i < rows.size(); ++i) mean[i % dim] += share * rows[i];
+  return mean;
+}
+
+// The probe's weights [dim].
+std::vector<double> FitProbe(const LabelledRows& train, size_t dim) {
+  const std::vector<double> mean = MeanOfRows(train.activations, dim);
+  const auto rows = static_cast<int64_t>(train.labels.size());
+  std::vector<float> centred(train.activations.begin(), train.activations.end());
+  for (size_t i = 0; i < centred.size(); ++i) centred[i] -= static_cast<float>(mean[i % dim]);
+  const auto d = static_cast<int64_t>(dim);
+  std::vector<float> scatter(dim * dim);
+  math::Sgemm(math::Transpose::kYes, math::Transpose::kNo, d, d, rows, centred.data(),
+              centred.data(), 0.0f, scatter.data());
+  std::vector<double> gram(scatter.begin(), scatter.end());
+  double trace = 0;
+  for (size_t i = 0; i < dim; ++i) trace += gram[i * dim + i];
+  for (size_t i = 0; i < dim; ++i) {
+    gram[i * dim + i] += kRidge * trace / static_cast<double>(dim) + 1e-12;
+  }
+  std::vector<double> cross(dim);
+  for (size_t row = 0; row < train.labels.size(); ++row) {
+    for (size_t i = 0; i < dim && train.labels[row]; ++i) cross[i] += centred[row * dim + i];
+  }
+  return math::SolveSymmetric(gram, cross, static_cast<int>(dim), 1);
+}
+
+// Blocks of users by the order in which they come.
+std::vector<size_t> BlocksOf(std::span<const int32_t> users, size_t& blocks) {
+  std::unordered_map<int32_t, size_t> place;
+  std::vector<size_t> block;
+  block.reserve(users.size());
+  for (const int32_t user : users) {
+    block.push_back(place.emplace(user, place.size()).first->second % kBlocks);
+  }
+  blocks = std::min(kBlocks, place.size());
+  return block;
+}
+
+}  // namespace
+
+int64_t LabelledRows::Positives() const { return std::count(labels.begin(), labels.end(), true); }
+
+double AreaUnderRoc(std::span<const double> scores, const std::vector<bool>& labels) {
+  std::vector<size_t> order(scores.size());
+  std::iota(order.begin(), order.end(), size_t{0});
+  std::sort(order.begin(), order.end(), [&](size_t a, size_t b) { return scores[a] < scores[b]; });
+  double won = 0;
+  double below = 0;
+  double positives = 0;
+  for (size_t begin = 0; begin < order.size();) {
+    size_t end = begin;
+    double tied_positives = 0;
+    while (end < order.size() && scores[order[end]] == scores[order[begin]]) {
+      tied_positives += labels[order[end++]] ? 1 : 0;
+    }
+    const double tied_negatives = static_cast<double>(end - begin) - tied_positives;
+    won += tied_positives * (below + tied_negatives / 2);
+    positives += tied_positives;
+    below += tied_negatives;
+    begin = end;
+  }
+  return positives > 0 && below > 0 ? won / (positives * below) : 0.5;
+}
+
+Estimate ProbeAuc(const LabelledRows& train, const LabelledRows& test,
+                  std::span<const int32_t> test_users, int dim) {
+  const auto d = static_cast<size_t>(dim);
+  const std::vector<double> weights = FitProbe(train, d);
+  std::vector<double> scores;
+  scores.reserve(test.labels.size());
+  for (size_t row = 0; row < test.labels.size(); ++row) {
+    scores.push_back(
+        std::inner_product(weights.begin(), weights.end(),
+                           test.activations.begin() + static_cast<std::ptrdiff_t>(row * d), 0.0));
+  }
+  size_t blocks = 0;
+  const std::vector<size_t> block = BlocksOf(test_users, blocks);
+  std::vector<double> without;
+  for (size_t left_out = 0; left_out < blocks; ++left_out) {
+    std::vector<double> kept;
+    std::vector<bool> labels;
+    for (size_t row = 0; row < scores.size(); ++row) {
+      if (block[row] == left_out) continue;
+      kept.push_back(scores[row]);
+      labels.push_back(test.labels[row]);
+    }
+    without.push_back(AreaUnderRoc(kept, labels));
+  }
+  return JackknifeEstimate(AreaUnderRoc(scores, test.labels), without);
+}
+
+}  // namespace recsae::explainer
