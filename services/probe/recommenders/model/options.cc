@@ -55,6 +55,8 @@ absl::Status CheckKind(const RecommenderOptions& o) {
     case RecommenderKind::kLightgcn:
       return CheckRange("layer_count", o.layers, 0, 16);
     case RecommenderKind::kSasrec:
+    case RecommenderKind::kGpt:
+    case RecommenderKind::kBert4rec:
       return CheckTransformer(o);
     case RecommenderKind::kTimirec:
       RECSAE_RETURN_IF_ERROR(CheckRange("interest_count", o.interests, 1, 64));
@@ -79,9 +81,13 @@ absl::Status CheckKind(const RecommenderOptions& o) {
 
 }  // namespace
 
-bool ReadsHistory(RecommenderKind kind) {
+bool IsTransformer(RecommenderKind kind) {
   return kind == RecommenderKind::kSasrec || kind == RecommenderKind::kTimirec ||
-         kind == RecommenderKind::kTorchscript;
+         kind == RecommenderKind::kGpt || kind == RecommenderKind::kBert4rec;
+}
+
+bool ReadsHistory(RecommenderKind kind) {
+  return IsTransformer(kind) || kind == RecommenderKind::kTorchscript;
 }
 
 RecommenderOptions DefaultOptions(RecommenderKind kind, Loss loss) {
@@ -92,7 +98,7 @@ RecommenderOptions DefaultOptions(RecommenderKind kind, Loss loss) {
     options.learning_rate = 3e-3;
     options.max_epochs = 10;
   }
-  if (kind == RecommenderKind::kSasrec || kind == RecommenderKind::kTimirec) {
+  if (IsTransformer(kind)) {
     options.layers = 4;
     options.dropout = 0.1;
   }
@@ -112,12 +118,16 @@ RecommenderOptions DefaultOptions(RecommenderKind kind, Loss loss) {
     options.layers = 3;
     options.pretrain_epochs = loss == Loss::kSoftmax ? 3 : options.max_epochs;
   }
+  if (kind == RecommenderKind::kGpt || kind == RecommenderKind::kBert4rec) {
+    options.history = 64;
+    options.layers = 2;
+    options.heads = 2;
+  }
   return options;
 }
 
 RecommenderOptions DefaultOptions(RecommenderKind kind) {
-  const bool sequence = kind == RecommenderKind::kSasrec || kind == RecommenderKind::kTimirec;
-  return DefaultOptions(kind, sequence ? Loss::kSoftmax : Loss::kBpr);
+  return DefaultOptions(kind, IsTransformer(kind) ? Loss::kSoftmax : Loss::kBpr);
 }
 
 // Of a step of sequence models: on ml-1m-recsae, more of them gave a worse dev NDCG after as many

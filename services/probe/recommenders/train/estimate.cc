@@ -44,7 +44,7 @@ int64_t StepOfWindows(const RecommenderOptions& o, const DatasetSize& size) {
   return Sum({positions, attention, scores});
 }
 
-int64_t Sasrec(const RecommenderOptions& o, const DatasetSize& size) {
+int64_t Transformer(const RecommenderOptions& o, const DatasetSize& size) {
   const int64_t parameters =
       Sum({Product({size.items, o.dim}), Product({o.history, o.dim}), LayerParameters(o)});
   return Sum({Product({parameters, kCopies, kFloat}), StepOfWindows(o, size)});
@@ -55,7 +55,7 @@ int64_t Timirec(const RecommenderOptions& o, const DatasetSize& size) {
       Product({BatchSize(o, size.interactions), o.history, o.interests,
                Sum({Product({8, o.dim}), Product({4, o.attention_dim})}), kFloat});
   // Two models: of the interests, and of how they are weighed.
-  return Sum({Product({2, Sasrec(o, size)}), interests});
+  return Sum({Product({2, Transformer(o, size)}), interests});
 }
 
 int64_t Ecf(const RecommenderOptions& o, const DatasetSize& size) {
@@ -87,7 +87,9 @@ int64_t TrainingBytes(const RecommenderOptions& options, const DatasetSize& size
   int64_t kind = 0;
   switch (options.kind) {
     case RecommenderKind::kSasrec:
-      kind = Sasrec(options, size);
+    case RecommenderKind::kGpt:
+    case RecommenderKind::kBert4rec:
+      kind = Transformer(options, size);
       break;
     case RecommenderKind::kTimirec:
       kind = Timirec(options, size);
