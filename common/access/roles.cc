@@ -81,6 +81,7 @@ constexpr MethodRole kMethods[] = {
     // Explainer
     {"/recsae.explainer.v1.Explainer/BuildConcepts", Role::kWriter},
     {"/recsae.explainer.v1.Explainer/EvaluateSae", Role::kWriter},
+    {"/recsae.explainer.v1.Explainer/EvaluateSteering", Role::kWriter},
     {"/recsae.explainer.v1.Explainer/Explain", Role::kReader},
     {"/recsae.explainer.v1.Explainer/Steer", Role::kReader},
     {"/recsae.explainer.v1.Explainer/FindCounterfactual", Role::kReader},
