@@ -63,7 +63,7 @@ void Transformer::ActivateBatch(absl::Span<const Query> queries, const PartTap& 
       masked() ? MakeMaskedInputs(queries, length) : MakeInputs(queries, length);
   const auto tap_tensor = [&](size_t site, torch::Tensor& output) {
     output = output.contiguous();
-    tap(site, output.data_ptr<float>());
+    return tap(site, output.data_ptr<float>());
   };
   const torch::Tensor last =
       network_
@@ -81,16 +81,16 @@ absl::StatusOr<std::vector<float>> Transformer::RunTapped(absl::Span<const Query
   RECSAE_RETURN_IF_ERROR(CheckHistories(queries, items()));
   constexpr size_t kBatch = 256;
   std::vector<float> activations(queries.size() * dim());
-  RECSAE_RETURN_IF_ERROR(
-      InBatches(queries.size(), kBatch, ThreadCount(options_.threads), cancelled,
-                [&](size_t first, size_t count) {
-                  const absl::Span<const Query> part = queries.subspan(first, count);
-                  PartTap tap_part;
-                  if (tap)
-                    tap_part = [&](size_t site, float* output) { tap(site, first, part, output); };
-                  ActivateBatch(part, tap_part, activations.data() + first * dim());
-                  return absl::OkStatus();
-                }));
+  RECSAE_RETURN_IF_ERROR(InBatches(
+      queries.size(), kBatch, ThreadCount(options_.threads), cancelled,
+      [&](size_t first, size_t count) {
+        const absl::Span<const Query> part = queries.subspan(first, count);
+        PartTap tap_part;
+        if (tap)
+          tap_part = [&](size_t site, float* output) { return tap(site, first, part, output); };
+        ActivateBatch(part, tap_part, activations.data() + first * dim());
+        return absl::OkStatus();
+      }));
   return activations;
 }
 
@@ -114,12 +114,13 @@ absl::StatusOr<std::vector<float>> Transformer::InnerActivations(
   const std::vector<size_t> starts = RowStarts(queries, positions, options_.history);
   std::vector<float> activations(starts.back() * d);
   const SiteTap copy = [&](size_t at, size_t first, absl::Span<const Query> part, float* output) {
-    if (at != site) return;
+    if (at != site) return true;
     for (size_t i = 0; i < part.size(); ++i) {
       const size_t rows = starts[first + i + 1] - starts[first + i];
       std::copy_n(output + ((i + 1) * length - rows) * d, rows * d,
                   activations.data() + starts[first + i] * d);
     }
+    return false;
   };
   RECSAE_RETURN_IF_ERROR(RunTapped(queries, cancelled, copy).status());
   return activations;
@@ -131,10 +132,11 @@ absl::StatusOr<std::vector<float>> Transformer::ResumeInner(
   const int length = Length(), d = dim();
   const SiteTap replace = [&](size_t at, size_t first, absl::Span<const Query> part,
                               float* output) {
-    if (at != site) return;
+    if (at != site) return true;
     for (size_t i = 0; i < part.size(); ++i) {
       std::copy_n(activations.data() + (first + i) * d, d, output + ((i + 1) * length - 1) * d);
     }
+    return true;
   };
   return RunTapped(queries, cancelled, replace);
 }

@@ -40,11 +40,11 @@ class Transformer : public Recommender {
 
  private:
   // Sees the output of a site for a part of the queries, from number `first` on: float [queries,
-  // Length(), dim], right-aligned.
-  using SiteTap = std::function<void(size_t site, size_t first, absl::Span<const Query> queries,
+  // Length(), dim], right-aligned. False: that was all, the activations are of no use.
+  using SiteTap = std::function<bool(size_t site, size_t first, absl::Span<const Query> queries,
                                      float* output)>;
   // The same for one such part.
-  using PartTap = std::function<void(size_t site, float* output)>;
+  using PartTap = std::function<bool(size_t site, float* output)>;
   // BERT4Rec's, where a mask token at the end stands for what is to be predicted.
   bool masked() const;
   // Positions of the network.

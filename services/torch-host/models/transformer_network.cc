@@ -116,10 +116,10 @@ torch::Tensor TransformerNetwork::Forward(const torch::Tensor& inputs, const tor
   const int64_t length = inputs.size(1), all = positions.size(0);
   const torch::Tensor embedded = Embed(inputs) + positions.slice(0, all - length, all);
   torch::Tensor x = MaybeDropout(embedded.view({-1, options_.dim}), options_.dropout, random, pool);
-  if (tap) tap(0, x);
+  if (tap && !tap(0, x)) return x;
   for (size_t i = 0; i < layers_.size(); ++i) {
     x = Apply(layers_[i], x, padding, random, pool);
-    if (tap) tap(i + 1, x);
+    if (tap && !tap(i + 1, x)) return x;
   }
   return style_.pre_norm ? Norm(x, last_norm_weight_, last_norm_bias_) : x;
 }

@@ -31,8 +31,8 @@ BlockStyle StyleOf(RecommenderKind kind);
 class TransformerNetwork : public torch::nn::Module {
  public:
   // Sees the output of the embedding (site 0) and of each layer (1, 2, ...), [windows * length,
-  // dim], and may change it.
-  using Tap = std::function<void(size_t site, torch::Tensor& output)>;
+  // dim], and may change it. False: the rest of the way need not be gone.
+  using Tap = std::function<bool(size_t site, torch::Tensor& output)>;
 
   // Of `length` positions at most. Weights from N(0, 0.01), biases 0, norms at identity.
   TransformerNetwork(const RecommenderOptions& options, int64_t items, int64_t length,
