@@ -142,8 +142,9 @@ ResultTable FirstBlockGenres(const std::vector<Series>& all) {
     for (const std::string& genre : GenresOf(series)) {
       std::vector<std::string> labels = Labels(series);
       labels.push_back(genre);
-      ResultTable one =
-          Assemble({.labels = table.labels}, GenreColumns(genre), {{std::move(labels), series}});
+      ResultTable one;
+      one.labels = table.labels;
+      one = Assemble(std::move(one), GenreColumns(genre), {{std::move(labels), series}});
       table.metrics = one.metrics;
       table.rows.push_back(std::move(one.rows.front()));
     }

@@ -29,7 +29,7 @@ struct AttributeFit {
   int32_t read_latent = -1;
   double read_correlation = 0;
   // By the item read last; where that was asked for and there are histories.
-  std::optional<LastRead> last_read;
+  std::optional<LastRead> last_read = std::nullopt;
 };
 
 // One for each of `attributes`. `association`: of the users who describe.
