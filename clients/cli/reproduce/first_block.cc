@@ -40,6 +40,19 @@ ordered_json ReadJson(const explainer::v1::LastRead& read) {
           {"fired", read.fired_share()}};
 }
 
+// "genre" where there is one; else the key of the most values that could be measured.
+std::string KeyOf(const Evaluation& evaluation) {
+  std::map<std::string, int> values;
+  for (const DictionaryScore& score : evaluation.dictionaries()) {
+    for (const auto& fit : score.attributes()) values[fit.key()] += fit.has_last_read() ? 1 : 0;
+  }
+  if (values.count(kGenreKey) > 0) return kGenreKey;
+  const auto most =
+      std::max_element(values.begin(), values.end(),
+                       [](const auto& a, const auto& b) { return a.second < b.second; });
+  return most == values.end() ? kGenreKey : most->first;
+}
+
 ordered_json RankingJson(const explainer::v1::RankingMetrics& metrics) {
   ordered_json json = ordered_json::object();
   if (metrics.has_hr_at_10()) json["hr@10"] = metrics.hr_at_10();
@@ -107,6 +120,8 @@ ordered_json FirstBlockJson(const concept_store::v1::Sae& sae, const Evaluation&
                          {"train_seconds", sae.report().seconds()}}},
                        {"original", RankingJson(evaluation.recommender())},
                        {"reconstructed", RankingJson(evaluation.reconstructed())}};
+  const std::string key = KeyOf(evaluation);
+  json["key"] = key;
   std::map<std::string, ordered_json> genres;
   for (const DictionaryScore& score : evaluation.dictionaries()) {
     const std::string kind = DictionaryKey(score.kind(), "");
@@ -114,10 +129,10 @@ ordered_json FirstBlockJson(const concept_store::v1::Sae& sae, const Evaluation&
       json["explained"] = 1 - score.fvu();
       json["active"] = score.active_count();
     }
-    const auto mean = score.last_read_correlations().find(kGenreKey);
+    const auto mean = score.last_read_correlations().find(key);
     if (mean != score.last_read_correlations().end()) json["correlation"][kind] = mean->second;
     for (const auto& fit : score.attributes()) {
-      if (fit.key() != kGenreKey || !fit.has_last_read()) continue;
+      if (fit.key() != key || !fit.has_last_read()) continue;
       ordered_json& genre = genres[fit.value()];
       genre["value"] = fit.value();
       genre["prevalence"] = fit.last_read().prevalence();

@@ -34,7 +34,8 @@ PipelinePlan AtFirstBlock(PipelinePlan plan);
 // 1e-3, warm-up over 1,000 of 10,000 steps of 256 rows.
 trainer::v1::TrainingConfig PublishedConfig(uint64_t seed, int64_t rows);
 
-// {"explained", "explained_test", "l0", "active", "sae": {"d", "latents", "k"}, "correlation":
+// "key": what stands for genres in this catalogue. {"key", "explained", "explained_test", "l0",
+// "active", "sae": {"d", "latents", "k"}, "correlation":
 // {"trained", "raw", "random"} (mean over genres), "original", "reconstructed", "genres":
 // [{"value", "prevalence", "trained", "raw", "random": {"latent", "correlation", "auc",
 // "precision", "fired"}}]}.
