@@ -88,7 +88,7 @@ void AddRecommenderFlags(Command& command, const std::string& prefix, Recommende
     command.Add("--" + prefix + flag, value, what).Type(type).Group("Training of the recommender");
   };
   add("epochs", flags.epochs, "N",
-      "At most so many epochs [default: 200; softmax: 10, bprmf 20, lightgcn 30]");
+      "At most so many epochs [default: 200; softmax: 10, bprmf 20, lightgcn and bert4rec 30]");
   add("patience", flags.patience, "N",
       "Epochs without a better dev NDCG before stopping [default: 10]");
   add("loss", flags.loss, "bpr|softmax", "[default: softmax for sequence models, bpr for others]");
@@ -97,7 +97,8 @@ void AddRecommenderFlags(Command& command, const std::string& prefix, Recommende
       "Adam's [default: 1e-3, lightgcn 2e-2; softmax: 3e-3, lightgcn 6e-2]");
   add("l2", flags.l2, "WEIGHT", "Weight decay");
   add("batch-size", flags.batch_size, "N",
-      "Interactions, or (sequence models) windows of history, a step [default: 32 windows]");
+      "Interactions, or (sequence models) windows of history, a step [default: 32 windows; gpt, "
+      "bert4rec 16]");
   add("history", flags.history, "N",
       "Items of history read; sequence models [default: 20; gpt, bert4rec 64]");
   add("layers", flags.layers, "N",
