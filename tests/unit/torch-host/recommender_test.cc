@@ -32,6 +32,11 @@ RecommenderOptions SmallOptions(RecommenderKind kind) {
   options.threads = 1;
   options.clusters = 8;  // ECF: 2 members of 8 have activations of 16
   options.members = 2;
+  if (kind == RecommenderKind::kBert4rec) {
+    // A fifth of the positions are targets: as many of them take more steps.
+    options.max_epochs = 30;
+    options.batch_size = 16;
+  }
   return options;
 }
 
