@@ -8,7 +8,7 @@
 # Groups, all by default:
 #   servers    the servers and the command, as built with RECSAE_TORCH=OFF and RECSAE_DOWNLOAD=OFF
 #   download   for RECSAE_DOWNLOAD: data sets that the probe fetches
-#   torch      for RECSAE_TORCH: recsae-torch-host, with SASRec, TiMiRec, training of ECF, TorchScript modules
+#   torch      for RECSAE_TORCH: recsae-torch-host, with SASRec, TiMiRec, GPT, BERT4Rec, training of ECF, TorchScript modules
 #   tests      for RECSAE_TESTS and RECSAE_BENCHMARKS, and their Python
 set -euo pipefail
 

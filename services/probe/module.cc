@@ -61,7 +61,8 @@ void ProbeModule::AddFlags(FlagSet& flags) {
             "fetch data sets that are asked for and not there (ml-1m, ml-100k) from their "
             "publisher into the cache folder");
   flags.AddPath("torch-host", &torch_host_,
-                "path of the program recsae-torch-host, which runs SASRec, TiMiRec and TorchScript "
+                "path of the program recsae-torch-host, which runs SASRec, TiMiRec, GPT, BERT4Rec "
+                "and TorchScript "
                 "modules and trains ECF; empty: beside this program, then in $PATH");
   flags.Add("allow-modules", &allow_modules_,
             "accept and run TorchScript modules: code of whoever may call ImportRecommender. Each "

@@ -14,8 +14,8 @@
 namespace {
 
 constexpr char kHelp[] =
-    "recsae-torch-host runs TorchScript modules, trains and runs SASRec and TiMiRec, and trains "
-    "ECF.\n"
+    "recsae-torch-host runs TorchScript modules, trains and runs SASRec, TiMiRec, GPT and "
+    "BERT4Rec, and trains ECF.\n"
     "recsae-probe and recsae-standalone start it, one for each model; see their --torch-host. It "
     "is\n"
     "of no use by hand.\n"

@@ -1,8 +1,9 @@
-"""A built-in SASRec at an inner probe site: captured at all positions, trained on, described,
+"""The built-in transformers at an inner probe site: captured at all positions, trained on, described,
 explained and steered, where the layers after the site run again."""
 
 import unittest
 
+import grpc
 import numpy as np
 
 from harness import SuiteTest, array, ex, pb, tensor, tr
@@ -13,15 +14,17 @@ PLANTED = pb.DatasetRef(name="planted", planted=pb.PlantedOptions(
 
 
 class ProbeSitesTest(SuiteTest):
+    kind, positions = pb.Recommender.KIND_SASREC, pb.POSITIONS_ALL
+
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
         job = cls.suite.probe.TrainRecommender(pb.TrainRecommenderRequest(
-            recommender_id="inner", kind=pb.Recommender.KIND_SASREC, dataset=PLANTED,
+            recommender_id="inner", kind=cls.kind, dataset=PLANTED,
             hyper_parameters=pb.HyperParameters(embedding_dim=16, history_length=10, layer_count=2, epoch_count=3,
                                                 seed=1)))
         cls.recommender = cls.suite.finish("probe", job, pb.Recommender)
-        cls.train = cls.capture("train", pb.SPLIT_TRAIN, positions=pb.POSITIONS_ALL)
+        cls.train = cls.capture("train", pb.SPLIT_TRAIN, positions=cls.positions)
         cls.test = cls.capture("test", pb.SPLIT_TEST, with_cases=True)
         job = cls.suite.trainer.TrainSae(tr.TrainSaeRequest(
             sae_id="inner", capture=cls.train.name,
@@ -47,7 +50,7 @@ class ProbeSitesTest(SuiteTest):
     def test_the_recommender_names_its_sites(self):
         self.assertEqual([site.name for site in self.recommender.probe_sites],
                          ["embedding", "layers.0", "layers.1", "user"])
-        self.assertEqual((self.train.site, self.train.positions), (SITE, pb.POSITIONS_ALL))
+        self.assertEqual((self.train.site, self.train.positions), (SITE, self.positions))
         self.assertEqual(self.sae.probe_site, SITE)
 
     def test_a_capture_holds_what_the_site_gives(self):
@@ -67,6 +70,23 @@ class ProbeSitesTest(SuiteTest):
         self.assertAlmostEqual(evaluation.recommender.hr_at_10,
                                self.recommender.metrics["test_hr@10"], places=6)
         self.assertTrue(0 < evaluation.fvu < 0.9, evaluation.fvu)
+        self.check_last_read(evaluation)
+
+    def check_last_read(self, evaluation):
+        """At an inner site dictionaries are compared by the item read last alone."""
+        score = ex.DictionaryScore
+        self.assertEqual([d.kind for d in evaluation.dictionaries],
+                         [score.KIND_TRAINED, score.KIND_RAW, score.KIND_RANDOM], evaluation.comparison)
+        self.assertFalse(evaluation.verdicts)
+        for dictionary in evaluation.dictionaries:
+            self.assertFalse(dictionary.HasField("shown"))
+            self.assertGreater(dictionary.active_count, 0)
+            self.assertTrue(dictionary.attributes)
+            for key, mean in dictionary.last_read_correlations.items():
+                self.assertAlmostEqual(mean, np.mean([
+                    fit.last_read.correlation for fit in dictionary.attributes if fit.key == key]))
+            for fit in dictionary.attributes:
+                self.assertTrue(0 <= fit.last_read.auc <= 1 and 0 < fit.last_read.prevalence < 1, fit)
 
     def test_steering_runs_the_layers_after_the_site(self):
         history = self.histories([0])[0]
@@ -90,6 +110,24 @@ class ProbeSitesTest(SuiteTest):
             scores.update(zip(batch.item_ids, array(batch.vectors) @ final))
         for item in steered.after:
             self.assertAlmostEqual(item.score, float(scores[item.item_id]), places=3)
+
+
+class GptSitesTest(ProbeSitesTest):
+    kind = pb.Recommender.KIND_GPT
+
+
+class Bert4recSitesTest(ProbeSitesTest):
+    """One row for a history: the mask token's."""
+    kind, positions = pb.Recommender.KIND_BERT4REC, pb.POSITIONS_LAST
+
+    def test_items_have_no_rows_of_their_own(self):
+        self.assertFalse(any(site.per_position for site in self.recommender.probe_sites))
+        self.assert_error(
+            grpc.StatusCode.INVALID_ARGUMENT, "POSITIONS_UNSUPPORTED",
+            self.suite.probe.CaptureActivations, pb.CaptureActivationsRequest(
+                parent=self.recommender.name, capture_id="all", split=pb.SPLIT_TRAIN, site=SITE,
+                positions=pb.POSITIONS_ALL))
+
 
 
 if __name__ == "__main__":

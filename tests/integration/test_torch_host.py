@@ -289,7 +289,7 @@ class WithoutHostTest(HostTest):
     flags = ("--torch-host", "/nowhere/recsae-torch-host", "--allow-modules")
 
     def test_what_needs_it_is_refused_at_the_call(self):
-        for kind in ("SASREC", "TIMIREC", "ECF"):
+        for kind in ("SASREC", "TIMIREC", "GPT", "BERT4REC", "ECF"):
             self.assert_error(
                 grpc.StatusCode.UNIMPLEMENTED, "RECOMMENDER_KIND_UNAVAILABLE",
                 self.suite.probe.TrainRecommender,

@@ -85,6 +85,10 @@ void PrintEvaluation(Console& console, const explainer::v1::Evaluation& evaluati
     console.Print("\n");
     console.Print(fits);
   }
+  if (const Table fits = LastReadTable(evaluation, kShownAttributes); !fits.empty()) {
+    console.Print("\n");
+    console.Print(fits);
+  }
   if (const Table splits = SplitTable(evaluation, kShownAttributes); !splits.empty()) {
     console.Print(
         "\nRows that have an attribute, those on which none of its latents fires, and those "

@@ -88,22 +88,25 @@ void AddRecommenderFlags(Command& command, const std::string& prefix, Recommende
     command.Add("--" + prefix + flag, value, what).Type(type).Group("Training of the recommender");
   };
   add("epochs", flags.epochs, "N",
-      "At most so many epochs [default: 200; softmax: 10, bprmf 20, lightgcn 30]");
+      "At most so many epochs [default: 200; softmax: 10, bprmf 20, lightgcn and bert4rec 30]");
   add("patience", flags.patience, "N",
       "Epochs without a better dev NDCG before stopping [default: 10]");
-  add("loss", flags.loss, "bpr|softmax",
-      "[default: softmax for sasrec and timirec, bpr for others]");
+  add("loss", flags.loss, "bpr|softmax", "[default: softmax for sequence models, bpr for others]");
   add("embedding-dim", flags.embedding_dim, "N", "Length of an activation [default: 64]");
   add("learning-rate", flags.learning_rate, "RATE",
       "Adam's [default: 1e-3, lightgcn 2e-2; softmax: 3e-3, lightgcn 6e-2]");
   add("l2", flags.l2, "WEIGHT", "Weight decay");
   add("batch-size", flags.batch_size, "N",
-      "Interactions, or windows of history (sasrec, timirec), a step [default: 32 windows]");
-  add("history", flags.history, "N", "Items of history read; sasrec, timirec [default: 20]");
+      "Interactions, or (sequence models) windows of history, a step [default: 32 windows; gpt, "
+      "bert4rec 16]");
+  add("history", flags.history, "N",
+      "Items of history read; sequence models [default: 20; gpt, bert4rec 64]");
   add("layers", flags.layers, "N",
-      "Transformer layers (sasrec, timirec) or propagation steps (lightgcn) [default: 4, 3, 3]");
-  add("heads", flags.heads, "N", "Attention heads; sasrec, timirec [default: 1]");
-  add("dropout", flags.dropout, "SHARE", "Dropout; sasrec, timirec [default: 0.1]");
+      "Transformer layers (sasrec, timirec, gpt, bert4rec) or propagation steps (lightgcn) "
+      "[default: "
+      "4, 3, 2, 2, 3]");
+  add("heads", flags.heads, "N", "Attention heads; sequence models [default: 1; gpt, bert4rec 2]");
+  add("dropout", flags.dropout, "SHARE", "Dropout; sequence models [default: 0.1]");
   add("interests", flags.interests, "K", "Interest vectors of a user; timirec [default: 6]");
   add("attention-dim", flags.attention_dim, "N",
       "Width of the attention that pools interests; timirec [default: 8]");

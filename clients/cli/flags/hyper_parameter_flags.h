@@ -78,8 +78,8 @@ void AddRecommenderFlags(Command& command, const std::string& prefix, Recommende
 void AddSaeFlags(Command& command, const std::string& prefix, Values values, SaeFlags& flags);
 
 // --recommender's and --kind's values.
-inline constexpr const char* kKinds[] = {"sasrec",  "bprmf", "lightgcn",
-                                         "timirec", "ecf",   "distillemb"};
+inline constexpr const char* kKinds[] = {"sasrec", "bprmf",      "lightgcn", "timirec",
+                                         "ecf",    "distillemb", "gpt",      "bert4rec"};
 probe::v1::Recommender::Kind ParseKind(const std::string& kind);
 
 probe::v1::HyperParameters MakeHyperParameters(const RecommenderFlags& flags, uint64_t seed);

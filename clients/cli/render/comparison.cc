@@ -114,7 +114,9 @@ Table DictionaryTable(const Evaluation& evaluation) {
   lines.AddDescribed("random items", [](const DictionaryScore& score) {
     return score.has_random_items() ? &score.random_items() : nullptr;
   });
-  lines.Add("breadth", [](const DictionaryScore& score) { return score.breadth(); });
+  lines.Add("breadth", [](const DictionaryScore& score) {
+    return score.has_shown() ? std::optional<double>(score.breadth()) : std::nullopt;
+  });
   lines.Add("FVU", [](const DictionaryScore& score) { return score.fvu(); });
   lines.AddSplitting("latents per attribute",
                      [](const Splitting& s) { return s.latents_per_attribute(); });
@@ -154,6 +156,7 @@ Table AttributeFitTable(const Evaluation& evaluation, int count) {
   std::map<std::pair<std::string, std::string>, double> raw;
   std::vector<AttributeFit> fits;
   for (const DictionaryScore& score : evaluation.dictionaries()) {
+    if (!score.has_shown()) continue;
     for (const AttributeFit& fit : score.attributes()) {
       if (score.kind() == DictionaryScore::KIND_TRAINED) fits.push_back(fit);
       if (score.kind() == DictionaryScore::KIND_RAW) {
@@ -186,6 +189,46 @@ Table AttributeFitTable(const Evaluation& evaluation, int count) {
   return table;
 }
 
+Table LastReadTable(const Evaluation& evaluation, int count) {
+  std::map<std::pair<std::string, std::string>, std::map<DictionaryScore::Kind, double>> others;
+  std::vector<AttributeFit> fits;
+  for (const DictionaryScore& score : evaluation.dictionaries()) {
+    for (const AttributeFit& fit : score.attributes()) {
+      if (!fit.has_last_read()) continue;
+      if (score.kind() == DictionaryScore::KIND_TRAINED) fits.push_back(fit);
+      others[{fit.key(), fit.value()}][score.kind()] = fit.last_read().correlation();
+    }
+  }
+  std::stable_sort(fits.begin(), fits.end(), [](const AttributeFit& a, const AttributeFit& b) {
+    return a.last_read().correlation() > b.last_read().correlation();
+  });
+  if (count >= 0 && fits.size() > static_cast<size_t>(count)) fits.resize(count);
+  if (fits.empty()) return Table(std::vector<Column>{});
+  Table table({{"ATTRIBUTE OF THE ITEM READ LAST", false, true},
+               {"BEST LATENT", true},
+               {"r", true},
+               {"AUC", true},
+               {"PRECISION", true},
+               {"SHARE FIRED", true},
+               {"PREVALENCE", true},
+               {"r, RAW", true},
+               {"r, RANDOM", true}});
+  for (const AttributeFit& fit : fits) {
+    const auto& of = others.at({fit.key(), fit.value()});
+    const auto shown = [&](DictionaryScore::Kind kind) {
+      const auto found = of.find(kind);
+      return found == of.end() ? std::string(kMissing) : Shown(found->second);
+    };
+    const auto& read = fit.last_read();
+    table.Add({absl::StrCat(fit.key(), " ", fit.value()),
+               read.latent() < 0 ? kMissing : absl::StrCat("#", read.latent()),
+               Shown(read.correlation()), Shown(read.auc()), Shown(read.precision()),
+               Shown(read.fired_share()), Shown(read.prevalence()),
+               shown(DictionaryScore::KIND_RAW), shown(DictionaryScore::KIND_RANDOM)});
+  }
+  return table;
+}
+
 void PrintComparison(Console& console, const Evaluation& evaluation) {
   const Table table = DictionaryTable(evaluation);
   if (!table.empty()) console.Print(table);
@@ -206,6 +249,10 @@ void AddComparison(const Evaluation& evaluation, ordered_json& json) {
   }
   for (const DictionaryScore& score : evaluation.dictionaries()) {
     const char* key = Key(score.kind());
+    for (const auto& [name, mean] : score.last_read_correlations()) {
+      json["last_read"][name][key] = mean;
+    }
+    if (!score.has_shown()) continue;
     json["described_r2"][key] = Json(score.shown());
     json["described_r2_random_items"][key] = Json(score.random_items());
     json["breadth"][key] = score.breadth();

@@ -23,13 +23,17 @@ std::vector<std::string> VerdictLines(const explainer::v1::Evaluation& evaluatio
 // The `count` attributes that a single latent tells best, on users who had no part in the choice.
 Table AttributeFitTable(const explainer::v1::Evaluation& evaluation, int count);
 
+// The `count` attributes of the item read last that a single latent tells best. Empty where none
+// was measured.
+Table LastReadTable(const explainer::v1::Evaluation& evaluation, int count);
+
 // The first two of these, and what the latents are like (LatentTable).
 void PrintComparison(Console& console, const explainer::v1::Evaluation& evaluation);
 
 // Adds "latent_use" and "stability" (AddLatents), "described_r2", "described_r2_random_items",
-// "breadth", "splitting", "verdicts" and "comparison" to a report; of those after stability only
-// "comparison" where nothing was compared, and none for an evaluation by a server that does not
-// compare.
+// "breadth", "splitting", "last_read", "verdicts" and "comparison" to a report; of those after
+// stability only "comparison" where nothing was compared, and none for an evaluation by a server
+// that does not compare.
 void AddComparison(const explainer::v1::Evaluation& evaluation, nlohmann::ordered_json& json);
 
 }  // namespace recsae::cli

@@ -21,10 +21,13 @@ inline constexpr char kRawMethod[] = "raw";                  // its dimensions a
 inline constexpr char kRandomMethod[] = "random";            // the SAE before training
 inline constexpr char kTrainedMethod[] = "sae";              // the SAE
 inline constexpr char kSteerMethod[] = "steer";              // one of its latents scaled
+// Of its first block (first_block.h): the published SAE, and this suite's default.
+inline constexpr char kPublishedMethod[] = "block0-relu";
+inline constexpr char kBlockMethod[] = "block0-sae";
 
 struct CellId {
   std::string dataset;
-  // As --recommender has it, "ecf-3" for three members.
+  // As --recommender has it, "ecf-3" for three members, "gpt-untrained" as it is before training.
   std::string recommender;
   std::string method;
   uint64_t seed = 1;

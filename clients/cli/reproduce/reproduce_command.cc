@@ -1,4 +1,4 @@
-// recsae reproduce: the tables and figures of the RecSAE paper.
+// recsae reproduce: the tables and figures of the RecSAE paper, and those of Klenitskiy et al.
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
@@ -9,6 +9,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "clients/cli/flags/command_line.h"
+#include "clients/cli/reproduce/first_block.h"
 #include "clients/cli/reproduce/outputs.h"
 #include "clients/cli/reproduce/result_table.h"
 #include "clients/cli/reproduce/runner.h"
@@ -122,7 +123,12 @@ void Declare(const std::string& study, Command& command, Arguments& arguments) {
   arguments.command = command;
   ReproduceFlags& flags = arguments.flags;
   std::vector<std::string> kinds(std::begin(kKinds), std::end(kKinds));
-  kinds.resize(4);  // the others are baselines, not to be opened
+  kinds.resize(4);  // the others are baselines, not to be opened, or of the other paper
+  const bool other_paper = study == kFirstBlockStudy;
+  if (other_paper) {
+    kinds = {std::begin(kFirstBlockRecommenders), std::end(kFirstBlockRecommenders)};
+    flags.recommenders = kinds;
+  }
   command
       .Add("--out", flags.out,
            "Folder for the results; with the same one a run goes on where the last stopped")
@@ -137,7 +143,8 @@ void Declare(const std::string& study, Command& command, Arguments& arguments) {
       .OneArgumentEach();
   command
       .Add("--recommender", flags.recommenders,
-           "Recommenders to open, separated by commas [default: all four]")
+           other_paper ? "Recommenders to open, separated by commas [default: gpt,bert4rec]"
+                       : "Recommenders to open, separated by commas [default: all four]")
       .SeparatedBy(',')
       .OneArgumentEach()
       .Must(Check::OneOf(kinds));
@@ -167,7 +174,8 @@ void AddStudy(CommandLine& line, Command& group, const std::string& id,
               const std::string& summary) {
   line.Add<Arguments>(
       group, id, summary,
-      absl::StrCat("  recsae reproduce ", id, " --recommender bprmf\n", "  recsae reproduce ", id,
+      absl::StrCat("  recsae reproduce ", id, " --recommender ",
+                   id == kFirstBlockStudy ? "gpt" : "bprmf", "\n", "  recsae reproduce ", id,
                    " --out DIR --dataset ml-1m-recsae --seed 1,2,3\n", "  recsae reproduce ", id,
                    " --dataset planted   # needs no data\n",
                    "Each measurement is a cell, kept in DIR/cells as soon as it is done; the same "
@@ -180,7 +188,7 @@ void AddStudy(CommandLine& line, Command& group, const std::string& id,
 
 void AddReproduceCommands(CommandLine& line) {
   Command group = line.AddGroup(
-      "reproduce", "The tables and figures of the RecSAE paper, by one command",
+      "reproduce", "The tables and figures of the papers, by one command",
       "  recsae reproduce table3 --recommender bprmf     one recommender, a few minutes\n"
       "  recsae reproduce all --out study --seed 1,2,3   everything, hours; can be stopped\n"
       "  firefox study/index.html\n"
@@ -188,7 +196,7 @@ void AddReproduceCommands(CommandLine& line) {
       "JSON,\n"
       "Markdown tables and one self-contained page. What one table measured the others use.");
   for (const Study& study : kStudies) AddStudy(line, group, study.id, study.summary);
-  AddStudy(line, group, "all", "Everything above");
+  AddStudy(line, group, "all", "Everything above of the RecSAE paper");
 }
 
 }  // namespace recsae::cli

@@ -7,54 +7,20 @@
 
 #include "absl/strings/str_cat.h"
 #include "clients/cli/reproduce/cell.h"
+#include "clients/cli/reproduce/first_block.h"
+#include "clients/cli/reproduce/first_block_tables.h"
 #include "clients/cli/reproduce/paper.h"
+#include "clients/cli/reproduce/table_columns.h"
 
 namespace recsae::cli {
 namespace {
 
 using nlohmann::ordered_json;
 
-constexpr Format kShare = {4, false};
-constexpr Format kCount = {0, false};
-constexpr Format kPercent = {1, true};
-
 // Of a cell's own dictionary, whatever it is. "/concepts/verified" of a cell that an earlier
 // version measured counts something else.
 constexpr char kVerified[] = "/concepts/tests/trained/verified";
 constexpr char kDescribed[] = "/described_r2/trained/3";
-
-using PaperFigure = std::function<std::optional<double>(const Series&)>;
-
-struct Column {
-  Metric metric;
-  Measure measure;
-  PaperFigure paper = [](const Series&) { return std::nullopt; };
-};
-
-struct Line {
-  std::vector<std::string> labels;
-  Series series;
-};
-
-ResultTable Assemble(ResultTable table, const std::vector<Column>& columns,
-                     const std::vector<Line>& lines) {
-  for (const Column& column : columns) table.metrics.push_back(column.metric);
-  for (const Line& line : lines) {
-    ResultRow row;
-    row.labels = line.labels;
-    row.refused = line.series.Refusal();
-    for (const Column& column : columns) {
-      std::vector<double> values;
-      for (const ordered_json* cell : line.series.cells) {
-        if (const auto value = column.measure(*cell)) values.push_back(*value);
-      }
-      if (values.empty()) continue;
-      row.values[column.metric.id] = {Summarise(values), column.paper(line.series)};
-    }
-    table.rows.push_back(std::move(row));
-  }
-  return table;
-}
 
 bool IsOneOf(const std::string& method, std::initializer_list<const char*> methods) {
   return std::find(methods.begin(), methods.end(), method) != methods.end();
@@ -69,7 +35,8 @@ std::vector<Line> LinesOf(const std::vector<Series>& all,
                           std::initializer_list<const char*> methods) {
   std::vector<Line> lines;
   for (const Series& series : all) {
-    if (IsBaseline(series.recommender) || !IsOneOf(series.method, methods)) continue;
+    if (IsBaseline(series.recommender) || IsFirstBlock(series.recommender)) continue;
+    if (!IsOneOf(series.method, methods)) continue;
     lines.push_back(
         {{series.dataset, RecommenderTitle(series.recommender), MethodTitle(series.method)},
          series});
@@ -350,14 +317,24 @@ std::string MethodTitle(const std::string& method) {
   if (method == kRawMethod) return "raw dimensions";
   if (method == kRandomMethod) return "random SAE";
   if (method == kTrainedMethod) return "trained SAE";
+  if (method == kPublishedMethod) return "ReLU + L1, as published";
+  if (method == kBlockMethod) return "default SAE";
   return method;
 }
 
 std::string RecommenderTitle(const std::string& recommender) {
   const std::pair<const char*, const char*> titles[] = {
-      {"bprmf", "BPRMF"},          {"lightgcn", "LightGCN"}, {"sasrec", "SASRec"},
-      {"timirec", "TiMiRec"},      {"ecf", "ECF, single"},   {"ecf-3", "ECF, 3 members"},
-      {"distillemb", "DistillEmb"}};
+      {"bprmf", "BPRMF"},
+      {"lightgcn", "LightGCN"},
+      {"sasrec", "SASRec"},
+      {"timirec", "TiMiRec"},
+      {"ecf", "ECF, single"},
+      {"ecf-3", "ECF, 3 members"},
+      {"distillemb", "DistillEmb"},
+      {"gpt", "GPT"},
+      {"gpt-untrained", "GPT, untrained"},
+      {"bert4rec", "BERT4Rec"},
+      {"bert4rec-untrained", "BERT4Rec, untrained"}};
   for (const auto& [id, title] : titles) {
     if (recommender == id) return title;
   }
@@ -369,7 +346,8 @@ std::vector<ResultTable> MakeTables(const Cells& cells) {
   std::vector<ResultTable> tables;
   for (ResultTable& table : std::vector<ResultTable>{
            Table3Reconstruction(all), Table3Concepts(all), Table3Described(all), Table4(all),
-           Table6(all), Table7(all), Sweep(all, false), Sweep(all, true)}) {
+           Table6(all), Table7(all), Sweep(all, false), Sweep(all, true), FirstBlockTable(all),
+           FirstBlockGenres(all)}) {
     if (!table.rows.empty()) tables.push_back(std::move(table));
   }
   return tables;

@@ -41,10 +41,11 @@ std::vector<Series> MakeSeries(const Cells& cells) {
   const auto rank = [](const std::vector<std::string>& order, const std::string& name) {
     return std::find(order.begin(), order.end(), name) - order.begin();
   };
-  const std::vector<std::string> recommenders = {"ecf",      "ecf-3",  "distillemb", "bprmf",
-                                                 "lightgcn", "sasrec", "timirec"};
-  const std::vector<std::string> methods = {kRecommenderMethod, kRawMethod, kRandomMethod,
-                                            kTrainedMethod};
+  const std::vector<std::string> recommenders = {
+      "ecf",     "ecf-3", "distillemb",    "bprmf",    "lightgcn",          "sasrec",
+      "timirec", "gpt",   "gpt-untrained", "bert4rec", "bert4rec-untrained"};
+  const std::vector<std::string> methods = {kRecommenderMethod, kRawMethod,       kRandomMethod,
+                                            kTrainedMethod,     kPublishedMethod, kBlockMethod};
   const auto key = [&](const Series& series) {
     return std::tuple(series.dataset, rank(recommenders, series.recommender),
                       rank(methods, series.method));

@@ -2,8 +2,11 @@
 
 #include <algorithm>
 #include <iterator>
+#include <utility>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "clients/cli/reproduce/first_block.h"
 #include "clients/cli/text/errors.h"
 #include "common/base/status.h"
 #include "recsae/trainer/v1/trainer.pb.h"
@@ -14,6 +17,8 @@ namespace {
 constexpr char kPrefix[] = "paper-";
 constexpr char kEcfEnsemble[] = "ecf-3";
 constexpr int kEnsembleMembers = 3;
+// The least that a training takes: nothing moves by it.
+constexpr double kNoLearning = 1e-9;
 
 // Collects cells without repeats.
 class Planner {
@@ -57,8 +62,8 @@ class Planner {
  private:
   // Recommender first; steering needs the SAE's concepts.
   static int Rank(const CellId& cell) {
-    const char* order[] = {kRecommenderMethod, kRawMethod, kRandomMethod, kTrainedMethod,
-                           kSteerMethod};
+    const char* order[] = {kRecommenderMethod, kRawMethod,       kRandomMethod, kTrainedMethod,
+                           kSteerMethod,       kPublishedMethod, kBlockMethod};
     const auto* const found = std::find(std::begin(order), std::end(order), cell.method);
     return static_cast<int>(found - std::begin(order));
   }
@@ -96,6 +101,20 @@ void AddTable4(const ReproduceFlags& flags, Planner& planner) {
   }
 }
 
+// Each recommender, and as it is before training.
+void AddFirstBlock(const ReproduceFlags& flags, Planner& planner) {
+  for (const std::string& dataset : flags.datasets) {
+    for (const std::string& recommender : flags.recommenders) {
+      for (const uint64_t seed : flags.seeds) {
+        planner.Add(dataset, recommender, seed,
+                    {kRecommenderMethod, kPublishedMethod, kBlockMethod});
+        planner.Add(dataset, recommender + kUntrainedSuffix, seed,
+                    {kRecommenderMethod, kPublishedMethod});
+      }
+    }
+  }
+}
+
 // What a recommender of cells is for the server.
 PipelineFlags FlagsOf(const CellId& cell, const ReproduceFlags& flags) {
   PipelineFlags pipeline;
@@ -106,6 +125,11 @@ PipelineFlags FlagsOf(const CellId& cell, const ReproduceFlags& flags) {
   pipeline.dataset_flags = flags.dataset_flags;
   pipeline.recommender_flags = flags.recommender_flags;
   pipeline.sae_flags = flags.sae_flags;
+  if (absl::EndsWith(cell.recommender, kUntrainedSuffix)) {
+    pipeline.recommender = TrainedName(cell.recommender);
+    pipeline.recommender_flags.epochs = 1;
+    pipeline.recommender_flags.learning_rate = kNoLearning;
+  }
   if (cell.recommender == kEcfEnsemble) {
     pipeline.recommender = "ecf";
     pipeline.recommender_flags.members = kEnsembleMembers;
@@ -159,11 +183,13 @@ absl::StatusOr<std::vector<CellId>> PlanCells(absl::string_view study,
   if (wanted("fig4")) planner.AddAll(SweepMethods(PointsOver(false, base)), first);
   if (wanted("fig5")) planner.AddAll(SweepMethods(PointsOver(true, base)), first);
   if (wanted("table4")) AddTable4(flags, planner);
+  if (study == kFirstBlockStudy) AddFirstBlock(flags, planner);
   return planner.Take();
 }
 
 absl::StatusOr<PipelinePlan> PlanGroup(const CellId& cell, const ReproduceFlags& flags) {
-  return MakePaperPlan(FlagsOf(cell, flags));
+  RECSAE_ASSIGN_OR_RETURN(PipelinePlan plan, MakePaperPlan(FlagsOf(cell, flags)));
+  return IsFirstBlock(cell.recommender) ? AtFirstBlock(std::move(plan)) : plan;
 }
 
 absl::StatusOr<trainer::v1::TrainSaeRequest> PlanPoint(const CellId& cell, const SweepPoint& point,

@@ -8,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "clients/cli/reproduce/cell.h"
+#include "clients/cli/reproduce/first_block.h"
 
 namespace recsae::cli {
 namespace {
@@ -22,6 +23,7 @@ bool IsBaseline(const std::string& recommender) {
 bool IsSubject(absl::string_view study, const std::string& method) {
   if (study == "table6") return method == kRandomMethod;
   if (study == "table7") return method == kSteerMethod;
+  if (study == kFirstBlockStudy) return method == kPublishedMethod;
   if (study == "fig4" || study == "fig5") return ParseSweep(method).has_value();
   return method == kTrainedMethod;
 }
@@ -37,7 +39,8 @@ std::string CommandOf(absl::string_view study, const std::vector<ordered_json>& 
   std::vector<std::string> recommenders;
   std::set<uint64_t> seeds;
   for (const ordered_json& cell : cells) {
-    const std::string recommender = cell.at("recommender");
+    const std::string recommender = TrainedName(cell.at("recommender"));
+    if (IsFirstBlock(recommender) != (study == kFirstBlockStudy)) continue;
     // Before its subject is measured, a study is about all there is.
     if (IsBaseline(recommender) || (any && !IsSubject(study, cell.at("method")))) continue;
     datasets.insert(cell.at("dataset").get<std::string>());

@@ -16,7 +16,7 @@ struct Study {
   const char* title;
   const char* summary;
 };
-// In the paper's order; "all" is not among them.
+// In the paper's order; "all" (those of the RecSAE paper) is not among them.
 inline constexpr Study kStudies[] = {
     {"table3", "Overall performance",
      "What reconstruction keeps and what latents mean: recommender, raw dimensions, random SAE, "
@@ -28,6 +28,10 @@ inline constexpr Study kStudies[] = {
     {"fig3", "Concept survey", "The words of the concepts, by recommender"},
     {"fig4", "Scale size", "Reconstruction and concepts over s = 2, 4, 8, 16, 32"},
     {"fig5", "Sparsity", "Reconstruction against concepts over k = 2, 4, 8, 16, 32"},
+    {"klenitskiy", "Genres in the first block",
+     "Another paper (Klenitskiy et al. 2025): SAEs of a GPT's and BERT4Rec's first block, latent "
+     "by "
+     "genre"},
 };
 
 // The command that measures a study of what `cells` hold, with the flags that were used.

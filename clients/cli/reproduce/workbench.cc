@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "clients/cli/formats/sae_transfer.h"
 #include "clients/cli/pipeline/steps.h"
+#include "clients/cli/reproduce/first_block.h"
 #include "clients/cli/reproduce/made_saes.h"
 #include "clients/cli/reproduce/steering.h"
 #include "common/base/version.h"
@@ -35,6 +36,7 @@ using trainer::v1::TrainSaesRequest;
 constexpr double kReadTimeout = 600;
 constexpr int64_t kMeasuredRows = 100'000;
 constexpr char kRawSuffix[] = "-raw";
+constexpr char kPublishedSuffix[] = "-relu";
 constexpr char kRandomSuffix[] = "-random";
 
 // OK where there was nothing to delete.
@@ -275,8 +277,32 @@ absl::StatusOr<ordered_json> Workbench::MeasureSteering(const ordered_json* trai
                     flags_.cases);
 }
 
+absl::StatusOr<ordered_json> Workbench::MeasureFirstBlock(const CellId& cell) {
+  for (const CaptureStep& step : plan_.captures) {
+    RECSAE_RETURN_IF_ERROR(NeedCapture(step.request.capture_id().c_str()));
+  }
+  const std::string trained_on = plan_.captures.front().request.capture_id();
+  trainer::v1::TrainSaeRequest train = plan_.train_sae;
+  if (cell.method == kPublishedMethod) {
+    train.set_sae_id(absl::StrCat(train.sae_id(), kPublishedSuffix));
+    *train.mutable_config() = PublishedConfig(cell.seed, captures_.at(trained_on).row_count());
+  }
+  RECSAE_ASSIGN_OR_RETURN(const auto made,
+                          MakeSae(session_, train, captures_.at(trained_on), flags_.detach));
+  explainer::v1::EvaluateSaeRequest request = plan_.evaluate;
+  request.set_sae(made.product.name());
+  RECSAE_ASSIGN_OR_RETURN(const auto evaluation,
+                          RunOnSae<explainer::v1::Evaluation>(
+                              session_, "evaluating", "evaluate-sae", &Explainer::Stub::EvaluateSae,
+                              request, InputsOf(made.product), flags_.detach));
+  return FirstBlockJson(made.product, evaluation.product);
+}
+
 absl::StatusOr<ordered_json> Workbench::Measure(const CellId& cell, const ordered_json* trained) {
   if (cell.method == kSteerMethod) return MeasureSteering(trained);
+  if (cell.method == kPublishedMethod || cell.method == kBlockMethod) {
+    return MeasureFirstBlock(cell);
+  }
   if (cell.method != kRecommenderMethod) {
     RECSAE_ASSIGN_OR_RETURN(ordered_json json, MeasureSae(cell));
     return json;
@@ -300,6 +326,14 @@ absl::Status Workbench::DeleteCapture(const std::string& id) {
 
 absl::Status Workbench::CleanUp() {
   const std::string recommender = plan_.train_recommender.recommender_id();
+  if (IsFirstBlock(cells_.front().recommender)) {
+    for (const CaptureStep& step : plan_.captures) {
+      if (step.request.split() == probe::v1::SPLIT_TEST) continue;
+      RECSAE_RETURN_IF_ERROR(DeleteCapture(step.request.capture_id()));
+    }
+    captures_.clear();
+    return absl::OkStatus();
+  }
   RECSAE_RETURN_IF_ERROR(DeleteSae(absl::StrCat("saes/", recommender, kRawSuffix)));
   RECSAE_RETURN_IF_ERROR(DeleteSae(absl::StrCat(plan_.sae(), kRandomSuffix)));
   // Those of cells that an earlier run finished, too.

@@ -57,6 +57,8 @@ class Workbench {
   // Trains all missing points of the sweep in one pass over the capture.
   absl::StatusOr<concept_store::v1::Sae> SweptSae(const CellId& cell);
 
+  // Of the first block (first_block.h).
+  absl::StatusOr<nlohmann::ordered_json> MeasureFirstBlock(const CellId& cell);
   absl::StatusOr<concept_store::v1::Sae> SaeOf(const CellId& cell);
   absl::StatusOr<nlohmann::ordered_json> MeasureSae(const CellId& cell);
   absl::StatusOr<nlohmann::ordered_json> MeasureSteering(const nlohmann::ordered_json* trained);

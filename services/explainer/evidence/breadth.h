@@ -5,11 +5,14 @@
 
 #include <array>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "services/explainer/evidence/coded_sample.h"
 #include "services/explainer/evidence/described.h"
+#include "services/explainer/evidence/last_read.h"
 
 namespace recsae::explainer {
 
@@ -25,15 +28,8 @@ struct AttributeFit {
   // By the items read in place of those recommended; where that was asked for.
   int32_t read_latent = -1;
   double read_correlation = 0;
-};
-
-// Rows of all roles and their codes.
-struct CodedSample {
-  const Sample* sample = nullptr;
-  std::array<sae::SparseCodes, kRoles> codes;
-
-  const SampledRows& rows(Role role) const { return sample->Of(role); }
-  const sae::SparseCodes& of(Role role) const { return codes[static_cast<size_t>(role)]; }
+  // By the item read last; where that was asked for and there are histories.
+  std::optional<LastRead> last_read = std::nullopt;
 };
 
 // One for each of `attributes`. `association`: of the users who describe.

@@ -12,8 +12,6 @@
 #include "absl/strings/str_format.h"
 #include "common/base/random.h"
 #include "common/base/status.h"
-#include "common/math/simd/kernels.h"
-#include "common/sae/metrics.h"
 
 namespace recsae::explainer {
 namespace {
@@ -31,6 +29,35 @@ constexpr std::array<Size, 3> kControlSizes = {{{32, 2}, {64, 4}, {256, 8}}};
 
 bool IsSparse(DictionaryKind kind) {
   return kind != DictionaryKind::kRaw && kind != DictionaryKind::kComponents;
+}
+
+// To the attributes' fits.
+absl::Status AddLastRead(const CodedSample& coded, const Dictionary& dictionary,
+                         const ItemSets& sets, Alive alive, std::vector<AttributeFit>& fits) {
+  std::vector<int32_t> attributes;
+  attributes.reserve(fits.size());
+  for (const AttributeFit& fit : fits) attributes.push_back(fit.set);
+  RECSAE_ASSIGN_OR_RETURN(
+      const std::vector<LastRead> read,
+      FitLastRead(coded, dictionary.latents(), dictionary.is_signed(), sets, attributes, alive));
+  for (size_t i = 0; i < read.size(); ++i) fits[i].last_read = read[i];
+  return absl::OkStatus();
+}
+
+// What is asked of a dictionary whose latents no score is a sum over.
+absl::StatusOr<DictionaryScore> ScoreLastRead(const Sample& sample, const ItemSets& sets,
+                                              const Dictionary& dictionary,
+                                              std::span<const int32_t> attributes, Alive alive) {
+  RECSAE_ASSIGN_OR_RETURN(const CodedSample coded, CodeSample(sample, dictionary, alive));
+  DictionaryScore score;
+  score.kind = dictionary.kind();
+  score.latents = dictionary.latents();
+  score.k = dictionary.k();
+  score.fvu = Fvu(coded, dictionary);
+  score.active = ActiveLatents(coded, dictionary.latents());
+  for (const int32_t attribute : attributes) score.attributes.push_back({.set = attribute});
+  RECSAE_RETURN_IF_ERROR(AddLastRead(coded, dictionary, sets, alive, score.attributes));
+  return score;
 }
 
 class Comparer {
@@ -54,12 +81,7 @@ class Comparer {
   const std::vector<int32_t>& attributes() const { return attributes_; }
 
   absl::StatusOr<DictionaryScore> Score(const Dictionary& dictionary) const {
-    CodedSample coded{&sample_, {}};
-    for (const Role role : {Role::kDescribe, Role::kThreshold, Role::kMeasure}) {
-      const SampledRows& rows = sample_.Of(role);
-      RECSAE_ASSIGN_OR_RETURN(coded.codes[static_cast<size_t>(role)],
-                              dictionary.Encode(rows.activations.data(), rows.rows(), alive_));
-    }
+    RECSAE_ASSIGN_OR_RETURN(const CodedSample coded, CodeSample(sample_, dictionary, alive_));
     RECSAE_ASSIGN_OR_RETURN(
         const Association association,
         Associate(coded.rows(Role::kDescribe), coded.of(Role::kDescribe), dictionary.latents(),
@@ -77,6 +99,7 @@ class Comparer {
         score.described, MeasureDescribed(coded.rows(Role::kMeasure), coded.of(Role::kMeasure),
                                           dictionary, descriptions, sets_, head_, items_, alive_));
     score.fvu = Fvu(coded, dictionary);
+    score.active = ActiveLatents(coded, dictionary.latents());
     score.described_latents = static_cast<int>(
         std::count_if(descriptions.begin(), descriptions.end(),
                       [](const SetDescription& description) { return description.set >= 0; }));
@@ -87,6 +110,7 @@ class Comparer {
         dictionary.kind() == DictionaryKind::kRaw) {  // whose attributes are shown
       RECSAE_RETURN_IF_ERROR(FitRead(coded, dictionary.latents(), dictionary.is_signed(), sets_,
                                      score.attributes, alive_));
+      RECSAE_RETURN_IF_ERROR(AddLastRead(coded, dictionary, sets_, alive_, score.attributes));
     }
     for (const AttributeFit& attribute : score.attributes) {
       score.breadth += attribute.correlation / static_cast<double>(attributes_.size());
@@ -122,24 +146,6 @@ class Comparer {
     }
   }
 
-  double Fvu(const CodedSample& coded, const Dictionary& dictionary) const {
-    const SampledRows& rows = coded.rows(Role::kMeasure);
-    const auto dim = static_cast<size_t>(dictionary.dim());
-    sae::MetricsAccumulator metrics(dictionary.dim(), dictionary.latents());
-    std::vector<float> rebuilt(dim);
-    for (int64_t row = 0; row < rows.rows(); ++row) {
-      const std::span<const sae::LatentActivation> code = coded.of(Role::kMeasure).Row(row);
-      std::copy(dictionary.offset().begin(), dictionary.offset().end(), rebuilt.begin());
-      for (const auto& [latent, value] : code) {
-        const float* direction = dictionary.decoder().data() + static_cast<size_t>(latent) * dim;
-        math::AddScaled(value, direction, dictionary.dim(), rebuilt.data());
-      }
-      metrics.AddRow(rows.activations.data() + static_cast<size_t>(row) * dim, rebuilt.data(),
-                     code);
-    }
-    return metrics.Result().fvu;
-  }
-
   const Sample& sample_;
   const ItemSets& sets_;
   const PredictionHead& head_;
@@ -150,9 +156,7 @@ class Comparer {
   AttributeProbes probes_;
 };
 
-bool Better(const DictionaryScore& a, const DictionaryScore& b) {
-  return a.described.shown[1] > b.described.shown[1];
-}
+bool Better(const DictionaryScore& a, const DictionaryScore& b) { return a.Shown() > b.Shown(); }
 
 // The best of some sizes: each control at its strongest.
 template <typename Make>
@@ -236,7 +240,7 @@ std::vector<Verdict> Judge(const std::vector<DictionaryScore>& dictionaries, int
   const DictionaryScore& trained = dictionaries.front();
   Verdict least;
   least.against_control = false;
-  least.trained = trained.described.shown[1];
+  least.trained = trained.Shown();
   least.reference = kLeastDescribed;
   least.beaten = least.trained >= kLeastDescribed;
   if (!least.beaten) {
@@ -250,8 +254,8 @@ std::vector<Verdict> Judge(const std::vector<DictionaryScore>& dictionaries, int
   for (size_t i = 1; i < dictionaries.size(); ++i) {
     const DictionaryScore& control = dictionaries[i];
     const std::array<std::pair<double, double>, 3> values = {
-        {{trained.described.shown[1], control.described.shown[1]},
-         {trained.described.random[1], control.described.random[1]},
+        {{trained.Shown(), control.Shown()},
+         {trained.RandomItems(), control.RandomItems()},
          {trained.breadth, control.breadth}}};
     for (size_t m = 0; m < values.size(); ++m) {
       const bool is_breadth = static_cast<Verdict::Measure>(m) == Verdict::Measure::kBreadth;
@@ -308,6 +312,31 @@ absl::StatusOr<Comparison> CompareDictionaries(const Sample& sample, const ItemS
     return ExemplarDictionary(rows, dim, size.latents, size.k, options.seed, alive);
   })));
   comparison.verdicts = Judge(comparison.dictionaries, sample.distinct());
+  return comparison;
+}
+
+absl::StatusOr<Comparison> CompareLastRead(const Sample& sample, const ItemSets& sets,
+                                           const sae::SaeModel& model,
+                                           const CompareOptions& options, Alive alive) {
+  Comparison comparison;
+  comparison.sets = sets.size();
+  comparison.missing = WhyMissing(sample, sets);
+  if (!comparison.missing.empty()) return comparison;
+  std::vector<int32_t> attributes = AttributesReadLast(sample, sets, options.min_attribute_rows);
+  if (attributes.size() > kMostAttributes) attributes.resize(kMostAttributes);
+  comparison.attributes = static_cast<int>(attributes.size());
+  const std::span<const float> rows = sample.Of(Role::kDescribe).activations;
+  const int latents = std::min(model.latents(), kLargestControl);
+  RECSAE_ASSIGN_OR_RETURN(const std::unique_ptr<Dictionary> random,
+                          RandomDictionary(rows, sample.dim(), latents,
+                                           std::min(model.k(), latents), options.seed, alive));
+  const std::unique_ptr<Dictionary> trained = TrainedDictionary(model);
+  const std::unique_ptr<Dictionary> raw = RawDictionary(rows, sample.dim());
+  for (const Dictionary* dictionary : {trained.get(), raw.get(), random.get()}) {
+    RECSAE_ASSIGN_OR_RETURN(DictionaryScore score,
+                            ScoreLastRead(sample, sets, *dictionary, attributes, alive));
+    comparison.dictionaries.push_back(std::move(score));
+  }
   return comparison;
 }
 

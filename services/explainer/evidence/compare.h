@@ -3,6 +3,7 @@
 #define SERVICES_EXPLAINER_EVIDENCE_COMPARE_H_
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -16,6 +17,8 @@ namespace recsae::explainer {
 // Rows that a sample for CompareDictionaries keeps, by role: enough for latents that fire on one
 // row of a thousand, and few enough for the largest dictionaries.
 inline constexpr std::array<int64_t, kRoles> kSampledRows = {20'000, 5'000, 4'000};
+// The same for CompareLastRead, whose rows cost little: rare attributes need many.
+inline constexpr std::array<int64_t, kRoles> kLastReadRows = {40'000, 10'000, 20'000};
 // Fewer rows of any role decide nothing.
 inline constexpr int64_t kFewestSampledRows = 50;
 // Components take a matrix of dim x dim apart; above this they are left out.
@@ -29,13 +32,19 @@ struct DictionaryScore {
   DictionaryKind kind = DictionaryKind::kTrained;
   int latents = 0;
   int k = 0;
-  DescribedScores described;
+  // Nothing at inner probe sites.
+  std::optional<DescribedScores> described;
   double breadth = 0;
   double fvu = 0;
+  int active = 0;  // latents that fire for those who are measured
   int described_latents = 0;
   std::vector<AttributeFit> attributes;
   // Of sparse dictionaries; where every latent is active everywhere, none can be missed.
   Splitting splitting;
+
+  // Described R2@3.
+  double Shown() const { return described ? described->shown[1] : 0; }
+  double RandomItems() const { return described ? described->random[1] : 0; }
 };
 
 // Whether the trained dictionary does better than a control by more than 5 %; and, with no control,
@@ -76,6 +85,13 @@ absl::StatusOr<Comparison> CompareDictionaries(const Sample& sample, const ItemS
                                                const PredictionHead& head,
                                                const sae::SaeModel& model,
                                                const CompareOptions& options, Alive alive);
+
+// The same of an SAE of an inner probe site, whose latents no score is a sum over: what its latents
+// tell of the item that was read last, beside the raw dimensions and random directions of its size.
+// The first 200 attributes at most.
+absl::StatusOr<Comparison> CompareLastRead(const Sample& sample, const ItemSets& sets,
+                                           const sae::SaeModel& model,
+                                           const CompareOptions& options, Alive alive);
 
 // What the verdicts are, from the scores alone. `distinct`: activations that differ.
 std::vector<Verdict> Judge(const std::vector<DictionaryScore>& dictionaries, int64_t distinct);

@@ -134,8 +134,8 @@ std::vector<float> MeanCode(const sae::SparseCodes& codes, int latents) {
   return mean;
 }
 
-std::span<const int32_t> LastOf(const std::vector<int32_t>& history) {
-  const size_t read = std::min(history.size(), kReadItems);
+std::span<const int32_t> LastOf(const std::vector<int32_t>& history, size_t most) {
+  const size_t read = std::min(history.size(), most);
   return std::span<const int32_t>(history).last(read);
 }
 
@@ -144,9 +144,9 @@ std::span<const int32_t> LastOf(const std::vector<int32_t>& history) {
 bool SetShares::Of(const Case& from) {
   for (const int32_t set : touched_) shares_[static_cast<size_t>(set)] = 0;
   touched_.clear();
-  const std::span<const int32_t> items = speaking_.items == Speaking::Items::kRead
-                                             ? LastOf(from.history)
-                                             : std::span<const int32_t>(from.ranked);
+  const size_t read = speaking_.items == Speaking::Items::kLastRead ? 1 : kReadItems;
+  const std::span<const int32_t> items =
+      speaking_.of_history() ? LastOf(from.history, read) : std::span<const int32_t>(from.ranked);
   const auto count = std::count_if(items.begin(), items.end(), speaking_);
   if (count == 0) return false;
   for (const int32_t item : items) {

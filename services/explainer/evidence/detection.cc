@@ -38,6 +38,29 @@ double BestThreshold(std::span<const double> scores, const std::vector<bool>& ha
   return threshold;
 }
 
+double RocAuc(std::span<const double> scores, const std::vector<bool>& has) {
+  std::vector<std::pair<double, bool>> rows;
+  rows.reserve(scores.size());
+  for (size_t i = 0; i < scores.size(); ++i) rows.emplace_back(scores[i], has[i]);
+  std::sort(rows.begin(), rows.end());
+  double below = 0;  // rows that have it not, of lower scores
+  double have = 0;
+  double pairs_won = 0;
+  for (size_t begin = 0; begin < rows.size();) {
+    double tied_have = 0;
+    size_t end = begin;
+    for (; end < rows.size() && rows[end].first == rows[begin].first; ++end) {
+      tied_have += rows[end].second ? 1 : 0;
+    }
+    const double tied_not = static_cast<double>(end - begin) - tied_have;
+    pairs_won += tied_have * (below + tied_not / 2);
+    below += tied_not;
+    have += tied_have;
+    begin = end;
+  }
+  return have == 0 || below == 0 ? 0.5 : pairs_won / (have * below);
+}
+
 Detection Detect(std::span<const double> scores, const std::vector<bool>& has, double threshold) {
   Detection detection;
   for (size_t i = 0; i < scores.size(); ++i) {

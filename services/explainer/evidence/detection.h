@@ -22,6 +22,10 @@ struct Detection {
 // The threshold of best F1, the highest of several. `has`: one for each score.
 double BestThreshold(std::span<const double> scores, const std::vector<bool>& has);
 
+// Area under the ROC curve: how often a row that has it scores higher than one that has not, ties
+// half. .5 where all rows are alike.
+double RocAuc(std::span<const double> scores, const std::vector<bool>& has);
+
 Detection Detect(std::span<const double> scores, const std::vector<bool>& has, double threshold);
 
 }  // namespace recsae::explainer

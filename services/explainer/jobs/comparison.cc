@@ -1,5 +1,7 @@
 #include "services/explainer/jobs/comparison.h"
 
+#include <map>
+#include <string>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -31,6 +33,15 @@ void Write(const DescribedR2& r2, v1::DescribedR2* out) {
   out->set_all(r2[3]);
 }
 
+void Write(const LastRead& fit, v1::LastRead* out) {
+  out->set_latent(fit.latent);
+  out->set_correlation(fit.correlation);
+  out->set_auc(fit.auc);
+  out->set_precision(fit.precision);
+  out->set_fired_share(fit.fired_share);
+  out->set_prevalence(fit.prevalence);
+}
+
 void Write(const AttributeFit& score, const ItemSets& sets, v1::AttributeFit* out) {
   const auto& [value, key] = sets.at(score.set).terms.front();
   out->set_key(key);
@@ -45,6 +56,20 @@ void Write(const AttributeFit& score, const ItemSets& sets, v1::AttributeFit* ou
   out->set_probe_r2_5(score.probe_r2[2]);
   out->set_read_latent(score.read_latent);
   out->set_read_correlation(score.read_correlation);
+  if (score.last_read) Write(*score.last_read, out->mutable_last_read());
+}
+
+// By key, the mean correlation over its values.
+void WriteLastReadMeans(const v1::DictionaryScore& score,
+                        google::protobuf::Map<std::string, double>* out) {
+  std::map<std::string, std::pair<double, int>> sums;
+  for (const v1::AttributeFit& fit : score.attributes()) {
+    if (!fit.has_last_read()) continue;
+    auto& [sum, count] = sums[fit.key()];
+    sum += fit.last_read().correlation();
+    ++count;
+  }
+  for (const auto& [key, sum] : sums) (*out)[key] = sum.first / sum.second;
 }
 
 // `attributes`: whether each of them as well.
@@ -72,18 +97,24 @@ void Write(const DictionaryScore& score, const ItemSets& sets, v1::DictionarySco
   out->set_kind(KindOf(score.kind));
   out->set_latent_count(score.latents);
   out->set_k(score.k);
-  Write(score.described.shown, out->mutable_shown());
-  Write(score.described.random, out->mutable_random_items());
-  out->set_breadth(score.breadth);
   out->set_fvu(score.fvu);
-  out->set_described_count(score.described_latents);
+  out->set_active_count(score.active);
+  if (score.described) {
+    Write(score.described->shown, out->mutable_shown());
+    Write(score.described->random, out->mutable_random_items());
+    out->set_breadth(score.breadth);
+    out->set_described_count(score.described_latents);
+  }
   if (!score.splitting.attributes.empty()) {
     Write(score.splitting, sets, score.kind == DictionaryKind::kTrained, out->mutable_splitting());
   }
-  if (score.kind != DictionaryKind::kTrained && score.kind != DictionaryKind::kRaw) return;
+  const bool shown = score.kind == DictionaryKind::kTrained || score.kind == DictionaryKind::kRaw ||
+                     !score.described;
+  if (!shown) return;
   for (const AttributeFit& attribute : score.attributes) {
     Write(attribute, sets, out->add_attributes());
   }
+  WriteLastReadMeans(*out, out->mutable_last_read_correlations());
 }
 
 void Write(const Verdict& verdict, v1::Verdict* out) {
@@ -115,8 +146,10 @@ void Write(const Comparison& comparison, const Sample& sample, const ItemSets& s
 
 }  // namespace
 
-ComparisonRows::ComparisonRows(const LoadedRecommender& recommender, int dim, uint64_t seed)
-    : recommender_(recommender), sample_(dim, kSampledRows, seed) {}
+ComparisonRows::ComparisonRows(const LoadedRecommender& recommender, const LoadedSae& sae,
+                               uint64_t seed)
+    : recommender_(recommender),
+      sample_(sae.model.dim(), sae.probe_site.empty() ? kSampledRows : kLastReadRows, seed) {}
 
 void ComparisonRows::Add(absl::Span<const float> x, const probe::v1::Case& captured) {
   sample_.Add({x.data(), x.size()}, MakeCase(recommender_, captured, users_));
@@ -150,7 +183,9 @@ absl::Status WriteComparison(JobContext& job, uint64_t seed, const Sample& sampl
   options.seed = seed;
   RECSAE_ASSIGN_OR_RETURN(
       const Comparison comparison,
-      CompareDictionaries(sample, sets, *recommender.head, sae.model, options, alive));
+      sae.probe_site.empty()
+          ? CompareDictionaries(sample, sets, *recommender.head, sae.model, options, alive)
+          : CompareLastRead(sample, sets, sae.model, options, alive));
   Write(comparison, sample, sets, evaluation);
   return absl::OkStatus();
 }

@@ -21,7 +21,7 @@ namespace recsae::explainer {
 class ComparisonRows {
  public:
   // `recommender` outlives it.
-  ComparisonRows(const LoadedRecommender& recommender, int dim, uint64_t seed);
+  ComparisonRows(const LoadedRecommender& recommender, const LoadedSae& sae, uint64_t seed);
 
   void Add(absl::Span<const float> x, const probe::v1::Case& captured);
   absl::Status Read(Backend& backend, const Caller& caller, JobContext& job, const Source& source);
@@ -35,7 +35,8 @@ class ComparisonRows {
 };
 
 // Compares, and writes dictionaries, comparison and verdicts of `evaluation`; where nothing can be
-// compared, why. The recommender must have a prediction head.
+// compared, why. At an inner probe site by what was read last alone. The recommender must have a
+// prediction head.
 absl::Status WriteComparison(JobContext& job, uint64_t seed, const Sample& sample,
                              const LoadedSae& sae, const LoadedRecommender& recommender,
                              v1::Evaluation& evaluation);

@@ -49,7 +49,8 @@ int64_t EvaluationBytes(const sae::SaeModel& model, int64_t rows, int64_t items)
 
 int64_t ComparisonBytes(const sae::SaeModel& model, int64_t items) {
   int64_t rows = 0;
-  for (const int64_t most : kSampledRows) rows += most;
+  for (int role = 0; role < kRoles; ++role)
+    rows += std::max(kSampledRows[role], kLastReadRows[role]);
   const int64_t active = std::max({int64_t{model.k()}, int64_t{model.dim()}});
   const int64_t row = Sum({sizeof(Case), kItemsOfCase * sizeof(int32_t),
                            Product({model.dim(), sizeof(float), kGrowth}),

@@ -229,10 +229,10 @@ class RowSums {
   std::vector<std::vector<int32_t>> read_;
 };
 
-// `compared`: null, or what gets the rows as well.
+// `compared` gets the rows as well.
 absl::Status ReadRows(Backend& backend, const Caller& caller, JobContext& job,
                       const std::string& capture, const Inputs& inputs, RowSums& sums,
-                      ComparisonRows* compared) {
+                      ComparisonRows& compared) {
   int64_t done = 0;
   const auto add =
       [&](const MatrixView& activations,
@@ -248,7 +248,7 @@ absl::Status ReadRows(Backend& backend, const Caller& caller, JobContext& job,
       RECSAE_RETURN_IF_ERROR(job.Interrupted());  // one row of a million items takes a while
       const std::optional<InnerRow> led_to = inner.Row(i);
       sums.Add(activations.row(i), codes.Row(i), cases[i], led_to ? &*led_to : nullptr);
-      if (compared != nullptr) compared->Add(activations.row(i), cases[i]);
+      compared.Add(activations.row(i), cases[i]);
       ++done;
     }
     return absl::OkStatus();
@@ -256,21 +256,15 @@ absl::Status ReadRows(Backend& backend, const Caller& caller, JobContext& job,
   return ReadCapture(backend.peers, capture, inputs.rows, inputs.sae->model.dim(), caller, add);
 }
 
-constexpr char kNoSum[] =
-    "at an inner probe site a score is no sum over latents, of which descriptions could tell a "
-    "part";
-
 // The rows that dictionaries are compared on, and the memory for the comparison.
 struct Compared {
   Permit permit;
   ComparisonRows rows;
 };
 
-// Null at an inner probe site (kNoSum).
 absl::StatusOr<std::unique_ptr<Compared>> MakeCompared(Backend& backend,
                                                        const v1::EvaluateSaeRequest& request,
                                                        const Inputs& inputs) {
-  if (!inputs.sae->probe_site.empty()) return nullptr;
   const sae::SaeModel& model = inputs.sae->model;
   RECSAE_ASSIGN_OR_RETURN(
       Permit permit,
@@ -279,7 +273,7 @@ absl::StatusOr<std::unique_ptr<Compared>> MakeCompared(Backend& backend,
           absl::StrCat("comparing the dictionary of ", request.sae()),
           "the SAE's latents or the catalogue"));
   return std::make_unique<Compared>(Compared{
-      std::move(permit), ComparisonRows(*inputs.recommender, model.dim(), request.seed())});
+      std::move(permit), ComparisonRows(*inputs.recommender, *inputs.sae, request.seed())});
 }
 
 // The latents whose concepts have the confidence that the paper measures similarity at.
@@ -390,17 +384,13 @@ absl::Status WriteSimilarity(Backend& backend, const Caller& caller, const Input
   return absl::OkStatus();
 }
 
-// `compared`: null at an inner probe site; else has the rows of the evaluated capture.
+// `compared` has the rows of the evaluated capture.
 absl::Status ReadAndCompare(Backend& backend, const Caller& caller, JobContext& job, uint64_t seed,
-                            const Inputs& inputs, Compared* compared, v1::Evaluation& evaluation) {
-  if (compared == nullptr) {
-    evaluation.mutable_comparison()->set_missing(kNoSum);
-    return absl::OkStatus();
-  }
+                            const Inputs& inputs, Compared& compared, v1::Evaluation& evaluation) {
   for (size_t i = 1; i < inputs.sources.size(); ++i) {
-    RECSAE_RETURN_IF_ERROR(compared->rows.Read(backend, caller, job, inputs.sources[i]));
+    RECSAE_RETURN_IF_ERROR(compared.rows.Read(backend, caller, job, inputs.sources[i]));
   }
-  return WriteComparison(job, seed, compared->rows.sample(), *inputs.sae, *inputs.recommender,
+  return WriteComparison(job, seed, compared.rows.sample(), *inputs.sae, *inputs.recommender,
                          evaluation);
 }
 
@@ -430,8 +420,8 @@ absl::StatusOr<google::protobuf::Any> RunEvaluateSae(Backend& backend, JobContex
   RECSAE_ASSIGN_OR_RETURN(const std::unique_ptr<Compared> compared,
                           MakeCompared(backend, request, inputs));
   RowSums sums(inputs);
-  RECSAE_RETURN_IF_ERROR(ReadRows(backend, caller, job, request.capture(), inputs, sums,
-                                  compared == nullptr ? nullptr : &compared->rows));
+  RECSAE_RETURN_IF_ERROR(
+      ReadRows(backend, caller, job, request.capture(), inputs, sums, compared->rows));
   WriteRowSums(sums, evaluation);
   RECSAE_RETURN_IF_ERROR(WriteAttributes(job, inputs, sums, evaluation));
   RECSAE_RETURN_IF_ERROR(WriteSimilarity(backend, caller, inputs, sums, evaluation));
@@ -439,8 +429,8 @@ absl::StatusOr<google::protobuf::Any> RunEvaluateSae(Backend& backend, JobContex
                                          *inputs.sae, *inputs.recommender, sums.popularity(),
                                          sums.popularity_rows(), evaluation.mutable_popularity()));
   RECSAE_RETURN_IF_ERROR(
-      ReadAndCompare(backend, caller, job, request.seed(), inputs, compared.get(), evaluation));
-  if (evaluation.dictionaries_size() > 0) {
+      ReadAndCompare(backend, caller, job, request.seed(), inputs, *compared, evaluation));
+  if (evaluation.dictionaries_size() > 0 && evaluation.dictionaries(0).has_shown()) {
     job.SetMetric("described_r2@3", evaluation.dictionaries(0).shown().at_3());
   }
   job.SetMetric("fvu", evaluation.fvu());

@@ -32,14 +32,15 @@ inline bool DescribesItem(uint64_t seed, int32_t item) {
 }
 
 // Which items of a case speak: of the recommended ones all or half, or, in place of these, the last
-// ones of the history.
+// ones of the history or the very last.
 struct Speaking {
-  enum class Items : uint8_t { kAll, kDescribing, kTesting, kRead };
+  enum class Items : uint8_t { kAll, kDescribing, kTesting, kRead, kLastRead };
+  bool of_history() const { return items == Items::kRead || items == Items::kLastRead; }
   Items items = Items::kAll;
   uint64_t seed = 0;
 
   bool operator()(int32_t item) const {
-    if (items == Items::kAll || items == Items::kRead) return true;
+    if (items == Items::kAll || of_history()) return true;
     return DescribesItem(seed, item) == (items == Items::kDescribing);
   }
 };

@@ -27,6 +27,8 @@ constexpr KindRow kKinds[] = {
     {v1::Recommender::KIND_TORCHSCRIPT, RecommenderKind::kTorchscript},
     {v1::Recommender::KIND_ECF, RecommenderKind::kEcf},
     {v1::Recommender::KIND_DISTILLEMB, RecommenderKind::kDistillemb},
+    {v1::Recommender::KIND_GPT, RecommenderKind::kGpt},
+    {v1::Recommender::KIND_BERT4REC, RecommenderKind::kBert4rec},
     {v1::Recommender::KIND_HOSTED, RecommenderKind::kHosted},
 };
 

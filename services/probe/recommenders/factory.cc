@@ -46,6 +46,8 @@ absl::StatusOr<std::unique_ptr<Recommender>> NewRecommender(const RecommenderOpt
     case RecommenderKind::kEcf:
     case RecommenderKind::kSasrec:
     case RecommenderKind::kTimirec:
+    case RecommenderKind::kGpt:
+    case RecommenderKind::kBert4rec:
       return torch.New(options);
     default:
       return NotMadeHere();
@@ -64,6 +66,8 @@ absl::StatusOr<std::unique_ptr<Recommender>> LoadRecommender(absl::string_view b
       return LoadGeneral(bytes);
     case RecommenderKind::kSasrec:
     case RecommenderKind::kTimirec:
+    case RecommenderKind::kGpt:
+    case RecommenderKind::kBert4rec:
     case RecommenderKind::kTorchscript:
       return torch.Load(bytes);
     default:

@@ -20,6 +20,10 @@ const char* NameIfTorch(RecommenderKind kind) {
       return "SASREC";
     case RecommenderKind::kTimirec:
       return "TIMIREC";
+    case RecommenderKind::kGpt:
+      return "GPT";
+    case RecommenderKind::kBert4rec:
+      return "BERT4REC";
     case RecommenderKind::kEcf:
       return "ECF";
     case RecommenderKind::kTorchscript:

@@ -15,7 +15,7 @@
 
 namespace recsae::probe {
 
-// SASRec, TiMiRec or a module. The launcher outlives it.
+// SASRec, TiMiRec, GPT, BERT4Rec or a module. The launcher outlives it.
 class TorchModel : public RemoteModel {
  public:
   // Untrained.

@@ -6,8 +6,8 @@
 #include "services/probe/recommenders/kinds/general.h"
 #include "services/probe/recommenders/model/weights.h"
 #include "services/torch-host/models/ecf.h"
-#include "services/torch-host/models/sasrec.h"
 #include "services/torch-host/models/timirec.h"
+#include "services/torch-host/models/transformer.h"
 #include "services/torch-host/modules/torchscript.h"
 
 namespace recsae::probe {
@@ -34,7 +34,7 @@ absl::StatusOr<std::unique_ptr<Recommender>> InProcessTorch::New(
     case RecommenderKind::kTimirec:
       return std::make_unique<Timirec>(options);
     default:
-      return std::make_unique<Sasrec>(options);
+      return std::make_unique<Transformer>(options);
   }
 }
 

@@ -8,11 +8,15 @@
 #include <vector>
 
 #include "absl/types/span.h"
+#include "common/base/random.h"
 #include "services/probe/datasets/dataset.h"
 #include "services/probe/recommenders/model/recommender.h"
 #include "services/probe/recommenders/train/windows.h"
 
 namespace recsae::probe {
+
+// In place of an item: one that is to be predicted (BERT4Rec).
+inline constexpr int64_t kMaskToken = -1;
 
 // Items of some sequences, right-aligned.
 struct SequenceInputs {
@@ -30,8 +34,17 @@ struct WindowBatch {
 
 WindowBatch MakeWindowBatch(const Dataset& dataset, absl::Span<const Window> windows, int length);
 
+// For a network that sees a whole sequence: each window's items and the one after them, at most
+// `history` + 1, some masked. What is to be predicted are the masked ones: always the last, as when
+// a recommendation is made, and others at random.
+WindowBatch MakeMaskedBatch(const Dataset& dataset, absl::Span<const Window> windows, int history,
+                            Random* random);
+
 // The last `length` items of each query's history.
 SequenceInputs MakeInputs(absl::Span<const Query> queries, int length);
+
+// The last `length` - 1 of them, and a mask token.
+SequenceInputs MakeMaskedInputs(absl::Span<const Query> queries, int length);
 
 }  // namespace recsae::probe
 

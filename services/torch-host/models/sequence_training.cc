@@ -64,7 +64,9 @@ class EpochRunner {
   }
 
   void Step(absl::Span<const Window> windows, double* loss_sum, int64_t* positions) {
-    const WindowBatch batch = MakeWindowBatch(dataset_, windows, options_.history);
+    const WindowBatch batch = training_.batch
+                                  ? training_.batch(windows, tools_.random())
+                                  : MakeWindowBatch(dataset_, windows, options_.history);
     optimizer_->zero_grad();
     const torch::Tensor loss = training_.loss(batch, &tools_);
     loss.backward();

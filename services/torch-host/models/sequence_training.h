@@ -43,6 +43,8 @@ class StepTools {
 struct WindowTraining {
   torch::nn::Module* module = nullptr;
   uint64_t stream = 1;  // of random numbers; each stage has its own
+  // MakeWindowBatch where it is not given.
+  std::function<WindowBatch(absl::Span<const Window>, Random*)> batch = {};
   // Mean loss over the batch's positions, differentiable.
   std::function<torch::Tensor(const WindowBatch&, StepTools*)> loss;
   std::function<double()> dev_ndcg;  // NDCG@10 of the module as it is

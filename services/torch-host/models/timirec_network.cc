@@ -17,7 +17,8 @@ TimirecNetwork::TimirecNetwork(const RecommenderOptions& options, int64_t n, Ran
     *weight = register_parameter(name + "_weight", NormalTensor({out, in}, random));
     *bias = register_parameter(name + "_bias", torch::zeros({out}));
   };
-  extractor_ = register_module("extractor", std::make_shared<SasrecNetwork>(options, n, random));
+  extractor_ = register_module(
+      "extractor", std::make_shared<TransformerNetwork>(options, n, options.history, random));
   linear("attention", width, d, &attention_weight_, &attention_bias_);
   linear("head", interests, width, &head_weight_, &head_bias_);
   gru_items_ = register_parameter("gru_items", NormalTensor({n, d}, random));

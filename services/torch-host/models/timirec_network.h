@@ -10,8 +10,8 @@
 #include "common/base/random.h"
 #include "common/math/worker_pool.h"
 #include "services/probe/recommenders/model/recommender.h"
-#include "services/torch-host/models/sasrec_network.h"
 #include "services/torch-host/models/sequence_batch.h"
+#include "services/torch-host/models/transformer_network.h"
 
 namespace recsae::probe {
 
@@ -44,7 +44,7 @@ class TimirecNetwork : public torch::nn::Module {
 
  private:
   RecommenderOptions options_;
-  std::shared_ptr<SasrecNetwork> extractor_;
+  std::shared_ptr<TransformerNetwork> extractor_;
   torch::Tensor attention_weight_, attention_bias_;  // W1, b1: [attention_dim, dim]
   torch::Tensor head_weight_, head_bias_;            // W2, b2: [interests, attention_dim]
   torch::Tensor gru_items_;                          // [n, dim]: the GRU's own embeddings

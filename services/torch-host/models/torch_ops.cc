@@ -154,7 +154,7 @@ class LinearFunction : public torch::autograd::Function<LinearFunction> {
 class AttentionFunction : public torch::autograd::Function<AttentionFunction> {
  public:
   static Tensor forward(AutogradContext* ctx, const Tensor& qkv_in, const Tensor& padding,
-                        int64_t heads, math::WorkerPool* pool) {
+                        int64_t heads, bool causal, math::WorkerPool* pool) {
     const Tensor qkv = qkv_in.contiguous();
     const int64_t windows = qkv.size(0), length = qkv.size(1), d = qkv.size(2) / 3;
     Tensor out = torch::empty({windows, length, d});
@@ -165,11 +165,12 @@ class AttentionFunction : public torch::autograd::Function<AttentionFunction> {
         const int64_t w = i / heads, offset = i % heads * head_dim;
         const float* q = qkv.data_ptr<float>() + w * length * 3 * d + offset;
         AttendForward(q, q + d, q + 2 * d, 3 * d, padding.data_ptr<int32_t>()[w], length, head_dim,
-                      weights.data_ptr<float>() + i * length * length,
+                      causal, weights.data_ptr<float>() + i * length * length,
                       out.data_ptr<float>() + w * length * d + offset, d);
       }
     });
     ctx->save_for_backward({qkv, padding, weights});
+    ctx->saved_data["causal"] = causal;
     SavePool(ctx, pool);
     return out;
   }
@@ -182,6 +183,7 @@ class AttentionFunction : public torch::autograd::Function<AttentionFunction> {
     const Tensor g = grad[0].contiguous();
     const int64_t windows = qkv.size(0), length = qkv.size(1), d = qkv.size(2) / 3;
     const int64_t heads = weights.size(1), head_dim = d / heads;
+    const bool causal = ctx->saved_data["causal"].toBool();
     Tensor grad_qkv = torch::empty_like(qkv);
     InParts(SavedPool(ctx), windows, [&](int64_t, int64_t begin, int64_t end) {
       for (int64_t i = begin * heads; i < end * heads; ++i) {
@@ -189,12 +191,12 @@ class AttentionFunction : public torch::autograd::Function<AttentionFunction> {
         const float* q = qkv.data_ptr<float>() + w * length * 3 * d + offset;
         float* grad_q = grad_qkv.data_ptr<float>() + w * length * 3 * d + offset;
         AttendBackward(q, q + d, q + 2 * d, 3 * d, padding.data_ptr<int32_t>()[w], length, head_dim,
-                       weights.data_ptr<float>() + i * length * length,
+                       causal, weights.data_ptr<float>() + i * length * length,
                        g.data_ptr<float>() + w * length * d + offset, d, grad_q, grad_q + d,
                        grad_q + 2 * d);
       }
     });
-    return {grad_qkv, Tensor(), Tensor(), Tensor()};
+    return {grad_qkv, Tensor(), Tensor(), Tensor(), Tensor()};
   }
 };
 
@@ -211,9 +213,9 @@ at::Tensor Linear(const at::Tensor& x, const at::Tensor& weight, const at::Tenso
   return LinearFunction::apply(x, weight, bias, pool);
 }
 
-at::Tensor CausalAttention(const at::Tensor& qkv, const at::Tensor& padding, int heads,
-                           math::WorkerPool* pool) {
-  return AttentionFunction::apply(qkv, padding, static_cast<int64_t>(heads), pool);
+at::Tensor Attention(const at::Tensor& qkv, const at::Tensor& padding, int heads, bool causal,
+                     math::WorkerPool* pool) {
+  return AttentionFunction::apply(qkv, padding, static_cast<int64_t>(heads), causal, pool);
 }
 
 at::Tensor Dropout(const at::Tensor& x, double p, Random* random, math::WorkerPool* pool) {

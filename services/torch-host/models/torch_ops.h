@@ -37,12 +37,13 @@ at::Tensor SoftmaxLoss(const at::Tensor& hidden, const at::Tensor& items, const 
 at::Tensor Linear(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias,
                   math::WorkerPool* pool);
 
-// softmax(q · kᵀ / sqrt(d_head), masked) · v within each window, causally: qkv [windows, length,
+// softmax(q · kᵀ / sqrt(d_head), masked) · v within each window, if causal from the positions up to
+// each position's own: qkv [windows, length,
 // 3d] holds queries, keys and values side by side; padding int32 [windows] is the number of
 // positions at the start of each window that hold no item. Result [windows, length, d]; 0 at padded
 // positions.
-at::Tensor CausalAttention(const at::Tensor& qkv, const at::Tensor& padding, int heads,
-                           math::WorkerPool* pool);
+at::Tensor Attention(const at::Tensor& qkv, const at::Tensor& padding, int heads, bool causal,
+                     math::WorkerPool* pool);
 
 // x with each element set to 0 with probability p and the rest scaled by 1 / (1 - p). Draws from
 // `random`, not from libtorch's generator, which other jobs of the process would share.

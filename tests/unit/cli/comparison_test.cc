@@ -158,6 +158,30 @@ TEST(ComparisonTest, DescribedR2HasThreeLinesForTheItemsShownAndForRandomOnes) {
                   "absorbed of the missed 0.375 –"));
 }
 
+TEST(ComparisonTest, OfAnInnerSiteTheItemReadLastAloneIsShown) {
+  Evaluation evaluation;
+  evaluation.mutable_comparison();
+  for (const auto kind : {DictionaryScore::KIND_TRAINED, DictionaryScore::KIND_RAW}) {
+    DictionaryScore* score = evaluation.add_dictionaries();
+    score->set_kind(kind);
+    auto* fit = score->add_attributes();
+    fit->set_key("genre");
+    fit->set_value("Horror");
+    fit->mutable_last_read()->set_latent(5);
+    fit->mutable_last_read()->set_correlation(kind == DictionaryScore::KIND_RAW ? .25 : .75);
+    fit->mutable_last_read()->set_auc(.875);
+    (*score->mutable_last_read_correlations())["genre"] = .5;
+  }
+  EXPECT_THAT(Lines(LastReadTable(evaluation, 5)).back(),
+              "genre Horror #5 0.750 0.875 0.000 0.000 0.000 0.250 –");
+  EXPECT_THAT(Lines(DictionaryTable(evaluation)), Each(Not(HasSubstr("breadth"))));
+  EXPECT_TRUE(LastReadTable(Beaten(), 5).empty());
+  nlohmann::ordered_json json;
+  AddComparison(evaluation, json);
+  EXPECT_EQ(json["last_read"]["genre"]["raw"], .5);
+  EXPECT_FALSE(json.contains("described_r2"));
+}
+
 TEST(ComparisonTest, WhatNoDictionaryHasHasNoLineAndAMissingRawCellIsADash) {
   Evaluation evaluation;
   AddDictionary(evaluation, DictionaryScore::KIND_TRAINED, .5);

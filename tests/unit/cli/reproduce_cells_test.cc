@@ -8,6 +8,7 @@
 #include <set>
 
 #include "clients/cli/reproduce/cell.h"
+#include "clients/cli/reproduce/first_block.h"
 #include "clients/cli/reproduce/made_saes.h"
 #include "clients/cli/reproduce/runner.h"
 #include "clients/cli/reproduce/steering.h"
@@ -188,6 +189,43 @@ TEST(PlanGroupTest, NamesTellTheReproductionFromTheUsersOwn) {
   EXPECT_EQ(point->sae_id(), "paper-d-bprmf-s2-x4-k8");
   EXPECT_EQ(point->config().expansion_factor(), 4);
   EXPECT_EQ(point->config().k(), 8);
+}
+
+TEST(PlanCellsTest, TheOtherPaperHasAnUntrainedRecommenderBesideEachAndIsNotAmongAll) {
+  ReproduceFlags flags = OneRecommender();
+  flags.recommenders = {"gpt"};
+  flags.seeds = {1};
+  EXPECT_THAT(
+      Keys("klenitskiy", flags),
+      ElementsAre("d.gpt.recommender.seed1", "d.gpt.block0-relu.seed1", "d.gpt.block0-sae.seed1",
+                  "d.gpt-untrained.recommender.seed1", "d.gpt-untrained.block0-relu.seed1"));
+  for (const std::string& key : Keys("all", OneRecommender())) {
+    EXPECT_THAT(key, testing::Not(HasSubstr("block0")));
+  }
+}
+
+TEST(PlanGroupTest, TheOtherPapersCapturesAreOfTheFirstBlock) {
+  const auto plan = PlanGroup({"d", "gpt", "block0-relu", 1}, OneRecommender());
+  ASSERT_TRUE(plan.ok()) << plan.status();
+  EXPECT_EQ(plan->train_recommender.kind(), probe::v1::Recommender::KIND_GPT);
+  for (const CaptureStep& step : plan->captures) {
+    EXPECT_EQ(step.request.site(), "layers.0");
+    EXPECT_THAT(step.request.capture_id(), testing::EndsWith("-block0"));
+  }
+  EXPECT_EQ(plan->train_sae.capture(), "recommenders/paper-d-gpt/captures/train-block0");
+  EXPECT_EQ(plan->evaluate.capture(), "recommenders/paper-d-gpt/captures/test-block0");
+  EXPECT_EQ(plan->evaluate.sae(), plan->sae());
+  const auto untrained = PlanGroup({"d", "gpt-untrained", "recommender", 1}, OneRecommender());
+  ASSERT_TRUE(untrained.ok()) << untrained.status();
+  EXPECT_NE(untrained->recommender(), plan->recommender());
+  EXPECT_EQ(untrained->train_recommender.hyper_parameters().learning_rate(), 1e-9);
+}
+
+TEST(PublishedConfigTest, ReadsAsManyRowsWhateverTheCaptureHolds) {
+  EXPECT_EQ(PublishedConfig(1, 200'000).epoch_count(), 13);
+  EXPECT_EQ(PublishedConfig(1, 2'560'000).epoch_count(), 1);
+  EXPECT_EQ(PublishedConfig(1, 1'000'000'000).epoch_count(), 1);
+  EXPECT_EQ(PublishedConfig(1, 2'560).epoch_count(), 1000);
 }
 
 TEST(PlanGroupTest, AnEnsembleIsAnEcfOfThreeMembers) {

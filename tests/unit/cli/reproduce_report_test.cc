@@ -10,6 +10,7 @@
 #include "clients/cli/reproduce/chart.h"
 #include "clients/cli/reproduce/concept_list.h"
 #include "clients/cli/reproduce/estimate.h"
+#include "clients/cli/reproduce/first_block.h"
 #include "clients/cli/reproduce/html.h"
 #include "clients/cli/reproduce/markdown.h"
 #include "clients/cli/reproduce/page.h"
@@ -304,6 +305,53 @@ TEST(ChartTest, DrawsWhatThereIs) {
   lines.x_values.clear();
   lines.lines[0].points = {{1, 1, "k = 2"}, {1, 1, "k = 4"}};
   EXPECT_THAT(DrawLines(lines), Not(HasSubstr("nan")));
+}
+
+explainer::v1::DictionaryScore* AddRead(explainer::v1::Evaluation& evaluation,
+                                        explainer::v1::DictionaryScore::Kind kind,
+                                        double correlation) {
+  auto* score = evaluation.add_dictionaries();
+  score->set_kind(kind);
+  score->set_fvu(.03);
+  score->set_active_count(88);
+  (*score->mutable_last_read_correlations())["genre"] = correlation;
+  for (const char* value : {"Western", "Drama"}) {
+    auto* fit = score->add_attributes();
+    fit->set_key("genre");
+    fit->set_value(value);
+    fit->mutable_last_read()->set_correlation(correlation);
+    fit->mutable_last_read()->set_auc(.9);
+  }
+  auto* other = score->add_attributes();
+  other->set_key("decade");
+  other->set_value("1990s");
+  return score;
+}
+
+TEST(FirstBlockTest, TablesSetTheSaeBesideRawDimensionsRandomOnesAndThePaper) {
+  explainer::v1::Evaluation evaluation;
+  AddRead(evaluation, explainer::v1::DictionaryScore::KIND_TRAINED, .7);
+  AddRead(evaluation, explainer::v1::DictionaryScore::KIND_RAW, .4);
+  AddRead(evaluation, explainer::v1::DictionaryScore::KIND_RANDOM, .2);
+  ordered_json cell = FirstBlockJson(concept_store::v1::Sae(), evaluation);
+  cell.update(
+      {{"dataset", "ml-1m"}, {"recommender", "gpt"}, {"method", kPublishedMethod}, {"seed", 1}});
+  const std::vector<ResultTable> tables = MakeTables({cell});
+  ASSERT_THAT(tables, SizeIs(2));
+  EXPECT_EQ(tables[0].study, "klenitskiy");
+  ASSERT_THAT(tables[0].rows, SizeIs(1));
+  const Value* explained = tables[0].Find(tables[0].rows[0], "explained");
+  ASSERT_NE(explained, nullptr);
+  EXPECT_DOUBLE_EQ(explained->measured.mean, .97);
+  EXPECT_EQ(explained->paper, .971);
+  EXPECT_EQ(tables[0].Find(tables[0].rows[0], "raw")->measured.mean, .4);
+  // One row a genre; the decade is none.
+  ASSERT_THAT(tables[1].rows, SizeIs(2));
+  EXPECT_EQ(tables[1].rows[1].labels.back(), "Western");
+  EXPECT_EQ(tables[1].Find(tables[1].rows[1], "r")->paper, .761);
+  EXPECT_EQ(tables[1].Find(tables[1].rows[1], "auc_raw")->measured.mean, .9);
+  EXPECT_EQ(CommandOf("klenitskiy", {cell}, ""),
+            "recsae reproduce klenitskiy --out DIR --dataset ml-1m --recommender gpt --seed 1");
 }
 
 TEST(CommandOfTest, CanBeTyped) {

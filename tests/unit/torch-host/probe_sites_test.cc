@@ -93,6 +93,43 @@ TEST_F(SasrecSitesTest, QueriesAndSitesAreChecked) {
   EXPECT_EQ(Reason(model_->Resume("layers.0", {{-1, {}}}, activation).status()), "HISTORY_EMPTY");
 }
 
+// GPT has a norm between its last layer and the activation; all else as SASRec.
+TEST(GptSitesTest, EverySiteResumesAndAllPositionsEndWithTheLast) {
+  const auto model = Trained(RecommenderKind::kGpt);
+  const std::vector<int32_t> some = {1, 2, 3}, many = {9, 8, 7, 6, 5, 4, 3, 2, 1};
+  const std::vector<Query> queries = {{-1, some}, {-1, many}};
+  const auto user = *model->Activations(queries);
+  EXPECT_NE(*model->ActivationsAt("layers.1", Positions::kLast, queries), user);
+  for (const char* site : {"embedding", "layers.0", "layers.1", "user"}) {
+    const auto own = *model->ActivationsAt(site, Positions::kLast, queries);
+    EXPECT_EQ(*model->Resume(site, queries, own), user) << site;
+  }
+  const auto all = *model->ActivationsAt("layers.0", Positions::kAll, queries);
+  const auto last = *model->ActivationsAt("layers.0", Positions::kLast, queries);
+  ASSERT_EQ(all.size(), (3 + kHistory) * kDim);
+  for (int j = 0; j < kDim; ++j) EXPECT_EQ(all[2 * kDim + j], last[j]);
+}
+
+// The only activation of a history is that of the mask token after it.
+TEST(Bert4recSitesTest, TheMaskTokenIsWhatIsCapturedAndResumed) {
+  const auto model = Trained(RecommenderKind::kBert4rec);
+  const std::vector<int32_t> some = {1, 2, 3}, other = {40, 50};
+  const std::vector<Query> queries = {{-1, some}, {-1, other}};
+  for (const ProbeSite& site : model->ProbeSites()) {
+    EXPECT_FALSE(site.per_position) << site.name;
+    const auto own = *model->ActivationsAt(site.name, Positions::kLast, queries);
+    EXPECT_EQ(*model->Resume(site.name, queries, own), *model->Activations(queries)) << site.name;
+    EXPECT_EQ(Reason(model->ActivationsAt(site.name, Positions::kAll, queries).status()),
+              "POSITIONS_UNSUPPORTED");
+  }
+  // Before the first layer it has seen nothing of the history yet.
+  const auto embedded = *model->ActivationsAt("embedding", Positions::kLast, queries);
+  const auto seen = *model->ActivationsAt("layers.0", Positions::kLast, queries);
+  for (int j = 0; j < kDim; ++j) EXPECT_EQ(embedded[j], embedded[kDim + j]);
+  EXPECT_NE(std::vector<float>(seen.begin(), seen.begin() + kDim),
+            std::vector<float>(seen.begin() + kDim, seen.end()));
+}
+
 TEST(BprmfSitesTest, TheUserIsAll) {
   const auto model = Trained(RecommenderKind::kBprmf);
   EXPECT_EQ(model->ProbeSites(), (std::vector<ProbeSite>{{kUserSite, kDim, false}}));

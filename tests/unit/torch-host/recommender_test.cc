@@ -32,6 +32,11 @@ RecommenderOptions SmallOptions(RecommenderKind kind) {
   options.threads = 1;
   options.clusters = 8;  // ECF: 2 members of 8 have activations of 16
   options.members = 2;
+  if (kind == RecommenderKind::kBert4rec) {
+    // A fifth of the positions are targets: as many of them take more steps.
+    options.max_epochs = 30;
+    options.batch_size = 16;
+  }
   return options;
 }
 
@@ -204,11 +209,20 @@ INSTANTIATE_TEST_SUITE_P(
                     KindCase{RecommenderKind::kSasrec, Loss::kSoftmax, "SasrecSoftmax"},
                     KindCase{RecommenderKind::kSasrec, Loss::kBpr, "SasrecBpr"},
                     KindCase{RecommenderKind::kTimirec, Loss::kSoftmax, "TimirecSoftmax"},
-                    KindCase{RecommenderKind::kTimirec, Loss::kBpr, "TimirecBpr"}),
+                    KindCase{RecommenderKind::kTimirec, Loss::kBpr, "TimirecBpr"},
+                    KindCase{RecommenderKind::kGpt, Loss::kSoftmax, "GptSoftmax"},
+                    KindCase{RecommenderKind::kGpt, Loss::kBpr, "GptBpr"},
+                    KindCase{RecommenderKind::kBert4rec, Loss::kSoftmax, "Bert4recSoftmax"},
+                    KindCase{RecommenderKind::kBert4rec, Loss::kBpr, "Bert4recBpr"}),
     [](const auto& test) { return std::string(test.param.name); });
 
-TEST(SasrecTest, ReadsOnlyTheLastOfTheHistory) {
-  RecommenderOptions options = SmallOptions(RecommenderKind::kSasrec);
+class TransformerTest : public testing::TestWithParam<RecommenderKind> {};
+INSTANTIATE_TEST_SUITE_P(Kinds, TransformerTest,
+                         testing::Values(RecommenderKind::kSasrec, RecommenderKind::kGpt,
+                                         RecommenderKind::kBert4rec));
+
+TEST_P(TransformerTest, ReadsOnlyTheLastOfTheHistory) {
+  RecommenderOptions options = SmallOptions(GetParam());
   options.max_epochs = 1;
   const auto model = Trained(options);
   const std::vector<int32_t> longer = {90, 91, 1, 2, 3, 4, 5, 6, 7, 8};
@@ -219,8 +233,8 @@ TEST(SasrecTest, ReadsOnlyTheLastOfTheHistory) {
 }
 
 // A row's activation does not depend on what else is in the batch.
-TEST(SasrecTest, RowsAreIndependent) {
-  RecommenderOptions options = SmallOptions(RecommenderKind::kSasrec);
+TEST_P(TransformerTest, RowsAreIndependent) {
+  RecommenderOptions options = SmallOptions(GetParam());
   options.max_epochs = 1;
   const auto model = Trained(options);
   const std::vector<int32_t> a = {1}, b = {5, 6, 7}, c = {1, 2, 3, 4, 5, 6, 7, 8};

@@ -102,7 +102,7 @@ TEST_P(TorchOpsTest, SoftmaxLossOfFewerRowsThanThreads) {
 }
 
 // torch's way: scores of every pair, then the mask.
-Tensor PlainAttention(const Tensor& qkv, const Tensor& padding, int64_t heads) {
+Tensor PlainAttention(const Tensor& qkv, const Tensor& padding, int64_t heads, bool causal) {
   const int64_t windows = qkv.size(0), length = qkv.size(1), d = qkv.size(2) / 3;
   const auto split = [&](int64_t part) {
     return qkv.slice(2, part * d, (part + 1) * d)
@@ -110,9 +110,10 @@ Tensor PlainAttention(const Tensor& qkv, const Tensor& padding, int64_t heads) {
         .transpose(1, 2);
   };
   const Tensor position = torch::arange(length);
-  const Tensor causal = position.unsqueeze(0) <= position.unsqueeze(1);  // [query, key]
-  const Tensor real = position.unsqueeze(0) >= padding.unsqueeze(1);     // [window, key]
-  const Tensor allowed = causal.unsqueeze(0).logical_and(real.unsqueeze(1)).unsqueeze(1);
+  const Tensor before = position.unsqueeze(0) <= position.unsqueeze(1);  // [query, key]
+  const Tensor seen = causal ? before : torch::ones_like(before);
+  const Tensor real = position.unsqueeze(0) >= padding.unsqueeze(1);  // [window, key]
+  const Tensor allowed = seen.unsqueeze(0).logical_and(real.unsqueeze(1)).unsqueeze(1);
   const Tensor scores =
       torch::matmul(split(0), split(1).transpose(2, 3)) / std::sqrt(static_cast<double>(d / heads));
   const Tensor weights = torch::softmax(scores.masked_fill(allowed.logical_not(), -1e9), 3);
@@ -121,13 +122,13 @@ Tensor PlainAttention(const Tensor& qkv, const Tensor& padding, int64_t heads) {
 }
 
 TEST_P(TorchOpsTest, AttentionIsMaskedSoftmaxAttention) {
-  for (const int heads : {1, 2}) {
+  for (const auto& [heads, causal] : {std::pair(1, true), {2, true}, {1, false}, {2, false}}) {
     const Tensor qkv = Leaf({5, 6, 24}), up = torch::randn({5, 6, 8});
     const Tensor padding = torch::tensor({0, 1, 3, 5, 0}, torch::kInt32);
-    const Tensor out = CausalAttention(qkv, padding, heads, &pool_);
+    const Tensor out = Attention(qkv, padding, heads, causal, &pool_);
     (out * up).sum().backward();
     const Tensor qkv2 = qkv.detach().clone().requires_grad_();
-    const Tensor expected = PlainAttention(qkv2, padding, heads);
+    const Tensor expected = PlainAttention(qkv2, padding, heads, causal);
     (expected * up).sum().backward();
     ExpectClose(out, expected, 1e-5);
     ExpectClose(qkv.grad(), qkv2.grad(), 1e-5);

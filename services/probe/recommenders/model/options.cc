@@ -55,6 +55,8 @@ absl::Status CheckKind(const RecommenderOptions& o) {
     case RecommenderKind::kLightgcn:
       return CheckRange("layer_count", o.layers, 0, 16);
     case RecommenderKind::kSasrec:
+    case RecommenderKind::kGpt:
+    case RecommenderKind::kBert4rec:
       return CheckTransformer(o);
     case RecommenderKind::kTimirec:
       RECSAE_RETURN_IF_ERROR(CheckRange("interest_count", o.interests, 1, 64));
@@ -77,11 +79,19 @@ absl::Status CheckKind(const RecommenderOptions& o) {
   return absl::OkStatus();
 }
 
+bool ReadsLongWindows(RecommenderKind kind) {
+  return kind == RecommenderKind::kGpt || kind == RecommenderKind::kBert4rec;
+}
+
 }  // namespace
 
-bool ReadsHistory(RecommenderKind kind) {
+bool IsTransformer(RecommenderKind kind) {
   return kind == RecommenderKind::kSasrec || kind == RecommenderKind::kTimirec ||
-         kind == RecommenderKind::kTorchscript;
+         kind == RecommenderKind::kGpt || kind == RecommenderKind::kBert4rec;
+}
+
+bool ReadsHistory(RecommenderKind kind) {
+  return IsTransformer(kind) || kind == RecommenderKind::kTorchscript;
 }
 
 RecommenderOptions DefaultOptions(RecommenderKind kind, Loss loss) {
@@ -92,7 +102,7 @@ RecommenderOptions DefaultOptions(RecommenderKind kind, Loss loss) {
     options.learning_rate = 3e-3;
     options.max_epochs = 10;
   }
-  if (kind == RecommenderKind::kSasrec || kind == RecommenderKind::kTimirec) {
+  if (IsTransformer(kind)) {
     options.layers = 4;
     options.dropout = 0.1;
   }
@@ -112,20 +122,29 @@ RecommenderOptions DefaultOptions(RecommenderKind kind, Loss loss) {
     options.layers = 3;
     options.pretrain_epochs = loss == Loss::kSoftmax ? 3 : options.max_epochs;
   }
+  if (ReadsLongWindows(kind)) {
+    options.history = 64;
+    // A fifth of the positions are targets: more epochs for as many steps towards each.
+    if (kind == RecommenderKind::kBert4rec && loss == Loss::kSoftmax) options.max_epochs = 30;
+    options.layers = 2;
+    options.heads = 2;
+  }
   return options;
 }
 
 RecommenderOptions DefaultOptions(RecommenderKind kind) {
-  const bool sequence = kind == RecommenderKind::kSasrec || kind == RecommenderKind::kTimirec;
-  return DefaultOptions(kind, sequence ? Loss::kSoftmax : Loss::kBpr);
+  return DefaultOptions(kind, IsTransformer(kind) ? Loss::kSoftmax : Loss::kBpr);
 }
 
 // Of a step of sequence models: on ml-1m-recsae, more of them gave a worse dev NDCG after as many
 // epochs, fewer would take longer.
 constexpr int kWindows = 32;
+// Of GPT and BERT4Rec, whose windows are three times as long.
+constexpr int kLongWindows = 16;
 
 int BatchSize(const RecommenderOptions& options, int64_t rows) {
   if (options.batch_size > 0) return options.batch_size;
+  if (ReadsLongWindows(options.kind)) return kLongWindows;
   if (ReadsHistory(options.kind)) return kWindows;
   // Larger where a step has costs of its own: LightGCN propagates all embeddings in each, ECF forms
   // the affiliations of all items, and with softmax a user's interactions share one row of scores.

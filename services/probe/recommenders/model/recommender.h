@@ -33,7 +33,9 @@ enum class RecommenderKind {
   kTorchscript,
   kEcf,
   kDistillemb,
-  kHosted
+  kHosted,
+  kGpt,
+  kBert4rec
 };
 enum class Loss {
   kBpr,      // -log sigma(s+ - s-), one uniform negative, redrawn every epoch (Rendle 2012)
@@ -64,6 +66,9 @@ struct RecommenderOptions {
   uint64_t seed = 0;
   int threads = 0;  // 0: one for each core. The result does not depend on it
 };
+
+// Those that are transformers over item and position embeddings, TiMiRec's extractor among them.
+bool IsTransformer(RecommenderKind kind);
 
 // Whether recommenders of this kind read a history of items, or know users. kHosted: both kinds do.
 bool ReadsHistory(RecommenderKind kind);

@@ -24,11 +24,12 @@ class TorchKinds {
   // wanted. The functions below say the same.
   virtual absl::Status CheckAvailable(RecommenderKind kind) const = 0;
 
-  // An untrained one of kind kSasrec, kTimirec or kEcf.
+  // An untrained one of a kind that IsTransformer, or kEcf.
   virtual absl::StatusOr<std::unique_ptr<Recommender>> New(
       const RecommenderOptions& options) const = 0;
 
-  // Of what Save wrote of kind kSasrec, kTimirec or kTorchscript. DATA_LOSS (RECOMMENDER_CORRUPT).
+  // Of what Save wrote of a kind that IsTransformer, or kTorchscript. DATA_LOSS
+  // (RECOMMENDER_CORRUPT).
   virtual absl::StatusOr<std::unique_ptr<Recommender>> Load(absl::string_view stored) const = 0;
 
   // A module, tried before it is accepted; its sites' sizes and padding are found out. `users` that

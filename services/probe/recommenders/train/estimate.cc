@@ -24,6 +24,8 @@ constexpr int64_t kAffiliationCopies = 12;
 // ones among them, and beside the layers.
 constexpr int64_t kLayerVectors = 24;
 constexpr int64_t kOtherVectors = 16;
+// More of them where the feed-forward part is four times as wide.
+constexpr int64_t kWideVectors = 24;
 constexpr int64_t kEcfEmbedding = 64;
 // Of an interaction: seen items, rows to shuffle, a graph's two edges.
 constexpr int64_t kInteraction = 48;
@@ -37,14 +39,16 @@ int64_t LayerParameters(const RecommenderOptions& o) {
 
 int64_t StepOfWindows(const RecommenderOptions& o, const DatasetSize& size) {
   const int64_t windows = BatchSize(o, size.interactions);
-  const int64_t vectors = Sum({Product({o.layers, kLayerVectors}), kOtherVectors});
+  const bool wide = o.kind == RecommenderKind::kGpt || o.kind == RecommenderKind::kBert4rec;
+  const int64_t of_layer = kLayerVectors + (wide ? kWideVectors : 0);
+  const int64_t vectors = Sum({Product({o.layers, of_layer}), kOtherVectors});
   const int64_t positions = Product({windows, o.history, vectors, o.dim, kFloat});
   const int64_t attention = Product({windows, o.heads, o.history, o.history, o.layers, 3, kFloat});
   const int64_t scores = Product({kGradientParts, size.items, Sum({o.dim, kScoreRows}), kFloat});
   return Sum({positions, attention, scores});
 }
 
-int64_t Sasrec(const RecommenderOptions& o, const DatasetSize& size) {
+int64_t Transformer(const RecommenderOptions& o, const DatasetSize& size) {
   const int64_t parameters =
       Sum({Product({size.items, o.dim}), Product({o.history, o.dim}), LayerParameters(o)});
   return Sum({Product({parameters, kCopies, kFloat}), StepOfWindows(o, size)});
@@ -55,7 +59,7 @@ int64_t Timirec(const RecommenderOptions& o, const DatasetSize& size) {
       Product({BatchSize(o, size.interactions), o.history, o.interests,
                Sum({Product({8, o.dim}), Product({4, o.attention_dim})}), kFloat});
   // Two models: of the interests, and of how they are weighed.
-  return Sum({Product({2, Sasrec(o, size)}), interests});
+  return Sum({Product({2, Transformer(o, size)}), interests});
 }
 
 int64_t Ecf(const RecommenderOptions& o, const DatasetSize& size) {
@@ -87,7 +91,9 @@ int64_t TrainingBytes(const RecommenderOptions& options, const DatasetSize& size
   int64_t kind = 0;
   switch (options.kind) {
     case RecommenderKind::kSasrec:
-      kind = Sasrec(options, size);
+    case RecommenderKind::kGpt:
+    case RecommenderKind::kBert4rec:
+      kind = Transformer(options, size);
       break;
     case RecommenderKind::kTimirec:
       kind = Timirec(options, size);

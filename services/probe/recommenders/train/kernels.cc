@@ -127,7 +127,7 @@ void FillDropoutMask(uint64_t seed, uint32_t drop, float scale, int64_t n, float
 // NOLINTBEGIN(bugprone-implicit-widening-of-multiplication-result): a history has few rows.
 RECSAE_MULTIVERSION
 void AttendForward(const float* q, const float* k, const float* v, int stride, int first,
-                   int length, int dim, float* weights, float* out, int out_stride) {
+                   int length, int dim, bool causal, float* weights, float* out, int out_stride) {
   const float scale = 1 / std::sqrt(static_cast<float>(dim));
   for (int i = 0; i < length; ++i) {
     float* w = weights + i * length;
@@ -135,10 +135,11 @@ void AttendForward(const float* q, const float* k, const float* v, int stride, i
     float* o = out + i * out_stride;
     std::fill_n(o, dim, 0.0f);
     if (i < first) continue;
-    for (int j = first; j <= i; ++j) w[j] = scale * Dot(q + i * stride, k + j * stride, dim);
-    const int count = i - first + 1;
+    const int end = causal ? i + 1 : length;
+    for (int j = first; j < end; ++j) w[j] = scale * Dot(q + i * stride, k + j * stride, dim);
+    const int count = end - first;
     const float sum = ExpSum(w + first, count, Max(w + first, count));
-    for (int j = first; j <= i; ++j) {
+    for (int j = first; j < end; ++j) {
       w[j] /= sum;
       AddScaled(w[j], v + j * stride, dim, o);
     }
@@ -147,7 +148,7 @@ void AttendForward(const float* q, const float* k, const float* v, int stride, i
 
 RECSAE_MULTIVERSION
 void AttendBackward(const float* q, const float* k, const float* v, int stride, int first,
-                    int length, int dim, const float* weights, const float* grad_out,
+                    int length, int dim, bool causal, const float* weights, const float* grad_out,
                     int out_stride, float* grad_q, float* grad_k, float* grad_v) {
   const float scale = 1 / std::sqrt(static_cast<float>(dim));
   for (int i = 0; i < length; ++i) {
@@ -155,17 +156,18 @@ void AttendBackward(const float* q, const float* k, const float* v, int stride, 
     std::fill_n(grad_k + i * stride, dim, 0.0f);
     std::fill_n(grad_v + i * stride, dim, 0.0f);
   }
-  float grad_weight[kMaxLength];
+  float grad_weight[kMaxLength + 1];  // and a mask token
   for (int i = first; i < length; ++i) {
     const float* w = weights + i * length;
     const float* g = grad_out + i * out_stride;
+    const int end = causal ? i + 1 : length;
     float mean = 0;  // of the weights' gradients, weighted: what softmax takes off each of them
-    for (int j = first; j <= i; ++j) {
+    for (int j = first; j < end; ++j) {
       grad_weight[j] = Dot(g, v + j * stride, dim);
       mean += w[j] * grad_weight[j];
       AddScaled(w[j], g, dim, grad_v + j * stride);
     }
-    for (int j = first; j <= i; ++j) {
+    for (int j = first; j < end; ++j) {
       const float grad_score = scale * w[j] * (grad_weight[j] - mean);
       AddScaled(grad_score, k + j * stride, dim, grad_q + i * stride);
       AddScaled(grad_score, q + i * stride, dim, grad_k + j * stride);

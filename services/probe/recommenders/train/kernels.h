@@ -36,15 +36,15 @@ void AddBprGradient(const float* rows, int dim, const Triple* triples, const flo
 // mask[i] = scale with probability 1 − drop / 2^16, else 0; from SplitMix64 of `seed`.
 void FillDropoutMask(uint64_t seed, uint32_t drop, float scale, int64_t n, float* mask);
 
-// Causal attention of one window and one head. q, k, v and out are rows of `stride` floats of which
-// `dim` belong to the head; positions [first, length) hold items. `weights` [length, length] gets
-// the attention weights, which the backward pass needs.
+// Attention of one window and one head; if causal, from the positions up to each one's own. q, k, v
+// and out are rows of `stride` floats of which `dim` belong to the head; positions [first, length)
+// hold items. `weights` [length, length] gets the attention weights, which the backward pass needs.
 void AttendForward(const float* q, const float* k, const float* v, int stride, int first,
-                   int length, int dim, float* weights, float* out, int out_stride);
+                   int length, int dim, bool causal, float* weights, float* out, int out_stride);
 
 // Gradients of the same with respect to q, k and v, which are set (not added to).
 void AttendBackward(const float* q, const float* k, const float* v, int stride, int first,
-                    int length, int dim, const float* weights, const float* grad_out,
+                    int length, int dim, bool causal, const float* weights, const float* grad_out,
                     int out_stride, float* grad_q, float* grad_k, float* grad_v);
 
 }  // namespace recsae::probe

@@ -11,12 +11,7 @@ namespace {
 
 std::vector<AttributeFit> Score(const Sample& sample, const Dictionary& dictionary,
                                 const ItemSets& sets) {
-  CodedSample coded{&sample, {}};
-  for (const Role role : {Role::kDescribe, Role::kThreshold, Role::kMeasure}) {
-    const SampledRows& rows = sample.Of(role);
-    coded.codes[static_cast<size_t>(role)] =
-        *dictionary.Encode(rows.activations.data(), rows.rows(), Always);
-  }
+  const CodedSample coded = *CodeSample(sample, dictionary, Always);
   const Association association = *Associate(coded.rows(Role::kDescribe), coded.of(Role::kDescribe),
                                              dictionary.latents(), sets, {}, Always);
   return *FitAttributes(coded, association, dictionary.is_signed(), sets, sets.Attributes(),
@@ -79,12 +74,7 @@ TEST(ReadTest, FindsTheLatentOfWhatIsReadAndNotOfWhatIsRecommended) {
   const sae::SaeModel model = AxesModel();
   const auto dictionary = TrainedDictionary(model);
   std::vector<AttributeFit> scores = Score(sample, *dictionary, sets);
-  CodedSample coded{&sample, {}};
-  for (const Role role : {Role::kDescribe, Role::kMeasure}) {
-    const SampledRows& rows = sample.Of(role);
-    coded.codes[static_cast<size_t>(role)] =
-        *dictionary->Encode(rows.activations.data(), rows.rows(), Always);
-  }
+  const CodedSample coded = *CodeSample(sample, *dictionary, Always);
   ASSERT_TRUE(FitRead(coded, kKinds, false, sets, scores, Always).ok());
   for (const AttributeFit& score : scores) {
     EXPECT_EQ("kind" + std::to_string(score.latent), sets.at(score.set).name);

@@ -18,7 +18,7 @@ TEST(CompareTest, ADictionaryOfThePlantedKindsBeatsRandomOnes) {
   ASSERT_EQ(comparison.dictionaries.size(), 5u);
   EXPECT_EQ(comparison.dictionaries[0].kind, DictionaryKind::kTrained);
   EXPECT_EQ(comparison.attributes, kKinds);
-  EXPECT_GT(comparison.dictionaries[0].described.shown[1], 0.6);
+  EXPECT_GT(comparison.dictionaries[0].Shown(), 0.6);
   EXPECT_NEAR(comparison.dictionaries[1].fvu, 0, 1e-6);
   for (const Verdict& verdict : comparison.verdicts) {
     if (verdict.control != DictionaryKind::kRandom || !verdict.against_control) continue;
@@ -31,8 +31,8 @@ TEST(CompareTest, ADictionaryOfThePlantedKindsBeatsRandomOnes) {
 TEST(CompareTest, WhereAttributesMeanNothingNothingIsDescribed) {
   const PredictionHead head = PlantedHead(false, 2);
   const Comparison comparison = Compare(PlantedSample(head, 1500, 2, false), head, PlantedSets());
-  EXPECT_LT(comparison.dictionaries[0].described.shown[1], 0.06);
-  EXPECT_LT(comparison.dictionaries[0].described.random[1], 0.06);
+  EXPECT_LT(comparison.dictionaries[0].Shown(), 0.06);
+  EXPECT_LT(comparison.dictionaries[0].RandomItems(), 0.06);
   EXPECT_FALSE(comparison.verdicts[0].against_control);
   EXPECT_FALSE(comparison.verdicts[0].beaten);
   EXPECT_NE(comparison.verdicts[0].reason.find("untrained recommender"), std::string::npos);
@@ -44,7 +44,7 @@ TEST(CompareTest, OneSeedGivesOneComparison) {
   const Comparison a = Compare(sample, head, PlantedSets());
   const Comparison b = Compare(sample, head, PlantedSets());
   for (size_t i = 0; i < a.dictionaries.size(); ++i) {
-    EXPECT_EQ(a.dictionaries[i].described.shown, b.dictionaries[i].described.shown);
+    EXPECT_EQ(a.dictionaries[i].described->shown, b.dictionaries[i].described->shown);
     EXPECT_EQ(a.dictionaries[i].breadth, b.dictionaries[i].breadth);
   }
 }
@@ -63,8 +63,9 @@ DictionaryScore ScoreOf(DictionaryKind kind, double described, double breadth) {
   DictionaryScore score;
   score.kind = kind;
   score.latents = 100;
-  score.described.shown = {described, described, described, described};
-  score.described.random = score.described.shown;
+  score.described.emplace();
+  score.described->shown = {described, described, described, described};
+  score.described->random = score.described->shown;
   score.breadth = breadth;
   score.attributes.resize(1);
   return score;

@@ -49,5 +49,29 @@ TEST(DetectionTest, CountsWhatIsTold) {
   EXPECT_EQ(Detect({}, {}, 0).Precision(), 0);
 }
 
+TEST(RocAucTest, IsTheShareOfPairsInOrderWithTiesHalf) {
+  std::mt19937 random(2);
+  for (int round = 0; round < 60; ++round) {
+    std::vector<double> scores;
+    std::vector<bool> has;
+    for (int i = 0; i < 30; ++i) {
+      scores.push_back(static_cast<double>(random() % 7));
+      has.push_back(i == 0 || (i != 1 && random() % 3 == 0));
+    }
+    double won = 0;
+    double pairs = 0;
+    for (size_t i = 0; i < scores.size(); ++i) {
+      for (size_t j = 0; j < scores.size(); ++j) {
+        if (!has[i] || has[j]) continue;
+        ++pairs;
+        won += scores[i] > scores[j] ? 1 : scores[i] == scores[j] ? 0.5 : 0;
+      }
+    }
+    EXPECT_NEAR(RocAuc(scores, has), won / pairs, 1e-12);
+  }
+  EXPECT_EQ(RocAuc(std::vector<double>{1, 2}, {true, true}), 0.5);
+  EXPECT_EQ(RocAuc(std::vector<double>{1, 2}, {false, false}), 0.5);
+}
+
 }  // namespace
 }  // namespace recsae::explainer

@@ -110,7 +110,8 @@ TEST(TrainingBytes, GrowWithEverySizeAndNeverOverflow) {
   const DatasetSize size{10'000, 5000, 500'000};
   for (const RecommenderKind kind :
        {RecommenderKind::kBprmf, RecommenderKind::kSasrec, RecommenderKind::kLightgcn,
-        RecommenderKind::kTimirec, RecommenderKind::kEcf, RecommenderKind::kDistillemb}) {
+        RecommenderKind::kTimirec, RecommenderKind::kEcf, RecommenderKind::kDistillemb,
+        RecommenderKind::kGpt, RecommenderKind::kBert4rec}) {
     const RecommenderOptions options = DefaultOptions(kind);
     const int64_t bytes = TrainingBytes(options, size);
     EXPECT_GT(bytes, 4 * kMib) << static_cast<int>(kind);

@@ -70,6 +70,7 @@ TEST(DropoutMaskTest, SeedsAndPositionsDiffer) {
 
 struct Attention {
   int length, first, dim;
+  bool causal;
   std::vector<float> q, k, v;
 };
 
@@ -79,7 +80,8 @@ double Probe(const Attention& a, const std::vector<float>& probe) {
   for (int i = a.first; i < a.length; ++i) {
     std::vector<double> w;
     double best = -1e30, sum = 0;
-    for (int j = a.first; j <= i; ++j) {
+    const int end = a.causal ? i + 1 : a.length;
+    for (int j = a.first; j < end; ++j) {
       double s = 0;
       for (int c = 0; c < a.dim; ++c) {
         s += static_cast<double>(a.q[i * a.dim + c]) * a.k[j * a.dim + c];
@@ -88,7 +90,7 @@ double Probe(const Attention& a, const std::vector<float>& probe) {
       best = std::max(best, w.back());
     }
     for (double& x : w) sum += x = std::exp(x - best);
-    for (int j = a.first; j <= i; ++j) {
+    for (int j = a.first; j < end; ++j) {
       for (int c = 0; c < a.dim; ++c) {
         total += w[j - a.first] / sum * a.v[j * a.dim + c] * probe[i * a.dim + c];
       }
@@ -98,19 +100,20 @@ double Probe(const Attention& a, const std::vector<float>& probe) {
 }
 
 TEST(AttentionTest, ForwardAndGradientsAgreeWithCentralDifferences) {
-  for (const int first : {0, 3, 6}) {
-    Attention a{7, first, 5, {}, {}, {}};
+  for (const auto& [first, causal] :
+       {std::pair(0, true), {3, true}, {6, true}, {0, false}, {3, false}}) {
+    Attention a{7, first, 5, causal, {}, {}, {}};
     const int n = a.length * a.dim;
     a.q = RandomValues(n, 1, 1), a.k = RandomValues(n, 1, 2), a.v = RandomValues(n, 1, 3);
     std::vector<float> probe = RandomValues(n, 1, 4);
     std::vector<float> weights(a.length * a.length), out(n), gq(n), gk(n), gv(n);
-    AttendForward(a.q.data(), a.k.data(), a.v.data(), a.dim, first, a.length, a.dim, weights.data(),
-                  out.data(), a.dim);
+    AttendForward(a.q.data(), a.k.data(), a.v.data(), a.dim, first, a.length, a.dim, causal,
+                  weights.data(), out.data(), a.dim);
     double total = 0;
     for (int i = 0; i < n; ++i) total += static_cast<double>(out[i]) * probe[i];
     EXPECT_NEAR(total, Probe(a, probe), 1e-4);
     for (int i = 0; i < first * a.dim; ++i) EXPECT_EQ(out[i], 0);
-    AttendBackward(a.q.data(), a.k.data(), a.v.data(), a.dim, first, a.length, a.dim,
+    AttendBackward(a.q.data(), a.k.data(), a.v.data(), a.dim, first, a.length, a.dim, causal,
                    weights.data(), probe.data(), a.dim, gq.data(), gk.data(), gv.data());
     const std::pair<std::vector<float>*, std::vector<float>*> pairs[] = {
         {&a.q, &gq}, {&a.k, &gk}, {&a.v, &gv}};

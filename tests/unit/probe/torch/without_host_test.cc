@@ -55,6 +55,8 @@ TEST(WithoutHostTest, SequenceModelsAreRefused) {
   ExpectRefused(Nowhere().CheckAvailable(RecommenderKind::kSasrec), "SASREC");
   ExpectRefused(NewRecommender(Short(RecommenderKind::kSasrec), Nowhere()).status(), "SASREC");
   ExpectRefused(NewRecommender(Short(RecommenderKind::kTimirec), Nowhere()).status(), "TIMIREC");
+  ExpectRefused(NewRecommender(Short(RecommenderKind::kGpt), Nowhere()).status(), "GPT");
+  ExpectRefused(NewRecommender(Short(RecommenderKind::kBert4rec), Nowhere()).status(), "BERT4REC");
 }
 
 TEST(WithoutHostTest, ModulesAreRefused) {
