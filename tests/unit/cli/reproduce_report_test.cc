@@ -7,6 +7,7 @@
 #include <regex>
 
 #include "absl/strings/str_split.h"
+#include "clients/cli/reproduce/cell.h"
 #include "clients/cli/reproduce/chart.h"
 #include "clients/cli/reproduce/concept_list.h"
 #include "clients/cli/reproduce/estimate.h"
@@ -334,8 +335,10 @@ TEST(FirstBlockTest, TablesSetTheSaeBesideRawDimensionsRandomOnesAndThePaper) {
   AddRead(evaluation, explainer::v1::DictionaryScore::KIND_RAW, .4);
   AddRead(evaluation, explainer::v1::DictionaryScore::KIND_RANDOM, .2);
   ordered_json cell = FirstBlockJson(concept_store::v1::Sae(), evaluation);
-  cell.update(
-      {{"dataset", "ml-1m"}, {"recommender", "gpt"}, {"method", kPublishedMethod}, {"seed", 1}});
+  cell["dataset"] = "ml-1m";
+  cell["recommender"] = "gpt";
+  cell["method"] = kPublishedMethod;
+  cell["seed"] = 1;
   const std::vector<ResultTable> tables = MakeTables({cell});
   ASSERT_THAT(tables, SizeIs(2));
   EXPECT_EQ(tables[0].study, "klenitskiy");
