@@ -15,13 +15,14 @@ PLANTED = pb.DatasetRef(name="planted", planted=pb.PlantedOptions(
 
 class ProbeSitesTest(SuiteTest):
     kind, positions = pb.Recommender.KIND_SASREC, pb.POSITIONS_ALL
+    epochs = 3
 
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
         job = cls.suite.probe.TrainRecommender(pb.TrainRecommenderRequest(
             recommender_id="inner", kind=cls.kind, dataset=PLANTED,
-            hyper_parameters=pb.HyperParameters(embedding_dim=16, history_length=10, layer_count=2, epoch_count=3,
+            hyper_parameters=pb.HyperParameters(embedding_dim=16, history_length=10, layer_count=2, epoch_count=cls.epochs,
                                                 seed=1)))
         cls.recommender = cls.suite.finish("probe", job, pb.Recommender)
         cls.train = cls.capture("train", pb.SPLIT_TRAIN, positions=cls.positions)
@@ -119,6 +120,7 @@ class GptSitesTest(ProbeSitesTest):
 class Bert4recSitesTest(ProbeSitesTest):
     """One row for a history: the mask token's."""
     kind, positions = pb.Recommender.KIND_BERT4REC, pb.POSITIONS_LAST
+    epochs = 12  # it learns from a fifth of the items at a time
 
     def test_items_have_no_rows_of_their_own(self):
         self.assertFalse(any(site.per_position for site in self.recommender.probe_sites))

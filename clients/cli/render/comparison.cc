@@ -252,11 +252,11 @@ void AddComparison(const Evaluation& evaluation, ordered_json& json) {
     for (const auto& [name, mean] : score.last_read_correlations()) {
       json["last_read"][name][key] = mean;
     }
+    if (score.has_splitting()) json["splitting"][key] = SplittingJson(score.splitting());
     if (!score.has_shown()) continue;
     json["described_r2"][key] = Json(score.shown());
     json["described_r2_random_items"][key] = Json(score.random_items());
     json["breadth"][key] = score.breadth();
-    if (score.has_splitting()) json["splitting"][key] = SplittingJson(score.splitting());
   }
   for (const Verdict& verdict : evaluation.verdicts()) {
     json["verdicts"].push_back({{"control", Key(verdict.control())},

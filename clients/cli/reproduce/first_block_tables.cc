@@ -72,11 +72,11 @@ std::set<std::string> GenresOf(const Series& series) {
   return genres;
 }
 
-std::vector<Column> GenreColumns(const std::string& genre) {
+std::vector<SeriesColumn> GenreColumns(const std::string& genre) {
   const auto column = [&](const char* id, const char* title, const char* pointer) {
-    return Column{{id, title, kCorrelation}, OfGenre(genre, pointer)};
+    return SeriesColumn{{id, title, kCorrelation}, OfGenre(genre, pointer)};
   };
-  Column trained = column("r", "r, SAE", "/trained/correlation");
+  SeriesColumn trained = column("r", "r, SAE", "/trained/correlation");
   trained.paper = [genre](const Series& series) { return PublishedFigure(kGenres, series, genre); };
   return {column("prevalence", "prevalence", "/prevalence"),
           trained,
@@ -92,15 +92,16 @@ std::vector<Column> GenreColumns(const std::string& genre) {
 }  // namespace
 
 ResultTable FirstBlockTable(const std::vector<Series>& all) {
-  std::vector<Line> lines;
+  std::vector<SeriesLine> lines;
   for (const Series& series : all) {
     if (IsFirstBlock(series.recommender)) lines.push_back({Labels(series), series});
   }
   const auto column = [](const char* id, const char* title, const Format& format,
                          const char* pointer) {
-    return Column{{id, title, format}, At(pointer), [id = std::string(id)](const Series& series) {
-                    return PublishedFigure(kSummary, series, id);
-                  }};
+    return SeriesColumn{
+        {id, title, format}, At(pointer), [id = std::string(id)](const Series& series) {
+          return PublishedFigure(kSummary, series, id);
+        }};
   };
   return Assemble(
       {.id = "klenitskiy",

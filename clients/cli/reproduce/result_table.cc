@@ -31,9 +31,9 @@ bool IsBaseline(const std::string& recommender) {
 }
 
 // A line for each series of these methods and of a recommender to be interpreted.
-std::vector<Line> LinesOf(const std::vector<Series>& all,
-                          std::initializer_list<const char*> methods) {
-  std::vector<Line> lines;
+std::vector<SeriesLine> LinesOf(const std::vector<Series>& all,
+                                std::initializer_list<const char*> methods) {
+  std::vector<SeriesLine> lines;
   for (const Series& series : all) {
     if (IsBaseline(series.recommender) || IsFirstBlock(series.recommender)) continue;
     if (!IsOneOf(series.method, methods)) continue;
@@ -44,9 +44,9 @@ std::vector<Line> LinesOf(const std::vector<Series>& all,
   return lines;
 }
 
-std::vector<Column> RankingColumns(
+std::vector<SeriesColumn> RankingColumns(
     const std::function<std::optional<double>(const Series&, const std::string&)>& paper) {
-  std::vector<Column> columns;
+  std::vector<SeriesColumn> columns;
   for (const auto& [id, title] : {std::pair("hr@10", "HR@10"), std::pair("ndcg@10", "NDCG@10"),
                                   std::pair("hr@20", "HR@20"), std::pair("ndcg@20", "NDCG@20")}) {
     columns.push_back(
@@ -62,7 +62,7 @@ std::optional<double> Table3Figure(const Series& series, const std::string& metr
 }
 
 // Of the trained SAE of the paper.
-Column KeptColumn(const std::string& metric, const std::string& title) {
+SeriesColumn KeptColumn(const std::string& metric, const std::string& title) {
   return {{metric + "_kept", title, kPercent}, Kept(metric), [=](const Series& series) {
             const auto figure = [&](const char* method) {
               return PaperTable3(series.dataset, series.recommender, method, metric);
@@ -75,7 +75,7 @@ Column KeptColumn(const std::string& metric, const std::string& title) {
 }
 
 ResultTable Table3Reconstruction(const std::vector<Series>& all) {
-  std::vector<Column> columns = RankingColumns(Table3Figure);
+  std::vector<SeriesColumn> columns = RankingColumns(Table3Figure);
   columns.push_back(KeptColumn("hr@10", "HR@10 kept"));
   columns.push_back(KeptColumn("ndcg@10", "NDCG@10 kept"));
   columns.push_back({{"fvu", "FVU", kShare}, At("/fvu")});
@@ -95,9 +95,10 @@ ResultTable Table3Reconstruction(const std::vector<Series>& all) {
 ResultTable Table3Concepts(const std::vector<Series>& all) {
   const auto column = [](const char* id, const char* title, const Format& format,
                          const char* pointer) {
-    return Column{{id, title, format}, At(pointer), [id = std::string(id)](const Series& series) {
-                    return Table3Figure(series, id);
-                  }};
+    return SeriesColumn{
+        {id, title, format}, At(pointer), [id = std::string(id)](const Series& series) {
+          return Table3Figure(series, id);
+        }};
   };
   return Assemble(
       {.id = "table3-concepts",
@@ -130,7 +131,7 @@ ResultTable Table3Concepts(const std::vector<Series>& all) {
 
 ResultTable Table3Described(const std::vector<Series>& all) {
   const auto column = [](const char* id, const char* title, const char* pointer) {
-    return Column{{id, title, kShare}, At(pointer)};
+    return SeriesColumn{{id, title, kShare}, At(pointer)};
   };
   return Assemble(
       {.id = "table3-described",
@@ -157,7 +158,7 @@ ResultTable Table3Described(const std::vector<Series>& all) {
 }
 
 ResultTable Table4(const std::vector<Series>& all) {
-  std::vector<Line> lines;
+  std::vector<SeriesLine> lines;
   bool compares = false;
   for (const Series& series : all) {
     const bool baseline = IsBaseline(series.recommender);
@@ -182,8 +183,8 @@ ResultTable Table4(const std::vector<Series>& all) {
 }
 
 ResultTable Table6(const std::vector<Series>& all) {
-  std::vector<Line> lines = LinesOf(all, {kRandomMethod, kTrainedMethod});
-  const auto untrained = [&](const Line& line) {
+  std::vector<SeriesLine> lines = LinesOf(all, {kRandomMethod, kTrainedMethod});
+  const auto untrained = [&](const SeriesLine& line) {
     return std::any_of(all.begin(), all.end(), [&](const Series& series) {
       return series.dataset == line.series.dataset &&
              series.recommender == line.series.recommender && series.method == kRandomMethod;
@@ -191,7 +192,7 @@ ResultTable Table6(const std::vector<Series>& all) {
   };
   // Without the SAE before training there is nothing to compare.
   lines.erase(std::remove_if(lines.begin(), lines.end(), std::not_fn(untrained)), lines.end());
-  for (Line& line : lines) {
+  for (SeriesLine& line : lines) {
     line.labels.back() = line.series.method == kRandomMethod ? "before" : "after";
   }
   return Assemble(
@@ -212,17 +213,17 @@ ResultTable Table7(const std::vector<Series>& all) {
   const auto concept_of = [](const Series& series) -> std::string {
     return series.cells.front()->at("value");
   };
-  std::vector<Line> lines = LinesOf(all, {kSteerMethod});
-  for (Line& line : lines) {
+  std::vector<SeriesLine> lines = LinesOf(all, {kSteerMethod});
+  for (SeriesLine& line : lines) {
     line.labels.back() = concept_of(line.series);
     line.labels.push_back(absl::StrCat("#", line.series.cells.front()->at("latent").get<int>()));
   }
   const auto column = [&](const char* factor, const char* title) {
-    return Column{{factor, title, kShare},
-                  At(absl::StrCat("/share/", factor)),
-                  [=, factor = std::string(factor)](const Series& series) {
-                    return PaperTable7(series.dataset, concept_of(series), factor);
-                  }};
+    return SeriesColumn{{factor, title, kShare},
+                        At(absl::StrCat("/share/", factor)),
+                        [=, factor = std::string(factor)](const Series& series) {
+                          return PaperTable7(series.dataset, concept_of(series), factor);
+                        }};
   };
   return Assemble(
       {.id = "table7",
@@ -267,7 +268,7 @@ std::vector<std::pair<int, const Series*>> PointsThrough(const std::vector<Serie
 
 // fig4 varies s, fig5 k; both of the first seed.
 ResultTable Sweep(const std::vector<Series>& all, bool over_k) {
-  std::vector<Line> lines;
+  std::vector<SeriesLine> lines;
   for (const Series& base : all) {
     if (base.method != kTrainedMethod) continue;
     for (const auto& [value, series] : PointsThrough(all, base, over_k)) {

@@ -6,14 +6,14 @@ namespace recsae::cli {
 
 using nlohmann::ordered_json;
 
-ResultTable Assemble(ResultTable table, const std::vector<Column>& columns,
-                     const std::vector<Line>& lines) {
-  for (const Column& column : columns) table.metrics.push_back(column.metric);
-  for (const Line& line : lines) {
+ResultTable Assemble(ResultTable table, const std::vector<SeriesColumn>& columns,
+                     const std::vector<SeriesLine>& lines) {
+  for (const SeriesColumn& column : columns) table.metrics.push_back(column.metric);
+  for (const SeriesLine& line : lines) {
     ResultRow row;
     row.labels = line.labels;
     row.refused = line.series.Refusal();
-    for (const Column& column : columns) {
+    for (const SeriesColumn& column : columns) {
       std::vector<double> values;
       for (const ordered_json* cell : line.series.cells) {
         if (const auto value = column.measure(*cell)) values.push_back(*value);

@@ -19,20 +19,20 @@ inline constexpr Format kPercent = {1, true};
 // What a paper reports of a series; nothing where it does not.
 using PaperFigure = std::function<std::optional<double>(const Series&)>;
 
-struct Column {
+struct SeriesColumn {
   Metric metric;
   Measure measure;
   PaperFigure paper = [](const Series&) { return std::nullopt; };
 };
 
-struct Line {
+struct SeriesLine {
   std::vector<std::string> labels;
   Series series;
 };
 
 // `table` with a row for each line.
-ResultTable Assemble(ResultTable table, const std::vector<Column>& columns,
-                     const std::vector<Line>& lines);
+ResultTable Assemble(ResultTable table, const std::vector<SeriesColumn>& columns,
+                     const std::vector<SeriesLine>& lines);
 
 }  // namespace recsae::cli
 

@@ -73,8 +73,10 @@ TEST(ReportJsonTest, HasExactlyTheDocumentedKeys) {
   EXPECT_THAT(Keys(json["dataset"]),
               ElementsAre("test_rows", "test_rows_seen_in_training", "remarks"));
   EXPECT_THAT(Keys(json["dataset"]["remarks"][0]), ElementsAre("code", "count", "text"));
-  EXPECT_THAT(Keys(json["recommender"]), ElementsAre("hr@10", "ndcg@10", "hr@20", "ndcg@20"));
-  EXPECT_THAT(Keys(json["reconstructed"]), ElementsAre("hr@10", "ndcg@10", "hr@20", "ndcg@20"));
+  EXPECT_THAT(Keys(json["recommender"]),
+              ElementsAre("hr@10", "ndcg@10", "hr@20", "ndcg@20", "lists"));
+  EXPECT_THAT(Keys(json["reconstructed"]),
+              ElementsAre("hr@10", "ndcg@10", "hr@20", "ndcg@20", "lists"));
   EXPECT_THAT(Keys(json["sae"]), ElementsAre("d", "latents", "k", "fvu", "dead_fraction", "rows",
                                              "distinct_rows", "epochs", "warnings"));
   EXPECT_THAT(Keys(json["concepts"]),
