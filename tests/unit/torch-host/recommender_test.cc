@@ -71,13 +71,15 @@ class RecommenderTest : public testing::TestWithParam<KindCase> {
 };
 
 TEST_P(RecommenderTest, LearnsWhatIsPlanted) {
-  const auto model = Trained(Options());
+  RecommenderOptions options = Options();
+  // Of whose positions a fifth are targets at a time.
+  if (options.kind == RecommenderKind::kBert4rec) options.max_epochs *= 5;
+  const auto model = Trained(options);
   const auto metrics = EvaluateRecommender(*model, Planted(), Planted().test);
   ASSERT_TRUE(metrics.ok()) << metrics.status();
   EXPECT_EQ(metrics->cases(), 200);
   // A guess among the about 100 items that are not masked hits the top 10 one time in ten.
-  // BERT4Rec, of whose positions a fifth are targets, is not far in so few steps.
-  EXPECT_GT(metrics->hr(10), GetParam().kind == RecommenderKind::kBert4rec ? 0.12 : 0.2);
+  EXPECT_GT(metrics->hr(10), 0.2);
 }
 
 TEST_P(RecommenderTest, SameSeedSameWeightsOtherSeedOthers) {
