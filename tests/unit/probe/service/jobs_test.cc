@@ -213,9 +213,8 @@ TEST_F(HostedTest, AJobTellsTheDefaultsThatItGoesBy) {
 TEST(HyperParametersTest, EveryKindsDefaultsSurviveBeingWrittenOut) {
   for (const v1::Recommender::Kind kind :
        {v1::Recommender::KIND_BPRMF, v1::Recommender::KIND_SASREC, v1::Recommender::KIND_LIGHTGCN,
-        v1::Recommender::KIND_TIMIREC, v1::Recommender::KIND_ECF,
-        v1::Recommender::KIND_DISTILLEMB, v1::Recommender::KIND_GPT,
-        v1::Recommender::KIND_BERT4REC}) {
+        v1::Recommender::KIND_TIMIREC, v1::Recommender::KIND_ECF, v1::Recommender::KIND_DISTILLEMB,
+        v1::Recommender::KIND_GPT, v1::Recommender::KIND_BERT4REC}) {
     const auto options = ToOptions(kind, {});
     ASSERT_TRUE(options.ok()) << options.status();
     const v1::HyperParameters written = ToMessage(*options);
