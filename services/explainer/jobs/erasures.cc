@@ -16,7 +16,7 @@
 namespace recsae::explainer {
 namespace {
 
-constexpr int kLabels = 2;  // recommended, read
+constexpr int kLabels = 3;  // the first recommended, those recommended, those read
 
 // Leads of the groups that a set of items describes, the best described first.
 std::vector<int32_t> DescribedGroups(const std::vector<LatentResult>& results) {
@@ -78,15 +78,19 @@ std::vector<Wanted> WantedErasures(const std::vector<LatentResult>& results, con
 
 void AddLabels(const ConceptRows& rows, const std::vector<bool>& holds, int32_t subject,
                ErasureFit& fit) {
+  std::vector<uint8_t> first;
   std::vector<float> recommended, read;
+  first.reserve(rows.erasure.cases.size());
   recommended.reserve(rows.erasure.cases.size());
   read.reserve(rows.erasure.cases.size());
   for (const int32_t index : rows.erasure.cases) {
     const Case& of = rows.table.at(index);
     const size_t last = std::min(of.history.size(), kReadItems);
+    first.push_back(holds[static_cast<size_t>(of.ranked.front())] ? 1 : 0);
     recommended.push_back(ShareIn(holds, of.ranked));
     read.push_back(ShareIn(holds, std::span<const int32_t>(of.history).last(last)));
   }
+  fit.Add(subject, first);
   fit.Add(subject, AboveMedian(recommended));
   fit.Add(subject, AboveMedian(read));
 }

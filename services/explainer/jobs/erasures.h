@@ -32,8 +32,9 @@ struct NamedErasures {
 };
 
 // Of each group whose lead is described by a set of items, the best described first, and of the
-// values of attributes that these descriptions name. Labels: whether more of the items recommended,
-// and of the last ones read, are of the set than with half of the rows. None for activations of
+// values of attributes that these descriptions name. Labels: whether the first item recommended is
+// of the set, and whether more of those recommended, and of the last ones read, are than with half
+// of the rows. None for activations of
 // more than kLargestProbed values. `alive` as everywhere.
 absl::StatusOr<NamedErasures> FitErasures(const ConceptRows& rows, int dim,
                                           const std::vector<LatentResult>& results,
