@@ -20,7 +20,7 @@ constexpr double kDecay = 0.5;
 // The minimum of sum_i mean_j log(1 + exp(s_j - s_i)) + l/2 |x|^2, by plain gradient descent.
 std::vector<double> Trained(const PredictionHead& head, const std::vector<int32_t>& items) {
   std::vector<double> x(kDim);
-  for (int step = 0; step < 20'000; ++step) {
+  for (int step = 0; step < 500; ++step) {
     std::vector<double> gradient(kDim);
     for (int c = 0; c < kDim; ++c) gradient[c] = kDecay * x[c];
     for (const int32_t i : items) {
@@ -33,7 +33,7 @@ std::vector<double> Trained(const PredictionHead& head, const std::vector<int32_
         }
       }
     }
-    for (int c = 0; c < kDim; ++c) x[c] -= 0.02 * gradient[c];
+    for (int c = 0; c < kDim; ++c) x[c] -= 0.2 * gradient[c];
   }
   return x;
 }
