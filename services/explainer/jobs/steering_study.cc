@@ -103,6 +103,7 @@ class SteeringStudy::Impl {
   // The concepts that the value's words are about, where one of the best says the attribute.
   absl::StatusOr<FoundConcepts> Find(const Attributes::Name& name) {
     std::vector<sae::LatentActivation> all;
+    all.reserve(static_cast<size_t>(inputs_.sae->model.latents()));
     for (int latent = 0; latent < inputs_.sae->model.latents(); ++latent) {
       all.push_back({latent, 1.0f});
     }

@@ -18,7 +18,8 @@ absl::StatusOr<MatchedLength> FindLength(
     double most) {
   MatchedLength best;
   double short_of = 0;
-  for (double length = first; length <= most; length *= kGrowth) {
+  double length = first;
+  while (length <= most) {
     RECSAE_ASSIGN_OR_RETURN(const double reached, effect(length));
     if (reached >= wanted) {
       best = {true, length, reached};
@@ -26,6 +27,7 @@ absl::StatusOr<MatchedLength> FindLength(
     }
     if (best.length == 0 || reached > best.effect) best = {false, length, reached};
     short_of = length;
+    length *= kGrowth;
   }
   if (!best.reached) return best;
   for (int i = 0; i < kBisections && best.effect > (1 + kTolerance) * wanted; ++i) {

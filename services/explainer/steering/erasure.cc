@@ -32,6 +32,7 @@ std::vector<double> Mean(std::span<const float> rows, size_t dim) {
 // [d, d], with a ridge.
 std::vector<double> Covariance(std::span<const float> rows, const std::vector<double>& mean) {
   const size_t dim = mean.size();
+  if (dim == 0) return {};
   std::vector<double> sums(dim * dim);
   std::vector<double> x(dim);
   for (size_t begin = 0; begin < rows.size(); begin += dim) {
