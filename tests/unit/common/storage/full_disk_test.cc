@@ -97,7 +97,7 @@ class FullDiskTest : public ::testing::Test {
 };
 
 // Twenty times, but where each takes long.
-#if defined(__SANITIZE_THREAD__)
+#if defined(__SANITIZE_THREAD__) || defined(__SANITIZE_ADDRESS__)
 constexpr int kRounds = 2;
 #else
 constexpr int kRounds = 20;
