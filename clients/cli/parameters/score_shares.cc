@@ -119,6 +119,7 @@ PopularityShare PopularityShareOf(const ScoreTable& table, const std::vector<int
   std::vector<std::vector<double>> scores;
   for (const auto& row : table) scores.push_back(Centred(row, ScoreOf));
   std::vector<double> logs;
+  logs.reserve(counts.size());
   for (const int64_t count : counts) logs.push_back(std::log1p(static_cast<double>(count)));
   PopularityShare share;
   share.share = SquaredCorrelation(scores, logs);

@@ -51,7 +51,7 @@ absl::StatusOr<PopularityProfiles> MakeProfiles(Backend& backend, const Caller& 
   if (head.empty() || tail.empty()) return profiles;
   Random random(seed, kProfileStream);
   std::vector<HostedQuery> queries;
-  queries.reserve(2 * kMadeUp);
+  queries.reserve(size_t{2} * kMadeUp);
   for (int i = 0; i < 2 * kMadeUp; ++i) {
     queries.push_back(MakeUp(recommender, i < kMadeUp ? head : tail, random));
   }
