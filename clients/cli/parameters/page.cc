@@ -94,9 +94,8 @@ Section PopularityAndHistory(const Parameters& parameters) {
         run_again
             ? "The recommender reads the user's history. Without the one item of it that "
               "weighs most, the score of a recommended item changes by "
-            : "The recommender learned a vector of each user. Taken for a weighted sum of the "
-              "items they were trained with, the one that weighs most has in a recommended "
-              "item's score ",
+            : "The recommender learned a vector of each user. Trained without the one item that "
+              "weighs most, to first order, the score of a recommended item would change by ",
         FormatFixed(history.strongest, 2), " on average, where ", FormatFixed(history.personal, 2),
         " sets the user apart from everyone (", Plural(history.items, "recommended item"), ")."));
   }

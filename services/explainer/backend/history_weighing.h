@@ -15,8 +15,8 @@
 namespace recsae::explainer {
 
 struct WeighedHistory {
-  // Whether the recommender was run again without each item; else its vector was taken for a
-  // weighted sum of the vectors of the items that it was trained on (FitWeightedSum).
+  // Whether the recommender was run again without each item; else it is told by the influence of
+  // the items that the user's vector was trained on (InfluencesOn).
   bool run_again = false;
   std::vector<int32_t> items;  // oldest first, each once
   int unweighed = 0;           // items of the history that are not among them

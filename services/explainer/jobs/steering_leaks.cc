@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "common/base/status.h"
+#include "services/explainer/evidence/described.h"
 #include "services/explainer/steered/leak.h"
 #include "services/explainer/steering/steering.h"
 
@@ -15,7 +16,6 @@ namespace {
 using Leak = v1::SteeringLeak;
 
 constexpr uint64_t kShuffleStream = 63;
-constexpr size_t kReadItems = 10;
 // Of the describing users: enough for a probe of a few thousand values.
 constexpr int64_t kTrainRows = 4000;
 

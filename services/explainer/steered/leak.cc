@@ -7,6 +7,7 @@
 
 #include "common/math/gemm.h"
 #include "common/math/linear.h"
+#include "services/explainer/evidence/detection.h"
 
 namespace recsae::explainer {
 namespace {
@@ -61,28 +62,6 @@ std::vector<size_t> BlocksOf(std::span<const int32_t> users, size_t& blocks) {
 
 int64_t LabelledRows::Positives() const { return std::count(labels.begin(), labels.end(), true); }
 
-double AreaUnderRoc(std::span<const double> scores, const std::vector<bool>& labels) {
-  std::vector<size_t> order(scores.size());
-  std::iota(order.begin(), order.end(), size_t{0});
-  std::sort(order.begin(), order.end(), [&](size_t a, size_t b) { return scores[a] < scores[b]; });
-  double won = 0;
-  double below = 0;
-  double positives = 0;
-  for (size_t begin = 0; begin < order.size();) {
-    size_t end = begin;
-    double tied_positives = 0;
-    while (end < order.size() && scores[order[end]] == scores[order[begin]]) {
-      tied_positives += labels[order[end++]] ? 1 : 0;
-    }
-    const double tied_negatives = static_cast<double>(end - begin) - tied_positives;
-    won += tied_positives * (below + tied_negatives / 2);
-    positives += tied_positives;
-    below += tied_negatives;
-    begin = end;
-  }
-  return positives > 0 && below > 0 ? won / (positives * below) : 0.5;
-}
-
 Estimate ProbeAuc(const LabelledRows& train, const LabelledRows& test,
                   std::span<const int32_t> test_users, int dim) {
   const auto d = static_cast<size_t>(dim);
@@ -105,9 +84,9 @@ Estimate ProbeAuc(const LabelledRows& train, const LabelledRows& test,
       kept.push_back(scores[row]);
       labels.push_back(test.labels[row]);
     }
-    without.push_back(AreaUnderRoc(kept, labels));
+    without.push_back(RocAuc(kept, labels));
   }
-  return JackknifeEstimate(AreaUnderRoc(scores, test.labels), without);
+  return JackknifeEstimate(RocAuc(scores, test.labels), without);
 }
 
 }  // namespace recsae::explainer

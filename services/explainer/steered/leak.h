@@ -29,9 +29,6 @@ inline constexpr int64_t kFewestLabelled = 20;
 Estimate ProbeAuc(const LabelledRows& train, const LabelledRows& test,
                   std::span<const int32_t> test_users, int dim);
 
-// The area under the ROC curve of `scores`; 0.5 where all or none have the label.
-double AreaUnderRoc(std::span<const double> scores, const std::vector<bool>& labels);
-
 }  // namespace recsae::explainer
 
 #endif  // RECSAE_SERVICES_EXPLAINER_STEERED_LEAK_H_

@@ -1,4 +1,4 @@
-// Effects of history items on scores, and vectors as weighted sums.
+// Effects of history items on scores.
 #include "services/explainer/attribution/reasons.h"
 
 #include <gtest/gtest.h>

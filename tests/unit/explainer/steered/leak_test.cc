@@ -5,6 +5,8 @@
 
 #include <random>
 
+#include "services/explainer/evidence/detection.h"
+
 namespace recsae::explainer {
 namespace {
 
@@ -46,7 +48,7 @@ double NaiveArea(const std::vector<double>& scores, const std::vector<bool>& lab
   return won / pairs;
 }
 
-TEST(AreaUnderRoc, IsTheShareOfPairsInOrder) {
+TEST(RocAuc, IsTheShareOfPairsInOrder) {
   std::mt19937_64 random(1);
   std::vector<double> scores;
   std::vector<bool> labels;
@@ -54,8 +56,8 @@ TEST(AreaUnderRoc, IsTheShareOfPairsInOrder) {
     scores.push_back(std::uniform_int_distribution<>(0, 20)(random));  // with ties
     labels.push_back(std::bernoulli_distribution(0.4)(random));
   }
-  EXPECT_NEAR(AreaUnderRoc(scores, labels), NaiveArea(scores, labels), 1e-12);
-  EXPECT_EQ(AreaUnderRoc(scores, std::vector<bool>(200, true)), 0.5);
+  EXPECT_NEAR(RocAuc(scores, labels), NaiveArea(scores, labels), 1e-12);
+  EXPECT_EQ(RocAuc(scores, std::vector<bool>(200, true)), 0.5);
 }
 
 TEST(ProbeAuc, FindsWhatIsThere) {
