@@ -47,6 +47,19 @@ ItemPopularity::ItemPopularity(absl::Span<const int64_t> counts)
   }
 }
 
+std::optional<ListPopularity> PopularityOf(absl::Span<const int32_t> items,
+                                           const ItemPopularity& popularity) {
+  if (items.empty()) return std::nullopt;
+  ListPopularity of;
+  for (const int32_t item : items) {
+    of.novelty += popularity.Information(item);
+    of.tail_share += popularity.InTail(item) ? 1 : 0;
+  }
+  of.novelty /= static_cast<double>(items.size());
+  of.tail_share /= static_cast<double>(items.size());
+  return of;
+}
+
 std::optional<double> IntraListDiversity(absl::Span<const int32_t> list,
                                          absl::Span<const std::vector<int32_t>> attributes) {
   double similarity = 0;
@@ -106,14 +119,9 @@ ListFigures ListQuality::Add(absl::Span<const int32_t> list) {
   ++lists_;
   for (const int32_t item : list) ++exposure_[item];
   if (popularity_.known()) {
-    double tail = 0;
-    double information = 0;
-    for (const int32_t item : list) {
-      tail += popularity_.InTail(item) ? 1 : 0;
-      information += popularity_.Information(item);
-    }
-    figures.tail_share = tail / static_cast<double>(list.size());
-    figures.novelty = information / static_cast<double>(list.size());
+    const ListPopularity of = *PopularityOf(list, popularity_);
+    figures.tail_share = of.tail_share;
+    figures.novelty = of.novelty;
   }
   figures.diversity = IntraListDiversity(list, attributes_);
   tail_share_.Add(figures.tail_share);

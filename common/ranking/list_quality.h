@@ -36,6 +36,16 @@ class ItemPopularity {
   bool known_ = false;
 };
 
+// Of a list.
+struct ListPopularity {
+  double novelty = 0;     // mean ItemPopularity::Information
+  double tail_share = 0;  // ItemPopularity::InTail
+};
+
+// Nothing of no items. Thread-safe.
+std::optional<ListPopularity> PopularityOf(absl::Span<const int32_t> items,
+                                           const ItemPopularity& popularity);
+
 // 1 - the mean Jaccard similarity of the pairs of a list, by the items' attributes ([items] of
 // rising numbers): 0 where all items have the same ones, 1 where no two share one. Pairs with an
 // item that has none are left out; nothing where no pair is left.

@@ -19,19 +19,6 @@ std::vector<int32_t> Best(absl::Span<const float> scores, absl::Span<const int32
 
 }  // namespace
 
-std::optional<ListPopularity> PopularityOf(absl::Span<const int32_t> items,
-                                           const ItemPopularity& popularity) {
-  if (items.empty()) return std::nullopt;
-  ListPopularity of;
-  for (const int32_t item : items) {
-    of.novelty += popularity.Information(item);
-    of.tail_share += popularity.InTail(item) ? 1 : 0;
-  }
-  of.novelty /= static_cast<double>(items.size());
-  of.tail_share /= static_cast<double>(items.size());
-  return of;
-}
-
 std::vector<int32_t> FirstTen(const PredictionHead& head, absl::Span<const float> activation,
                               absl::Span<const int32_t> excluded) {
   std::vector<float> scores(static_cast<size_t>(head.items()));

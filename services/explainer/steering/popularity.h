@@ -3,7 +3,6 @@
 #define RECSAE_SERVICES_EXPLAINER_STEERING_POPULARITY_H_
 
 #include <cstdint>
-#include <optional>
 #include <vector>
 
 #include "absl/types/span.h"
@@ -16,16 +15,6 @@ namespace recsae::explainer {
 inline constexpr double kPopularityStep = 0.25;
 // Furthest that StepsTowards goes: as far as the default bound lets.
 inline constexpr double kMostOwnSteps = 4;
-
-// Of a list.
-struct ListPopularity {
-  double novelty = 0;     // mean ItemPopularity::Information
-  double tail_share = 0;  // ItemPopularity::InTail
-};
-
-// Nothing of no items. Thread-safe.
-std::optional<ListPopularity> PopularityOf(absl::Span<const int32_t> items,
-                                           const ItemPopularity& popularity);
 
 // The first ten that are not `excluded`. Thread-safe.
 std::vector<int32_t> FirstTen(const PredictionHead& head, absl::Span<const float> activation,
