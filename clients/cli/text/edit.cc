@@ -4,6 +4,7 @@
 #include <cstdint>
 
 #include "absl/strings/ascii.h"
+#include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
@@ -50,6 +51,14 @@ std::string ReadOperation(absl::string_view how, explainer::v1::Edit& edit) {
     edit.set_remove(true);
     return "";
   }
+  constexpr absl::string_view kPush = "push";
+  if (absl::StartsWithIgnoreCase(how, kPush)) {
+    double value = 0;
+    if (ParseNumber(how.substr(kPush.size()), &value)) {
+      edit.set_push(value);
+      return "";
+    }
+  }
   const char kind = how.empty() ? '\0' : how.front();
   double value = 0;
   if ((kind == '+' || kind == '-') && ParseNumber(how, &value)) {
@@ -65,7 +74,7 @@ std::string ReadOperation(absl::string_view how, explainer::v1::Edit& edit) {
     edit.set_set(value);
     return "";
   }
-  return absl::StrCat("'", how, "' is none of +NUMBER, -NUMBER, xNUMBER, =NUMBER, off");
+  return absl::StrCat("'", how, "' is none of +NUMBER, -NUMBER, xNUMBER, =NUMBER, pushNUMBER, off");
 }
 
 }  // namespace
@@ -96,6 +105,8 @@ std::string FormatEdit(const explainer::v1::Edit& edit) {
       return absl::StrCat(what, ":", edit.add() < 0 ? "" : "+", edit.add());
     case explainer::v1::Edit::kSet:
       return absl::StrCat(what, ":=", edit.set());
+    case explainer::v1::Edit::kPush:
+      return absl::StrCat(what, ":push", edit.push());
     case explainer::v1::Edit::kRemove:
       return absl::StrCat(what, ":off");
     case explainer::v1::Edit::OPERATION_NOT_SET:

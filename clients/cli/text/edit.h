@@ -18,6 +18,7 @@ namespace recsae::cli {
 //   +4 or -4   add so many standard deviations of the latent, or of the group
 //   x10        multiply the latent's activation (x0.5, x-1)
 //   =2         set it, in the SAE's units, >= 0
+//   push-1.5   add to it in the SAE's units, below 0, too (what evaluate-steering prints)
 //   off        remove the latent
 // The last colon divides, so that words may hold colons. `max_latents`: how many concepts words may
 // choose, 0 = as Edit.max_latents of the explainer has it. INVALID_ARGUMENT says what is wrong and

@@ -28,7 +28,7 @@ absl::Status StatisticsUnknown(const SteeringContext& context, int32_t latent) {
   return Error(absl::StatusCode::kFailedPrecondition, "LATENT_STATISTICS_UNKNOWN",
                absl::StrCat("latent ", latent, " of ", context.sae,
                             " has no concept, so its standard deviation is not known and nothing "
-                            "can be added in its units; use scale or set"),
+                            "can be added in its units; use push, scale or set"),
                {{"sae", context.sae}, {"latent", absl::StrCat(latent)}});
 }
 
@@ -38,6 +38,8 @@ LatentEdit EditOf(const v1::Edit& edit, const NamedLatent& latent) {
       return {latent.latent, LatentEdit::Operation::kScale, edit.scale()};
     case v1::Edit::kSet:
       return {latent.latent, LatentEdit::Operation::kSet, edit.set()};
+    case v1::Edit::kPush:
+      return {latent.latent, LatentEdit::Operation::kPush, edit.push()};
     case v1::Edit::kAdd:
       return {latent.latent, LatentEdit::Operation::kAdd,
               edit.add() * latent.named->statistics.standard_deviation};

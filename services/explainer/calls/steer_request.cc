@@ -29,6 +29,9 @@ void CheckOperation(const v1::Edit& edit, absl::string_view field, BadRequest& b
     case v1::Edit::kAdd:
       if (!std::isfinite(edit.add())) bad.Add(absl::StrCat(field, ".add"), "must be finite");
       break;
+    case v1::Edit::kPush:
+      if (!std::isfinite(edit.push())) bad.Add(absl::StrCat(field, ".push"), "must be finite");
+      break;
     case v1::Edit::kSet:
       if (!std::isfinite(edit.set()) || edit.set() < 0) {
         bad.Add(absl::StrCat(field, ".set"),
@@ -39,7 +42,7 @@ void CheckOperation(const v1::Edit& edit, absl::string_view field, BadRequest& b
       if (!edit.remove()) bad.Add(absl::StrCat(field, ".remove"), "must be true where it is given");
       break;
     case v1::Edit::OPERATION_NOT_SET:
-      bad.Add(field, "must hold scale, add, set or remove");
+      bad.Add(field, "must hold scale, add, push, set or remove");
       break;
   }
 }

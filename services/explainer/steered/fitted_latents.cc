@@ -43,7 +43,7 @@ class Fit {
     std::vector<std::pair<double, int32_t>> best;
     for (const int32_t latent : candidates) {
       const double along = Dot(UnitOf(sae, latent), towards_);
-      if (std::isfinite(along)) best.emplace_back(-along, latent);
+      if (std::isfinite(along)) best.emplace_back(-std::abs(along), latent);
     }
     std::sort(best.begin(), best.end());
     best.resize(std::min(best.size(), kCandidates));
@@ -55,7 +55,8 @@ class Fit {
     used_.resize(units_.size());
   }
 
-  // The candidate that gains most from where the chosen have come; -1 where none gains.
+  // The candidate that gains most from where the chosen have come, in its direction or against it;
+  // -1 where none gains.
   int Next() const {
     std::vector<double> rest = towards_;
     const std::vector<double> paid = TimesCost(Sum());
@@ -64,7 +65,7 @@ class Fit {
     double most = 0;
     for (size_t c = 0; c < units_.size(); ++c) {
       const double along = Dot(units_[c], rest);
-      if (used_[c] || along <= 0) continue;
+      if (used_[c]) continue;
       const double gain = along * along / costs_[c];
       if (gain <= most) continue;
       most = gain;
@@ -73,16 +74,11 @@ class Fit {
     return best;
   }
 
-  // Takes a candidate in and weighs all anew; those that would get a weight below 0 leave for good.
+  // Takes a candidate in and weighs all anew.
   void Take(int candidate) {
     used_[static_cast<size_t>(candidate)] = true;
     chosen_.push_back(static_cast<size_t>(candidate));
-    while (true) {
-      Weigh();
-      const auto worst = std::min_element(weights_.begin(), weights_.end());
-      if (worst == weights_.end() || *worst > 0) return;
-      chosen_.erase(chosen_.begin() + (worst - weights_.begin()));
-    }
+    Weigh();
   }
 
   size_t chosen() const { return chosen_.size(); }
@@ -98,8 +94,9 @@ class Fit {
           std::sqrt(std::inner_product(direction.begin(), direction.end(), direction.begin(), 0.0));
       weights.push_back({latents_[chosen_[i]], weights_[i] / own / length});
     }
-    std::stable_sort(weights.begin(), weights.end(),
-                     [](const auto& a, const auto& b) { return a.weight > b.weight; });
+    std::stable_sort(weights.begin(), weights.end(), [](const auto& a, const auto& b) {
+      return std::abs(a.weight) > std::abs(b.weight);
+    });
     return weights;
   }
 

@@ -13,15 +13,15 @@ namespace recsae::explainer {
 
 struct LatentWeight {
   int32_t latent = 0;
-  double weight = 0;  // added to its activation for a change of length 1; above 0
+  double weight = 0;  // added to its activation for a change of length 1; below 0: against it
 };
 
-inline constexpr int kFittedLatents = 8;
+inline constexpr int kFittedLatents = 16;
 
-// Maximises <towards, d> - d' (disturbance + ridge) d / 2 over d = sum of weight * direction, all
-// weights above 0, so that Steer can do the same by adding: greedily, the latent with the largest
-// gain next, and all weights anew after each. At most `most` of `candidates`; none where none
-// leads towards the attribute. The heaviest first. Thread-safe.
+// Maximises <towards, d> - d' (disturbance + ridge) d / 2 over d = sum of weight * direction, which
+// Steer's push does, too: greedily, the latent with the largest gain next, and all weights anew
+// after each. At most `most` of `candidates`; none where none leads towards the attribute or away
+// from it. The heaviest first. Thread-safe.
 std::vector<LatentWeight> FitLatents(const sae::SaeModel& sae, std::span<const int32_t> candidates,
                                      const ListMoments& moments, size_t attribute,
                                      int most = kFittedLatents);

@@ -23,6 +23,8 @@ double Apply(const LatentEdit& edit, double z) {
       return edit.value * z;
     case LatentEdit::Operation::kAdd:
       return std::max(0.0, z + edit.value);
+    case LatentEdit::Operation::kPush:
+      return z + edit.value;
     case LatentEdit::Operation::kSet:
       return edit.value;
     case LatentEdit::Operation::kRemove:

@@ -18,6 +18,7 @@ struct LatentEdit {
   enum class Operation {
     kScale,   // z' = value * z
     kAdd,     // z' = max(0, z + value)
+    kPush,    // z' = z + value
     kSet,     // z' = value
     kRemove,  // z' = 0
   };

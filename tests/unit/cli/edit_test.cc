@@ -40,6 +40,8 @@ TEST(ParseEditTest, EveryOperation) {
   EXPECT_EQ(ParseEdit("a:*0.5", 1)->scale(), 0.5);
   EXPECT_EQ(ParseEdit("a:=2", 1)->set(), 2);
   EXPECT_EQ(ParseEdit("a:=0", 1)->operation_case(), Edit::kSet);
+  EXPECT_EQ(ParseEdit("#3:push-1.5", 1)->push(), -1.5);
+  EXPECT_EQ(ParseEdit("#3:push0.25", 1)->push(), 0.25);
   EXPECT_TRUE(ParseEdit("a:off", 1)->remove());
   EXPECT_TRUE(ParseEdit("a:OFF", 1)->remove());
 }
@@ -65,7 +67,8 @@ TEST(ParseEditTest, RefusesWithAnExample) {
       {"#-3:+4", "'#-3'"},           {"@x:+4", "'@x'"},          {"#:+4", "'#'"},
       {"#99999999999:+4", "number"}, {"horror:", "none of"},     {"horror:4", "none of"},
       {"horror:+", "none of"},       {"horror:+nan", "none of"}, {"horror:xinf", "none of"},
-      {"horror:=-1", "below 0"},     {"horror:+4x", "none of"},  {"horror:x", "none of"}};
+      {"horror:=-1", "below 0"},     {"horror:+4x", "none of"},  {"horror:x", "none of"},
+      {"horror:push", "none of"},    {"horror:pushx", "none of"}};
   for (const auto& c : kCases) {
     const absl::Status status = ParseEdit(c.text, 1).status();
     EXPECT_TRUE(absl::IsInvalidArgument(status)) << c.text;
@@ -77,8 +80,8 @@ TEST(ParseEditTest, RefusesWithAnExample) {
 }
 
 TEST(FormatEditTest, IsWhatParseEditReads) {
-  for (const char* text :
-       {"horror:+4", "horror:-2.5", "#17:x10", "#0:=2", "star wars:off", "@17:off"}) {
+  for (const char* text : {"horror:+4", "horror:-2.5", "#17:x10", "#0:=2", "star wars:off",
+                           "@17:off", "#3:push-1.5", "#3:push2"}) {
     EXPECT_EQ(FormatEdit(ParseEdit(text, 1).value()), text);
   }
 }

@@ -56,9 +56,10 @@ TEST_F(SteeringTest, EveryOperationDoesWhatItSays) {
   const double z = code_[0].value;
   const int32_t latent = code_[0].latent;
   const std::vector<std::pair<LatentEdit, double>> cases = {
-      {{latent, Operation::kScale, 3}, 3 * z},   {{latent, Operation::kScale, -10}, -10 * z},
-      {{latent, Operation::kAdd, 1.5}, z + 1.5}, {{latent, Operation::kAdd, -1e6}, 0},
-      {{latent, Operation::kSet, 0.25}, 0.25},   {{latent, Operation::kRemove, 0}, 0},
+      {{latent, Operation::kScale, 3}, 3 * z},     {{latent, Operation::kScale, -10}, -10 * z},
+      {{latent, Operation::kAdd, 1.5}, z + 1.5},   {{latent, Operation::kAdd, -1e6}, 0},
+      {{latent, Operation::kPush, -1e3}, z - 1e3}, {{latent, Operation::kSet, 0.25}, 0.25},
+      {{latent, Operation::kRemove, 0}, 0},
   };
   for (const auto& [edit, after] : cases) {
     const auto steered = SteerActivation(sae_, x_, {edit}, {SteeringMode::kDelta});
