@@ -12,7 +12,8 @@
 namespace recsae {
 
 // TCP sockets bound to "host:port", one for each address of the host that this machine has and all
-// with the same port, for the caller to close; at least one. FAILED_PRECONDITION (reason
+// with the same port, for the caller to close; at least one. What they accept sends at once
+// (TCP_NODELAY). FAILED_PRECONDITION (reason
 // ADDRESS_NOT_AVAILABLE), naming `flag`, if none can be bound or any is in use.
 absl::StatusOr<std::vector<int>> BindAllTcp(const std::string& address, absl::string_view flag);
 
