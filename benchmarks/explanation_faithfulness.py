@@ -48,8 +48,8 @@ class World:
         self.explainer = explainer_pb2_grpc.ExplainerStub(channel)
         self.probe = probe_pb2_grpc.ProbeStub(channel)
         self.sae = f"saes/{sae}"
-        store = concept_store_pb2_grpc.ConceptStoreStub(channel)
-        capture = store.GetSae(cs.GetSaeRequest(name=self.sae)).capture
+        self.store = concept_store_pb2_grpc.ConceptStoreStub(channel)
+        capture = self.store.GetSae(cs.GetSaeRequest(name=self.sae)).capture
         self.recommender = capture.split("/captures/")[0]
         ids, vectors, biases = [], [], []
         for part in self.probe.ReadPredictionHead(
