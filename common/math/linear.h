@@ -7,6 +7,12 @@
 
 namespace recsae::math {
 
+// Of each column of `rows` [any, columns]; 0 where there are none.
+std::vector<double> ColumnMeans(std::span<const float> rows, int columns);
+
+// Sum over `rows` [any, n] of (x - centre)(x - centre)', [n, n], for a centre of n >= 1 values.
+std::vector<double> Scatter(std::span<const float> rows, std::span<const double> centre);
+
 // X [n, columns] with A X = B for a symmetric, positive A [n, n] and B [n, columns], all row-major.
 // Where A is singular, some X that comes near.
 std::vector<double> SolveSymmetric(std::span<const double> a, std::span<const double> b, int n,

@@ -194,6 +194,15 @@ absl::Status CheckSameRecommender(const LoadedSae& sae, const std::string& captu
       {{"sae", sae.name}, {"capture", capture}});
 }
 
+absl::StatusOr<std::vector<float>> ResumeSubject(Backend& backend, const Caller& caller,
+                                                 const ResolvedSubject& subject,
+                                                 absl::Span<const float> activation) {
+  return ResumeFromSite(backend, caller, subject.recommender->resource.name(),
+                        subject.sae->probe_site, {&subject.query, 1},
+                        {activation.data(), 1, static_cast<int64_t>(activation.size())},
+                        static_cast<int>(subject.user_activation.size()));
+}
+
 absl::Status CheckOneRow(const ResolvedSubject& subject) {
   if (subject.rows == 1) return absl::OkStatus();
   return Error(

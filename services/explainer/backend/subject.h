@@ -68,6 +68,12 @@ absl::StatusOr<ResolvedSubject> ResolveSubject(
     Backend& backend, const Caller& caller, const std::string& sae, const v1::Subject& subject,
     absl::Span<const std::string* const> exclude_item_ids, bool keep_seen);
 
+// The vector just before scoring that `activation` [d] at the subject's inner site leads to, in
+// place of its own. The subject has a user_activation. Errors as ComputeAtSite.
+absl::StatusOr<std::vector<float>> ResumeSubject(Backend& backend, const Caller& caller,
+                                                 const ResolvedSubject& subject,
+                                                 absl::Span<const float> activation);
+
 // INVALID_ARGUMENT (TENSOR_SHAPE_MISMATCH) unless it is one activation.
 absl::Status CheckOneRow(const ResolvedSubject& subject);
 

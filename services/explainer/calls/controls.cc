@@ -95,17 +95,6 @@ std::string WhyNoEffect(const Control& control, int place, const ResolvedEdits& 
              : "the concept is not active here: nothing to take away";
 }
 
-// The vector just before scoring that a changed activation of an inner site leads to.
-absl::Status Resume(Backend& backend, const Caller& caller, ResolvedSubject& subject) {
-  RECSAE_ASSIGN_OR_RETURN(subject.user_activation,
-                          ResumeFromSite(backend, caller, subject.recommender->resource.name(),
-                                         subject.sae->probe_site, {&subject.query, 1},
-                                         {subject.activations.data(), 1,
-                                          static_cast<int64_t>(subject.activations.size())},
-                                         static_cast<int>(subject.user_activation.size())));
-  return absl::OkStatus();
-}
-
 }  // namespace
 
 absl::string_view UserOf(const v1::Subject& subject) {
@@ -179,7 +168,8 @@ absl::Status ApplyControls(Backend& backend, const Caller& caller,
   WriteControls(controls, resolved, steered.effective, out);
   subject.activations = std::move(steered.activation);
   if (subject.at_inner_site() && !subject.user_activation.empty()) {
-    return Resume(backend, caller, subject);
+    RECSAE_ASSIGN_OR_RETURN(subject.user_activation,
+                            ResumeSubject(backend, caller, subject, subject.activations));
   }
   return absl::OkStatus();
 }

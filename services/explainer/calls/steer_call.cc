@@ -15,6 +15,7 @@
 #include "services/explainer/backend/subject.h"
 #include "services/explainer/calls/concept_choice.h"
 #include "services/explainer/calls/controls.h"
+#include "services/explainer/calls/erasing.h"
 #include "services/explainer/calls/explain_call.h"
 #include "services/explainer/calls/popularity_change.h"
 #include "services/explainer/calls/steer_edits.h"
@@ -106,47 +107,26 @@ void WarnOfBound(const v1::SteerRequest& request, bool bounded, const SteeredAct
   }
 }
 
-// Whether a query is for a value, and for nothing besides.
-bool Names(const std::vector<FoldedWord>& query, absl::string_view value) {
-  const std::vector<FoldedWord> words = FoldWords(value);
-  return std::equal(query.begin(), query.end(), words.begin(), words.end(),
-                    [](const FoldedWord& a, const FoldedWord& b) { return a.folded == b.folded; });
-}
-
 // What is taken out with projected latents: their groups, and the attribute that the words which
 // they were found by name.
 Eraser EraserOf(const SteeringContext& context, const ResolvedEdits& resolved,
                 v1::SteerResponse* response) {
-  Eraser eraser(context.model.dim());
   const auto known = context.backend.concepts.Erasures(context.sae);
   std::set<int32_t> leads;
   for (const int32_t latent : resolved.projected) {
     const auto named = context.backend.concepts.Lookup(context.sae, latent);
     leads.insert(named == nullptr ? latent : named->group);
   }
-  std::vector<int32_t> missing;
-  for (const int32_t lead : leads) {
-    const auto found = known->groups.find(lead);
-    if (found != known->groups.end()) {
-      eraser.Add(found->second);
-    } else {
-      missing.push_back(lead);
-    }
+  Erasing erasing = ErasingOf(*known, context.model.dim(), leads, resolved.projected_words);
+  if (!erasing.missing.empty()) {
+    response->add_warnings(
+        absl::StrCat("of ", erasing.missing.size() == 1 ? "latent " : "latents ",
+                     absl::StrJoin(erasing.missing, ", "),
+                     " only the direction is projected out, which leaves what goes along with it: ",
+                     known->groups.empty() ? "build the concepts again to know that"
+                                           : "no set of items describes it, or there was no room"));
   }
-  for (const std::string& words : resolved.projected_words) {
-    const std::vector<FoldedWord> query = QueryWords(words);
-    for (const KnownErasures::OfAttribute& attribute : known->attributes) {
-      if (Names(query, attribute.value)) eraser.Add(attribute.erasure);
-    }
-  }
-  if (!missing.empty()) {
-    response->add_warnings(absl::StrCat(
-        "of ", missing.size() == 1 ? "latent " : "latents ", absl::StrJoin(missing, ", "),
-        " only the direction is projected out, which leaves what goes along with it: ",
-        known->groups.empty() ? "build the concepts again to know that"
-                              : "no set of items describes it, or there was no room"));
-  }
-  return eraser;
+  return std::move(erasing.eraser);
 }
 
 // Whether the request says exactly what is wanted, so that nothing is shortened.
@@ -167,16 +147,6 @@ void WriteItems(const LoadedRecommender& recommender, const std::vector<Compared
   }
 }
 
-// The vector just before scoring that a changed activation of an inner site leads to.
-absl::StatusOr<std::vector<float>> Resume(Backend& backend, const Caller& caller,
-                                          const ResolvedSubject& subject,
-                                          const std::vector<float>& activation) {
-  const auto dim = static_cast<int64_t>(activation.size());
-  return ResumeFromSite(backend, caller, subject.recommender->resource.name(),
-                        subject.sae->probe_site, {&subject.query, 1}, {activation.data(), 1, dim},
-                        subject.head()->dim);
-}
-
 // Both lists, where there are item vectors to score with.
 absl::Status WriteLists(Backend& backend, const Caller& caller, const v1::SteerRequest& request,
                         const ResolvedSubject& subject, const std::vector<float>& steered,
@@ -186,7 +156,7 @@ absl::Status WriteLists(Backend& backend, const Caller& caller, const v1::SteerR
   absl::Span<const float> before = subject.Activation(0), after = steered;
   std::vector<float> resumed;
   if (subject.at_inner_site()) {
-    RECSAE_ASSIGN_OR_RETURN(resumed, Resume(backend, caller, subject, steered));
+    RECSAE_ASSIGN_OR_RETURN(resumed, ResumeSubject(backend, caller, subject, steered));
     before = subject.user_activation;
     after = resumed;
   }

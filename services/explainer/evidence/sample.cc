@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "absl/hash/hash.h"
+#include "common/base/reservoir.h"
 
 namespace recsae::explainer {
 namespace {
@@ -23,14 +24,13 @@ void Sample::Add(std::span<const float> x, Case added) {
   }
   const auto role = static_cast<size_t>(RoleOf(seed_, added.user));
   SampledRows& rows = rows_[role];
-  const int64_t seen = seen_[role]++;
-  if (seen < most_[role]) {
+  const int64_t place = ReservoirPlace(seen_[role]++, most_[role], random_);
+  if (place < 0) return;
+  if (place == rows.rows()) {
     rows.activations.insert(rows.activations.end(), x.begin(), x.end());
     rows.cases.push_back(std::move(added));
     return;
   }
-  const auto place = static_cast<int64_t>(random_.Below(static_cast<uint64_t>(seen) + 1));
-  if (place >= most_[role]) return;
   std::copy(x.begin(), x.end(), rows.activations.begin() + place * dim_);
   rows.cases[static_cast<size_t>(place)] = std::move(added);
 }

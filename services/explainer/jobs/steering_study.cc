@@ -3,11 +3,13 @@
 #include <algorithm>
 #include <cmath>
 #include <optional>
+#include <set>
 #include <utility>
 #include <vector>
 
 #include "absl/strings/match.h"
 #include "common/base/status.h"
+#include "services/explainer/calls/erasing.h"
 #include "services/explainer/calls/steer_edits.h"
 #include "services/explainer/jobs/steering_leaks.h"
 #include "services/explainer/steered/figures.h"
@@ -127,14 +129,11 @@ class SteeringStudy::Impl {
     if (removed.matching.empty() && best >= 0) removed.matching.push_back(best);
     if (removed.group.empty() && best >= 0) removed.group.push_back(best);
     std::sort(removed.matching.begin(), removed.matching.end());
-    const auto known = backend_.concepts.Erasures(request_.sae());
-    const int32_t lead = group.empty() ? -1 : group.front().named->group;
-    if (const auto of_group = known->groups.find(lead); of_group != known->groups.end()) {
-      removed.eraser.Add(of_group->second);
-    }
-    for (const KnownErasures::OfAttribute& attribute : known->attributes) {
-      if (attribute.value == name.second) removed.eraser.Add(attribute.erasure);
-    }
+    std::set<int32_t> leads;
+    if (!group.empty()) leads.insert(group.front().named->group);
+    removed.eraser = ErasingOf(*backend_.concepts.Erasures(request_.sae()),
+                               inputs_.sae->model.dim(), leads, {name.second})
+                         .eraser;
     return removed;
   }
 

@@ -5,7 +5,6 @@
 #include <numeric>
 #include <unordered_map>
 
-#include "common/math/gemm.h"
 #include "common/math/linear.h"
 #include "services/explainer/evidence/detection.h"
 
@@ -16,24 +15,10 @@ constexpr size_t kBlocks = 100;
 // Of the mean variance of a dimension.
 constexpr double kRidge = 1e-3;
 
-std::vector<double> MeanOfRows(std::span<const float> rows, size_t dim) {
-  std::vector<double> mean(dim);
-  const double share = static_cast<double>(dim) / static_cast<double>(rows.size());
-  for (size_t i = 0; i < rows.size(); ++i) mean[i % dim] += share * rows[i];
-  return mean;
-}
-
 // The probe's weights [dim].
 std::vector<double> FitProbe(const LabelledRows& train, size_t dim) {
-  const std::vector<double> mean = MeanOfRows(train.activations, dim);
-  const auto rows = static_cast<int64_t>(train.labels.size());
-  std::vector<float> centred(train.activations.begin(), train.activations.end());
-  for (size_t i = 0; i < centred.size(); ++i) centred[i] -= static_cast<float>(mean[i % dim]);
-  const auto d = static_cast<int64_t>(dim);
-  std::vector<float> scatter(dim * dim);
-  math::Sgemm(math::Transpose::kYes, math::Transpose::kNo, d, d, rows, centred.data(),
-              centred.data(), 0.0f, scatter.data());
-  std::vector<double> gram(scatter.begin(), scatter.end());
+  const std::vector<double> mean = math::ColumnMeans(train.activations, static_cast<int>(dim));
+  std::vector<double> gram = math::Scatter(train.activations, mean);
   double trace = 0;
   for (size_t i = 0; i < dim; ++i) trace += gram[i * dim + i];
   for (size_t i = 0; i < dim; ++i) {
@@ -41,7 +26,9 @@ std::vector<double> FitProbe(const LabelledRows& train, size_t dim) {
   }
   std::vector<double> cross(dim);
   for (size_t row = 0; row < train.labels.size(); ++row) {
-    for (size_t i = 0; i < dim && train.labels[row]; ++i) cross[i] += centred[row * dim + i];
+    for (size_t i = 0; i < dim && train.labels[row]; ++i) {
+      cross[i] += train.activations[row * dim + i] - mean[i];
+    }
   }
   return math::SolveSymmetric(gram, cross, static_cast<int>(dim), 1);
 }

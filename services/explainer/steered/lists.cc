@@ -1,7 +1,6 @@
 #include "services/explainer/steered/lists.h"
 
 #include <algorithm>
-#include <array>
 #include <cmath>
 #include <cstddef>
 #include <limits>
@@ -23,36 +22,10 @@ void AddBiases(const PredictionHead& head, std::span<float> scores) {
   }
 }
 
-// As TopN, of scores of which those of excluded items are -infinity, in one pass: most are refused
-// by one comparison.
-std::vector<int32_t> FirstTen(std::span<const float> scores) {
-  constexpr float kLowest = -std::numeric_limits<float>::infinity();
-  std::array<float, kListLength> best;
-  std::array<int32_t, kListLength> items;
-  best.fill(kLowest);
-  items.fill(-1);
-  for (size_t i = 0; i < scores.size(); ++i) {
-    const float score = scores[i];
-    if (!(score > best.back())) continue;
-    size_t place = kListLength - 1;
-    for (; place > 0 && best[place - 1] < score; --place) {
-      best[place] = best[place - 1];
-      items[place] = items[place - 1];
-    }
-    best[place] = score;
-    items[place] = static_cast<int32_t>(i);
-  }
-  return {items.begin(), std::find(items.begin(), items.end(), -1)};
-}
-
-void RankRow(std::span<float> scores, const SteeredCase& row, Lists& lists) {
-  const float target = row.target < 0 ? 0 : scores[static_cast<size_t>(row.target)];
-  for (const int32_t item : row.excluded) {
-    scores[static_cast<size_t>(item)] = -std::numeric_limits<float>::infinity();
-  }
-  lists.tens.push_back(FirstTen(scores));
-  if (row.target >= 0) scores[static_cast<size_t>(row.target)] = target;
-  lists.ranks.push_back(row.target < 0 ? 0 : RankOf(scores, row.target, {}));
+void RankRow(std::span<const float> scores, const SteeredCase& row, Lists& lists) {
+  std::vector<int32_t>& ten = lists.tens.emplace_back();
+  for (const ScoredItem& item : TopN(scores, kListLength, row.excluded)) ten.push_back(item.item);
+  lists.ranks.push_back(row.target < 0 ? 0 : RankOf(scores, row.target, row.excluded));
 }
 
 }  // namespace

@@ -5,6 +5,8 @@
 #include <unordered_set>
 #include <utility>
 
+#include "common/base/reservoir.h"
+
 namespace recsae::explainer {
 namespace {
 
@@ -36,14 +38,13 @@ RowSample::RowSample(int dim, int64_t most, uint64_t seed)
 }
 
 void RowSample::Add(std::span<const float> x, SteeredCase added) {
-  const int64_t seen = seen_++;
-  if (seen < most_) {
+  const int64_t place = ReservoirPlace(seen_++, most_, random_);
+  if (place < 0) return;
+  if (place == rows_.rows()) {
     rows_.activations.insert(rows_.activations.end(), x.begin(), x.end());
     rows_.cases.push_back(std::move(added));
     return;
   }
-  const auto place = static_cast<int64_t>(random_.Below(static_cast<uint64_t>(seen) + 1));
-  if (place >= most_) return;
   std::copy(x.begin(), x.end(), rows_.activations.begin() + place * rows_.dim);
   rows_.cases[static_cast<size_t>(place)] = std::move(added);
 }

@@ -21,37 +21,19 @@ double Dot(std::span<const float> a, std::span<const double> b) {
   return sum;
 }
 
-std::vector<double> Mean(std::span<const float> rows, size_t dim) {
-  std::vector<double> mean(dim);
-  for (size_t i = 0; i < rows.size(); ++i) mean[i % dim] += rows[i];
-  const auto count = static_cast<double>(std::max<size_t>(rows.size() / dim, 1));
-  for (double& value : mean) value /= count;
-  return mean;
-}
-
 // [d, d], with a ridge.
 std::vector<double> Covariance(std::span<const float> rows, const std::vector<double>& mean) {
   const size_t dim = mean.size();
   if (dim == 0) return {};
-  std::vector<double> sums(dim * dim);
-  std::vector<double> x(dim);
-  for (size_t begin = 0; begin < rows.size(); begin += dim) {
-    for (size_t i = 0; i < dim; ++i) x[i] = rows[begin + i] - mean[i];
-    for (size_t i = 0; i < dim; ++i) {
-      for (size_t j = 0; j <= i; ++j) sums[i * dim + j] += x[i] * x[j];
-    }
-  }
+  std::vector<double> covariance = math::Scatter(rows, mean);
   const auto count = static_cast<double>(std::max<size_t>(rows.size() / dim, 1));
   double trace = 0;
-  for (size_t i = 0; i < dim; ++i) trace += sums[i * dim + i] / count;
+  for (double& value : covariance) value /= count;
+  for (size_t i = 0; i < dim; ++i) trace += covariance[i * dim + i];
   for (size_t i = 0; i < dim; ++i) {
-    for (size_t j = 0; j <= i; ++j) {
-      sums[i * dim + j] /= count;
-      sums[j * dim + i] = sums[i * dim + j];
-    }
-    sums[i * dim + i] += kRidge * trace / static_cast<double>(dim);
+    covariance[i * dim + i] += kRidge * trace / static_cast<double>(dim);
   }
-  return sums;
+  return covariance;
 }
 
 // A^+ b of a symmetric, positive A [n, n].
@@ -78,7 +60,7 @@ std::vector<double> PseudoSolve(const std::vector<double>& a, std::span<const do
 
 ErasureFit::ErasureFit(std::span<const float> activations, int dim)
     : activations_(activations),
-      mean_(Mean(activations, static_cast<size_t>(dim))),
+      mean_(math::ColumnMeans(activations, dim)),
       covariance_(Covariance(activations, mean_)) {}
 
 void ErasureFit::Add(int32_t subject, std::span<const uint8_t> label) {

@@ -68,5 +68,32 @@ TEST(LinearTest, EigenvectorsAreRowsByFallingEigenvalue) {
   }
 }
 
+TEST(LinearTest, ScatterIsTheSumOfOuterProducts) {
+  // More rows than are looked at in one go, and a number that is no multiple.
+  constexpr size_t kRows = 600, kSize = 5;
+  std::vector<float> rows(kRows * kSize);
+  Random random(4);
+  for (float& value : rows) value = static_cast<float>(3 + random.Normal());
+  const std::vector<double> means = ColumnMeans(rows, kSize);
+  std::vector<double> expected(kSize * kSize);
+  for (size_t r = 0; r < kRows; ++r) {
+    for (size_t i = 0; i < kSize; ++i) {
+      for (size_t j = 0; j < kSize; ++j) {
+        expected[i * kSize + j] +=
+            (rows[r * kSize + i] - means[i]) * (rows[r * kSize + j] - means[j]);
+      }
+    }
+  }
+  const std::vector<double> scatter = Scatter(rows, means);
+  ASSERT_EQ(scatter.size(), expected.size());
+  for (size_t i = 0; i < expected.size(); ++i) EXPECT_NEAR(scatter[i], expected[i], 1e-9);
+  for (const double mean : means) EXPECT_NEAR(mean, 3, 0.2);
+}
+
+TEST(LinearTest, NoRowsHaveNoMoments) {
+  EXPECT_EQ(ColumnMeans({}, 2), std::vector<double>(2));
+  EXPECT_EQ(Scatter({}, std::vector<double>(2)), std::vector<double>(4));
+}
+
 }  // namespace
 }  // namespace recsae::math
