@@ -33,7 +33,8 @@ Store::Store(std::unique_ptr<Database> database, const StoreOptions& options)
     : database_(std::move(database)),
       kept_changes_(options.kept_changes),
       now_(options.now),
-      requests_(*database_) {}
+      requests_(*database_),
+      index_(options.texts) {}
 
 Store::~Store() = default;
 
@@ -46,7 +47,7 @@ absl::StatusOr<std::unique_ptr<Store>> Store::Open(const std::string& path,
                                {kBaselineFamily},  {kConceptFamily},
                                {kChangeFamily},    {kHistoryFamily},
                                {kControlFamily},   {kControlUserFamily},
-                               {kControlEndFamily}};
+                               {kControlEndFamily}, {kEmbeddingFamily, /*incompressible=*/true}};
   database_options.environment = options.environment;
   RECSAE_ASSIGN_OR_RETURN(auto database, Database::Open(path, database_options));
   std::unique_ptr<Store> store(new Store(std::move(database), options));
