@@ -67,9 +67,8 @@ class ConceptStoreService::Rpc final
         memory_(memory),
         embedder_(embedder),
         gauges_(metrics),
-        watches_([this](int64_t watchers) {
-          gauges_.watchers.Set(static_cast<double>(watchers));
-        }) {
+        watches_(
+            [this](int64_t watchers) { gauges_.watchers.Set(static_cast<double>(watchers)); }) {
     gauges_.Show(store_);
     gauges_.watchers.Set(0);
     store_.SetWriteCallback([this] {

@@ -28,9 +28,8 @@ absl::Status ConceptStoreModule::Open(const ModuleContext& context) {
     RECSAE_ASSIGN_OR_RETURN(embedder_, Embedder::Create(embeddings, *context.metrics));
   }
   RECSAE_ASSIGN_OR_RETURN(
-      store_,
-      Store::Open(context.data_dir, {.environment = context.environment,
-                                     .texts = embedder_ ? &embedder_->texts() : nullptr}));
+      store_, Store::Open(context.data_dir, {.environment = context.environment,
+                                             .texts = embedder_ ? &embedder_->texts() : nullptr}));
   service_ = std::make_unique<ConceptStoreService>(*store_, *context.metrics, *context.memory,
                                                    embedder_.get());
   Log(Severity::kInfo, "concept-store open",

@@ -175,11 +175,11 @@ const std::vector<Column>& ConceptColumns() {
 std::vector<Cell> ConceptRow(const Concept& value) {
   const concept_store::v1::LatentStatistics& statistics = value.statistics();
   const double rows = static_cast<double>(statistics.row_count());
-  return {absl::StrCat("#", value.latent()),
-          CorrelationCell(value.tests().predictive().correlation(), value.tests().verified()),
-          rows > 0 ? FormatPercent(static_cast<double>(statistics.active_row_count()) / rows, 2)
-                   : "",
-          value.group().size() > 1 ? FormatCount(value.group().size()) : "", value.description()};
+  return {
+      absl::StrCat("#", value.latent()),
+      CorrelationCell(value.tests().predictive().correlation(), value.tests().verified()),
+      rows > 0 ? FormatPercent(static_cast<double>(statistics.active_row_count()) / rows, 2) : "",
+      value.group().size() > 1 ? FormatCount(value.group().size()) : "", value.description()};
 }
 
 // "meaning 0.63", "words"; "words 0.71" where it was compared as well.

@@ -44,8 +44,9 @@ Table UnderstoodWishes(const google::protobuf::RepeatedPtrField<ResolvedWish>& w
     }
     for (const WishedConcept& of : wish.concepts()) {
       const std::string how =
-          wish.has_by_meaning() ? absl::StrCat("  (by meaning, ", FormatFixed(wish.by_meaning(), 2), ")")
-                                : "";
+          wish.has_by_meaning()
+              ? absl::StrCat("  (by meaning, ", FormatFixed(wish.by_meaning(), 2), ")")
+              : "";
       row.push_back(absl::StrCat(LatentLabel(of.lead_latent(), of.description()), how));
       row.push_back(of.active() ? Cell("yes") : Cell("no", Color::kDim));
       table.Add(row);

@@ -79,9 +79,7 @@ absl::StatusOr<std::unique_ptr<Embedder>> Embedder::Create(const EmbedderOptions
 
 Embedder::Embedder(std::unique_ptr<Endpoint> background, std::unique_ptr<Endpoint> foreground,
                    MetricsRegistry& metrics)
-    : background_(std::move(background)),
-      foreground_(std::move(foreground)),
-      metrics_(metrics) {}
+    : background_(std::move(background)), foreground_(std::move(foreground)), metrics_(metrics) {}
 
 Embedder::~Embedder() { Stop(); }
 
@@ -106,9 +104,9 @@ std::string Embedder::KeyOf(const std::string& text) const {
 
 void Embedder::Run(Store& store) {
   const CallerScope scope([this] {
-    return texts_.stopped() ? Error(absl::StatusCode::kCancelled, "CALL_CANCELLED",
-                                    "the concept-store stops")
-                            : absl::OkStatus();
+    return texts_.stopped()
+               ? Error(absl::StatusCode::kCancelled, "CALL_CANCELLED", "the concept-store stops")
+               : absl::OkStatus();
   });
   Tell(Contain("embedding concepts", [&] { return DropUnused(store); }));
   absl::Duration pause = kFirstPause;
@@ -215,9 +213,9 @@ absl::StatusOr<Embedder::Value> Embedder::EmbedQuery(const std::string& query) c
   RECSAE_ASSIGN_OR_RETURN(const Embeddings embeddings, Embed(*foreground_, {&query, 1}));
   Value value = Normalized(embeddings.Row(0));
   if (value == nullptr) {
-    return Error(absl::StatusCode::kDataLoss, "QUERY_NOT_EMBEDDED",
-                 absl::StrCat(foreground_->url(), " gave an embedding of zeros for \"", query,
-                              "\""));
+    return Error(
+        absl::StatusCode::kDataLoss, "QUERY_NOT_EMBEDDED",
+        absl::StrCat(foreground_->url(), " gave an embedding of zeros for \"", query, "\""));
   }
   return value;
 }

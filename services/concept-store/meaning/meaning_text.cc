@@ -16,8 +16,7 @@ constexpr char kPopularity[] = "popularity";  // Term.kind of the labeler
 }  // namespace
 
 std::string MeaningText(const v1::Concept& latent_concept) {
-  absl::string_view text =
-      absl::StripAsciiWhitespace(PartsOf(latent_concept.description()).said);
+  absl::string_view text = absl::StripAsciiWhitespace(PartsOf(latent_concept.description()).said);
   for (const v1::Term& term : latent_concept.terms()) {
     if (term.kind() != kPopularity || term.text().empty()) continue;
     absl::ConsumePrefix(&text, absl::StrCat(term.text(), " "));

@@ -122,8 +122,8 @@ std::vector<MeaningTexts::Known> MeaningTexts::Find(
     if (entry == entries_.end()) {
       found.emplace_back();
     } else {
-      found.push_back({entry->second.embedding,
-                       entry->second.full ? MeaningGap::kFull : MeaningGap::kPending});
+      found.push_back(
+          {entry->second.embedding, entry->second.full ? MeaningGap::kFull : MeaningGap::kPending});
     }
   }
   return found;

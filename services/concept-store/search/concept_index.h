@@ -64,8 +64,8 @@ class ConceptIndex {
   // Those with most words first, where each word stands in some concept; then those with most words
   // that could not be compared with `query`, an embedding of length 1; then by how near to it they
   // are. By words alone without `query`.
-  Found Search(const std::string& sae_id, const std::vector<std::string>& words,
-               size_t max_results, const Embedding* query = nullptr) const;
+  Found Search(const std::string& sae_id, const std::vector<std::string>& words, size_t max_results,
+               const Embedding* query = nullptr) const;
 
   int64_t saes() const;
   int64_t concepts() const;

@@ -217,9 +217,9 @@ std::vector<SearchHit> SearchIndex::Find(const std::vector<std::string>& words,
   for (size_t i = 0; i < size; ++i) {
     const Candidate& candidate = ranked[i].second;
     // In the same order: the whole part by how it matches, and within that by the score.
-    hits.push_back(
-        {ranked[i].first, candidate.level.quality + candidate.score / (1 + candidate.score),
-         words_known});
+    hits.push_back({ranked[i].first,
+                    candidate.level.quality + candidate.score / (1 + candidate.score),
+                    words_known});
   }
   return hits;
 }

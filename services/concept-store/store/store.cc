@@ -43,10 +43,10 @@ absl::StatusOr<std::unique_ptr<Store>> Store::Open(const std::string& path,
   DatabaseOptions database_options;
   database_options.service = "concept-store";
   database_options.format = kStoreFormat;
-  database_options.families = {{kSaeFamily},       {kWeightFamily, /*incompressible=*/true},
-                               {kBaselineFamily},  {kConceptFamily},
-                               {kChangeFamily},    {kHistoryFamily},
-                               {kControlFamily},   {kControlUserFamily},
+  database_options.families = {{kSaeFamily},        {kWeightFamily, /*incompressible=*/true},
+                               {kBaselineFamily},   {kConceptFamily},
+                               {kChangeFamily},     {kHistoryFamily},
+                               {kControlFamily},    {kControlUserFamily},
                                {kControlEndFamily}, {kEmbeddingFamily, /*incompressible=*/true}};
   database_options.environment = options.environment;
   RECSAE_ASSIGN_OR_RETURN(auto database, Database::Open(path, database_options));

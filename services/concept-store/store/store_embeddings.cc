@@ -2,7 +2,6 @@
 #include <algorithm>
 
 #include "common/base/status.h"
-
 #include "services/concept-store/store/layout.h"
 #include "services/concept-store/store/store.h"
 
@@ -13,8 +12,8 @@ absl::StatusOr<std::vector<std::optional<std::string>>> Store::ReadEmbeddings(
   return database_->MultiGet(kEmbeddingFamily, keys);
 }
 
-absl::Status Store::KeepEmbeddings(
-    absl::Span<const std::pair<std::string, std::string>> embeddings, int64_t max_bytes) {
+absl::Status Store::KeepEmbeddings(absl::Span<const std::pair<std::string, std::string>> embeddings,
+                                   int64_t max_bytes) {
   WriteBatch batch = database_->NewBatch();
   int64_t bytes = 0;
   for (const auto& [key, value] : embeddings) {

@@ -134,8 +134,9 @@ absl::StatusOr<v1::ListConceptsResponse> Store::ListConcepts(
 
 QueryMeaning Store::MeaningOff() {
   return {.reason = "EMBEDDINGS_OFF",
-          .message = "the concept-store compares words alone; start it with --embeddings-url to "
-                     "compare meanings"};
+          .message =
+              "the concept-store compares words alone; start it with --embeddings-url to "
+              "compare meanings"};
 }
 
 absl::StatusOr<v1::SearchConceptsResponse> Store::SearchConcepts(

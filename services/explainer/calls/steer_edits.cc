@@ -141,10 +141,10 @@ absl::Status ResolveText(const SteeringContext& context, const v1::Edit& edit, i
       FindConcepts(context.backend, context.caller, context.sae, edit.text(), context.active));
   if (found.best.empty()) return NothingMatches(context, edit.text());
   if (found.by_meaning.has_value()) {
-    resolved.by_meaning.push_back(absl::StrCat(
-        "not all words of \"", edit.text(), "\" stand in concepts; the nearest by meaning is \"",
-        found.best.front().named->description, "\" (cosine ",
-        absl::StrFormat("%.2f", *found.by_meaning), ")"));
+    resolved.by_meaning.push_back(absl::StrCat("not all words of \"", edit.text(),
+                                               "\" stand in concepts; the nearest by meaning is \"",
+                                               found.best.front().named->description, "\" (cosine ",
+                                               absl::StrFormat("%.2f", *found.by_meaning), ")"));
   }
   if (ActsOnActive(edit)) return EditActive(context, edit, place, found, resolved);
   const auto wanted = static_cast<size_t>(std::max(edit.max_latents(), 1));

@@ -63,8 +63,7 @@ class EmbedderTest : public testing::Test {
 
   void Open(const std::string& model = "small", const std::string& key_file = "") {
     Close();
-    embedder_ =
-        Embedder::Create({server_.options().url, model, key_file}, metrics_).value();
+    embedder_ = Embedder::Create({server_.options().url, model, key_file}, metrics_).value();
     store_ = Store::Open(directory_, {.texts = &embedder_->texts()}).value();
     embedder_->Start(*store_);
   }
@@ -215,9 +214,8 @@ TEST_F(EmbedderTest, SendsItsKeyAndTellsNobody) {
 }
 
 TEST_F(EmbedderTest, StopsWhileARequestIsOnItsWay) {
-  FakeServer slow([](int, const httplib::Request&, httplib::Response&) {
-    absl::SleepFor(absl::Seconds(3));
-  });
+  FakeServer slow(
+      [](int, const httplib::Request&, httplib::Response&) { absl::SleepFor(absl::Seconds(3)); });
   embedder_ = Embedder::Create({slow.options().url, "small", ""}, metrics_).value();
   store_ = Store::Open(directory_, {.texts = &embedder_->texts()}).value();
   embedder_->Start(*store_);

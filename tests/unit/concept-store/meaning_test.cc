@@ -150,9 +150,7 @@ class CombinedSearch : public testing::Test {
   void Put(IndexEditor& editor, int32_t latent, const std::string& description) {
     editor.Put("a", Summarize(SampleConcept(latent, description, {})));
   }
-  void Know(const std::string& text, const std::vector<float>& values) {
-    texts_.Set(text, values);
-  }
+  void Know(const std::string& text, const std::vector<float>& values) { texts_.Set(text, values); }
   std::vector<int32_t> Search(const std::string& query, const Embedding* meaning,
                               size_t most = 10) {
     found_ = index_.Search("a", SearchWords(query), most, meaning);
@@ -201,8 +199,8 @@ TEST_F(CombinedSearch, WordsThatTheConceptsHaveAreNeverOverridden) {
 
 TEST_F(CombinedSearch, WhatIsNotEmbeddedIsFoundByItsWords) {
   Know("Sci-Fi", {0, 1});
-  EXPECT_THAT(Search("space adventures", &space_), ElementsAre(testing::AnyOf(2, 4),
-                                                              testing::AnyOf(2, 4), 3));
+  EXPECT_THAT(Search("space adventures", &space_),
+              ElementsAre(testing::AnyOf(2, 4), testing::AnyOf(2, 4), 3));
   EXPECT_EQ(found_.compared, 1);
   EXPECT_EQ(found_.pending, 3);
 }
