@@ -14,8 +14,8 @@
 #include "common/rpc/request_stream.h"
 #include "common/rpc/watch_hub.h"
 #include "recsae/concept_store/v1/concept_store.grpc.pb.h"
+#include "services/concept-store/embedding/embedder.h"
 #include "services/concept-store/feed/watch.h"
-#include "services/concept-store/meaning/embedder.h"
 #include "services/concept-store/store/store.h"
 
 namespace recsae::concept_store {

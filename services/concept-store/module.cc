@@ -4,7 +4,7 @@
 #include "common/process/flags.h"
 #include "common/rpc/log.h"
 #include "services/concept-store/concept_store_service.h"
-#include "services/concept-store/meaning/embedder.h"
+#include "services/concept-store/embedding/embedder.h"
 #include "services/concept-store/store/store.h"
 
 namespace recsae::concept_store {

@@ -1,4 +1,4 @@
-#include "services/concept-store/meaning/embedder.h"
+#include "services/concept-store/embedding/embedder.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

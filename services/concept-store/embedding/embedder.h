@@ -1,6 +1,6 @@
 // Has texts embedded by an endpoint: what concepts say in the background, queries as they come.
-#ifndef RECSAE_SERVICES_CONCEPT_STORE_MEANING_EMBEDDER_H_
-#define RECSAE_SERVICES_CONCEPT_STORE_MEANING_EMBEDDER_H_
+#ifndef RECSAE_SERVICES_CONCEPT_STORE_EMBEDDING_EMBEDDER_H_
+#define RECSAE_SERVICES_CONCEPT_STORE_EMBEDDING_EMBEDDER_H_
 
 #include <cstddef>
 #include <list>
@@ -107,4 +107,4 @@ class Embedder {
 
 }  // namespace recsae::concept_store
 
-#endif  // RECSAE_SERVICES_CONCEPT_STORE_MEANING_EMBEDDER_H_
+#endif  // RECSAE_SERVICES_CONCEPT_STORE_EMBEDDING_EMBEDDER_H_
