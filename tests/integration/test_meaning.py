@@ -161,6 +161,8 @@ class MeaningTest(unittest.TestCase):
         with urllib.request.urlopen(f"http://{self.server.metrics_address()}/metrics") as page:
             said.append(page.read().decode())
         self.assertIn('recsae_concept_store_embedding_requests_total{of="concepts",outcome="error"}', said[-1])
+        self.assertIn("recsae_concept_store_embeddings_wanted 0", said[-1])
+        self.assertIn("recsae_concept_store_embeddings 1", said[-1])
         self.server.stop()
         said.append(self.server.log_text())
         for text in said:

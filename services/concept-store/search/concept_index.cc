@@ -135,11 +135,13 @@ Found ConceptIndex::Search(const std::string& sae_id, const std::vector<std::str
   const absl::ReaderMutexLock lock(&mutex_);
   const auto sae = saes_.find(sae_id);
   if (sae == saes_.end()) return {};
-  if (query == nullptr || texts_ == nullptr) {
-    return ByWords(sae->second.search.Find(words, max_results));
-  }
-  return Combine(sae->second.search.Find(words, sae->second.directory.entries().size()),
-                 sae->second.meaning.Compare(*texts_, *query), max_results);
+  const size_t concepts = sae->second.directory.entries().size();
+  Found found = query == nullptr || texts_ == nullptr
+                    ? ByWords(sae->second.search.Find(words, max_results))
+                    : Combine(sae->second.search.Find(words, concepts),
+                              sae->second.meaning.Compare(*texts_, *query), max_results);
+  found.concepts = static_cast<int32_t>(concepts);
+  return found;
 }
 
 int64_t ConceptIndex::saes() const {

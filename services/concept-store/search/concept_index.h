@@ -42,6 +42,7 @@ struct Found {
     std::optional<double> similarity;
   };
   std::vector<Hit> hits;
+  int32_t concepts = 0;  // of the SAE; of these:
   int32_t compared = 0;
   int32_t pending = 0;
   int32_t full = 0;

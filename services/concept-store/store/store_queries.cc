@@ -26,12 +26,11 @@ void CheckShare(absl::string_view field, double value, BadRequest* bad) {
   }
 }
 
-// How far meaning had a part in a search of an SAE with so many concepts.
-void WriteMeaning(const QueryMeaning& meaning, const Found& found, int32_t concepts,
+void WriteMeaning(const QueryMeaning& meaning, const Found& found,
                   v1::SearchConceptsResponse::Meaning* out) {
   out->set_model(meaning.model);
   out->set_compared_count(found.compared);
-  out->set_not_compared_count(std::max(concepts - found.compared, 0));
+  out->set_not_compared_count(found.concepts - found.compared);
   if (found.typical_similarity.has_value()) {
     out->set_typical_similarity(*found.typical_similarity);
   }
@@ -185,8 +184,7 @@ absl::StatusOr<v1::SearchConceptsResponse> Store::SearchConcepts(
     match->set_by_meaning(hits[i].by_meaning);
     if (hits[i].similarity.has_value()) match->set_similarity(*hits[i].similarity);
   }
-  const auto concepts_of_sae = static_cast<int32_t>(index_.ConceptsOf(*sae_id).size());
-  WriteMeaning(meaning, found, concepts_of_sae, response.mutable_meaning());
+  WriteMeaning(meaning, found, response.mutable_meaning());
   return response;
 }
 
