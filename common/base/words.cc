@@ -41,8 +41,51 @@ std::vector<std::string> SplitAscii(absl::string_view text, bool apostrophes_par
   return words;
 }
 
-// Folded, and without the marks that are accents of Latin, Greek and Cyrillic letters if `plain`:
-// in other scripts marks are vowels.
+// Letters that no decomposition takes apart, as people type them who do not have them: "Łódź" is
+// "lodz", "Ørsted" "orsted".
+void AppendBare(UChar32 c, icu::UnicodeString& text) {
+  switch (c) {
+    case 0x00E6:
+      text.append(u"ae", 2);
+      return;
+    case 0x0153:
+      text.append(u"oe", 2);
+      return;
+    case 0x00F8:
+      text.append(u'o');
+      return;
+    case 0x0142:
+      text.append(u'l');
+      return;
+    case 0x0111:
+    case 0x00F0:
+      text.append(u'd');
+      return;
+    case 0x00FE:
+      text.append(u"th", 2);
+      return;
+    case 0x0127:
+      text.append(u'h');
+      return;
+    case 0x0167:
+      text.append(u't');
+      return;
+    case 0x0131:
+      text.append(u'i');
+      return;
+    default:
+      text.append(c);
+  }
+}
+
+// Whether the marks of a script are accents, or vowels that are mostly left out (Hebrew, Arabic).
+bool MarksAreLeftOut(UScriptCode script) {
+  return script == USCRIPT_LATIN || script == USCRIPT_GREEK || script == USCRIPT_CYRILLIC ||
+         script == USCRIPT_HEBREW || script == USCRIPT_ARABIC;
+}
+
+// Folded, and without the marks that people leave out if `plain`: in other scripts marks are
+// vowels.
 icu::UnicodeString Fold(absl::string_view text, bool plain) {
   const icu::UnicodeString raw = icu::UnicodeString::fromUTF8(
       icu::StringPiece(text.data(), static_cast<int32_t>(text.size())));
@@ -64,9 +107,7 @@ icu::UnicodeString Fold(absl::string_view text, bool plain) {
     UErrorCode ignored = U_ZERO_ERROR;
     const bool mark = u_charType(c) == U_NON_SPACING_MARK;
     if (!mark) script = uscript_getScript(c, &ignored);
-    const bool accent =
-        mark && (script == USCRIPT_LATIN || script == USCRIPT_GREEK || script == USCRIPT_CYRILLIC);
-    if (!accent) bare.append(c);
+    if (!mark || !MarksAreLeftOut(script)) AppendBare(c, bare);
   }
   icu::UnicodeString composed = compose->normalize(bare, error);
   return U_FAILURE(error) ? folded : composed;

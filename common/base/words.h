@@ -15,9 +15,10 @@ namespace recsae {
 // for "children" finds by its beginning. For labels. Thread-safe.
 std::vector<std::string> Words(absl::string_view text);
 
-// The same for searching, on both sides of it: without accents ("Été" is "ete"), and of a script
-// that does not part its words each letter and each pair of neighbours, so that a part of a text
-// has no word that the text has not, wherever a dictionary parts either.
+// The same for searching, on both sides of it: without accents ("Été" is "ete", "Łódź" "lodz") and
+// without the vowel points of Hebrew and Arabic, and of a script that does not part its words each
+// letter and each pair of neighbours, so that a part of a text has no word that the text has not,
+// wherever a dictionary parts either.
 std::vector<std::string> SearchWords(absl::string_view text);
 
 // The words of a search with apostrophes parting words: "O'Neill" is "o" and "neill".

@@ -14,6 +14,7 @@
 #include "common/rpc/request_stream.h"
 #include "common/rpc/watch_hub.h"
 #include "recsae/concept_store/v1/concept_store.grpc.pb.h"
+#include "services/concept-store/embedding/embedder.h"
 #include "services/concept-store/feed/watch.h"
 #include "services/concept-store/store/store.h"
 
@@ -61,14 +62,18 @@ struct Gauges {
 class ConceptStoreService::Rpc final
     : public v1::ConceptStore::WithCallbackMethod_WatchConcepts<v1::ConceptStore::Service> {
  public:
-  Rpc(Store& store, MetricsRegistry& metrics, MemoryBudget& memory)
-      : store_(store), memory_(memory), gauges_(metrics), watches_([this](int64_t watchers) {
-          gauges_.watchers.Set(static_cast<double>(watchers));
-        }) {
+  Rpc(Store& store, MetricsRegistry& metrics, MemoryBudget& memory, Embedder* embedder)
+      : store_(store),
+        memory_(memory),
+        embedder_(embedder),
+        gauges_(metrics),
+        watches_(
+            [this](int64_t watchers) { gauges_.watchers.Set(static_cast<double>(watchers)); }) {
     gauges_.Show(store_);
     gauges_.watchers.Set(0);
     store_.SetWriteCallback([this] {
       gauges_.Show(store_);
+      if (embedder_ != nullptr) embedder_->ShowMetrics();
       watches_.Notify();
     });
   }
@@ -197,7 +202,10 @@ class ConceptStoreService::Rpc final
                               v1::SearchConceptsResponse* response) override {
     return Guard(context, [&]() -> absl::Status {
       RECSAE_RETURN_IF_ERROR(CheckNotNegated(request->query()));
-      return Answer(store_.SearchConcepts(*request), response);
+      const auto ask = [&] {
+        return embedder_ == nullptr ? Store::MeaningOff() : embedder_->Ask(request->query());
+      };
+      return Answer(store_.SearchConcepts(*request, ask), response);
     });
   }
 
@@ -215,13 +223,14 @@ class ConceptStoreService::Rpc final
  private:
   Store& store_;
   MemoryBudget& memory_;
+  Embedder* const embedder_;
   const Gauges gauges_;
   WatchHub<v1::ConceptChange> watches_;
 };
 
 ConceptStoreService::ConceptStoreService(Store& store, MetricsRegistry& metrics,
-                                         MemoryBudget& memory)
-    : rpc_(std::make_unique<Rpc>(store, metrics, memory)) {}
+                                         MemoryBudget& memory, Embedder* embedder)
+    : rpc_(std::make_unique<Rpc>(store, metrics, memory, embedder)) {}
 
 ConceptStoreService::~ConceptStoreService() = default;
 

@@ -15,13 +15,16 @@ class MetricsRegistry;
 
 namespace recsae::concept_store {
 
+class Embedder;
 class Store;
 
 // Thread-safe. Destroy it after the server that serves it has shut down.
 class ConceptStoreService {
  public:
-  // All three must outlive the service, which takes the store's write callback.
-  ConceptStoreService(Store& store, MetricsRegistry& metrics, MemoryBudget& memory);
+  // All must outlive the service, which takes the store's write callback. Without `embedder`
+  // searches go by words.
+  ConceptStoreService(Store& store, MetricsRegistry& metrics, MemoryBudget& memory,
+                      Embedder* embedder = nullptr);
   ~ConceptStoreService();
 
   grpc::Service* grpc_service();

@@ -1,8 +1,10 @@
 #include "services/concept-store/module.h"
 
 #include "common/base/status.h"
+#include "common/process/flags.h"
 #include "common/rpc/log.h"
 #include "services/concept-store/concept_store_service.h"
+#include "services/concept-store/embedding/embedder.h"
 #include "services/concept-store/store/store.h"
 
 namespace recsae::concept_store {
@@ -10,10 +12,26 @@ namespace recsae::concept_store {
 ConceptStoreModule::ConceptStoreModule() = default;
 ConceptStoreModule::~ConceptStoreModule() = default;
 
+void ConceptStoreModule::AddFlags(FlagSet& flags) {
+  flags.Group("Search by meaning");
+  flags.Add("embeddings-url", &embeddings_url_,
+            "OpenAI-compatible endpoint that embeds what concepts say and what is searched for, "
+            "such as http://127.0.0.1:8080/v1; both are sent there. Without: search by words");
+  flags.Add("embeddings-model", &embeddings_model_, "The model there");
+  flags.AddPath("embeddings-key-file", &embeddings_key_file_,
+                "File whose first line is the endpoint's key");
+}
+
 absl::Status ConceptStoreModule::Open(const ModuleContext& context) {
-  RECSAE_ASSIGN_OR_RETURN(store_,
-                          Store::Open(context.data_dir, {.environment = context.environment}));
-  service_ = std::make_unique<ConceptStoreService>(*store_, *context.metrics, *context.memory);
+  const EmbedderOptions embeddings = {embeddings_url_, embeddings_model_, embeddings_key_file_};
+  if (!embeddings.url.empty() || !embeddings.model.empty() || !embeddings.key_file.empty()) {
+    RECSAE_ASSIGN_OR_RETURN(embedder_, Embedder::Create(embeddings, *context.metrics));
+  }
+  RECSAE_ASSIGN_OR_RETURN(
+      store_, Store::Open(context.data_dir, {.environment = context.environment,
+                                             .texts = embedder_ ? &embedder_->texts() : nullptr}));
+  service_ = std::make_unique<ConceptStoreService>(*store_, *context.metrics, *context.memory,
+                                                   embedder_.get());
   Log(Severity::kInfo, "concept-store open",
       {{"data_dir", context.data_dir},
        {"saes", store_->saes()},
@@ -24,10 +42,16 @@ absl::Status ConceptStoreModule::Open(const ModuleContext& context) {
 
 std::vector<grpc::Service*> ConceptStoreModule::services() { return {service_->grpc_service()}; }
 
+absl::Status ConceptStoreModule::Start() {
+  if (embedder_ != nullptr) embedder_->Start(*store_);
+  return absl::OkStatus();
+}
+
 void ConceptStoreModule::Drain() { service_->Drain(); }
 
 absl::Status ConceptStoreModule::Stop(absl::Time /*deadline*/) {
   service_.reset();
+  if (embedder_ != nullptr) embedder_->Stop();
   store_.reset();
   return absl::OkStatus();
 }

@@ -3,6 +3,7 @@
 #define RECSAE_SERVICES_CONCEPT_STORE_MODULE_H_
 
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -12,6 +13,7 @@
 namespace recsae::concept_store {
 
 class ConceptStoreService;
+class Embedder;
 class Store;
 
 class ConceptStoreModule : public ServiceModule {
@@ -20,12 +22,18 @@ class ConceptStoreModule : public ServiceModule {
   ~ConceptStoreModule() override;
 
   absl::string_view name() const override { return "concept-store"; }
+  void AddFlags(FlagSet& flags) override;
   absl::Status Open(const ModuleContext& context) override;
   std::vector<grpc::Service*> services() override;
+  absl::Status Start() override;
   void Drain() override;
   absl::Status Stop(absl::Time deadline) override;
 
  private:
+  std::string embeddings_url_;
+  std::string embeddings_model_;
+  std::string embeddings_key_file_;
+  std::unique_ptr<Embedder> embedder_;  // null: meanings are not compared
   std::unique_ptr<Store> store_;
   std::unique_ptr<ConceptStoreService> service_;
 };

@@ -51,6 +51,7 @@ struct SearchFlags {
   std::string sae;
   std::vector<std::string> words;
   int limit = 10;
+  bool words_only = false;
 };
 
 struct OneFlags {
@@ -144,17 +145,20 @@ absl::Status Search(Session& session, const SearchFlags& flags) {
   request.set_parent(sae.name());
   request.set_query(absl::StrJoin(flags.words, " "));
   request.set_max_results(flags.limit);
+  request.set_words_only(flags.words_only);
   RECSAE_ASSIGN_OR_RETURN(
       const auto response,
       session.Call(session.concept_store(), &ConceptStore::Stub::SearchConcepts, request));
   if (session.json()) return session.PrintJson(response);
-  Table table = NewConceptTable();
-  for (const auto& match : response.matches()) AddConcept(match.latent_concept(), table);
+  const Table table = SearchTable(response);
   if (table.empty()) {
     session.console().Say(
         absl::StrCat("no concept of ", sae.name(), " matches '", request.query(), "'"));
   } else {
     session.console().Print(table);
+  }
+  if (const std::string gap = MeaningGap(response.meaning()); !gap.empty()) {
+    session.console().Say(gap);
   }
   return absl::OkStatus();
 }
@@ -271,13 +275,16 @@ void AddReading(CommandLine& line, Command& group) {
       },
       List);
   line.Add<SearchFlags>(
-      group, "search", "Find concepts by words", "  recsae concepts search science fiction",
+      group, "search", "Find concepts by words and, where the server has embeddings, by meaning",
+      "  recsae concepts search science fiction\n"
+      "  recsae concepts search space adventures",
       [](Command& command, SearchFlags& flags) {
         command.Add("WORDS", flags.words, "A concept matches when its words begin with each")
             .Required();
         AddSae(command, flags.sae);
         command.Add("--limit", flags.limit, "At most so many [default: 10]")
             .Must(Check::Positive());
+        command.AddSwitch("--words-only", flags.words_only, "Nothing that only means the same");
       },
       Search);
   line.Add<OneFlags>(group, "get", "Show a concept with its scores and evidence",

@@ -131,6 +131,10 @@ absl::StatusOr<std::vector<Control>> Understand(Session& session, const std::str
                                 "; nothing was set"),
                    {{"wish", wish.text()}});
     }
+    if (wish.has_by_meaning()) {
+      session.console().Say(absl::StrCat("'", wish.text(), "' was understood by its meaning, as ",
+                                         Clean(wish.concepts(0).description())));
+    }
     for (const auto& found : wish.concepts()) {
       Control& control = controls.emplace_back();
       control.set_lead_latent(found.lead_latent());

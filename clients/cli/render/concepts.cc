@@ -161,22 +161,60 @@ Cell CorrelationCell(double correlation, bool verified) {
           verified ? Color::kGreen : Color::kPlain};
 }
 
-Table NewConceptTable() {
-  return Table({{"LATENT", true},
-                {"CORRELATION", true},
-                {"FIRES ON", true},
-                {"LATENTS", true},
-                {"DESCRIPTION", false, true}});
+namespace {
+
+const std::vector<Column>& ConceptColumns() {
+  static const auto& columns = *new std::vector<Column>{{"LATENT", true},
+                                                        {"CORRELATION", true},
+                                                        {"FIRES ON", true},
+                                                        {"LATENTS", true},
+                                                        {"DESCRIPTION", false, true}};
+  return columns;
 }
 
-void AddConcept(const Concept& value, Table& table) {
+std::vector<Cell> ConceptRow(const Concept& value) {
   const concept_store::v1::LatentStatistics& statistics = value.statistics();
   const double rows = static_cast<double>(statistics.row_count());
-  table.Add(
-      {absl::StrCat("#", value.latent()),
-       CorrelationCell(value.tests().predictive().correlation(), value.tests().verified()),
-       rows > 0 ? FormatPercent(static_cast<double>(statistics.active_row_count()) / rows, 2) : "",
-       value.group().size() > 1 ? FormatCount(value.group().size()) : "", value.description()});
+  return {
+      absl::StrCat("#", value.latent()),
+      CorrelationCell(value.tests().predictive().correlation(), value.tests().verified()),
+      rows > 0 ? FormatPercent(static_cast<double>(statistics.active_row_count()) / rows, 2) : "",
+      value.group().size() > 1 ? FormatCount(value.group().size()) : "", value.description()};
+}
+
+// "meaning 0.63", "words"; "words 0.71" where it was compared as well.
+Cell HowFound(const concept_store::v1::SearchConceptsResponse::Match& match) {
+  const std::string similarity =
+      match.has_similarity() ? absl::StrCat(" ", FormatFixed(match.similarity(), 2)) : "";
+  if (match.by_meaning()) return {absl::StrCat("meaning", similarity), Color::kDim};
+  return absl::StrCat("words", similarity);
+}
+
+}  // namespace
+
+Table NewConceptTable() { return Table(ConceptColumns()); }
+
+void AddConcept(const Concept& value, Table& table) { table.Add(ConceptRow(value)); }
+
+Table SearchTable(const concept_store::v1::SearchConceptsResponse& response) {
+  const bool compared = response.meaning().compared_count() > 0;
+  std::vector<Column> columns = ConceptColumns();
+  if (compared) columns.push_back({"FOUND BY"});
+  Table table(columns);
+  for (const auto& match : response.matches()) {
+    std::vector<Cell> row = ConceptRow(match.latent_concept());
+    if (compared) row.push_back(HowFound(match));
+    table.Add(std::move(row));
+  }
+  return table;
+}
+
+std::string MeaningGap(const concept_store::v1::SearchConceptsResponse::Meaning& meaning) {
+  const bool meant = meaning.reason() != "EMBEDDINGS_OFF" && meaning.reason() != "WORDS_ONLY";
+  if (!meant || meaning.not_compared_count() == 0) return "";
+  const int all = meaning.compared_count() + meaning.not_compared_count();
+  return absl::StrCat(FormatCount(meaning.not_compared_count()), " of ", FormatCount(all),
+                      " concepts were not compared by meaning: ", Clean(meaning.message()));
 }
 
 Table TestTable(const ConceptReport& report) {

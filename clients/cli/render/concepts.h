@@ -3,6 +3,7 @@
 #define RECSAE_CLIENTS_CLI_RENDER_CONCEPTS_H_
 
 #include <nlohmann/json_fwd.hpp>
+#include <string>
 
 #include "clients/cli/text/table.h"
 #include "recsae/concept_store/v1/concept_store.pb.h"
@@ -18,6 +19,12 @@ Cell CorrelationCell(double correlation, bool verified);
 // Lists of concepts: latent, correlation, how often it fires, latents of its group, description.
 Table NewConceptTable();
 void AddConcept(const concept_store::v1::Concept& value, Table& table);
+
+// What a search found; where meanings were compared, with how each was found.
+Table SearchTable(const concept_store::v1::SearchConceptsResponse& response);
+// For people: how many concepts were not compared by meaning, and why; "" where all were, or none
+// should be.
+std::string MeaningGap(const concept_store::v1::SearchConceptsResponse::Meaning& meaning);
 
 // Latents by the tests that they pass: the SAE's, and those of untrained dictionaries. Empty where
 // nothing was tested.

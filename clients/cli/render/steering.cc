@@ -43,7 +43,11 @@ Table UnderstoodWishes(const google::protobuf::RepeatedPtrField<ResolvedWish>& w
       table.Add(row);
     }
     for (const WishedConcept& of : wish.concepts()) {
-      row.push_back(LatentLabel(of.lead_latent(), of.description()));
+      const std::string how =
+          wish.has_by_meaning()
+              ? absl::StrCat("  (by meaning, ", FormatFixed(wish.by_meaning(), 2), ")")
+              : "";
+      row.push_back(absl::StrCat(LatentLabel(of.lead_latent(), of.description()), how));
       row.push_back(of.active() ? Cell("yes") : Cell("no", Color::kDim));
       table.Add(row);
       row = {"", ""};

@@ -147,6 +147,7 @@ absl::StatusOr<SteeredConcept> PickConcept(Session& session, const std::string& 
   request.set_parent(sae);
   request.set_query(target->value);
   request.set_max_results(kSearched);
+  request.set_words_only(true);
   RECSAE_ASSIGN_OR_RETURN(
       const auto found,
       session.Call(session.concept_store(), &concept_store::v1::ConceptStore::Stub::SearchConcepts,

@@ -2,8 +2,10 @@
 
 #include <algorithm>
 #include <cmath>
+#include <set>
 
 #include "recsae/concept_store/v1/concept_store.pb.h"
+#include "services/concept-store/meaning/meaning_text.h"
 
 namespace recsae::concept_store {
 
@@ -26,8 +28,46 @@ ConceptSummary Summarize(const v1::Concept& latent_concept) {
   summary.document.weight =
       (0.5 + trust) * std::log2(2.0 + static_cast<double>(summary.entry.active_rows));
   summary.document.correlation = summary.entry.correlation;
+  summary.meaning = MeaningText(latent_concept);
   return summary;
 }
+
+namespace {
+
+Found ByWords(const std::vector<SearchHit>& hits) {
+  Found found;
+  for (const SearchHit& hit : hits) found.hits.push_back({hit.latent, hit.score, false, {}});
+  return found;
+}
+
+Found Combine(const std::vector<SearchHit>& by_words, const Comparison& comparison,
+              size_t max_results) {
+  Found found;
+  found.compared = static_cast<int32_t>(comparison.similarities.size());
+  found.pending = comparison.pending;
+  found.full = comparison.full;
+  found.typical_similarity = comparison.typical_similarity;
+  std::set<int32_t> taken;
+  for (const SearchHit& hit : by_words) {
+    const auto similarity = comparison.similarities.find(hit.latent);
+    const bool compared = similarity != comparison.similarities.end();
+    if (found.hits.size() == max_results) return found;
+    if (!hit.words_known && compared) continue;  // meaning says where it stands
+    taken.insert(hit.latent);
+    found.hits.push_back({hit.latent, hit.score, false, std::nullopt});
+    if (compared) found.hits.back().similarity = similarity->second;
+  }
+  for (const NearConcept& near : comparison.nearest) {
+    if (found.hits.size() == max_results) break;
+    if (taken.contains(near.latent)) continue;
+    // Below 1, where the scores of words begin.
+    const double score = std::clamp((1 + near.score) / 2, 0.0, 0.999);
+    found.hits.push_back({near.latent, score, true, near.similarity});
+  }
+  return found;
+}
+
+}  // namespace
 
 void IndexEditor::AddSae(const std::string& sae_id, int32_t latents) {
   index_.mutex_.AssertHeld();
@@ -36,7 +76,10 @@ void IndexEditor::AddSae(const std::string& sae_id, int32_t latents) {
 
 void IndexEditor::RemoveSae(const std::string& sae_id) {
   index_.mutex_.AssertHeld();
-  index_.saes_.erase(sae_id);
+  const auto sae = index_.saes_.find(sae_id);
+  if (sae == index_.saes_.end()) return;
+  for (const std::string& text : sae->second.meaning.Texts()) index_.texts_->Drop(text);
+  index_.saes_.erase(sae);
 }
 
 void IndexEditor::Put(const std::string& sae_id, const ConceptSummary& summary) {
@@ -45,6 +88,11 @@ void IndexEditor::Put(const std::string& sae_id, const ConceptSummary& summary) 
   if (sae == index_.saes_.end()) return;
   sae->second.directory.Put(summary.latent, summary.entry);
   sae->second.search.Put(summary.latent, summary.document);
+  if (index_.texts_ == nullptr) return;
+  // The new one before the old one goes: they may be the same.
+  index_.texts_->Use(summary.meaning);
+  index_.texts_->Drop(sae->second.meaning.TextOf(summary.latent));
+  sae->second.meaning.Put(summary.latent, summary.meaning, summary.document.weight);
 }
 
 void IndexEditor::Remove(const std::string& sae_id, int32_t latent) {
@@ -53,6 +101,9 @@ void IndexEditor::Remove(const std::string& sae_id, int32_t latent) {
   if (sae == index_.saes_.end()) return;
   sae->second.directory.Remove(latent);
   sae->second.search.Remove(latent);
+  if (index_.texts_ == nullptr) return;
+  index_.texts_->Drop(sae->second.meaning.TextOf(latent));
+  sae->second.meaning.Remove(latent);
 }
 
 std::optional<int32_t> ConceptIndex::Latents(const std::string& sae_id) const {
@@ -79,13 +130,18 @@ absl::StatusOr<DirectoryPage> ConceptIndex::List(const std::string& sae_id,
   return sae->second.directory.List(query);
 }
 
-std::vector<SearchHit> ConceptIndex::Search(const std::string& sae_id,
-                                            const std::vector<std::string>& words,
-                                            size_t max_results) const {
+Found ConceptIndex::Search(const std::string& sae_id, const std::vector<std::string>& words,
+                           size_t max_results, const Embedding* query) const {
   const absl::ReaderMutexLock lock(&mutex_);
   const auto sae = saes_.find(sae_id);
   if (sae == saes_.end()) return {};
-  return sae->second.search.Find(words, max_results);
+  const size_t concepts = sae->second.directory.entries().size();
+  Found found = query == nullptr || texts_ == nullptr
+                    ? ByWords(sae->second.search.Find(words, max_results))
+                    : Combine(sae->second.search.Find(words, concepts),
+                              sae->second.meaning.Compare(*texts_, *query), max_results);
+  found.concepts = static_cast<int32_t>(concepts);
+  return found;
 }
 
 int64_t ConceptIndex::saes() const {

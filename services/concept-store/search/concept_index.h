@@ -14,6 +14,8 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "absl/synchronization/mutex.h"
+#include "services/concept-store/meaning/meaning_index.h"
+#include "services/concept-store/meaning/meaning_texts.h"
 #include "services/concept-store/search/directory.h"
 #include "services/concept-store/search/search_index.h"
 
@@ -28,6 +30,23 @@ struct ConceptSummary {
   int32_t latent = 0;
   DirectoryEntry entry;
   SearchDocument document;
+  std::string meaning;  // MeaningText
+};
+
+// What a search found, and how far meaning had a part in it.
+struct Found {
+  struct Hit {
+    int32_t latent = 0;
+    double score = 0;
+    bool by_meaning = false;
+    std::optional<double> similarity;
+  };
+  std::vector<Hit> hits;
+  int32_t concepts = 0;  // of the SAE; of these:
+  int32_t compared = 0;
+  int32_t pending = 0;
+  int32_t full = 0;
+  std::optional<double> typical_similarity;
 };
 
 ConceptSummary Summarize(const v1::Concept& latent_concept);
@@ -35,13 +54,19 @@ ConceptSummary Summarize(const v1::Concept& latent_concept);
 // Thread-safe. An SAE that is not there has no concepts.
 class ConceptIndex {
  public:
+  // `texts`, where given, is told what the concepts say; it outlives the index.
+  explicit ConceptIndex(MeaningTexts* texts = nullptr) : texts_(texts) {}
+
   // F of the SAE; nothing if there is no such SAE.
   std::optional<int32_t> Latents(const std::string& sae_id) const;
   // Latents that have a concept, ascending.
   std::vector<int32_t> ConceptsOf(const std::string& sae_id) const;
   absl::StatusOr<DirectoryPage> List(const std::string& sae_id, const DirectoryQuery& query) const;
-  std::vector<SearchHit> Search(const std::string& sae_id, const std::vector<std::string>& words,
-                                size_t max_results) const;
+  // Those with most words first, where each word stands in some concept; then those with most words
+  // that could not be compared with `query`, an embedding of length 1; then by how near to it they
+  // are. By words alone without `query`.
+  Found Search(const std::string& sae_id, const std::vector<std::string>& words, size_t max_results,
+               const Embedding* query = nullptr) const;
 
   int64_t saes() const;
   int64_t concepts() const;
@@ -53,8 +78,10 @@ class ConceptIndex {
     int32_t latents = 0;
     ConceptDirectory directory;
     SearchIndex search;
+    MeaningIndex meaning;  // empty without texts_
   };
 
+  MeaningTexts* const texts_;
   mutable absl::Mutex mutex_;
   std::map<std::string, SaeState> saes_ ABSL_GUARDED_BY(mutex_);
 };

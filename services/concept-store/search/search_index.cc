@@ -184,8 +184,10 @@ std::vector<SearchHit> SearchIndex::Find(const std::vector<std::string>& words,
   const Phrase phrase = {Written(query), Folded(query)};
   const size_t head = HeadOf(query);
   std::unordered_map<int32_t, Candidate> candidates;
+  bool words_known = true;
   for (size_t i = 0; i < query.size(); ++i) {
     const Matches matches = MatchWord(query[i]);
+    words_known = words_known && !matches.empty();
     for (const auto& [latent, match] : matches) {
       Candidate& candidate = candidates[latent];
       AddMatch(match.how, i == head, candidate.level);
@@ -215,8 +217,9 @@ std::vector<SearchHit> SearchIndex::Find(const std::vector<std::string>& words,
   for (size_t i = 0; i < size; ++i) {
     const Candidate& candidate = ranked[i].second;
     // In the same order: the whole part by how it matches, and within that by the score.
-    hits.push_back(
-        {ranked[i].first, candidate.level.quality + candidate.score / (1 + candidate.score)});
+    hits.push_back({ranked[i].first,
+                    candidate.level.quality + candidate.score / (1 + candidate.score),
+                    words_known});
   }
   return hits;
 }

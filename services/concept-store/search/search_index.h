@@ -27,6 +27,8 @@ struct SearchDocument {
 struct SearchHit {
   int32_t latent = 0;
   double score = 0;
+  // Whether each word of the query but stop words stands in some concept, as it is or nearly.
+  bool words_known = true;
 };
 
 // An inverted index over the concepts of one SAE. Not thread-safe.

@@ -33,6 +33,10 @@ inline constexpr char kControlUserFamily[] = "control_users";
 // Seconds of expire_time, {sae} \0 {control} -> nothing. Some stay when their SAE is removed.
 inline constexpr char kControlEndFamily[] = "control_ends";
 
+// SHA-256 of model and text -> float32 little-endian: embeddings of what concepts say. They can be
+// had again.
+inline constexpr char kEmbeddingFamily[] = "embeddings";
+
 inline constexpr int kStoreFormat = 1;
 
 std::string UploadPrefix(uint64_t upload);

@@ -33,7 +33,8 @@ Store::Store(std::unique_ptr<Database> database, const StoreOptions& options)
     : database_(std::move(database)),
       kept_changes_(options.kept_changes),
       now_(options.now),
-      requests_(*database_) {}
+      requests_(*database_),
+      index_(options.texts) {}
 
 Store::~Store() = default;
 
@@ -42,11 +43,11 @@ absl::StatusOr<std::unique_ptr<Store>> Store::Open(const std::string& path,
   DatabaseOptions database_options;
   database_options.service = "concept-store";
   database_options.format = kStoreFormat;
-  database_options.families = {{kSaeFamily},       {kWeightFamily, /*incompressible=*/true},
-                               {kBaselineFamily},  {kConceptFamily},
-                               {kChangeFamily},    {kHistoryFamily},
-                               {kControlFamily},   {kControlUserFamily},
-                               {kControlEndFamily}};
+  database_options.families = {{kSaeFamily},        {kWeightFamily, /*incompressible=*/true},
+                               {kBaselineFamily},   {kConceptFamily},
+                               {kChangeFamily},     {kHistoryFamily},
+                               {kControlFamily},    {kControlUserFamily},
+                               {kControlEndFamily}, {kEmbeddingFamily, /*incompressible=*/true}};
   database_options.environment = options.environment;
   RECSAE_ASSIGN_OR_RETURN(auto database, Database::Open(path, database_options));
   std::unique_ptr<Store> store(new Store(std::move(database), options));

@@ -9,7 +9,9 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/functional/function_ref.h"
@@ -18,6 +20,7 @@
 #include "absl/strings/string_view.h"
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
+#include "absl/types/span.h"
 #include "common/storage/database.h"
 #include "common/storage/environment.h"
 #include "common/storage/epochs.h"
@@ -75,6 +78,20 @@ struct StoreOptions {
   int64_t kept_changes = 10'000;
   // By which writes are dated and controls expire.
   std::function<absl::Time()> now = [] { return absl::Now(); };
+  // Is told what the concepts say, so that searches can compare meanings; outlives the store. Null:
+  // they go by words alone.
+  MeaningTexts* texts = nullptr;
+};
+
+// What a query means, or why that is not known.
+struct QueryMeaning {
+  std::shared_ptr<const Embedding> embedding = nullptr;  // of length 1; null: not known, because
+  std::string reason = {};                               // of this,
+  std::string message = {};                              // for people
+  // Why concepts may not be embedded yet, if not only because they are new.
+  std::string pending_reason = {};
+  std::string pending_message = {};
+  std::string model = {};
 };
 
 // A message's bytes, the same for the same content (maps in order).
@@ -130,8 +147,11 @@ class Store {
   absl::StatusOr<v1::Concept> GetConcept(absl::string_view name) const;
   absl::StatusOr<v1::ListConceptsResponse> ListConcepts(
       const v1::ListConceptsRequest& request) const;
+  // `ask` is asked what the query means, once it is known to be a valid one.
   absl::StatusOr<v1::SearchConceptsResponse> SearchConcepts(
-      const v1::SearchConceptsRequest& request) const;
+      const v1::SearchConceptsRequest& request,
+      absl::FunctionRef<QueryMeaning()> ask = MeaningOff) const;
+  static QueryMeaning MeaningOff();
   absl::StatusOr<v1::ListConceptRevisionsResponse> ListConceptRevisions(
       const v1::ListConceptRevisionsRequest& request) const;
 
@@ -164,6 +184,16 @@ class Store {
   int64_t floor() const { return floor_.load(std::memory_order_acquire); }
   // Of the changes that are sent from now on.
   const std::string& epoch() const { return epochs_.current(); }
+  // Embeddings as they were kept under these keys; nothing for one that was not.
+  absl::StatusOr<std::vector<std::optional<std::string>>> ReadEmbeddings(
+      absl::Span<const std::string> keys) const;
+  // Not synced: what a power cut takes can be had again. Nothing is kept beyond `max_bytes`.
+  absl::Status KeepEmbeddings(absl::Span<const std::pair<std::string, std::string>> embeddings,
+                              int64_t max_bytes);
+  // Takes out those whose key is not among `keys` (sorted).
+  absl::Status DropEmbeddingsBut(absl::Span<const std::string> keys);
+  int64_t embedding_bytes() const { return embedding_bytes_.load(std::memory_order_relaxed); }
+
   int64_t saes() const { return index_.saes(); }
   int64_t concepts() const { return index_.concepts(); }
 
@@ -239,6 +269,7 @@ class Store {
   std::atomic<int64_t> floor_ = 0;
   Epochs epochs_;
   std::atomic<uint64_t> next_upload_ = 1;
+  std::atomic<int64_t> embedding_bytes_ = 0;  // set by DropEmbeddingsBut, which comes first
 };
 
 }  // namespace recsae::concept_store

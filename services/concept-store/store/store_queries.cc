@@ -26,6 +26,32 @@ void CheckShare(absl::string_view field, double value, BadRequest* bad) {
   }
 }
 
+void WriteMeaning(const QueryMeaning& meaning, const Found& found,
+                  v1::SearchConceptsResponse::Meaning* out) {
+  out->set_model(meaning.model);
+  out->set_compared_count(found.compared);
+  out->set_not_compared_count(found.concepts - found.compared);
+  if (found.typical_similarity.has_value()) {
+    out->set_typical_similarity(*found.typical_similarity);
+  }
+  if (meaning.embedding == nullptr) {
+    out->set_reason(meaning.reason);
+    out->set_message(meaning.message);
+  } else if (found.pending > 0 && !meaning.pending_reason.empty()) {
+    out->set_reason(meaning.pending_reason);
+    out->set_message(meaning.pending_message);
+  } else if (found.pending > 0) {
+    out->set_reason("EMBEDDINGS_PENDING");
+    out->set_message("they are being embedded; ask again in a moment");
+  } else if (found.full > 0) {
+    out->set_reason("EMBEDDINGS_FULL");
+    out->set_message("there is no room for more embeddings (docs/limits.md)");
+  } else if (out->not_compared_count() > 0) {
+    out->set_reason("NOTHING_SAID");
+    out->set_message("they have neither a description nor terms");
+  }
+}
+
 }  // namespace
 
 absl::StatusOr<v1::Concept> Store::ReadConcept(const std::string& sae_id, int32_t latent) const {
@@ -105,8 +131,15 @@ absl::StatusOr<v1::ListConceptsResponse> Store::ListConcepts(
   return response;
 }
 
+QueryMeaning Store::MeaningOff() {
+  return {.reason = "EMBEDDINGS_OFF",
+          .message =
+              "the concept-store compares words alone; start it with --embeddings-url to "
+              "compare meanings"};
+}
+
 absl::StatusOr<v1::SearchConceptsResponse> Store::SearchConcepts(
-    const v1::SearchConceptsRequest& request) const {
+    const v1::SearchConceptsRequest& request, absl::FunctionRef<QueryMeaning()> ask) const {
   BadRequest bad;
   const absl::StatusOr<std::string> sae_id = ParseSaeName(request.parent());
   bad.Add("parent", sae_id.status());
@@ -125,11 +158,17 @@ absl::StatusOr<v1::SearchConceptsResponse> Store::SearchConcepts(
 
   const int32_t wanted =
       request.max_results() == 0 ? kSearchLimits.default_size : request.max_results();
-  const std::vector<SearchHit> hits =
-      index_.Search(*sae_id, words, static_cast<size_t>(std::min(wanted, kSearchLimits.max_size)));
+  const QueryMeaning meaning =
+      request.words_only()
+          ? QueryMeaning{.reason = "WORDS_ONLY", .message = "words alone were asked for"}
+          : ask();
+  const Found found =
+      index_.Search(*sae_id, words, static_cast<size_t>(std::min(wanted, kSearchLimits.max_size)),
+                    meaning.embedding.get());
+  const std::vector<Found::Hit>& hits = found.hits;
   std::vector<int32_t> latents;
   latents.reserve(hits.size());
-  for (const SearchHit& hit : hits) latents.push_back(hit.latent);
+  for (const Found::Hit& hit : hits) latents.push_back(hit.latent);
   RECSAE_ASSIGN_OR_RETURN(std::vector<v1::Concept> concepts, ReadConcepts(*sae_id, latents));
 
   v1::SearchConceptsResponse response;
@@ -142,7 +181,10 @@ absl::StatusOr<v1::SearchConceptsResponse> Store::SearchConcepts(
     v1::SearchConceptsResponse::Match* match = response.add_matches();
     *match->mutable_latent_concept() = std::move(concepts[i]);
     match->set_score(hits[i].score);
+    match->set_by_meaning(hits[i].by_meaning);
+    if (hits[i].similarity.has_value()) match->set_similarity(*hits[i].similarity);
   }
+  WriteMeaning(meaning, found, response.mutable_meaning());
   return response;
 }
 

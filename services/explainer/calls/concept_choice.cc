@@ -12,6 +12,7 @@
 #include "absl/strings/str_join.h"
 #include "common/base/query_words.h"
 #include "common/base/status.h"
+#include "common/base/words.h"
 
 namespace recsae::explainer {
 namespace {
@@ -23,13 +24,15 @@ constexpr size_t kNamedToPeople = 3;
 absl::StatusOr<concept_store::v1::SearchConceptsResponse> Search(Backend& backend,
                                                                  const Caller& caller,
                                                                  const std::string& sae,
-                                                                 const std::string& words) {
+                                                                 const std::string& words,
+                                                                 bool words_only) {
   concept_store::v1::SearchConceptsResponse response;
   RECSAE_RETURN_IF_ERROR(caller.Call([&](grpc::ClientContext& context) {
     concept_store::v1::SearchConceptsRequest request;
     request.set_parent(sae);
     request.set_query(words);
     request.set_max_results(kSearched);
+    request.set_words_only(words_only);
     return backend.peers.concept_store.peer().FromGrpc(
         backend.peers.concept_store->SearchConcepts(&context, request, &response));
   }));
@@ -83,21 +86,58 @@ std::vector<NamedLatent> ActiveLatents(const Backend& backend, const std::string
   return active;
 }
 
+namespace {
+
+NamedLatent NamedBy(const concept_store::v1::Concept& latent_concept) {
+  return {latent_concept.latent(),
+          std::make_shared<const CachedConcept>(CachedConcept::From(latent_concept))};
+}
+
+// Those that say what the nearest by meaning says.
+absl::StatusOr<FoundConcepts> FindByMeaning(
+    Backend& backend, const Caller& caller, const std::string& sae,
+    const concept_store::v1::SearchConceptsResponse& response,
+    absl::Span<const NamedLatent> active) {
+  const auto& nearest = response.matches(0);
+  const auto& meaning = response.meaning();
+  if (meaning.has_typical_similarity() && nearest.similarity() <= meaning.typical_similarity()) {
+    return FoundConcepts();
+  }
+  const std::string said(PartsOf(nearest.latent_concept().description()).said);
+  FoundConcepts found;
+  if (!SearchWords(said).empty() && CheckNotNegated(said).ok()) {
+    RECSAE_ASSIGN_OR_RETURN(found, FindConcepts(backend, caller, sae, said, active, true));
+  }
+  if (found.best.empty()) {
+    found.best.push_back(NamedBy(nearest.latent_concept()));
+    const auto is_nearest = [&](const NamedLatent& latent) {
+      return latent.latent == found.best.front().latent;
+    };
+    if (std::any_of(active.begin(), active.end(), is_nearest)) found.active = found.best;
+  }
+  found.by_meaning = nearest.similarity();
+  return found;
+}
+
+}  // namespace
+
 absl::StatusOr<FoundConcepts> FindConcepts(Backend& backend, const Caller& caller,
                                            const std::string& sae, const std::string& words,
-                                           absl::Span<const NamedLatent> active) {
-  RECSAE_ASSIGN_OR_RETURN(const auto response, Search(backend, caller, sae, words));
+                                           absl::Span<const NamedLatent> active, bool words_only) {
+  RECSAE_ASSIGN_OR_RETURN(const auto response, Search(backend, caller, sae, words, words_only));
   FoundConcepts found;
   if (response.matches().empty()) return found;
+  if (response.matches(0).by_meaning()) {
+    return FindByMeaning(backend, caller, sae, response, active);
+  }
   const std::vector<FoldedWord> query = QueryWords(words);
   const MatchLevel best = LevelOfConcept(query, response.matches(0).latent_concept());
   std::map<int32_t, std::shared_ptr<const CachedConcept>> matching;
   for (const auto& match : response.matches()) {
     const auto& latent_concept = match.latent_concept();
-    if (LevelOfConcept(query, latent_concept) < best) continue;
+    if (match.by_meaning() || LevelOfConcept(query, latent_concept) < best) continue;
     // What the store says now, even where the feed is a moment behind.
-    found.best.push_back({latent_concept.latent(), std::make_shared<const CachedConcept>(
-                                                       CachedConcept::From(latent_concept))});
+    found.best.push_back(NamedBy(latent_concept));
     matching[found.best.back().latent] = found.best.back().named;
   }
   // There may be more of them than a search returns.

@@ -3,6 +3,7 @@
 #define RECSAE_SERVICES_EXPLAINER_CALLS_CONCEPT_CHOICE_H_
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -25,12 +26,17 @@ struct FoundConcepts {
   std::vector<NamedLatent> best;
   // Of the active latents, all that match as well, strongest first; each with its concept.
   std::vector<NamedLatent> active;
+  // Of what was found by meaning, how near the nearest is (cosine); absent where words decided.
+  std::optional<double> by_meaning;
 };
 
-// As SearchConcepts finds them; nothing where no concept has any of the words.
+// As SearchConcepts finds them; nothing where no concept has any of the words, nor is nearer to
+// their meaning than concepts are to one another. The nearest by meaning says which words are
+// meant, and those find the concepts.
 absl::StatusOr<FoundConcepts> FindConcepts(Backend& backend, const Caller& caller,
                                            const std::string& sae, const std::string& words,
-                                           absl::Span<const NamedLatent> active);
+                                           absl::Span<const NamedLatent> active,
+                                           bool words_only = false);
 
 // The latents of a group, ascending, each with its concept; empty for a latent that leads none.
 std::vector<NamedLatent> GroupLedBy(const Backend& backend, const std::string& sae, int32_t lead);

@@ -253,6 +253,7 @@ absl::Status Steer(Backend& backend, const Caller& caller, const v1::SteerReques
   WriteIneffective(request, resolved, steered.effective, response);
   for (const std::string& id : subject.unknown_items) response->add_unknown_item_ids(id);
   for (const std::string& warning : subject.warnings) response->add_warnings(warning);
+  for (const std::string& how : resolved.by_meaning) response->add_warnings(how);
   WarnOfWishes(resolved, steered.effective, response);
   WarnOfBound(request, bounded, steered, response);
   return WriteLists(backend, caller, request, subject, steered.activation, response);

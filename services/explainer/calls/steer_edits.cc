@@ -4,6 +4,7 @@
 #include <set>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
 #include "common/base/status.h"
 #include "recsae/explainer/v1/explainer.pb.h"
 #include "services/explainer/backend/request_checks.h"
@@ -113,7 +114,8 @@ absl::Status NothingMatches(const SteeringContext& context, const std::string& t
 absl::Status EditActive(const SteeringContext& context, const v1::Edit& edit, int place,
                         const FoundConcepts& found, ResolvedEdits& resolved) {
   if (context.project && Removes(edit)) {
-    resolved.projected_words.push_back(edit.text());
+    resolved.projected_words.push_back(
+        found.by_meaning.has_value() ? found.best.front().named->description : edit.text());
     return EditEach(context, edit, place, GroupOf(context.backend, context.sae, found.best.front()),
                     resolved);
   }
@@ -140,6 +142,12 @@ absl::Status ResolveText(const SteeringContext& context, const v1::Edit& edit, i
       const FoundConcepts found,
       FindConcepts(context.backend, context.caller, context.sae, edit.text(), context.active));
   if (found.best.empty()) return NothingMatches(context, edit.text());
+  if (found.by_meaning.has_value()) {
+    resolved.by_meaning.push_back(absl::StrCat("not all words of \"", edit.text(),
+                                               "\" stand in concepts; the nearest by meaning is \"",
+                                               found.best.front().named->description, "\" (cosine ",
+                                               absl::StrFormat("%.2f", *found.by_meaning), ")"));
+  }
   if (ActsOnActive(edit)) return EditActive(context, edit, place, found, resolved);
   const auto wanted = static_cast<size_t>(std::max(edit.max_latents(), 1));
   if (!edit.has_add()) {

@@ -56,6 +56,8 @@ struct ResolvedEdits {
     std::string reason;
   };
   std::map<int, Nothing> nothing;
+  // Of edits by text: what was chosen by meaning, for people.
+  std::vector<std::string> by_meaning;
   // Steps towards popular items, by the wish that they come from.
   std::map<int, double> popularity;
   // The concepts of the latents that are named; null where there is none.

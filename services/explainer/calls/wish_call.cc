@@ -172,6 +172,7 @@ absl::Status ResolveWishes(const SteeringContext& context, const std::vector<Wis
       written->set_problem(NothingKnown(context, wish));
       continue;
     }
+    if (found.by_meaning.has_value()) written->set_by_meaning(*found.by_meaning);
     const LatentGroups groups = ChosenGroups(context, wish.polarity, found);
     for (const auto& group : groups) WriteGroup(context, group, written->add_concepts());
     Act(context, wish, strength, found, groups, PlaceOfWish(i), resolved);

@@ -111,7 +111,8 @@ class SteeringStudy::Impl {
     }
     RECSAE_ASSIGN_OR_RETURN(FoundConcepts found,
                             FindConcepts(backend_, caller_, request_.sae(), name.second,
-                                         ActiveLatents(backend_, request_.sae(), all)));
+                                         ActiveLatents(backend_, request_.sae(), all),
+                                         /*words_only=*/true));
     const bool says =
         std::any_of(found.best.begin(), found.best.end(), [&](const NamedLatent& latent) {
           return absl::StrContains(latent.named->description, name.second);

@@ -1,4 +1,4 @@
-// The probe without libcurl and libarchive (RECSAE_DOWNLOAD=OFF): data sets are put into its
+// The probe without libarchive (RECSAE_DOWNLOAD=OFF): data sets are put into its
 // folders.
 #include "common/base/status.h"
 #include "services/probe/datasets/download.h"

@@ -37,6 +37,15 @@ TEST(WordsTest, SearchesDoWithoutAccents) {
   EXPECT_THAT(SearchWords("TH\u00C9 d'\u00E9t\u00E9"), ElementsAre("the", "dete"));
   EXPECT_EQ(SearchWords("caf\u00E9 \u0141\u00F3d\u017A"),
             SearchWords("CAFE\u0301 \u0142o\u0301dz"));
+  EXPECT_THAT(
+      SearchWords("\u0141\u00D3D\u0179 \u00D8rsted \u00C6sir \u0110or\u0111e d\u0131\u015F"),
+      ElementsAre("lodz", "orsted", "aesir", "dorde", "dis"))
+      << "letters that no decomposition takes apart";
+  EXPECT_EQ(SearchWords("\u05E9\u05C1\u05B8\u05DC\u05D5\u05B9\u05DD"),
+            SearchWords("\u05E9\u05DC\u05D5\u05DD"))
+      << "Hebrew, pointed or not";
+  EXPECT_EQ(SearchWords("\u0633\u064E\u0644\u0627\u0645"), SearchWords("\u0633\u0644\u0627\u0645"))
+      << "Arabic";
   // The marks of other scripts are letters of their own.
   EXPECT_THAT(SearchWords("\u0939\u093F\u0928\u094D\u0926\u0940").size(), testing::Eq(1U));
 }

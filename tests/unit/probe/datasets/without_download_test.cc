@@ -1,4 +1,4 @@
-// A build without libcurl (RECSAE_DOWNLOAD=OFF): what is there is found, what is not says why.
+// A build without libarchive (RECSAE_DOWNLOAD=OFF): what is there is found, what is not says why.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
