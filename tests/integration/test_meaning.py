@@ -15,6 +15,8 @@ import numpy as np
 from harness import Server, tensor
 from recsae.concept_store.v1 import concept_store_pb2 as cs
 from recsae.concept_store.v1 import concept_store_pb2_grpc
+from recsae.explainer.v1 import explainer_pb2 as ex
+from recsae.explainer.v1 import explainer_pb2_grpc
 
 SAE, LATENTS, DIM = "saes/a", 96, 4
 KEY = "sk-do-not-tell-0123456789"
@@ -26,7 +28,7 @@ def embedding(text):
     vector = np.full(len(TOPICS) + 1, 0.01)
     for place, words in enumerate(TOPICS):
         vector[place] += sum(word in text.lower() for word in words)
-    vector[-1] += 0.1 if vector.max() > 1 else 1
+    vector[-1] = 0.1 if vector.max() > 1 else -1  # what is about none of them is far from all
     return [float(value) for value in vector]
 
 
@@ -170,6 +172,26 @@ class MeaningTest(unittest.TestCase):
         for file in (self.folder / "data").rglob("*"):
             if file.is_file():
                 self.assertNotIn(KEY.encode(), file.read_bytes(), file)
+
+    def test_wishes_and_edits_say_that_meaning_decided(self):
+        self.publish()
+        self.describe("Horror", "Sci-Fi", "Western", "Romance")
+        self.wait_until_embedded()
+        probe = Server("probe", self.folder / "probe").start()
+        self.addCleanup(probe.kill)
+        explainer = Server("explainer", self.folder / "explainer", [
+            f"--probe={probe.address}", f"--concept-store={self.server.address}"]).start()
+        self.addCleanup(explainer.kill)
+        resolved = explainer_pb2_grpc.ExplainerStub(explainer.channel).ResolveWishes(ex.ResolveWishesRequest(
+            sae=SAE, text="more ghost stories, less western, no cowboy aliens, more banana bread")).wishes
+        self.assertEqual([wish.concepts[0].description if wish.concepts else "" for wish in resolved],
+                         ["Horror", "Western", resolved[2].concepts[0].description, ""])
+        self.assertGreater(resolved[0].by_meaning, 0.9)
+        self.assertFalse(resolved[1].HasField("by_meaning"), "it has the word")
+        self.assertIn(resolved[2].concepts[0].description, ("Western", "Sci-Fi"))
+        self.assertTrue(resolved[2].HasField("by_meaning"))
+        self.assertIn("banana bread", resolved[3].problem)
+        self.assertFalse(resolved[3].HasField("by_meaning"))
 
     @staticmethod
     def timed(work):

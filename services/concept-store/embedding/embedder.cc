@@ -110,8 +110,9 @@ void Embedder::Run(Store& store) {
   });
   Tell(Contain("embedding concepts", [&] { return DropUnused(store); }));
   absl::Duration pause = kFirstPause;
+  size_t most = kEmbeddingBatch;
   while (!texts_.stopped()) {
-    std::vector<std::string> texts = texts_.WaitForWanted(kEmbeddingBatch);
+    std::vector<std::string> texts = texts_.WaitForWanted(most);
     const absl::Status done = Contain("embedding concepts", [&]() -> absl::Status {
       RECSAE_ASSIGN_OR_RETURN(texts, TakeKept(store, texts));
       return texts.empty() ? absl::OkStatus() : EmbedTexts(store, texts);
@@ -121,8 +122,11 @@ void Embedder::Run(Store& store) {
     ShowMetrics();
     if (done.ok()) {
       pause = kFirstPause;
+      most = std::min(2 * most, kEmbeddingBatch);
       continue;
     }
+    // Fewer may be done in time, and leave out the one text that is refused.
+    most = std::max<size_t>(most / 2, 1);
     texts_.WantAgain(texts);
     texts_.Pause(pause);
     pause = std::min(2 * pause, kLongestPause);

@@ -4,11 +4,13 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <filesystem>
 #include <functional>
 #include <mutex>
 #include <nlohmann/json.hpp>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/strings/match.h"
@@ -46,8 +48,9 @@ class EmbedderTest : public testing::Test {
             key_ = in.get_header_value("Authorization");
             for (const auto& text : asked["input"]) texts_.push_back(text.get<std::string>());
           }
-          if (status_ != 200) {
-            out.status = status_;
+          const bool refuse = !refused_.empty() && absl::StrContains(in.body, refused_);
+          if (status_ != 200 || refuse) {
+            out.status = refuse ? 400 : status_.load();
             out.set_content("{}", "application/json");
             return;
           }
@@ -116,6 +119,7 @@ class EmbedderTest : public testing::Test {
   std::vector<std::string> texts_;  // that the endpoint was asked for
   std::string key_;
   std::atomic<int> status_ = 200;
+  std::string refused_;  // a batch with this; set before Open
   FakeServer server_;
   MetricsRegistry metrics_;
   std::unique_ptr<Embedder> embedder_;
@@ -179,6 +183,16 @@ TEST_F(EmbedderTest, GoesByWordsWhileTheEndpointFailsAndSaysSo) {
   status_ = 200;
   EXPECT_TRUE(AllEmbedded()) << "asked again by itself";
   EXPECT_TRUE(Soon([&] { return Search("scary").matches(0).has_similarity(); }));
+}
+
+TEST_F(EmbedderTest, ATextThatIsRefusedHoldsUpNoOther) {
+  refused_ = "Sci-Fi";
+  Open();
+  PublishAndDescribe();
+  ASSERT_TRUE(Soon([&] { return embedder_->texts().counts().known == 2; }));
+  const v1::SearchConceptsResponse found = Search("scary stories");
+  EXPECT_EQ(found.matches(0).latent_concept().latent(), 1);
+  EXPECT_EQ(found.meaning().not_compared_count(), 1);
 }
 
 TEST_F(EmbedderTest, WhatIsWrittenWhileItRunsIsEmbeddedToo) {
