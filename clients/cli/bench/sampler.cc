@@ -95,12 +95,11 @@ void Sampler::GenerateBlock(int64_t block, int64_t first, int64_t n, Scratch& sc
     code.clear();
     DrawTrees(&scratch.epsilon[i * rank], scratch.random[i], code);
     DrawFree(&scratch.scores[static_cast<size_t>(i * free)], scratch.random[i], scratch, code);
-    float* row = rows + at * d;
-    std::copy(world_.bias.begin(), world_.bias.end(), row);
-    for (const auto& [feature, value] : code) {
-      math::AddScaled(value, &world_.features[static_cast<size_t>(feature) * d], d, row);
-    }
     if (codes != nullptr) codes[at] = code;
+    // x = bias − Σ (−z) f, many features at a time in registers.
+    for (auto& [feature, value] : code) value = -value;
+    math::Residual(world_.bias.data(), world_.features.data(), code.data(),
+                   static_cast<int>(code.size()), d, rows + at * d);
   }
 }
 
@@ -156,20 +155,30 @@ void Sampler::DrawChildren(size_t parent_at, const float* epsilon, Random& rando
   if (firing > 0) code.push_back(chosen);
 }
 
+// Features whose probability is above kExtreme. Most groups have none, which is seen at a glance.
+void Sampler::FindLikely(const float* scores, std::vector<int32_t>& likely) const {
+  constexpr size_t kGroup = 16;
+  likely.clear();
+  const auto take = [&](size_t begin, size_t end) {
+    for (size_t i = begin; i < end; ++i) {
+      if (scores[i] > likely_[i]) likely.push_back(static_cast<int32_t>(i));
+    }
+  };
+  size_t begin = 0;
+  for (; begin + kGroup <= likely_.size(); begin += kGroup) {
+    const float* score = scores + begin;
+    const float* limit = likely_.data() + begin;
+    int count = 0;
+    for (size_t i = 0; i < kGroup; ++i) count += score[i] > limit[i] ? 1 : 0;
+    if (count > 0) take(begin, begin + kGroup);
+  }
+  take(begin, likely_.size());
+}
+
 void Sampler::DrawFree(const float* scores, Random& random, Scratch& scratch,
                        TrueCode& code) const {
   const auto free = static_cast<int32_t>(likely_.size());
-  scratch.likely.clear();
-  constexpr int32_t kGroup = 16;
-  for (int32_t begin = 0; begin < free; begin += kGroup) {
-    const int32_t end = std::min(begin + kGroup, free);
-    bool any = false;
-    for (int32_t i = begin; i < end; ++i) any |= scores[i] > likely_[i];
-    if (!any) continue;
-    for (int32_t i = begin; i < end; ++i) {
-      if (scores[i] > likely_[i]) scratch.likely.push_back(i);
-    }
-  }
+  FindLikely(scores, scratch.likely);
   const auto draw = [&](int32_t i, double v) {
     const int feature = world_.in_trees + i;
     const double c = (double{world_.threshold[feature]} - scores[i]) / world_.residual[feature];

@@ -50,6 +50,7 @@ class Sampler {
   double Score(int feature, const float* epsilon) const;
   void DrawTrees(const float* epsilon, Random& random, TrueCode& code) const;
   void DrawChildren(size_t parent_at, const float* epsilon, Random& random, TrueCode& code) const;
+  void FindLikely(const float* scores, std::vector<int32_t>& likely) const;
   void DrawFree(const float* scores, Random& random, Scratch& scratch, TrueCode& code) const;
 
   const World& world_;
