@@ -38,6 +38,7 @@ void BM_MakeRows(benchmark::State& state) {
 BENCHMARK(BM_MakeRows)->Unit(benchmark::kMillisecond);
 
 void BM_TrainOnRows(benchmark::State& state) {
+  const int64_t batch = state.range(0);
   const WorldSpec& spec = World16k().spec;
   const Sampler sampler(World16k(), 1);
   math::WorkerPool pool(1);
@@ -45,17 +46,18 @@ void BM_TrainOnRows(benchmark::State& state) {
   settings.latents = spec.latents;
   settings.k = spec.k;
   settings.learning_rate = spec.learning_rate;
+  settings.batch_rows = static_cast<int>(batch);
   settings.dead_after_rows = 1'000'000;
   const sae::TrainConfig config = MakeConfig(settings, "matryoshka", 1);
   auto trainer = *StartTraining(sampler, config, spec.train_samples, 2048, 1, pool);
-  std::vector<float> rows(static_cast<size_t>(kRows) * spec.dim);
-  sampler.Generate(0, kRows, pool, rows.data(), nullptr);
+  std::vector<float> rows(static_cast<size_t>(batch) * spec.dim);
+  sampler.Generate(0, batch, pool, rows.data(), nullptr);
   for (auto _ : state) {
-    if (!trainer->Step(rows.data(), kRows).ok()) state.SkipWithError("step");
+    if (!trainer->Step(rows.data(), batch).ok()) state.SkipWithError("step");
   }
-  state.SetItemsProcessed(state.iterations() * kRows);
+  state.SetItemsProcessed(state.iterations() * batch);
 }
-BENCHMARK(BM_TrainOnRows)->Unit(benchmark::kMillisecond);
+BENCHMARK(BM_TrainOnRows)->Arg(256)->Arg(512)->Arg(1024)->Unit(benchmark::kMillisecond);
 
 }  // namespace
 }  // namespace recsae::cli::bench

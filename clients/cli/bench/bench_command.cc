@@ -38,7 +38,7 @@ struct BenchFlags {
   double warmup = 0.01;
   double decay = 0.3;
   double gradient_clip = 0.0;
-  int batch_rows = 1024;
+  std::optional<int> batch_rows;
   std::optional<int> threads;
   uint64_t world_seed = 42;
   std::string checkpoints;
@@ -49,6 +49,8 @@ struct BenchFlags {
 // What may be asked for; more is a slip of the finger.
 constexpr int64_t kMostSamples = 100'000'000'000;
 constexpr int kMostBatchRows = 1 << 16;
+constexpr int kMostLatents = 1 << 20;
+constexpr int kMostThreads = 256;
 
 absl::Status CheckRange(const char* flag, int64_t value, int64_t lowest, int64_t highest) {
   if (value >= lowest && value <= highest) return absl::OkStatus();
@@ -68,16 +70,16 @@ absl::StatusOr<bench::StudySettings> MakeSettings(const BenchFlags& flags,
   settings.warmup_fraction = flags.warmup;
   settings.decay_fraction = flags.decay;
   settings.clip_norm = flags.gradient_clip;
-  settings.batch_rows = flags.batch_rows;
+  settings.batch_rows = flags.batch_rows.value_or(spec.batch_rows);
   settings.threads = flags.threads.value_or(static_cast<int>(std::thread::hardware_concurrency()));
   settings.world_seed = flags.world_seed;
   settings.checkpoints = flags.checkpoints;
   settings.checkpoint_seconds = flags.checkpoint_seconds;
   RECSAE_RETURN_IF_ERROR(CheckRange("samples", settings.train_samples, 1, kMostSamples));
   RECSAE_RETURN_IF_ERROR(CheckRange("test-samples", settings.test_samples, 1, kMostSamples));
-  RECSAE_RETURN_IF_ERROR(CheckRange("latents", settings.latents, 1, 1 << 20));
+  RECSAE_RETURN_IF_ERROR(CheckRange("latents", settings.latents, 1, kMostLatents));
   RECSAE_RETURN_IF_ERROR(CheckRange("batch-rows", settings.batch_rows, 1, kMostBatchRows));
-  RECSAE_RETURN_IF_ERROR(CheckRange("threads", settings.threads, 1, 256));
+  RECSAE_RETURN_IF_ERROR(CheckRange("threads", settings.threads, 1, kMostThreads));
   // A dead latent is revived while there is still time to learn.
   settings.dead_after_rows =
       std::clamp<int64_t>(settings.train_samples / 20, settings.batch_rows, 1'000'000);
@@ -92,6 +94,18 @@ absl::Status CheckMemory(const bench::WorldSpec& spec, const bench::StudySetting
                absl::StrCat("this study takes about ", FormatCount(estimate >> 20),
                             " MiB, and the machine has ", FormatCount(memory >> 20),
                             " MiB; lower --latents, --batch-rows or --threads"));
+}
+
+// Before the world is made, which takes its time.
+absl::Status CheckConfigs(const bench::StudySettings& settings,
+                          const std::vector<std::string>& names) {
+  for (const std::string& name : names) {
+    const auto violations = sae::FindViolations(bench::MakeConfig(settings, name, 0));
+    if (violations.empty()) continue;
+    return Error(absl::StatusCode::kInvalidArgument, "TRAINING_CONFIG_INVALID",
+                 absl::StrCat(name, ": ", violations[0].field, " ", violations[0].description));
+  }
+  return absl::OkStatus();
 }
 
 // One line at the bottom of the terminal, and lines that stay.
@@ -115,6 +129,7 @@ absl::Status Run(Session& session, const BenchFlags& flags) {
   RECSAE_RETURN_IF_ERROR(CheckMemory(spec, settings));
   const std::vector<std::string>& names =
       flags.architecture.empty() ? bench::Architectures() : flags.architecture;
+  RECSAE_RETURN_IF_ERROR(CheckConfigs(settings, names));
   const size_t trainings = names.size() * flags.seed.size();
   console.Say(absl::StrCat(spec.name, ": ", FormatCount(spec.features), " features in ", spec.dim,
                            " dimensions; ", Plural(static_cast<int64_t>(trainings), "training"),
@@ -190,7 +205,7 @@ void Declare(Command& command, BenchFlags& flags) {
   command.Add("--decay", flags.decay, "Share of steps, at the end, in which it falls")
       .ShowDefault();
   command.Add("--gradient-clip", flags.gradient_clip, "Largest gradient; 0 = any").ShowDefault();
-  command.Add("--batch-rows", flags.batch_rows, "Rows a step").ShowDefault();
+  command.Add("--batch-rows", flags.batch_rows, "Rows a step [default: the preset's]").Type("N");
   command.Add("--threads", flags.threads, "[default: as the machine has]").Type("N");
   command.Add("--world-seed", flags.world_seed, "Of the features and when they fire").ShowDefault();
   command

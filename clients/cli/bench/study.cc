@@ -22,6 +22,8 @@ namespace {
 constexpr int64_t kSampleRows = 8192;
 // A line about a training is said each so many parts of it.
 constexpr int kReports = 10;
+// How long it will take is said after so many steps.
+constexpr int kTimedSteps = 20;
 
 uint64_t TrainSeed(uint64_t world_seed, uint64_t seed) { return Random::Mix(world_seed, 1, seed); }
 uint64_t TestSeed(uint64_t world_seed) { return Random::Mix(world_seed, 2, 0); }
@@ -123,6 +125,13 @@ class Training {
               const Outcome& outcome) {
     const int64_t total = settings_.train_samples;
     progress_.show(title_, "rows", first + n, total);
+    if (outcome.rows == kTimedSteps * n) {
+      const double seconds = outcome.generate_seconds + outcome.train_seconds;
+      const double steps = static_cast<double>(total - first) / static_cast<double>(n);
+      progress_.say(absl::StrCat(title_, ": about ",
+                                 static_cast<int64_t>(steps * seconds / kTimedSteps),
+                                 " s to go, as its first steps went"));
+    }
     if ((first + n) * kReports / total == first * kReports / total) return;
     progress_.say(absl::StrCat(title_, ": ", (first + n) * 100 / total, " %, FVU ", fvu, ", L0 ",
                                step.l0, ", ", step.dead, " dead, ",

@@ -24,17 +24,17 @@ constexpr double kLeastResidual = 0.01;
 WorldSpec Small() {
   WorldSpec spec;
   spec.name = "small";
-  spec.features = 512;
-  spec.dim = 64;
+  spec.features = 256;
+  spec.dim = 96;
   spec.least_frequent = 2e-3;
   spec.roots = 8;
-  spec.branching = 4;
   spec.depth = 2;
-  spec.latents = 128;
-  spec.k = 6;
+  spec.latents = 64;
+  spec.k = 4;
   spec.train_samples = 300'000;
   spec.test_samples = 20'000;
-  spec.learning_rate = 2e-3;
+  spec.learning_rate = 3e-3;
+  spec.batch_rows = 256;
   return spec;
 }
 
@@ -45,16 +45,16 @@ WorldSpec Medium() {
   spec.dim = 256;
   spec.least_frequent = 1e-3;
   spec.roots = 32;
-  spec.branching = 4;
-  spec.depth = 3;
   spec.latents = 1024;
   spec.k = 14;
   spec.train_samples = 4'000'000;
   spec.test_samples = 100'000;
-  spec.learning_rate = 1e-3;
+  spec.learning_rate = 3e-3;
+  spec.batch_rows = 256;
   return spec;
 }
 
+// What is not said here is as published by default.
 WorldSpec Large() {
   WorldSpec spec;
   spec.name = "16k";
@@ -66,6 +66,7 @@ WorldSpec Large() {
   spec.train_samples = 20'000'000;
   spec.test_samples = 100'000;
   spec.learning_rate = 1e-3;
+  spec.batch_rows = 512;
   return spec;
 }
 

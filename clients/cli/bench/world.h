@@ -58,6 +58,7 @@ struct WorldSpec {
   int64_t train_samples = 0;
   int64_t test_samples = 0;
   double learning_rate = 0.0;
+  int batch_rows = 0;
 };
 
 // "small", "medium" and "16k": the last is SynthSAEBench-16k, the others are like it.
