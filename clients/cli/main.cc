@@ -26,5 +26,6 @@ int main(int argc, char** argv) {
   AddJobCommands(line);
   AddReportCommands(line);
   AddBackupCommands(line);
+  AddBenchCommands(line);
   return line.Run(argc, argv);
 }

@@ -85,6 +85,7 @@ void AddControlCommands(CommandLine& line);
 void AddJobCommands(CommandLine& line);
 void AddReportCommands(CommandLine& line);
 void AddBackupCommands(CommandLine& line);
+void AddBenchCommands(CommandLine& line);
 
 }  // namespace recsae::cli
 
