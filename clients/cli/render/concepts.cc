@@ -6,6 +6,7 @@
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/strip.h"
 #include "clients/cli/render/dictionary_names.h"
@@ -119,6 +120,16 @@ std::string SourceName(Concept::Source source) {
   return absl::AsciiStrToLower(stripped);
 }
 
+// "0.90 1950s Sci-Fi (language_model, judged by small)"
+std::string JudgedTexts(const Concept& value) {
+  std::vector<std::string> texts;
+  for (const concept_store::v1::JudgedDescription& judged : value.descriptions()) {
+    texts.push_back(absl::StrCat(FormatFixed(judged.score(), 2), " ", judged.text(), " (",
+                                 SourceName(judged.author()), ", judged by ", judged.model(), ")"));
+  }
+  return absl::StrJoin(texts, "; ");
+}
+
 }  // namespace
 
 Table ConceptDetails(const Concept& value) {
@@ -149,6 +160,7 @@ Table ConceptDetails(const Concept& value) {
                                        FormatNumber(statistics.standard_deviation()), ", max ",
                                        FormatNumber(statistics.max()))
                         : ""},
+       {"judged by a model", JudgedTexts(value)},
        {"strongest cases", absl::StrJoin(evidence, ", ")},
        {"revision", FormatCount(value.revision())},
        {"etag", value.etag()},
@@ -277,6 +289,48 @@ Table ConceptCounts(const ConceptReport& report) {
                                                                  " in every reference SAE")},
        {"not tested", report.untested()},
        {"rows looked at", rows}});
+}
+
+Table LanguageTable(const explainer::v1::LanguageModelReport& report) {
+  Table table({{absl::StrCat("CASES TOLD RIGHT BY ", report.model())},
+               {"MEAN", true},
+               {"95 % INTERVAL", true},
+               {"LATENTS", true}});
+  const auto add = [&](const std::string& name,
+                       const explainer::v1::LanguageModelReport::Score& score, Color color) {
+    if (score.latent_count() == 0) return;
+    table.Add({{name, color},
+               {absl::StrFormat("%.3f", score.mean()), color},
+               {absl::StrFormat("%.3f to %.3f", score.low(), score.high()), color},
+               {FormatCount(score.latent_count()), color}});
+  };
+  add("its descriptions", report.own(), Color::kPlain);
+  add("the statistical ones", report.statistical(), Color::kPlain);
+  add("  dealt to other latents (chance: .5)", report.control(), Color::kDim);
+  return table;
+}
+
+Table LanguageCounts(const explainer::v1::LanguageModelReport& report) {
+  std::string retest = "no latent was judged twice";
+  if (report.retest_case_count() > 0) {
+    retest = absl::StrFormat("%.1f %% of %s, kappa %.2f", 100 * report.retest_agreement(),
+                             Plural(report.retest_case_count(), "case"), report.retest_kappa());
+  }
+  return Details(
+      {{"paper's confidence >= .8",
+        absl::StrCat(FormatCount(report.paper().confidence_80_count()), " of ",
+                     FormatCount(report.paper().total_count()), "; control ",
+                     FormatCount(report.paper_control().confidence_80_count()), " of ",
+                     FormatCount(report.paper_control().total_count()))},
+       {"shown", absl::StrCat(Plural(report.chosen_count(), "description"), " of the model")},
+       {"judged twice alike", retest},
+       {"answers without use", FormatCount(report.unreadable_count())},
+       {"calls paid",
+        absl::StrCat(FormatCount(report.call_count()), ", ", FormatCount(report.token_count()),
+                     " tokens; ", FormatCount(report.remembered_count()),
+                     " answers were there already")},
+       {"prompts", report.prompt_hash().substr(0, 12)},
+       {"stopped", report.stopped()}});
 }
 
 void AddTests(const ConceptReport& report, nlohmann::ordered_json& json) {

@@ -35,6 +35,11 @@ Table PaperTable(const explainer::v1::ConceptReport& report);
 // The counts around them, or why nothing was tested.
 Table ConceptCounts(const explainer::v1::ConceptReport& report);
 
+// What a language model judged, with its control.
+Table LanguageTable(const explainer::v1::LanguageModelReport& report);
+// What it cost, and how far its judgements can be trusted.
+Table LanguageCounts(const explainer::v1::LanguageModelReport& report);
+
 // Adds "verified" (the SAE's), "tests" (by dictionary: the latents that pass each test) and, where
 // nothing was tested, "untested" to what a report says of concepts.
 void AddTests(const explainer::v1::ConceptReport& report, nlohmann::ordered_json& json);

@@ -205,6 +205,25 @@ void CheckEvidence(const v1::Concept& latent_concept, const std::string& field, 
   }
 }
 
+void CheckJudged(const v1::Concept& latent_concept, const std::string& field, BadRequest* bad) {
+  Checker(bad, field).AtMost("descriptions", latent_concept.descriptions_size(), kMaxJudged);
+  for (int i = 0; i < std::min(latent_concept.descriptions_size(), kMaxJudged); ++i) {
+    const v1::JudgedDescription& judged = latent_concept.descriptions(i);
+    Checker check(bad, absl::StrCat(field, ".descriptions[", i, "]"));
+    check.Text("text", judged.text(), kMaxDescriptionBytes);
+    check.Text("model", judged.model(), kMaxTermBytes);
+    check.Text("prompt_hash", judged.prompt_hash(), kMaxTermBytes);
+    if (!v1::Concept::Source_IsValid(judged.author())) {
+      check.Add("author", absl::StrCat("is no known source: ", static_cast<int>(judged.author())));
+    }
+    check.Share("score", judged.score());
+    check.Share("precision", judged.precision());
+    check.Share("recall", judged.recall());
+    check.Count("positive_count", judged.positive_count());
+    check.Count("negative_count", judged.negative_count());
+  }
+}
+
 void CheckSize(size_t bytes, const std::string& field, BadRequest* bad) {
   if (bytes > kMaxRecordBytes) {
     bad->Add(field, absl::StrCat("must be at most ", kMaxRecordBytes, " bytes in all, is ", bytes));
@@ -243,6 +262,8 @@ constexpr UpdatableField kUpdatableFields[] = {
        to->clear_statistics();
        if (from.has_statistics()) *to->mutable_statistics() = from.statistics();
      }},
+    {"descriptions", [](const v1::Concept& from,
+                        v1::Concept* to) { *to->mutable_descriptions() = from.descriptions(); }},
     {"evidence",
      [](const v1::Concept& from, v1::Concept* to) { *to->mutable_evidence() = from.evidence(); }},
 };
@@ -295,6 +316,7 @@ void CheckConcept(const v1::Concept& latent_concept, const std::string& field, B
   CheckGroup(latent_concept, field, bad);
   CheckStatistics(latent_concept.statistics(), absl::StrCat(field, ".statistics"), bad);
   CheckEvidence(latent_concept, field, bad);
+  CheckJudged(latent_concept, field, bad);
   CheckSize(latent_concept.ByteSizeLong(), field, bad);
 }
 
@@ -352,7 +374,8 @@ void ApplyUpdate(const v1::UpdateConceptRequest& request, v1::Concept* latent_co
 }
 
 void RefreshMeasurements(const v1::Concept& measured, v1::Concept* latent_concept) {
-  for (const char* path : {"paper_score", "tests", "group", "statistics", "evidence"}) {
+  for (const char* path :
+       {"paper_score", "tests", "group", "statistics", "evidence", "descriptions"}) {
     FindField(path)->copy(measured, latent_concept);
   }
 }

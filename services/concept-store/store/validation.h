@@ -29,6 +29,8 @@ inline constexpr size_t kMaxWarningBytes = 1000;
 inline constexpr int kMaxTerms = 64;
 inline constexpr size_t kMaxTermBytes = 256;
 inline constexpr int kMaxEvidence = 10;
+// Judged descriptions of a concept.
+inline constexpr int kMaxJudged = 8;
 inline constexpr int kMaxMatches = 4;
 inline constexpr int kMaxLevels = 9;  // thresholds between the 10 intensity levels
 // A whole concept, and an SAE without its weights: pages of them stay below the message limit.

@@ -9,6 +9,7 @@
 #include "services/explainer/caches/concept_cache.h"
 #include "services/explainer/caches/recommender_cache.h"
 #include "services/explainer/caches/sae_cache.h"
+#include "services/explainer/language/language_model.h"
 #include "services/explainer/peers/peers.h"
 
 namespace recsae::explainer {
@@ -34,6 +35,8 @@ class Backend {
   ConceptCache concepts;
   SaeCache saes;
   RecommenderCache recommenders;
+  // Null without one. Set before Start.
+  std::unique_ptr<LanguageModel> language;
 };
 
 }  // namespace recsae::explainer

@@ -20,11 +20,13 @@
 #include "services/explainer/evidence/compare.h"
 #include "services/explainer/jobs/case_reader.h"
 #include "services/explainer/jobs/concept_jobs.h"
+#include "services/explainer/jobs/concept_report.h"
 #include "services/explainer/jobs/concept_rows.h"
 #include "services/explainer/jobs/concept_writer.h"
 #include "services/explainer/jobs/erasures.h"
 #include "services/explainer/jobs/estimate.h"
 #include "services/explainer/jobs/kind_of.h"
+#include "services/explainer/jobs/language_stage.h"
 #include "services/explainer/jobs/stability.h"
 
 namespace recsae::explainer {
@@ -41,6 +43,7 @@ absl::Status CheckRequest(const v1::BuildConceptsRequest& request) {
   CheckEvidenceCaptures(request.evidence_captures(), bad);
   CheckRange("paper_case_count", request.paper_case_count(), 0, kMaxPaperCases, bad);
   CheckReferenceSaes(request.reference_saes(), request.sae(), bad);
+  CheckLanguageOptions(request.language_model(), bad);
   return bad.ToStatus();
 }
 
@@ -53,15 +56,6 @@ absl::StatusOr<std::shared_ptr<const LoadedRecommender>> FindRecommender(Backend
                           backend.recommenders.Get(name, caller));
   if (!sae.probe_site.empty() || !recommender->resource.has_prediction_head()) return recommender;
   return backend.recommenders.GetWithHead(name, caller);
-}
-
-void CountConfidence(const Tally& tally, v1::ConfidenceCounts* counts) {
-  if (tally.cases() == 0) return;
-  const double confidence = tally.Confidence();
-  counts->set_total_count(counts->total_count() + 1);
-  counts->set_confidence_80_count(counts->confidence_80_count() + (confidence >= 0.8));
-  counts->set_confidence_90_count(counts->confidence_90_count() + (confidence >= 0.9));
-  counts->set_confidence_100_count(counts->confidence_100_count() + (confidence == 1));
 }
 
 // What building works on.
@@ -226,12 +220,14 @@ absl::Status SpecUnknown(const JobContext& job, absl::string_view method) {
 
 v1::BuildConceptsRequest FilledIn(v1::BuildConceptsRequest request) {
   if (request.paper_case_count() == 0) request.set_paper_case_count(kDefaultPaperCases);
+  if (request.has_language_model()) FillIn(*request.mutable_language_model());
   return request;
 }
 
 absl::Status CheckBuildConcepts(Backend& backend, const Caller& caller,
                                 const v1::BuildConceptsRequest& request) {
   RECSAE_RETURN_IF_ERROR(CheckRequest(request));
+  RECSAE_RETURN_IF_ERROR(CheckLanguageModel(backend, request));
   RECSAE_ASSIGN_OR_RETURN(const std::shared_ptr<const LoadedSae> sae,
                           backend.saes.Get(request.sae(), caller));
   return FindSources(backend, caller, request.capture(), request.evidence_captures(), *sae)
@@ -281,6 +277,8 @@ absl::StatusOr<google::protobuf::Any> RunBuildConcepts(Backend& backend, JobCont
   RECSAE_RETURN_IF_ERROR(Test(inputs, sets, popularity, job, results, report));
   RECSAE_RETURN_IF_ERROR(FindAgain(backend, job, *sae, references, results));
   Settle(results, report);
+  RECSAE_RETURN_IF_ERROR(AskLanguageModel(
+      backend, job, {request, rows.table, features, sets, *recommender}, results, report));
   RECSAE_ASSIGN_OR_RETURN(const NamedErasures erasures,
                           FitErasures(rows, sae->model.dim(), results, sets, alive));
   report.set_erasure_count(static_cast<int32_t>(erasures.all.size()));
@@ -294,6 +292,9 @@ absl::StatusOr<google::protobuf::Any> RunBuildConcepts(Backend& backend, JobCont
                          features,
                          sets,
                          rows.table,
+                         report.language_model().model(),
+                         report.language_model().prompt_hash(),
+                         request.seed(),
                          rows.sample.Users(Role::kMeasure),
                          rows.sample.Of(Role::kMeasure).rows()};
   for (const Source& source : sources) context.captures.push_back(source.capture);

@@ -99,22 +99,43 @@ void AddTerm(const std::string& text, const std::string& kind, double weight, Co
   out->set_weight(weight);
 }
 
-// The set of items that goes best with the latent, or where there is none what the paper's protocol
-// says.
+// StatisticalDescription, and what it is made of.
 void WriteDescription(const ConceptContext& context, const LatentResult& result, Concept& to) {
+  to.set_description(StatisticalDescription(context.sets, result));
   const SetDescription& description = result.description;
   if (description.set >= 0) {
     const ItemSet& set = context.sets.at(description.set);
-    const char* against = description.correlation < 0 ? "anything but " : "";
-    to.set_description(ClippedUtf8(absl::StrCat(against, set.name), kMaxDescriptionBytes));
     for (const auto& [text, kind] : set.terms) AddTerm(text, kind, description.correlation, to);
     return;
   }
-  to.set_description(ClippedUtf8(result.paper.description.text, kMaxDescriptionBytes));
   for (const DescriptionTerm& term : result.paper.description.terms) {
     const Feature& feature = context.features.feature(term.feature);
     AddTerm(feature.text, feature.kind, term.z, to);
   }
+}
+
+// What a language model judged, the best first: that is the description, whoever wrote it.
+void WriteJudged(const ConceptContext& context, const LatentResult& result, Concept& to) {
+  for (const JudgedText& judged : result.language.judged) {
+    concept_store::v1::JudgedDescription* out = to.add_descriptions();
+    out->set_text(ClippedUtf8(judged.text, kMaxDescriptionBytes));
+    out->set_author(judged.by_model ? Concept::SOURCE_LANGUAGE_MODEL
+                                    : Concept::SOURCE_STATISTICAL_LABELER);
+    out->set_model(ClippedUtf8(context.model, kMaxTermBytes));
+    out->set_prompt_hash(context.prompt_hash);
+    out->set_seed(context.seed);
+    out->set_score(judged.tally.Confidence());
+    out->set_precision(judged.tally.Precision());
+    out->set_recall(judged.tally.Recall());
+    out->set_positive_count(judged.tally.true_positives + judged.tally.false_negatives);
+    out->set_negative_count(judged.tally.true_negatives + judged.tally.false_positives);
+    out->mutable_judge_time()->set_seconds(judged.unix_seconds);
+  }
+  if (to.descriptions().empty() || to.descriptions(0).author() != Concept::SOURCE_LANGUAGE_MODEL) {
+    return;
+  }
+  to.set_description(to.descriptions(0).text());
+  to.set_source(Concept::SOURCE_LANGUAGE_MODEL);
 }
 
 void WriteStatistics(const FiringStatistics& statistics, concept_store::v1::LatentStatistics* out) {
@@ -177,7 +198,7 @@ absl::StatusOr<int64_t> Upsert(Peers& peers, const Caller& caller, const std::st
   return revision;
 }
 
-// Concepts that the statistical labeler wrote for latents that are not in `described`.
+// Concepts that an earlier build wrote for latents that are not in `described`.
 absl::StatusOr<std::vector<Concept>> ListOutdated(Peers& peers, const Caller& caller,
                                                   const std::string& sae,
                                                   const std::set<int32_t>& described) {
@@ -192,7 +213,8 @@ absl::StatusOr<std::vector<Concept>> ListOutdated(Peers& peers, const Caller& ca
           peers.concept_store->ListConcepts(&context, request, &response));
     }));
     for (const Concept& listed : response.concepts()) {
-      if (listed.source() == Concept::SOURCE_STATISTICAL_LABELER &&
+      if ((listed.source() == Concept::SOURCE_STATISTICAL_LABELER ||
+           listed.source() == Concept::SOURCE_LANGUAGE_MODEL) &&
           !described.contains(listed.latent())) {
         outdated.push_back(listed);
       }
@@ -218,12 +240,22 @@ absl::Status Delete(Peers& peers, const Caller& caller, const Concept& outdated)
 
 }  // namespace
 
+std::string StatisticalDescription(const ItemSets& sets, const LatentResult& result) {
+  const SetDescription& description = result.description;
+  if (description.set < 0) {
+    return ClippedUtf8(result.paper.description.text, kMaxDescriptionBytes);
+  }
+  const char* against = description.correlation < 0 ? "anything but " : "";
+  return ClippedUtf8(absl::StrCat(against, sets.at(description.set).name), kMaxDescriptionBytes);
+}
+
 Concept MakeConcept(const ConceptContext& context, int32_t latent, const LatentResult& result) {
   Concept made;
   made.set_name(absl::StrCat(context.sae, "/concepts/", latent));
   made.set_latent(latent);
   WriteDescription(context, result, made);
   made.set_source(Concept::SOURCE_STATISTICAL_LABELER);
+  WriteJudged(context, result, made);
   if (result.paper.own.cases() > 0) WritePaperScore(result.paper, made.mutable_paper_score());
   if (result.tests) WriteTests(context, result, made.mutable_tests());
   made.mutable_group()->set_lead_latent(result.group);

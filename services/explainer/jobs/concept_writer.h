@@ -28,17 +28,25 @@ struct ConceptContext {
   const ItemFeatures& features;
   const ItemSets& sets;
   const CaseTable& cases;
+  // Who judged LatentResult::language.
+  std::string model;
+  std::string prompt_hash;
+  uint64_t seed = 0;
   // Who tested the descriptions, and their rows.
   int32_t measured_users = 0;
   int64_t measured_rows = 0;
 };
 
+// What the statistics say of a latent: the set of items that goes best with it, or where there is
+// none what the paper's protocol says.
+std::string StatisticalDescription(const ItemSets& sets, const LatentResult& result);
+
 // The concept of a latent that was described.
 concept_store::v1::Concept MakeConcept(const ConceptContext& context, int32_t latent,
                                        const LatentResult& result);
 
-// Writes the concepts of all described latents, and removes those that the statistical labeler
-// wrote earlier for latents that now have none. Descriptions that a person wrote are kept. Repeated
+// Writes the concepts of all described latents, and removes those that earlier
+// builds wrote for latents that now have none. Descriptions that a person wrote are kept. Repeated
 // with the same job (whose name is no other job's) and results it changes nothing. Returns the
 // revision of the last write.
 absl::StatusOr<int64_t> WriteConcepts(Peers& peers, const Caller& caller, const std::string& job,

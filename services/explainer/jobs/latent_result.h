@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "services/explainer/language/protocol.h"
 #include "services/explainer/verification/concept_tests.h"
 #include "services/explainer/verification/firing.h"
 #include "services/explainer/verification/paper_protocol.h"
@@ -29,6 +30,7 @@ struct LatentResult {
 
   SetDescription description;        // no set where none goes with the latent
   std::optional<LatentTests> tests;  // of that
+  LanguageResult language;           // nothing where no language model was asked
   std::vector<StableMatch> matches;  // empty where no other SAEs were given
   int32_t group = 0;                 // the lead latent of its group, and
   int group_size = 1;
