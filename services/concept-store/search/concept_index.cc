@@ -8,30 +8,6 @@
 #include "services/concept-store/meaning/meaning_text.h"
 
 namespace recsae::concept_store {
-
-ConceptSummary Summarize(const v1::Concept& latent_concept) {
-  ConceptSummary summary;
-  summary.latent = latent_concept.latent();
-  summary.entry.correlation = latent_concept.tests().predictive().correlation();
-  summary.entry.paper_confidence = latent_concept.paper_score().confidence();
-  summary.entry.verified = latent_concept.tests().verified();
-  summary.entry.leads = !latent_concept.has_group() ||
-                        latent_concept.group().lead_latent() == latent_concept.latent();
-  summary.entry.active_rows = latent_concept.statistics().active_row_count();
-  summary.document.description = latent_concept.description();
-  for (const v1::Term& term : latent_concept.terms()) {
-    summary.document.terms.push_back(term.text());
-  }
-  // Of concepts that say the same, the one is meant that can be trusted and that fires: a latent
-  // seen a handful of times has little to steer with.
-  const double trust = std::max(latent_concept.tests().predictive().correlation_low(), 0.0);
-  summary.document.weight =
-      (0.5 + trust) * std::log2(2.0 + static_cast<double>(summary.entry.active_rows));
-  summary.document.correlation = summary.entry.correlation;
-  summary.meaning = MeaningText(latent_concept);
-  return summary;
-}
-
 namespace {
 
 Found ByWords(const std::vector<SearchHit>& hits) {
@@ -68,6 +44,29 @@ Found Combine(const std::vector<SearchHit>& by_words, const Comparison& comparis
 }
 
 }  // namespace
+
+ConceptSummary Summarize(const v1::Concept& latent_concept) {
+  ConceptSummary summary;
+  summary.latent = latent_concept.latent();
+  summary.entry.correlation = latent_concept.tests().predictive().correlation();
+  summary.entry.paper_confidence = latent_concept.paper_score().confidence();
+  summary.entry.verified = latent_concept.tests().verified();
+  summary.entry.leads = !latent_concept.has_group() ||
+                        latent_concept.group().lead_latent() == latent_concept.latent();
+  summary.entry.active_rows = latent_concept.statistics().active_row_count();
+  summary.document.description = latent_concept.description();
+  for (const v1::Term& term : latent_concept.terms()) {
+    summary.document.terms.push_back(term.text());
+  }
+  // Of concepts that say the same, the one is meant that can be trusted and that fires: a latent
+  // seen a handful of times has little to steer with.
+  const double trust = std::max(latent_concept.tests().predictive().correlation_low(), 0.0);
+  summary.document.weight =
+      (0.5 + trust) * std::log2(2.0 + static_cast<double>(summary.entry.active_rows));
+  summary.document.correlation = summary.entry.correlation;
+  summary.meaning = MeaningText(latent_concept);
+  return summary;
+}
 
 void IndexEditor::AddSae(const std::string& sae_id, int32_t latents) {
   index_.mutex_.AssertHeld();

@@ -71,23 +71,6 @@ double Cosine(std::span<const float> a, std::span<const float> b) {
   return lengths > 0 ? dot(a, b) / lengths : 0;
 }
 
-}  // namespace
-
-std::vector<NamedLatent> ActiveLatents(const Backend& backend, const std::string& sae,
-                                       absl::Span<const sae::LatentActivation> code) {
-  std::vector<sae::LatentActivation> strongest(code.begin(), code.end());
-  std::stable_sort(strongest.begin(), strongest.end(),
-                   [](const auto& a, const auto& b) { return a.value > b.value; });
-  const auto concepts = backend.concepts.Lookup(sae, strongest);
-  std::vector<NamedLatent> active;
-  for (size_t i = 0; i < strongest.size(); ++i) {
-    if (strongest[i].value != 0) active.push_back({strongest[i].latent, concepts[i]});
-  }
-  return active;
-}
-
-namespace {
-
 NamedLatent NamedBy(const concept_store::v1::Concept& latent_concept) {
   return {latent_concept.latent(),
           std::make_shared<const CachedConcept>(CachedConcept::From(latent_concept))};
@@ -120,6 +103,19 @@ absl::StatusOr<FoundConcepts> FindByMeaning(
 }
 
 }  // namespace
+
+std::vector<NamedLatent> ActiveLatents(const Backend& backend, const std::string& sae,
+                                       absl::Span<const sae::LatentActivation> code) {
+  std::vector<sae::LatentActivation> strongest(code.begin(), code.end());
+  std::stable_sort(strongest.begin(), strongest.end(),
+                   [](const auto& a, const auto& b) { return a.value > b.value; });
+  const auto concepts = backend.concepts.Lookup(sae, strongest);
+  std::vector<NamedLatent> active;
+  for (size_t i = 0; i < strongest.size(); ++i) {
+    if (strongest[i].value != 0) active.push_back({strongest[i].latent, concepts[i]});
+  }
+  return active;
+}
 
 absl::StatusOr<FoundConcepts> FindConcepts(Backend& backend, const Caller& caller,
                                            const std::string& sae, const std::string& words,
