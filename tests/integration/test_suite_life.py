@@ -242,10 +242,13 @@ class LifeTest(unittest.TestCase):
         self.assertIn("grpc_server_handling_seconds_bucket", text)
         self.assertNotIn("catalogs/none", text)
         page = (pathlib.Path(__file__).parents[2] / "docs" / "metrics.md").read_text()
-        # test_identity looks for those that only a server has that asks callers who they are.
+        # test_identity looks for those that only a server has that asks callers who they are, and
+        # test_language for those of one that asks a language model.
         self.assertEqual(set(re.findall(r"^# TYPE (\w+)", text, re.MULTILINE)),
                          set(re.findall(r"`((?:recsae|grpc_server|process)_\w+)`", page))
-                         - {"recsae_auth_refused_total", "recsae_certificate_expiry_seconds"})
+                         - {"recsae_auth_refused_total", "recsae_certificate_expiry_seconds",
+                            "recsae_explainer_language_answers_total",
+                            "recsae_explainer_language_tokens_total"})
         self.assertRegex(text, r'recsae_job_seconds_count\{kind="train-recommender",'
                                r'state="succeeded"\} 1')
         values = {line.rsplit(" ", 1)[0]: float(line.rsplit(" ", 1)[1])
