@@ -5,6 +5,7 @@ items have most in common, it gives for a description. So it is a judge that can
 needs no model. Faults are told to it."""
 
 import collections
+import contextlib
 import hashlib
 import http.server
 import json
@@ -83,7 +84,8 @@ class Endpoint:
         for name, value in headers.items():
             handler.send_header(name, value)
         handler.end_headers()
-        handler.wfile.write(data)
+        with contextlib.suppress(ConnectionError):  # who refuses a long answer hangs up
+            handler.wfile.write(data)
 
     def close(self):
         self.server.shutdown()

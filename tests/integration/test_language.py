@@ -10,6 +10,7 @@ import pathlib
 import shutil
 import subprocess
 import tempfile
+import threading
 import unittest
 import urllib.request
 
@@ -122,23 +123,25 @@ class LanguageTest(unittest.TestCase):
         self.endpoint.requests.clear()
         self.endpoint.paid.clear()
         # Each process gets a share of the calls and dies with one on its way.
-        share, kills, next_kill = calls // (KILLS + 1), 0, calls // (KILLS + 1)
+        share, kills, serving = calls // (KILLS + 1), 0, threading.Event()
 
         def before(_):
-            nonlocal kills, next_kill
-            if kills == KILLS or sum(self.endpoint.paid.values()) < next_kill:
+            nonlocal kills
+            if kills == KILLS or sum(self.endpoint.paid.values()) < share * (kills + 1):
                 return False
+            serving.wait(120)  # a start that is cut short would be no start
+            serving.clear()
             kills += 1
-            next_kill += share
             self.films.server.kill()
             return True
 
         self.endpoint.before = before
         job = self.films.submit()
-        while kills < KILLS:
-            self.films.server.process.wait(timeout=120)
+        for _ in range(KILLS):
+            serving.set()
+            self.films.server.process.wait(timeout=240)
             self.films.server.start()
-            self.films.suite.connect()
+        self.films.suite.connect()
         report = self.films.suite.finish("explainer", job, ex.ConceptReport)
         self.assertEqual(kills, KILLS)
         self.assertEqual(set(self.endpoint.paid.values()), {1}, "an answer was paid twice")

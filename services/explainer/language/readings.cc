@@ -42,16 +42,18 @@ bool HasWord(absl::string_view line) {
 
 std::optional<std::string> ReadDescription(absl::string_view text) {
   for (absl::string_view line : absl::StrSplit(text, '\n')) {
-    const auto strip = [&line](absl::string_view around) {
-      while (!line.empty() && absl::StrContains(around, line.front())) line.remove_prefix(1);
-      while (!line.empty() && absl::StrContains(around, line.back())) line.remove_suffix(1);
+    const auto strip = [&line] {
+      constexpr absl::string_view kAround = " \t\r\"'`*#-";
+      while (!line.empty() && absl::StrContains(kAround, line.front())) line.remove_prefix(1);
+      while (!line.empty() && (line.back() == '.' || absl::StrContains(kAround, line.back()))) {
+        line.remove_suffix(1);
+      }
     };
-    strip(" \t\r\"'`*#-");
+    strip();
     for (const absl::string_view label : {"description:", "answer:", "phrase:"}) {
       if (absl::StartsWithIgnoreCase(line, label)) line.remove_prefix(label.size());
     }
-    strip(" \t\r\"'`*#-");
-    absl::ConsumeSuffix(&line, ".");
+    strip();
     if (HasWord(line)) return ShortenedUtf8(line, kMaxDescriptionBytes);
   }
   return std::nullopt;
