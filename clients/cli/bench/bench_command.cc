@@ -134,7 +134,7 @@ absl::Status Run(Session& session, const BenchFlags& flags) {
   console.Say(absl::StrCat(spec.name, ": ", FormatCount(spec.features), " features in ", spec.dim,
                            " dimensions; ", Plural(static_cast<int64_t>(trainings), "training"),
                            " of ", FormatCount(settings.latents), " latents on ",
-                           Plural(settings.train_samples, "row"), " each; at most about ",
+                           Plural(settings.train_samples, "row"), " each; about ",
                            FormatCount(bench::EstimateStudyBytes(spec, settings) >> 20), " MiB"));
   ProgressMeter meter;
   std::string what;
