@@ -89,7 +89,7 @@ class BenchTest(unittest.TestCase):
                 (("--preset", "17k"), 2, "16k"),
                 (("--architecture", "gated"), 2, "matryoshka"),
                 (("--k", "100000"), 3, "latents"),
-                (("--samples", "0"), 3, "--samples"),
+                (("--samples", "1"), 3, "--samples"),
                 (("--threads", "1000"), 3, "--threads"),
                 (("--matryoshka", "9,8"), 3, "matryoshka_prefixes"),
                 (("--latents", "1048576", "--preset", "16k", "--batch-rows", "65536"), 9,

@@ -46,7 +46,7 @@ struct BenchFlags {
   bool no_controls = false;
 };
 
-// What may be asked for; more is a slip of the finger.
+// What may be asked for; more is a slip of the finger, and one row alone has no variance.
 constexpr int64_t kMostSamples = 100'000'000'000;
 constexpr int kMostBatchRows = 1 << 16;
 constexpr int kMostLatents = 1 << 20;
@@ -75,8 +75,8 @@ absl::StatusOr<bench::StudySettings> MakeSettings(const BenchFlags& flags,
   settings.world_seed = flags.world_seed;
   settings.checkpoints = flags.checkpoints;
   settings.checkpoint_seconds = flags.checkpoint_seconds;
-  RECSAE_RETURN_IF_ERROR(CheckRange("samples", settings.train_samples, 1, kMostSamples));
-  RECSAE_RETURN_IF_ERROR(CheckRange("test-samples", settings.test_samples, 1, kMostSamples));
+  RECSAE_RETURN_IF_ERROR(CheckRange("samples", settings.train_samples, 2, kMostSamples));
+  RECSAE_RETURN_IF_ERROR(CheckRange("test-samples", settings.test_samples, 2, kMostSamples));
   RECSAE_RETURN_IF_ERROR(CheckRange("latents", settings.latents, 1, kMostLatents));
   RECSAE_RETURN_IF_ERROR(CheckRange("batch-rows", settings.batch_rows, 1, kMostBatchRows));
   RECSAE_RETURN_IF_ERROR(CheckRange("threads", settings.threads, 1, kMostThreads));
@@ -134,7 +134,7 @@ absl::Status Run(Session& session, const BenchFlags& flags) {
   console.Say(absl::StrCat(spec.name, ": ", FormatCount(spec.features), " features in ", spec.dim,
                            " dimensions; ", Plural(static_cast<int64_t>(trainings), "training"),
                            " of ", FormatCount(settings.latents), " latents on ",
-                           Plural(settings.train_samples, "row"), " each; at most about ",
+                           Plural(settings.train_samples, "row"), " each; about ",
                            FormatCount(bench::EstimateStudyBytes(spec, settings) >> 20), " MiB"));
   ProgressMeter meter;
   std::string what;

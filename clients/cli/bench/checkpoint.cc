@@ -13,7 +13,7 @@
 namespace recsae::cli::bench {
 
 CheckpointKeeper::CheckpointKeeper(const std::string& folder, const std::string& name,
-                                   std::string data)
+                                   const std::string& data)
     : path_(folder.empty() ? "" : absl::StrCat(folder, "/", name, ".state")),
       data_(absl::StrCat("recsae bench synthetic: ", data, "\n")) {}
 

@@ -16,7 +16,7 @@ class CheckpointKeeper {
  public:
   // `folder` empty = keeps nothing. `data` says what the training is of: a file of other data, or
   // of other settings, is not gone on from.
-  CheckpointKeeper(const std::string& folder, const std::string& name, std::string data);
+  CheckpointKeeper(const std::string& folder, const std::string& name, const std::string& data);
 
   // Replaces the file, as a whole. FAILED_PRECONDITION (CHECKPOINT_UNWRITABLE).
   absl::Status Keep(const sae::Trainer& trainer) const;

@@ -187,14 +187,16 @@ void Sampler::DrawFree(const float* scores, Random& random, Scratch& scratch,
     if (value > 0.0f) code.push_back({feature, value});
   };
   const double per_skip = 1.0 / std::log1p(-kExtreme);
-  const auto skip = [&] { return 1.0 + std::floor(std::log(1.0 - random.Uniform()) * per_skip); };
+  const auto skip = [&] {
+    return 1 + static_cast<int64_t>(std::log(1.0 - random.Uniform()) * per_skip);
+  };
   auto next_likely = scratch.likely.begin();
-  const auto draw_likely_before = [&](double limit) {
+  const auto draw_likely_before = [&](int64_t limit) {
     for (; next_likely != scratch.likely.end() && *next_likely < limit; ++next_likely) {
       draw(*next_likely, kExtreme + (1.0 - kExtreme) * random.Uniform());
     }
   };
-  for (double extreme = skip() - 1.0; extreme < free; extreme += skip()) {
+  for (int64_t extreme = skip() - 1; extreme < free; extreme += skip()) {
     draw_likely_before(extreme);
     const auto i = static_cast<int32_t>(extreme);
     if (next_likely != scratch.likely.end() && *next_likely == i) ++next_likely;

@@ -118,7 +118,8 @@ class Training {
     RECSAE_ASSIGN_OR_RETURN(trainer_, StartTraining(sampler_, config_, settings_.train_samples,
                                                     std::min(kSampleRows, settings_.train_samples),
                                                     settings_.threads, pool_));
-    return absl::OkStatus();
+    // A folder that takes nothing is better known now.
+    return keeper_.Keep(*trainer_);
   }
 
   void Report(int64_t first, int64_t n, const sae::StepStats& step, double fvu,

@@ -223,6 +223,32 @@ TEST_F(SamplerTest, ARowIsTheSameWhoeverAsksForIt) {
   EXPECT_NE(all, pieces);
 }
 
+// As its authors say of SynthSAEBench-16k: about 34 features in a row, 25 of them among the 4,096
+// most frequent.
+TEST(Sampler, FiresAsManyFeaturesAsPublished) {
+  WorldSpec spec = *FindPreset("16k");
+  spec.dim = 4;  // of no influence on what fires
+  spec.orthogonal_steps = 0;
+  const World world = MakeTiny(spec);
+  EXPECT_EQ(world.in_trees, 128 * (1 + 4 + 16 + 64));
+  const Sampler sampler(world, 1);
+  math::WorkerPool pool(2);
+  constexpr int64_t kFew = 3000;
+  std::vector<float> rows(kFew * 4);
+  std::vector<TrueCode> codes(kFew);
+  sampler.Generate(0, kFew, pool, rows.data(), codes.data());
+  double all = 0.0;
+  double frequent = 0.0;
+  for (const TrueCode& code : codes) {
+    for (const auto& [feature, value] : code) {
+      all += 1.0 / kFew;
+      frequent += feature < 4096 ? 1.0 / kFew : 0.0;
+    }
+  }
+  EXPECT_NEAR(all, 34.0, 1.5);
+  EXPECT_NEAR(frequent, 25.0, 1.5);
+}
+
 TEST(NormalTail, IsTheTail) {
   const NormalTail tail;
   Random random(1);
