@@ -373,7 +373,7 @@ void AddConceptCommands(CommandLine& line) {
                     "at most 4");
         command.Add("--paper-cases", flags.paper_cases, "N of the paper [default: 5]");
         command.Add("--seed", flags.seed, "[default: 0]");
-        command.Add(
+        command.AddSwitch(
             "--llm", flags.llm,
             "Have the explainer's language model (its --llm-url) describe latents and judge "
             "the descriptions");
@@ -381,8 +381,8 @@ void AddConceptCommands(CommandLine& line) {
             .Add("--llm-judge", flags.llm_judge,
                  "detection: all cases in one call; levels: a call a case, as in the paper")
             .Must(Check::OneOf({"detection", "levels"}));
-        command.Add("--llm-judge-only", flags.llm_judge_only,
-                    "It judges the statistical descriptions and writes none");
+        command.AddSwitch("--llm-judge-only", flags.llm_judge_only,
+                          "It judges the statistical descriptions and writes none");
         command.Add("--llm-calls", flags.llm_calls,
                     "Calls that the job may pay for [default: 100,000]");
         command.Add("--llm-tokens", flags.llm_tokens,
