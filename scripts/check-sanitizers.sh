@@ -8,13 +8,15 @@
 set -euo pipefail
 cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.."
 
-tsan=(tsan_test math_test budget_test probe_hosts_test storage_test)
+tsan=(tsan_test math_test budget_test endpoint_test probe_hosts_test storage_test)
 # By hand: what ThreadSanitizer says of these may be of gRPC, which ends a call in ways that it does
 # not see, or of RocksDB's memory under a scan. A report without either is a finding.
-tsan_servers=(jobs_test rpc_test client_test process_test trainer_test concept_store_contract_test)
+tsan_servers=(jobs_test rpc_test client_test process_test trainer_test embedder_test
+  concept_store_contract_test)
 asan=(base_test files_test messages_test math_test sae_test recsae_ranking_test storage_test
   concept_store_test probe_captures_test probe_hosts_test probe_torch_protocol_test recsae_probe_datasets_test explainer_verification_test
-  explainer_evaluation_test explainer_labeling_test explainer_attribution_test explainer_steering_test explainer_steered_test)
+  explainer_evaluation_test explainer_labeling_test explainer_attribution_test explainer_steering_test explainer_steered_test
+  endpoint_test explainer_language_test cli_bench_test)
 
 check() {
   local preset=$1
