@@ -7,7 +7,8 @@ import { getLlama, LlamaChatSession } from "node-llama-cpp";
 const [file, port] = process.argv.slice(2);
 const llama = await getLlama({ gpu: false, build: "never" });
 const model = await llama.loadModel({ modelPath: file });
-const context = await model.createContext({ contextSize: 4096 });
+// One thread: several wait for one another by spinning, which on a busy machine takes minutes a token.
+const context = await model.createContext({ contextSize: 4096, threads: 1 });
 const sequence = context.getSequence();
 let turn = Promise.resolve(); // one at a time: there is one context
 

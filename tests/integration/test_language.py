@@ -151,9 +151,11 @@ class LanguageTest(unittest.TestCase):
 
     def test_judges_are_right_where_they_can_be_and_controls_at_chance(self):
         report = self.films.build().language_model
-        self.assertGreater(report.own.low, .6)
-        self.assertLess(report.control.low, .55)
-        self.assertLess(report.control.mean, report.own.low)
+        self.assertGreater(report.own.low, .5)
+        self.assertGreater(report.statistical.low, .5)
+        # What says something else fits a latent's own cases less than it fits others.
+        self.assertLess(report.control.low, .5)
+        self.assertLess(report.control.high, report.own.low)
         self.assertEqual(report.retest_agreement, 1)
         self.assertEqual(report.stopped, "")
         shown = self.films.recsae("concepts", "build", "--sae", "films", "--llm")

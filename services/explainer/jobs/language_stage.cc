@@ -1,5 +1,6 @@
 #include "services/explainer/jobs/language_stage.h"
 
+#include <algorithm>
 #include <cmath>
 #include <cstddef>
 #include <cstdint>

@@ -6,6 +6,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <utility>
 
 #include "absl/base/thread_annotations.h"
 #include "absl/container/flat_hash_set.h"
@@ -43,7 +44,10 @@ class LanguageBudget {
   // `paid` is called after each answer that was paid for now, and is on disk.
   LanguageBudget(std::string job, int64_t max_calls, int64_t max_tokens,
                  std::function<absl::Status()> paid)
-      : job_(std::move(job)), max_calls_(max_calls), max_tokens_(max_tokens), paid_(paid) {}
+      : job_(std::move(job)),
+        max_calls_(max_calls),
+        max_tokens_(max_tokens),
+        paid_(std::move(paid)) {}
 
   Spent spent() const;
 
