@@ -29,8 +29,8 @@ struct ConceptContext {
   const ItemSets& sets;
   const CaseTable& cases;
   // Who judged LatentResult::language.
-  std::string model;
-  std::string prompt_hash;
+  std::string model = {};
+  std::string prompt_hash = {};
   uint64_t seed = 0;
   // Who tested the descriptions, and their rows.
   int32_t measured_users = 0;
