@@ -3,12 +3,12 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <cmath>
 #include <cstdint>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
@@ -122,6 +122,31 @@ bench::StudyProgress ShowOn(Console& console, ProgressMeter& meter, std::string&
           [&console](const std::string& line) { console.Say(line); }};
 }
 
+// Seed by seed, the controls first.
+absl::StatusOr<std::vector<bench::Outcome>> MeasureAll(const bench::World& world,
+                                                       const bench::StudySettings& settings,
+                                                       const BenchFlags& flags,
+                                                       const std::vector<std::string>& names,
+                                                       math::WorkerPool& pool,
+                                                       const bench::StudyProgress& progress) {
+  std::vector<bench::Outcome> outcomes;
+  for (const uint64_t seed : flags.seed) {
+    for (const std::string& name : bench::Controls()) {
+      if (flags.no_controls) break;
+      RECSAE_ASSIGN_OR_RETURN(bench::Outcome outcome,
+                              bench::RunControl(world, settings, name, seed, pool, progress));
+      outcomes.push_back(std::move(outcome));
+    }
+    for (const std::string& name : names) {
+      RECSAE_ASSIGN_OR_RETURN(bench::Outcome outcome,
+                              bench::RunArchitecture(world, settings, name, seed, pool, progress));
+      progress.say(bench::Summary(outcome));
+      outcomes.push_back(std::move(outcome));
+    }
+  }
+  return outcomes;
+}
+
 absl::Status Run(Session& session, const BenchFlags& flags) {
   Console& console = session.console();
   RECSAE_ASSIGN_OR_RETURN(const bench::WorldSpec spec, bench::FindPreset(flags.preset));
@@ -146,21 +171,8 @@ absl::Status Run(Session& session, const BenchFlags& flags) {
         progress.show("making features", "steps", done, total);
         return absl::OkStatus();
       }));
-  std::vector<bench::Outcome> outcomes;
-  for (const uint64_t seed : flags.seed) {
-    for (const std::string& name :
-         flags.no_controls ? std::vector<std::string>() : bench::Controls()) {
-      RECSAE_ASSIGN_OR_RETURN(bench::Outcome outcome,
-                              bench::RunControl(world, settings, name, seed, pool, progress));
-      outcomes.push_back(std::move(outcome));
-    }
-    for (const std::string& name : names) {
-      RECSAE_ASSIGN_OR_RETURN(bench::Outcome outcome,
-                              bench::RunArchitecture(world, settings, name, seed, pool, progress));
-      outcomes.push_back(std::move(outcome));
-      console.Say(bench::Summary(outcomes.back()));
-    }
-  }
+  RECSAE_ASSIGN_OR_RETURN(const std::vector<bench::Outcome> outcomes,
+                          MeasureAll(world, settings, flags, names, pool, progress));
   console.ClearProgress();
   if (session.json()) {
     console.Print(bench::ResultsJson(spec, settings, outcomes).dump(2) + "\n");
