@@ -300,7 +300,7 @@ void AddReading(CommandLine& line, Command& group) {
   line.Add<SearchFlags>(
       group, "search", "Find concepts by words and, where the server has embeddings, by meaning",
       "  recsae concepts search science fiction\n"
-      "  recsae concepts search space adventures",
+      "  recsae concepts search soldiers in battle",
       [](Command& command, SearchFlags& flags) {
         command.Add("WORDS", flags.words, "A concept matches when its words begin with each")
             .Required();

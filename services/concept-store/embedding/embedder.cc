@@ -126,7 +126,7 @@ void Embedder::Run(Store& store) {
       continue;
     }
     // Fewer may be done in time, and leave out the one text that is refused.
-    most = std::max<size_t>(most / 2, 1);
+    most = std::max<size_t>(texts.size() / 2, 1);
     texts_.WantAgain(texts);
     texts_.Pause(pause);
     pause = std::min(2 * pause, kLongestPause);

@@ -31,7 +31,7 @@ using Json = nlohmann::json;
 // Texts about the same thing have the same embedding.
 std::vector<float> Topic(const std::string& text) {
   if (absl::StrContains(text, "Horror") || absl::StrContains(text, "scary")) return {1, 0, 0};
-  if (absl::StrContains(text, "Sci-Fi") || absl::StrContains(text, "space")) return {0, 1, 0};
+  if (absl::StrContains(text, "Sci-Fi") || absl::StrContains(text, "rocket")) return {0, 1, 0};
   return {0.5, 0.5, 1};
 }
 
@@ -130,7 +130,7 @@ TEST_F(EmbedderTest, FindsWhatIsMeant) {
   Open();
   PublishAndDescribe();
   ASSERT_TRUE(AllEmbedded());
-  const v1::SearchConceptsResponse found = Search("a journey through space");
+  const v1::SearchConceptsResponse found = Search("a journey by rocket");
   ASSERT_EQ(found.matches_size(), 3);
   EXPECT_EQ(found.matches(0).latent_concept().description(), "Sci-Fi");
   EXPECT_TRUE(found.matches(0).by_meaning());
@@ -145,7 +145,7 @@ TEST_F(EmbedderTest, FindsWhatIsMeant) {
   EXPECT_FALSE(by_words.matches(0).by_meaning());
   EXPECT_TRUE(by_words.matches(0).has_similarity());
 
-  const v1::SearchConceptsResponse words_only = Search("a journey through space", true);
+  const v1::SearchConceptsResponse words_only = Search("a journey by rocket", true);
   EXPECT_EQ(words_only.matches_size(), 0);
   EXPECT_EQ(words_only.meaning().reason(), "WORDS_ONLY");
   EXPECT_EQ(words_only.meaning().not_compared_count(), 3);
@@ -201,11 +201,11 @@ TEST_F(EmbedderTest, WhatIsWrittenWhileItRunsIsEmbeddedToo) {
   ASSERT_TRUE(AllEmbedded());
   v1::UpdateConceptRequest update;
   update.mutable_latent_concept()->set_name("saes/a/concepts/3");
-  update.mutable_latent_concept()->set_description("out in space");
+  update.mutable_latent_concept()->set_description("out there by rocket");
   update.mutable_update_mask()->add_paths("description");
   ASSERT_TRUE(store_->UpdateConcept(update).ok());
   ASSERT_TRUE(AllEmbedded());
-  const v1::SearchConceptsResponse found = Search("rockets and space ships");
+  const v1::SearchConceptsResponse found = Search("a rocket and its crew");
   EXPECT_NEAR(found.matches(1).similarity(), 1, 1e-6);
 }
 
