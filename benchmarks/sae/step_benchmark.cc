@@ -149,6 +149,10 @@ void AddShapeFlags(CLI::App& app, StepShape& shape) {
   add("--latents", shape.latents, "F");
   add("--k", shape.k, "Active latents per row");
   add("--rows", shape.rows, "Rows per step");
+  app.add_flag("--top-k", shape.top_k,
+               "TopK, instead of the trainer's default: Matryoshka BatchTopK");
+  app.add_flag_callback("--avx2", StayWithAvx2,
+                        "Use no wider instructions, neither here nor in the products");
 }
 
 int Main(int argc, char** argv) {
