@@ -146,7 +146,10 @@ class BatchGradients {
   float aux_factor_ = 0.0f;
   float l1_slope_ = 0.0f;  // ∂sparsity/∂z
   EncodeOptions encode_;
-  float batch_bound_ = 0.0f;  // kBatchTopK: screens candidates; of no influence on the result
+  // kBatchTopK: what screens candidates, of no influence on the result, and the share by which the
+  // least value kept has fallen from batch to batch of late.
+  float batch_bound_ = 0.0f;
+  float drop_ = 0.0f;
   float least_kept_ = 0.0f;
   PackedWeights packed_;
   std::vector<BlockEncoder> encoders_;  // one for each thread

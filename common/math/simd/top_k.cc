@@ -3,6 +3,7 @@
 #include "common/math/simd/top_k.h"
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
 #include <cstring>
 #include <limits>
@@ -239,7 +240,7 @@ int Prune(LatentActivation* list, int count, int k) {
   return count;
 }
 
-// Replaces the bounds of a list by the values, and takes away those not above the floor.
+// Sets the values of a list to the exact ones, and takes away those not above the floor.
 int KeepExact(const ExactProduct& exact, float floor, LatentActivation* list, int count) {
   EncodeLatents(exact.row, exact.encoder, exact.bias, exact.dim, list, count);
   return static_cast<int>(
@@ -260,6 +261,17 @@ int OfferTopK(const PreActivationSpan& pre, int k, bool positive_only, LatentAct
 
 int CollectAbove(const PreActivationSpan& pre, const float* threshold, LatentActivation* out) {
   return HWY_DYNAMIC_DISPATCH(Collect)(pre, threshold, out);
+}
+
+int CollectExact(const uint64_t* mask, int words, int32_t first, const ExactProduct& exact,
+                 float floor, LatentActivation* out) {
+  int count = 0;
+  for (int w = 0; w < words; ++w, first += 64) {
+    for (uint64_t bits = mask[w]; bits != 0; bits &= bits - 1) {
+      out[count++].latent = first + std::countr_zero(bits);
+    }
+  }
+  return KeepExact(exact, floor, out, count);
 }
 
 void SortByValue(LatentActivation* code, int count) {
