@@ -104,10 +104,8 @@ class BatchGradients {
   double CandidateWeight() const;
   float RowWeight(int64_t row) const { return row_weights_ != nullptr ? row_weights_[row] : 1.0f; }
   void WalkBack(const SaeWeights& weights, const LossConfig& config, int block);
-  double PlainRow(const SaeWeights& weights, int64_t row, Block& block);
-  double RowErrors(const SaeWeights& weights, int64_t row, Block& block);
+  float RowGradients(const SaeWeights& weights, int64_t row, Block& block);
   void CountEntries(Block& block) const;
-  void RowGradients(const SaeWeights& weights, int64_t row, Block& block);
   void WalkBackDead(const SaeWeights& weights, int64_t row, Block& block);
   void WalkBackBand(const SaeWeights& weights, const LossConfig& config, int64_t row, Block& block);
   void CountContributions();

@@ -34,10 +34,18 @@ void NormaliseRows(float* x, int rows, int n);
 float Residual(const float* target, const float* w, const LatentActivation* code, int count, int d,
                float* e);
 
-// e = target − Σ z_j w_j as Residual, then g = factor · e and delta[c] = ⟨g, w_j⟩ for each entry of
-// the code, and sum += g; g, sum [d]. Returns ‖e‖².
-float ResidualGradient(const float* target, const float* w, const LatentActivation* code, int count,
-                       int d, float factor, float* g, float* delta, float* sum);
+// Of a code whose prefixes (the entries before ends[0], ends[1], ..., all `count` at last) each
+// reconstruct by themselves: the errors e_g = target − Σ z_j w_j over the g-th prefix, the
+// gradients g_g = factor · Σ of e_h over h >= g, [prefixes, d], and delta[c] = ⟨g_g, w_j⟩ for each
+// entry, g the first prefix that it is in. Adds g_0 to sum [d], and writes the last error to error
+// [d]; either may be null, and error may be target.
+struct PrefixErrors {
+  float all;   // Σ_g ‖e_g‖²
+  float last;  // ‖e_g‖² of the last prefix
+};
+PrefixErrors ResidualGradients(const float* target, const float* w, const LatentActivation* code,
+                               const int* ends, int prefixes, int d, float factor, float* gradients,
+                               float* delta, float* sum, float* error);
 
 // out[c] = ⟨g, w_j⟩ for the latent j of each entry of a code; g [d], w [F, d].
 void Dots(const float* g, const float* w, const LatentActivation* code, int count, int d,

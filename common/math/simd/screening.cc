@@ -93,8 +93,8 @@ using IntVec = hn::Vec<Ints>;
 
 constexpr int kLanes = static_cast<int>(hn::MaxLanes(Floats()));
 // Sums of rows times vectors stay in registers: 24 of AVX-512's 32, 8 of AVX2's 16.
-constexpr int kVectors = HWY_TARGET == HWY_AVX2 ? 2 : 3;
-constexpr int kRowsAtATime = HWY_TARGET == HWY_AVX2 ? 4 : 8;
+constexpr int kVectors = HWY_TARGET == HWY_AVX2 ? 1 : 3;
+constexpr int kRowsAtATime = 8;
 constexpr int kWidth = kVectors * kLanes;
 static_assert(kGroups % kWidth == 0 && Screening::kMaxRows % kRowsAtATime == 0);
 
@@ -213,7 +213,7 @@ ScreenedLatent QuantiseValues(const float* x, int d, int quads, int8_t* q, float
 // Calls take(r, v, about, margin) for each vector of a panel's pre-activations: what they are
 // about, and by how much they may be more or less.
 template <int kRows, typename Take>
-HWY_INLINE void MultiplyPanel(const ScreenPanels& panels, int panel, const ScreenRows& rows,
+HWY_INLINE void MultiplyPanel(const ScreenPanels panels, int panel, const ScreenRows rows,
                               const Take& take) {
   const Floats tag;
   const int64_t at = static_cast<int64_t>(panel) * kWidth;

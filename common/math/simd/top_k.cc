@@ -243,9 +243,13 @@ int Prune(LatentActivation* list, int count, int k) {
 // Sets the values of a list to the exact ones, and takes away those not above the floor.
 int KeepExact(const ExactProduct& exact, float floor, LatentActivation* list, int count) {
   EncodeLatents(exact.row, exact.encoder, exact.bias, exact.dim, list, count);
-  return static_cast<int>(
-      std::remove_if(list, list + count, [floor](const auto& e) { return !(e.value > floor); }) -
-      list);
+  int kept = 0;
+  for (int c = 0; c < count; ++c) {
+    // Without a branch: which ones stay cannot be foretold.
+    list[kept] = list[c];
+    kept += list[kept].value > floor ? 1 : 0;
+  }
+  return kept;
 }
 
 }  // namespace
@@ -265,10 +269,20 @@ int CollectAbove(const PreActivationSpan& pre, const float* threshold, LatentAct
 
 int CollectExact(const uint64_t* mask, int words, int32_t first, const ExactProduct& exact,
                  float floor, LatentActivation* out) {
+  // As in Append: words in which something is are noted without a branch.
+  constexpr int kBlock = 64;
+  int hits[kBlock];
   int count = 0;
-  for (int w = 0; w < words; ++w, first += 64) {
-    for (uint64_t bits = mask[w]; bits != 0; bits &= bits - 1) {
-      out[count++].latent = first + std::countr_zero(bits);
+  for (int begin = 0; begin < words; begin += kBlock) {
+    int hit_count = 0;
+    for (int w = begin; w < std::min(begin + kBlock, words); ++w) {
+      hits[hit_count] = w;
+      hit_count += mask[w] != 0 ? 1 : 0;
+    }
+    for (int h = 0; h < hit_count; ++h) {
+      for (uint64_t bits = mask[hits[h]]; bits != 0; bits &= bits - 1) {
+        out[count++].latent = first + hits[h] * 64 + std::countr_zero(bits);
+      }
     }
   }
   return KeepExact(exact, floor, out, count);
