@@ -278,11 +278,17 @@ void DotsImpl(const float* g, const float* w, const LatentActivation* code, int 
   ForDots(g, w, code, count, d, [&](int c, float dot) { out[c] = dot; });
 }
 
-void EncodeLatentsImpl(const float* row, const float* encoder, const float* bias, int d,
-                       LatentActivation* list, int count) {
+int EncodeLatentsImpl(const float* row, const float* encoder, const float* bias, int d, float floor,
+                      LatentActivation* list, int count) {
+  int kept = 0;
   ForDots(row, encoder, list, count, d, [&](int c, float dot) {
-    list[c].value = dot + (bias == nullptr ? 0.0f : bias[list[c].latent]);
+    const int32_t latent = list[c].latent;
+    const float value = dot + (bias == nullptr ? 0.0f : bias[latent]);
+    // Without a branch: which ones stay cannot be foretold.
+    list[kept] = {latent, value};
+    kept += value > floor ? 1 : 0;
   });
+  return kept;
 }
 
 LatentGradient SumContributionsImpl(const Contribution* contributions, int count,
@@ -477,9 +483,9 @@ PrefixErrors ResidualGradients(const float* target, const float* w, const Latent
                                                      gradients, delta, sum, error);
 }
 
-void EncodeLatents(const float* row, const float* encoder, const float* bias, int d,
-                   LatentActivation* list, int count) {
-  HWY_DYNAMIC_DISPATCH(EncodeLatentsImpl)(row, encoder, bias, d, list, count);
+int EncodeLatents(const float* row, const float* encoder, const float* bias, int d, float floor,
+                  LatentActivation* list, int count) {
+  return HWY_DYNAMIC_DISPATCH(EncodeLatentsImpl)(row, encoder, bias, d, floor, list, count);
 }
 
 LatentGradient SumContributions(const Contribution* contributions, int count,

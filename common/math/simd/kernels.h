@@ -52,9 +52,10 @@ void Dots(const float* g, const float* w, const LatentActivation* code, int coun
           float* out);
 
 // Sets the value of each entry to the pre-activation of its latent: ⟨encoder_j, row⟩ + bias_j, with
-// row [d], encoder [F, d] and bias [F] or null for none.
-void EncodeLatents(const float* row, const float* encoder, const float* bias, int d,
-                   LatentActivation* list, int count);
+// row [d], encoder [F, d] and bias [F] or null for none, and takes away those not above the floor;
+// returns how many are left.
+int EncodeLatents(const float* row, const float* encoder, const float* bias, int d, float floor,
+                  LatentActivation* list, int count);
 
 // What one active latent of one row adds to the gradients of that latent's parameters.
 struct Contribution {

@@ -242,14 +242,7 @@ int Prune(LatentActivation* list, int count, int k) {
 
 // Sets the values of a list to the exact ones, and takes away those not above the floor.
 int KeepExact(const ExactProduct& exact, float floor, LatentActivation* list, int count) {
-  EncodeLatents(exact.row, exact.encoder, exact.bias, exact.dim, list, count);
-  int kept = 0;
-  for (int c = 0; c < count; ++c) {
-    // Without a branch: which ones stay cannot be foretold.
-    list[kept] = list[c];
-    kept += list[kept].value > floor ? 1 : 0;
-  }
-  return kept;
+  return EncodeLatents(exact.row, exact.encoder, exact.bias, exact.dim, floor, list, count);
 }
 
 }  // namespace

@@ -251,7 +251,9 @@ TEST_P(KernelSweepTest, ResidualGradients) {
                           w[static_cast<size_t>(code[static_cast<size_t>(c)].latent) * n + i]);
         }
         ExpectSum(g[static_cast<size_t>(p) * n + i], gradient[i], at, static_cast<int>(i));
-        if (p == prefixes - 1) ASSERT_EQ(error[i], e[i]) << at;
+        if (p == prefixes - 1) {
+          ASSERT_EQ(error[i], e[i]) << at;
+        }
       }
     }
     ExpectSum(errors.all, all, at, 0);

@@ -135,11 +135,11 @@ void ExpectTight(int dim, int latents) {
 }
 
 TEST_P(ScreeningTest, BoundsHold) {
-  for (const auto [dim, latents] : kSizes) ExpectBoundsHold(dim, latents);
+  for (const auto& [dim, latents] : kSizes) ExpectBoundsHold(dim, latents);
 }
 
 TEST_P(ScreeningTest, BoundsAreTight) {
-  for (const auto [dim, latents] : kSizes) ExpectTight(dim, latents);
+  for (const auto& [dim, latents] : kSizes) ExpectTight(dim, latents);
 }
 
 // A batch's code is the same, to the bit, whether the bound that the batches before it left screens
