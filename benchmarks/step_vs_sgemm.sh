@@ -33,7 +33,9 @@ for width in "" --avx2; do
     done
   done
 done
-"$program" step "${small[@]}" --rows 1024 --threads "$threads" --top-k
+for rows in 1024 4096; do
+  "$program" step "${small[@]}" --rows "$rows" --threads "$threads" --top-k
+done
 "$program" step --dim 512 --latents 8192 --k 32 --rows 1024 --threads "$threads"
 "$program" step "${large[@]}" --threads "$threads"
 "$program" memory "${large[@]}" --threads "$threads"
