@@ -6,6 +6,7 @@
 #   benchmarks/compare_pytorch.sh                              d = 64, F = 1,024, k = 8
 #   benchmarks/compare_pytorch.sh --activations rows.npy       these, float32 [rows, d]
 #   benchmarks/compare_pytorch.sh --batch-rows 4096 --rounds 3
+#   benchmarks/compare_pytorch.sh --preset trainer             Matryoshka BatchTopK
 #   benchmarks/compare_pytorch.sh --help                       all flags
 #
 # $PYTHON: an interpreter with numpy and torch [/usr/bin/python3].

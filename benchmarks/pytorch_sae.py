@@ -17,6 +17,9 @@ unit norm. Three methods compute the same code and reconstruction:
   sparse         as embedding_bag, and computes the selected values again from their encoder rows,
                  so that the backward pass touches these alone as well
 
+Of BatchTopK, with Matryoshka prefixes or without, the k · n largest values of the batch above 0, and
+the mean of the prefixes' losses; there embedding_bag, which takes k values of each row, is left out.
+
 By default a few steps of each, with each kind of torch.optim.Adam (fused where this PyTorch has it
 for the CPU, foreach, a plain loop), are timed and the fastest is taken, OpenBLAS is told what the
 processor can do, and denormal numbers count as 0. With --plain it is the step as the paper's public
@@ -81,8 +84,10 @@ def load_case(folder):
     folder = pathlib.Path(folder)
     case = json.loads((folder / "case.json").read_text())
     config = types.SimpleNamespace(**case["config"])
-    if config.architecture not in ("top_k", "top_k_signed") or config.matryoshka_prefixes:
-        raise SystemExit(f"{folder}: the port knows the architectures top_k and top_k_signed alone")
+    if config.architecture not in ("top_k", "top_k_signed", "batch_top_k"):
+        raise SystemExit(f"{folder}: the port knows top_k, top_k_signed and batch_top_k alone")
+    if config.matryoshka_prefixes and config.architecture != "batch_top_k":
+        raise SystemExit(f"{folder}: the port knows prefixes of batch_top_k alone")
     if config.revival == "resample":
         raise SystemExit(f"{folder}: the port revives latents by the auxiliary loss alone")
     weights = {name: np.load(folder / f"{name}.npy") for name in PARAMETERS
@@ -131,6 +136,8 @@ class Trainer:
         self.bias = weights.get("encoder_bias", torch.zeros(len(self.encoder), dtype=dtype))
         self.adam = make_adam(list(weights.values()), self.config, adam)
         self.weights = weights
+        self.prefixes = sorted({*self.config.matryoshka_prefixes, len(self.encoder)})
+        self.threshold = 0.0  # of batch_top_k: the running mean of the least value kept
         self.idle_rows = torch.zeros(len(self.encoder), dtype=torch.int64)
         self.dead = self.idle_rows.nonzero().squeeze(1)
         self.steps = 0
@@ -139,12 +146,18 @@ class Trainer:
         """One update from rows [n, d]; returns the FVU of the batch before it (a tensor)."""
         config = self.config
         x = rows * self.case.input_scale
-        code, error = self._reconstruct(x)
         weight = 1.0 / (len(x) * self.case.variance)
-        fvu = loss = error.square().sum() * weight
+        if config.architecture == "batch_top_k":
+            code, errors = self._reconstruct_batch(x)
+            error = errors[-1]
+            fvu = error.square().sum() * weight
+            loss = sum(each.square().sum() for each in errors) * (weight / len(errors))
+        else:
+            code, error = self._reconstruct(x)
+            fvu = loss = error.square().sum() * weight
         if config.revival == "aux_loss" and config.aux_weight > 0 and len(self.dead):
             missing = error.detach() - self._reconstruct_by_dead(x)
-            loss = fvu + config.aux_weight * weight * missing.square().sum()
+            loss = loss + config.aux_weight * weight * missing.square().sum()
         self.adam.zero_grad(set_to_none=True)
         loss.backward()
         with torch.no_grad():
@@ -162,6 +175,40 @@ class Trainer:
         """The code (latents, values), both [n, k], and the error x − x̂."""
         code = self._select(x, self.encoder, self.bias, self.config.k, self.method)
         return code, x - self.pre_bias - self._decode(code, self.decoder, self.method)
+
+    def _reconstruct_batch(self, x):
+        """The k n largest of the batch, (latents, values), and the error of each prefix, [n, d]."""
+        centred = x - self.pre_bias
+        latent_count, prefix_count = len(self.encoder), len(self.prefixes)
+        with torch.set_grad_enabled(self.method == "dense"):
+            pre = functional.linear(centred, self.encoder, self.bias).relu()
+            values, places = pre.flatten().topk(self.config.k * len(x), sorted=False)
+        least = float(values.detach().min())
+        self.threshold = .99 * (self.threshold or least) + .01 * least
+        latents = places % latent_count
+        if self.method == "dense":
+            code = torch.zeros_like(pre).flatten().scatter(0, places, values).view_as(pre)
+            errors, begin, left = [], 0, centred
+            for end in self.prefixes:
+                left = left - code[:, begin:end] @ self.decoder[begin:end]
+                errors.append(left)
+                begin = end
+            return (latents, values), errors
+        rows = torch.div(places, latent_count, rounding_mode="floor")
+        values = (functional.embedding(latents, self.encoder) * centred[rows]).sum(-1)
+        values = (values + self.bias[latents]).relu()
+        # What each prefix adds to each row, then sums of these.
+        prefix = torch.bucketize(latents, torch.tensor(self.prefixes), right=True)
+        parts = centred.new_zeros(len(x) * prefix_count, x.shape[1]).index_add(
+            0, rows * prefix_count + prefix,
+            functional.embedding(latents, self.decoder) * values.unsqueeze(1))
+        parts = parts.view(len(x), prefix_count, -1).cumsum(1)
+        return (latents, values), list((centred.unsqueeze(1) - parts).unbind(1))
+
+    def _reconstruct_by_threshold(self, x):
+        """The error of rows that are encoded one by one, as batch_top_k does after training."""
+        pre = functional.linear(x, self.encoder, self.bias - self.encoder @ self.pre_bias)
+        return x - self.pre_bias - torch.where(pre > self.threshold, pre, 0.0) @ self.decoder
 
     def _reconstruct_by_dead(self, x):
         """ê = W_decᵀ z', z' the k_aux largest dead latents."""
@@ -183,7 +230,7 @@ class Trainer:
             # The bias takes pre_bias in, which spares a product in the backward pass.
             pre = functional.linear(x, encoder, bias - encoder @ self.pre_bias)
             values, latents = pre.topk(k, sorted=False)
-        if self.config.architecture == "top_k":
+        if self.config.architecture != "top_k_signed":
             values = values.relu()
         return latents, values
 
@@ -206,7 +253,7 @@ class Trainer:
 
     def _mark_fired(self, code, n):
         latents, values = code
-        if self.config.architecture == "top_k":
+        if self.config.architecture != "top_k_signed":
             latents = latents[values > 0]
         self.idle_rows += n
         self.idle_rows[latents.reshape(-1)] = 0
@@ -230,8 +277,10 @@ class Trainer:
     def evaluate(self, rows):
         """Mean ‖x − x̂‖² / mean ‖x − mean x‖² over rows [n, d]."""
         x = rows.to(self.dtype) * self.case.input_scale
-        error = sum(float(self._reconstruct(part)[1].double().square().sum())
-                    for part in x.split(4096))
+        by_threshold = self.config.architecture == "batch_top_k"
+        errors = (self._reconstruct_by_threshold(part) if by_threshold
+                  else self._reconstruct(part)[1] for part in x.split(4096))
+        error = sum(float(each.double().square().sum()) for each in errors)
         return error / float((x.double() - x.double().mean(0)).square().sum())
 
 
@@ -290,7 +339,8 @@ def time_step(case, method, adam, seconds):
 def fastest(case, methods=METHODS, adams=ADAMS, seconds=0.3):
     """The (method, adam) of these that is the fastest on this case; each is tried so long."""
     spent = {(method, adam): time_step(case, method, adam, seconds)
-             for method in methods for adam in adams}
+             for method in methods for adam in adams
+             if method != "embedding_bag" or case.config.architecture != "batch_top_k"}
     spent = {choice: value for choice, value in spent.items() if value is not None}
     return min(spent, key=spent.get)
 

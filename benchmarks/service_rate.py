@@ -93,7 +93,7 @@ def main():
     with tempfile.TemporaryDirectory(prefix="recsae-rate-") as directory:
         np.save(f"{directory}/rows.npy", rows)
         benchmark("make-case", f"{directory}/case", "--activations", f"{directory}/rows.npy",
-                  "--latents", flags.latents, "--k", flags.k, "--batch-rows", flags.batch_rows,
+                  "--preset", "trainer", "--latents", flags.latents, "--k", flags.k, "--batch-rows", flags.batch_rows,
                   "--steps", steps)
         suite = Suite(f"{directory}/servers", separate=not flags.standalone)
         try:

@@ -108,8 +108,8 @@ def main():
     parser.add_argument("--rows", type=int, default=65_536, help="generated rows [65536]")
     parser.add_argument("--latents", type=int, default=1024, help="F [1024]")
     parser.add_argument("--k", type=int, default=8, help="active latents per row [8]")
-    parser.add_argument("--preset", choices=("default", "paper"), default="default",
-                        help="recipe [default]")
+    parser.add_argument("--preset", choices=("default", "paper", "trainer"), default="default",
+                        help="recipe: TopK, the paper's, the trainer's default [default]")
     parser.add_argument("--batch-rows", type=int, nargs="+",
                         help="rows a step [speed: 1024 16; curve: 1024]")
     parser.add_argument("--steps", type=int, default=0,

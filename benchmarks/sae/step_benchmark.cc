@@ -68,6 +68,10 @@ absl::StatusOr<nlohmann::json> WriteNewCase(const CaseFlags& flags) {
   TrainConfig config = flags.preset == "paper" ? PaperConfig(dim) : DefaultConfig(dim);
   config.latents = flags.latents;
   config.k = flags.k;
+  if (flags.preset == "trainer") {
+    config.architecture = Architecture::kBatchTopK;
+    config.matryoshka_prefixes = DefaultPrefixes(flags.latents);
+  }
   config.batch_rows = flags.batch_rows;
   config.seed = flags.seed;
   if (flags.dead_after_rows > 0) config.dead_after_rows = flags.dead_after_rows;
@@ -149,6 +153,10 @@ void AddShapeFlags(CLI::App& app, StepShape& shape) {
   add("--latents", shape.latents, "F");
   add("--k", shape.k, "Active latents per row");
   add("--rows", shape.rows, "Rows per step");
+  app.add_flag("--top-k", shape.top_k,
+               "TopK, instead of the trainer's default: Matryoshka BatchTopK");
+  app.add_flag_callback("--avx2", StayWithAvx2,
+                        "Use no wider instructions, neither here nor in the products");
 }
 
 int Main(int argc, char** argv) {
@@ -168,8 +176,9 @@ int Main(int argc, char** argv) {
   make->add_option("--dim", flags.dim, "Values of a generated row, d")
       ->check(CLI::PositiveNumber)
       ->capture_default_str();
-  make->add_option("--preset", flags.preset, "Recipe")
-      ->check(CLI::IsMember({"default", "paper"}))
+  make->add_option("--preset", flags.preset,
+                   "Recipe: TopK, the paper's, or the trainer's default, Matryoshka BatchTopK")
+      ->check(CLI::IsMember({"default", "paper", "trainer"}))
       ->capture_default_str();
   make->add_option("--latents", flags.latents, "F")
       ->check(CLI::Range(2, 1 << 24))

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <cstdlib>
 #include <limits>
 #include <memory>
 #include <utility>
@@ -13,12 +14,14 @@
 #include "benchmarks/sae/bare_sgemm.h"
 #include "benchmarks/sae/interleaved.h"
 #include "common/base/status.h"
+#include "common/math/simd/instruction_set.h"
 #include "common/math/simd/kernels.h"
 #include "common/sae/block_encoder.h"
 #include "common/sae/gradients.h"
 #include "common/sae/model.h"
 #include "common/sae/statistics.h"
 #include "common/sae/trainer.h"
+#include "hwy/targets.h"
 #include "tests/unit/common/sae/testing.h"
 
 namespace recsae::sae {
@@ -37,6 +40,10 @@ TrainConfig ConfigOf(const StepShape& shape) {
   TrainConfig config = DefaultConfig(shape.dim);
   config.latents = shape.latents;
   config.k = shape.k;
+  if (!shape.top_k) {
+    config.architecture = Architecture::kBatchTopK;
+    config.matryoshka_prefixes = DefaultPrefixes(shape.latents);
+  }
   config.batch_rows = shape.rows;
   config.normalise_inputs = false;
   config.warmup_fraction = 0.0;
@@ -138,6 +145,7 @@ class Parts {
     packed_.screened = math::Screening::Pays(weights.latents, weights.dim, weights.k);
     packed_.screening.Resize(packed_.screened ? weights.latents : 0, weights.dim);
     packed_.exact.Resize(packed_.screened ? 0 : weights.latents, weights.dim);
+    loss_.prefixes = start.config.matryoshka_prefixes;
     loss_.aux_k = start.config.aux_k;
     loss_.aux_weight = start.config.aux_weight;
     loss_.variance = start.variance;
@@ -165,17 +173,22 @@ class Parts {
     const int d = start_.weights.dim;
     const int64_t n = start_.config.batch_rows;
     const float* rows = centred_.data() + (NextBatch() - start_.rows.data());
+    EncodeOptions options;
+    options.batch_bound = bound_;
     pool_.Run(static_cast<int>((n + kRowsPerTask - 1) / kRowsPerTask), [&](int task, int worker) {
       const int64_t begin = task * kRowsPerTask;
       BlockCodes codes;
-      encoders_[static_cast<size_t>(worker)].Encode(start_.weights, packed_, {}, rows + begin * d,
+      encoders_[static_cast<size_t>(worker)].Encode(start_.weights, packed_, options,
+                                                    rows + begin * d,
                                                     std::min(kRowsPerTask, n - begin), codes);
     });
   }
 
   void Compute(bool with_dead) {
     loss_.dead = with_dead ? start_.dead : std::vector<int32_t>();
-    gradients_.Compute(start_.weights, loss_, NextBatch(), start_.config.batch_rows, pool_);
+    bound_ = 0.98f *
+             gradients_.Compute(start_.weights, loss_, NextBatch(), start_.config.batch_rows, pool_)
+                 .least_kept;
   }
 
   // Encoder and decoder alike: the biases are a hundredth of them.
@@ -206,6 +219,7 @@ class Parts {
   std::vector<float> centred_;
   LossConfig loss_;
   BatchGradients gradients_;
+  float bound_ = 0.0f;  // of BatchTopK's candidates, about as the engine has it
   std::vector<float> gradient_, parameter_, first_, second_;
   int64_t next_ = 0;
 };
@@ -213,7 +227,12 @@ class Parts {
 double Microseconds(double seconds) { return seconds * 1e6; }
 
 nlohmann::json Describe(const StepShape& shape) {
-  return {{"rows", shape.rows}, {"d", shape.dim}, {"latents", shape.latents}, {"k", shape.k}};
+  return {{"rows", shape.rows},
+          {"d", shape.dim},
+          {"latents", shape.latents},
+          {"k", shape.k},
+          {"recipe", shape.top_k ? "top-k" : "default"},
+          {"instruction_set", math::InstructionSet()}};
 }
 
 nlohmann::json Describe(const BareSgemm& sgemm, double seconds) {
@@ -310,6 +329,13 @@ absl::StatusOr<nlohmann::json> MeasureMemory(const StepShape& shape) {
                  {"peak_bytes", peak},
                  {"peak_memory_ratio", peak / parameters}});
   return result;
+}
+
+void StayWithAvx2() {
+  hwy::DisableTargets(HWY_AVX3 | HWY_AVX3_DL);
+  setenv("ONEDNN_MAX_CPU_ISA", "AVX2", /*overwrite=*/1);
+  setenv("DNNL_MAX_CPU_ISA", "AVX2", /*overwrite=*/1);  // its name before oneDNN 2.5
+  setenv("OPENBLAS_CORETYPE", "Haswell", /*overwrite=*/1);
 }
 
 }  // namespace recsae::sae

@@ -14,6 +14,7 @@ struct StepShape {
   int k = 8;
   int rows = 1024;          // a step
   double dead_share = 0.0;  // of the latents, held dead for the auxiliary loss to work on
+  bool top_k = false;       // TopK without prefixes, instead of Matryoshka BatchTopK
   int threads = 2;
 };
 
@@ -21,7 +22,8 @@ struct StepShape {
 // ratio = step / product, the share of the step's parts, and how much faster the step is than on
 // one thread. A part is timed by calling the engine's functions at the same shape:
 //   pack       the encoder rearranged, or brought to 8 bits, for what follows
-//   encode     BlockEncoder::Encode: product and selection
+//   encode     BlockEncoder::Encode: product and selection (of BatchTopK by the bound that the
+//              runs of the other parts left; what cuts a batch's candidates counts as gradients)
 //   gradients  BatchGradients::Compute less these: decoding, errors, gradients
 //   auxiliary  what Compute takes longer with the dead latents
 //   adam       ApplyAdam on all parameters and NormaliseRows on the decoder
@@ -35,6 +37,10 @@ absl::StatusOr<nlohmann::json> TimeEncoding(const StepShape& shape, double secon
 // Trains a few steps: peak memory of this process, rows and program included, as a multiple of the
 // parameters' bytes. To be called in a fresh process.
 absl::StatusOr<nlohmann::json> MeasureMemory(const StepShape& shape);
+
+// Lets this process, the engine and the products that it is held against, use AVX2 at most. To be
+// called before anything else.
+void StayWithAvx2();
 
 }  // namespace recsae::sae
 

@@ -163,6 +163,13 @@ absl::StatusOr<TrainingCase> ReadCase(const std::string& folder) {
   weights.latents = training_case.config.latents;
   weights.k = training_case.config.k;
   weights.architecture = training_case.config.architecture;
+  if (HasThreshold(weights.architecture)) {
+    // As Trainer::Create begins: BatchTopK learns its threshold from the first batch.
+    const bool jump_relu = weights.architecture == Architecture::kJumpRelu;
+    weights.threshold.assign(
+        static_cast<size_t>(weights.latents),
+        jump_relu ? static_cast<float>(training_case.config.initial_threshold) : 0.0f);
+  }
   const auto read = [&](const std::string& name, std::vector<float>& values,
                         const std::vector<int64_t>& shape) -> absl::Status {
     const std::string path = absl::StrCat(folder, "/", name, ".npy");

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <functional>
 #include <limits>
 #include <tuple>
 
@@ -14,19 +15,6 @@ struct Candidate {
   int32_t list;
   int32_t at;
 };
-
-// Closes up the gaps that entries marked with latent -1 leave.
-void CloseUp(RowLists& lists) {
-  size_t to = 0;
-  size_t from = 0;
-  for (int32_t& end : lists.ends) {
-    for (; from < static_cast<size_t>(end); ++from) {
-      if (lists.entries[from].latent >= 0) lists.entries[to++] = lists.entries[from];
-    }
-    end = static_cast<int32_t>(to);
-  }
-  lists.entries.resize(to);
-}
 
 bool Precedes(const Candidate& a, const Candidate& b) {
   return std::tuple(-a.value, a.list, a.at) < std::tuple(-b.value, b.list, b.at);
@@ -58,6 +46,26 @@ std::vector<std::vector<float>> EntryWeights(const std::vector<RowLists*>& lists
   return all;
 }
 
+// Takes away all entries but the wanted ones, which are asked for in the order of the rows.
+template <typename Wanted>
+void KeepWanted(const std::vector<RowLists*>& lists, const Wanted& wanted) {
+  for (RowLists* list : lists) {
+    LatentActivation* entries = list->entries.data();
+    size_t from = 0;
+    size_t to = 0;
+    for (int32_t& end : list->ends) {
+      for (; from < static_cast<size_t>(end); ++from) {
+        // Without a branch: which ones stay cannot be foretold.
+        const bool stays = wanted(entries[from]);
+        entries[to] = entries[from];
+        to += stays ? 1 : 0;
+      }
+      end = static_cast<int32_t>(to);
+    }
+    list->entries.resize(to);
+  }
+}
+
 // What is before `last` stays, the rest goes.
 float Keep(const std::vector<RowLists*>& lists, const std::vector<Candidate>& candidates,
            std::vector<Candidate>::const_iterator last) {
@@ -66,19 +74,34 @@ float Keep(const std::vector<RowLists*>& lists, const std::vector<Candidate>& ca
   for (auto cut = last; cut != candidates.end(); ++cut) {
     lists[static_cast<size_t>(cut->list)]->entries[static_cast<size_t>(cut->at)].latent = -1;
   }
-  for (RowLists* list : lists) CloseUp(*list);
+  KeepWanted(lists, [](const LatentActivation& entry) { return entry.latent >= 0; });
   return least;
 }
 
 }  // namespace
 
 float KeepLargestOfBatch(const std::vector<RowLists*>& lists, int64_t wanted) {
-  std::vector<Candidate> candidates = AllOf(lists);
-  const auto last = candidates.begin() + std::min(wanted, static_cast<int64_t>(candidates.size()));
-  if (last != candidates.end()) {
-    std::nth_element(candidates.begin(), last, candidates.end(), Precedes);
+  std::vector<float> values;
+  size_t count = 0;
+  for (const RowLists* list : lists) count += list->entries.size();
+  values.reserve(count);
+  for (const RowLists* list : lists) {
+    for (const LatentActivation& entry : list->entries) values.push_back(entry.value);
   }
-  return Keep(lists, candidates, last);
+  if (values.empty() || wanted <= 0) {
+    for (RowLists* list : lists) KeepWanted({list}, [](const auto&) { return false; });
+    return std::numeric_limits<float>::infinity();
+  }
+  if (static_cast<int64_t>(count) <= wanted) return *std::min_element(values.begin(), values.end());
+  const auto last = values.begin() + (wanted - 1);
+  std::nth_element(values.begin(), last, values.end(), std::greater<>());
+  const float least = *last;
+  // Of those that tie for the last place the first ones stay.
+  int64_t ties = 1 + std::count(values.begin(), last, least);
+  KeepWanted(lists, [least, &ties](const LatentActivation& entry) {
+    return entry.value > least || (entry.value == least && ties-- > 0);
+  });
+  return least;
 }
 
 // Quickselect by weight: the half in which the sum of weights reaches `wanted` is halved again.

@@ -70,7 +70,13 @@ void BlockEncoder::Encode(const SaeWeights& weights, const PackedWeights& packed
     const int first = panel * packed.width();
     const int last = std::min(last_panel * packed.width(), weights.latents);
     const Tile tile{panel, last_panel, first, last - first};
-    for_rows([&](int64_t row, int rows) { EncodeRows(weights, packed, tile, centred, row, rows); });
+    for_rows([&](int64_t row, int rows) {
+      if (packed.screened && weights.architecture == Architecture::kBatchTopK) {
+        EncodeRowsAbove(weights, packed, tile, options.batch_bound, centred, row, rows);
+      } else {
+        EncodeRows(weights, packed, tile, centred, row, rows);
+      }
+    });
   }
   if (!options.dead.empty()) {
     for_rows(
@@ -105,6 +111,23 @@ void BlockEncoder::EncodeRows(const SaeWeights& weights, const PackedWeights& pa
     } else {
       count += math::CollectAbove(pre, bound_.empty() ? nullptr : bound_.data(), list + count);
     }
+  }
+}
+
+void BlockEncoder::EncodeRowsAbove(const SaeWeights& weights, const PackedWeights& packed,
+                                   const Tile& tile, float bound, const float* centred,
+                                   int64_t begin, int rows) {
+  const int words = packed.screening.MaskWords(tile.last_panel - tile.first_panel);
+  masks_.resize(static_cast<size_t>(kRows * words));
+  packed.screening.FindAbove(screened_, static_cast<int>(begin), rows, tile.first_panel,
+                             tile.last_panel, bound, masks_.data());
+  const float* bias = weights.encoder_bias.empty() ? nullptr : weights.encoder_bias.data();
+  for (int r = 0; r < rows; ++r) {
+    int& count = active_.counts[static_cast<size_t>(begin + r)];
+    count += math::CollectExact(
+        &masks_[static_cast<size_t>(r * words)], words, tile.first,
+        {centred + (begin + r) * weights.dim, weights.encoder.data(), bias, weights.dim}, bound,
+        active_.Row(begin + r) + count);
   }
 }
 

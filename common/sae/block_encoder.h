@@ -62,6 +62,8 @@ class BlockEncoder {
   void Prepare(const SaeWeights& weights, const EncodeOptions& options);
   void EncodeRows(const SaeWeights& weights, const PackedWeights& packed, const Tile& tile,
                   const float* centred, int64_t begin, int rows);
+  void EncodeRowsAbove(const SaeWeights& weights, const PackedWeights& packed, const Tile& tile,
+                       float bound, const float* centred, int64_t begin, int rows);
   void EncodeDead(const SaeWeights& weights, const PackedWeights& packed,
                   const EncodeOptions& options, const float* centred, int64_t begin, int rows);
   void Finish(const SaeWeights& weights, const EncodeOptions& options, int64_t rows,
@@ -78,9 +80,10 @@ class BlockEncoder {
   };
 
   math::ScreenedRows screened_;
-  std::vector<float> pre_;     // [kMaxRows, latents of a tile]
-  std::vector<float> maxima_;  // [kMaxRows, groups]
-  std::vector<float> bound_;   // [F] what is listed at all (threshold architectures)
+  std::vector<float> pre_;       // [kMaxRows, latents of a tile]
+  std::vector<float> maxima_;    // [kMaxRows, groups]
+  std::vector<uint64_t> masks_;  // [kMaxRows, words of a tile]: what may exceed BatchTopK's bound
+  std::vector<float> bound_;     // [F] what is listed at all (threshold architectures)
   Lists active_, dead_;
 };
 

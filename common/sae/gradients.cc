@@ -19,14 +19,18 @@ constexpr int64_t kMaxBlocks = 32;
 constexpr int64_t kSmallEncoder = 1 << 18;
 // Panels that one task packs.
 constexpr int kPanelsPerTask = 4;
-// The next batch's candidates for BatchTopK are what exceeds this share of the last one's least.
-constexpr float kBoundShare = 0.8f;
+// The next batch's candidates for BatchTopK are what exceeds the last one's least value less this
+// share of it, and less so much times the share by which it fell of late.
+constexpr float kLeastDrop = 0.01f;
+constexpr float kDropsAllowed = 2.0f;
+constexpr float kDropMemory = 0.95f;
 
 // Whether bounds save more than they cost to make for so many rows.
 bool WorthScreening(const SaeWeights& weights, int64_t rows) {
   constexpr int64_t kMinRows = 64;
-  return SelectsTopK(weights.architecture) && rows >= kMinRows &&
-         math::Screening::Pays(weights.latents, weights.dim, weights.k);
+  const bool few =
+      SelectsTopK(weights.architecture) || weights.architecture == Architecture::kBatchTopK;
+  return few && rows >= kMinRows && math::Screening::Pays(weights.latents, weights.dim, weights.k);
 }
 
 int TaskCount(int latents) { return (latents + kLatentsPerTask - 1) / kLatentsPerTask; }
@@ -205,16 +209,20 @@ void BatchGradients::SelectBatchTopK(const SaeWeights& weights, const float* row
   for (int64_t row = 0; row < rows_; ++row) wanted += RowWeight(row);
   wanted *= weights.k;
   EncodeAll(weights, rows, pool);
-  if (CandidateWeight() < wanted && encode_.batch_bound > 0.0f) {
-    encode_.batch_bound = 0.0f;
+  for (bool again = false; CandidateWeight() < wanted && encode_.batch_bound > 0.0f; again = true) {
+    encode_.batch_bound = again ? 0.0f : 0.5f * encode_.batch_bound;
     EncodeAll(weights, rows, pool);
   }
   const bool all = CandidateWeight() <= wanted;
   std::vector<RowLists*> lists;
   for (Block& block : blocks_) lists.push_back(&block.codes.active);
+  const float before = least_kept_;
   least_kept_ = row_weights_ != nullptr ? KeepHeaviestOfBatch(lists, row_weights_, wanted)
                                         : KeepLargestOfBatch(lists, int64_t{weights.k} * rows_);
-  batch_bound_ = all ? 0.0f : kBoundShare * least_kept_;
+  drop_ *= kDropMemory;
+  if (before > 0.0f) drop_ = std::max(drop_, 1.0f - least_kept_ / before);
+  const float share = 1.0f - kLeastDrop - kDropsAllowed * drop_;
+  batch_bound_ = all ? 0.0f : std::max(share, 0.0f) * least_kept_;
 }
 
 // Where each latent's contributions start, and where each block's go among them.

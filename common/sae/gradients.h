@@ -104,10 +104,8 @@ class BatchGradients {
   double CandidateWeight() const;
   float RowWeight(int64_t row) const { return row_weights_ != nullptr ? row_weights_[row] : 1.0f; }
   void WalkBack(const SaeWeights& weights, const LossConfig& config, int block);
-  double PlainRow(const SaeWeights& weights, int64_t row, Block& block);
-  double RowErrors(const SaeWeights& weights, int64_t row, Block& block);
+  float RowGradients(const SaeWeights& weights, int64_t row, Block& block);
   void CountEntries(Block& block) const;
-  void RowGradients(const SaeWeights& weights, int64_t row, Block& block);
   void WalkBackDead(const SaeWeights& weights, int64_t row, Block& block);
   void WalkBackBand(const SaeWeights& weights, const LossConfig& config, int64_t row, Block& block);
   void CountContributions();
@@ -146,7 +144,10 @@ class BatchGradients {
   float aux_factor_ = 0.0f;
   float l1_slope_ = 0.0f;  // ∂sparsity/∂z
   EncodeOptions encode_;
-  float batch_bound_ = 0.0f;  // kBatchTopK: screens candidates; of no influence on the result
+  // kBatchTopK: what screens candidates, of no influence on the result, and the share by which the
+  // least value kept has fallen from batch to batch of late.
+  float batch_bound_ = 0.0f;
+  float drop_ = 0.0f;
   float least_kept_ = 0.0f;
   PackedWeights packed_;
   std::vector<BlockEncoder> encoders_;  // one for each thread

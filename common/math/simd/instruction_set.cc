@@ -3,8 +3,7 @@
 
 #include <cstdint>
 
-#include "common/math/simd/screening.h"
-
+#define HWY_WANT_AVX3_DL 1
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "common/math/simd/instruction_set.cc"
 #include "hwy/foreach_target.h"
@@ -27,8 +26,9 @@ const char* InstructionSet() {
   const int64_t target = HWY_DYNAMIC_DISPATCH(Target)();
   switch (target) {
     case HWY_AVX3_DL:
+      return "AVX-512 with VNNI";
     case HWY_AVX3:
-      return Screening::Available() ? "AVX-512 with VNNI" : "AVX-512";
+      return "AVX-512";
     case HWY_AVX2:
       return "AVX2";
     case HWY_EMU128:

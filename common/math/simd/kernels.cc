@@ -1,6 +1,7 @@
 // The inner loops, written once over Highway's vectors.
 #include "common/math/simd/kernels.h"
 
+#include <algorithm>
 #include <cmath>
 
 #if defined(__x86_64__)
@@ -144,39 +145,150 @@ float ResidualImpl(const float* target, const float* w, const LatentActivation* 
   return hn::GetLane(hn::SumOfLanes(tag, squares)) + tail;
 }
 
-float ResidualGradientImpl(const float* target, const float* w, const LatentActivation* code,
-                           int count, int d, float factor, float* g, float* delta, float* sum) {
-  const Floats tag;
-  const float squared = ResidualImpl(target, w, code, count, d, g);
-  const Vec factors = hn::Set(tag, factor);
+// Four dot products at a time, that of row[i] in a way that does not depend on i.
+HWY_INLINE void FourDots(const float* g, const float* const (&rows)[4], int n, float* out) {
+#if HWY_TARGET == HWY_SCALAR
+  for (int i = 0; i < 4; ++i) out[i] = Dot(g, rows[i], n);
+#else
+  const Floats d;
+  Vec sums[4];
+  for (Vec& sum : sums) sum = hn::Zero(d);
+  float tails[4] = {};
   ForEach(
+      n,
+      [&](int at) {
+        const Vec values = hn::LoadU(d, g + at);
+        for (int i = 0; i < 4; ++i) {
+          sums[i] = hn::MulAdd(values, hn::LoadU(d, rows[i] + at), sums[i]);
+        }
+      },
+      [&](int at) {
+        for (int i = 0; i < 4; ++i) tails[i] += g[at] * rows[i][at];
+      });
+  // Sums of each four lanes, of the four side by side; then of these.
+  const hn::RepartitionToWide<hn::RebindToUnsigned<Floats> > wide;
+  const Vec ab =
+      hn::Add(hn::InterleaveLower(d, sums[0], sums[1]), hn::InterleaveUpper(d, sums[0], sums[1]));
+  const Vec cd =
+      hn::Add(hn::InterleaveLower(d, sums[2], sums[3]), hn::InterleaveUpper(d, sums[2], sums[3]));
+  const Vec lower =
+      hn::BitCast(d, hn::InterleaveLower(wide, hn::BitCast(wide, ab), hn::BitCast(wide, cd)));
+  const Vec upper =
+      hn::BitCast(d, hn::InterleaveUpper(wide, hn::BitCast(wide, ab), hn::BitCast(wide, cd)));
+  HWY_ALIGN float lanes[kLanes];
+  hn::Store(hn::Add(lower, upper), d, lanes);
+  for (int i = 0; i < 4; ++i) {
+    out[i] = lanes[i];
+    for (int block = 4; block < kLanes; block += 4) out[i] += lanes[block + i];
+    out[i] += tails[i];
+  }
+#endif
+}
+
+// Calls take(c, ⟨g, w_j⟩) for each entry c of a code.
+template <typename Take>
+HWY_INLINE void ForDots(const float* g, const float* w, const LatentActivation* code, int count,
+                        int d, const Take& take) {
+  for (int c = 0; c < count; c += 4) {
+    const int some = std::min(4, count - c);
+    const float* rows[4];
+    for (int i = 0; i < 4; ++i) {
+      rows[i] = w + static_cast<int64_t>(code[c + std::min(i, some - 1)].latent) * d;
+    }
+    float dots[4];
+    FourDots(g, rows, d, dots);
+    for (int i = 0; i < some; ++i) take(c + i, dots[i]);
+  }
+}
+
+PrefixErrors ResidualGradientsImpl(const float* target, const float* w,
+                                   const LatentActivation* code, const int* ends, int prefixes,
+                                   int d, float factor, float* gradients, float* delta, float* sum,
+                                   float* error) {
+  const Floats tag;
+  const Vec factors = hn::Set(tag, factor);
+  Vec all = hn::Zero(tag);
+  Vec last = hn::Zero(tag);
+  PrefixErrors tail{};
+  ForChunks(
       d,
-      [&](int i) {
-        const Vec scaled = hn::Mul(factors, hn::LoadU(tag, g + i));
-        hn::StoreU(scaled, tag, g + i);
-        hn::StoreU(hn::Add(scaled, hn::LoadU(tag, sum + i)), tag, sum + i);
+      [&](int begin, auto vectors) {
+        Vec sums[vectors];
+        for (int v = 0; v < vectors; ++v) sums[v] = hn::LoadU(tag, target + begin + v * kLanes);
+        int c = 0;
+        for (int p = 0; p < prefixes; ++p) {
+          for (; c < ends[p]; ++c) {
+            const Vec value = hn::Set(tag, code[c].value);
+            const float* row = w + static_cast<int64_t>(code[c].latent) * d + begin;
+            for (int v = 0; v < vectors; ++v) {
+              sums[v] = hn::NegMulAdd(value, hn::LoadU(tag, row + v * kLanes), sums[v]);
+            }
+          }
+          float* to = gradients + static_cast<int64_t>(p) * d + begin;
+          for (int v = 0; v < vectors; ++v) {
+            all = hn::MulAdd(sums[v], sums[v], all);
+            hn::StoreU(sums[v], tag, to + v * kLanes);
+          }
+        }
+        for (int v = 0; v < vectors; ++v) {
+          last = hn::MulAdd(sums[v], sums[v], last);
+          if (error != nullptr) hn::StoreU(sums[v], tag, error + begin + v * kLanes);
+          Vec gradient = hn::Zero(tag);
+          for (int p = prefixes - 1; p >= 0; --p) {
+            float* at = gradients + static_cast<int64_t>(p) * d + begin + v * kLanes;
+            gradient = hn::MulAdd(factors, hn::LoadU(tag, at), gradient);
+            hn::StoreU(gradient, tag, at);
+          }
+          if (sum != nullptr) {
+            float* at = sum + begin + v * kLanes;
+            hn::StoreU(hn::Add(gradient, hn::LoadU(tag, at)), tag, at);
+          }
+        }
       },
       [&](int i) {
-        g[i] *= factor;
-        sum[i] += g[i];
+        float left = target[i];
+        int c = 0;
+        for (int p = 0; p < prefixes; ++p) {
+          for (; c < ends[p]; ++c) {
+            left -= code[c].value * w[static_cast<int64_t>(code[c].latent) * d + i];
+          }
+          gradients[static_cast<int64_t>(p) * d + i] = left;
+          tail.all += left * left;
+        }
+        tail.last += left * left;
+        if (error != nullptr) error[i] = left;
+        float gradient = 0.0f;
+        for (int p = prefixes - 1; p >= 0; --p) {
+          float& at = gradients[static_cast<int64_t>(p) * d + i];
+          at = gradient += factor * at;
+        }
+        if (sum != nullptr) sum[i] += gradient;
       });
-  for (int c = 0; c < count; ++c) {
-    delta[c] = Dot(g, w + static_cast<int64_t>(code[c].latent) * d, d);
+  for (int p = 0; p < prefixes; ++p) {
+    const int begin = p == 0 ? 0 : ends[p - 1];
+    ForDots(gradients + static_cast<int64_t>(p) * d, w, code + begin, ends[p] - begin, d,
+            [&](int c, float dot) { delta[begin + c] = dot; });
   }
-  return squared;
+  return {hn::GetLane(hn::SumOfLanes(tag, all)) + tail.all,
+          hn::GetLane(hn::SumOfLanes(tag, last)) + tail.last};
 }
 
 void DotsImpl(const float* g, const float* w, const LatentActivation* code, int count, int d,
               float* out) {
-  for (int c = 0; c < count; ++c) out[c] = Dot(g, w + static_cast<int64_t>(code[c].latent) * d, d);
+  ForDots(g, w, code, count, d, [&](int c, float dot) { out[c] = dot; });
 }
 
-void EncodeLatentsImpl(const float* row, const float* encoder, const float* bias, int d,
-                       LatentActivation* list, int count) {
-  for (int c = 0; c < count; ++c) {
-    const int64_t j = list[c].latent;
-    list[c].value = Dot(row, encoder + j * d, d) + (bias == nullptr ? 0.0f : bias[j]);
-  }
+int EncodeLatentsImpl(const float* row, const float* encoder, const float* bias, int d, float floor,
+                      LatentActivation* list, int count) {
+  int kept = 0;
+  ForDots(row, encoder, list, count, d, [&](int c, float dot) {
+    const int32_t latent = list[c].latent;
+    const float value = dot + (bias == nullptr ? 0.0f : bias[latent]);
+    // Without a branch: which ones stay cannot be foretold.
+    list[kept] = {latent, value};
+    kept += value > floor ? 1 : 0;
+  });
+  return kept;
 }
 
 LatentGradient SumContributionsImpl(const Contribution* contributions, int count,
@@ -324,7 +436,7 @@ HWY_EXPORT(RemoveParallelImpl);
 HWY_EXPORT(SquaredNormImpl);
 HWY_EXPORT(NormaliseRowsImpl);
 HWY_EXPORT(ResidualImpl);
-HWY_EXPORT(ResidualGradientImpl);
+HWY_EXPORT(ResidualGradientsImpl);
 HWY_EXPORT(DotsImpl);
 HWY_EXPORT(EncodeLatentsImpl);
 HWY_EXPORT(SumContributionsImpl);
@@ -364,15 +476,16 @@ void Dots(const float* g, const float* w, const LatentActivation* code, int coun
   HWY_DYNAMIC_DISPATCH(DotsImpl)(g, w, code, count, d, out);
 }
 
-float ResidualGradient(const float* target, const float* w, const LatentActivation* code, int count,
-                       int d, float factor, float* g, float* delta, float* sum) {
-  return HWY_DYNAMIC_DISPATCH(ResidualGradientImpl)(target, w, code, count, d, factor, g, delta,
-                                                    sum);
+PrefixErrors ResidualGradients(const float* target, const float* w, const LatentActivation* code,
+                               const int* ends, int prefixes, int d, float factor, float* gradients,
+                               float* delta, float* sum, float* error) {
+  return HWY_DYNAMIC_DISPATCH(ResidualGradientsImpl)(target, w, code, ends, prefixes, d, factor,
+                                                     gradients, delta, sum, error);
 }
 
-void EncodeLatents(const float* row, const float* encoder, const float* bias, int d,
-                   LatentActivation* list, int count) {
-  HWY_DYNAMIC_DISPATCH(EncodeLatentsImpl)(row, encoder, bias, d, list, count);
+int EncodeLatents(const float* row, const float* encoder, const float* bias, int d, float floor,
+                  LatentActivation* list, int count) {
+  return HWY_DYNAMIC_DISPATCH(EncodeLatentsImpl)(row, encoder, bias, d, floor, list, count);
 }
 
 LatentGradient SumContributions(const Contribution* contributions, int count,

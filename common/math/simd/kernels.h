@@ -34,19 +34,28 @@ void NormaliseRows(float* x, int rows, int n);
 float Residual(const float* target, const float* w, const LatentActivation* code, int count, int d,
                float* e);
 
-// e = target − Σ z_j w_j as Residual, then g = factor · e and delta[c] = ⟨g, w_j⟩ for each entry of
-// the code, and sum += g; g, sum [d]. Returns ‖e‖².
-float ResidualGradient(const float* target, const float* w, const LatentActivation* code, int count,
-                       int d, float factor, float* g, float* delta, float* sum);
+// Of a code whose prefixes (the entries before ends[0], ends[1], ..., all `count` at last) each
+// reconstruct by themselves: the errors e_g = target − Σ z_j w_j over the g-th prefix, the
+// gradients g_g = factor · Σ of e_h over h >= g, [prefixes, d], and delta[c] = ⟨g_g, w_j⟩ for each
+// entry, g the first prefix that it is in. Adds g_0 to sum [d], and writes the last error to error
+// [d]; either may be null, and error may be target.
+struct PrefixErrors {
+  float all;   // Σ_g ‖e_g‖²
+  float last;  // ‖e_g‖² of the last prefix
+};
+PrefixErrors ResidualGradients(const float* target, const float* w, const LatentActivation* code,
+                               const int* ends, int prefixes, int d, float factor, float* gradients,
+                               float* delta, float* sum, float* error);
 
 // out[c] = ⟨g, w_j⟩ for the latent j of each entry of a code; g [d], w [F, d].
 void Dots(const float* g, const float* w, const LatentActivation* code, int count, int d,
           float* out);
 
 // Sets the value of each entry to the pre-activation of its latent: ⟨encoder_j, row⟩ + bias_j, with
-// row [d], encoder [F, d] and bias [F] or null for none.
-void EncodeLatents(const float* row, const float* encoder, const float* bias, int d,
-                   LatentActivation* list, int count);
+// row [d], encoder [F, d] and bias [F] or null for none, and takes away those not above the floor;
+// returns how many are left.
+int EncodeLatents(const float* row, const float* encoder, const float* bias, int d, float floor,
+                  LatentActivation* list, int count);
 
 // What one active latent of one row adds to the gradients of that latent's parameters.
 struct Contribution {

@@ -8,15 +8,19 @@
 
 namespace recsae::math {
 
-// Some rows in 8 bits, as the bounds need them.
+struct ScreenPanels;
+struct ScreenRows;
+
+// Some rows in 8 bits (7 where the machine's product has no room for more), as the bounds need
+// them.
 struct ScreenedRows {
-  std::vector<uint8_t> values;  // [n, d rounded up to 4]: x / step, rounded, + 128
+  std::vector<uint8_t> values;  // [n, d rounded up to 8]: x / step, rounded, + an offset
   std::vector<float> steps;     // [n]
   std::vector<float> norms;     // [n]: ‖x‖
-  std::vector<float> errors;    // [n]: ‖x − step · (value − 128)‖
+  std::vector<float> errors;    // [n]: ‖x − step · (value − offset)‖
 };
 
-// An encoder [F, d] in 8 bits with its bias. With w_j = s_j q_j + r_j and x = t p + e,
+// An encoder [F, d] in 8 bits (or 7) with its bias. With w_j = s_j q_j + r_j and x = t p + e,
 //   ⟨w_j, x⟩ = s_j t ⟨q_j, p⟩ + ⟨s_j q_j, e⟩ + ⟨r_j, x⟩,
 // and the last two are at most ‖s_j q_j‖ ‖e‖ + ‖r_j‖ ‖x‖ by Cauchy and Schwarz; the rounding of
 // floats is added to ‖r_j‖. Pack may be called by several threads for distinct panels; the rest by
@@ -26,7 +30,7 @@ class Screening {
   // Rows that one Bound takes at most.
   static constexpr int kMaxRows = 8;
 
-  // Whether this machine has 8-bit dot products (AVX-512 VNNI); nothing else works without.
+  // Whether this machine has 8-bit products (AVX-512, AVX2); nothing else works without.
   static bool Available();
 
   // Whether finding the k largest of so many latents is cheaper by bounds: where there are many
@@ -37,7 +41,7 @@ class Screening {
 
   int width() const { return width_; }
   int panels() const { return panels_; }
-  int groups() const { return 2 * width_; }
+  int groups() const;
 
   // Takes panels [first, last) from encoder [F, d] and bias [F] (null: zeros).
   void Pack(const float* encoder, const float* bias, int first, int last);
@@ -50,13 +54,26 @@ class Screening {
   void Bound(const ScreenedRows& rows, int begin, int n, int first, int last, float* out,
              float* maxima) const;
 
+  // Words of a row's mask over so many panels.
+  int MaskWords(int panels) const;
+
+  // Which pre-activations of these rows may exceed the floor: all that do are among them. Bit i of
+  // a row's masks [n, MaskWords(last − first)] is of the i-th latent of the panels.
+  void FindAbove(const ScreenedRows& rows, int begin, int n, int first, int last, float floor,
+                 uint64_t* masks) const;
+
  private:
+  ScreenPanels Panels(int first, int last) const;
+  ScreenRows Rows(const ScreenedRows& rows, int begin, int n) const;
+
   int latents_ = 0;
   int dim_ = 0;
   int width_ = 0;
+  int offset_ = 0;
+  int quads_ = 0;  // of d, rounded up
   int panels_ = 0;
-  std::vector<int8_t> values_;    // [panels, quads of d, width, 4]
-  std::vector<int32_t> offsets_;  // [panels, width]: −128 Σ q_j
+  std::vector<int8_t> values_;    // [panels, quads, width, 4]
+  std::vector<int32_t> offsets_;  // [panels, width]: −offset Σ q_j
   std::vector<float> steps_;      // [panels, width]: s_j
   std::vector<float> norms_;      // [panels, width]: ‖s_j q_j‖
   std::vector<float> errors_;     // [panels, width]: ‖r_j‖

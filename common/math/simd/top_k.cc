@@ -3,6 +3,7 @@
 #include "common/math/simd/top_k.h"
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
 #include <cstring>
 #include <limits>
@@ -239,12 +240,9 @@ int Prune(LatentActivation* list, int count, int k) {
   return count;
 }
 
-// Replaces the bounds of a list by the values, and takes away those not above the floor.
+// Sets the values of a list to the exact ones, and takes away those not above the floor.
 int KeepExact(const ExactProduct& exact, float floor, LatentActivation* list, int count) {
-  EncodeLatents(exact.row, exact.encoder, exact.bias, exact.dim, list, count);
-  return static_cast<int>(
-      std::remove_if(list, list + count, [floor](const auto& e) { return !(e.value > floor); }) -
-      list);
+  return EncodeLatents(exact.row, exact.encoder, exact.bias, exact.dim, floor, list, count);
 }
 
 }  // namespace
@@ -260,6 +258,27 @@ int OfferTopK(const PreActivationSpan& pre, int k, bool positive_only, LatentAct
 
 int CollectAbove(const PreActivationSpan& pre, const float* threshold, LatentActivation* out) {
   return HWY_DYNAMIC_DISPATCH(Collect)(pre, threshold, out);
+}
+
+int CollectExact(const uint64_t* mask, int words, int32_t first, const ExactProduct& exact,
+                 float floor, LatentActivation* out) {
+  // As in Append: words in which something is are noted without a branch.
+  constexpr int kBlock = 64;
+  int hits[kBlock];
+  int count = 0;
+  for (int begin = 0; begin < words; begin += kBlock) {
+    int hit_count = 0;
+    for (int w = begin; w < std::min(begin + kBlock, words); ++w) {
+      hits[hit_count] = w;
+      hit_count += mask[w] != 0 ? 1 : 0;
+    }
+    for (int h = 0; h < hit_count; ++h) {
+      for (uint64_t bits = mask[hits[h]]; bits != 0; bits &= bits - 1) {
+        out[count++].latent = first + hits[h] * 64 + std::countr_zero(bits);
+      }
+    }
+  }
+  return KeepExact(exact, floor, out, count);
 }
 
 void SortByValue(LatentActivation* code, int count) {

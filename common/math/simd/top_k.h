@@ -44,6 +44,12 @@ int OfferTopK(const PreActivationSpan& pre, int k, bool positive_only, LatentAct
 // rising latent, and returns how many.
 int CollectAbove(const PreActivationSpan& pre, const float* threshold, LatentActivation* out);
 
+// Appends, of the latents that a mask (bit i: latent first + i) names, those whose exact
+// pre-activation exceeds the floor to out (room for all of them), by rising latent, and returns how
+// many.
+int CollectExact(const uint64_t* mask, int words, int32_t first, const ExactProduct& exact,
+                 float floor, LatentActivation* out);
+
 // By falling value, equal values by rising latent.
 void SortByValue(LatentActivation* code, int count);
 

@@ -3,6 +3,7 @@
 // rounding of floats can do in any order of the operations.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <cstdint>
 #include <functional>
@@ -213,45 +214,68 @@ TEST_P(KernelSweepTest, ResidualAndDots) {
   });
 }
 
-// Its parts are Residual, Scale, Dots and AddScaled, so it is held against those.
-TEST_P(KernelSweepTest, ResidualGradient) {
+// Held against Residual of each prefix and plain sums.
+TEST_P(KernelSweepTest, ResidualGradients) {
   constexpr int kLatents = 11;
   constexpr float kFactor = -0.3f;
   ForAllPoints([](const Point& at) {
     const auto n = static_cast<size_t>(at.n);
     const std::vector<LatentActivation> code = RandomCode(at.kind, at.n % 6, kLatents);
     const auto count = static_cast<int>(code.size());
+    // One prefix or three, of which two may be the same or empty.
+    std::vector<int> ends = {count};
+    if (at.n % 2 == 0) ends = {at.n % 3 == 0 ? 0 : count / 2, count / 2, count};
+    const auto prefixes = static_cast<int>(ends.size());
     Guarded<float> w(RandomValues(int64_t{kLatents} * at.n, 14), at.misalignment);
     Guarded<float> target(ValuesOf(at.kind, at.n, 15), at.misalignment + 1);
     const std::vector<float> sum_before = ValuesOf(at.kind, at.n, 16);
-    Guarded<float> g(std::vector<float>(n), at.misalignment);
+    Guarded<float> g(std::vector<float>(n * ends.size()), at.misalignment);
     Guarded<float> delta(std::vector<float>(code.size()), at.misalignment);
     Guarded<float> sum(sum_before, at.misalignment + 2);
-    const float squared = ResidualGradient(target.data(), w.data(), code.data(), count, at.n,
-                                           kFactor, g.data(), delta.data(), sum.data());
-    std::vector<float> e(n);
-    Sum squares;
-    Residual(target.data(), w.data(), code.data(), count, at.n, e.data());
-    for (int i = 0; i < at.n; ++i) {
-      squares.Add(e[i], e[i]);
-      Sum error;
-      error.Add(kFactor, target[i]);
-      for (const LatentActivation& entry : code) {
-        error.Add(-kFactor * entry.value, w[static_cast<size_t>(entry.latent) * n + i]);
+    Guarded<float> error(std::vector<float>(n), at.misalignment);
+    const PrefixErrors errors =
+        ResidualGradients(target.data(), w.data(), code.data(), ends.data(), prefixes, at.n,
+                          kFactor, g.data(), delta.data(), sum.data(), error.data());
+    Sum all;
+    Sum last;
+    std::vector<Sum> gradient(n);
+    for (int p = prefixes - 1; p >= 0; --p) {
+      std::vector<float> e(n);
+      Residual(target.data(), w.data(), code.data(), ends[static_cast<size_t>(p)], at.n, e.data());
+      for (size_t i = 0; i < n; ++i) {
+        all.Add(e[i], e[i]);
+        if (p == prefixes - 1) last.Add(e[i], e[i]);
+        gradient[i].Add(kFactor, target[i]);
+        for (int c = 0; c < ends[static_cast<size_t>(p)]; ++c) {
+          gradient[i].Add(-kFactor * code[static_cast<size_t>(c)].value,
+                          w[static_cast<size_t>(code[static_cast<size_t>(c)].latent) * n + i]);
+        }
+        ExpectSum(g[static_cast<size_t>(p) * n + i], gradient[i], at, static_cast<int>(i));
+        if (p == prefixes - 1) {
+          ASSERT_EQ(error[i], e[i]) << at;
+        }
       }
-      ExpectSum(g[i], error, at, i);
+    }
+    ExpectSum(errors.all, all, at, 0);
+    ExpectSum(errors.last, last, at, 0);
+    for (size_t i = 0; i < n; ++i) {
       Sum added;
       added.Add(sum_before[i]);
       added.Add(g[i]);
-      ExpectSum(sum[i], added, at, i);
+      ExpectSum(sum[i], added, at, static_cast<int>(i));
     }
-    ExpectSum(squared, squares, at, 0);
     for (int c = 0; c < count; ++c) {
+      const size_t p =
+          static_cast<size_t>(std::upper_bound(ends.begin(), ends.end(), c) - ends.begin());
       Sum dot;
-      for (int i = 0; i < at.n; ++i) dot.Add(g[i], w[static_cast<size_t>(code[c].latent) * n + i]);
-      ExpectSum(delta[c], dot, at, c);
+      for (size_t i = 0; i < n; ++i) {
+        dot.Add(g[p * n + i], w[static_cast<size_t>(code[static_cast<size_t>(c)].latent) * n + i]);
+      }
+      ExpectSum(delta[static_cast<size_t>(c)], dot, at, c);
     }
-    ASSERT_TRUE(g.GuardsIntact() && delta.GuardsIntact() && sum.GuardsIntact()) << at;
+    ASSERT_TRUE(g.GuardsIntact() && delta.GuardsIntact() && sum.GuardsIntact() &&
+                error.GuardsIntact())
+        << at;
   });
 }
 

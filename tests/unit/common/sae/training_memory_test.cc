@@ -33,6 +33,8 @@ int64_t ProcessBytes(const std::string& field) {
 // of its own, whose memory nothing else has touched.
 int64_t MeasureTrainer(const TrainConfig& config, int dim) {
   const std::vector<float> rows = RandomValues(int64_t{config.batch_rows} * dim, 1);
+  // With weights, by which BatchTopK's choice takes more.
+  const std::vector<float> weights(static_cast<size_t>(config.batch_rows), 1.0f);
   int ends[2];
   EXPECT_EQ(pipe(ends), 0);
   const pid_t child = fork();
@@ -41,7 +43,7 @@ int64_t MeasureTrainer(const TrainConfig& config, int dim) {
     auto trainer = Trainer::Create(config, dim, config.batch_rows, rows.data(), 64, kThreads);
     bool good = trainer.ok();
     for (int step = 0; good && step < 2; ++step) {
-      good = (*trainer)->Step(rows.data(), config.batch_rows).ok();
+      good = (*trainer)->Step(rows.data(), config.batch_rows, nullptr, weights.data()).ok();
     }
     const int64_t grown = good ? ProcessBytes("VmHWM") - before : 0;
     const bool written = write(ends[1], &grown, sizeof(grown)) == sizeof(grown);
