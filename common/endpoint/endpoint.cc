@@ -200,8 +200,7 @@ absl::StatusOr<Json> Endpoint::Post(absl::string_view path, const Json& body) co
     if (!verdict.again || attempt >= options.attempts ||
         answer.retry_after > options.longest_retry_after) {
       ++impl.failures;
-      return Annotate(verdict.status,
-                      absl::StrCat("attempt ", attempt));
+      return Annotate(verdict.status, absl::StrCat("attempt ", attempt));
     }
     RECSAE_RETURN_IF_ERROR(
         Sleep(std::max(answer.retry_after, longest * absl::Uniform(random, 0.5, 1.0))));
