@@ -151,8 +151,10 @@ class SteeringEvaluationTest(SuiteTest):
             noise = self.matched(attribute, ex.STEERING_METHOD_NOISE).share_change_at_same_length
             self.assertLess(noise.value, fitted.figures.share_change.value / 3)
             curve = next(c for c in attribute.curves if c.method == ex.STEERING_METHOD_FITTED)
-            self.assertLessEqual(len(curve.latents), 8)
-            self.assertTrue(all(latent.weight > 0 for latent in curve.latents))
+            self.assertLessEqual(len(curve.latents), 16)
+            self.assertTrue(all(latent.weight != 0 for latent in curve.latents))
+            # What leads there, above all.
+            self.assertGreater(curve.latents[0].weight, 0)
             shares = [point.share.value for point in curve.points]  # doses rise
             rises = all(a <= b + 0.02 for a, b in zip(shares, shares[1:]))
             right += fitted.reached and rises and shares[0] < attribute.share
