@@ -93,8 +93,8 @@ void Sampler::GenerateBlock(int64_t block, int64_t first, int64_t n, Scratch& sc
     if (at < 0 || at >= n) continue;
     TrueCode& code = scratch.code;
     code.clear();
-    DrawTrees(&scratch.epsilon[i * rank], scratch.random[i], code);
-    DrawFree(&scratch.scores[static_cast<size_t>(i * free)], scratch.random[i], scratch, code);
+    DrawTrees(scratch.epsilon.data() + i * rank, scratch.random[i], code);
+    DrawFree(scratch.scores.data() + i * free, scratch.random[i], scratch, code);
     if (codes != nullptr) codes[at] = code;
     // x = bias − Σ (−z) f, many features at a time in registers.
     for (auto& [feature, value] : code) value = -value;
@@ -105,7 +105,7 @@ void Sampler::GenerateBlock(int64_t block, int64_t first, int64_t n, Scratch& sc
 
 double Sampler::Score(int feature, const float* epsilon) const {
   const int rank = world_.spec.correlation_rank;
-  const float* loadings = &world_.loadings[static_cast<size_t>(feature) * rank];
+  const float* loadings = world_.loadings.data() + static_cast<size_t>(feature) * rank;
   float sums[4] = {};
   int r = 0;
   for (; r + 4 <= rank; r += 4) {
