@@ -8,7 +8,7 @@
 set -euo pipefail
 cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.."
 
-tsan=(tsan_test math_test budget_test endpoint_test probe_hosts_test storage_test)
+tsan=(tsan_test math_test budget_test probe_hosts_test storage_test)
 # By hand: what ThreadSanitizer says of these may be of gRPC, which ends a call in ways that it does
 # not see, or of RocksDB's memory under a scan. A report without either is a finding.
 tsan_servers=(jobs_test rpc_test client_test process_test trainer_test embedder_test
