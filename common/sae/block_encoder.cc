@@ -118,14 +118,14 @@ void BlockEncoder::EncodeRowsAbove(const SaeWeights& weights, const PackedWeight
                                    const Tile& tile, float bound, const float* centred,
                                    int64_t begin, int rows) {
   const int words = packed.screening.MaskWords(tile.last_panel - tile.first_panel);
-  masks_.resize(static_cast<size_t>(kRows * words));
+  masks_.resize(kRows * static_cast<size_t>(words));
   packed.screening.FindAbove(screened_, static_cast<int>(begin), rows, tile.first_panel,
                              tile.last_panel, bound, masks_.data());
   const float* bias = weights.encoder_bias.empty() ? nullptr : weights.encoder_bias.data();
   for (int r = 0; r < rows; ++r) {
     int& count = active_.counts[static_cast<size_t>(begin + r)];
     count += math::CollectExact(
-        &masks_[static_cast<size_t>(r * words)], words, tile.first,
+        masks_.data() + static_cast<std::ptrdiff_t>(r) * words, words, tile.first,
         {centred + (begin + r) * weights.dim, weights.encoder.data(), bias, weights.dim}, bound,
         active_.Row(begin + r) + count);
   }

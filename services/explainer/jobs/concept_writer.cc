@@ -114,7 +114,8 @@ void WriteDescription(const ConceptContext& context, const LatentResult& result,
   }
 }
 
-// What a language model judged, the best first: that is the description, whoever wrote it.
+// What a language model judged, the best first. Where its own is shown there are no tests: they are
+// of what the statistical one says.
 void WriteJudged(const ConceptContext& context, const LatentResult& result, Concept& to) {
   for (const JudgedText& judged : result.language.judged) {
     concept_store::v1::JudgedDescription* out = to.add_descriptions();
@@ -131,11 +132,10 @@ void WriteJudged(const ConceptContext& context, const LatentResult& result, Conc
     out->set_negative_count(judged.tally.true_negatives + judged.tally.false_positives);
     out->mutable_judge_time()->set_seconds(judged.unix_seconds);
   }
-  if (to.descriptions().empty() || to.descriptions(0).author() != Concept::SOURCE_LANGUAGE_MODEL) {
-    return;
-  }
+  if (!result.ShowsModels()) return;
   to.set_description(to.descriptions(0).text());
   to.set_source(Concept::SOURCE_LANGUAGE_MODEL);
+  to.clear_tests();
 }
 
 void WriteStatistics(const FiringStatistics& statistics, concept_store::v1::LatentStatistics* out) {
@@ -255,9 +255,9 @@ Concept MakeConcept(const ConceptContext& context, int32_t latent, const LatentR
   made.set_latent(latent);
   WriteDescription(context, result, made);
   made.set_source(Concept::SOURCE_STATISTICAL_LABELER);
-  WriteJudged(context, result, made);
   if (result.paper.own.cases() > 0) WritePaperScore(result.paper, made.mutable_paper_score());
   if (result.tests) WriteTests(context, result, made.mutable_tests());
+  WriteJudged(context, result, made);
   made.mutable_group()->set_lead_latent(result.group);
   made.mutable_group()->set_size(result.group_size);
   WriteStatistics(result.statistics, made.mutable_statistics());

@@ -56,9 +56,7 @@ void ReportLatents(const std::vector<LatentResult>& results, v1::LanguageModelRe
       (judged.by_model ? own : statistical).Add(judged.tally);
       if (judged.by_model) CountConfidence(judged.tally, report.mutable_paper());
     }
-    if (!language.judged.empty() && language.judged[0].by_model) {
-      report.set_chosen_count(report.chosen_count() + 1);
-    }
+    if (result.ShowsModels()) report.set_chosen_count(report.chosen_count() + 1);
     if (!language.control) continue;
     control.Add(*language.control);
     CountConfidence(*language.control, report.mutable_paper_control());

@@ -13,4 +13,8 @@ bool LatentResult::Verified() const {
   return tests.has_value() && tests->Passed() && IsStable(*this);
 }
 
+bool LatentResult::ShowsModels() const {
+  return !language.judged.empty() && language.judged.front().by_model && !Verified();
+}
+
 }  // namespace recsae::explainer

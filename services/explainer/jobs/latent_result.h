@@ -37,6 +37,9 @@ struct LatentResult {
 
   // Every test that is there was passed.
   bool Verified() const;
+  // Whether the language model's description is shown: it was judged best, and the statistical one
+  // did not pass its tests. Those are of many users' rows, a judgement of a few cases.
+  bool ShowsModels() const;
 };
 
 // Cosine from which on a latent counts as found again.

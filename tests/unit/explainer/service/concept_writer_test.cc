@@ -22,7 +22,7 @@ constexpr int kEvidence = 10;
 constexpr size_t kStoreTakes = 64 << 10;
 
 // A concept of a latent that fired in ten cases of ten items each, whose ids have so many bytes.
-concept_store::v1::Concept Make(size_t id_bytes) {
+concept_store::v1::Concept Make(size_t id_bytes, const LatentResult& judged = {}) {
   LoadedRecommender recommender;
   for (int i = 0; i < kItems; ++i) {
     std::string id = absl::StrCat("https://shop.example/items/", i, "/");
@@ -34,7 +34,7 @@ concept_store::v1::Concept Make(size_t id_bytes) {
   const ItemSets sets =
       *ItemSets::Create(recommender.texts, {}, {}, [] { return absl::OkStatus(); });
   CaseTable cases(1);
-  LatentResult result;
+  LatentResult result = judged;
   result.outcome = LatentResult::Outcome::kDescribed;
   for (int row = 0; row < kEvidence; ++row) {
     Case one;
@@ -75,6 +75,31 @@ TEST(ConceptWriterTest, DropsTheOldestOfTheHistoryOfTheLastCase) {
   ASSERT_THAT(made.evidence(0).history_item_ids(), SizeIs(5));
   EXPECT_TRUE(made.evidence(0).history_item_ids(4).starts_with("https://shop.example/items/31/"));
   EXPECT_FALSE(made.evidence(0).recommended_item_id().empty());
+}
+
+// Tested, and judged by a language model, which found its own words better.
+LatentResult Judged(bool passed) {
+  LatentResult result;
+  result.tests.emplace();
+  result.tests->predictive.correlation = 0.8;
+  result.tests->predictive.passed = passed;
+  result.language.judged = {{"what the model says", true, {}, 0}, {"Horror", false, {}, 0}};
+  return result;
+}
+
+TEST(ConceptWriterTest, WordsThatNobodyTestedHaveNoTests) {
+  const auto made = Make(10, Judged(false));
+  EXPECT_EQ(made.description(), "what the model says");
+  EXPECT_EQ(made.source(), concept_store::v1::Concept::SOURCE_LANGUAGE_MODEL);
+  EXPECT_FALSE(made.has_tests());
+}
+
+TEST(ConceptWriterTest, WhatPassedItsTestsStays) {
+  const auto made = Make(10, Judged(true));
+  EXPECT_NE(made.description(), "what the model says");
+  EXPECT_EQ(made.source(), concept_store::v1::Concept::SOURCE_STATISTICAL_LABELER);
+  EXPECT_TRUE(made.tests().verified());
+  EXPECT_THAT(made.descriptions(), SizeIs(2));
 }
 
 }  // namespace
