@@ -134,8 +134,10 @@ void Embedder::Run(Store& store) {
 }
 
 absl::Status Embedder::DropUnused(Store& store) const {
+  const std::vector<std::string> texts = texts_.All();
   std::vector<std::string> keys;
-  for (const std::string& text : texts_.All()) keys.push_back(KeyOf(text));
+  keys.reserve(texts.size());
+  for (const std::string& text : texts) keys.push_back(KeyOf(text));
   std::sort(keys.begin(), keys.end());
   return store.DropEmbeddingsBut(keys);
 }
@@ -143,6 +145,7 @@ absl::Status Embedder::DropUnused(Store& store) const {
 absl::StatusOr<std::vector<std::string>> Embedder::TakeKept(const Store& store,
                                                             const std::vector<std::string>& texts) {
   std::vector<std::string> keys;
+  keys.reserve(texts.size());
   for (const std::string& text : texts) keys.push_back(KeyOf(text));
   const auto kept = store.ReadEmbeddings(keys);
   if (!kept.ok()) return texts;  // they can be had again
