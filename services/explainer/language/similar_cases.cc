@@ -47,6 +47,7 @@ std::vector<int32_t> SimilarInactive(const CaseTable& cases, const ItemFeatures&
   std::sort(ranked.begin(), ranked.end());
   ranked.resize(std::min(ranked.size(), selection.construction.size()));
   std::vector<int32_t> similar;
+  similar.reserve(ranked.size());
   for (const auto& [_, index] : ranked) similar.push_back(index);
   return similar;
 }
