@@ -13,15 +13,21 @@ from recsae.concept_store.v1 import concept_store_pb2, concept_store_pb2_grpc
 
 CALLERS = 8
 LAME_DUCK = 2
+SERVICE_CONFIG = {
+    "loadBalancingConfig": [{"round_robin": {}}],
+    "methodConfig": [{
+        "name": [{"service": "recsae.explainer.v1.Explainer", "method": "Explain"}],
+        "retryPolicy": {"maxAttempts": 3, "initialBackoff": "0.05s", "maxBackoff": "0.5s", "backoffMultiplier": 2,
+                        "retryableStatusCodes": ["UNAVAILABLE", "CANCELLED"]}}]}
 
 
 class Load:
     """Explain from several threads over one channel; every failure is kept."""
 
     def __init__(self, addresses, requests, count):
-        # What gRPC does by itself: round_robin, and a call that no server has begun is sent again.
+        # As docs/deploy.md has it for callers.
         self.channel = grpc.insecure_channel("ipv4:" + ",".join(addresses), options=[
-            ("grpc.service_config", json.dumps({"loadBalancingConfig": [{"round_robin": {}}]})),
+            ("grpc.service_config", json.dumps(SERVICE_CONFIG)),
             ("grpc.initial_reconnect_backoff_ms", 100), ("grpc.max_reconnect_backoff_ms", 1000)])
         self.explain = explainer_pb2_grpc.ExplainerStub(self.channel).Explain
         self.requests, self.left, self.failures, self.done = requests, count, [], 0
