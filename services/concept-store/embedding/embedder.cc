@@ -1,7 +1,6 @@
 #include "services/concept-store/embedding/embedder.h"
 
 #include <algorithm>
-#include <cstring>
 #include <optional>
 
 #include "absl/strings/str_cat.h"
@@ -10,6 +9,7 @@
 #include "common/base/sha256.h"
 #include "common/base/status.h"
 #include "common/endpoint/embeddings.h"
+#include "common/messages/tensor.h"
 #include "common/rpc/guard.h"
 #include "common/rpc/log.h"
 
@@ -29,18 +29,6 @@ absl::StatusOr<std::unique_ptr<Endpoint>> MakeEndpoint(const EmbedderOptions& op
   endpoint.timeout = timeout;
   endpoint.attempts = 1;  // who asks decides when to ask again
   return Endpoint::Create(endpoint);
-}
-
-std::string BytesOf(std::span<const float> values) {
-  std::string bytes(values.size() * sizeof(float), '\0');
-  std::memcpy(bytes.data(), values.data(), bytes.size());
-  return bytes;
-}
-
-std::vector<float> ValuesOf(const std::string& bytes) {
-  std::vector<float> values(bytes.size() / sizeof(float));
-  std::memcpy(values.data(), bytes.data(), values.size() * sizeof(float));
-  return values;
 }
 
 }  // namespace
@@ -133,26 +121,30 @@ void Embedder::Run(Store& store) {
   }
 }
 
-absl::Status Embedder::DropUnused(Store& store) const {
-  const std::vector<std::string> texts = texts_.All();
+std::vector<std::string> Embedder::KeysOf(const std::vector<std::string>& texts) const {
   std::vector<std::string> keys;
   keys.reserve(texts.size());
   for (const std::string& text : texts) keys.push_back(KeyOf(text));
+  return keys;
+}
+
+absl::Status Embedder::DropUnused(Store& store) const {
+  std::vector<std::string> keys = KeysOf(texts_.All());
   std::sort(keys.begin(), keys.end());
   return store.DropEmbeddingsBut(keys);
 }
 
 absl::StatusOr<std::vector<std::string>> Embedder::TakeKept(const Store& store,
                                                             const std::vector<std::string>& texts) {
-  std::vector<std::string> keys;
-  keys.reserve(texts.size());
-  for (const std::string& text : texts) keys.push_back(KeyOf(text));
-  const auto kept = store.ReadEmbeddings(keys);
+  const auto kept = store.ReadEmbeddings(KeysOf(texts));
   if (!kept.ok()) return texts;  // they can be had again
   std::vector<std::string> missing;
   for (size_t i = 0; i < texts.size(); ++i) {
-    if ((*kept)[i].has_value()) {
-      texts_.Set(texts[i], ValuesOf(*(*kept)[i]));
+    const std::optional<std::string>& bytes = (*kept)[i];
+    // None, or not whole numbers: they are asked for.
+    const auto values = FloatsFromBytes(bytes.value_or(""));
+    if (bytes.has_value() && values.ok()) {
+      texts_.Set(texts[i], *values);
     } else {
       missing.push_back(texts[i]);
     }
@@ -170,8 +162,9 @@ absl::Status Embedder::EmbedTexts(Store& store, const std::vector<std::string>& 
   std::vector<std::pair<std::string, std::string>> kept;
   int64_t bytes = 0;
   for (size_t i = 0; i < texts.size(); ++i) {
-    texts_.Set(texts[i], embeddings->Row(i));
-    kept.emplace_back(KeyOf(texts[i]), BytesOf(embeddings->Row(i)));
+    const std::span<const float> row = embeddings->Row(i);
+    texts_.Set(texts[i], row);
+    kept.emplace_back(KeyOf(texts[i]), std::string(FloatsAsBytes({row.data(), row.size()})));
     bytes += static_cast<int64_t>(kept.back().first.size() + kept.back().second.size());
   }
   // What was embedded counts, whether it could be kept or not: a full disk is told by the store.

@@ -81,6 +81,7 @@ class Embedder {
                                                     const std::vector<std::string>& texts);
   absl::Status EmbedTexts(Store& store, const std::vector<std::string>& texts);
   std::string KeyOf(const std::string& text) const;
+  std::vector<std::string> KeysOf(const std::vector<std::string>& texts) const;
   void Tell(const absl::Status& status);
 
   // What is known of a query without asking; no embedding and no reason: it may be asked.

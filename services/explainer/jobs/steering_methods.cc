@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "common/base/status.h"
+#include "common/math/linear.h"
 #include "services/explainer/steering/group_direction.h"
 
 namespace recsae::explainer {
@@ -76,8 +77,7 @@ absl::StatusOr<LatentKnowledge> LatentKnowledge::Learn(const SteeringInputs& inp
 void LatentKnowledge::MeasureActivations(const SteeredRows& rows, const Attributes& attributes) {
   const auto dim = static_cast<size_t>(rows.dim);
   const auto count = static_cast<double>(rows.rows());
-  std::vector<double> mean(dim);
-  for (size_t i = 0; i < rows.activations.size(); ++i) mean[i % dim] += rows.activations[i] / count;
+  const std::vector<double> mean = math::ColumnMeans(rows.activations, rows.dim);
   double squares = 0;
   for (size_t i = 0; i < rows.activations.size(); ++i) {
     squares += std::pow(rows.activations[i] - mean[i % dim], 2);

@@ -15,7 +15,8 @@ namespace {
 // changes.
 constexpr double kRidge = 0.3;
 
-// Of those that lead most towards the attribute by themselves; each costs dim^2 operations.
+// Of those that lead most towards the attribute, or away from it, by themselves; each costs dim^2
+// operations.
 constexpr size_t kCandidates = 512;
 
 // NaN for a latent without a direction.

@@ -7,6 +7,7 @@
 #include <limits>
 
 #include "common/base/status.h"
+#include "common/math/linear.h"
 #include "common/ranking/ranking.h"
 
 namespace recsae::explainer {
@@ -149,11 +150,7 @@ absl::StatusOr<ListMoments> MomentsOfActivations(const SteeredRows& rows,
   ListMoments moments = Empty(rows.dim, chosen.size());
   if (rows.rows() == 0) return moments;
   const double share = 1 / static_cast<double>(rows.rows());
-  std::vector<double> mean(static_cast<size_t>(rows.dim));
-  for (int64_t row = 0; row < rows.rows(); ++row) {
-    const std::span<const float> x = rows.Row(row);
-    AddScaled({x.data(), x.size()}, share, mean);
-  }
+  const std::vector<double> mean = math::ColumnMeans(rows.activations, rows.dim);
   for (int64_t row = 0; row < rows.rows(); ++row) {
     if (row % kItemsBetweenChecks == 0) RECSAE_RETURN_IF_ERROR(alive());
     std::vector<double> centred(mean);
