@@ -40,6 +40,14 @@ std::string VerifiedText(const ConceptTests& tests) {
   return absl::StrCat("✗ failed: ", absl::StrJoin(failed, ", "));
 }
 
+// The tests are of `terms`, which a person's description leaves as they are.
+std::string TestedText(const Concept& value) {
+  if (!value.has_tests()) return "not tested";
+  const bool renamed = value.source() == Concept::SOURCE_PERSON;
+  return absl::StrCat(VerifiedText(value.tests()),
+                      renamed ? " (of its terms; nobody tested a person's words)" : "");
+}
+
 std::string PredictiveText(const PredictiveTest& test) {
   return absl::StrCat(Passed(test.passed()), "correlation ", FormatFixed(test.correlation(), 2),
                       " (95 %: ", FormatFixed(test.correlation_low(), 2), " to ",
@@ -146,7 +154,7 @@ Table ConceptDetails(const Concept& value) {
        {"source", SourceName(value.source())},
        {"terms", Terms(value)},
        {"group", GroupText(value)},
-       {"verified", value.has_tests() ? VerifiedText(tests) : "not tested"},
+       {"verified", TestedText(value)},
        {"  predictive", value.has_tests() ? PredictiveText(tests.predictive()) : ""},
        {"  specific", tests.has_specific() ? SpecificText(tests.specific()) : ""},
        {"  causal", tests.has_causal() ? CausalText(tests.causal()) : ""},

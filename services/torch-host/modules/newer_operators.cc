@@ -1,10 +1,11 @@
 #include "services/torch-host/modules/newer_operators.h"
 
-#include <torch/csrc/jit/runtime/custom_operator.h>
+#include <torch/csrc/jit/runtime/operator.h>
 #include <torch/torch.h>
 
 #include <cmath>
 #include <limits>
+#include <string>
 #include <vector>
 
 namespace recsae::probe {
@@ -78,19 +79,30 @@ void RunRmsNorm(torch::jit::Stack& stack) {
       stack, RmsNorm(a[0].toTensor(), a[1].toIntVector(), TensorOrNone(a[2]), NumberOrNone(a[3])));
 }
 
+// Later releases of libtorch have it themselves.
+void RegisterUnlessThere(const std::string& schema, void (*run)(torch::jit::Stack&)) {
+  const auto name = c10::Symbol::fromQualString(schema.substr(0, schema.find('(')));
+  if (!torch::jit::getAllOperatorsFor(name).empty()) return;
+  torch::jit::registerOperator(
+      torch::jit::Operator(schema, run, c10::AliasAnalysisKind::FROM_SCHEMA));
+}
+
+bool RegisterAll() {
+  // Archives of releases whose schema had fewer arguments leave out those with defaults.
+  RegisterUnlessThere(
+      "aten::scaled_dot_product_attention(Tensor query, Tensor key, Tensor value, Tensor? "
+      "attn_mask=None, float dropout_p=0., bool is_causal=False, *, float? scale=None, bool "
+      "enable_gqa=False) -> Tensor",
+      RunAttention);
+  RegisterUnlessThere(
+      "aten::rms_norm(Tensor input, int[] normalized_shape, Tensor? weight=None, float? "
+      "eps=None) -> Tensor",
+      RunRmsNorm);
+  return true;
+}
+
 }  // namespace
 
-void RegisterNewerOperators() {
-  // Archives of releases whose schema had fewer arguments leave out those with defaults.
-  static const torch::jit::RegisterOperators registered(
-      {torch::jit::Operator(
-           "aten::scaled_dot_product_attention(Tensor query, Tensor key, Tensor value, Tensor? "
-           "attn_mask=None, float dropout_p=0., bool is_causal=False, *, float? scale=None, bool "
-           "enable_gqa=False) -> Tensor",
-           RunAttention, c10::AliasAnalysisKind::FROM_SCHEMA),
-       torch::jit::Operator("aten::rms_norm(Tensor input, int[] normalized_shape, Tensor? "
-                            "weight=None, float? eps=None) -> Tensor",
-                            RunRmsNorm, c10::AliasAnalysisKind::FROM_SCHEMA)});
-}
+void RegisterNewerOperators() { [[maybe_unused]] static const bool registered = RegisterAll(); }
 
 }  // namespace recsae::probe
