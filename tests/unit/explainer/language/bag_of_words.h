@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "absl/strings/str_split.h"
+#include "absl/strings/string_view.h"
 
 namespace recsae::explainer {
 
@@ -20,7 +21,7 @@ inline constexpr int kBagDim = 64;
 
 inline std::vector<float> BagOfWords(const std::string& text) {
   std::vector<float> sum(kBagDim, 0);
-  for (const std::string& word :
+  for (const absl::string_view word :
        absl::StrSplit(text, absl::ByAnyChar(" ,;()"), absl::SkipEmpty())) {
     uint32_t hash = 2166136261;
     for (const char c : word) hash = (hash ^ static_cast<uint8_t>(c)) * 16777619;

@@ -132,7 +132,9 @@ TEST_F(EmbeddingJudgeTest, TellsWhatIsRightFromWhatIsDealt) {
     EXPECT_GT(latent.statistical->nearer, 0.8) << genre;
     EXPECT_GE(latent.statistical->told.Confidence(), 0.8) << genre;
     EXPECT_EQ(latent.statistical->told.cases(), 10);
-    if (genre % 2 == 0) EXPECT_EQ(latent.by_model->nearer, latent.statistical->nearer);
+    if (genre % 2 == 0) {
+      EXPECT_EQ(latent.by_model->nearer, latent.statistical->nearer);
+    }
     dealt += latent.control->nearer / kGenres;
   }
   EXPECT_LT(dealt, 0.6);
