@@ -39,6 +39,7 @@ class Endpoint:
         self.requests = collections.Counter()
         self.paid = collections.Counter()
         self.keys = set()
+        self.rule = answer  # of a prompt
         self.fault = None  # called with the number of the request; returns (status, body, headers) or None
         self.before = None  # called with the number of the request, before it is answered
         self.lock = threading.Lock()
@@ -70,7 +71,7 @@ class Endpoint:
             return  # whoever asked is gone
         fault = self.fault(number) if self.fault is not None else None
         if fault is None:
-            text = answer(json.loads(body)["messages"][-1]["content"])
+            text = self.rule(json.loads(body)["messages"][-1]["content"])
             fault = (200, json.dumps({
                 "choices": [{"message": {"role": "assistant", "content": text}}],
                 "usage": {"prompt_tokens": len(body) // 4, "completion_tokens": len(text)}}), {})
