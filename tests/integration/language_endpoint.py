@@ -52,6 +52,7 @@ class Endpoint:
         self.paid = collections.Counter()
         self.texts = collections.Counter()
         self.keys = set()
+        self.rule = answer  # of a prompt
         self.fault = None  # called with the number of the request; returns (status, body, headers) or None
         self.before = None  # called with the number of the request, before it is answered
         self.lock = threading.Lock()
@@ -88,7 +89,7 @@ class Endpoint:
             if texts:
                 content = {"data": [{"index": i, "embedding": embedding(text)} for i, text in enumerate(texts)]}
             else:
-                text = answer(asked["messages"][-1]["content"])
+                text = self.rule(asked["messages"][-1]["content"])
                 content = {"choices": [{"message": {"role": "assistant", "content": text}}],
                            "usage": {"prompt_tokens": len(body) // 4, "completion_tokens": len(text)}}
             fault = (200, json.dumps(content), {})
