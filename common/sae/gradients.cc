@@ -97,7 +97,7 @@ void BatchGradients::Prepare(const SaeWeights& weights, const LossConfig& config
 }
 
 BatchLoss BatchGradients::Compute(const SaeWeights& weights, const LossConfig& config,
-                                  const float* rows, int64_t n, math::WorkerPool& pool,
+                                  const BatchRows& rows, int64_t n, math::WorkerPool& pool,
                                   const std::atomic<bool>* stop) {
   Prepare(weights, config, n, pool.threads());
   encode_.stop = stop;
@@ -172,19 +172,32 @@ void BatchGradients::PackDead(const SaeWeights& weights) {
   packed_.dead.Pack(rows.data(), bias.data(), 0, packed_.dead.panels());
 }
 
-void BatchGradients::EncodeBlock(const SaeWeights& weights, const float* rows, int block,
+void BatchGradients::Centre(const SaeWeights& weights, const BatchRows& rows, const Block& block) {
+  // Rows that lie anywhere would each be waited for.
+  constexpr int64_t kRowsAhead = 8;
+  constexpr int64_t kLine = 64 / sizeof(float);
+  const int64_t end = block.begin + block.rows;
+  for (int64_t row = block.begin; row < end; ++row) {
+    if (rows.at != nullptr && row + kRowsAhead < end) {
+      const float* ahead = rows.values + rows.at[row + kRowsAhead] * dim_;
+      for (int64_t i = 0; i < dim_; i += kLine) __builtin_prefetch(ahead + i);
+    }
+    const int64_t at = rows.at != nullptr ? rows.at[row] : row;
+    math::ScaleAndCentre(weights.input_scale, rows.values + at * dim_, weights.pre_bias.data(),
+                         dim_, &centred_[static_cast<size_t>(row * dim_)]);
+  }
+}
+
+void BatchGradients::EncodeBlock(const SaeWeights& weights, const BatchRows& rows, int block,
                                  int worker) {
   Block& b = blocks_[static_cast<size_t>(block)];
-  for (int64_t row = b.begin; row < b.begin + b.rows; ++row) {
-    math::ScaleAndCentre(weights.input_scale, rows + row * dim_, weights.pre_bias.data(), dim_,
-                         &centred_[static_cast<size_t>(row * dim_)]);
-  }
+  Centre(weights, rows, b);
   b.codes.Clear();
   encoders_[static_cast<size_t>(worker)].Encode(
       weights, packed_, encode_, &centred_[static_cast<size_t>(b.begin * dim_)], b.rows, b.codes);
 }
 
-void BatchGradients::EncodeAll(const SaeWeights& weights, const float* rows,
+void BatchGradients::EncodeAll(const SaeWeights& weights, const BatchRows& rows,
                                math::WorkerPool& pool) {
   pool.Run(static_cast<int>(blocks_.size()),
            [&](int b, int worker) { EncodeBlock(weights, rows, b, worker); });
@@ -211,7 +224,7 @@ double BatchGradients::CandidateWeight() const {
 }
 
 // Keeps the k · n largest of all rows; with weights, the largest whose weight is k times the rows'.
-void BatchGradients::SelectBatchTopK(const SaeWeights& weights, const float* rows,
+void BatchGradients::SelectBatchTopK(const SaeWeights& weights, const BatchRows& rows,
                                      math::WorkerPool& pool) {
   double wanted = 0.0;
   for (int64_t row = 0; row < rows_; ++row) wanted += RowWeight(row);

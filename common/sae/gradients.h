@@ -23,6 +23,15 @@ inline constexpr int kLatentsPerTask = 128;
 // Rows that one thread encodes at a time, of a batch of n.
 int64_t RowsPerBlock(int latents, int dim, int64_t n);
 
+// Rows of d values, one after the other or, where `at` is not null, row i at values + at[i] · d.
+// Rows that lie anywhere are fetched ahead, so that they need not be copied first.
+struct BatchRows {
+  const float* values;
+  const int64_t* at;
+  // NOLINTNEXTLINE(google-explicit-constructor): rows one after the other are the usual ones.
+  BatchRows(const float* from, const int64_t* places = nullptr) : values(from), at(places) {}
+};
+
 // The loss, as a mean over the rows of the batch (RecSAE, section 3.2, and what is added to it), in
 // which a row with a weight counts that much:
 //   (1/G) Σ_g ‖x − x̂_g‖² / variance              G prefixes of the latents (Matryoshka), or all
@@ -71,7 +80,7 @@ class BatchGradients {
   // Of rows [n, d], n >= 1, as the recommender has them. Where a value is not finite the loss is
   // not either, and the gradients mean nothing. Throws Stopped soon after `stop`, if it is not
   // null, has become true.
-  BatchLoss Compute(const SaeWeights& weights, const LossConfig& config, const float* rows,
+  BatchLoss Compute(const SaeWeights& weights, const LossConfig& config, const BatchRows& rows,
                     int64_t n, math::WorkerPool& pool, const std::atomic<bool>* stop = nullptr);
 
   // Gradients of the last batch, [F, d] and [F]. Rows of latents that nothing contributed to
@@ -99,9 +108,10 @@ class BatchGradients {
   void Prepare(const SaeWeights& weights, const LossConfig& config, int64_t n, int threads);
   void PackEncoder(const SaeWeights& weights, math::WorkerPool& pool);
   void PackDead(const SaeWeights& weights);
-  void EncodeBlock(const SaeWeights& weights, const float* rows, int block, int worker);
-  void SelectBatchTopK(const SaeWeights& weights, const float* rows, math::WorkerPool& pool);
-  void EncodeAll(const SaeWeights& weights, const float* rows, math::WorkerPool& pool);
+  void Centre(const SaeWeights& weights, const BatchRows& rows, const Block& block);
+  void EncodeBlock(const SaeWeights& weights, const BatchRows& rows, int block, int worker);
+  void SelectBatchTopK(const SaeWeights& weights, const BatchRows& rows, math::WorkerPool& pool);
+  void EncodeAll(const SaeWeights& weights, const BatchRows& rows, math::WorkerPool& pool);
   int64_t CandidateCount() const;
   double CandidateWeight() const;
   float RowWeight(int64_t row) const { return row_weights_ != nullptr ? row_weights_[row] : 1.0f; }

@@ -150,7 +150,7 @@ double Trainer::LearningRate() const {
   return config_.learning_rate * factor;
 }
 
-absl::StatusOr<BatchLoss> Trainer::ComputeGradients(const float* rows, int64_t n,
+absl::StatusOr<BatchLoss> Trainer::ComputeGradients(const BatchRows& rows, int64_t n,
                                                     const std::atomic<bool>* stop,
                                                     const float* row_weights) {
   const int64_t per_row = MostLatentsPerRow(config_);
@@ -167,8 +167,8 @@ absl::StatusOr<BatchLoss> Trainer::ComputeGradients(const float* rows, int64_t n
   }
 }
 
-absl::StatusOr<StepStats> Trainer::Step(const float* rows, int64_t n, const std::atomic<bool>* stop,
-                                        const float* row_weights) {
+absl::StatusOr<StepStats> Trainer::Step(const BatchRows& rows, int64_t n,
+                                        const std::atomic<bool>* stop, const float* row_weights) {
   RECSAE_ASSIGN_OR_RETURN(const BatchLoss loss, ComputeGradients(rows, n, stop, row_weights));
   StepStats stats;
   stats.loss = loss.loss;

@@ -224,6 +224,29 @@ TEST(GradientsTest, TheSameToTheBitOnAnyNumberOfThreads) {
   }
 }
 
+TEST(GradientsTest, RowsMayLieAnywhere) {
+  const Case c{13, 67, 8, 6, 300, kBatchTopK, 5};
+  const SaeWeights weights = WeightsOf(c);
+  const std::vector<float> x = RandomValues(int64_t{c.rows} * c.dim, 7);
+  // Backwards, every second place, the last row at the start.
+  std::vector<float> scattered(x.size() * 2, NAN);
+  std::vector<int64_t> at;
+  for (int64_t row = 0; row < c.rows; ++row) {
+    at.push_back(2 * (c.rows - 1 - row));
+    std::copy_n(&x[static_cast<size_t>(row * c.dim)], c.dim,
+                &scattered[static_cast<size_t>(at.back() * c.dim)]);
+  }
+  math::WorkerPool pool(2);
+  BatchGradients expected;
+  BatchGradients actual;
+  const BatchLoss loss = expected.Compute(weights, LossOf(c), x.data(), c.rows, pool);
+  EXPECT_EQ(actual.Compute(weights, LossOf(c), {scattered.data(), at.data()}, c.rows, pool).loss,
+            loss.loss);
+  EXPECT_EQ(actual.centred(), expected.centred());
+  EXPECT_EQ(Matrix(actual, weights, &BatchGradients::encoder),
+            Matrix(expected, weights, &BatchGradients::encoder));
+}
+
 // Where no pre-activation is positive there is nothing to learn but pre_bias.
 TEST(GradientsTest, AllNegativeRowsTrainOnlyThePreBias) {
   SaeWeights weights = RandomWeights(4, 8, 3, Architecture::kTopK, 31);
