@@ -3,7 +3,9 @@
 
 Starts the real servers (four of them, or recsae-standalone), records generated activations through
 RecordActivations, and then trains in turn: by TrainSae, whose report says how long the steps took
-with the rows coming from the probe, and by sae_step_benchmark on the same rows in memory.
+with the rows coming from the probe, and by sae_step_benchmark on the same rows in memory. No latent
+counts as dead in either: which ones die depends on the order of the rows, and the auxiliary loss
+would have more to do on the one side than on the other.
 
   RECSAE_BIN=build/release/bin PYTHONPATH=build/release/python python3 benchmarks/service_rate.py
   ... python3 benchmarks/service_rate.py --standalone --epochs 10 --batch-rows 4096
@@ -57,10 +59,16 @@ def record(suite, rows):
     return capture.name
 
 
+def never(flags):
+    """More rows than are trained on."""
+    return flags.rows * flags.epochs + flags.batch_rows + 1
+
+
 def through_service(suite, capture, sae_id, flags):
     """Seconds that the training of an SAE took, by its report."""
     config = tr.TrainingConfig(latent_count=flags.latents, k=flags.k, batch_rows=flags.batch_rows,
-                               epoch_count=flags.epochs, thread_count=flags.threads)
+                               epoch_count=flags.epochs, thread_count=flags.threads,
+                               dead_after_rows=never(flags))
     job = suite.trainer.TrainSae(tr.TrainSaeRequest(sae_id=sae_id, capture=capture, config=config))
     return suite.finish("trainer", job, tr.TrainSaeResult).sae.report.seconds
 
@@ -93,8 +101,9 @@ def main():
     with tempfile.TemporaryDirectory(prefix="recsae-rate-") as directory:
         np.save(f"{directory}/rows.npy", rows)
         benchmark("make-case", f"{directory}/case", "--activations", f"{directory}/rows.npy",
-                  "--preset", "trainer", "--latents", flags.latents, "--k", flags.k, "--batch-rows", flags.batch_rows,
-                  "--steps", steps)
+                  "--preset", "trainer", "--latents", flags.latents, "--k", flags.k,
+                  "--batch-rows", flags.batch_rows, "--steps", steps,
+                  "--dead-after-rows", never(flags))
         suite = Suite(f"{directory}/servers", separate=not flags.standalone)
         try:
             capture = record(suite, rows)

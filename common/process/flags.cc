@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <cstdlib>
 #include <iostream>
+#include <map>
+#include <utility>
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
@@ -103,8 +105,17 @@ struct FlagSet::Impl {
     option->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
   }
 
+  // Whether another module has added the flag; `value` then gets what that one gets.
+  bool IsShared(absl::string_view name, std::string* value) {
+    const auto [first, added] = texts.emplace(std::string(name), value);
+    if (!added) shared.emplace_back(first->second, value);
+    return !added;
+  }
+
   void NoteWarnings();
 
+  std::map<std::string, std::string*> texts;                        // by name
+  std::vector<std::pair<const std::string*, std::string*>> shared;  // from, to
   std::vector<std::string> warnings;
   std::string program;
   std::string group = "Options";
@@ -150,11 +161,13 @@ FlagSet::~FlagSet() = default;
 void FlagSet::Group(std::string title) { impl_->group = std::move(title); }
 
 void FlagSet::Add(absl::string_view name, std::string* value, absl::string_view help) {
+  if (impl_->IsShared(name, value)) return;
   CLI::Option* option = impl_->app.add_option(absl::StrCat("--", name), *value, std::string(help));
   impl_->Finish(option->capture_default_str(), name);
 }
 
 void FlagSet::AddPath(absl::string_view name, std::string* value, absl::string_view help) {
+  if (impl_->IsShared(name, value)) return;
   CLI::Option* option = impl_->app.add_option(absl::StrCat("--", name), *value, std::string(help));
   option->transform(CLI::Validator(ExpandHome, ""));
   impl_->Finish(option->capture_default_str(), name);
@@ -274,6 +287,7 @@ int FlagSet::Parse(int argc, const char* const* argv) {
   std::reverse(args.begin(), args.end());  // the order that CLI11 takes a vector in
   try {
     impl_->app.parse(args);
+    for (const auto& [from, to] : impl_->shared) *to = *from;
     impl_->NoteWarnings();
     return -1;
   } catch (const CLI::CallForHelp&) {

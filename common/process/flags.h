@@ -19,6 +19,7 @@ std::string EnvironmentName(absl::string_view flag);
 
 // A set of named values. Each Add* takes the name without dashes, where to put the value (which
 // holds the default when it is added, and must outlive Parse) and a help text that states the unit.
+// A text or a path of a name that is there already is the same flag: both values are set.
 // Not thread-safe.
 class FlagSet {
  public:

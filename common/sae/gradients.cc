@@ -59,15 +59,17 @@ void BatchGradients::Prepare(const SaeWeights& weights, const LossConfig& config
   if (prefixes_.empty() || prefixes_.back() != weights.latents) {
     prefixes_.push_back(weights.latents);
   }
-  const bool aux = !config.dead.empty() && config.aux_weight > 0.0;
-  slots_ = static_cast<int>(prefixes_.size()) + (aux ? 1 : 0);
+  aux_ = !config.dead.empty() && config.aux_weight > 0.0;
+  dead_products_ =
+      aux_ && DeadLatents::Pays(weights, static_cast<int64_t>(config.dead.size()), config.aux_k);
+  slots_ = static_cast<int>(prefixes_.size()) + (aux_ ? 1 : 0);
   const double weight = 1.0 / (static_cast<double>(n) * config.variance);
   factor_ = static_cast<float>(-2.0 * weight / static_cast<double>(prefixes_.size()));
   aux_factor_ = static_cast<float>(-2.0 * weight * config.aux_weight);
   l1_slope_ = weights.architecture == Architecture::kRelu
                   ? static_cast<float>(config.sparsity_weight / static_cast<double>(n))
                   : 0.0f;
-  encode_.dead = aux ? config.dead : std::vector<int32_t>();
+  encode_.dead = aux_ && !dead_products_ ? config.dead : std::vector<int32_t>();
   encode_.aux_k = config.aux_k;
   encode_.bandwidth = static_cast<float>(config.bandwidth);
   encode_.batch_bound = batch_bound_;
@@ -88,12 +90,14 @@ void BatchGradients::Prepare(const SaeWeights& weights, const LossConfig& config
   encoder_bias_.resize(latents);
   pre_bias_.resize(d);
   fired_.resize(latents);
+  has_gradient_.resize(latents);
   squared_shares_.resize(static_cast<size_t>(TaskCount(weights.latents)));
   pre_bias_shares_.resize(static_cast<size_t>(TaskCount(weights.latents)) * d);
+  if (dead_products_) dead_.Prepare(weights, config.dead, config.aux_k, n);
 }
 
 BatchLoss BatchGradients::Compute(const SaeWeights& weights, const LossConfig& config,
-                                  const float* rows, int64_t n, math::WorkerPool& pool,
+                                  const BatchRows& rows, int64_t n, math::WorkerPool& pool,
                                   const std::atomic<bool>* stop) {
   Prepare(weights, config, n, pool.threads());
   encode_.stop = stop;
@@ -110,6 +114,10 @@ BatchLoss BatchGradients::Compute(const SaeWeights& weights, const LossConfig& c
   }
   CountContributions();
   pool.Run(blocks, [&](int b, int) { ScatterContributions(b); });
+  if (dead_products_) {
+    const DeadLatents::Rows all = RowsForDead(0, n);
+    pool.Run(dead_.tasks(), [&](int task, int) { dead_.Sum(task, all); });
+  }
   const int tasks = TaskCount(weights.latents);
   pool.Run(tasks, [&](int task, int) {
     const auto at = static_cast<size_t>(task);
@@ -164,19 +172,32 @@ void BatchGradients::PackDead(const SaeWeights& weights) {
   packed_.dead.Pack(rows.data(), bias.data(), 0, packed_.dead.panels());
 }
 
-void BatchGradients::EncodeBlock(const SaeWeights& weights, const float* rows, int block,
+void BatchGradients::Centre(const SaeWeights& weights, const BatchRows& rows, const Block& block) {
+  // Rows that lie anywhere would each be waited for.
+  constexpr int64_t kRowsAhead = 8;
+  constexpr int64_t kLine = 64 / sizeof(float);
+  const int64_t end = block.begin + block.rows;
+  for (int64_t row = block.begin; row < end; ++row) {
+    if (rows.at != nullptr && row + kRowsAhead < end) {
+      const float* ahead = rows.values + rows.at[row + kRowsAhead] * dim_;
+      for (int64_t i = 0; i < dim_; i += kLine) __builtin_prefetch(ahead + i);
+    }
+    const int64_t at = rows.at != nullptr ? rows.at[row] : row;
+    math::ScaleAndCentre(weights.input_scale, rows.values + at * dim_, weights.pre_bias.data(),
+                         dim_, &centred_[static_cast<size_t>(row * dim_)]);
+  }
+}
+
+void BatchGradients::EncodeBlock(const SaeWeights& weights, const BatchRows& rows, int block,
                                  int worker) {
   Block& b = blocks_[static_cast<size_t>(block)];
-  for (int64_t row = b.begin; row < b.begin + b.rows; ++row) {
-    math::ScaleAndCentre(weights.input_scale, rows + row * dim_, weights.pre_bias.data(), dim_,
-                         &centred_[static_cast<size_t>(row * dim_)]);
-  }
+  Centre(weights, rows, b);
   b.codes.Clear();
   encoders_[static_cast<size_t>(worker)].Encode(
       weights, packed_, encode_, &centred_[static_cast<size_t>(b.begin * dim_)], b.rows, b.codes);
 }
 
-void BatchGradients::EncodeAll(const SaeWeights& weights, const float* rows,
+void BatchGradients::EncodeAll(const SaeWeights& weights, const BatchRows& rows,
                                math::WorkerPool& pool) {
   pool.Run(static_cast<int>(blocks_.size()),
            [&](int b, int worker) { EncodeBlock(weights, rows, b, worker); });
@@ -203,7 +224,7 @@ double BatchGradients::CandidateWeight() const {
 }
 
 // Keeps the k · n largest of all rows; with weights, the largest whose weight is k times the rows'.
-void BatchGradients::SelectBatchTopK(const SaeWeights& weights, const float* rows,
+void BatchGradients::SelectBatchTopK(const SaeWeights& weights, const BatchRows& rows,
                                      math::WorkerPool& pool) {
   double wanted = 0.0;
   for (int64_t row = 0; row < rows_; ++row) wanted += RowWeight(row);
@@ -276,32 +297,50 @@ void BatchGradients::ScatterContributions(int block) {
 double BatchGradients::SumLatents(const SaeWeights& weights, bool project, int begin, int end,
                                   float* pre_bias_share) {
   std::fill_n(pre_bias_share, dim_, 0.0f);
-  auto dead = std::lower_bound(encode_.dead.begin(), encode_.dead.end(), begin);
+  const std::vector<int32_t>& latents = dead_products_ ? dead_.latents() : encode_.dead;
+  auto dead = std::lower_bound(latents.begin(), latents.end(), begin);
   double squared = 0.0;
   for (int j = begin; j < end; ++j) {
-    const math::Contribution* first = contributions_.data() + starts_[static_cast<size_t>(j)];
-    const int count = contributions(j);
-    const auto at = static_cast<size_t>(j) * static_cast<size_t>(dim_);
-    // What contributed to a dead latent may be the auxiliary loss alone.
-    const bool was_dead = dead != encode_.dead.end() && *dead == j;
+    const bool was_dead = dead != latents.end() && *dead == j;
+    const auto place = static_cast<int>(dead - latents.begin());
     if (was_dead) ++dead;
-    fired_[static_cast<size_t>(j)] =
-        static_cast<uint8_t>(was_dead ? std::any_of(first, first + count,
-                                                    [&](const math::Contribution& c) {
-                                                      return c.residual % slots_ != slots_ - 1;
-                                                    })
-                                      : count > 0);
-    encoder_bias_[static_cast<size_t>(j)] = 0.0f;
-    if (count == 0) continue;
-    const math::LatentGradient sums = math::SumContributions(
-        first, count, residuals_.data(), centred_.data(), project ? &weights.decoder[at] : nullptr,
-        dim_, &decoder_[at], &encoder_[at]);
-    encoder_bias_[static_cast<size_t>(j)] = sums.bias;
-    math::AddScaled(-sums.bias, &weights.encoder[at], dim_, pre_bias_share);
+    const auto at = static_cast<size_t>(j);
+    const std::span<const math::Contribution> listed = Listed(j);
+    // What is listed of a dead latent may be the auxiliary loss alone.
+    const auto of_code = [&](const math::Contribution& c) {
+      return !aux_ || c.residual % slots_ != slots_ - 1;
+    };
+    fired_[at] = was_dead ? std::any_of(listed.begin(), listed.end(), of_code) : !listed.empty();
+    const bool revived = was_dead && dead_products_ && dead_.active(place);
+    has_gradient_[at] = revived || !listed.empty();
+    encoder_bias_[at] = 0.0f;
+    if (has_gradient_[at] == 0) continue;
+    const math::LatentGradient sums = SumLatent(weights, project, j, revived ? place : -1);
+    encoder_bias_[at] = sums.bias;
+    math::AddScaled(-sums.bias, &weights.encoder[at * static_cast<size_t>(dim_)], dim_,
+                    pre_bias_share);
     squared += sums.squares;
     if (!weights.encoder_bias.empty()) squared += static_cast<double>(sums.bias) * sums.bias;
   }
   return squared;
+}
+
+// Of what is listed, and of dead_'s latent in that place where it is not -1.
+math::LatentGradient BatchGradients::SumLatent(const SaeWeights& weights, bool project, int latent,
+                                               int dead) {
+  const std::span<const math::Contribution> listed = Listed(latent);
+  const auto at = static_cast<size_t>(latent) * static_cast<size_t>(dim_);
+  const float* direction = project ? &weights.decoder[at] : nullptr;
+  math::LatentGradient sums = math::SumContributions(
+      listed.data(), static_cast<int>(listed.size()), residuals_.data(), centred_.data(),
+      dead < 0 ? direction : nullptr, dim_, &decoder_[at], &encoder_[at]);
+  if (dead < 0) return sums;
+  math::AddScaled(1.0f, dead_.encoder(dead), dim_, &encoder_[at]);
+  math::AddScaled(1.0f, dead_.decoder(dead), dim_, &decoder_[at]);
+  if (project) math::RemoveParallel(direction, dim_, &decoder_[at]);
+  sums.bias += dead_.bias(dead);
+  sums.squares = math::SquaredNorm(&decoder_[at], dim_) + math::SquaredNorm(&encoder_[at], dim_);
+  return sums;
 }
 
 BatchLoss BatchGradients::SumLoss(const SaeWeights& weights, const LossConfig& config) {

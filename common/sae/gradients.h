@@ -4,12 +4,14 @@
 
 #include <atomic>
 #include <cstdint>
+#include <span>
 #include <vector>
 
 #include "common/math/simd/kernels.h"
 #include "common/math/worker_pool.h"
 #include "common/sae/block_codes.h"
 #include "common/sae/block_encoder.h"
+#include "common/sae/dead_latents.h"
 #include "common/sae/model.h"
 
 namespace recsae::sae {
@@ -20,6 +22,15 @@ inline constexpr int kLatentsPerTask = 128;
 
 // Rows that one thread encodes at a time, of a batch of n.
 int64_t RowsPerBlock(int latents, int dim, int64_t n);
+
+// Rows of d values, one after the other or, where `at` is not null, row i at values + at[i] · d.
+// Rows that lie anywhere are fetched ahead, so that they need not be copied first.
+struct BatchRows {
+  const float* values;
+  const int64_t* at;
+  // NOLINTNEXTLINE(google-explicit-constructor): rows one after the other are the usual ones.
+  BatchRows(const float* from, const int64_t* places = nullptr) : values(from), at(places) {}
+};
 
 // The loss, as a mean over the rows of the batch (RecSAE, section 3.2, and what is added to it), in
 // which a row with a weight counts that much:
@@ -69,18 +80,18 @@ class BatchGradients {
   // Of rows [n, d], n >= 1, as the recommender has them. Where a value is not finite the loss is
   // not either, and the gradients mean nothing. Throws Stopped soon after `stop`, if it is not
   // null, has become true.
-  BatchLoss Compute(const SaeWeights& weights, const LossConfig& config, const float* rows,
+  BatchLoss Compute(const SaeWeights& weights, const LossConfig& config, const BatchRows& rows,
                     int64_t n, math::WorkerPool& pool, const std::atomic<bool>* stop = nullptr);
 
   // Gradients of the last batch, [F, d] and [F]. Rows of latents that nothing contributed to
-  // (contributions(j) == 0) are 0 and not written.
+  // (has_gradient(j) is false) are 0 and not written.
   const float* encoder(int latent) const { return Row(encoder_, latent); }
   const float* decoder(int latent) const { return Row(decoder_, latent); }
   const std::vector<float>& encoder_bias() const { return encoder_bias_; }
   const std::vector<float>& pre_bias() const { return pre_bias_; }
   // ∂loss/∂threshold [F] for kJumpRelu; else empty.
   const std::vector<float>& threshold() const { return threshold_; }
-  int contributions(int latent) const { return starts_[latent + 1] - starts_[latent]; }
+  bool has_gradient(int latent) const { return has_gradient_[static_cast<size_t>(latent)] != 0; }
   // Whether the latent was active for some row.
   bool fired(int latent) const { return fired_[static_cast<size_t>(latent)] != 0; }
   // ‖x − x̂‖² of each row.
@@ -97,9 +108,10 @@ class BatchGradients {
   void Prepare(const SaeWeights& weights, const LossConfig& config, int64_t n, int threads);
   void PackEncoder(const SaeWeights& weights, math::WorkerPool& pool);
   void PackDead(const SaeWeights& weights);
-  void EncodeBlock(const SaeWeights& weights, const float* rows, int block, int worker);
-  void SelectBatchTopK(const SaeWeights& weights, const float* rows, math::WorkerPool& pool);
-  void EncodeAll(const SaeWeights& weights, const float* rows, math::WorkerPool& pool);
+  void Centre(const SaeWeights& weights, const BatchRows& rows, const Block& block);
+  void EncodeBlock(const SaeWeights& weights, const BatchRows& rows, int block, int worker);
+  void SelectBatchTopK(const SaeWeights& weights, const BatchRows& rows, math::WorkerPool& pool);
+  void EncodeAll(const SaeWeights& weights, const BatchRows& rows, math::WorkerPool& pool);
   int64_t CandidateCount() const;
   double CandidateWeight() const;
   float RowWeight(int64_t row) const { return row_weights_ != nullptr ? row_weights_[row] : 1.0f; }
@@ -110,8 +122,14 @@ class BatchGradients {
   void WalkBackBand(const SaeWeights& weights, const LossConfig& config, int64_t row, Block& block);
   void CountContributions();
   void ScatterContributions(int block);
+  std::span<const math::Contribution> Listed(int latent) const {
+    const auto j = static_cast<size_t>(latent);
+    return {contributions_.data() + starts_[j], static_cast<size_t>(starts_[j + 1] - starts_[j])};
+  }
   double SumLatents(const SaeWeights& weights, bool project, int begin, int end,
                     float* pre_bias_share);
+  math::LatentGradient SumLatent(const SaeWeights& weights, bool project, int latent, int dead);
+  DeadLatents::Rows RowsForDead(int64_t begin, int64_t count);
   BatchLoss SumLoss(const SaeWeights& weights, const LossConfig& config);
   void FinishThresholds(const SaeWeights& weights, const LossConfig& config, double l0);
 
@@ -149,6 +167,10 @@ class BatchGradients {
   float batch_bound_ = 0.0f;
   float drop_ = 0.0f;
   float least_kept_ = 0.0f;
+  // Where there are dead latents: whether they go by products instead of EncodeOptions' lists.
+  bool aux_ = false;
+  bool dead_products_ = false;
+  DeadLatents dead_;
   PackedWeights packed_;
   std::vector<BlockEncoder> encoders_;  // one for each thread
   std::vector<Block> blocks_;
@@ -161,7 +183,7 @@ class BatchGradients {
   std::vector<float> encoder_, decoder_, encoder_bias_, pre_bias_, threshold_;
   std::vector<float> pre_bias_shares_;  // [tasks, d]
   std::vector<double> squared_shares_;  // [tasks]
-  std::vector<uint8_t> fired_;
+  std::vector<uint8_t> fired_, has_gradient_;
 };
 
 }  // namespace recsae::sae

@@ -24,6 +24,9 @@ void BatchGradients::WalkBack(const SaeWeights& weights, const LossConfig& confi
     if (!encode_.dead.empty()) WalkBackDead(weights, row, b);
     if (jump) WalkBackBand(weights, config, row, b);
   }
+  if (dead_products_) {
+    b.aux_squared_error = dead_.Reconstruct(RowsForDead(b.begin, b.rows), aux_factor_);
+  }
   CountEntries(b);
 }
 
@@ -56,7 +59,7 @@ float BatchGradients::RowGradients(const SaeWeights& weights, int64_t row, Block
     for (const LatentActivation& entry : code) block.ends[p] += entry.latent < prefixes_[p] ? 1 : 0;
   }
   block.ends.back() = static_cast<int>(code.size());
-  float* error = encode_.dead.empty() ? nullptr : slots + int64_t{prefixes} * dim_;
+  float* error = aux_ ? slots + int64_t{prefixes} * dim_ : nullptr;
   const math::PrefixErrors errors =
       math::ResidualGradients(&centred_[static_cast<size_t>(at * dim_)], weights.decoder.data(),
                               code.data(), block.ends.data(), prefixes, dim_, weight * factor_,
@@ -80,6 +83,15 @@ void BatchGradients::WalkBackDead(const SaeWeights& weights, int64_t row, Block&
       missing, weights.decoder.data(), code.data(), &count, 1, dim_, weight * aux_factor_, missing,
       block.dead_delta.data() + block.codes.dead.Begin(row), nullptr, nullptr);
   block.aux_squared_error += double{weight} * errors.last;
+}
+
+DeadLatents::Rows BatchGradients::RowsForDead(int64_t begin, int64_t count) {
+  return {begin,
+          static_cast<int>(count),
+          &centred_[static_cast<size_t>(begin * dim_)],
+          &residuals_[static_cast<size_t>((begin * slots_ + slots_ - 1) * dim_)],
+          int64_t{slots_} * dim_,
+          row_weights_ != nullptr ? row_weights_ + begin : nullptr};
 }
 
 void BatchGradients::WalkBackBand(const SaeWeights& weights, const LossConfig& config, int64_t row,

@@ -150,7 +150,7 @@ double Trainer::LearningRate() const {
   return config_.learning_rate * factor;
 }
 
-absl::StatusOr<BatchLoss> Trainer::ComputeGradients(const float* rows, int64_t n,
+absl::StatusOr<BatchLoss> Trainer::ComputeGradients(const BatchRows& rows, int64_t n,
                                                     const std::atomic<bool>* stop,
                                                     const float* row_weights) {
   const int64_t per_row = MostLatentsPerRow(config_);
@@ -167,8 +167,8 @@ absl::StatusOr<BatchLoss> Trainer::ComputeGradients(const float* rows, int64_t n
   }
 }
 
-absl::StatusOr<StepStats> Trainer::Step(const float* rows, int64_t n, const std::atomic<bool>* stop,
-                                        const float* row_weights) {
+absl::StatusOr<StepStats> Trainer::Step(const BatchRows& rows, int64_t n,
+                                        const std::atomic<bool>* stop, const float* row_weights) {
   RECSAE_ASSIGN_OR_RETURN(const BatchLoss loss, ComputeGradients(rows, n, stop, row_weights));
   StepStats stats;
   stats.loss = loss.loss;
@@ -255,9 +255,9 @@ void Trainer::UpdateLatents(const math::AdamStep& step, int begin, int end) {
   const auto d = static_cast<size_t>(weights_.dim);
   for (int first = begin; first < end;) {
     // A run of latents that all have a gradient, or none of them.
-    const bool any = gradients_.contributions(first) > 0;
+    const bool any = gradients_.has_gradient(first);
     int last = first + 1;
-    while (last < end && (gradients_.contributions(last) > 0) == any) ++last;
+    while (last < end && gradients_.has_gradient(last) == any) ++last;
     const size_t at = static_cast<size_t>(first) * d;
     const int count = (last - first) * weights_.dim;
     math::ApplyAdam(step, any ? gradients_.encoder(first) : nullptr, count, &weights_.encoder[at],

@@ -65,7 +65,7 @@ class Trainer {
   // (STEP_STOPPED), and nothing changed either, soon after `stop`, if it is not null, has become
   // true. `row_weights` as LossConfig has them; a row is one row for dead_after_rows and
   // resample_every_rows whatever its weight.
-  absl::StatusOr<StepStats> Step(const float* rows, int64_t n,
+  absl::StatusOr<StepStats> Step(const BatchRows& rows, int64_t n,
                                  const std::atomic<bool>* stop = nullptr,
                                  const float* row_weights = nullptr);
 
@@ -93,7 +93,7 @@ class Trainer {
   Trainer(const TrainConfig& config, int dim, int threads);
   void InitialiseWeights(const float* sample, int64_t sample_rows, const float* sample_weights);
   LossConfig Loss(const float* row_weights) const;
-  absl::StatusOr<BatchLoss> ComputeGradients(const float* rows, int64_t n,
+  absl::StatusOr<BatchLoss> ComputeGradients(const BatchRows& rows, int64_t n,
                                              const std::atomic<bool>* stop,
                                              const float* row_weights);
   math::WorkerPool& PoolFor(int64_t rows);

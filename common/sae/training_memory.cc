@@ -6,6 +6,7 @@
 
 #include "common/math/simd/kernels.h"
 #include "common/sae/codes.h"
+#include "common/sae/dead_latents.h"
 #include "common/sae/gradients.h"
 
 namespace recsae::sae {
@@ -54,6 +55,8 @@ double CodeBytes(const TrainConfig& config, double dim) {
   const double active = batch ? config.k : listed;
   double bytes = rows * (listed + aux) * kEntry * kGrowth;
   bytes += rows * (active + aux) * (kFloat + 1.25 * sizeof(math::Contribution));
+  // Of the dead latents there may be few in one batch and many in another.
+  if (aux > 0.0) bytes += DeadLatents::MostBytes(config.latents, dim, aux, rows);
   if (batch) bytes += rows * listed * (kEntry + kFloat);  // candidates for the largest of the batch
   return bytes;
 }

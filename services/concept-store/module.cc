@@ -1,7 +1,6 @@
 #include "services/concept-store/module.h"
 
 #include "common/base/status.h"
-#include "common/process/flags.h"
 #include "common/rpc/log.h"
 #include "services/concept-store/concept_store_service.h"
 #include "services/concept-store/embedding/embedder.h"
@@ -12,20 +11,14 @@ namespace recsae::concept_store {
 ConceptStoreModule::ConceptStoreModule() = default;
 ConceptStoreModule::~ConceptStoreModule() = default;
 
-void ConceptStoreModule::AddFlags(FlagSet& flags) {
-  flags.Group("Search by meaning");
-  flags.Add("embeddings-url", &embeddings_url_,
-            "OpenAI-compatible endpoint that embeds what concepts say and what is searched for, "
-            "such as http://127.0.0.1:8080/v1; both are sent there. Without: search by words");
-  flags.Add("embeddings-model", &embeddings_model_, "The model there");
-  flags.AddPath("embeddings-key-file", &embeddings_key_file_,
-                "File whose first line is the endpoint's key");
-}
+void ConceptStoreModule::AddFlags(FlagSet& flags) { embeddings_.AddTo(flags); }
 
 absl::Status ConceptStoreModule::Open(const ModuleContext& context) {
-  const EmbedderOptions embeddings = {embeddings_url_, embeddings_model_, embeddings_key_file_};
-  if (!embeddings.url.empty() || !embeddings.model.empty() || !embeddings.key_file.empty()) {
-    RECSAE_ASSIGN_OR_RETURN(embedder_, Embedder::Create(embeddings, *context.metrics));
+  RECSAE_RETURN_IF_ERROR(embeddings_.Check());
+  if (embeddings_.given()) {
+    RECSAE_ASSIGN_OR_RETURN(
+        embedder_, Embedder::Create({embeddings_.url, embeddings_.model, embeddings_.key_file},
+                                    *context.metrics));
   }
   RECSAE_ASSIGN_OR_RETURN(
       store_, Store::Open(context.data_dir, {.environment = context.environment,

@@ -8,6 +8,7 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
+#include "common/process/embeddings_flags.h"
 #include "common/process/module.h"
 
 namespace recsae::concept_store {
@@ -30,9 +31,7 @@ class ConceptStoreModule : public ServiceModule {
   absl::Status Stop(absl::Time deadline) override;
 
  private:
-  std::string embeddings_url_;
-  std::string embeddings_model_;
-  std::string embeddings_key_file_;
+  EmbeddingsFlags embeddings_;
   std::unique_ptr<Embedder> embedder_;  // null: meanings are not compared
   std::unique_ptr<Store> store_;
   std::unique_ptr<ConceptStoreService> service_;

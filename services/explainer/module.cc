@@ -28,6 +28,10 @@ void ExplainerModule::AddFlags(FlagSet& flags) {
   flags.Add("llm-concurrency", &language_.concurrency, "Calls at a time", 1, 64);
   flags.AddBytes("llm-cache", &language_.cache_bytes,
                  "Answers that are kept in the data directory, so that none is paid twice");
+  embeddings_.AddTo(flags);
+  flags.AddBytes("embeddings-cache", &embeddings_cache_bytes_,
+                 "Embeddings that the explainer keeps in the data directory, so that none is paid "
+                 "twice");
 }
 
 // Without a URL there is no store either.
@@ -52,10 +56,26 @@ absl::Status ExplainerModule::OpenLanguageModel(const ModuleContext& context) {
   return absl::OkStatus();
 }
 
+absl::Status ExplainerModule::OpenEmbedder(const ModuleContext& context) {
+  RECSAE_RETURN_IF_ERROR(embeddings_.Check());
+  if (!embeddings_.given()) return absl::OkStatus();
+  TextEmbedderSettings settings;
+  settings.endpoint.url = embeddings_.url;
+  settings.endpoint.model = embeddings_.model;
+  settings.endpoint.key_file = embeddings_.key_file;
+  settings.store = context.data_dir + "/embeddings";
+  settings.store_bytes = embeddings_cache_bytes_;
+  settings.environment = context.environment;
+  RECSAE_ASSIGN_OR_RETURN(backend_->embedder,
+                          TextEmbedder::Open(std::move(settings), *context.metrics));
+  return absl::OkStatus();
+}
+
 absl::Status ExplainerModule::Open(const ModuleContext& context) {
   backend_ = std::make_unique<Backend>(context.peers[0], context.peers[1], *context.metrics,
                                        *context.memory);
   RECSAE_RETURN_IF_ERROR(OpenLanguageModel(context));
+  RECSAE_RETURN_IF_ERROR(OpenEmbedder(context));
   service_ = std::make_unique<ExplainerService>(*backend_, *context.jobs, *context.metrics,
                                                 context.call_limits);
   return absl::OkStatus();

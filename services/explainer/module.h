@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "common/process/embeddings_flags.h"
 #include "common/process/module.h"
 
 namespace recsae::explainer {
@@ -44,7 +45,12 @@ class ExplainerModule : public ServiceModule {
   };
   absl::Status OpenLanguageModel(const ModuleContext& context);
 
+  // Likewise.
+  absl::Status OpenEmbedder(const ModuleContext& context);
+
   LanguageFlags language_;
+  EmbeddingsFlags embeddings_;
+  int64_t embeddings_cache_bytes_ = int64_t{256} << 20;
   std::unique_ptr<Backend> backend_;
   std::unique_ptr<ExplainerService> service_;
 };

@@ -2,15 +2,19 @@
 
 What a description names, it finds in the recommended item of a case; what the active cases' recommended
 items have most in common, it gives for a description. So it is a judge that can be right and wrong, and
-needs no model. Faults are told to it."""
+needs no model. It embeds texts as bags of words: a direction for each word, and their sum. Faults are told
+to it."""
 
 import collections
 import contextlib
 import hashlib
 import http.server
 import json
+import random
 import re
 import threading
+
+DIM = 128
 
 
 def values_of(line):
@@ -31,14 +35,24 @@ def answer(prompt):
     return ", ".join(line.split(".")[0] for line in named) or "none"
 
 
+def embedding(text):
+    total = [0] * DIM
+    for word in re.findall(r"[\w-]+", text.lower()):
+        direction = random.Random(word)
+        total = [value + direction.choice((-1, 1)) for value in total]
+    return total
+
+
 class Endpoint:
     """Listens on a free port of this machine. `requests`: how often each body came; `paid`: how often
-    each was answered to someone who still waited."""
+    each was answered to someone who still waited; `texts`: how often each was embedded for such a one."""
 
     def __init__(self):
         self.requests = collections.Counter()
         self.paid = collections.Counter()
+        self.texts = collections.Counter()
         self.keys = set()
+        self.rule = answer  # of a prompt
         self.fault = None  # called with the number of the request; returns (status, body, headers) or None
         self.before = None  # called with the number of the request, before it is answered
         self.lock = threading.Lock()
@@ -70,12 +84,18 @@ class Endpoint:
             return  # whoever asked is gone
         fault = self.fault(number) if self.fault is not None else None
         if fault is None:
-            text = answer(json.loads(body)["messages"][-1]["content"])
-            fault = (200, json.dumps({
-                "choices": [{"message": {"role": "assistant", "content": text}}],
-                "usage": {"prompt_tokens": len(body) // 4, "completion_tokens": len(text)}}), {})
+            asked = json.loads(body)
+            texts = asked.get("input", [])
+            if texts:
+                content = {"data": [{"index": i, "embedding": embedding(text)} for i, text in enumerate(texts)]}
+            else:
+                text = self.rule(asked["messages"][-1]["content"])
+                content = {"choices": [{"message": {"role": "assistant", "content": text}}],
+                           "usage": {"prompt_tokens": len(body) // 4, "completion_tokens": len(text)}}
+            fault = (200, json.dumps(content), {})
             with self.lock:
                 self.paid[digest] += 1
+                self.texts.update(texts)
         status, text, headers = fault
         data = text.encode()
         handler.send_response(status)

@@ -29,15 +29,17 @@ CAPTURE = "recommenders/films/captures/"
 
 
 class Films:
-    """A suite with a small SAE of films, and a language model."""
+    """A suite with a small SAE of films, a language model and, where told, embeddings."""
 
-    def __init__(self, url, model, *flags):
+    def __init__(self, url, model, *flags, embeddings=None):
         self.directory = pathlib.Path(tempfile.mkdtemp(prefix="recsae-language-"))
         data = self.directory / "data"
         data.mkdir()
         write_data(data / "genres", dealt_out=False)
         key = self.directory / "key"
         key.write_text(KEY + "\n")
+        if embeddings:
+            flags += ("--embeddings-url", embeddings, "--embeddings-model", "bag", "--embeddings-key-file", key)
         self.suite = Suite(self.directory / "suite", flags=(
             "--data", data, "--llm-url", url, "--llm-model", model, "--llm-key-file", key,
             "--llm-concurrency", "1", *flags))
@@ -60,17 +62,20 @@ class Films:
         return done.stdout
 
     def submit(self, **options):
+        return self.submit_request(language_model=ex.LanguageModelOptions(**options))
+
+    def submit_request(self, **fields):
         return self.suite.explainer.BuildConcepts(ex.BuildConceptsRequest(
-            sae=SAE, capture=CAPTURE + "test", evidence_captures=[CAPTURE + "context"],
-            language_model=ex.LanguageModelOptions(**options)), wait_for_ready=True, timeout=60)
+            sae=SAE, capture=CAPTURE + "test", evidence_captures=[CAPTURE + "context"], **fields),
+            wait_for_ready=True, timeout=60)
 
     def build(self, **options):
         return self.suite.finish("explainer", self.submit(**options), ex.ConceptReport)
 
-    def failure(self, **options):
+    def failure(self, **fields):
         """The message of a job that must fail, and that nothing was stored by it."""
         before = self.concepts()
-        job = self.suite.finish("explainer", self.submit(**options))
+        job = self.suite.finish("explainer", self.submit_request(**fields))
         assert job.state == jb.Job.STATE_FAILED, job
         assert self.concepts() == before
         return job.error.message
@@ -202,7 +207,7 @@ class LanguageTest(unittest.TestCase):
         for name, (fault, words) in cases.items():
             with self.subTest(name):
                 self.endpoint.fault = lambda _, fault=fault: fault
-                message = self.films.failure()
+                message = self.films.failure(language_model=ex.LanguageModelOptions())
                 self.assertIn(words, message)
                 self.assertIn(url, message)
                 self.assertNotIn(KEY, message)

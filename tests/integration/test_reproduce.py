@@ -107,6 +107,16 @@ class ReproduceTest(unittest.TestCase):
         self.assertTrue(any("refused" in row for row in rows), rows)
         self.assertIn("not measured", (out / "table4.md").read_text())
 
+    def test_a_missing_language_model_is_said_before_anything_is_trained(self):
+        out = self.directory / "no-model"
+        before = self.stored()
+        done = self.run_to_the_end("table5", out, "--llm", "--seed", "9")
+        self.assertEqual(done.returncode, 6)
+        self.assertIn("NO_LANGUAGE_MODEL", done.stderr)
+        self.assertIn("--llm-url", done.stderr)
+        self.assertEqual(self.cells(out), {})
+        self.assertEqual(self.stored(), before)
+
     def check_outputs(self, out):
         results = json.loads((out / "results.json").read_text())
         tables = {table["id"]: table["rows"] for table in results["tables"]}

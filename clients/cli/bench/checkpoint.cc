@@ -9,6 +9,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
 #include "common/base/status.h"
+#include "common/files/whole_file.h"
 
 namespace recsae::cli::bench {
 
@@ -21,18 +22,12 @@ absl::Status CheckpointKeeper::Keep(const sae::Trainer& trainer) const {
   if (path_.empty()) return absl::OkStatus();
   std::string bytes = data_;
   trainer.AppendState(&bytes);
-  const std::string aside = path_ + ".new";
   std::error_code error;
   std::filesystem::create_directories(std::filesystem::path(path_).parent_path(), error);
-  std::ofstream file(aside, std::ios::binary);
-  file.write(bytes.data(), static_cast<std::streamsize>(bytes.size()));
-  file.close();
-  if (file) std::filesystem::rename(aside, path_, error);
-  if (file && !error) return absl::OkStatus();
+  const absl::Status written = WriteWholeFile(path_, bytes);
+  if (written.ok()) return written;
   return Error(absl::StatusCode::kFailedPrecondition, "CHECKPOINT_UNWRITABLE",
-               absl::StrCat(path_,
-                            " could not be written; choose another --checkpoints, or make "
-                            "room for ",
+               absl::StrCat(written.message(), "; choose another --checkpoints, or make room for ",
                             bytes.size(), " bytes"));
 }
 

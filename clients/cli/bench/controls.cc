@@ -24,12 +24,6 @@ Sample Draw(const Sampler& sampler, int64_t n, math::WorkerPool& pool) {
   return sample;
 }
 
-void FillRandom(std::vector<float>& matrix, int rows, int dim, uint64_t seed) {
-  Random random(seed);
-  for (float& value : matrix) value = static_cast<float>(random.Normal());
-  math::NormaliseRows(matrix.data(), rows, dim);
-}
-
 // Takes the pre-bias off the sample's first rows.
 void FillRows(const Sample& sample, sae::SaeWeights& weights) {
   const auto d = static_cast<size_t>(weights.dim);
@@ -100,8 +94,12 @@ absl::StatusOr<sae::SaeWeights> MakeControl(const std::string& name, const Sampl
   if (name == "truth") FillTruth(sampler.world(), sample, weights);
   if (name == "rows") FillRows(sample, weights);
   if (name == "random") {
-    FillRandom(weights.decoder, weights.latents, weights.dim, Random::Mix(config.seed, 3, 0));
-    FillRandom(weights.encoder, weights.latents, weights.dim, Random::Mix(config.seed, 3, 1));
+    const auto draw = [&](uint64_t which) {
+      return RandomDirections(weights.latents, weights.dim, 1.0,
+                              Random(Random::Mix(config.seed, 3, which)));
+    };
+    weights.decoder = draw(0);
+    weights.encoder = draw(1);
   } else {
     weights.encoder = weights.decoder;
   }

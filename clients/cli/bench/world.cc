@@ -154,23 +154,6 @@ void SetMagnitudes(World& world, uint64_t seed) {
   }
 }
 
-// `rows` normal vectors of this length, all in one.
-std::vector<float> Directions(int rows, int dim, double length, uint64_t seed, Stream stream) {
-  Random random(seed, stream);
-  std::vector<float> out(static_cast<size_t>(rows) * dim);
-  std::vector<double> row(static_cast<size_t>(dim));
-  for (size_t at = 0; at < out.size(); at += static_cast<size_t>(dim)) {
-    double squared = 0.0;
-    for (double& value : row) {
-      value = random.Normal();
-      squared += value * value;
-    }
-    const double scale = length / std::sqrt(squared);
-    for (int i = 0; i < dim; ++i) out[at + i] = static_cast<float>(scale * row[i]);
-  }
-  return out;
-}
-
 }  // namespace
 
 const std::vector<WorldSpec>& Presets() {
@@ -187,6 +170,21 @@ absl::StatusOr<WorldSpec> FindPreset(absl::string_view name) {
   return Error(absl::StatusCode::kInvalidArgument, "PRESET_UNKNOWN",
                absl::StrCat("there is no preset \"", name, "\"; expected one of ",
                             absl::StrJoin(names, ", ")));
+}
+
+std::vector<float> RandomDirections(int rows, int dim, double length, Random random) {
+  std::vector<float> out(static_cast<size_t>(rows) * dim);
+  std::vector<double> row(static_cast<size_t>(dim));
+  for (size_t at = 0; at < out.size(); at += static_cast<size_t>(dim)) {
+    double squared = 0.0;
+    for (double& value : row) {
+      value = random.Normal();
+      squared += value * value;
+    }
+    const double scale = length / std::sqrt(squared);
+    for (int i = 0; i < dim; ++i) out[at + i] = static_cast<float>(scale * row[i]);
+  }
+  return out;
 }
 
 double NormalThreshold(double p) {
@@ -215,8 +213,8 @@ absl::StatusOr<World> MakeWorld(const WorldSpec& spec, uint64_t seed, math::Work
   RaiseProbabilities(world);
   Correlate(world, seed);
   SetMagnitudes(world, seed);
-  world.bias = Directions(1, spec.dim, spec.bias_norm, seed, kBias);
-  world.features = Directions(spec.features, spec.dim, 1.0, seed, kFeatures);
+  world.bias = RandomDirections(1, spec.dim, spec.bias_norm, Random(seed, kBias));
+  world.features = RandomDirections(spec.features, spec.dim, 1.0, Random(seed, kFeatures));
   RECSAE_RETURN_IF_ERROR(MakeOrthogonal(world.features, spec.dim, spec.orthogonal_steps,
                                         spec.orthogonal_rate, pool, progress));
   return world;

@@ -20,6 +20,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "common/base/random.h"
 #include "common/math/worker_pool.h"
 
 namespace recsae::cli::bench {
@@ -95,6 +96,9 @@ using WorldProgress = std::function<absl::Status(int64_t done, int64_t total)>;
 // says above.
 absl::StatusOr<World> MakeWorld(const WorldSpec& spec, uint64_t seed, math::WorkerPool& pool,
                                 const WorldProgress& progress);
+
+// [rows, dim] directions of this length, each as likely as any other.
+std::vector<float> RandomDirections(int rows, int dim, double length, Random random);
 
 // Threshold that a standard normal exceeds with probability p in (0, 1].
 double NormalThreshold(double p);

@@ -38,6 +38,8 @@ struct BuildFlags {
   std::string llm_judge = "detection";
   int64_t llm_calls = 0;
   int64_t llm_tokens = 0;
+  bool embedding_judge = false;
+  int64_t embedding_texts = 0;
   JobFlags job;
   std::string request_id;
 };
@@ -113,6 +115,9 @@ absl::Status Build(Session& session, const BuildFlags& flags) {
   request.set_paper_case_count(flags.paper_cases);
   request.set_seed(flags.seed);
   AskForLanguageModel(flags, request);
+  if (flags.embedding_judge) {
+    request.mutable_embedding_judge()->set_max_texts(flags.embedding_texts);
+  }
   request.set_request_id(flags.request_id.empty() ? NewRequestId() : flags.request_id);
   return FinishJob<explainer::v1::ConceptReport>(
       session, session.explainer_jobs(),
@@ -130,6 +135,12 @@ absl::Status Build(Session& session, const BuildFlags& flags) {
           session.console().Print(LanguageTable(report.language_model()));
           session.console().Print("\n");
           session.console().Print(LanguageCounts(report.language_model()));
+        }
+        if (report.has_embedding_judge()) {
+          session.console().Print("\n");
+          session.console().Print(EmbeddingTable(report.embedding_judge()));
+          session.console().Print("\n");
+          session.console().Print(EmbeddingCounts(report.embedding_judge()));
         }
         return absl::OkStatus();
       });
@@ -387,6 +398,11 @@ void AddConceptCommands(CommandLine& line) {
                     "Calls that the job may pay for [default: 100,000]");
         command.Add("--llm-tokens", flags.llm_tokens,
                     "Tokens after which it makes no more [default: 100 million]");
+        command.AddSwitch("--embedding-judge", flags.embedding_judge,
+                          "Have the descriptions judged by embeddings as well, of the explainer's "
+                          "--embeddings-url");
+        command.Add("--embedding-texts", flags.embedding_texts,
+                    "Different texts that it may need [default: 100,000]");
         AddRequestId(command, flags.request_id);
         AddJobFlags(command, flags.job);
       },

@@ -209,7 +209,8 @@ std::vector<GivenFlag> Command::Given() const {
   for (const CLI::Option* option : std::as_const(*app_).get_options()) {
     if (option->count() == 0) continue;
     const std::vector<std::string>& names = option->get_lnames();
-    given.push_back({names.empty() ? "" : names[0], option->results()});
+    given.push_back({names.empty() ? "" : names[0], {}});
+    if (option->get_items_expected_max() > 0) given.back().values = option->results();
   }
   return given;
 }

@@ -77,6 +77,7 @@ class Flag {
 struct GivenFlag {
   // Without dashes; empty for a positional argument.
   std::string name;
+  // None of a switch.
   std::vector<std::string> values;
 };
 

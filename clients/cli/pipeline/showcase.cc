@@ -27,6 +27,8 @@ using explainer::v1::Explanation;
 constexpr int kItems = 3;
 constexpr int kContributions = 3;
 constexpr size_t kHistory = 5;
+// Items of the history weighed as reasons, the newest.
+constexpr int kReasons = 20;
 // Concepts that steering is tried with.
 constexpr size_t kTried = 8;
 // In standard deviations.
@@ -74,11 +76,24 @@ absl::StatusOr<Explanation> ExplainCase(Session& session, const std::string& sae
   user.set_capture(capture);
   user.set_user_id(value.user_id());
   request.set_top_item_count(kItems);
+  request.set_reason_count(kReasons);
   for (const std::string& id : history) request.add_item_ids(id);
   RECSAE_ASSIGN_OR_RETURN(auto response,
                           session.Call(session.explainer(), &Explainer::Stub::Explain, request));
   if (response.explanations().empty()) return Explanation();
   return std::move(*response.mutable_explanations(0));
+}
+
+// Why each item is there, in words and then in numbers; without a baseline, the exact sum.
+void PrintWhy(Console& console, const Explanation& explanation,
+              const std::set<std::string>& left_out) {
+  if (const Table sentences = ReasonSentences(explanation, left_out); !sentences.empty()) {
+    console.Print(sentences);
+    console.Print("\n");
+  }
+  const Table personal = PersonalItems(explanation, left_out, kContributions);
+  console.Print(personal.empty() ? ExplainedItems(explanation, left_out, kContributions)
+                                 : personal);
 }
 
 absl::StatusOr<std::vector<Concept>> Candidates(Session& session, const std::string& sae) {
@@ -184,7 +199,7 @@ absl::Status Showcase(Session& session, const std::string& sae, const std::strin
     console.Print("\n");
     console.Heading(absl::StrCat("User ", value.user_id()));
     console.PrintLine("recently: " + Titles(explanation, history));
-    console.Print(ExplainedItems(explanation, {history.begin(), history.end()}, kContributions));
+    PrintWhy(console, explanation, {history.begin(), history.end()});
     if (!first) first = explanation;
   }
   if (!first) return absl::OkStatus();

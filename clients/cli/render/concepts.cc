@@ -40,6 +40,14 @@ std::string VerifiedText(const ConceptTests& tests) {
   return absl::StrCat("✗ failed: ", absl::StrJoin(failed, ", "));
 }
 
+// The tests are of `terms`, which a person's description leaves as they are.
+std::string TestedText(const Concept& value) {
+  if (!value.has_tests()) return "not tested";
+  const bool renamed = value.source() == Concept::SOURCE_PERSON;
+  return absl::StrCat(VerifiedText(value.tests()),
+                      renamed ? " (of its terms; nobody tested a person's words)" : "");
+}
+
 std::string PredictiveText(const PredictiveTest& test) {
   return absl::StrCat(Passed(test.passed()), "correlation ", FormatFixed(test.correlation(), 2),
                       " (95 %: ", FormatFixed(test.correlation_low(), 2), " to ",
@@ -146,7 +154,7 @@ Table ConceptDetails(const Concept& value) {
        {"source", SourceName(value.source())},
        {"terms", Terms(value)},
        {"group", GroupText(value)},
-       {"verified", value.has_tests() ? VerifiedText(tests) : "not tested"},
+       {"verified", TestedText(value)},
        {"  predictive", value.has_tests() ? PredictiveText(tests.predictive()) : ""},
        {"  specific", tests.has_specific() ? SpecificText(tests.specific()) : ""},
        {"  causal", tests.has_causal() ? CausalText(tests.causal()) : ""},
@@ -291,17 +299,29 @@ Table ConceptCounts(const ConceptReport& report) {
        {"rows looked at", rows}});
 }
 
+namespace {
+
+using explainer::v1::EmbeddingJudgeReport;
+using Score = explainer::v1::LanguageModelReport::Score;
+
+std::string FormatMean(const Score& score) { return absl::StrFormat("%.3f", score.mean()); }
+
+std::string FormatInterval(const Score& score) {
+  return absl::StrFormat("%.3f to %.3f", score.low(), score.high());
+}
+
+}  // namespace
+
 Table LanguageTable(const explainer::v1::LanguageModelReport& report) {
   Table table({{absl::StrCat("CASES TOLD RIGHT BY ", report.model())},
                {"MEAN", true},
                {"95 % INTERVAL", true},
                {"LATENTS", true}});
-  const auto add = [&](const std::string& name,
-                       const explainer::v1::LanguageModelReport::Score& score, Color color) {
+  const auto add = [&](const std::string& name, const Score& score, Color color) {
     if (score.latent_count() == 0) return;
     table.Add({{name, color},
-               {absl::StrFormat("%.3f", score.mean()), color},
-               {absl::StrFormat("%.3f to %.3f", score.low(), score.high()), color},
+               {FormatMean(score), color},
+               {FormatInterval(score), color},
                {FormatCount(score.latent_count()), color}});
   };
   add("its descriptions", report.own(), Color::kPlain);
@@ -331,6 +351,38 @@ Table LanguageCounts(const explainer::v1::LanguageModelReport& report) {
                      " answers were there already")},
        {"prompts", report.prompt_hash().substr(0, 12)},
        {"stopped", report.stopped()}});
+}
+
+Table EmbeddingTable(const EmbeddingJudgeReport& report) {
+  Table table({{absl::StrCat("BY EMBEDDINGS OF ", report.model())},
+               {"NEARER", true},
+               {"95 % INTERVAL", true},
+               {"TOLD RIGHT", true},
+               {"95 % INTERVAL", true},
+               {"CONF. >= .8", true},
+               {"LATENTS", true}});
+  const auto add = [&](const std::string& name, const EmbeddingJudgeReport::Figures& figures,
+                       Color color) {
+    if (figures.nearer().latent_count() == 0) return;
+    table.Add({{name, color},
+               {FormatMean(figures.nearer()), color},
+               {FormatInterval(figures.nearer()), color},
+               {FormatMean(figures.told()), color},
+               {FormatInterval(figures.told()), color},
+               {FormatCount(figures.paper().confidence_80_count()), color},
+               {FormatCount(figures.nearer().latent_count()), color}});
+  };
+  add("the language model's descriptions", report.language_model(), Color::kPlain);
+  add("the statistical ones", report.statistical(), Color::kPlain);
+  add("  dealt to other latents (chance: .5)", report.control(), Color::kDim);
+  return table;
+}
+
+Table EmbeddingCounts(const EmbeddingJudgeReport& report) {
+  return Details({{"texts", absl::StrCat(FormatCount(report.text_count()), ", ",
+                                         FormatCount(report.paid_count()), " embedded now")},
+                  {"latents left out", FormatCount(report.left_out_count())},
+                  {"stopped", report.stopped()}});
 }
 
 void AddTests(const ConceptReport& report, nlohmann::ordered_json& json) {

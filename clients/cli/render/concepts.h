@@ -39,6 +39,9 @@ Table ConceptCounts(const explainer::v1::ConceptReport& report);
 Table LanguageTable(const explainer::v1::LanguageModelReport& report);
 // What it cost, and how far its judgements can be trusted.
 Table LanguageCounts(const explainer::v1::LanguageModelReport& report);
+// The same of a judge by embeddings.
+Table EmbeddingTable(const explainer::v1::EmbeddingJudgeReport& report);
+Table EmbeddingCounts(const explainer::v1::EmbeddingJudgeReport& report);
 
 // Adds "verified" (the SAE's), "tests" (by dictionary: the latents that pass each test) and, where
 // nothing was tested, "untested" to what a report says of concepts.

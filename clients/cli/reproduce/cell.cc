@@ -1,8 +1,6 @@
 #include "clients/cli/reproduce/cell.h"
 
 #include <algorithm>
-#include <cerrno>
-#include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <utility>
@@ -14,6 +12,7 @@
 #include "clients/cli/text/text.h"
 #include "common/base/status.h"
 #include "common/base/version.h"
+#include "common/files/whole_file.h"
 
 namespace recsae::cli {
 namespace {
@@ -79,17 +78,6 @@ std::string DescribeCell(const CellId& cell) {
                       cell.method);
 }
 
-absl::Status WriteWhole(const std::string& path, const std::string& content) {
-  const std::string part = path + ".part";
-  std::ofstream file(part, std::ios::binary | std::ios::trunc);
-  file << content;
-  file.close();
-  if (!file) return NotWritable(part, std::strerror(errno));
-  std::error_code error;
-  std::filesystem::rename(part, path, error);
-  return error ? NotWritable(path, error.message()) : absl::OkStatus();
-}
-
 absl::StatusOr<CellStore> CellStore::Open(const std::string& out, const std::string& settings) {
   CellStore store((std::filesystem::path(out) / "cells").string(), settings);
   std::error_code error;
@@ -140,7 +128,7 @@ absl::Status CellStore::Write(const CellId& cell, double seconds, const ordered_
   // Titles may hold any bytes.
   const std::string text = json.dump(2, ' ', false, ordered_json::error_handler_t::replace);
   RECSAE_RETURN_IF_ERROR(
-      WriteWhole((std::filesystem::path(folder_) / (key + ".json")).string(), text + "\n"));
+      WriteWholeFile((std::filesystem::path(folder_) / (key + ".json")).string(), text + "\n"));
   const auto at = std::lower_bound(
       cells_.begin(), cells_.end(), key,
       [](const ordered_json& other, const std::string& k) { return CellKey(CellOf(other)) < k; });

@@ -83,9 +83,6 @@ class CellStore {
   std::vector<nlohmann::ordered_json> cells_;
 };
 
-// Writes a file so that it is whole at any time. INTERNAL (FILE_NOT_WRITABLE).
-absl::Status WriteWhole(const std::string& path, const std::string& content);
-
 }  // namespace recsae::cli
 
 #endif  // RECSAE_CLIENTS_CLI_REPRODUCE_CELL_H_

@@ -19,6 +19,14 @@ constexpr double kSecondTerm = 0.5;
 // The kind of terms that name no meaning of their own.
 constexpr char kPopularity[] = "popularity";
 
+std::optional<JudgedText> JudgedOf(const ordered_json& json, const char* which) {
+  const ordered_json::json_pointer at(absl::StrCat("/language_model/", which));
+  if (!json.contains(at)) return std::nullopt;
+  const ordered_json& judged = json.at(at);
+  return JudgedText{judged.at("text"), judged.at("score"), judged.at("precision"),
+                    judged.at("recall")};
+}
+
 ConceptEntry EntryOf(const ordered_json& json) {
   ConceptEntry entry;
   entry.latent = json.at("latent");
@@ -36,6 +44,8 @@ ConceptEntry EntryOf(const ordered_json& json) {
   for (const ordered_json& item : json.at("items")) {
     entry.items.push_back({item.at("id"), item.at("title"), item.at("activation")});
   }
+  entry.own = JudgedOf(json, "own");
+  entry.statistical = JudgedOf(json, "statistical");
   return entry;
 }
 
@@ -56,6 +66,8 @@ std::vector<ConceptList> ListConcepts(const Cells& cells) {
     ConceptList list;
     std::tie(list.dataset, list.recommender) = group;
     list.title = absl::StrCat(RecommenderTitle(list.recommender), " on ", list.dataset);
+    const ordered_json::json_pointer model("/concepts/language_model/model");
+    if (cell->contains(model)) list.model = cell->at(model);
     for (const ordered_json& json : cell->at("examples")) list.concepts.push_back(EntryOf(json));
     lists.push_back(std::move(list));
   }

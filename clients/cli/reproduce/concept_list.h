@@ -25,6 +25,14 @@ struct ConceptTerm {
   std::string kind;
 };
 
+// A description as a language model judged it.
+struct JudgedText {
+  std::string text;
+  double score = 0;
+  double precision = 0;
+  double recall = 0;
+};
+
 struct ConceptEntry {
   int latent = 0;
   std::string description;
@@ -36,6 +44,9 @@ struct ConceptEntry {
   int64_t rows = 0;
   std::vector<ConceptTerm> terms;
   std::vector<ConceptItem> items;
+  // The language model's own description, and its judgement of the statistical one.
+  std::optional<JudgedText> own;
+  std::optional<JudgedText> statistical;
 };
 
 // Of one trained SAE.
@@ -44,6 +55,8 @@ struct ConceptList {
   std::string recommender;
   // "SASRec on ml-1m-recsae".
   std::string title;
+  // That judged its concepts; "" where none did.
+  std::string model;
   // Surest first.
   std::vector<ConceptEntry> concepts;
 };

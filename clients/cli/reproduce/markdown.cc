@@ -24,6 +24,27 @@ std::string Head(const std::vector<std::string>& titles, size_t labels) {
   return Line(titles) + Line(rule);
 }
 
+// `model`: that judged them too, if any.
+std::string ConceptsHead(const std::string& model) {
+  if (model.empty()) return Head({"latent", "concept", "items, by activation"}, 3);
+  const std::string name = EscapeMarkdown(model);
+  return Head(
+      {"latent", "concept", "C, statistical judge", absl::StrCat("C, ", name),
+       absl::StrCat("concept by ", name), absl::StrCat("C, ", name), "items, by activation"},
+      7);
+}
+
+// The statistical description's confidence by both judges; the model's, and its confidence.
+void AddJudged(const ConceptEntry& entry, std::vector<std::string>& columns) {
+  const auto score = [](const std::optional<JudgedText>& judged) {
+    return judged ? FormatFixed(judged->score, 1) : "";
+  };
+  columns.push_back(entry.paper_confidence ? FormatFixed(*entry.paper_confidence, 1) : "");
+  columns.push_back(score(entry.statistical));
+  columns.push_back(entry.own ? EscapeMarkdown(entry.own->text) : "");
+  columns.push_back(score(entry.own));
+}
+
 }  // namespace
 
 std::string EscapeMarkdown(absl::string_view text) {
@@ -58,23 +79,28 @@ std::string MarkdownTable(const ResultTable& table) {
     }
     absl::StrAppend(&text, Line(cells));
   }
-  return text + "\n";
+  absl::StrAppend(&text, "\n");
+  for (const std::string& note : table.notes) {
+    absl::StrAppend(&text, "* ", EscapeMarkdown(note), "\n");
+  }
+  return table.notes.empty() ? text : text + "\n";
 }
 
 std::string MarkdownConcepts(const Cells& cells) {
   std::string text;
   for (const ConceptList& list : ListConcepts(cells)) {
-    absl::StrAppend(&text, "## ", EscapeMarkdown(list.title), "\n\n",
-                    Head({"latent", "concept", "items, by activation"}, 3));
+    absl::StrAppend(&text, "## ", EscapeMarkdown(list.title), "\n\n", ConceptsHead(list.model));
     for (const ConceptEntry& entry : Diverse(list.concepts, kConcepts)) {
       std::vector<std::string> items;
       for (const ConceptItem& item : entry.items) {
         items.push_back(
             absl::StrCat(EscapeMarkdown(item.title), " (", FormatFixed(item.activation, 2), ")"));
       }
-      absl::StrAppend(&text,
-                      Line({absl::StrCat("#", entry.latent), EscapeMarkdown(entry.description),
-                            absl::StrJoin(items, "<br>")}));
+      std::vector<std::string> columns = {absl::StrCat("#", entry.latent),
+                                          EscapeMarkdown(entry.description)};
+      if (!list.model.empty()) AddJudged(entry, columns);
+      columns.push_back(absl::StrJoin(items, "<br>"));
+      absl::StrAppend(&text, Line(columns));
     }
     absl::StrAppend(&text, "\n");
   }

@@ -26,9 +26,16 @@ nlohmann::ordered_json SaeJson(const concept_store::v1::Sae& sae,
                                const explainer::v1::Evaluation& evaluation,
                                const explainer::v1::ConceptReport& concepts, double variance);
 
+// By both judges of the paper's protocol: adds "precision" and "recall", means over concepts, to
+// "paper" and "language_model" / "paper" of what SaeJson says of `concepts`.
+void AddPrecision(const std::vector<concept_store::v1::Concept>& concepts,
+                  nlohmann::ordered_json& json);
+
 // The concepts themselves, surest first: [{"latent", "description", "correlation", "verified",
 // "paper_confidence" (absent where the latent fires too rarely), "rows", "terms", "items": [{"id",
-// "title", "activation"}, ...]}], no item twice.
+// "title", "activation"}, ...]}], no item twice. Where a language model judged, "description" is
+// the statistical one in any case, and "language_model" holds "own" (its description) and
+// "statistical" with {"text", "score", "precision", "recall"} as far as there are any.
 nlohmann::ordered_json ExamplesJson(const std::vector<concept_store::v1::Concept>& concepts,
                                     const Items& items);
 

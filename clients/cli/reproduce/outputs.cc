@@ -14,6 +14,7 @@
 #include "clients/cli/text/text.h"
 #include "common/base/status.h"
 #include "common/base/version.h"
+#include "common/files/whole_file.h"
 
 namespace recsae::cli {
 namespace {
@@ -59,7 +60,7 @@ ordered_json ResultsJson(const CellStore& store) {
 
 absl::Status WriteOutputs(const CellStore& store, const std::string& out) {
   const auto write = [&](const std::string& name, const std::string& content) {
-    return WriteWhole((std::filesystem::path(out) / name).string(), content);
+    return WriteWholeFile((std::filesystem::path(out) / name).string(), content);
   };
   const Cells& cells = store.cells();
   std::map<std::string, std::string> studies;

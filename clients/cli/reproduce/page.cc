@@ -91,7 +91,13 @@ std::string HtmlTable(const ResultTable& table) {
     absl::StrAppend(&html, TableRow(table, row, same));
     above = &row.labels;
   }
-  return html + "</tbody></table></div>";
+  absl::StrAppend(&html, "</tbody></table></div>");
+  if (table.notes.empty()) return html;
+  absl::StrAppend(&html, "<ul class=\"notes\">");
+  for (const std::string& note : table.notes) {
+    absl::StrAppend(&html, "<li>", EscapeHtml(note), "</li>");
+  }
+  return html + "</ul>";
 }
 
 Section TableSection(const ResultTable& table, const Cells& cells, const std::string& settings) {
@@ -221,6 +227,24 @@ std::string ItemLines(const ConceptEntry& entry) {
   return html + "</ul>";
 }
 
+// What the language model says it is, and how sure it is of both descriptions.
+std::string ModelLine(const std::string& model, const ConceptEntry& entry) {
+  if (!entry.own && !entry.statistical) return "";
+  const auto judged = [](const JudgedText& text) {
+    return absl::StrCat(FormatFixed(text.score, 1), " (precision ", FormatFixed(text.precision, 2),
+                        ", recall ", FormatFixed(text.recall, 2), ")");
+  };
+  std::string html = absl::StrCat("<p class=\"meta\"><span>", EscapeHtml(model), ":</span>");
+  if (entry.own) {
+    absl::StrAppend(&html, "<span class=\"model\">", EscapeHtml(entry.own->text), "</span><span>",
+                    judged(*entry.own), "</span>");
+  }
+  if (entry.statistical) {
+    absl::StrAppend(&html, "<span>of ours ", judged(*entry.statistical), "</span>");
+  }
+  return html + "</p>";
+}
+
 std::string ConceptCard(const ConceptList& list, const ConceptEntry& entry) {
   std::string html = absl::StrCat(
       "<li data-of=\"", EscapeHtml(list.title), "\" data-rows=\"", entry.rows, "\" data-latent=\"",
@@ -233,7 +257,7 @@ std::string ConceptCard(const ConceptList& list, const ConceptEntry& entry) {
                     "</span>");
   }
   if (entry.verified) absl::StrAppend(&html, "<span class=\"ok\">✓ verified</span>");
-  return absl::StrCat(html, "</p>", ItemLines(entry), "</li>");
+  return absl::StrCat(html, "</p>", ModelLine(list.model, entry), ItemLines(entry), "</li>");
 }
 
 std::string Tools(const std::vector<ConceptList>& lists) {

@@ -89,6 +89,34 @@ std::string ByMethod(const ResultTable& table,
   return absl::StrCat(Legend(legend), "<div class=\"charts\">", charts, "</div>");
 }
 
+// A chart of one metric for each judge.
+std::string JudgeBars(const ResultTable& table) {
+  std::vector<std::string> judges;
+  for (const ResultRow& row : table.rows) {
+    if (std::find(judges.begin(), judges.end(), row.labels[3]) == judges.end()) {
+      judges.push_back(row.labels[3]);
+    }
+  }
+  std::string charts;
+  for (const std::string& dataset : Datasets(table)) {
+    for (const std::string& judge : judges) {
+      ResultTable one = table;
+      one.rows.erase(std::remove_if(one.rows.begin(), one.rows.end(),
+                                    [&](const ResultRow& row) { return row.labels[3] != judge; }),
+                     one.rows.end());
+      for (const auto& [metric, what] : {std::pair("sure", "concepts of C ≥ 0.8"),
+                                         std::pair("sure_control", "the same, dealt")}) {
+        absl::StrAppend(
+            &charts, MethodBars(one, dataset, metric, absl::StrCat("Judge ", judge, ": ", what)));
+      }
+    }
+  }
+  if (charts.empty()) return "";
+  return absl::StrCat(
+      Legend({{"c1", "raw dimensions"}, {"c2", "random SAE"}, {"c3", "trained SAE"}}),
+      "<div class=\"charts\">", charts, "</div>");
+}
+
 std::string BaselineBars(const ResultTable& table) {
   std::string charts;
   for (const std::string& dataset : Datasets(table)) {
@@ -251,6 +279,7 @@ std::string DrawCharts(const ResultTable& table) {
                      {"ge_0.8", "C ≥ 0.8 (paper's protocol, statistical judge)"}},
                     {{"c1", "raw dimensions"}, {"c2", "random SAE"}, {"c3", "trained SAE"}});
   }
+  if (table.id == "table3-judges") return JudgeBars(table);
   if (table.id == "table4") return BaselineBars(table);
   if (table.id == "table7") return SteeringBars(table);
   if (table.id == "fig4") return ScaleCharts(table);

@@ -100,6 +100,8 @@ min-width:0;content-visibility:auto;contain-intrinsic-size:auto 190px}
 .concepts .what{font-weight:650;overflow-wrap:anywhere;margin:0}
 .concepts .meta{display:flex;flex-wrap:wrap;gap:4px 12px;font-size:.82rem;color:var(--soft);
 margin:3px 0 9px;font-variant-numeric:tabular-nums}
+.model{color:var(--ink);font-weight:600;overflow-wrap:anywhere}
+.notes{color:var(--soft);font-size:.88rem;padding-left:1.2em}
 .ok{color:var(--good);font-weight:600}
 .items{list-style:none;margin:0;padding:0;font-size:.88rem}
 .items li{display:grid;grid-template-columns:1fr 46px auto;gap:2px 10px;align-items:center;

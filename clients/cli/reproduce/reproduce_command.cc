@@ -10,6 +10,7 @@
 #include "absl/strings/str_join.h"
 #include "clients/cli/flags/command_line.h"
 #include "clients/cli/reproduce/first_block.h"
+#include "clients/cli/reproduce/language.h"
 #include "clients/cli/reproduce/outputs.h"
 #include "clients/cli/reproduce/result_table.h"
 #include "clients/cli/reproduce/runner.h"
@@ -43,7 +44,8 @@ std::string Settings(const Command& command) {
     if (name.empty() || std::find(Choices().begin(), Choices().end(), name) != Choices().end()) {
       continue;
     }
-    settings.push_back(absl::StrCat("--", name, " ", absl::StrJoin(values, ",")));
+    settings.push_back(
+        absl::StrCat("--", name, values.empty() ? "" : " ", absl::StrJoin(values, ",")));
   }
   std::sort(settings.begin(), settings.end());
   return absl::StrJoin(settings, " ");
@@ -61,6 +63,20 @@ absl::Status CheckDatasets(Session& session, const ReproduceFlags& flags) {
         dataset.name(), ": ", Plural(dataset.user_count(), "user"), ", ",
         Plural(dataset.item_count(), "item"), "; ", FormatCount(dataset.train_interaction_count()),
         " interactions to train on, ", FormatCount(dataset.test_row_count()), " test rows"));
+  }
+  return absl::OkStatus();
+}
+
+// Before anything is trained: there is a model, and this is what it will be asked.
+absl::Status CheckLanguage(Session& session, const ReproduceFlags& flags,
+                           const std::vector<CellId>& cells, const CellStore& store) {
+  if (!flags.llm) return absl::OkStatus();
+  RECSAE_RETURN_IF_ERROR(CheckLanguageModel(session));
+  std::vector<CellId> missing;
+  std::copy_if(cells.begin(), cells.end(), std::back_inserter(missing),
+               [&](const CellId& cell) { return !store.Finished(cell); });
+  if (const std::string calls = AnnounceCalls(missing, flags); !calls.empty()) {
+    session.console().Say(calls);
   }
   return absl::OkStatus();
 }
@@ -87,6 +103,9 @@ void PrintTables(Session& session, const std::string& study, const CellStore& st
     if (study != "all" && table.study != study) continue;
     session.console().Heading(table.title);
     session.console().Print(TextTable(table));
+    for (const std::string& note : table.notes) {
+      session.console().Print(absl::StrCat("* ", Clean(note), "\n"));
+    }
     session.console().Print("\n");
   }
 }
@@ -101,6 +120,7 @@ absl::Status Run(Session& session, const Arguments& arguments) {
                                     [&](const auto& cell) { return store.Finished(cell); });
   if (!complete) {
     RECSAE_RETURN_IF_ERROR(CheckDatasets(session, flags));
+    RECSAE_RETURN_IF_ERROR(CheckLanguage(session, flags, cells, store));
     console.Say(absl::StrCat("finished cells go to ", flags.out,
                              "/cells; whatever stops this run, the same command goes on"));
   }
@@ -116,6 +136,22 @@ absl::Status Run(Session& session, const Arguments& arguments) {
   PrintTables(session, arguments.study, store);
   console.Print(absl::StrCat("look at ", flags.out, "/index.html\n"));
   return absl::OkStatus();
+}
+
+void AddLanguageFlags(Command& command, ReproduceFlags& flags) {
+  command.AddSwitch("--llm", flags.llm,
+                    "Have the explainer's language model (the server is started with --llm-url "
+                    "and --llm-model) describe latents and judge descriptions by levels, as in the "
+                    "paper, beside the statistical judge");
+  command
+      .Add("--llm-calls", flags.llm_calls,
+           "Calls that the concepts of one SAE may cost; the latents after that go without "
+           "[default: 100,000]")
+      .Type("N")
+      .Must(Check::Positive());
+  command.Add("--llm-tokens", flags.llm_tokens, "Tokens that they may cost [default: 100 million]")
+      .Type("N")
+      .Must(Check::Positive());
 }
 
 void Declare(const std::string& study, Command& command, Arguments& arguments) {
@@ -162,6 +198,8 @@ void Declare(const std::string& study, Command& command, Arguments& arguments) {
   command.Add("--cases", flags.cases, "table7: test cases steered at most [default: 500]")
       .Type("N")
       .Must(Check::Positive());
+  // The other paper has no concepts.
+  if (!other_paper) AddLanguageFlags(command, flags);
   command.AddSwitch("--keep", flags.keep, "Leave intermediate captures and SAEs on the servers");
   command.AddSwitch("--detach", flags.detach,
                     "Ctrl-C leaves the running job alone instead of cancelling it");
@@ -178,6 +216,10 @@ void AddStudy(CommandLine& line, Command& group, const std::string& id,
                    id == kFirstBlockStudy ? "gpt" : "bprmf", "\n", "  recsae reproduce ", id,
                    " --out DIR --dataset ml-1m-recsae --seed 1,2,3\n", "  recsae reproduce ", id,
                    " --dataset planted   # needs no data\n",
+                   id == kFirstBlockStudy
+                       ? ""
+                       : absl::StrCat("  recsae reproduce ", id,
+                                      " --llm --llm-calls 20000   # and by a language model\n"),
                    "Each measurement is a cell, kept in DIR/cells as soon as it is done; the same "
                    "command\nagain measures only what is missing. DIR/index.html shows everything "
                    "that is there."),

@@ -9,6 +9,7 @@
 #include "clients/cli/reproduce/cell.h"
 #include "clients/cli/reproduce/first_block.h"
 #include "clients/cli/reproduce/first_block_tables.h"
+#include "clients/cli/reproduce/language_tables.h"
 #include "clients/cli/reproduce/paper.h"
 #include "clients/cli/reproduce/table_columns.h"
 
@@ -277,6 +278,23 @@ ResultTable Sweep(const std::vector<Series>& all, bool over_k) {
       lines.back().series.cells.resize(1);
     }
   }
+  std::vector<SeriesColumn> columns = {
+      {{"hr@10", "HR@10", kShare}, Ranking("hr@10")},
+      {{"ndcg@10", "NDCG@10", kShare}, Ranking("ndcg@10")},
+      {{"hr@10_kept", "HR@10 kept", kPercent}, Kept("hr@10")},
+      {{"fvu", "FVU", kShare}, At("/fvu")},
+      {{"described_r2", "described R²@3", kShare}, At(kDescribed)},
+      {{"verified", "verified", kCount}, At(kVerified)},
+      {{"ge_0.8", "C ≥ 0.8", kCount}, At("/concepts/paper/ge_0.8")},
+      {{"control", "control ≥ 0.8", kCount}, At("/concepts/control/ge_0.8")}};
+  if (AnyJudged(lines)) {
+    columns.push_back({{"model_ge_0.8", "C ≥ 0.8 by the model", kCount},
+                       At("/concepts/language_model/paper/ge_0.8")});
+    columns.push_back({{"model_control", "its control ≥ 0.8", kCount},
+                       At("/concepts/language_model/control/ge_0.8")});
+    columns.push_back(
+        {{"model_all", "judged by it", kCount}, At("/concepts/language_model/paper/all")});
+  }
   return Assemble(
       {.id = over_k ? "fig5" : "fig4",
        .study = over_k ? "fig5" : "fig4",
@@ -288,15 +306,7 @@ ResultTable Sweep(const std::vector<Series>& all, bool over_k) {
                            "latents for each value of an activation; k is the same. C: paper's "
                            "protocol, statistical judge.",
        .labels = {"data set", "recommender", over_k ? "k" : "s"}},
-      {{{"hr@10", "HR@10", kShare}, Ranking("hr@10")},
-       {{"ndcg@10", "NDCG@10", kShare}, Ranking("ndcg@10")},
-       {{"hr@10_kept", "HR@10 kept", kPercent}, Kept("hr@10")},
-       {{"fvu", "FVU", kShare}, At("/fvu")},
-       {{"described_r2", "described R²@3", kShare}, At(kDescribed)},
-       {{"verified", "verified", kCount}, At(kVerified)},
-       {{"ge_0.8", "C ≥ 0.8", kCount}, At("/concepts/paper/ge_0.8")},
-       {{"control", "control ≥ 0.8", kCount}, At("/concepts/control/ge_0.8")}},
-      lines);
+      columns, lines);
 }
 
 }  // namespace
@@ -344,11 +354,13 @@ std::string RecommenderTitle(const std::string& recommender) {
 
 std::vector<ResultTable> MakeTables(const Cells& cells) {
   const std::vector<Series> all = MakeSeries(cells);
+  const std::vector<SeriesLine> dictionaries =
+      LinesOf(all, {kRawMethod, kRandomMethod, kTrainedMethod});
   std::vector<ResultTable> tables;
   for (ResultTable& table : std::vector<ResultTable>{
-           Table3Reconstruction(all), Table3Concepts(all), Table3Described(all), Table4(all),
-           Table6(all), Table7(all), Sweep(all, false), Sweep(all, true), FirstBlockTable(all),
-           FirstBlockGenres(all)}) {
+           Table3Reconstruction(all), Table3Concepts(all), JudgesTable(dictionaries),
+           JudgeTable(dictionaries), Table3Described(all), Table4(all), Table6(all), Table7(all),
+           Sweep(all, false), Sweep(all, true), FirstBlockTable(all), FirstBlockGenres(all)}) {
     if (!table.rows.empty()) tables.push_back(std::move(table));
   }
   return tables;
@@ -370,6 +382,7 @@ ordered_json TableJson(const ResultTable& table) {
     }
     json["rows"].push_back(std::move(line));
   }
+  if (!table.notes.empty()) json["notes"] = table.notes;
   return json;
 }
 

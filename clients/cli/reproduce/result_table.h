@@ -43,6 +43,8 @@ struct ResultTable {
   std::vector<std::string> labels;
   std::vector<Metric> metrics = {};
   std::vector<ResultRow> rows = {};
+  // Said below it.
+  std::vector<std::string> notes = {};
 
   // Null where it is not there.
   const Value* Find(const ResultRow& row, const std::string& metric) const;
@@ -59,7 +61,8 @@ std::string MethodTitle(const std::string& method);
 // "BPRMF", "ECF, 3 members".
 std::string RecommenderTitle(const std::string& recommender);
 
-// {"id", "title", "rows": [{labels..., metric: {"mean", "spread", "seeds", "paper"}}]}.
+// {"id", "title", "rows": [{labels..., metric: {"mean", "spread", "seeds", "paper"}}], "notes"
+// (where there are any)}.
 nlohmann::ordered_json TableJson(const ResultTable& table);
 
 }  // namespace recsae::cli

@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
+#include "clients/cli/reproduce/language.h"
 #include "clients/cli/reproduce/workbench.h"
 #include "clients/cli/text/text.h"
 #include "common/base/status.h"
@@ -80,6 +81,7 @@ absl::Status MeasureGroup(Session& session, const ReproduceFlags& flags,
     const bool refused = cell.method == kRecommenderMethod && Refused(measured.status());
     if (refused) measured = ordered_json{{"refused", measured.status().message()}};
     if (!measured.ok()) return measured.status();
+    RECSAE_RETURN_IF_ERROR(CheckSameModel(store.cells(), *measured));
     RECSAE_RETURN_IF_ERROR(
         store.Write(cell, absl::ToDoubleSeconds(absl::Now() - start), *std::move(measured)));
     RECSAE_RETURN_IF_ERROR(stored());

@@ -26,6 +26,11 @@ struct ReproduceFlags {
   // Steering: the attribute value that is looked for, empty = chosen; and how many cases.
   std::string attribute;
   int cases = 500;
+  // Concepts are described and judged by the explainer's language model too, which is paid at most
+  // so many calls and tokens for each SAE; 0 = as many as the explainer gives.
+  bool llm = false;
+  int64_t llm_calls = 0;
+  int64_t llm_tokens = 0;
   bool keep = false;
   bool detach = false;
   DatasetFlags dataset_flags;

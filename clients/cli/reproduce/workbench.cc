@@ -8,8 +8,10 @@
 #include "clients/cli/formats/sae_transfer.h"
 #include "clients/cli/pipeline/steps.h"
 #include "clients/cli/reproduce/first_block.h"
+#include "clients/cli/reproduce/language.h"
 #include "clients/cli/reproduce/made_saes.h"
 #include "clients/cli/reproduce/steering.h"
+#include "clients/cli/text/text.h"
 #include "common/base/version.h"
 #include "common/client/retry.h"
 #include "common/messages/sae_messages.h"
@@ -221,6 +223,12 @@ absl::Status Workbench::BuildConcepts(const Sae& sae, explainer::v1::ConceptRepo
   RECSAE_RETURN_IF_ERROR(NeedAllCaptures());
   explainer::v1::BuildConceptsRequest request = plan_.build_concepts;
   request.set_sae(sae.name());
+  if (flags_.llm) {
+    *request.mutable_language_model() = LanguageOptions(flags_);
+    session_.console().Say(absl::StrCat(
+        "asking the language model about at most ", Plural(sae.latent_count(), "latent"), " of ",
+        sae.name(), ": ", FormatCount(CallsOf(sae.latent_count(), flags_)), " calls at most"));
+  }
   RECSAE_ASSIGN_OR_RETURN(
       auto made, RunOnSae<explainer::v1::ConceptReport>(
                      session_, "building concepts", "build-concepts",
@@ -253,9 +261,12 @@ absl::StatusOr<ordered_json> Workbench::MeasureSae(const CellId& cell) {
                               request, InputsOf(sae), flags_.detach));
   RECSAE_ASSIGN_OR_RETURN(const double variance, TestVariance());
   ordered_json json = SaeJson(sae, evaluation.product, report, variance);
-  if (cell.method == kTrainedMethod) {
+  const bool trained = cell.method == kTrainedMethod;
+  if (!trained && !flags_.llm) return json;
+  RECSAE_ASSIGN_OR_RETURN(const auto concepts, Concepts(sae.name()));
+  if (flags_.llm) AddPrecision(concepts, json["concepts"]);
+  if (trained) {
     RECSAE_RETURN_IF_ERROR(NeedItems());
-    RECSAE_ASSIGN_OR_RETURN(const auto concepts, Concepts(sae.name()));
     json["examples"] = ExamplesJson(concepts, *items_);
   }
   return json;

@@ -53,12 +53,6 @@ Embedder::Metrics::Metrics(MetricsRegistry& metrics)
 
 absl::StatusOr<std::unique_ptr<Embedder>> Embedder::Create(const EmbedderOptions& options,
                                                            MetricsRegistry& metrics) {
-  if (options.url.empty() || options.model.empty()) {
-    return Error(absl::StatusCode::kInvalidArgument, "EMBEDDINGS_FLAGS_INVALID",
-                 options.url.empty()
-                     ? "--embeddings-model and --embeddings-key-file need --embeddings-url"
-                     : "--embeddings-url needs --embeddings-model, the name of the model there");
-  }
   RECSAE_ASSIGN_OR_RETURN(auto background, MakeEndpoint(options, kBatchTimeout));
   RECSAE_ASSIGN_OR_RETURN(auto foreground, MakeEndpoint(options, kQueryDeadline));
   return std::unique_ptr<Embedder>(

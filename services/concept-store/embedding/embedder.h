@@ -42,8 +42,7 @@ struct EmbedderOptions {
 // the store. Where the endpoint fails it is asked again, after 1 s at first and 60 s at most.
 class Embedder {
  public:
-  // INVALID_ARGUMENT (EMBEDDINGS_FLAGS_INVALID) without a URL or a model; those of
-  // Endpoint::Create.
+  // Errors: those of Endpoint::Create.
   static absl::StatusOr<std::unique_ptr<Embedder>> Create(const EmbedderOptions& options,
                                                           MetricsRegistry& metrics);
   ~Embedder();

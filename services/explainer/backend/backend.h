@@ -10,6 +10,7 @@
 #include "services/explainer/caches/recommender_cache.h"
 #include "services/explainer/caches/sae_cache.h"
 #include "services/explainer/language/language_model.h"
+#include "services/explainer/language/text_embedder.h"
 #include "services/explainer/peers/peers.h"
 
 namespace recsae::explainer {
@@ -35,8 +36,9 @@ class Backend {
   ConceptCache concepts;
   SaeCache saes;
   RecommenderCache recommenders;
-  // Null without one. Set before Start.
+  // Null without an endpoint. Set before Start.
   std::unique_ptr<LanguageModel> language;
+  std::unique_ptr<TextEmbedder> embedder;
 };
 
 }  // namespace recsae::explainer

@@ -85,9 +85,7 @@ void Resolve(const SteeringContext& context, const Control& control, int place,
 
 std::string WhyNoEffect(const Control& control, int place, const ResolvedEdits& resolved,
                         const std::vector<bool>& effective) {
-  for (size_t e = 0; e < resolved.edits.size(); ++e) {
-    if (resolved.origins[e] == place && effective[e]) return "";
-  }
+  if (resolved.Changed(place, effective)) return "";
   const auto nothing = resolved.nothing.find(place);
   if (nothing != resolved.nothing.end()) return nothing->second.reason;
   return control.polarity() == Control::POLARITY_MORE

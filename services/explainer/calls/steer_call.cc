@@ -37,32 +37,24 @@ std::string WhyIneffective(const v1::Edit& edit, const v1::IneffectiveEdit& inef
               : absl::StrCat("the edit leaves ", latents, " as ", one ? "it is" : "they are");
 }
 
-// What became of the edits of one origin.
-struct Outcome {
-  std::vector<int32_t> latents;  // each once
-  bool changed = false;
-};
-
-Outcome OutcomeOf(int place, const ResolvedEdits& resolved, const std::vector<bool>& effective) {
-  Outcome outcome;
+// That the edits of a place are about, each once.
+std::vector<int32_t> LatentsOf(int place, const ResolvedEdits& resolved) {
+  std::vector<int32_t> latents;
   for (size_t e = 0; e < resolved.edits.size(); ++e) {
-    if (resolved.origins[e] != place) continue;
-    outcome.changed = outcome.changed || effective[e];
     const int32_t latent = resolved.edits[e].latent;
-    if (std::find(outcome.latents.begin(), outcome.latents.end(), latent) ==
-        outcome.latents.end()) {
-      outcome.latents.push_back(latent);
+    if (resolved.origins[e] != place) continue;
+    if (std::find(latents.begin(), latents.end(), latent) == latents.end()) {
+      latents.push_back(latent);
     }
   }
-  return outcome;
+  return latents;
 }
 
 // Edits of the request of which no latent changed.
 void WriteIneffective(const v1::SteerRequest& request, const ResolvedEdits& resolved,
                       const std::vector<bool>& effective, v1::SteerResponse* response) {
   for (int i = 0; i < request.edits_size(); ++i) {
-    const Outcome outcome = OutcomeOf(i, resolved, effective);
-    if (outcome.changed) continue;
+    if (resolved.Changed(i, effective)) continue;
     v1::IneffectiveEdit* ineffective = response->add_ineffective_edits();
     ineffective->set_edit(i);
     const auto nothing = resolved.nothing.find(i);
@@ -71,7 +63,8 @@ void WriteIneffective(const v1::SteerRequest& request, const ResolvedEdits& reso
                                              nothing->second.latents.end());
       ineffective->set_reason(nothing->second.reason);
     } else {
-      ineffective->mutable_latents()->Assign(outcome.latents.begin(), outcome.latents.end());
+      const std::vector<int32_t> latents = LatentsOf(i, resolved);
+      ineffective->mutable_latents()->Assign(latents.begin(), latents.end());
       ineffective->set_reason(WhyIneffective(request.edits(i), *ineffective));
     }
   }
@@ -84,7 +77,7 @@ void WarnOfWishes(const ResolvedEdits& resolved, const std::vector<bool>& effect
     const v1::ResolvedWish& wish = response->wishes(i);
     const int place = PlaceOfWish(static_cast<size_t>(i));
     if (resolved.popularity.contains(place) && response->popularity().no_effect().empty()) continue;
-    if (OutcomeOf(place, resolved, effective).changed) continue;
+    if (resolved.Changed(place, effective)) continue;
     const auto nothing = resolved.nothing.find(place);
     std::string why = wish.problem();
     if (nothing != resolved.nothing.end()) why = nothing->second.reason;

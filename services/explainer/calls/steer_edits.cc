@@ -5,6 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "common/base/query_words.h"
 #include "common/base/status.h"
 #include "recsae/explainer/v1/explainer.pb.h"
 #include "services/explainer/backend/request_checks.h"
@@ -115,7 +116,9 @@ absl::Status EditActive(const SteeringContext& context, const v1::Edit& edit, in
                         const FoundConcepts& found, ResolvedEdits& resolved) {
   if (context.project && Removes(edit)) {
     resolved.projected_words.push_back(
-        found.by_meaning.has_value() ? found.best.front().named->description : edit.text());
+        found.by_meaning.has_value()
+            ? std::string(PartsOf(found.best.front().named->description).said)
+            : edit.text());
     return EditEach(context, edit, place, GroupOf(context.backend, context.sae, found.best.front()),
                     resolved);
   }
@@ -164,6 +167,13 @@ absl::Status ResolveText(const SteeringContext& context, const v1::Edit& edit, i
 }
 
 }  // namespace
+
+bool ResolvedEdits::Changed(int place, const std::vector<bool>& effective) const {
+  for (size_t e = 0; e < edits.size(); ++e) {
+    if (origins[e] == place && effective[e]) return true;
+  }
+  return false;
+}
 
 std::vector<float> BaselineOf(const Backend& backend, const std::string& sae) {
   const auto baseline = backend.concepts.Baseline(sae);

@@ -67,6 +67,9 @@ struct ResolvedEdits {
     edits.push_back(edit);
     origins.push_back(origin);
   }
+
+  // Whether any edit of this place is among the `effective` (SteeredActivation).
+  bool Changed(int place, const std::vector<bool>& effective) const;
 };
 
 // Resolves one checked edit, the `place`-th of its request, into `resolved`.

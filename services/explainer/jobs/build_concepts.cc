@@ -23,6 +23,7 @@
 #include "services/explainer/jobs/concept_report.h"
 #include "services/explainer/jobs/concept_rows.h"
 #include "services/explainer/jobs/concept_writer.h"
+#include "services/explainer/jobs/embedding_stage.h"
 #include "services/explainer/jobs/erasures.h"
 #include "services/explainer/jobs/estimate.h"
 #include "services/explainer/jobs/kind_of.h"
@@ -44,6 +45,7 @@ absl::Status CheckRequest(const v1::BuildConceptsRequest& request) {
   CheckRange("paper_case_count", request.paper_case_count(), 0, kMaxPaperCases, bad);
   CheckReferenceSaes(request.reference_saes(), request.sae(), bad);
   CheckLanguageOptions(request.language_model(), bad);
+  CheckEmbeddingOptions(request.embedding_judge(), bad);
   return bad.ToStatus();
 }
 
@@ -221,6 +223,7 @@ absl::Status SpecUnknown(const JobContext& job, absl::string_view method) {
 v1::BuildConceptsRequest FilledIn(v1::BuildConceptsRequest request) {
   if (request.paper_case_count() == 0) request.set_paper_case_count(kDefaultPaperCases);
   if (request.has_language_model()) FillIn(*request.mutable_language_model());
+  if (request.has_embedding_judge()) FillIn(*request.mutable_embedding_judge());
   return request;
 }
 
@@ -228,6 +231,7 @@ absl::Status CheckBuildConcepts(Backend& backend, const Caller& caller,
                                 const v1::BuildConceptsRequest& request) {
   RECSAE_RETURN_IF_ERROR(CheckRequest(request));
   RECSAE_RETURN_IF_ERROR(CheckLanguageModel(backend, request));
+  RECSAE_RETURN_IF_ERROR(CheckEmbeddingJudge(backend, request));
   RECSAE_ASSIGN_OR_RETURN(const std::shared_ptr<const LoadedSae> sae,
                           backend.saes.Get(request.sae(), caller));
   return FindSources(backend, caller, request.capture(), request.evidence_captures(), *sae)
@@ -278,6 +282,8 @@ absl::StatusOr<google::protobuf::Any> RunBuildConcepts(Backend& backend, JobCont
   RECSAE_RETURN_IF_ERROR(FindAgain(backend, job, *sae, references, results));
   Settle(results, report);
   RECSAE_RETURN_IF_ERROR(AskLanguageModel(
+      backend, job, {request, rows.table, features, sets, *recommender}, results, report));
+  RECSAE_RETURN_IF_ERROR(JudgeByEmbeddings(
       backend, job, {request, rows.table, features, sets, *recommender}, results, report));
   RECSAE_ASSIGN_OR_RETURN(const NamedErasures erasures,
                           FitErasures(rows, sae->model.dim(), results, sets, alive));

@@ -1,7 +1,5 @@
 #include "services/explainer/jobs/language_stage.h"
 
-#include <algorithm>
-#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <string>
@@ -11,40 +9,13 @@
 #include "services/explainer/backend/request_checks.h"
 #include "services/explainer/jobs/concept_report.h"
 #include "services/explainer/jobs/concept_writer.h"
+#include "services/explainer/jobs/mean_score.h"
 
 namespace recsae::explainer {
 namespace {
 
 constexpr int64_t kDefaultCalls = 100'000;
 constexpr int64_t kDefaultTokens = 100'000'000;
-constexpr double kNormal95 = 1.96;
-
-// Over latents: the mean of their confidences and its interval.
-class MeanScore {
- public:
-  void Add(const Tally& tally) {
-    const double score = tally.Confidence();
-    ++n_;
-    sum_ += score;
-    squares_ += score * score;
-  }
-
-  void Write(v1::LanguageModelReport::Score* out) const {
-    out->set_latent_count(n_);
-    if (n_ == 0) return;
-    const double mean = sum_ / n_;
-    const double variance = n_ > 1 ? std::max(0.0, (squares_ - sum_ * mean) / (n_ - 1)) : 0.25;
-    const double half = kNormal95 * std::sqrt(variance / n_);
-    out->set_mean(mean);
-    out->set_low(std::max(0.0, mean - half));
-    out->set_high(std::min(1.0, mean + half));
-  }
-
- private:
-  int n_ = 0;
-  double sum_ = 0;
-  double squares_ = 0;
-};
 
 void ReportLatents(const std::vector<LatentResult>& results, v1::LanguageModelReport& report) {
   MeanScore own;
@@ -53,12 +24,12 @@ void ReportLatents(const std::vector<LatentResult>& results, v1::LanguageModelRe
   for (const LatentResult& result : results) {
     const LanguageResult& language = result.language;
     for (const JudgedText& judged : language.judged) {
-      (judged.by_model ? own : statistical).Add(judged.tally);
+      (judged.by_model ? own : statistical).Add(judged.tally.Confidence());
       if (judged.by_model) CountConfidence(judged.tally, report.mutable_paper());
     }
     if (result.ShowsModels()) report.set_chosen_count(report.chosen_count() + 1);
     if (!language.control) continue;
-    control.Add(*language.control);
+    control.Add(language.control->Confidence());
     CountConfidence(*language.control, report.mutable_paper_control());
   }
   own.Write(report.mutable_own());

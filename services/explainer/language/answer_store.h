@@ -8,12 +8,10 @@
 #include <string>
 #include <utility>
 
-#include "absl/base/thread_annotations.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
-#include "absl/synchronization/mutex.h"
-#include "common/storage/database.h"
+#include "services/explainer/language/paid_store.h"
 
 namespace recsae::explainer {
 
@@ -37,20 +35,12 @@ class AnswerStore {
   // On disk when it returns. A key that is there stays as it is.
   absl::Status Add(absl::string_view key, const StoredAnswer& answer);
 
-  int64_t bytes() const;
+  int64_t bytes() const { return store_->bytes(); }
 
  private:
-  AnswerStore(std::unique_ptr<Database> database, int64_t max_bytes)
-      : database_(std::move(database)), max_bytes_(max_bytes) {}
-  absl::Status CountWhatIsThere();
-  // Adds to `batch` that the oldest go until `bytes_` fits.
-  absl::Status DropOldest(WriteBatch& batch) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  explicit AnswerStore(std::unique_ptr<PaidStore> store) : store_(std::move(store)) {}
 
-  const std::unique_ptr<Database> database_;
-  const int64_t max_bytes_;
-  mutable absl::Mutex mutex_;
-  int64_t bytes_ ABSL_GUARDED_BY(mutex_) = 0;
-  uint64_t next_ ABSL_GUARDED_BY(mutex_) = 0;
+  const std::unique_ptr<PaidStore> store_;
 };
 
 }  // namespace recsae::explainer

@@ -3,13 +3,10 @@
 #include <algorithm>
 #include <atomic>
 #include <cstddef>
-#include <set>
 #include <thread>
 #include <utility>
 
-#include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_split.h"
 #include "absl/synchronization/mutex.h"
 #include "common/base/caller.h"
 #include "common/base/random.h"
@@ -17,6 +14,8 @@
 #include "common/rpc/guard.h"
 #include "services/explainer/language/case_text.h"
 #include "services/explainer/language/readings.h"
+#include "services/explainer/language/refusals.h"
+#include "services/explainer/language/same_words.h"
 #include "services/explainer/language/similar_cases.h"
 #include "services/explainer/verification/firing.h"
 
@@ -27,13 +26,10 @@ namespace {
 constexpr int kBlock = 32;
 // Of the described latents every so many is judged twice.
 constexpr int kRetestEvery = 8;
-// So many refused questions in a row are the endpoint's fault and not theirs.
-constexpr int kMaxRefused = 5;
 constexpr int kDescribeTokens = 48;
 constexpr int kDetectTokens = 64;
 constexpr int kLevelTokens = 8;
 constexpr int kActivatedAbove = 5;  // of the paper's levels
-constexpr double kSameWords = 0.5;
 constexpr uint64_t kOrderStream = 21;
 constexpr uint64_t kRetestStream = 22;
 
@@ -42,29 +38,6 @@ struct Verdicts {
   std::vector<bool> activated;
   int64_t unix_seconds = 0;
 };
-
-// Lower-cased words.
-std::set<std::string> WordsOf(const std::string& text) {
-  return absl::StrSplit(absl::AsciiStrToLower(text), absl::ByAnyChar(" ,;:-()\"'"),
-                        absl::SkipEmpty());
-}
-
-// Whether two descriptions share most of their words: one is no control for the other.
-bool SayTheSame(const std::string& a, const std::string& b) {
-  const std::set<std::string> of_a = WordsOf(a);
-  const std::set<std::string> of_b = WordsOf(b);
-  size_t common = 0;
-  for (const std::string& word : of_a) common += of_b.count(word);
-  const size_t all = of_a.size() + of_b.size() - common;
-  return static_cast<double>(common) >= kSameWords * static_cast<double>(all);
-}
-
-// Whether it is about one question, and others may be answered.
-bool IsRefusal(const absl::Status& status) {
-  const std::string reason = Reason(status);
-  return reason == "ENDPOINT_ANSWER_INVALID" || reason == "ENDPOINT_ANSWER_TOO_LARGE" ||
-         reason == "ENDPOINT_REFUSED";
-}
 
 class LanguageProtocol {
  public:

@@ -46,13 +46,15 @@ struct ReadOrder {
   int64_t start_row = 0;
 };
 
-// Some rows that follow each other, [n, dim], all finite; valid as long as `owner` is held.
+// Some rows that follow each other, [n, dim], all finite; valid as long as `owner` is held. Where
+// `at` [n] is not null they lie anywhere, row i at rows.data + at[i] · dim.
 struct RowChunk {
   MatrixView rows;
   std::shared_ptr<const void> owner;
   // [n]: what each row counts, for rows that stand for several; null = 1 each. Of one pass all
   // chunks have them or none.
   const float* weights = nullptr;
+  const int64_t* at = nullptr;
 };
 
 // One pass over a capture. Next is called by one thread; Cancel by any, and makes a Next that

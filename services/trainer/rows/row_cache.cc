@@ -9,7 +9,6 @@
 #include "common/budget/bytes.h"
 #include "common/jobs/job_runner.h"
 #include "common/math/row_order.h"
-#include "services/trainer/rows/buffer_pool.h"
 #include "services/trainer/rows/distinct_rows.h"
 #include "services/trainer/rows/row_stream.h"
 
@@ -18,9 +17,6 @@ namespace {
 
 // Read from the source at a time.
 constexpr int64_t kReadRows = 4'096;
-
-// Rows fetched into the cache before they are copied.
-constexpr int64_t kRowsAhead = 8;
 
 class CachedReader : public ActivationReader {
  public:
@@ -36,59 +32,56 @@ class CachedReader : public ActivationReader {
     const int64_t count = std::min(wanted, order_.rows() - place_);
     RowChunk chunk;
     if (shuffled_ || !table_->at.empty()) {
-      chunk = Gather(count);
+      chunk = InWindow(count);
     } else {
       chunk = {{table_->values.get() + place_ * dim_, count, dim_},
                table_,
                table_->weights.empty() ? nullptr : table_->weights.data() + place_};
     }
-    place_ += count;
+    place_ += chunk.rows.rows;
     return chunk;
   }
 
   void Cancel() override { cancelled_ = true; }
 
  private:
-  // The rows of the next `count` places, copied to where they lie one after the other, and their
-  // weights behind them.
-  RowChunk Gather(int64_t count) {
-    const bool weighted = !table_->weights.empty();
-    const std::shared_ptr<std::vector<float>> buffer = buffers_.Get();
-    buffer->resize(static_cast<size_t>(count * (dim_ + (weighted ? 1 : 0))));
-    float* out = buffer->data();
-    float* weight = out + count * dim_;
-    for (int64_t place = place_; place < place_ + count; ++place) {
-      if (place >= window_end_) LoadWindow(place);
-      if (place + kRowsAhead < window_end_) Prefetch(ValuesOf(RowAt(place + kRowsAhead)));
-      const int64_t row = RowAt(place);
-      out = std::copy_n(ValuesOf(row), dim_, out);
-      if (weighted) *weight++ = table_->weights[static_cast<size_t>(row)];
+  // Places [start, end) of the order.
+  struct Window {
+    std::shared_ptr<const RowTable> table;
+    int64_t start = 0;
+    int64_t end = 0;
+    std::vector<int64_t> at;     // which of the table's values
+    std::vector<float> weights;  // empty = 1 each
+  };
+
+  // The rows of the next `count` places, or as many of them as the window has.
+  RowChunk InWindow(int64_t count) {
+    if (count == 0) return {};
+    if (window_ == nullptr || place_ >= window_->end) LoadWindow();
+    const int64_t first = place_ - window_->start;
+    return {{table_->values.get(), std::min(count, window_->end - place_), dim_},
+            window_,
+            window_->weights.empty() ? nullptr : window_->weights.data() + first,
+            window_->at.data() + first};
+  }
+
+  void LoadWindow() {
+    const int64_t number = order_.WindowOf(place_);
+    auto window = std::make_shared<Window>();
+    window->table = table_;
+    window->start = order_.WindowStart(number);
+    window->end = order_.WindowStart(number + 1);
+    window->at = order_.Rows(number);
+    if (!table_->weights.empty()) {
+      window->weights.reserve(window->at.size());
+      for (const int64_t row : window->at) {
+        window->weights.push_back(table_->weights[static_cast<size_t>(row)]);
+      }
     }
-    return {
-        {buffer->data(), count, dim_}, buffer, weighted ? buffer->data() + count * dim_ : nullptr};
-  }
-
-  // Of a place in the window.
-  int64_t RowAt(int64_t place) const {
-    return window_rows_[static_cast<size_t>(place - window_start_)];
-  }
-
-  const float* ValuesOf(int64_t row) const {
-    return table_->values.get() +
-           (table_->at.empty() ? row : table_->at[static_cast<size_t>(row)]) * dim_;
-  }
-
-  // Rows lie anywhere in the window: without this each copy would begin by waiting for the memory.
-  void Prefetch(const float* row) const {
-    constexpr int64_t kLine = 64 / sizeof(float);
-    for (int64_t i = 0; i < dim_; i += kLine) __builtin_prefetch(row + i);
-  }
-
-  void LoadWindow(int64_t place) {
-    const int64_t window = order_.WindowOf(place);
-    window_rows_ = order_.Rows(window);
-    window_start_ = order_.WindowStart(window);
-    window_end_ = order_.WindowStart(window + 1);
+    if (!table_->at.empty()) {
+      for (int64_t& row : window->at) row = table_->at[static_cast<size_t>(row)];
+    }
+    window_ = std::move(window);
   }
 
   const std::shared_ptr<const RowTable> table_;
@@ -96,10 +89,7 @@ class CachedReader : public ActivationReader {
   const bool shuffled_;
   const RowOrder order_;
   int64_t place_;
-  int64_t window_start_ = 0;
-  int64_t window_end_ = 0;
-  std::vector<int64_t> window_rows_;
-  BufferPool<std::vector<float>> buffers_;
+  std::shared_ptr<const Window> window_;
   std::atomic<bool> cancelled_ = false;
 };
 

@@ -87,7 +87,22 @@ absl::StatusOr<RowChunk> RowStream::Take() {
   return chunk;
 }
 
-absl::StatusOr<WeightedRows> RowStream::Next(int64_t count) {
+// Copies the rows to where those of the batch lie one after the other.
+void RowStream::Join(const ScatteredRows& rows) {
+  const int64_t dim = options_.dim;
+  if (rows.at == nullptr) {
+    joined_.insert(joined_.end(), rows.values, rows.values + rows.rows * dim);
+  } else {
+    for (int64_t row = 0; row < rows.rows; ++row) {
+      const float* from = rows.values + rows.at[row] * dim;
+      joined_.insert(joined_.end(), from, from + dim);
+    }
+  }
+  if (rows.weights == nullptr) return;
+  joined_weights_.insert(joined_weights_.end(), rows.weights, rows.weights + rows.rows);
+}
+
+absl::StatusOr<ScatteredRows> RowStream::NextScattered(int64_t count) {
   const int64_t dim = options_.dim;
   joined_.clear();
   joined_weights_.clear();
@@ -99,17 +114,27 @@ absl::StatusOr<WeightedRows> RowStream::Next(int64_t count) {
       RECSAE_ASSIGN_OR_RETURN(current_, thread_.joinable() ? Take() : epochs_.Next(missing));
       if (current_.rows.rows == 0) break;
     }
-    const int64_t take = std::min(missing, current_.rows.rows - used_);
-    const float* from = current_.rows.data + used_ * dim;
-    const float* weights = current_.weights != nullptr ? current_.weights + used_ : nullptr;
-    used_ += take;
-    if (take == count) return WeightedRows{{from, take, dim}, weights};
-    joined_.insert(joined_.end(), from, from + take * dim);
-    if (weights != nullptr) joined_weights_.insert(joined_weights_.end(), weights, weights + take);
-    if (take == missing) break;
+    ScatteredRows some;
+    some.rows = std::min(missing, current_.rows.rows - used_);
+    some.values = current_.rows.data + (current_.at == nullptr ? used_ * dim : 0);
+    some.at = current_.at != nullptr ? current_.at + used_ : nullptr;
+    some.weights = current_.weights != nullptr ? current_.weights + used_ : nullptr;
+    used_ += some.rows;
+    if (some.rows == count) return some;
+    Join(some);
+    if (some.rows == missing) break;
   }
-  return WeightedRows{{joined_.data(), static_cast<int64_t>(joined_.size()) / dim, dim},
-                      joined_weights_.empty() ? nullptr : joined_weights_.data()};
+  return ScatteredRows{joined_.data(), nullptr, static_cast<int64_t>(joined_.size()) / dim,
+                       joined_weights_.empty() ? nullptr : joined_weights_.data()};
+}
+
+absl::StatusOr<WeightedRows> RowStream::Next(int64_t count) {
+  RECSAE_ASSIGN_OR_RETURN(const ScatteredRows batch, NextScattered(count));
+  if (batch.at == nullptr) {
+    return WeightedRows{{batch.values, batch.rows, options_.dim}, batch.weights};
+  }
+  Join(batch);
+  return WeightedRows{{joined_.data(), batch.rows, options_.dim}, batch.weights};
 }
 
 }  // namespace recsae::trainer

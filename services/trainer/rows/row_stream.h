@@ -24,7 +24,16 @@ struct WeightedRows : MatrixView {
   const float* weights = nullptr;
 };
 
-// Next is called by one thread, Cancel by any.
+// Rows that lie one after the other, or, where `at` [rows] is not null, anywhere: row i at values +
+// at[i] · dim. `weights` as above.
+struct ScatteredRows {
+  const float* values = nullptr;
+  const int64_t* at = nullptr;
+  int64_t rows = 0;
+  const float* weights = nullptr;
+};
+
+// Next and NextScattered are called by one thread, Cancel by any.
 class RowStream {
  public:
   RowStream(ActivationSource& source, const RowStreamOptions& options);
@@ -37,6 +46,9 @@ class RowStream {
   // as they were read. Errors as EpochReader::Next; throws what reading ahead threw.
   absl::StatusOr<WeightedRows> Next(int64_t count);
 
+  // The same rows as they lie, which spares the copy of rows in memory in an order of their own.
+  absl::StatusOr<ScatteredRows> NextScattered(int64_t count);
+
   // Makes Next return CANCELLED soon.
   void Cancel();
 
@@ -44,6 +56,7 @@ class RowStream {
   void ReadAhead();
   bool Push(RowChunk chunk);
   absl::StatusOr<RowChunk> Take();
+  void Join(const ScatteredRows& rows);
 
   const RowStreamOptions options_;
   EpochReader epochs_;
@@ -59,7 +72,7 @@ class RowStream {
 
   RowChunk current_;           // used up to used_
   int64_t used_ = 0;           // rows
-  std::vector<float> joined_;  // a batch of several chunks
+  std::vector<float> joined_;  // a batch that does not lie together
   std::vector<float> joined_weights_;
   std::thread thread_;  // none where rows are in memory
 };

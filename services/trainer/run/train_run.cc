@@ -280,7 +280,7 @@ absl::Status TrainRun::TrainUntilInterrupted(RowStream& rows) {
     // What was not judged before a stop is judged first after it.
     RECSAE_RETURN_IF_ERROR(stoppers_->Judge(state_.position / state_.epoch_rows, *group_, job_));
     if (IsTrained()) break;
-    const absl::StatusOr<WeightedRows> batch = rows.Next(shared().batch_rows());
+    const absl::StatusOr<ScatteredRows> batch = rows.NextScattered(shared().batch_rows());
     RECSAE_RETURN_IF_ERROR(job_.Interrupted());
     RECSAE_RETURN_IF_ERROR(batch.status());
     RECSAE_RETURN_IF_ERROR(Step(*batch, report));
@@ -300,9 +300,9 @@ absl::Status TrainRun::TrainUntilInterrupted(RowStream& rows) {
   return absl::OkStatus();
 }
 
-absl::Status TrainRun::Step(const WeightedRows& batch, StepReport& report) {
+absl::Status TrainRun::Step(const ScatteredRows& batch, StepReport& report) {
   const std::vector<absl::StatusOr<sae::StepStats>> stats =
-      group_->Step(batch.data, batch.weights, batch.rows, &stop_step_);
+      group_->Step({batch.values, batch.at}, batch.weights, batch.rows, &stop_step_);
   report.AddRows(batch.rows);
   for (size_t r = 0; r < stats.size(); ++r) {
     if (absl::IsCancelled(stats[r].status())) return job_.Interrupted();

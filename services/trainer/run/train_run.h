@@ -50,7 +50,7 @@ class TrainRun {
   absl::Status RestoreTrainers();
   absl::Status Train();
   absl::Status TrainUntilInterrupted(RowStream& rows);
-  absl::Status Step(const WeightedRows& batch, StepReport& report);
+  absl::Status Step(const ScatteredRows& batch, StepReport& report);
   absl::Status SaveCheckpoint();
   void ReportProgress();
   absl::StatusOr<std::vector<sae::SaeModel>> MakeModels() const;

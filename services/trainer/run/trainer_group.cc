@@ -17,7 +17,7 @@ void TrainerGroup::Add(std::unique_ptr<sae::Trainer> trainer, double step_second
   members_.push_back({std::move(trainer), step_seconds});
 }
 
-std::vector<absl::StatusOr<sae::StepStats>> TrainerGroup::Step(const float* rows,
+std::vector<absl::StatusOr<sae::StepStats>> TrainerGroup::Step(const sae::BatchRows& rows,
                                                                const float* weights, int64_t n,
                                                                const std::atomic<bool>* stop) {
   std::vector<absl::StatusOr<sae::StepStats>> stats(running_.size());

@@ -34,9 +34,9 @@ class TrainerGroup {
   // Spent in its steps.
   double step_seconds(size_t i) const { return members_[i].step_seconds; }
 
-  // One step of each that is running on rows [n, dim] with weights [n] or null; what each said of
-  // it, as in running(). `stop` as sae::Trainer::Step; may be null.
-  std::vector<absl::StatusOr<sae::StepStats>> Step(const float* rows, const float* weights,
+  // One step of each that is running on n rows with weights [n] or null; what each said of it, as
+  // in running(). `stop` as sae::Trainer::Step; may be null.
+  std::vector<absl::StatusOr<sae::StepStats>> Step(const sae::BatchRows& rows, const float* weights,
                                                    int64_t n, const std::atomic<bool>* stop);
 
   // Ends the training of one that is running; its trainer is no more.

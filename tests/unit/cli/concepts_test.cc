@@ -131,6 +131,14 @@ TEST(ConceptDetailsTest, WhatWasNotTestedSaysSo) {
   EXPECT_THAT(Shown(details), Not(AnyOf(HasSubstr("✓"), HasSubstr("✗"), HasSubstr("0.00"))));
 }
 
+TEST(ConceptDetailsTest, TestsAreNotOfAPersonsWords) {
+  Concept value = TestedConcept();
+  EXPECT_THAT(LineOf(ConceptDetails(value), "verified"), EndsWith("passed every test"));
+  value.set_source(Concept::SOURCE_PERSON);
+  EXPECT_THAT(LineOf(ConceptDetails(value), "verified"),
+              EndsWith("passed every test (of its terms; nobody tested a person's words)"));
+}
+
 TEST(ConceptDetailsTest, WithoutPairsThereIsNothingOfHistories) {
   Concept value = TestedConcept();
   value.mutable_tests()->mutable_causal()->set_pair_count(0);

@@ -240,12 +240,8 @@ TEST_F(EmbedderTest, StopsWhileARequestIsOnItsWay) {
   EXPECT_LT(absl::Now() - begun, absl::Seconds(1));
 }
 
-TEST(EmbedderFlags, NeedBothUrlAndModel) {
+TEST(EmbedderFlags, NeedAUrl) {
   MetricsRegistry metrics;
-  EXPECT_EQ(Reason(Embedder::Create({"", "small", ""}, metrics).status()),
-            "EMBEDDINGS_FLAGS_INVALID");
-  EXPECT_EQ(Reason(Embedder::Create({"http://127.0.0.1:1/v1", "", ""}, metrics).status()),
-            "EMBEDDINGS_FLAGS_INVALID");
   EXPECT_EQ(Reason(Embedder::Create({"ftp://x", "small", ""}, metrics).status()),
             "ENDPOINT_URL_INVALID");
 }

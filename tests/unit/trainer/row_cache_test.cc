@@ -32,14 +32,35 @@ std::unique_ptr<RowCache> Load(ActivationSource& source, int dim, int64_t rows) 
   return *std::move(cache);
 }
 
+// The rows as NextScattered has them, copied together.
+std::vector<float> ReadScattered(ActivationSource& source, const RowStreamOptions& options,
+                                 std::vector<float>* weights) {
+  RowStream stream(source, options);
+  std::vector<float> values;
+  while (true) {
+    const absl::StatusOr<ScatteredRows> batch = stream.NextScattered(options.batch_rows);
+    EXPECT_TRUE(batch.ok()) << batch.status();
+    if (!batch.ok() || batch->rows == 0) return values;
+    for (int64_t row = 0; row < batch->rows; ++row) {
+      const float* from =
+          batch->values + (batch->at != nullptr ? batch->at[row] : row) * options.dim;
+      values.insert(values.end(), from, from + options.dim);
+      if (batch->weights != nullptr) weights->push_back(batch->weights[row]);
+    }
+  }
+}
+
+// In both ways.
 std::vector<float> ReadAll(ActivationSource& source, const RowStreamOptions& options,
                            std::vector<float>* weights = nullptr) {
+  std::vector<float> scattered_weights;
+  const std::vector<float> scattered = ReadScattered(source, options, &scattered_weights);
   RowStream stream(source, options);
   std::vector<float> values;
   while (true) {
     const absl::StatusOr<WeightedRows> batch = stream.Next(options.batch_rows);
     EXPECT_TRUE(batch.ok()) << batch.status();
-    if (!batch.ok() || batch->rows == 0) return values;
+    if (!batch.ok() || batch->rows == 0) break;
     values.insert(values.end(), batch->flat().begin(), batch->flat().end());
     if (weights == nullptr) {
       EXPECT_EQ(batch->weights, nullptr);
@@ -47,6 +68,9 @@ std::vector<float> ReadAll(ActivationSource& source, const RowStreamOptions& opt
       weights->insert(weights->end(), batch->weights, batch->weights + batch->rows);
     }
   }
+  EXPECT_TRUE(scattered == values);
+  EXPECT_EQ(scattered_weights, weights == nullptr ? std::vector<float>() : *weights);
+  return values;
 }
 
 // Sizes around those of blocks and windows; 300 values a row make several windows of few rows.

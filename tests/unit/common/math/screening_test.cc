@@ -175,8 +175,8 @@ TEST_P(ScreeningTest, BatchTopKIsExact) {
     std::nth_element(pre.begin(), pre.begin() + (8 * n - 1), pre.end(), std::greater<>());
     EXPECT_NEAR(a.least_kept, pre[8 * n - 1], 1e-5);
     for (int j = 0; j < latents; ++j) {
-      ASSERT_EQ(warm.contributions(j), fresh.contributions(j));
-      for (int i = 0; warm.contributions(j) > 0 && i < dim; ++i) {
+      ASSERT_EQ(warm.has_gradient(j), fresh.has_gradient(j));
+      for (int i = 0; warm.has_gradient(j) && i < dim; ++i) {
         ASSERT_EQ(warm.encoder(j)[i], fresh.encoder(j)[i]);
         ASSERT_EQ(warm.decoder(j)[i], fresh.decoder(j)[i]);
       }

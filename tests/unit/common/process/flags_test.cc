@@ -6,6 +6,10 @@
 #include <algorithm>
 #include <cstdlib>
 #include <fstream>
+#include <utility>
+
+#include "common/base/status.h"
+#include "common/process/embeddings_flags.h"
 
 namespace recsae {
 namespace {
@@ -105,6 +109,42 @@ TEST(FlagsTest, LastOfTwoCounts) {
 }
 
 // As the client takes the address of a server.
+TEST(FlagSetTest, ModulesShareAFlagOfOneName) {
+  std::string first = "a";
+  std::string second = "b";
+  std::string path;
+  std::string same_path;
+  FlagSet flags("program", "Does things.", "", "1.0");
+  flags.Add("text", &first, "text");
+  flags.Add("text", &second, "the same");
+  flags.AddPath("file", &path, "file");
+  flags.AddPath("file", &same_path, "the same");
+  setenv("HOME", "/home/someone", 1);
+  const std::vector<const char*> args = {"program", "--text", "x", "--file", "~/key"};
+  ASSERT_EQ(flags.Parse(static_cast<int>(args.size()), args.data()), -1);
+  EXPECT_EQ(first, "x");
+  EXPECT_EQ(second, "x");
+  EXPECT_EQ(path, "/home/someone/key");
+  EXPECT_EQ(same_path, path);
+  EXPECT_TRUE(flags.warnings().empty());
+}
+
+TEST(FlagsTest, EmbeddingsNeedBothUrlAndModel) {
+  const auto check = [](std::string url, std::string model, std::string key) {
+    EmbeddingsFlags flags;
+    flags.url = std::move(url);
+    flags.model = std::move(model);
+    flags.key_file = std::move(key);
+    return Reason(flags.Check());
+  };
+  EXPECT_EQ(check("", "", ""), "");
+  EXPECT_EQ(check("http://a/v1", "small", ""), "");
+  EXPECT_EQ(check("http://a/v1", "small", "key"), "");
+  EXPECT_EQ(check("", "small", ""), "EMBEDDINGS_FLAGS_INVALID");
+  EXPECT_EQ(check("", "", "key"), "EMBEDDINGS_FLAGS_INVALID");
+  EXPECT_EQ(check("http://a/v1", "", ""), "EMBEDDINGS_FLAGS_INVALID");
+}
+
 TEST(FlagsTest, AddressesAreTakenAsPeopleWriteThem) {
   Values values;
   EXPECT_EQ(values.Parse({"--at=http://host:7401/", "--to", " grpc://127.0.0.1:0 "}), -1);

@@ -69,7 +69,7 @@ std::vector<float> AllGradients(const BatchGradients& gradients) {
   }
   for (int j = 0; j < kLatents; ++j) {
     for (const float* row : {gradients.encoder(j), gradients.decoder(j)}) {
-      for (int i = 0; i < kSize; ++i) all.push_back(gradients.contributions(j) > 0 ? row[i] : 0);
+      for (int i = 0; i < kSize; ++i) all.push_back(gradients.has_gradient(j) ? row[i] : 0);
     }
   }
   return all;

@@ -10,7 +10,6 @@
 #include <map>
 #include <mutex>
 #include <nlohmann/json.hpp>
-#include <random>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
@@ -19,45 +18,13 @@
 #include "absl/strings/strip.h"
 #include "common/base/status.h"
 #include "tests/unit/common/endpoint/fake_server.h"
+#include "tests/unit/explainer/language/genre_cases.h"
 
 namespace recsae::explainer {
 namespace {
 
 using ::testing::HasSubstr;
 using Json = nlohmann::json;
-
-constexpr int kGenres = 12;
-constexpr int kItemsPerGenre = 10;
-
-std::vector<ItemText> Items() {
-  std::vector<ItemText> items;
-  for (int genre = 0; genre < kGenres; ++genre) {
-    for (int i = 0; i < kItemsPerGenre; ++i) {
-      items.push_back(
-          {absl::StrCat("film ", genre, "-", i), {{"genre", absl::StrCat("g", genre, "x")}}});
-    }
-  }
-  return items;
-}
-
-// Latent = genre of what is recommended.
-CaseTable Cases() {
-  CaseTable cases(kGenres);
-  std::mt19937 random(11);
-  for (int i = 0; i < 3000; ++i) {
-    const auto genre = static_cast<int32_t>(random() % kGenres);
-    Case made;
-    made.row = i;
-    made.user = i / 3;
-    made.ranked = {static_cast<int32_t>(genre * kItemsPerGenre + random() % kItemsPerGenre)};
-    made.history = {static_cast<int32_t>(random() % (kGenres * kItemsPerGenre))};
-    const std::vector<sae::LatentActivation> code = {
-        {genre, 1.0f + static_cast<float>(random() % 100) / 50}};
-    cases.Add(std::move(made), code);
-  }
-  cases.Finish();
-  return cases;
-}
 
 // What stands in the brackets behind "recommended".
 std::string GenreOf(absl::string_view line) {
