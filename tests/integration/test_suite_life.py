@@ -243,15 +243,15 @@ class LifeTest(unittest.TestCase):
         self.assertNotIn("catalogs/none", text)
         page = (pathlib.Path(__file__).parents[2] / "docs" / "metrics.md").read_text()
         # test_identity looks for those that only a server has that asks callers who they are, test_meaning for
-        # those that only a concept-store has that has an embeddings endpoint, and test_language for those of an
-        # explainer that asks a language model.
+        # those that only a concept-store has that has an embeddings endpoint, test_language for those of an
+        # explainer that asks a language model, and test_embedding_judge for that of one that embeds.
         self.assertEqual(set(re.findall(r"^# TYPE (\w+)", text, re.MULTILINE)),
                          set(re.findall(r"`((?:recsae|grpc_server|process)_\w+)`", page))
                          - {"recsae_auth_refused_total", "recsae_certificate_expiry_seconds",
                             "recsae_concept_store_embeddings", "recsae_concept_store_embeddings_wanted",
                             "recsae_concept_store_embedding_requests_total",
                             "recsae_explainer_language_answers_total",
-                            "recsae_explainer_language_tokens_total"})
+                            "recsae_explainer_language_tokens_total", "recsae_explainer_embeddings_total"})
         self.assertRegex(text, r'recsae_job_seconds_count\{kind="train-recommender",'
                                r'state="succeeded"\} 1')
         values = {line.rsplit(" ", 1)[0]: float(line.rsplit(" ", 1)[1])

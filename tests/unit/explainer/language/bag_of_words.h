@@ -17,7 +17,7 @@
 
 namespace recsae::explainer {
 
-inline constexpr int kBagDim = 64;
+inline constexpr int kBagDim = 256;
 
 inline std::vector<float> BagOfWords(const std::string& text) {
   std::vector<float> sum(kBagDim, 0);
@@ -36,7 +36,8 @@ class BagOfWordsEndpoint {
  public:
   void operator()(int, const httplib::Request& in, httplib::Response& out) {
     nlohmann::json data = nlohmann::json::array();
-    for (const auto& text : nlohmann::json::parse(in.body)["input"]) {
+    const nlohmann::json asked_for = nlohmann::json::parse(in.body);
+    for (const auto& text : asked_for["input"]) {
       data.push_back({{"embedding", BagOfWords(text.get<std::string>())}});
       const std::lock_guard<std::mutex> lock(mutex);
       ++asked[text.get<std::string>()];
