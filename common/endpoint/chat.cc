@@ -1,8 +1,11 @@
 #include "common/endpoint/chat.h"
 
+#include <algorithm>
+
 #include "absl/strings/str_cat.h"
 #include "common/base/status.h"
 #include "common/base/utf8.h"
+#include "common/base/whole_number.h"
 
 namespace recsae {
 namespace {
@@ -15,9 +18,8 @@ constexpr size_t kShownBytes = 200;
 
 // A count that an answer may leave out; -1 if it does.
 int64_t Count(const Json& usage, const char* name) {
-  if (!usage.is_object() || !usage.contains(name) || !usage[name].is_number_integer()) return -1;
-  const auto count = usage[name].get<int64_t>();
-  return count < 0 ? -1 : count;
+  if (!usage.is_object() || !usage.contains(name)) return -1;
+  return std::max<int64_t>(WholeNumber<int64_t>(usage[name]).value_or(-1), -1);
 }
 
 int64_t TokensOf(size_t bytes) {

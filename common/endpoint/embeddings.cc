@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "common/base/status.h"
 #include "common/base/utf8.h"
+#include "common/base/whole_number.h"
 
 namespace recsae {
 namespace {
@@ -18,8 +19,17 @@ constexpr char kPath[] = "/embeddings";
 // Which text of the batch an element of "data" is of: "index", or its place.
 size_t PlaceOf(const Json& element, size_t place) {
   const auto index = element.find("index");
-  if (index == element.end() || !index->is_number_unsigned()) return place;
-  return index->get<size_t>();
+  if (index == element.end()) return place;
+  return WholeNumber<size_t>(*index).value_or(place);
+}
+
+// What the batch cost; 0 where the answer does not say, or says what cannot be.
+int64_t TokensOf(const Json& answer) {
+  constexpr int64_t kMost = int64_t{1} << 40;
+  const auto usage = answer.find("usage");
+  if (usage == answer.end() || !usage->is_object() || !usage->contains("total_tokens")) return 0;
+  const int64_t tokens = WholeNumber<int64_t>((*usage)["total_tokens"]).value_or(0);
+  return tokens < 0 || tokens > kMost ? 0 : tokens;
 }
 
 // Writes one embedding to `row`; what is wrong with it, or "".
@@ -87,11 +97,7 @@ absl::StatusOr<Embeddings> Embed(const Endpoint& endpoint, std::span<const std::
     if (const std::string problem = Append(answer, count, embeddings); !problem.empty()) {
       return endpoint.Unusable(kPath, problem);
     }
-    if (const auto usage = answer.find("usage"); usage != answer.end() && usage->is_object() &&
-                                                 usage->contains("total_tokens") &&
-                                                 (*usage)["total_tokens"].is_number_unsigned()) {
-      embeddings.tokens += (*usage)["total_tokens"].get<int64_t>();
-    }
+    embeddings.tokens += TokensOf(answer);
   }
   return embeddings;
 }

@@ -1,7 +1,6 @@
 #include "common/files/safetensors_header.h"
 
 #include <algorithm>
-#include <limits>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <set>
@@ -9,6 +8,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "common/base/status.h"
+#include "common/base/whole_number.h"
 #include "common/files/safetensors.h"
 #include "common/files/shown.h"
 
@@ -79,12 +79,12 @@ absl::StatusOr<std::vector<int64_t>> ReadNumbers(const std::string& name, const 
   }
   std::vector<int64_t> numbers;
   for (const json& number : *found) {
-    if (!number.is_number_unsigned() ||
-        number.get<uint64_t>() > uint64_t{std::numeric_limits<int64_t>::max()}) {
+    const std::optional<int64_t> whole = WholeNumber<int64_t>(number);
+    if (!whole || *whole < 0) {
       return Malformed(absl::StrCat("tensor ", Quoted(name), ": ", field,
                                     " holds something else than whole numbers from 0 up"));
     }
-    numbers.push_back(number.get<int64_t>());
+    numbers.push_back(*whole);
   }
   return numbers;
 }

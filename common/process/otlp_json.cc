@@ -7,6 +7,7 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
+#include "common/base/whole_number.h"
 
 namespace recsae {
 namespace {
@@ -66,8 +67,7 @@ int64_t RejectedSpans(const std::string& answer) {
   const Json& partial = json["partialSuccess"];
   if (!partial.is_object() || !partial.contains("rejectedSpans")) return 0;
   const Json& rejected = partial["rejectedSpans"];
-  int64_t count = 0;
-  if (rejected.is_number_integer()) count = rejected.get<int64_t>();
+  int64_t count = WholeNumber<int64_t>(rejected).value_or(0);
   // Protobuf's JSON has 64 bits as text.
   if (rejected.is_string() && !absl::SimpleAtoi(rejected.get<std::string>(), &count)) return 0;
   return std::max<int64_t>(count, 0);

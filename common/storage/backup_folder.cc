@@ -9,6 +9,7 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <optional>
+#include <stdexcept>
 #include <system_error>
 #include <utility>
 
@@ -17,6 +18,7 @@
 #include "absl/strings/strip.h"
 #include "common/base/names.h"
 #include "common/base/status.h"
+#include "common/base/whole_number.h"
 #include "common/storage/database_impl.h"
 #include "common/storage/epochs.h"
 #include "common/storage/marker.h"
@@ -106,22 +108,23 @@ json ToJson(const BackupRecord& backup) {
 
 // -1 for what counts no bytes and no files: sums of such numbers would be none.
 int64_t Count(const json& value) {
-  constexpr uint64_t kMost = uint64_t{1} << 50;
-  if (!value.is_number_unsigned() || value.get<uint64_t>() > kMost) return -1;
-  return value.get<int64_t>();
+  constexpr int64_t kMost = int64_t{1} << 50;
+  const int64_t count = WholeNumber<int64_t>(value).value_or(-1);
+  return count > kMost ? -1 : count;
 }
 
 BackupRecord FromJson(const json& record) {
   BackupRecord backup;
   backup.id = record.at("id").get<std::string>();
-  backup.time = absl::FromUnixMillis(record.at("unix_millis").get<int64_t>());
+  backup.time = absl::FromUnixMillis(RequiredWholeNumber<int64_t>(record.at("unix_millis")));
   backup.program = record.at("program").get<std::string>();
   backup.version = record.at("version").get<std::string>();
   for (const json& store : record.at("stores")) {
     backup.stores.push_back(
         {store.at("store").get<std::string>(), store.at("service").get<std::string>(),
-         store.at("store_id").get<std::string>(), store.at("format").get<int>(),
-         store.at("number").get<uint32_t>(), Count(store.at("bytes")), Count(store.at("files"))});
+         store.at("store_id").get<std::string>(), RequiredWholeNumber<int>(store.at("format")),
+         RequiredWholeNumber<uint32_t>(store.at("number")), Count(store.at("bytes")),
+         Count(store.at("files"))});
   }
   return backup;
 }
@@ -141,6 +144,8 @@ absl::StatusOr<BackupRecord> ReadRecord(const std::string& folder, const std::st
     }
     return backup;
   } catch (const json::exception& e) {
+    return Corrupt(file, e.what());
+  } catch (const std::out_of_range& e) {
     return Corrupt(file, e.what());
   }
 }

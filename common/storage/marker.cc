@@ -13,6 +13,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "common/base/status.h"
+#include "common/base/whole_number.h"
 #include "common/storage/rocksdb_status.h"
 
 namespace recsae {
@@ -94,10 +95,12 @@ std::string EncodeMarker(const Marker& marker) {
 std::optional<Marker> DecodeMarker(absl::string_view bytes) {
   const auto json = nlohmann::json::parse(bytes, nullptr, /*allow_exceptions=*/false);
   if (!json.is_object() || !json.contains("service") || !json["service"].is_string() ||
-      !json.contains("format") || !json["format"].is_number_integer()) {
+      !json.contains("format")) {
     return std::nullopt;
   }
-  Marker marker = {json["service"].get<std::string>(), json["format"].get<int>(), ""};
+  const std::optional<int> format = WholeNumber<int>(json["format"]);
+  if (!format) return std::nullopt;
+  Marker marker = {json["service"].get<std::string>(), *format, ""};
   if (json.contains("store_id") && json["store_id"].is_string()) {
     marker.store_id = json["store_id"].get<std::string>();
   }

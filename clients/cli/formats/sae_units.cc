@@ -14,6 +14,7 @@
 #include "absl/strings/str_cat.h"
 #include "clients/cli/formats/sae_files.h"
 #include "common/base/status.h"
+#include "common/base/whole_number.h"
 #include "common/messages/tensor.h"
 
 namespace recsae::cli {
@@ -133,12 +134,15 @@ bool ReadNumbers(const json& record, SaeWeights& weights) {
   const auto architecture = record.find("architecture");
   const auto k = record.find("k");
   if (scale == record.end() || !scale->is_number() || architecture == record.end() ||
-      !architecture->is_number_unsigned() || k == record.end() || !k->is_number_unsigned()) {
+      k == record.end()) {
     return false;
   }
+  const std::optional<int> which = WholeNumber<int>(*architecture);
+  const std::optional<int> sparsity = WholeNumber<int>(*k);
+  if (!which || *which < 0 || !sparsity || *sparsity < 0) return false;
   weights.input_scale = scale->get<float>();
-  weights.architecture = static_cast<sae::Architecture>(architecture->get<int32_t>());
-  weights.k = k->get<int>();
+  weights.architecture = static_cast<sae::Architecture>(*which);
+  weights.k = *sparsity;
   return std::isfinite(weights.input_scale) && weights.input_scale > 0;
 }
 

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "common/base/status.h"
+#include "common/base/whole_number.h"
 
 namespace recsae::explainer {
 namespace {
@@ -20,13 +21,18 @@ std::string Encoded(const StoredAnswer& answer) {
 
 absl::StatusOr<StoredAnswer> Decoded(const std::string& bytes) {
   const Json json = Json::parse(bytes, nullptr, /*allow_exceptions=*/false);
-  if (!json.is_object()) {
+  const auto text = [&json](const char* name) {
+    return json.contains(name) && json[name].is_string() ? json[name].get<std::string>() : "";
+  };
+  const auto number = [&json](const char* name) {
+    return json.contains(name) ? WholeNumber<int64_t>(json[name]).value_or(0) : 0;
+  };
+  if (!json.is_object() || !json.contains("text") || !json["text"].is_string()) {
     return Error(absl::StatusCode::kDataLoss, "STORE_CORRUPT",
                  "an answer of the language model cannot be read; remove the explainer's folder "
                  "'answers' to ask again");
   }
-  return StoredAnswer{json.value("text", ""), json.value("tokens", int64_t{0}),
-                      json.value("time", int64_t{0}), json.value("job", "")};
+  return StoredAnswer{text("text"), number("tokens"), number("time"), text("job")};
 }
 
 }  // namespace

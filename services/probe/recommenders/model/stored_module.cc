@@ -2,10 +2,12 @@
 
 #include <cstring>
 #include <nlohmann/json.hpp>
+#include <stdexcept>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "common/base/status.h"
+#include "common/base/whole_number.h"
 #include "services/probe/recommenders/model/weights.h"
 
 namespace recsae::probe {
@@ -36,8 +38,9 @@ std::string SitesText(const std::vector<ModuleSite>& sites) {
 std::vector<ModuleSite> ParseSites(const std::string& text) {
   std::vector<ModuleSite> sites;
   for (const auto& json : nlohmann::json::parse(text)) {
-    const int padding = json.value("padding", static_cast<int>(Padding::kRight));
-    sites.push_back({{json.at("name").get<std::string>(), json.at("dim").get<int>(),
+    const int padding = json.contains("padding") ? RequiredWholeNumber<int>(json["padding"])
+                                                 : static_cast<int>(Padding::kRight);
+    sites.push_back({{json.at("name").get<std::string>(), RequiredWholeNumber<int>(json.at("dim")),
                       json.at("per_position").get<bool>()},
                      static_cast<Padding>(padding)});
   }
@@ -87,6 +90,8 @@ absl::StatusOr<StoredModule> UnpackModule(absl::string_view bytes) {
   try {
     module.sites = ParseSites(files[kSitesFile]);
   } catch (const nlohmann::json::exception& thrown) {
+    return Corrupt(thrown.what());
+  } catch (const std::out_of_range& thrown) {
     return Corrupt(thrown.what());
   }
   if (!ParseNumbers(files[kNumbersFile], vectors.shape[0], &module.numbers)) {

@@ -4,8 +4,10 @@
 #include <bit>
 #include <cstring>
 #include <nlohmann/json.hpp>
+#include <stdexcept>
 
 #include "common/base/status.h"
+#include "common/base/whole_number.h"
 
 namespace recsae::probe {
 namespace {
@@ -38,28 +40,34 @@ nlohmann::json OptionsToJson(const RecommenderOptions& o) {
           {"threads", o.threads}};
 }
 
+// What recommenders stored before there was such an option have.
+int IntOr(const nlohmann::json& json, const char* name, int absent) {
+  const auto found = json.find(name);
+  return found == json.end() ? absent : RequiredWholeNumber<int>(*found);
+}
+
 RecommenderOptions OptionsFromJson(const nlohmann::json& json) {
   RecommenderOptions o;
-  o.kind = static_cast<RecommenderKind>(json.at("kind").get<int>());
-  o.dim = json.at("dim").get<int>();
+  o.kind = static_cast<RecommenderKind>(RequiredWholeNumber<int>(json.at("kind")));
+  o.dim = RequiredWholeNumber<int>(json.at("dim"));
   o.learning_rate = json.at("learning_rate").get<double>();
   o.l2 = json.at("l2").get<double>();
-  o.history = json.at("history").get<int>();
-  o.layers = json.at("layers").get<int>();
-  o.heads = json.at("heads").get<int>();
+  o.history = RequiredWholeNumber<int>(json.at("history"));
+  o.layers = RequiredWholeNumber<int>(json.at("layers"));
+  o.heads = RequiredWholeNumber<int>(json.at("heads"));
   o.dropout = json.at("dropout").get<double>();
-  o.loss = static_cast<Loss>(json.at("loss").get<int>());
-  o.max_epochs = json.at("max_epochs").get<int>();
-  o.patience = json.at("patience").get<int>();
-  o.batch_size = json.at("batch_size").get<int>();
-  o.interests = json.value("interests", o.interests);
-  o.attention_dim = json.value("attention_dim", o.attention_dim);
+  o.loss = static_cast<Loss>(RequiredWholeNumber<int>(json.at("loss")));
+  o.max_epochs = RequiredWholeNumber<int>(json.at("max_epochs"));
+  o.patience = RequiredWholeNumber<int>(json.at("patience"));
+  o.batch_size = RequiredWholeNumber<int>(json.at("batch_size"));
+  o.interests = IntOr(json, "interests", o.interests);
+  o.attention_dim = IntOr(json, "attention_dim", o.attention_dim);
   o.temperature = json.value("temperature", o.temperature);
-  o.pretrain_epochs = json.value("pretrain_epochs", o.pretrain_epochs);
-  o.clusters = json.value("clusters", o.clusters);
-  o.members = json.value("members", o.members);
-  o.seed = json.at("seed").get<uint64_t>();
-  o.threads = json.at("threads").get<int>();
+  o.pretrain_epochs = IntOr(json, "pretrain_epochs", o.pretrain_epochs);
+  o.clusters = IntOr(json, "clusters", o.clusters);
+  o.members = IntOr(json, "members", o.members);
+  o.seed = RequiredWholeNumber<uint64_t>(json.at("seed"));
+  o.threads = RequiredWholeNumber<int>(json.at("threads"));
   return o;
 }
 
@@ -79,12 +87,19 @@ int64_t CountOf(const std::vector<int64_t>& shape, int64_t limit) {
   return shape.empty() ? -1 : count;
 }
 
+std::vector<int64_t> ShapeOf(const nlohmann::json& sizes) {
+  std::vector<int64_t> shape;
+  shape.reserve(sizes.size());
+  for (const auto& size : sizes) shape.push_back(RequiredWholeNumber<int64_t>(size));
+  return shape;
+}
+
 // Each takes its bytes off the front of `rest`.
 absl::Status ReadTensors(const nlohmann::json& header, absl::string_view* rest,
                          NamedTensors* tensors) {
   for (const auto& entry : header.at("tensors")) {
     StoredTensor tensor;
-    tensor.shape = entry.at("shape").get<std::vector<int64_t>>();
+    tensor.shape = ShapeOf(entry.at("shape"));
     const auto limit = static_cast<int64_t>(rest->size() / sizeof(float));
     const int64_t count = CountOf(tensor.shape, limit);
     if (count < 0) return Corrupt("the weights are cut off");
@@ -98,7 +113,7 @@ absl::Status ReadTensors(const nlohmann::json& header, absl::string_view* rest,
 
 absl::Status ReadFiles(const nlohmann::json& header, absl::string_view* rest, NamedFiles* files) {
   for (const auto& entry : header.value("files", nlohmann::json::array())) {
-    const auto size = entry.at("bytes").get<size_t>();
+    const auto size = RequiredWholeNumber<size_t>(entry.at("bytes"));
     if (size > rest->size()) return Corrupt("a file is cut off");
     files->emplace(entry.at("name").get<std::string>(), rest->substr(0, size));
     rest->remove_prefix(size);
@@ -155,6 +170,8 @@ absl::Status UnpackWeights(absl::string_view bytes, RecommenderOptions* options,
     return bytes.empty() ? absl::OkStatus() : Corrupt("there are bytes after the weights");
   } catch (const nlohmann::json::exception& e) {
     return Corrupt(e.what());
+  } catch (const std::out_of_range& e) {
+    return Corrupt(e.what());
   }
 }
 
@@ -163,6 +180,8 @@ absl::StatusOr<RecommenderOptions> UnpackOptions(absl::string_view bytes) {
   try {
     return OptionsFromJson(nlohmann::json::parse(text).at("options"));
   } catch (const nlohmann::json::exception& e) {
+    return Corrupt(e.what());
+  } catch (const std::out_of_range& e) {
     return Corrupt(e.what());
   }
 }

@@ -17,6 +17,7 @@
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_replace.h"
 #include "common/base/status.h"
 #include "common/storage/database.h"
 #include "common/storage/epochs.h"
@@ -302,17 +303,35 @@ TEST_F(BackupTest, OneAtATime) {
   EXPECT_EQ(reason, "BACKUP_RUNNING");
 }
 
-TEST_F(BackupTest, ARecordWhoseSizesCannotBeIsDamaged) {
+TEST_F(BackupTest, ARecordWhoseNumbersCannotBeIsDamaged) {
   const BackupRecord backup = Create();
   const std::string file = absl::StrCat(folder(), "/backups/", backup.id, ".json");
-  for (const char* size : {"-1", "9223372036854775807", "1e300", "0.5", "\"x\""}) {
-    std::ofstream(file)
-        << R"({"id": ")" << backup.id
-        << R"(", "unix_millis": 1, "program": "p", "version": "1", "stores": [)"
-        << R"({"store": "a", "service": "a", "store_id": "i", "format": 1, "number": 1, )"
-        << R"("files": 1, "bytes": )" << size << "}]}";
-    EXPECT_EQ(Reason(ListBackups(folder()).status()), "BACKUP_CORRUPT") << size;
+  const std::string record = absl::StrCat(
+      R"({"id": ")", backup.id,
+      R"(", "unix_millis": @time, "program": "p", "version": "1", "stores": [{"store": "a", )"
+      R"("service": "a", "store_id": "i", "format": @format, "number": @number, "files": @files, )"
+      R"("bytes": @bytes}]})");
+  const auto read = [&](absl::string_view field, absl::string_view number) {
+    std::ofstream(file) << absl::StrReplaceAll(absl::StrReplaceAll(record, {{field, number}}),
+                                               {{"@time", "1"},
+                                                {"@format", "1"},
+                                                {"@number", "1"},
+                                                {"@files", "1"},
+                                                {"@bytes", "1"}});
+    return ListBackups(folder()).status();
+  };
+  ASSERT_TRUE(read("@bytes", "1").ok());
+  for (const char* field : {"@time", "@format", "@number", "@files", "@bytes"}) {
+    for (const char* number : {"9223372036854775808", "1e300", "0.5", "\"x\""}) {
+      EXPECT_EQ(Reason(read(field, number)), "BACKUP_CORRUPT") << field << " " << number;
+    }
   }
+  for (const char* field : {"@number", "@files", "@bytes"}) {
+    EXPECT_EQ(Reason(read(field, "-1")), "BACKUP_CORRUPT") << field;
+  }
+  // Cut off they would be 1.
+  EXPECT_EQ(Reason(read("@format", "4294967297")), "BACKUP_CORRUPT");
+  EXPECT_EQ(Reason(read("@number", "4294967297")), "BACKUP_CORRUPT");
 }
 
 }  // namespace
