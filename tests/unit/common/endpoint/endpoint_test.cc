@@ -243,9 +243,9 @@ class RawServer {
         if (connection < 0) return;
         char buffer[4096];
         [[maybe_unused]] ssize_t n = read(connection, buffer, sizeof buffer);
+        ++requests;  // before the caller can know of an end
         n = write(connection, answer_.data(), answer_.size());
         close(connection);
-        ++requests;
       }
     });
   }
