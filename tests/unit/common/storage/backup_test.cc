@@ -312,12 +312,9 @@ TEST_F(BackupTest, ARecordWhoseNumbersCannotBeIsDamaged) {
       R"("service": "a", "store_id": "i", "format": @format, "number": @number, "files": @files, )"
       R"("bytes": @bytes}]})");
   const auto read = [&](absl::string_view field, absl::string_view number) {
-    std::ofstream(file) << absl::StrReplaceAll(absl::StrReplaceAll(record, {{field, number}}),
-                                               {{"@time", "1"},
-                                                {"@format", "1"},
-                                                {"@number", "1"},
-                                                {"@files", "1"},
-                                                {"@bytes", "1"}});
+    std::ofstream(file) << absl::StrReplaceAll(
+        absl::StrReplaceAll(record, {{field, number}}),
+        {{"@time", "1"}, {"@format", "1"}, {"@number", "1"}, {"@files", "1"}, {"@bytes", "1"}});
     return ListBackups(folder()).status();
   };
   ASSERT_TRUE(read("@bytes", "1").ok());
