@@ -9,8 +9,21 @@
 #   benchmarks/compare_pytorch.sh --preset trainer             Matryoshka BatchTopK
 #   benchmarks/compare_pytorch.sh --help                       all flags
 #
+# With --peers in front, instead: one step of the engine against those of current PyTorch, eager and
+# compiled, SAELens and sparsify, each on one thread and on two. Installs these into build/peers, some
+# 6 GB; the first run compiles for minutes, the next ones for seconds.
+#
+#   benchmarks/compare_pytorch.sh --peers                      Matryoshka BatchTopK; d, F, k as above
+#   benchmarks/compare_pytorch.sh --peers --preset default     TopK
+#   benchmarks/compare_pytorch.sh --peers --dim 512 --latents 8192 --k 32 --slice 3
+#   benchmarks/compare_pytorch.sh --peers --help               all flags, and what is compared
+#
 # $PYTHON: an interpreter with numpy and torch [/usr/bin/python3].
 # $RECSAE_BUILD_DIR: where to build [build/release].
 set -euo pipefail
 
-exec "$(dirname -- "${BASH_SOURCE[0]}")/sae/compare.sh" speed "$@"
+here=$(dirname -- "${BASH_SOURCE[0]}")
+if [[ ${1:-} == --peers ]]; then
+  exec "$here/sae/peers.sh" "${@:2}"
+fi
+exec "$here/sae/compare.sh" speed "$@"

@@ -18,7 +18,8 @@ unit norm. Three methods compute the same code and reconstruction:
                  so that the backward pass touches these alone as well
 
 Of BatchTopK, with Matryoshka prefixes or without, the k · n largest values of the batch above 0, and
-the mean of the prefixes' losses; there embedding_bag, which takes k values of each row, is left out.
+the mean of the prefixes' losses; there embedding_bag, which takes k values of each row, is left out,
+and sparse looks for the largest among those near the last step's least, if they are enough.
 
 By default a few steps of each, with each kind of torch.optim.Adam (fused where this PyTorch has it
 for the CPU, foreach, a plain loop), are timed and the fastest is taken, OpenBLAS is told what the
@@ -66,6 +67,8 @@ PARAMETERS = ("encoder", "encoder_bias", "decoder", "pre_bias")
 INTERVALS = 20
 # With more dead latents than this times k_aux, embedding_bag beats a product with all of them.
 FEW_DEAD = 8
+# Of the least value that batch_top_k kept in the last step: above it the next ones are looked for.
+NEAR = 0.8
 
 
 @dataclasses.dataclass
@@ -126,7 +129,7 @@ def make_adam(parameters, config, kind):
 class Trainer:
     """The state of a training run."""
 
-    def __init__(self, case, method="sparse", adam="loop", dtype=torch.float32):
+    def __init__(self, case, method="sparse", adam="loop", dtype=torch.float32, compiled=False):
         self.case, self.config, self.method, self.dtype = case, case.config, method, dtype
         weights = {name: torch.nn.Parameter(torch.tensor(array, dtype=dtype))
                    for name, array in case.weights.items()}
@@ -137,13 +140,37 @@ class Trainer:
         self.adam = make_adam(list(weights.values()), self.config, adam)
         self.weights = weights
         self.prefixes = sorted({*self.config.matryoshka_prefixes, len(self.encoder)})
-        self.threshold = 0.0  # of batch_top_k: the running mean of the least value kept
+        # Of batch_top_k: the least value kept in the last step, and its running mean.
+        self.least, self.threshold = torch.zeros((), dtype=dtype), 0.0
         self.idle_rows = torch.zeros(len(self.encoder), dtype=torch.int64)
         self.dead = self.idle_rows.nonzero().squeeze(1)
         self.steps = 0
+        if compiled:
+            # All that touches each value; what stays reads single numbers, Adam is compiled as is.
+            for name in ("_loss", "_remove_along_rows", "_normalise_rows"):
+                setattr(self, name, torch.compile(getattr(self, name)))
 
     def step(self, rows):
         """One update from rows [n, d]; returns the FVU of the batch before it (a tensor)."""
+        loss, fvu, code = self._loss(rows)
+        self.adam.zero_grad(set_to_none=True)
+        loss.backward()
+        with torch.no_grad():
+            self._constrain_gradients()
+            self.adam.param_groups[0]["lr"] = learning_rate(self.config, self.steps,
+                                                            self.case.total_steps)
+            self.adam.step()
+            if self.config.unit_norm_decoder:
+                self._normalise_rows()
+            self._mark_fired(code, len(rows))
+            if self.config.architecture == "batch_top_k":
+                least = float(self.least)
+                self.threshold = .99 * (self.threshold or least) + .01 * least
+        self.steps += 1
+        return fvu.detach()
+
+    def _loss(self, rows):
+        """What is minimised, the FVU and the code of rows [n, d]."""
         config = self.config
         x = rows * self.case.input_scale
         weight = 1.0 / (len(x) * self.case.variance)
@@ -158,18 +185,7 @@ class Trainer:
         if config.revival == "aux_loss" and config.aux_weight > 0 and len(self.dead):
             missing = error.detach() - self._reconstruct_by_dead(x)
             loss = loss + config.aux_weight * weight * missing.square().sum()
-        self.adam.zero_grad(set_to_none=True)
-        loss.backward()
-        with torch.no_grad():
-            self._constrain_gradients()
-            self.adam.param_groups[0]["lr"] = learning_rate(config, self.steps,
-                                                            self.case.total_steps)
-            self.adam.step()
-            if config.unit_norm_decoder:
-                self.decoder /= self.decoder.norm(dim=1, keepdim=True)
-            self._mark_fired(code, len(x))
-        self.steps += 1
-        return fvu.detach()
+        return loss, fvu, code
 
     def _reconstruct(self, x):
         """The code (latents, values), both [n, k], and the error x − x̂."""
@@ -182,9 +198,8 @@ class Trainer:
         latent_count, prefix_count = len(self.encoder), len(self.prefixes)
         with torch.set_grad_enabled(self.method == "dense"):
             pre = functional.linear(centred, self.encoder, self.bias).relu()
-            values, places = pre.flatten().topk(self.config.k * len(x), sorted=False)
-        least = float(values.detach().min())
-        self.threshold = .99 * (self.threshold or least) + .01 * least
+            values, places = self._largest(pre.flatten(), self.config.k * len(x))
+        self.least = values.detach().min()
         latents = places % latent_count
         if self.method == "dense":
             code = torch.zeros_like(pre).flatten().scatter(0, places, values).view_as(pre)
@@ -204,6 +219,15 @@ class Trainer:
             functional.embedding(latents, self.decoder) * values.unsqueeze(1))
         parts = parts.view(len(x), prefix_count, -1).cumsum(1)
         return (latents, values), list((centred.unsqueeze(1) - parts).unbind(1))
+
+    def _largest(self, values, count):
+        """As topk, unsorted; of a few of the values where the method is sparse and they suffice."""
+        if self.method == "sparse":
+            near = (values > NEAR * self.least).nonzero().squeeze(1)
+            if len(near) >= count:
+                found, order = values[near].topk(count, sorted=False)
+                return found, near[order]
+        return values.topk(count, sorted=False)
 
     def _reconstruct_by_threshold(self, x):
         """The error of rows that are encoded one by one, as batch_top_k does after training."""
@@ -243,13 +267,19 @@ class Trainer:
 
     def _constrain_gradients(self):
         if self.config.unit_norm_decoder:
-            along = (self.decoder.grad * self.decoder).sum(1, keepdim=True)
-            self.decoder.grad -= along * self.decoder
+            self._remove_along_rows()
         if self.config.clip_norm > 0:
             gradients = [parameter.grad for parameter in self.weights.values()]
             norm = math.sqrt(sum(float(gradient.norm()) ** 2 for gradient in gradients))
             if norm > self.config.clip_norm:
                 torch._foreach_mul_(gradients, self.config.clip_norm / norm)
+
+    def _remove_along_rows(self):
+        along = (self.decoder.grad * self.decoder).sum(1, keepdim=True)
+        self.decoder.grad -= along * self.decoder
+
+    def _normalise_rows(self):
+        self.decoder /= self.decoder.norm(dim=1, keepdim=True)
 
     def _mark_fired(self, code, n):
         latents, values = code
