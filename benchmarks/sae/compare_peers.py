@@ -43,7 +43,7 @@ def ways(case):
     made = {"pytorch dense, as it comes": functools.partial(pytorch_sae.Trainer, case, "dense"),
             "saelens, as it comes": functools.partial(SaeLens, case)}
     if top_k:
-        made["saelens sparse, as it comes"] = functools.partial(SaeLens, case, sparse=True)
+        made["saelens sparse eager"] = functools.partial(SaeLens, case, fused=True, sparse=True)
         made["sparsify, as it comes"] = functools.partial(Sparsify, case)
     for compiled in (False, True):
         suffix = " compiled" if compiled else " eager"
@@ -106,7 +106,7 @@ def compare(flags, folder):
             for threads in TORCH_THREADS:
                 side.run(threads, WARM_UP, timed=False)
         except Exception as error:  # pylint: disable=broad-except
-            print(f"{name}: left out: {error}", file=sys.stderr)
+            print(f"{name}: left out: {str(error).splitlines()[0]}", file=sys.stderr)
             continue
         sides[name] = side
         print(f"{name}: ready after {time.monotonic() - start:.0f} s", file=sys.stderr)

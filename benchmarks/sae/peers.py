@@ -5,7 +5,8 @@ clipping, weight of the auxiliary loss and rows until a latent counts as dead wh
 thing. Where it goes another way than the engine it goes its own:
 
 SAELens   its SAETrainer.step with its training SAE. It does not hold decoder rows at unit norm: it
-          multiplies activations by their norms (rescale_acts_by_decoder_norm). Losses of prefixes
+          multiplies activations by their norms (rescale_acts_by_decoder_norm; its sparse
+          activations, of TopK alone, have no gradient with that, and go without). Losses of prefixes
           are summed, not averaged, and the auxiliary loss is smaller while few latents are dead.
 sparsify  TopK alone. Its SparseCoder; its Trainer.fit takes activations from a language model and
           cannot be called with rows, so what it does with a batch is written here. It clips nothing.
@@ -43,7 +44,7 @@ class SaeLens:
         config, self.variance = case.config, case.variance
         latents, dim = case.weights["encoder"].shape
         options = dict(d_in=dim, d_sae=latents, k=config.k, aux_loss_coefficient=config.aux_weight,
-                       use_sparse_activations=sparse)
+                       use_sparse_activations=sparse, rescale_acts_by_decoder_norm=not sparse)
         if config.architecture == "top_k":
             sae = sae_lens.TopKTrainingSAE(sae_lens.TopKTrainingSAEConfig(**options))
         elif config.matryoshka_prefixes:
