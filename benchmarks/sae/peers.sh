@@ -13,7 +13,7 @@ if ! command -v g++ >/dev/null; then
   exit 1
 fi
 if ! cmp -s "$here/peers.txt" "$peers/installed.txt"; then
-  echo "installing $(tr '\n' ' ' <"$here/peers.txt")into $peers: about 6 GB, some minutes" >&2
+  echo "installing $(grep -v '^#' "$here/peers.txt" | tr '\n' ' ')into $peers: about 6 GB, some minutes" >&2
   "${PYTHON:-/usr/bin/python3}" -m venv "$peers" >&2
   "$peers/bin/pip" install --quiet --no-cache-dir -r "$here/peers.txt" >&2
   cp "$here/peers.txt" "$peers/installed.txt"
