@@ -149,7 +149,8 @@ def main():
     parser.add_argument("--batch-rows", type=int, default=1024, help="rows a step [1024]")
     parser.add_argument("--dead-after-rows", type=int, default=0,
                         help="rows without firing that make a latent dead, so that the auxiliary "
-                        "loss works; how many are dead differs between peers [none ever is]")
+                        "loss works; how many are dead differs between peers, and compiled ways "
+                        "compile again when it changes [none ever is]")
     parser.add_argument("--rounds", type=int, default=10, help="[10]")
     parser.add_argument("--slice", type=int, default=10,
                         help="steps of a peer on each number of threads in a round [10]")
