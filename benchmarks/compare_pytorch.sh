@@ -13,7 +13,7 @@
 # compiled, SAELens and sparsify, each on one thread and on two. Installs these into build/peers, some
 # 6 GB; the first run compiles for minutes, the next ones for seconds.
 #
-#   benchmarks/compare_pytorch.sh --peers                      Matryoshka BatchTopK; d, F, k as above
+#   benchmarks/compare_pytorch.sh --peers                      Matryoshka BatchTopK, d = 64
 #   benchmarks/compare_pytorch.sh --peers --preset default     TopK
 #   benchmarks/compare_pytorch.sh --peers --dim 512 --latents 8192 --k 32 --slice 3
 #   benchmarks/compare_pytorch.sh --peers --help               all flags, and what is compared
