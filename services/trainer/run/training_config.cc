@@ -131,9 +131,11 @@ void FillInEarlyStop(EarlyStop& out) {
 
 // An SAE that is to stop when it gets no better must have its own k early.
 void FillInAnnealing(TrainingConfig& out) {
-  const bool by_default = !IsPaper(out) && out.architecture() == Sae::ARCHITECTURE_BATCH_TOPK &&
-                          !out.has_early_stop() && !out.has_k_anneal_fraction();
-  if (by_default && !out.has_k_anneal_from()) out.set_k_anneal_from(kDefaultAnnealFrom);
+  const bool by_default =
+      !IsPaper(out) && out.architecture() == Sae::ARCHITECTURE_BATCH_TOPK && !out.has_early_stop();
+  if (!out.has_k_anneal_from() && (by_default || out.has_k_anneal_fraction())) {
+    out.set_k_anneal_from(kDefaultAnnealFrom);
+  }
   if (out.has_k_anneal_from() && !out.has_k_anneal_fraction()) {
     out.set_k_anneal_fraction(kDefaultAnnealFraction);
   }
