@@ -148,10 +148,10 @@ void AddSaeFlags(Command& command, const std::string& prefix, Values values, Sae
            "of two up to 8 x dimension and 1/16 of the distinct activations, at least 32]");
   add_list("k", flags.k, "N", "Latents active at a time, or on average [default: 8]");
   add(prefix + "k-anneal-from", flags.k_anneal_from, "TIMES",
-      "Begin with so many times k latents active [default: batch-topk without early stopping: 2; "
-      "else 1]");
+      "Begin with so many times k latents active [default: 1, which is k throughout; with "
+      "--k-anneal 2]");
   add(prefix + "k-anneal", flags.k_anneal_fraction, "SHARE",
-      "Steps in which they come down to k [default: 0.9]");
+      "Steps in which they come down to k [default: with --k-anneal-from 0.9]");
   add("matryoshka", flags.matryoshka, "none|N,N,...",
       "Prefixes of the latents that must reconstruct by themselves; none = train without, also "
       "where some are the default [default: batch-topk: 1/64, 1/16 and 1/4 of the latents; "

@@ -129,16 +129,11 @@ void FillInEarlyStop(EarlyStop& out) {
   if (!out.has_max_rows()) out.set_max_rows(kDefaultEarlyStopRows);
 }
 
-// An SAE that is to stop when it gets no better must have its own k early.
+// Who says one of the two means to have it.
 void FillInAnnealing(TrainingConfig& out) {
-  const bool by_default =
-      !IsPaper(out) && out.architecture() == Sae::ARCHITECTURE_BATCH_TOPK && !out.has_early_stop();
-  if (!out.has_k_anneal_from() && (by_default || out.has_k_anneal_fraction())) {
-    out.set_k_anneal_from(kDefaultAnnealFrom);
-  }
-  if (out.has_k_anneal_from() && !out.has_k_anneal_fraction()) {
-    out.set_k_anneal_fraction(kDefaultAnnealFraction);
-  }
+  if (!out.has_k_anneal_from() && !out.has_k_anneal_fraction()) return;
+  if (!out.has_k_anneal_from()) out.set_k_anneal_from(kDefaultAnnealFrom);
+  if (!out.has_k_anneal_fraction()) out.set_k_anneal_fraction(kDefaultAnnealFraction);
 }
 
 void FillInValues(TrainingConfig& out) {

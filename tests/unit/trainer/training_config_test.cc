@@ -41,8 +41,8 @@ TEST(TrainingConfigTest, DefaultsAsDocumented) {
   EXPECT_EQ(filled.latent_count(), 512);
   EXPECT_FALSE(filled.has_expansion_factor());
   EXPECT_EQ(filled.k(), 8);
-  EXPECT_EQ(filled.k_anneal_from(), 2.0);
-  EXPECT_EQ(filled.k_anneal_fraction(), 0.9);
+  EXPECT_FALSE(filled.has_k_anneal_from());
+  EXPECT_FALSE(filled.has_k_anneal_fraction());
   EXPECT_EQ(filled.k_aux(), 32);
   EXPECT_EQ(filled.aux_alpha(), 1.0 / 32.0);
   EXPECT_EQ(filled.learning_rate(), 1e-3);
@@ -104,27 +104,22 @@ TEST(TrainingConfigTest, WarnsOfMoreLatentsThanTheActivationsBear) {
       AllOf(HasSubstr("512 latents"), HasSubstr("8191 distinct"), HasSubstr("at most 511")));
 }
 
-TEST(TrainingConfigTest, KIsAnnealedInTheDefaultRecipeAlone) {
-  const auto from = [](auto change) {
+TEST(TrainingConfigTest, KIsAnnealedWhereThatIsAskedFor) {
+  const auto annealing = [](auto change) {
     TrainingConfig config;
     change(config);
     const sae::TrainConfig engine = ToEngine(Filled(config, 64));
-    return engine.k_anneal_fraction > 0 ? engine.k_anneal_from : 1.0;
+    return std::pair(engine.k_anneal_from, engine.k_anneal_fraction);
   };
-  EXPECT_EQ(from([](TrainingConfig&) {}), 2.0);
-  EXPECT_EQ(from([](TrainingConfig& c) { c.set_k_anneal_from(1.0); }), 1.0);
-  EXPECT_EQ(from([](TrainingConfig& c) { c.set_architecture(Sae::ARCHITECTURE_TOPK); }), 1.0);
-  EXPECT_EQ(from([](TrainingConfig& c) { c.set_preset(TrainingConfig::PRESET_PAPER); }), 1.0);
-  EXPECT_EQ(from([](TrainingConfig& c) {
-              c.mutable_early_stop()->set_capture("recommenders/r/captures/dev");
+  EXPECT_EQ(annealing([](TrainingConfig&) {}), std::pair(1.0, 0.0));
+  EXPECT_EQ(annealing([](TrainingConfig& c) { c.set_k_anneal_from(3.0); }), std::pair(3.0, 0.9));
+  EXPECT_EQ(annealing([](TrainingConfig& c) { c.set_k_anneal_fraction(0.5); }),
+            std::pair(2.0, 0.5));
+  EXPECT_EQ(annealing([](TrainingConfig& c) {
+              c.set_preset(TrainingConfig::PRESET_PAPER);
+              c.set_k_anneal_from(3.0);
             }),
-            1.0);
-  // Who says how long means to have it.
-  EXPECT_EQ(from([](TrainingConfig& c) {
-              c.set_architecture(Sae::ARCHITECTURE_TOPK);
-              c.set_k_anneal_fraction(0.5);
-            }),
-            2.0);
+            std::pair(3.0, 0.9));
   TrainingConfig config;
   config.set_k_anneal_from(0.5);
   config.set_k_anneal_fraction(1.5);
