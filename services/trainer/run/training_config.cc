@@ -30,7 +30,7 @@ constexpr int kMaxThreads = 256;
 constexpr int kPaperExpansion = 16;
 constexpr int kDefaultEpochs = 24;
 constexpr int kPaperEpochs = 50;
-constexpr double kMostAnneal = 1000.0;
+constexpr int kMostAnneal = 1'000;
 constexpr double kDefaultAnnealFrom = 2.0;
 constexpr double kDefaultAnnealFraction = 0.9;
 constexpr double kDefaultCheckpointSeconds = 10.0;
@@ -171,7 +171,7 @@ void CheckRanges(const TrainingConfig& config, Checker& check) {
   check.Range("k", config.k(), 1, kMaxLatents);
   if (config.has_k_aux()) check.Range("k_aux", config.k_aux(), 1, kMaxLatents);
   if (config.has_k_anneal_from()) {
-    check.Range("k_anneal_from", config.k_anneal_from(), 1.0, kMostAnneal);
+    check.Range("k_anneal_from", config.k_anneal_from(), 1.0, double{kMostAnneal});
   }
   if (config.has_k_anneal_fraction()) {
     check.Range("k_anneal_fraction", config.k_anneal_fraction(), 0.0, 1.0);
