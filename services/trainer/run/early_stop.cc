@@ -81,7 +81,10 @@ absl::Status EarlyStoppers::Judge(int64_t epochs, TrainerGroup& group, JobContex
     EarlyStopper* const stopper = stoppers_[i].get();
     if (stopper == nullptr || !stopper->due(epochs)) continue;
     // With more active latents it would be better than what it is to become.
-    if (group.trainer(i).annealing()) continue;
+    if (group.trainer(i).annealing()) {
+      stopper->Skip(epochs);
+      continue;
+    }
     RECSAE_RETURN_IF_ERROR(job.Interrupted());
     RECSAE_RETURN_IF_ERROR(stopper->Judge(group.trainer(i).weights(), epochs, pool_, job));
     judged = true;
