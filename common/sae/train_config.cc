@@ -83,8 +83,8 @@ TrainConfig PaperConfig(int dim) {
 }
 
 int AnnealedK(const TrainConfig& config, int64_t step, int64_t total_steps) {
-  const bool selects_k = config.architecture != Architecture::kJumpRelu &&
-                         config.architecture != Architecture::kRelu;
+  const bool selects_k =
+      config.architecture != Architecture::kJumpRelu && config.architecture != Architecture::kRelu;
   const double steps = config.k_anneal_fraction * static_cast<double>(total_steps);
   const auto done = static_cast<double>(step);
   if (!selects_k || !(done < steps)) return config.k;
