@@ -91,6 +91,8 @@ def load_case(folder):
         raise SystemExit(f"{folder}: the port knows top_k, top_k_signed and batch_top_k alone")
     if config.matryoshka_prefixes and config.architecture != "batch_top_k":
         raise SystemExit(f"{folder}: the port knows prefixes of batch_top_k alone")
+    if config.k_anneal_from != 1 and config.k_anneal_fraction > 0:
+        raise SystemExit(f"{folder}: the port knows one k for all steps alone")
     if config.revival == "resample":
         raise SystemExit(f"{folder}: the port revives latents by the auxiliary loss alone")
     weights = {name: np.load(folder / f"{name}.npy") for name in PARAMETERS
@@ -146,7 +148,7 @@ class Trainer:
         self.dead = self.idle_rows.nonzero().squeeze(1)
         self.steps = 0
         if compiled:
-            # All that touches each value; what stays reads single numbers, Adam is compiled as is.
+            # All that touches each value; what is left reads single numbers, or is Adam.
             for name in ("_loss", "_remove_along_rows", "_normalise_rows"):
                 setattr(self, name, torch.compile(getattr(self, name)))
 

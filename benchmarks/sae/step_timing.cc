@@ -174,6 +174,7 @@ class Parts {
     const int64_t n = start_.config.batch_rows;
     const float* rows = centred_.data() + (NextBatch() - start_.rows.data());
     EncodeOptions options;
+    options.k = start_.config.k;
     options.batch_bound = bound_;
     pool_.Run(static_cast<int>((n + kRowsPerTask - 1) / kRowsPerTask), [&](int task, int worker) {
       const int64_t begin = task * kRowsPerTask;

@@ -33,6 +33,7 @@ void BlockEncoder::Lists::Prepare(int64_t rows, size_t row_capacity) {
 }
 
 void BlockEncoder::Prepare(const SaeWeights& weights, const EncodeOptions& options) {
+  k_ = options.k;
   const auto latents = static_cast<size_t>(weights.latents);
   bound_.clear();
   if (weights.architecture == Architecture::kBatchTopK) {
@@ -55,7 +56,7 @@ void BlockEncoder::Encode(const SaeWeights& weights, const PackedWeights& packed
   Prepare(weights, options);
   pre_.resize(kRows * std::max(tile_latents, dead_latents));
   maxima_.resize(kRows * static_cast<size_t>(std::max(packed.groups(), packed.dead.groups())));
-  const int kept = SelectsTopK(weights.architecture) ? weights.k : weights.latents;
+  const int kept = SelectsTopK(weights.architecture) ? options.k : weights.latents;
   active_.Prepare(n, static_cast<size_t>(kept) + tile_latents);
   dead_.Prepare(n, static_cast<size_t>(options.aux_k) + options.dead.size());
   if (packed.screened) packed.screening.Quantise(centred, static_cast<int>(n), screened_);
@@ -107,7 +108,7 @@ void BlockEncoder::EncodeRows(const SaeWeights& weights, const PackedWeights& pa
     if (top_k) {
       pre.maxima = maxima_.data() + int64_t{r} * packed.groups();
       pre.groups = packed.groups();
-      count = math::OfferTopK(pre, weights.k, IsPositive(weights.architecture), list, count);
+      count = math::OfferTopK(pre, k_, IsPositive(weights.architecture), list, count);
     } else {
       count += math::CollectAbove(pre, bound_.empty() ? nullptr : bound_.data(), list + count);
     }

@@ -24,6 +24,7 @@ struct Stopped : std::exception {
 // What decides about a code beside the weights.
 struct EncodeOptions {
   std::vector<int32_t> dead;  // dead latents for the auxiliary loss, rising; empty = none
+  int k = 0;                  // active latents per row where k is selected
   int aux_k = 0;              // k_aux
   // BatchTopK: what a pre-activation must exceed to be listed at all; >= 0.
   float batch_bound = 0.0f;
@@ -83,7 +84,8 @@ class BlockEncoder {
   std::vector<float> pre_;       // [kMaxRows, latents of a tile]
   std::vector<float> maxima_;    // [kMaxRows, groups]
   std::vector<uint64_t> masks_;  // [kMaxRows, words of a tile]: what may exceed BatchTopK's bound
-  std::vector<float> bound_;     // [F] what is listed at all (threshold architectures)
+  int k_ = 0;
+  std::vector<float> bound_;  // [F] what is listed at all (threshold architectures)
   Lists active_, dead_;
 };
 

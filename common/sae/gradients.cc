@@ -26,11 +26,11 @@ constexpr float kDropsAllowed = 2.0f;
 constexpr float kDropMemory = 0.95f;
 
 // Whether bounds save more than they cost to make for so many rows.
-bool WorthScreening(const SaeWeights& weights, int64_t rows) {
+bool WorthScreening(const SaeWeights& weights, int k, int64_t rows) {
   constexpr int64_t kMinRows = 64;
   const bool few =
       SelectsTopK(weights.architecture) || weights.architecture == Architecture::kBatchTopK;
-  return few && rows >= kMinRows && math::Screening::Pays(weights.latents, weights.dim, weights.k);
+  return few && rows >= kMinRows && math::Screening::Pays(weights.latents, weights.dim, k);
 }
 
 int TaskCount(int latents) { return (latents + kLatentsPerTask - 1) / kLatentsPerTask; }
@@ -70,6 +70,7 @@ void BatchGradients::Prepare(const SaeWeights& weights, const LossConfig& config
                   ? static_cast<float>(config.sparsity_weight / static_cast<double>(n))
                   : 0.0f;
   encode_.dead = aux_ && !dead_products_ ? config.dead : std::vector<int32_t>();
+  encode_.k = config.k > 0 ? config.k : weights.k;
   encode_.aux_k = config.aux_k;
   encode_.bandwidth = static_cast<float>(config.bandwidth);
   encode_.batch_bound = batch_bound_;
@@ -137,7 +138,7 @@ BatchLoss BatchGradients::Compute(const SaeWeights& weights, const LossConfig& c
 }
 
 void BatchGradients::PackEncoder(const SaeWeights& weights, math::WorkerPool& pool) {
-  packed_.screened = WorthScreening(weights, rows_);
+  packed_.screened = WorthScreening(weights, encode_.k, rows_);
   if (packed_.screened) {
     packed_.screening.Resize(weights.latents, weights.dim);
   } else {
@@ -228,7 +229,7 @@ void BatchGradients::SelectBatchTopK(const SaeWeights& weights, const BatchRows&
                                      math::WorkerPool& pool) {
   double wanted = 0.0;
   for (int64_t row = 0; row < rows_; ++row) wanted += RowWeight(row);
-  wanted *= weights.k;
+  wanted *= encode_.k;
   EncodeAll(weights, rows, pool);
   for (bool again = false; CandidateWeight() < wanted && encode_.batch_bound > 0.0f; again = true) {
     encode_.batch_bound = again ? 0.0f : 0.5f * encode_.batch_bound;
@@ -239,7 +240,7 @@ void BatchGradients::SelectBatchTopK(const SaeWeights& weights, const BatchRows&
   for (Block& block : blocks_) lists.push_back(&block.codes.active);
   const float before = least_kept_;
   least_kept_ = row_weights_ != nullptr ? KeepHeaviestOfBatch(lists, row_weights_, wanted)
-                                        : KeepLargestOfBatch(lists, int64_t{weights.k} * rows_);
+                                        : KeepLargestOfBatch(lists, int64_t{encode_.k} * rows_);
   drop_ *= kDropMemory;
   if (before > 0.0f) drop_ = std::max(drop_, 1.0f - least_kept_ / before);
   const float share = 1.0f - kLeastDrop - kDropsAllowed * drop_;

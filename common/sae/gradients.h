@@ -45,6 +45,7 @@ struct BatchRows {
 struct LossConfig {
   std::vector<int> prefixes;     // rising, the last one F; empty = only F
   std::vector<int32_t> dead;     // dead latents that the auxiliary loss is to revive, rising
+  int k = 0;                     // active latents per row where k is selected; 0 = the weights'
   int aux_k = 0;                 // k_aux
   double aux_weight = 0.0;       // α
   double sparsity_weight = 0.0;  // λ

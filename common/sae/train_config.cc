@@ -14,6 +14,9 @@ namespace {
 constexpr int kLatentsPerDim = 16;  // s
 constexpr size_t kMaxPrefixes = 16;
 
+// More is a slip of the finger.
+constexpr double kMostAnneal = 1000.0;
+
 bool IsShare(double value) { return value >= 0.0 && value <= 1.0; }
 
 void FindPrefixViolations(const TrainConfig& config, std::vector<ConfigViolation>& violations) {
@@ -79,12 +82,26 @@ TrainConfig PaperConfig(int dim) {
   return config;
 }
 
+int AnnealedK(const TrainConfig& config, int64_t step, int64_t total_steps) {
+  const bool selects_k =
+      config.architecture != Architecture::kJumpRelu && config.architecture != Architecture::kRelu;
+  const double steps = config.k_anneal_fraction * static_cast<double>(total_steps);
+  const auto done = static_cast<double>(step);
+  if (!selects_k || !(done < steps)) return config.k;
+  const double factor = config.k_anneal_from + (1.0 - config.k_anneal_from) * (done / steps);
+  // Of configurations that have not been checked, anything.
+  const double k = std::max(config.k * factor, 0.0);
+  return k < config.latents ? static_cast<int>(std::lround(k)) : config.latents;
+}
+
+int MostK(const TrainConfig& config) { return AnnealedK(config, 0, 1); }
+
 bool HasAuxLoss(const TrainConfig& config) {
   return config.revival == Revival::kAuxLoss && config.aux_weight > 0.0;
 }
 
 int64_t MostLatentsPerRow(const TrainConfig& config) {
-  const int64_t code = SelectsTopK(config.architecture) ? config.k : config.latents;
+  const int64_t code = SelectsTopK(config.architecture) ? MostK(config) : config.latents;
   const int64_t dead = HasAuxLoss(config) ? std::min(config.aux_k, config.latents) : 0;
   return std::max(code + dead, static_cast<int64_t>(config.matryoshka_prefixes.size()) + 2);
 }
@@ -133,6 +150,10 @@ std::vector<ConfigViolation> FindViolations(const TrainConfig& config) {
   require(config.beta2 >= 0.0 && config.beta2 < 1.0, "beta2", config.beta2, "a number in [0, 1)");
   require(config.epsilon > 0.0 && std::isfinite(config.epsilon), "epsilon", config.epsilon,
           "a finite number above 0");
+  require(config.k_anneal_from >= 1.0 && config.k_anneal_from <= kMostAnneal, "k_anneal_from",
+          config.k_anneal_from, "a number in [1, 1000]");
+  require(IsShare(config.k_anneal_fraction), "k_anneal_fraction", config.k_anneal_fraction,
+          "a number in [0, 1]");
   require(IsShare(config.warmup_fraction), "warmup_fraction", config.warmup_fraction,
           "a number in [0, 1]");
   require(IsShare(config.decay_fraction), "decay_fraction", config.decay_fraction,

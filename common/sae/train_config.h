@@ -25,6 +25,12 @@ struct TrainConfig {
   Architecture architecture = Architecture::kTopK;
   int latents = 1024;  // F >= 1
   int k = 8;           // active latents per row, 1..F; what the others than TopK aim at on average
+  // What selects k (all but kJumpRelu and kRelu): training begins with so many times k, >= 1, and
+  // comes down to k evenly over this share of its steps, in [0, 1]. A latent that has not found a
+  // feature yet fires often enough to find one only while the least value kept is small. 1 or a
+  // share of 0: k throughout.
+  double k_anneal_from = 1.0;
+  double k_anneal_fraction = 0.0;
   // Matryoshka (Bussmann et al. 2025): each prefix of the latents reconstructs by itself, and the
   // loss is the mean over the prefixes. Rising, 1..F; F itself always takes part. Empty = only F.
   // Not for kJumpRelu and kRelu.
@@ -94,6 +100,10 @@ TrainConfig PaperConfig(int dim);
 
 // A step numbers the contributions of latents to its rows in 32 bits.
 inline constexpr int64_t kMaxContributions = (int64_t{1} << 31) - 1;
+
+// Active latents per row in a step of so many, counted from 0, and the most of any step.
+int AnnealedK(const TrainConfig& config, int64_t step, int64_t total_steps);
+int MostK(const TrainConfig& config);
 
 // Whether training adds the auxiliary loss of dead latents.
 bool HasAuxLoss(const TrainConfig& config);

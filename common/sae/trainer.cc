@@ -222,6 +222,7 @@ LossConfig Trainer::Loss(const float* row_weights) const {
   LossConfig loss;
   loss.prefixes = config_.matryoshka_prefixes;
   if (config_.revival == Revival::kAuxLoss) loss.dead = dead_;
+  loss.k = AnnealedK(config_, steps_, total_steps_);
   loss.aux_k = config_.aux_k;
   loss.aux_weight = config_.aux_weight;
   loss.sparsity_weight = sparsity_weight_;

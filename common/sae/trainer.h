@@ -80,6 +80,8 @@ class Trainer {
   int64_t steps() const { return steps_; }
   int64_t total_steps() const { return total_steps_; }
   int64_t rows_seen() const { return rows_seen_; }
+  // Whether the next step has more active latents than config().k.
+  bool annealing() const { return AnnealedK(config_, steps_, total_steps_) > config_.k; }
   // Latents that none of the last dead_after_rows rows fired.
   int dead_latents() const { return static_cast<int>(dead_.size()); }
 

@@ -13,8 +13,12 @@
 namespace recsae::sae {
 namespace {
 
-// "RSAE" and the version of the layout.
-constexpr uint64_t kHeader = 0x0000'0002'4541'5352;
+// "RSAE" and the version of the layout, in the upper half; of version 2 there was no annealing of
+// k.
+constexpr uint64_t kMagic = 0x0000'0000'4541'5352;
+constexpr uint64_t kVersion = 3;
+constexpr uint64_t kOldestVersion = 2;
+constexpr int kVersionBits = 32;
 
 // Appends to a string, or only counts.
 class Writer {
@@ -84,9 +88,13 @@ class Reader {
 };
 
 template <typename Archive, typename Config>
-void VisitConfig(Archive& archive, Config& config) {
+void VisitConfig(Archive& archive, Config& config, uint64_t version) {
   archive.Value(config.latents);
   archive.Value(config.k);
+  if (version >= 3) {
+    archive.Value(config.k_anneal_from);
+    archive.Value(config.k_anneal_fraction);
+  }
   archive.Value(config.architecture);
   archive.Value(config.encoder_bias);
   archive.Value(config.normalise_inputs);
@@ -145,9 +153,9 @@ void Trainer::Visit(Archive& archive, Self& self) {
 
 template <typename Writer>
 void Trainer::Write(Writer& writer) const {
-  writer.Value(kHeader);
+  writer.Value(kMagic | kVersion << kVersionBits);
   writer.Value(weights_.dim);
-  VisitConfig(writer, config_);
+  VisitConfig(writer, config_, kVersion);
   Visit(writer, *this);
 }
 
@@ -175,11 +183,13 @@ absl::StatusOr<std::unique_ptr<Trainer>> Trainer::Restore(absl::string_view stat
   int dim = 0;
   TrainConfig config;
   reader.Value(header);
-  if (header != kHeader) {
+  const uint64_t version = header >> kVersionBits;
+  if (header != (kMagic | version << kVersionBits) || version < kOldestVersion ||
+      version > kVersion) {
     return Damaged(state, "not of this version");
   }
   reader.Value(dim);
-  VisitConfig(reader, config);
+  VisitConfig(reader, config, version);
   // The sizes are checked against what is left before anything is allocated by them.
   const size_t parameters = size_t{3 * 2} * sizeof(float) * static_cast<size_t>(std::max(dim, 0)) *
                             static_cast<size_t>(std::max(config.latents, 0));

@@ -35,7 +35,7 @@ double ParameterBytes(double latents, double dim) {
 // Latents active in a row at the start of training, when the encoder is random and every second
 // pre-activation is above 0.
 double FirstActive(const TrainConfig& config) {
-  return SelectsTopK(config.architecture) ? config.k : 0.5 * config.latents;
+  return SelectsTopK(config.architecture) ? MostK(config) : 0.5 * config.latents;
 }
 
 double BatchBytes(const TrainConfig& config, double dim) {
@@ -52,7 +52,7 @@ double CodeBytes(const TrainConfig& config, double dim) {
   const double aux = HasAuxLoss(config) ? std::min<double>(aux_k, config.latents) : 0.0;
   const double listed = FirstActive(config);
   const bool batch = config.architecture == Architecture::kBatchTopK;
-  const double active = batch ? config.k : listed;
+  const double active = batch ? MostK(config) : listed;
   double bytes = rows * (listed + aux) * kEntry * kGrowth;
   bytes += rows * (active + aux) * (kFloat + 1.25 * sizeof(math::Contribution));
   // Of the dead latents there may be few in one batch and many in another.

@@ -35,6 +35,9 @@ struct BenchFlags {
   std::optional<int> k;
   std::vector<int> matryoshka;
   std::optional<double> learning_rate;
+  double k_anneal_from = 2.0;
+  double k_anneal = 0.9;
+  std::optional<int64_t> dead_after;
   double warmup = 0.01;
   double decay = 0.3;
   double gradient_clip = 0.0;
@@ -63,6 +66,8 @@ absl::StatusOr<bench::StudySettings> MakeSettings(const BenchFlags& flags,
   bench::StudySettings settings;
   settings.latents = flags.latents.value_or(spec.latents);
   settings.k = flags.k.value_or(spec.k);
+  settings.k_anneal_from = flags.k_anneal_from;
+  settings.k_anneal_fraction = flags.k_anneal;
   settings.prefixes = flags.matryoshka;
   settings.train_samples = flags.samples.value_or(spec.train_samples);
   settings.test_samples = flags.test_samples.value_or(spec.test_samples);
@@ -81,8 +86,9 @@ absl::StatusOr<bench::StudySettings> MakeSettings(const BenchFlags& flags,
   RECSAE_RETURN_IF_ERROR(CheckRange("batch-rows", settings.batch_rows, 1, kMostBatchRows));
   RECSAE_RETURN_IF_ERROR(CheckRange("threads", settings.threads, 1, kMostThreads));
   // A dead latent is revived while there is still time to learn.
-  settings.dead_after_rows =
-      std::clamp<int64_t>(settings.train_samples / 20, settings.batch_rows, 1'000'000);
+  settings.dead_after_rows = flags.dead_after.value_or(
+      std::clamp<int64_t>(settings.train_samples / 20, settings.batch_rows, 1'000'000));
+  RECSAE_RETURN_IF_ERROR(CheckRange("dead-after", settings.dead_after_rows, 1, kMostSamples));
   return settings;
 }
 
@@ -212,11 +218,23 @@ void Declare(Command& command, BenchFlags& flags) {
            "Prefixes of matryoshka [default: 1/32, 1/8 and 1/2 of the latents]")
       .Type("N,...")
       .SeparatedBy(',');
+  command
+      .Add("--k-anneal-from", flags.k_anneal_from,
+           "Begin with so many times k latents active, where k is selected; 1 = k throughout")
+      .ShowDefault();
+  command.Add("--k-anneal", flags.k_anneal, "Share of steps in which they come down to k")
+      .ShowDefault();
   command.Add("--learning-rate", flags.learning_rate, "[default: the preset's]").Type("RATE");
   command.Add("--warmup", flags.warmup, "Share of steps in which the rate rises").ShowDefault();
   command.Add("--decay", flags.decay, "Share of steps, at the end, in which it falls")
       .ShowDefault();
   command.Add("--gradient-clip", flags.gradient_clip, "Largest gradient; 0 = any").ShowDefault();
+  command
+      .Add("--dead-after", flags.dead_after,
+           "Rows without a firing after which the auxiliary loss takes a latent [default: 1/20 of "
+           "the "
+           "rows, at most 1000000]")
+      .Type("N");
   command.Add("--batch-rows", flags.batch_rows, "Rows a step [default: the preset's]").Type("N");
   command.Add("--threads", flags.threads, "[default: as the machine has]").Type("N");
   command.Add("--world-seed", flags.world_seed, "Of the features and when they fire").ShowDefault();

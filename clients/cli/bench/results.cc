@@ -84,6 +84,8 @@ nlohmann::ordered_json ResultsJson(const WorldSpec& spec, const StudySettings& s
       {"testSamples", settings.test_samples},
       {"batchRows", settings.batch_rows},
       {"learningRate", settings.learning_rate},
+      {"kAnnealFrom", settings.k_anneal_from},
+      {"kAnneal", settings.k_anneal_fraction},
       {"warmup", settings.warmup_fraction},
       {"decay", settings.decay_fraction},
       {"gradientClip", settings.clip_norm},

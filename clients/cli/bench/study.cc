@@ -168,6 +168,8 @@ sae::TrainConfig MakeConfig(const StudySettings& settings, absl::string_view nam
   sae::TrainConfig config;
   config.latents = settings.latents;
   config.k = settings.k;
+  config.k_anneal_from = settings.k_anneal_from;
+  config.k_anneal_fraction = settings.k_anneal_fraction;
   config.learning_rate = settings.learning_rate;
   config.warmup_fraction = settings.warmup_fraction;
   config.decay_fraction = settings.decay_fraction;

@@ -35,6 +35,8 @@ struct StudySettings {
   int64_t train_samples = 0;
   int64_t test_samples = 0;
   double learning_rate = 0.0;
+  double k_anneal_from = 1.0;
+  double k_anneal_fraction = 0.0;
   double warmup_fraction = 0.0;
   double decay_fraction = 0.0;
   double clip_norm = 0.0;

@@ -147,6 +147,11 @@ void AddSaeFlags(Command& command, const std::string& prefix, Values values, Sae
            "Latents [default: --expansion x dimension where that is given; else the largest power "
            "of two up to 8 x dimension and 1/16 of the distinct activations, at least 32]");
   add_list("k", flags.k, "N", "Latents active at a time, or on average [default: 8]");
+  add(prefix + "k-anneal-from", flags.k_anneal_from, "TIMES",
+      "Begin with so many times k latents active [default: 1, which is k throughout; with "
+      "--k-anneal 2]");
+  add(prefix + "k-anneal", flags.k_anneal_fraction, "SHARE",
+      "Steps in which they come down to k [default: with --k-anneal-from 0.9]");
   add("matryoshka", flags.matryoshka, "none|N,N,...",
       "Prefixes of the latents that must reconstruct by themselves; none = train without, also "
       "where some are the default [default: batch-topk: 1/64, 1/16 and 1/4 of the latents; "
@@ -245,6 +250,8 @@ absl::StatusOr<TrainingConfig> MakeTrainingConfig(const SaeFlags& flags, uint64_
   if (flags.resample_every_rows) out.set_resample_every_rows(*flags.resample_every_rows);
   if (flags.dead_after_rows) out.set_dead_after_rows(*flags.dead_after_rows);
   if (!flags.learning_rate.empty()) out.set_learning_rate(flags.learning_rate[0]);
+  if (flags.k_anneal_from) out.set_k_anneal_from(*flags.k_anneal_from);
+  if (flags.k_anneal_fraction) out.set_k_anneal_fraction(*flags.k_anneal_fraction);
   if (flags.warmup_fraction) out.set_warmup_fraction(*flags.warmup_fraction);
   if (flags.decay_fraction) out.set_decay_fraction(*flags.decay_fraction);
   if (!flags.decay_shape.empty()) {

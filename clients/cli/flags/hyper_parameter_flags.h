@@ -53,6 +53,8 @@ struct SaeFlags {
   std::optional<int64_t> resample_every_rows;
   std::optional<int64_t> dead_after_rows;
   std::vector<double> learning_rate;
+  std::optional<double> k_anneal_from;
+  std::optional<double> k_anneal_fraction;
   std::optional<double> warmup_fraction;
   std::optional<double> decay_fraction;
   std::string decay_shape;

@@ -80,6 +80,11 @@ absl::Status EarlyStoppers::Judge(int64_t epochs, TrainerGroup& group, JobContex
   for (const size_t i : std::vector<size_t>(group.running())) {
     EarlyStopper* const stopper = stoppers_[i].get();
     if (stopper == nullptr || !stopper->due(epochs)) continue;
+    // With more active latents it would be better than what it is to become.
+    if (group.trainer(i).annealing()) {
+      stopper->Skip(epochs);
+      continue;
+    }
     RECSAE_RETURN_IF_ERROR(job.Interrupted());
     RECSAE_RETURN_IF_ERROR(stopper->Judge(group.trainer(i).weights(), epochs, pool_, job));
     judged = true;

@@ -32,6 +32,9 @@ class EarlyStopper {
   absl::Status Judge(const sae::SaeWeights& weights, int64_t epochs, math::WorkerPool& pool,
                      const JobContext& job);
 
+  // Leaves it unjudged.
+  void Skip(int64_t epochs) { state_->epoch = static_cast<int32_t>(epochs); }
+
   // Patience has run out.
   bool ended() const { return state_->ended; }
   // Of the best epoch; there must have been one. Errors as DecodeWeights.

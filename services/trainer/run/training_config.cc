@@ -30,6 +30,9 @@ constexpr int kMaxThreads = 256;
 constexpr int kPaperExpansion = 16;
 constexpr int kDefaultEpochs = 24;
 constexpr int kPaperEpochs = 50;
+constexpr int kMostAnneal = 1'000;
+constexpr double kDefaultAnnealFrom = 2.0;
+constexpr double kDefaultAnnealFraction = 0.9;
 constexpr double kDefaultCheckpointSeconds = 10.0;
 constexpr double kDefaultJumpReluWeight = 1.0;
 constexpr int kDefaultPatience = 3;
@@ -92,6 +95,9 @@ void CheckFit(const TrainingConfig& config, Checker& check) {
   if (config.without_prefixes() && config.matryoshka_prefixes_size() > 0) {
     check.Add("without_prefixes", "contradicts matryoshka_prefixes; leave out one of them");
   }
+  const bool anneals = config.has_k_anneal_from() || config.has_k_anneal_fraction();
+  check.OnlyFor("k_anneal_from", anneals, !jump_relu && !relu,
+                "PURSUIT, TOPK, TOPK_SIGNED and BATCH_TOPK");
   check.OnlyFor("sparsity_weight", config.has_sparsity_weight(), jump_relu || relu,
                 "JUMP_RELU and RELU");
   check.OnlyFor("bandwidth", config.has_bandwidth(), jump_relu, "JUMP_RELU");
@@ -123,10 +129,18 @@ void FillInEarlyStop(EarlyStop& out) {
   if (!out.has_max_rows()) out.set_max_rows(kDefaultEarlyStopRows);
 }
 
+// Who says one of the two means to have it.
+void FillInAnnealing(TrainingConfig& out) {
+  if (!out.has_k_anneal_from() && !out.has_k_anneal_fraction()) return;
+  if (!out.has_k_anneal_from()) out.set_k_anneal_from(kDefaultAnnealFrom);
+  if (!out.has_k_anneal_fraction()) out.set_k_anneal_fraction(kDefaultAnnealFraction);
+}
+
 void FillInValues(TrainingConfig& out) {
   const sae::TrainConfig preset = IsPaper(out) ? sae::PaperConfig(1) : sae::DefaultConfig(1);
   if (IsPaper(out) && !out.has_expansion_factor()) out.set_expansion_factor(kPaperExpansion);
   if (!out.has_k()) out.set_k(preset.k);
+  FillInAnnealing(out);
   if (!out.has_dead_after_rows()) out.set_dead_after_rows(preset.dead_after_rows);
   if (!out.has_learning_rate()) out.set_learning_rate(preset.learning_rate);
   if (!out.has_warmup_fraction()) out.set_warmup_fraction(preset.warmup_fraction);
@@ -156,6 +170,12 @@ void CheckRanges(const TrainingConfig& config, Checker& check) {
   }
   check.Range("k", config.k(), 1, kMaxLatents);
   if (config.has_k_aux()) check.Range("k_aux", config.k_aux(), 1, kMaxLatents);
+  if (config.has_k_anneal_from()) {
+    check.Range("k_anneal_from", config.k_anneal_from(), 1.0, double{kMostAnneal});
+  }
+  if (config.has_k_anneal_fraction()) {
+    check.Range("k_anneal_fraction", config.k_anneal_fraction(), 0.0, 1.0);
+  }
   check.Range("aux_alpha", config.aux_alpha(), 0.0, kHuge);
   check.Range("dead_after_rows", config.dead_after_rows(), int64_t{1}, kManyRows);
   if (config.has_resample_every_rows()) {
@@ -304,6 +324,10 @@ sae::TrainConfig ToEngine(const TrainingConfig& filled_in) {
   config.architecture = static_cast<sae::Architecture>(filled_in.architecture());
   config.latents = filled_in.latent_count();
   config.k = filled_in.k();
+  if (filled_in.has_k_anneal_from()) {
+    config.k_anneal_from = filled_in.k_anneal_from();
+    config.k_anneal_fraction = filled_in.k_anneal_fraction();
+  }
   config.matryoshka_prefixes.assign(filled_in.matryoshka_prefixes().begin(),
                                     filled_in.matryoshka_prefixes().end());
   config.sparsity_weight = filled_in.sparsity_weight();
@@ -341,6 +365,10 @@ std::map<std::string, std::string> AsText(const TrainingConfig& filled_in) {
       {"gradient_clip", absl::StrCat(filled_in.gradient_clip())},
       {"seed", absl::StrCat(filled_in.seed())},
   };
+  if (filled_in.has_k_anneal_from()) {
+    text["k_anneal_from"] = absl::StrCat(filled_in.k_anneal_from());
+    text["k_anneal_fraction"] = absl::StrCat(filled_in.k_anneal_fraction());
+  }
   if (filled_in.has_latent_count()) text["latents"] = absl::StrCat(filled_in.latent_count());
   if (filled_in.without_prefixes()) text["matryoshka_prefixes"] = "none";
   if (filled_in.matryoshka_prefixes_size() > 0) {

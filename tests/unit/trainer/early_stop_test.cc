@@ -114,6 +114,26 @@ TEST_F(EarlyStopTest, EndsAfterThePatienceAndPublishesTheBest) {
   EXPECT_LT(BestAndLast(curve, 1).second, BestAndLast(curve, 5).second);
 }
 
+// An SAE that has more active latents than it is to have rebuilds better than it will.
+TEST_F(EarlyStopTest, LooksOnceKHasComeDown) {
+  v1::TrainSaeRequest request = Stopping(kEpochs);
+  request.mutable_config()->set_k_anneal_from(4.0);
+  request.mutable_config()->set_k_anneal_fraction(0.5);
+  const Job job = RunToEnd(request);
+  ASSERT_EQ(job.state(), Job::STATE_SUCCEEDED) << job.error().message();
+  const concept_store::v1::TrainingReport report = publisher_.published()[0].sae.report();
+  BadRequest bad;
+  const sae::TrainConfig config =
+      ToEngine(FillIn(request.config(), {kDim, kAnyRows}, "config", bad));
+  const int64_t steps = (kEpochs * kRows + 127) / 128;
+  int first = 1;
+  while (sae::AnnealedK(config, (first * kRows + 127) / 128, steps) > config.k) ++first;
+  EXPECT_GT(first, kEpochs / 4);
+  EXPECT_GE(std::stoi(report.hyper_parameters().at("best_epoch")), first);
+  EXPECT_EQ(report.hyper_parameters().at("k_anneal_from"), "4");
+  EXPECT_EQ(report.hyper_parameters().at("k_anneal_fraction"), "0.5");
+}
+
 TEST_F(EarlyStopTest, TrainsAllEpochsWhilePatienceLasts) {
   const Job job = RunToEnd(Stopping(kEpochs));
   ASSERT_EQ(job.state(), Job::STATE_SUCCEEDED) << job.error().message();

@@ -41,6 +41,8 @@ TEST(TrainingConfigTest, DefaultsAsDocumented) {
   EXPECT_EQ(filled.latent_count(), 512);
   EXPECT_FALSE(filled.has_expansion_factor());
   EXPECT_EQ(filled.k(), 8);
+  EXPECT_FALSE(filled.has_k_anneal_from());
+  EXPECT_FALSE(filled.has_k_anneal_fraction());
   EXPECT_EQ(filled.k_aux(), 32);
   EXPECT_EQ(filled.aux_alpha(), 1.0 / 32.0);
   EXPECT_EQ(filled.learning_rate(), 1e-3);
@@ -100,6 +102,34 @@ TEST(TrainingConfigTest, WarnsOfMoreLatentsThanTheActivationsBear) {
   EXPECT_THAT(
       LatentsWarning(Filled(config, 64), 512 * 16 - 1),
       AllOf(HasSubstr("512 latents"), HasSubstr("8191 distinct"), HasSubstr("at most 511")));
+}
+
+TEST(TrainingConfigTest, KIsAnnealedWhereThatIsAskedFor) {
+  const auto annealing = [](auto change) {
+    TrainingConfig config;
+    change(config);
+    const sae::TrainConfig engine = ToEngine(Filled(config, 64));
+    return std::pair(engine.k_anneal_from, engine.k_anneal_fraction);
+  };
+  EXPECT_EQ(annealing([](TrainingConfig&) {}), std::pair(1.0, 0.0));
+  EXPECT_EQ(annealing([](TrainingConfig& c) { c.set_k_anneal_from(3.0); }), std::pair(3.0, 0.9));
+  EXPECT_EQ(annealing([](TrainingConfig& c) { c.set_k_anneal_fraction(0.5); }),
+            std::pair(2.0, 0.5));
+  EXPECT_EQ(annealing([](TrainingConfig& c) {
+              c.set_preset(TrainingConfig::PRESET_PAPER);
+              c.set_k_anneal_from(3.0);
+            }),
+            std::pair(3.0, 0.9));
+  TrainingConfig config;
+  config.set_k_anneal_from(0.5);
+  config.set_k_anneal_fraction(1.5);
+  EXPECT_THAT(Violations(config, 64),
+              AllOf(HasSubstr("config.k_anneal_from: must be from 1 to 1000, is 0.5"),
+                    HasSubstr("config.k_anneal_fraction: must be from 0 to 1, is 1.5")));
+  config = TrainingConfig();
+  config.set_architecture(Sae::ARCHITECTURE_RELU);
+  config.set_k_anneal_from(2.0);
+  EXPECT_THAT(Violations(config, 64), HasSubstr("config.k_anneal_from: is for PURSUIT"));
 }
 
 TEST(TrainingConfigTest, PrefixesCanBeDoneWithout) {

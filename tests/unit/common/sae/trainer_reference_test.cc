@@ -28,12 +28,13 @@ struct Case {
   bool encoder_bias;
   bool unit_norm_decoder;
   double clip_norm;
+  double k_anneal_from = 1.0;
 };
 
 void PrintTo(const Case& c, std::ostream* out) {
   *out << "architecture" << static_cast<int>(c.architecture) << " prefixes" << c.prefixes.size()
-       << " bias" << c.encoder_bias << " unit_norm" << c.unit_norm_decoder << " clip"
-       << c.clip_norm;
+       << " bias" << c.encoder_bias << " unit_norm" << c.unit_norm_decoder << " clip" << c.clip_norm
+       << " from_k" << c.k_anneal_from;
 }
 
 TrainConfig ConfigOf(const Case& c) {
@@ -41,6 +42,8 @@ TrainConfig ConfigOf(const Case& c) {
   config.architecture = c.architecture;
   config.latents = kLatents;
   config.k = 4;
+  config.k_anneal_from = c.k_anneal_from;
+  config.k_anneal_fraction = 0.04;  // the first 4 of 100 steps
   config.matryoshka_prefixes = c.prefixes;
   config.encoder_bias = c.encoder_bias;
   config.unit_norm_decoder = c.unit_norm_decoder;
@@ -93,12 +96,13 @@ TEST_P(TrainerReferenceTest, FollowsTheReferenceForSomeSteps) {
       Trainer::CreateFrom(config, initial, kVariance, 100 * kBatch, 2);
   ASSERT_TRUE(trainer.ok()) << trainer.status();
 
-  const reference::Problem<double> problem = ProblemOf(config);
+  reference::Problem<double> problem = ProblemOf(config);
   const reference::AdamConfig<double> adam = {config.learning_rate, config.beta1,
                                               config.beta2,         config.epsilon,
                                               config.clip_norm,     config.unit_norm_decoder};
   reference::AdamState<double> state;
   for (uint64_t step = 0; step < 5; ++step) {
+    problem.k = AnnealedK(config, static_cast<int64_t>(step), 100);
     const std::vector<float> rows = RandomValues(kBatch * kDimensions, 300 + step);
     std::vector<double> x = As<double>(rows);
     for (double& value : x) value *= kScale;
@@ -134,6 +138,9 @@ INSTANTIATE_TEST_SUITE_P(
                       Case{Architecture::kTopKSigned, {20}, true, true, 0.0},
                       Case{Architecture::kBatchTopK, {}, true, true, 0.01},
                       Case{Architecture::kBatchTopK, {8, 16, 40}, true, false, 0.0},
+                      Case{Architecture::kTopK, {}, true, true, 0.0, 3.0},
+                      Case{Architecture::kTopKSigned, {}, true, true, 0.0, 2.0},
+                      Case{Architecture::kBatchTopK, {8, 16, 40}, true, true, 0.0, 2.5},
                       Case{Architecture::kJumpRelu, {}, true, true, 0.0},
                       Case{Architecture::kJumpRelu, {}, false, false, 0.01},
                       Case{Architecture::kRelu, {}, true, true, 0.01},

@@ -7,6 +7,7 @@
 #include <limits>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "common/base/status.h"
@@ -121,6 +122,26 @@ TEST(TrainerTest, DamagedStateIsDataLoss) {
   std::string huge = state;
   huge[15] = 0x7f;  // dim
   EXPECT_EQ(code(huge), absl::StatusCode::kDataLoss);
+}
+
+// States of before k was annealed lack its two settings.
+TEST(TrainerTest, AStateOfTheVersionBeforeGoesOn) {
+  const std::unique_ptr<Trainer> trainer = Create(SmallConfig(), 1);
+  Train(*trainer, 0, 5);
+  const std::string state = trainer->SaveState();
+  std::string older = state;
+  constexpr size_t kVersionAt = 4;
+  constexpr size_t kSettingsAt = 20;  // after header, dim, latents and k
+  older[kVersionAt] = 2;
+  older.erase(kSettingsAt, 2 * sizeof(double));
+  const absl::StatusOr<std::unique_ptr<Trainer>> restored = Trainer::Restore(older, 1);
+  ASSERT_TRUE(restored.ok()) << restored.status();
+  EXPECT_EQ((*restored)->SaveState(), state);
+  for (const char version : {1, 4}) {
+    std::string other = state;
+    other[kVersionAt] = version;
+    EXPECT_EQ(Trainer::Restore(other, 1).status().code(), absl::StatusCode::kDataLoss);
+  }
 }
 
 // One step of the engine is one step of Adam on the reference gradient, with the parts that only a
@@ -301,6 +322,50 @@ TEST(TrainConfigTest, ListsEveryViolation) {
   config.k = config.latents + 1;
   ASSERT_EQ(FindViolations(config).size(), 1u);
   EXPECT_EQ(FindViolations(config)[0].field, "k");
+}
+
+TEST(TrainConfigTest, KComesDownEvenly) {
+  TrainConfig config;
+  config.k = 10;
+  EXPECT_EQ(AnnealedK(config, 0, 100), 10);
+  config.k_anneal_from = 3.0;
+  EXPECT_EQ(AnnealedK(config, 0, 100), 10) << "over no step";
+  config.k_anneal_fraction = 0.5;
+  for (const auto& [step, k] :
+       {std::pair(0, 30), {1, 30}, {10, 26}, {25, 20}, {49, 10}, {50, 10}}) {
+    EXPECT_EQ(AnnealedK(config, step, 100), k) << step;
+  }
+  EXPECT_EQ(MostK(config), 30);
+  EXPECT_EQ(MostLatentsPerRow(config), 30 + config.aux_k);
+  config.latents = 25;
+  EXPECT_EQ(MostK(config), 25);
+  config.architecture = Architecture::kRelu;
+  EXPECT_EQ(AnnealedK(config, 0, 100), 10) << "which only aims at k";
+
+  config = TrainConfig();
+  config.k_anneal_from = 0.5;
+  config.k_anneal_fraction = std::numeric_limits<double>::quiet_NaN();
+  std::vector<std::string> fields;
+  for (const ConfigViolation& violation : FindViolations(config)) fields.push_back(violation.field);
+  EXPECT_EQ(fields, (std::vector<std::string>{"k_anneal_from", "k_anneal_fraction"}));
+}
+
+// A step has as many active latents as it should, and what was trained has k at the end.
+TEST(TrainerTest, KComesDownWhileItTrains) {
+  for (const Architecture architecture : {Architecture::kTopKSigned, Architecture::kBatchTopK}) {
+    TrainConfig config = SmallConfig();
+    config.architecture = architecture;
+    config.k_anneal_from = 2.0;
+    config.k_anneal_fraction = 0.5;
+    const std::unique_ptr<Trainer> trainer = Create(config, 1);
+    const int64_t steps = trainer->total_steps();
+    for (int64_t step = 0; step < steps; ++step) {
+      const int k = AnnealedK(config, step, steps);
+      EXPECT_EQ(trainer->annealing(), k > config.k) << step;
+      ASSERT_NEAR(Train(*trainer, step, step + 1).l0, k, 1e-9) << step;
+    }
+    EXPECT_EQ(trainer->weights().k, config.k);
+  }
 }
 
 // Contributions are numbered in 32 bits: 2^20 latents, half of them active, in 2^16 rows would be
