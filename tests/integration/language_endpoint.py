@@ -60,6 +60,7 @@ class Endpoint:
 
         class Handler(http.server.BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
+            disable_nagle_algorithm = True  # head and body go out by themselves
 
             def do_POST(self):
                 endpoint.serve(self, self.rfile.read(int(self.headers["Content-Length"])))

@@ -31,7 +31,7 @@ CAPTURE = "recommenders/films/captures/"
 class Films:
     """A suite with a small SAE of films, a language model and, where told, embeddings."""
 
-    def __init__(self, url, model, *flags, embeddings=None):
+    def __init__(self, url, model, *flags, embeddings=None, concurrency=1):
         self.directory = pathlib.Path(tempfile.mkdtemp(prefix="recsae-language-"))
         data = self.directory / "data"
         data.mkdir()
@@ -42,7 +42,7 @@ class Films:
             flags += ("--embeddings-url", embeddings, "--embeddings-model", "bag", "--embeddings-key-file", key)
         self.suite = Suite(self.directory / "suite", flags=(
             "--data", data, "--llm-url", url, "--llm-model", model, "--llm-key-file", key,
-            "--llm-concurrency", "1", *flags))
+            "--llm-concurrency", str(concurrency), *flags))
         self.server = self.suite.servers["explainer"]
 
     def train(self):
