@@ -121,7 +121,7 @@ void DeadLatents::Sum(int task, const Rows& all) {
                      encoder, dim_);
     for (int row = 0; row < rows; ++row, codes += width_, deltas += width_) {
       for (int i = 0; i < some; ++i) {
-        const auto latent = static_cast<size_t>(first + i);
+        const size_t latent = static_cast<size_t>(first) + static_cast<size_t>(i);
         bias_[latent] += deltas[i];
         active_[latent] |= codes[i] > 0.0f ? 1 : 0;
       }

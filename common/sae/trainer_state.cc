@@ -190,8 +190,9 @@ absl::StatusOr<std::unique_ptr<Trainer>> Trainer::Restore(absl::string_view stat
   }
   reader.Value(dim);
   VisitConfig(reader, config, version);
-  // The sizes are checked against what is left before anything is allocated by them.
-  const size_t parameters = size_t{3 * 2} * sizeof(float) * static_cast<size_t>(std::max(dim, 0)) *
+  // The sizes are checked against what is left before anything is allocated by them: encoder and
+  // decoder, and two moments of each.
+  const size_t parameters = size_t{6} * sizeof(float) * static_cast<size_t>(std::max(dim, 0)) *
                             static_cast<size_t>(std::max(config.latents, 0));
   if (!reader.good() || dim < 1 || !FindViolations(config).empty() || parameters > reader.left()) {
     return Damaged(state, "damaged configuration");
