@@ -2,7 +2,8 @@
 //
 // nlohmann's get<T>() cuts a number that does not fit into T off to another one, and for one with a
 // fraction or an exponent (1e21) beyond T's range its behaviour is undefined. These say so instead.
-#pragma once
+#ifndef RECSAE_COMMON_BASE_WHOLE_NUMBER_H_
+#define RECSAE_COMMON_BASE_WHOLE_NUMBER_H_
 
 #include <cstdint>
 #include <optional>
@@ -11,8 +12,8 @@
 
 namespace recsae {
 
-/// The number that `value` (a nlohmann JSON value) is, if it is a whole one, written as such
-/// (not 7.0), that fits into `Integer`; else nothing.
+// The number that `value` (a nlohmann JSON value) is, if it is a whole one, written as such
+// (not 7.0), that fits into `Integer`; else nothing.
 template <class Integer, class Json>
 std::optional<Integer> WholeNumber(const Json& value) {
   if (value.is_number_unsigned()) {
@@ -25,7 +26,7 @@ std::optional<Integer> WholeNumber(const Json& value) {
   return std::nullopt;
 }
 
-/// The same for readers that end at the first fault: throws std::out_of_range where there is none.
+// The same for readers that end at the first fault: throws std::out_of_range where there is none.
 template <class Integer, class Json>
 Integer RequiredWholeNumber(const Json& value) {
   const std::optional<Integer> number = WholeNumber<Integer>(value);
@@ -34,3 +35,5 @@ Integer RequiredWholeNumber(const Json& value) {
 }
 
 }  // namespace recsae
+
+#endif  // RECSAE_COMMON_BASE_WHOLE_NUMBER_H_
