@@ -98,16 +98,21 @@ def compare_curves(flags, folder, batch_rows):
             "fvu_ours": ours["fvu"], "fvu_pytorch": port["fvu"]}
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__,
-                                     formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=("speed", "curve"))
+def add_case_flags(parser):
+    """What make_case reads beside the preset, and the program that makes cases."""
     parser.add_argument("--program", required=True, help="sae_step_benchmark")
     parser.add_argument("--activations", help=".npy file [rows, d] to train on [generated rows]")
     parser.add_argument("--dim", type=int, default=64, help="d of generated rows [64]")
     parser.add_argument("--rows", type=int, default=65_536, help="generated rows [65536]")
     parser.add_argument("--latents", type=int, default=1024, help="F [1024]")
     parser.add_argument("--k", type=int, default=8, help="active latents per row [8]")
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("what", choices=("speed", "curve"))
+    add_case_flags(parser)
     parser.add_argument("--preset", choices=("default", "paper", "trainer"), default="default",
                         help="recipe: TopK, the paper's, the trainer's default [default]")
     parser.add_argument("--batch-rows", type=int, nargs="+",

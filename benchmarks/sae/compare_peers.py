@@ -29,7 +29,7 @@ from importlib import metadata
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 import pytorch_sae  # noqa: E402  (found by the line above)
 import torch  # noqa: E402
-from compare import TORCH_THREADS, call, make_case  # noqa: E402
+from compare import TORCH_THREADS, add_case_flags, call, make_case  # noqa: E402
 from peers import SaeLens, Sparsify  # noqa: E402
 
 # Steps of each way on each number of threads before the timed ones.
@@ -137,12 +137,7 @@ def compare(flags, folder):
 def main():
     parser = argparse.ArgumentParser(description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--program", required=True, help="sae_step_benchmark")
-    parser.add_argument("--activations", help=".npy file [rows, d] to train on [generated rows]")
-    parser.add_argument("--dim", type=int, default=64, help="d of generated rows [64]")
-    parser.add_argument("--rows", type=int, default=65_536, help="generated rows [65536]")
-    parser.add_argument("--latents", type=int, default=1024, help="F [1024]")
-    parser.add_argument("--k", type=int, default=8, help="active latents per row [8]")
+    add_case_flags(parser)
     parser.add_argument("--preset", choices=("default", "trainer"), default="trainer",
                         help="recipe: TopK, or the trainer's default, Matryoshka BatchTopK "
                         "[trainer]")
