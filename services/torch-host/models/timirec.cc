@@ -158,8 +158,8 @@ absl::StatusOr<std::vector<float>> Timirec::Activations(
                 activations.data() + first * dim());
     return absl::OkStatus();
   };
-  RECSAE_RETURN_IF_ERROR(
-      InBatches(queries.size(), kQueries, ThreadCount(options_.threads), cancelled, answer));
+  RECSAE_RETURN_IF_ERROR(InBatches(queries.size(), BatchSize(queries.size(), kQueries),
+                                   ThreadCount(options_.threads), cancelled, answer));
   return activations;
 }
 

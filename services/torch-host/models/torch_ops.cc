@@ -121,7 +121,8 @@ class LinearFunction : public torch::autograd::Function<LinearFunction> {
                         const Tensor& bias, math::WorkerPool* pool) {
     const Tensor x = x_in.contiguous();
     const int64_t rows = x.size(0), in = x.size(1), out = weight.size(0);
-    Tensor y = bias.detach().expand({rows, out}).contiguous();
+    // A copy also of one row, which would be the bias itself otherwise.
+    Tensor y = torch::empty({rows, out}).copy_(bias.detach());
     InParts(pool, rows, [&](int64_t, int64_t begin, int64_t end) {
       Sgemm(Transpose::kNo, Transpose::kYes, end - begin, out, in, x.data_ptr<float>() + begin * in,
             weight.data_ptr<float>(), 1, y.data_ptr<float>() + begin * out);

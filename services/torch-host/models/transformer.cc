@@ -79,11 +79,11 @@ absl::StatusOr<std::vector<float>> Transformer::RunTapped(absl::Span<const Query
                                                           const std::function<bool()>& cancelled,
                                                           const SiteTap& tap) const {
   RECSAE_RETURN_IF_ERROR(CheckHistories(queries, items()));
-  constexpr size_t kBatch = 256;
+  constexpr size_t kMostQueries = 256;
   std::vector<float> activations(queries.size() * dim());
   RECSAE_RETURN_IF_ERROR(InBatches(
-      queries.size(), kBatch, ThreadCount(options_.threads), cancelled,
-      [&](size_t first, size_t count) {
+      queries.size(), BatchSize(queries.size(), kMostQueries), ThreadCount(options_.threads),
+      cancelled, [&](size_t first, size_t count) {
         const absl::Span<const Query> part = queries.subspan(first, count);
         PartTap tap_part;
         if (tap)

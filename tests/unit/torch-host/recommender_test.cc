@@ -242,6 +242,19 @@ TEST_P(TransformerTest, RowsAreIndependent) {
   for (int i = 0; i < 16; ++i) EXPECT_NEAR((*all)[16 + i], (*alone)[i], 1e-5);
 }
 
+TEST_P(TransformerTest, TheSameHistoryGivesTheSameAgain) {
+  for (const int history : {1, 8}) {
+    RecommenderOptions options = SmallOptions(GetParam());
+    options.max_epochs = 1;
+    options.history = history;
+    const auto model = Trained(options);
+    const std::vector<int32_t> one = {5};
+    const auto first = model->Activations({{-1, one}}), again = model->Activations({{-1, one}});
+    ASSERT_TRUE(first.ok() && again.ok());
+    EXPECT_EQ(*first, *again) << history;
+  }
+}
+
 TEST(QueryTest, WhatAKindCannotAnswerIsRefused) {
   RecommenderOptions options = SmallOptions(RecommenderKind::kSasrec);
   options.max_epochs = 1;

@@ -41,6 +41,18 @@ TEST_P(TorchOpsTest, LinearIsTorchLinear) {
   ExpectClose(bias.grad(), b2.grad(), 1e-4);
 }
 
+// One row of a bias laid out over rows is the bias itself: nothing may be added to it.
+TEST_P(TorchOpsTest, LinearLeavesItsOperandsAsTheyAre) {
+  const torch::NoGradGuard no_gradients;
+  for (const int rows : {1, 2, 37}) {
+    const Tensor x = torch::randn({rows, 12}), weight = torch::randn({9, 12}),
+                 bias = torch::randn({9});
+    const Tensor x2 = x.clone(), w2 = weight.clone(), b2 = bias.clone();
+    ExpectClose(Linear(x, weight, bias, &pool_), torch::linear(x2, w2, b2), 1e-4);
+    EXPECT_TRUE(torch::equal(x, x2) && torch::equal(weight, w2) && torch::equal(bias, b2)) << rows;
+  }
+}
+
 TEST_P(TorchOpsTest, SoftmaxLossIsCrossEntropy) {
   // More rows than one block holds, and a number that divides into nothing.
   const Tensor hidden = Leaf({1009, 16}), items = Leaf({53, 16});

@@ -31,6 +31,11 @@ absl::Status InBatches(size_t n, size_t size, int threads, const std::function<b
   return result;
 }
 
+size_t BatchSize(size_t n, size_t most) {
+  constexpr size_t kParts = 4, kLeast = 4;
+  return std::clamp((n + kParts - 1) / kParts, kLeast, most);
+}
+
 size_t RowsOf(const Query& query, int history) {
   return std::min(query.history.size(), static_cast<size_t>(history));
 }

@@ -19,6 +19,10 @@ namespace recsae::probe {
 absl::Status InBatches(size_t n, size_t size, int threads, const std::function<bool()>& cancelled,
                        absl::FunctionRef<absl::Status(size_t first, size_t count)> work);
 
+// Queries to answer at once, of n: a quarter, so that the few of one call are spread over threads
+// as well, but at least 4 and at most `most`. Of n alone, so that no answer depends on the machine.
+size_t BatchSize(size_t n, size_t most);
+
 // Items of a query's history that a recommender reads which reads at most `history` of them.
 size_t RowsOf(const Query& query, int history);
 
