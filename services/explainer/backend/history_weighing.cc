@@ -265,6 +265,9 @@ absl::StatusOr<HostedQuery> WithItems(Backend& backend, const Caller& caller,
 absl::StatusOr<WeighedHistory> WeighHistory(Backend& backend, const Caller& caller,
                                             const ResolvedSubject& subject, int count,
                                             absl::Span<const int32_t> explained) {
+  if (!subject.learned.empty() && !subject.at_inner_site()) {
+    return Influence(backend, caller, subject, count, explained, subject.learned);
+  }
   RECSAE_ASSIGN_OR_RETURN(const HostedQuery query, WithItems(backend, caller, subject));
   RECSAE_ASSIGN_OR_RETURN(WeighedHistory weighed, RunAgain(backend, caller, subject, query, count));
   if (weighed.run_again) return weighed;

@@ -143,7 +143,10 @@ absl::Status RunRecommender(Backend& backend, const Caller& caller,
           "them out)"));
     }
   }
-  return ReadProbeActivation(response.activations(), *resolved.sae, recommender, resolved);
+  RECSAE_RETURN_IF_ERROR(
+      ReadProbeActivation(response.activations(), *resolved.sae, recommender, resolved));
+  if (!response.reads_history()) resolved.learned = resolved.activations;
+  return absl::OkStatus();
 }
 
 // Of a subject at an inner site: what the recommender makes of the history in the end.

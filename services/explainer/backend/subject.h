@@ -34,6 +34,9 @@ struct ResolvedSubject {
   // The query that the activation came from; of activations given as they are without a user and
   // items.
   HostedQuery query;
+  // Where a recommender that reads no histories was run: what it learned of the user, [d], which
+  // `activations` are no more once controls act. Else empty.
+  std::vector<float> learned;
   // At an inner site only, and not for activations given as they are: the vector just before
   // scoring that they lead to.
   std::vector<float> user_activation;

@@ -131,7 +131,12 @@ absl::Status ExplainOne(Backend& backend, const Caller& caller, const ResolvedSu
     told.history = history.get();
     told.scored_by = subject.at_inner_site() ? nullptr : &subject.sae->model;
     told.effects = HistoryEffects(told.scored_by, groups.members, history->with, history->without);
-    if (request.stepwise_reasons() && history->run_again) {
+    if (request.stepwise_reasons() && !history->run_again) {
+      response->add_warnings(
+          absl::StrCat("stepwise_reasons has no effect: ", subject.recommender->resource.name(),
+                       " reads no histories, so it cannot be run without an item; the reasons are "
+                       "by influence"));
+    } else if (request.stepwise_reasons()) {
       for (const int32_t item : named.also) {
         RECSAE_ASSIGN_OR_RETURN(
             told.steps[item], TakeStepwise(backend, caller, subject, *history, item, kReasonSteps));
