@@ -93,6 +93,8 @@ def load_case(folder):
         raise SystemExit(f"{folder}: the port knows prefixes of batch_top_k alone")
     if config.k_anneal_from != 1 and config.k_anneal_fraction > 0:
         raise SystemExit(f"{folder}: the port knows one k for all steps alone")
+    if config.decoder_rate != 1:
+        raise SystemExit(f"{folder}: the port knows one learning rate alone")
     if config.revival == "resample":
         raise SystemExit(f"{folder}: the port revives latents by the auxiliary loss alone")
     weights = {name: np.load(folder / f"{name}.npy") for name in PARAMETERS

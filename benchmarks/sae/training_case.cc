@@ -24,14 +24,16 @@ NLOHMANN_JSON_SERIALIZE_ENUM(Architecture, {{Architecture::kTopK, "top_k"},
 NLOHMANN_JSON_SERIALIZE_ENUM(Revival, {{Revival::kAuxLoss, "aux_loss"},
                                        {Revival::kResample, "resample"},
                                        {Revival::kNone, "none"}})
+NLOHMANN_JSON_SERIALIZE_ENUM(InitialDecoder,
+                             {{InitialDecoder::kRandom, "random"}, {InitialDecoder::kRows, "rows"}})
 NLOHMANN_JSON_SERIALIZE_ENUM(DecayShape,
                              {{DecayShape::kLinear, "linear"}, {DecayShape::kCosine, "cosine"}})
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(
     TrainConfig, architecture, latents, k, k_anneal_from, k_anneal_fraction, matryoshka_prefixes,
-    encoder_bias, normalise_inputs, unit_norm_decoder, sparsity_weight, bandwidth,
+    encoder_bias, normalise_inputs, initial_decoder, unit_norm_decoder, sparsity_weight, bandwidth,
     initial_threshold, dead_after_rows, revival, aux_weight, aux_k, resample_every_rows,
-    learning_rate, beta1, beta2, epsilon, warmup_fraction, decay_fraction, decay_shape, clip_norm,
-    batch_rows, seed)
+    learning_rate, decoder_rate, beta1, beta2, epsilon, warmup_fraction, decay_fraction,
+    decay_shape, clip_norm, batch_rows, seed)
 
 namespace {
 

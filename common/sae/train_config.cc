@@ -146,6 +146,11 @@ std::vector<ConfigViolation> FindViolations(const TrainConfig& config) {
   require(config.dead_after_rows >= 1, "dead_after_rows", config.dead_after_rows, "at least 1");
   require(config.learning_rate > 0.0 && std::isfinite(config.learning_rate), "learning_rate",
           config.learning_rate, "a finite number above 0");
+  require(config.decoder_rate > 0.0 && std::isfinite(config.decoder_rate), "decoder_rate",
+          config.decoder_rate, "a finite number above 0");
+  require(config.initial_decoder == InitialDecoder::kRandom ||
+              config.initial_decoder == InitialDecoder::kRows,
+          "initial_decoder", static_cast<int>(config.initial_decoder), "a known start");
   require(config.beta1 >= 0.0 && config.beta1 < 1.0, "beta1", config.beta1, "a number in [0, 1)");
   require(config.beta2 >= 0.0 && config.beta2 < 1.0, "beta2", config.beta2, "a number in [0, 1)");
   require(config.epsilon > 0.0 && std::isfinite(config.epsilon), "epsilon", config.epsilon,

@@ -19,6 +19,15 @@ enum class Revival : int32_t {
   kNone = 3,
 };
 
+// The decoder rows that training begins with; encoder rows begin as these.
+enum class InitialDecoder : int32_t {
+  kRandom = 1,  // directions drawn evenly
+  // Those of rows of the sample from its middle, each once; random ones where there are more
+  // latents than rows. A latent that begins where activations are finds a feature sooner, and
+  // seldom dies.
+  kRows = 2,
+};
+
 enum class DecayShape : int32_t { kLinear = 1, kCosine = 2 };
 
 struct TrainConfig {
@@ -38,6 +47,7 @@ struct TrainConfig {
   bool encoder_bias = true;
   // Scales the inputs so that their mean squared norm is d.
   bool normalise_inputs = true;
+  InitialDecoder initial_decoder = InitialDecoder::kRandom;
   // Decoder rows of unit norm after every step; the gradient's component along each row is removed
   // first.
   bool unit_norm_decoder = true;
@@ -61,6 +71,8 @@ struct TrainConfig {
 
   // Adam; learning rate > 0, betas in [0, 1), epsilon > 0.
   double learning_rate = 1e-3;
+  // The decoder's learning rate in that of all else, > 0.
+  double decoder_rate = 1.0;
   double beta1 = 0.9;
   double beta2 = 0.999;
   double epsilon = 6.25e-10;

@@ -9,6 +9,7 @@
 #include "common/base/random.h"
 #include "common/base/status.h"
 #include "common/math/simd/kernels.h"
+#include "common/sae/initial_decoder.h"
 #include "common/sae/statistics.h"
 
 namespace recsae::sae {
@@ -123,11 +124,10 @@ absl::StatusOr<std::unique_ptr<Trainer>> Trainer::CreateFrom(const TrainConfig& 
 
 void Trainer::InitialiseWeights(const float* sample, int64_t sample_rows,
                                 const float* sample_weights) {
-  MersenneRandom random(config_.seed);
-  for (float& value : weights_.decoder) value = static_cast<float>(random.Normal());
-  math::NormaliseRows(weights_.decoder.data(), weights_.latents, weights_.dim);
-  weights_.encoder = weights_.decoder;
   weights_.pre_bias = GeometricMedian(sample, sample_rows, weights_.dim, sample_weights);
+  weights_.decoder =
+      MakeInitialDecoder(config_, weights_.dim, sample, sample_rows, weights_.pre_bias);
+  weights_.encoder = weights_.decoder;
   for (float& value : weights_.pre_bias) value *= weights_.input_scale;
   if (config_.architecture == Architecture::kJumpRelu) {
     std::fill(weights_.threshold.begin(), weights_.threshold.end(),
@@ -254,6 +254,8 @@ void Trainer::Update(double learning_rate, double clip, math::WorkerPool& pool) 
 
 void Trainer::UpdateLatents(const math::AdamStep& step, int begin, int end) {
   const auto d = static_cast<size_t>(weights_.dim);
+  math::AdamStep decoder_step = step;
+  decoder_step.learning_rate *= static_cast<float>(config_.decoder_rate);
   for (int first = begin; first < end;) {
     // A run of latents that all have a gradient, or none of them.
     const bool any = gradients_.has_gradient(first);
@@ -263,8 +265,8 @@ void Trainer::UpdateLatents(const math::AdamStep& step, int begin, int end) {
     const int count = (last - first) * weights_.dim;
     math::ApplyAdam(step, any ? gradients_.encoder(first) : nullptr, count, &weights_.encoder[at],
                     &first_.encoder[at], &second_.encoder[at]);
-    math::ApplyAdam(step, any ? gradients_.decoder(first) : nullptr, count, &weights_.decoder[at],
-                    &first_.decoder[at], &second_.decoder[at]);
+    math::ApplyAdam(decoder_step, any ? gradients_.decoder(first) : nullptr, count,
+                    &weights_.decoder[at], &first_.decoder[at], &second_.decoder[at]);
     first = last;
   }
   const auto at = static_cast<size_t>(begin);

@@ -14,9 +14,9 @@ namespace recsae::sae {
 namespace {
 
 // "RSAE" and the version of the layout, in the upper half; of version 2 there was no annealing of
-// k.
+// k, and of 3 one way to begin and one rate.
 constexpr uint64_t kMagic = 0x0000'0000'4541'5352;
-constexpr uint64_t kVersion = 3;
+constexpr uint64_t kVersion = 4;
 constexpr uint64_t kOldestVersion = 2;
 constexpr int kVersionBits = 32;
 
@@ -94,6 +94,10 @@ void VisitConfig(Archive& archive, Config& config, uint64_t version) {
   if (version >= 3) {
     archive.Value(config.k_anneal_from);
     archive.Value(config.k_anneal_fraction);
+  }
+  if (version >= 4) {
+    archive.Value(config.initial_decoder);
+    archive.Value(config.decoder_rate);
   }
   archive.Value(config.architecture);
   archive.Value(config.encoder_bias);

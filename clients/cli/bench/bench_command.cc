@@ -37,6 +37,8 @@ struct BenchFlags {
   std::optional<double> learning_rate;
   double k_anneal_from = 2.0;
   double k_anneal = 0.9;
+  double decoder_rate = 2.0;
+  std::string initial_decoder = "rows";
   std::optional<int64_t> dead_after;
   double warmup = 0.01;
   double decay = 0.3;
@@ -72,6 +74,9 @@ absl::StatusOr<bench::StudySettings> MakeSettings(const BenchFlags& flags,
   settings.train_samples = flags.samples.value_or(spec.train_samples);
   settings.test_samples = flags.test_samples.value_or(spec.test_samples);
   settings.learning_rate = flags.learning_rate.value_or(spec.learning_rate);
+  settings.decoder_rate = flags.decoder_rate;
+  settings.initial_decoder =
+      flags.initial_decoder == "rows" ? sae::InitialDecoder::kRows : sae::InitialDecoder::kRandom;
   settings.warmup_fraction = flags.warmup;
   settings.decay_fraction = flags.decay;
   settings.clip_norm = flags.gradient_clip;
@@ -225,6 +230,15 @@ void Declare(Command& command, BenchFlags& flags) {
   command.Add("--k-anneal", flags.k_anneal, "Share of steps in which they come down to k")
       .ShowDefault();
   command.Add("--learning-rate", flags.learning_rate, "[default: the preset's]").Type("RATE");
+  command
+      .Add("--decoder-rate", flags.decoder_rate,
+           "Learning rate of the decoder, in that of all else")
+      .ShowDefault();
+  command
+      .Add("--initial-decoder", flags.initial_decoder,
+           "What latents begin as: random directions, or those of rows (random or rows)")
+      .Must(Check::OneOf({"random", "rows"}))
+      .ShowDefault();
   command.Add("--warmup", flags.warmup, "Share of steps in which the rate rises").ShowDefault();
   command.Add("--decay", flags.decay, "Share of steps, at the end, in which it falls")
       .ShowDefault();

@@ -84,8 +84,11 @@ absl::StatusOr<std::unique_ptr<sae::Trainer>> StartTraining(const Sampler& sampl
 }
 
 absl::StatusOr<sae::SaeWeights> MakeControl(const std::string& name, const Sampler& sampler,
-                                            const sae::TrainConfig& config, int64_t sample_rows,
+                                            const sae::TrainConfig& trained, int64_t sample_rows,
                                             math::WorkerPool& pool) {
+  // What begins with rows has seen the world: `rows` is that control.
+  sae::TrainConfig config = trained;
+  config.initial_decoder = sae::InitialDecoder::kRandom;
   RECSAE_ASSIGN_OR_RETURN(
       const std::unique_ptr<sae::Trainer> start,
       StartTraining(sampler, config, sample_rows, sample_rows, pool.threads(), pool));

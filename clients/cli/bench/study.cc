@@ -171,6 +171,8 @@ sae::TrainConfig MakeConfig(const StudySettings& settings, absl::string_view nam
   config.k_anneal_from = settings.k_anneal_from;
   config.k_anneal_fraction = settings.k_anneal_fraction;
   config.learning_rate = settings.learning_rate;
+  config.decoder_rate = settings.decoder_rate;
+  config.initial_decoder = settings.initial_decoder;
   config.warmup_fraction = settings.warmup_fraction;
   config.decay_fraction = settings.decay_fraction;
   config.clip_norm = settings.clip_norm;

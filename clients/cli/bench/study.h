@@ -37,6 +37,8 @@ struct StudySettings {
   double learning_rate = 0.0;
   double k_anneal_from = 1.0;
   double k_anneal_fraction = 0.0;
+  double decoder_rate = 1.0;
+  sae::InitialDecoder initial_decoder = sae::InitialDecoder::kRandom;
   double warmup_fraction = 0.0;
   double decay_fraction = 0.0;
   double clip_norm = 0.0;

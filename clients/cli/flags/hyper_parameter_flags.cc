@@ -163,6 +163,10 @@ void AddSaeFlags(Command& command, const std::string& prefix, Values values, Sae
       "Epochs; repeated activations count as one with a weight [default: 24; paper: 50]");
   add(prefix + "batch-rows", flags.batch_rows, "N", "Rows a step [default: 1024; paper: 16]");
   add_list(prefix + "learning-rate", flags.learning_rate, "RATE", "[default: 1e-3; paper: 1e-4]");
+  add(prefix + "decoder-rate", flags.decoder_rate, "TIMES",
+      "Learning rate of the decoder, in that of all else [default: 1]");
+  add_choice(prefix + "initial-decoder", flags.initial_decoder, Names({"random", "rows"}),
+             "What latents begin as: random directions, or those of activations [default: random]");
   add(prefix + "warmup", flags.warmup_fraction, "SHARE",
       "Steps in which the rate rises [default: 0.05; paper: 0]");
   add(prefix + "decay", flags.decay_fraction, "SHARE",
@@ -252,6 +256,11 @@ absl::StatusOr<TrainingConfig> MakeTrainingConfig(const SaeFlags& flags, uint64_
   if (!flags.learning_rate.empty()) out.set_learning_rate(flags.learning_rate[0]);
   if (flags.k_anneal_from) out.set_k_anneal_from(*flags.k_anneal_from);
   if (flags.k_anneal_fraction) out.set_k_anneal_fraction(*flags.k_anneal_fraction);
+  if (flags.decoder_rate) out.set_decoder_rate(*flags.decoder_rate);
+  if (!flags.initial_decoder.empty()) {
+    out.set_initial_decoder(
+        ParseEnum(flags.initial_decoder, "INITIAL_DECODER_", TrainingConfig::InitialDecoder_Parse));
+  }
   if (flags.warmup_fraction) out.set_warmup_fraction(*flags.warmup_fraction);
   if (flags.decay_fraction) out.set_decay_fraction(*flags.decay_fraction);
   if (!flags.decay_shape.empty()) {

@@ -55,6 +55,8 @@ struct SaeFlags {
   std::vector<double> learning_rate;
   std::optional<double> k_anneal_from;
   std::optional<double> k_anneal_fraction;
+  std::optional<double> decoder_rate;
+  std::string initial_decoder;
   std::optional<double> warmup_fraction;
   std::optional<double> decay_fraction;
   std::string decay_shape;

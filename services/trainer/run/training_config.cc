@@ -31,6 +31,7 @@ constexpr int kPaperExpansion = 16;
 constexpr int kDefaultEpochs = 24;
 constexpr int kPaperEpochs = 50;
 constexpr int kMostAnneal = 1'000;
+constexpr double kMostDecoderRate = 1'000;
 constexpr double kDefaultAnnealFrom = 2.0;
 constexpr double kDefaultAnnealFraction = 0.9;
 constexpr double kDefaultCheckpointSeconds = 10.0;
@@ -81,6 +82,8 @@ void CheckEnums(const TrainingConfig& config, Checker& check) {
   check.Known("architecture", Sae::Architecture_IsValid(config.architecture()),
               config.architecture());
   check.Known("revival", TrainingConfig::Revival_IsValid(config.revival()), config.revival());
+  check.Known("initial_decoder", TrainingConfig::InitialDecoder_IsValid(config.initial_decoder()),
+              config.initial_decoder());
   check.Known("decay", TrainingConfig::Decay_IsValid(config.decay()), config.decay());
   check.Known("early_stop.metric", EarlyStop::Metric_IsValid(config.early_stop().metric()),
               config.early_stop().metric());
@@ -120,6 +123,9 @@ void FillInChoices(TrainingConfig& out) {
   if (out.revival() == TrainingConfig::REVIVAL_UNSPECIFIED) {
     out.set_revival(TrainingConfig::REVIVAL_AUXILIARY_LOSS);
   }
+  if (out.initial_decoder() == TrainingConfig::INITIAL_DECODER_UNSPECIFIED) {
+    out.set_initial_decoder(TrainingConfig::INITIAL_DECODER_RANDOM);
+  }
   if (out.decay() == TrainingConfig::DECAY_UNSPECIFIED) out.set_decay(TrainingConfig::DECAY_LINEAR);
 }
 
@@ -143,6 +149,7 @@ void FillInValues(TrainingConfig& out) {
   FillInAnnealing(out);
   if (!out.has_dead_after_rows()) out.set_dead_after_rows(preset.dead_after_rows);
   if (!out.has_learning_rate()) out.set_learning_rate(preset.learning_rate);
+  if (!out.has_decoder_rate()) out.set_decoder_rate(preset.decoder_rate);
   if (!out.has_warmup_fraction()) out.set_warmup_fraction(preset.warmup_fraction);
   if (!out.has_decay_fraction()) out.set_decay_fraction(preset.decay_fraction);
   if (!out.has_batch_rows()) out.set_batch_rows(preset.batch_rows);
@@ -186,6 +193,7 @@ void CheckRanges(const TrainingConfig& config, Checker& check) {
   }
   if (config.has_bandwidth()) check.Range("bandwidth", config.bandwidth(), kTiny, kHuge);
   check.Range("learning_rate", config.learning_rate(), kTiny, 1.0);
+  check.Range("decoder_rate", config.decoder_rate(), kTiny, kMostDecoderRate);
   check.Range("warmup_fraction", config.warmup_fraction(), 0.0, 1.0);
   check.Range("decay_fraction", config.decay_fraction(), 0.0, 1.0);
   if (config.warmup_fraction() + config.decay_fraction() > 1.0) {
@@ -340,6 +348,8 @@ sae::TrainConfig ToEngine(const TrainingConfig& filled_in) {
     config.resample_every_rows = filled_in.resample_every_rows();
   }
   config.learning_rate = filled_in.learning_rate();
+  config.decoder_rate = filled_in.decoder_rate();
+  config.initial_decoder = static_cast<sae::InitialDecoder>(filled_in.initial_decoder());
   config.warmup_fraction = filled_in.warmup_fraction();
   config.decay_fraction = filled_in.decay_fraction();
   config.decay_shape = static_cast<sae::DecayShape>(filled_in.decay());
@@ -357,6 +367,9 @@ std::map<std::string, std::string> AsText(const TrainingConfig& filled_in) {
       {"revival", Spelled(TrainingConfig::Revival_Name(filled_in.revival()), "REVIVAL_")},
       {"dead_after_rows", absl::StrCat(filled_in.dead_after_rows())},
       {"learning_rate", absl::StrCat(filled_in.learning_rate())},
+      {"decoder_rate", absl::StrCat(filled_in.decoder_rate())},
+      {"initial_decoder", Spelled(TrainingConfig::InitialDecoder_Name(filled_in.initial_decoder()),
+                                  "INITIAL_DECODER_")},
       {"warmup_fraction", absl::StrCat(filled_in.warmup_fraction())},
       {"decay_fraction", absl::StrCat(filled_in.decay_fraction())},
       {"decay", Spelled(TrainingConfig::Decay_Name(filled_in.decay()), "DECAY_")},

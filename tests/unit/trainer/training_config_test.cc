@@ -46,6 +46,8 @@ TEST(TrainingConfigTest, DefaultsAsDocumented) {
   EXPECT_EQ(filled.k_aux(), 32);
   EXPECT_EQ(filled.aux_alpha(), 1.0 / 32.0);
   EXPECT_EQ(filled.learning_rate(), 1e-3);
+  EXPECT_EQ(filled.decoder_rate(), 1.0);
+  EXPECT_EQ(filled.initial_decoder(), TrainingConfig::INITIAL_DECODER_RANDOM);
   EXPECT_EQ(filled.warmup_fraction(), 0.05);
   EXPECT_EQ(filled.decay_fraction(), 0.2);
   EXPECT_EQ(filled.batch_rows(), 1024);
@@ -130,6 +132,21 @@ TEST(TrainingConfigTest, KIsAnnealedWhereThatIsAskedFor) {
   config.set_architecture(Sae::ARCHITECTURE_RELU);
   config.set_k_anneal_from(2.0);
   EXPECT_THAT(Violations(config, 64), HasSubstr("config.k_anneal_from: is for PURSUIT"));
+}
+
+TEST(TrainingConfigTest, TheDecodersStartAndRateReachTheEngine) {
+  TrainingConfig config;
+  config.set_initial_decoder(TrainingConfig::INITIAL_DECODER_ROWS);
+  config.set_decoder_rate(2.5);
+  const TrainingConfig filled = Filled(config, 64);
+  EXPECT_EQ(ToEngine(filled).initial_decoder, sae::InitialDecoder::kRows);
+  EXPECT_EQ(ToEngine(filled).decoder_rate, 2.5);
+  EXPECT_EQ(AsText(filled).at("initial_decoder"), "rows");
+  EXPECT_EQ(AsText(filled).at("decoder_rate"), "2.5");
+  config.set_decoder_rate(0);
+  config.set_initial_decoder(static_cast<TrainingConfig::InitialDecoder>(9));
+  EXPECT_THAT(Violations(config, 64), AllOf(HasSubstr("config.decoder_rate: must be from"),
+                                            HasSubstr("config.initial_decoder: is unknown: 9")));
 }
 
 TEST(TrainingConfigTest, PrefixesCanBeDoneWithout) {

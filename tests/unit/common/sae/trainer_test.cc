@@ -124,20 +124,27 @@ TEST(TrainerTest, DamagedStateIsDataLoss) {
   EXPECT_EQ(code(huge), absl::StatusCode::kDataLoss);
 }
 
-// States of before k was annealed lack its two settings.
-TEST(TrainerTest, AStateOfTheVersionBeforeGoesOn) {
+// States of before k was annealed lack its two settings, and the two that came after them.
+TEST(TrainerTest, AStateOfAVersionBeforeGoesOn) {
   const std::unique_ptr<Trainer> trainer = Create(SmallConfig(), 1);
   Train(*trainer, 0, 5);
   const std::string state = trainer->SaveState();
-  std::string older = state;
   constexpr size_t kVersionAt = 4;
-  constexpr size_t kSettingsAt = 20;  // after header, dim, latents and k
-  older[kVersionAt] = 2;
-  older.erase(kSettingsAt, 2 * sizeof(double));
-  const absl::StatusOr<std::unique_ptr<Trainer>> restored = Trainer::Restore(older, 1);
-  ASSERT_TRUE(restored.ok()) << restored.status();
-  EXPECT_EQ((*restored)->SaveState(), state);
-  for (const char version : {1, 4}) {
+  constexpr size_t kAnnealingAt = 20;  // after header, dim, latents and k
+  constexpr size_t kStartAt = kAnnealingAt + 2 * sizeof(double);
+  constexpr size_t kStartBytes = sizeof(InitialDecoder) + sizeof(double);
+  std::string third = state;
+  third[kVersionAt] = 3;
+  third.erase(kStartAt, kStartBytes);
+  std::string second = third;
+  second[kVersionAt] = 2;
+  second.erase(kAnnealingAt, kStartAt - kAnnealingAt);
+  for (const std::string& older : {third, second}) {
+    const absl::StatusOr<std::unique_ptr<Trainer>> restored = Trainer::Restore(older, 1);
+    ASSERT_TRUE(restored.ok()) << restored.status();
+    EXPECT_EQ((*restored)->SaveState(), state);
+  }
+  for (const char version : {1, 5}) {
     std::string other = state;
     other[kVersionAt] = version;
     EXPECT_EQ(Trainer::Restore(other, 1).status().code(), absl::StatusCode::kDataLoss);
@@ -348,6 +355,24 @@ TEST(TrainConfigTest, KComesDownEvenly) {
   std::vector<std::string> fields;
   for (const ConfigViolation& violation : FindViolations(config)) fields.push_back(violation.field);
   EXPECT_EQ(fields, (std::vector<std::string>{"k_anneal_from", "k_anneal_fraction"}));
+}
+
+TEST(TrainerTest, TheDecoderHasARateOfItsOwn) {
+  TrainConfig config = SmallConfig();
+  config.unit_norm_decoder = false;
+  const std::unique_ptr<Trainer> alike = Create(config, 1);
+  config.decoder_rate = 3.0;
+  const std::unique_ptr<Trainer> faster = Create(config, 1);
+  const std::vector<float> before = alike->weights().decoder;
+  ASSERT_EQ(faster->weights().decoder, before);
+  Train(*alike, 0, 1);
+  Train(*faster, 0, 1);
+  EXPECT_EQ(faster->weights().encoder, alike->weights().encoder);
+  EXPECT_NE(alike->weights().decoder, before);
+  for (size_t i = 0; i < before.size(); ++i) {
+    EXPECT_NEAR(faster->weights().decoder[i] - before[i],
+                3 * (alike->weights().decoder[i] - before[i]), 1e-5);
+  }
 }
 
 // A step has as many active latents as it should, and what was trained has k at the end.
