@@ -66,10 +66,16 @@ class WhyTest(unittest.TestCase):
                      for user, items in queries]))
         return array(response.activations), response
 
-    def explain(self, kind, user, **how):
+    def answer(self, kind, user, **how):
         return self.suite.explainer.Explain(ex.ExplainRequest(
             sae=f"saes/{kind}", subject=ex.Subject(history=ex.Subject.History(user_id=user)),
-            top_item_count=5, **how)).explanations[0]
+            top_item_count=5, **how))
+
+    def explain(self, kind, user, **how):
+        return self.answer(kind, user, **how).explanations[0]
+
+    def warnings(self, kind, user, **how):
+        return list(self.answer(kind, user, **how).warnings)
 
     def past(self, kind, user):
         return list(self.activations(kind, [(user, [])], past=True)[1].pasts[0].item_ids)
@@ -153,6 +159,11 @@ class WhyTest(unittest.TestCase):
         for user in USERS[:4]:
             explanation = self.explain("bprmf", user, reason_count=8)
             self.assertEqual(explanation.reason_method, ex.REASON_METHOD_INFLUENCE)
+            self.assertEqual(self.warnings("bprmf", user, reason_count=8), [])
+            said = self.warnings("bprmf", user, reason_count=8, stepwise_reasons=True,
+                                 item_ids=[explanation.items[0].item_id])
+            self.assertEqual(len(said), 1, said)
+            self.assertIn("stepwise_reasons has no effect", said[0])
             self.assertGreater(explanation.reason_fit, 0.5)
             x, response = self.activations("bprmf", [(user, [])], past=True)
             self.assertFalse(response.reads_history)

@@ -37,7 +37,7 @@ struct BenchFlags {
   std::optional<double> learning_rate;
   double k_anneal_from = 2.0;
   double k_anneal = 0.9;
-  double decoder_rate = 2.0;
+  double decoder_rate = 3.0;
   std::string initial_decoder = "rows";
   std::optional<int64_t> dead_after;
   double warmup = 0.01;

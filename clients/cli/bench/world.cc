@@ -65,7 +65,7 @@ WorldSpec Large() {
   spec.k = 25;
   spec.train_samples = 20'000'000;
   spec.test_samples = 100'000;
-  spec.learning_rate = 4e-4;
+  spec.learning_rate = 1e-3;
   spec.batch_rows = 512;
   return spec;
 }
