@@ -15,7 +15,6 @@ constexpr int kLatentsPerDim = 16;  // s
 constexpr size_t kMaxPrefixes = 16;
 
 // More is a slip of the finger.
-constexpr double kMostAnneal = 1000.0;
 
 bool IsShare(double value) { return value >= 0.0 && value <= 1.0; }
 
@@ -146,8 +145,8 @@ std::vector<ConfigViolation> FindViolations(const TrainConfig& config) {
   require(config.dead_after_rows >= 1, "dead_after_rows", config.dead_after_rows, "at least 1");
   require(config.learning_rate > 0.0 && std::isfinite(config.learning_rate), "learning_rate",
           config.learning_rate, "a finite number above 0");
-  require(config.decoder_rate > 0.0 && std::isfinite(config.decoder_rate), "decoder_rate",
-          config.decoder_rate, "a finite number above 0");
+  require(config.decoder_rate > 0.0 && config.decoder_rate <= kMostDecoderRate, "decoder_rate",
+          config.decoder_rate, "a number in (0, 1000]");
   require(config.initial_decoder == InitialDecoder::kRandom ||
               config.initial_decoder == InitialDecoder::kRows,
           "initial_decoder", static_cast<int>(config.initial_decoder), "a known start");

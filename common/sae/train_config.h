@@ -34,10 +34,10 @@ struct TrainConfig {
   Architecture architecture = Architecture::kTopK;
   int latents = 1024;  // F >= 1
   int k = 8;           // active latents per row, 1..F; what the others than TopK aim at on average
-  // What selects k (all but kJumpRelu and kRelu): training begins with so many times k, >= 1, and
-  // comes down to k evenly over this share of its steps, in [0, 1]. A latent that has not found a
-  // feature yet fires often enough to find one only while the least value kept is small. 1 or a
-  // share of 0: k throughout.
+  // What selects k (all but kJumpRelu and kRelu): training begins with so many times k, from 1 to
+  // kMostAnneal, and comes down to k evenly over this share of its steps, in [0, 1]. A latent that
+  // has not found a feature yet fires often enough to find one only while the least value kept is
+  // small. 1 or a share of 0: k throughout.
   double k_anneal_from = 1.0;
   double k_anneal_fraction = 0.0;
   // Matryoshka (Bussmann et al. 2025): each prefix of the latents reconstructs by itself, and the
@@ -71,7 +71,7 @@ struct TrainConfig {
 
   // Adam; learning rate > 0, betas in [0, 1), epsilon > 0.
   double learning_rate = 1e-3;
-  // The decoder's learning rate in that of all else, > 0.
+  // The decoder's learning rate in that of all else, in (0, kMostDecoderRate].
   double decoder_rate = 1.0;
   double beta1 = 0.9;
   double beta2 = 0.999;
@@ -119,6 +119,10 @@ int MostK(const TrainConfig& config);
 
 // Whether training adds the auxiliary loss of dead latents.
 bool HasAuxLoss(const TrainConfig& config);
+
+// k_anneal_from and decoder_rate at most: more is a slip of the finger.
+inline constexpr double kMostAnneal = 1'000;
+inline constexpr double kMostDecoderRate = 1'000;
 
 // How many latents may contribute for one row at most: its code (of all latents, before a threshold
 // has made it sparse), and the dead ones of the auxiliary loss. At least the errors that a row has,

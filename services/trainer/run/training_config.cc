@@ -30,8 +30,6 @@ constexpr int kMaxThreads = 256;
 constexpr int kPaperExpansion = 16;
 constexpr int kDefaultEpochs = 24;
 constexpr int kPaperEpochs = 50;
-constexpr int kMostAnneal = 1'000;
-constexpr double kMostDecoderRate = 1'000;
 constexpr double kDefaultAnnealFrom = 2.0;
 constexpr double kDefaultAnnealFraction = 0.9;
 constexpr double kDefaultCheckpointSeconds = 10.0;
@@ -178,7 +176,7 @@ void CheckRanges(const TrainingConfig& config, Checker& check) {
   check.Range("k", config.k(), 1, kMaxLatents);
   if (config.has_k_aux()) check.Range("k_aux", config.k_aux(), 1, kMaxLatents);
   if (config.has_k_anneal_from()) {
-    check.Range("k_anneal_from", config.k_anneal_from(), 1.0, double{kMostAnneal});
+    check.Range("k_anneal_from", config.k_anneal_from(), 1.0, sae::kMostAnneal);
   }
   if (config.has_k_anneal_fraction()) {
     check.Range("k_anneal_fraction", config.k_anneal_fraction(), 0.0, 1.0);
@@ -193,7 +191,7 @@ void CheckRanges(const TrainingConfig& config, Checker& check) {
   }
   if (config.has_bandwidth()) check.Range("bandwidth", config.bandwidth(), kTiny, kHuge);
   check.Range("learning_rate", config.learning_rate(), kTiny, 1.0);
-  check.Range("decoder_rate", config.decoder_rate(), kTiny, kMostDecoderRate);
+  check.Range("decoder_rate", config.decoder_rate(), kTiny, sae::kMostDecoderRate);
   check.Range("warmup_fraction", config.warmup_fraction(), 0.0, 1.0);
   check.Range("decay_fraction", config.decay_fraction(), 0.0, 1.0);
   if (config.warmup_fraction() + config.decay_fraction() > 1.0) {

@@ -318,13 +318,15 @@ TEST(TrainConfigTest, ListsEveryViolation) {
   config.latents = 0;
   config.k = 0;
   config.learning_rate = std::numeric_limits<double>::quiet_NaN();
+  config.decoder_rate = 0.0;
+  config.initial_decoder = static_cast<InitialDecoder>(7);
   config.batch_rows = -1;
   config.warmup_fraction = 0.6;
   config.decay_fraction = 0.6;
   std::vector<std::string> fields;
   for (const ConfigViolation& violation : FindViolations(config)) fields.push_back(violation.field);
-  EXPECT_EQ(fields, (std::vector<std::string>{"latents", "k", "learning_rate", "decay_fraction",
-                                              "batch_rows"}));
+  EXPECT_EQ(fields, (std::vector<std::string>{"latents", "k", "learning_rate", "decoder_rate",
+                                              "initial_decoder", "decay_fraction", "batch_rows"}));
   config = TrainConfig();
   config.k = config.latents + 1;
   ASSERT_EQ(FindViolations(config).size(), 1u);
