@@ -1,5 +1,6 @@
 #include "common/sae/initial_decoder.h"
 
+#include <algorithm>
 #include <cmath>
 #include <cstddef>
 #include <numeric>
@@ -28,14 +29,14 @@ std::vector<int64_t> Draw(int64_t count, int64_t n, MersenneRandom& random) {
 
 }  // namespace
 
-std::vector<float> MakeInitialDecoder(const TrainConfig& config, int dim, const float* sample,
-                                      int64_t sample_rows, const std::vector<float>& centre) {
-  const auto d = static_cast<size_t>(dim);
+void FillInitialDecoder(const TrainConfig& config, const float* sample, int64_t sample_rows,
+                        const std::vector<float>& centre, std::vector<float>& decoder) {
+  const size_t d = centre.size();
+  const auto dim = static_cast<int>(d);
   MersenneRandom random(config.seed);
-  std::vector<float> decoder(static_cast<size_t>(config.latents) * d);
   for (float& value : decoder) value = static_cast<float>(random.Normal());
   math::NormaliseRows(decoder.data(), config.latents, dim);
-  if (config.initial_decoder == InitialDecoder::kRandom) return decoder;
+  if (config.initial_decoder == InitialDecoder::kRandom) return;
 
   const std::vector<int64_t> rows =
       Draw(std::min<int64_t>(config.latents, sample_rows), sample_rows, random);
@@ -50,7 +51,6 @@ std::vector<float> MakeInitialDecoder(const TrainConfig& config, int dim, const 
     math::AddScaled(static_cast<float>(1.0 / norm), direction.data(), dim, latent);
   }
   math::NormaliseRows(decoder.data(), config.latents, dim);
-  return decoder;
 }
 
 }  // namespace recsae::sae

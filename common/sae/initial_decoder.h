@@ -9,10 +9,10 @@
 
 namespace recsae::sae {
 
-// Decoder rows [F, dim] of unit norm, as `config` wants them (InitialDecoder), by its seed.
-// `sample` [sample_rows, dim], of any scale; `centre` [dim] in the same one.
-std::vector<float> MakeInitialDecoder(const TrainConfig& config, int dim, const float* sample,
-                                      int64_t sample_rows, const std::vector<float>& centre);
+// Fills `decoder` [F, dim] with rows of unit norm, as `config` wants them (InitialDecoder), by its
+// seed. `sample` [sample_rows, dim], of any scale; `centre` [dim] in the same one.
+void FillInitialDecoder(const TrainConfig& config, const float* sample, int64_t sample_rows,
+                        const std::vector<float>& centre, std::vector<float>& decoder);
 
 }  // namespace recsae::sae
 

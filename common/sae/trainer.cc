@@ -125,8 +125,7 @@ absl::StatusOr<std::unique_ptr<Trainer>> Trainer::CreateFrom(const TrainConfig& 
 void Trainer::InitialiseWeights(const float* sample, int64_t sample_rows,
                                 const float* sample_weights) {
   weights_.pre_bias = GeometricMedian(sample, sample_rows, weights_.dim, sample_weights);
-  weights_.decoder =
-      MakeInitialDecoder(config_, weights_.dim, sample, sample_rows, weights_.pre_bias);
+  FillInitialDecoder(config_, sample, sample_rows, weights_.pre_bias, weights_.decoder);
   weights_.encoder = weights_.decoder;
   for (float& value : weights_.pre_bias) value *= weights_.input_scale;
   if (config_.architecture == Architecture::kJumpRelu) {

@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <set>
 #include <vector>
@@ -27,7 +28,9 @@ class InitialDecoderTest : public testing::Test {
   }
 
   std::vector<float> Make() const {
-    return MakeInitialDecoder(config_, kDim, sample_.data(), kRows, centre_);
+    std::vector<float> decoder(static_cast<size_t>(config_.latents) * kDim);
+    FillInitialDecoder(config_, sample_.data(), kRows, centre_, decoder);
+    return decoder;
   }
 
   // Of a latent and a row from the centre.
@@ -55,8 +58,7 @@ class InitialDecoderTest : public testing::Test {
 
   static void ExpectUnitNorms(const std::vector<float>& decoder) {
     for (size_t at = 0; at < decoder.size(); at += kDim) {
-      const absl::Span<const float> latent(&decoder[at], kDim);
-      EXPECT_NEAR(math::SquaredNorm(latent.data(), kDim), 1.0, 1e-5);
+      EXPECT_NEAR(math::SquaredNorm(&decoder[at], kDim), 1.0, 1e-5);
     }
   }
 
