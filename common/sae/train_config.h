@@ -23,8 +23,8 @@ enum class Revival : int32_t {
 enum class InitialDecoder : int32_t {
   kRandom = 1,  // directions drawn evenly
   // Those of rows of the sample from its middle, each once; random ones where there are more
-  // latents than rows. A latent that begins where activations are finds a feature sooner, and
-  // seldom dies.
+  // latents than rows. On synthetic rows with many features fewer latents die so
+  // (docs/known-truth.md).
   kRows = 2,
 };
 
